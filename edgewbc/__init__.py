@@ -1,0 +1,13 @@
+"""edgewbc: white-blood-cell classifiers from a GPU workstation to a microscope PC without one."""
+
+import os
+import sys
+
+# OpenVINO, NNCF and ONNX Runtime report usage over the network by default. All three are told not to, before any
+# of them can be imported: the lab's pictures and habits are nobody else's business, and the PC is often offline.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("NNCF_CI", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+__version__ = "0.1.0"

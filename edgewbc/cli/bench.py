@@ -1,0 +1,5 @@
+"""`edgewbc bench`."""
+
+
+def command() -> None:
+    """To be written."""

@@ -1,0 +1,5 @@
+"""`edgewbc classify`."""
+
+
+def command() -> None:
+    """To be written."""

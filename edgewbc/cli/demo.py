@@ -1,0 +1,5 @@
+"""`edgewbc demo`."""
+
+
+def command() -> None:
+    """To be written."""

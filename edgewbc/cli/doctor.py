@@ -1,0 +1,5 @@
+"""`edgewbc doctor`."""
+
+
+def command() -> None:
+    """To be written."""

@@ -1,0 +1,5 @@
+"""`edgewbc eval`."""
+
+
+def command() -> None:
+    """To be written."""

@@ -1,0 +1,5 @@
+"""`edgewbc export`."""
+
+
+def command() -> None:
+    """To be written."""

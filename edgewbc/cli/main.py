@@ -1,0 +1,76 @@
+"""`edgewbc`: the commands by name, and what becomes of an error."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from edgewbc import __version__
+from edgewbc.cli import bench, classify, data, demo, doctor, export, prune, quantize, selftest, train
+from edgewbc.cli import eval as evaluate
+from edgewbc.errors import GateError, UserError
+
+app = typer.Typer(
+    name="edgewbc",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: it is printed in half the time, and can be pasted anywhere
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"edgewbc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """White-blood-cell classifiers from a GPU workstation to a microscope PC without one.
+
+    Exit codes: 0 done, 1 a bug, 2 bad input or usage, 3 a gate not met (accuracy, parity, leak, selftest).
+    """
+
+
+app.add_typer(data.app, name="data")
+for name, module in {
+    "train": train,
+    "eval": evaluate,
+    "prune": prune,
+    "quantize": quantize,
+    "export": export,
+    "bench": bench,
+    "classify": classify,
+    "selftest": selftest,
+    "doctor": doctor,
+    "demo": demo,
+}.items():
+    app.command(name)(module.command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line and exit. A user's mistake is one line on stderr; only a bug has a stack trace."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a Windows console may not speak UTF-8: never fail for a name
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        app(args=arguments, prog_name="edgewbc")
+    except (UserError, GateError) as error:
+        print(f"edgewbc: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("edgewbc: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception:
+        traceback.print_exc()
+        print("edgewbc: this is a bug; please report the lines above", file=sys.stderr)
+        sys.exit(1)

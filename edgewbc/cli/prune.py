@@ -1,0 +1,5 @@
+"""`edgewbc prune`."""
+
+
+def command() -> None:
+    """To be written."""

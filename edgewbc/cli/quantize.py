@@ -1,0 +1,5 @@
+"""`edgewbc quantize`."""
+
+
+def command() -> None:
+    """To be written."""

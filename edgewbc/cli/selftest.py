@@ -1,0 +1,5 @@
+"""`edgewbc selftest`."""
+
+
+def command() -> None:
+    """To be written."""

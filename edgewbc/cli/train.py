@@ -1,0 +1,5 @@
+"""`edgewbc train`."""
+
+
+def command() -> None:
+    """To be written."""

@@ -1,0 +1,178 @@
+"""The manifest: which picture, which label, which group, which side of the split; one hash that names all of it.
+
+A folder with `manifest.csv` (path, label, group, split, sha256, box) and `manifest.json` (where from, which protocol,
+which seed, citation). Group is the thing that must not stand on two sides: the original picture, slide or patient.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from edgewbc.errors import UserError
+from edgewbc.files import read_json, sha256, write_json, write_text
+from edgewbc.pixels import Box
+
+FORMAT = 1
+COLUMNS = ("path", "label", "group", "split", "sha256", "box")
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One labelled cell.
+
+    Attributes:
+        path: of the picture, relative to the manifest's root, with forward slashes.
+        label: class name in lower case.
+        group: original picture, slide or patient.
+        split: train, val or test.
+        sha256: of the picture's bytes.
+        box: left, top, width, height in pixels, where one picture holds the cell among others.
+    """
+
+    path: str
+    label: str
+    group: str
+    split: str
+    sha256: str
+    box: Box | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Labelled cells with their split. `facts` is what `manifest.json` says: source, protocol, seed, citation."""
+
+    root: Path
+    entries: tuple[Entry, ...]
+    classes: tuple[str, ...]
+    protocol: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of `manifest.csv` as `write` writes it; the same wherever the pictures lie."""
+        return hashlib.sha256(self.to_csv().encode()).hexdigest()
+
+    def split(self, name: str) -> list[Entry]:
+        """The entries of one side. Raises UserError for an unknown or empty side."""
+        if name not in SPLITS:
+            raise UserError(f"split {name!r}: use one of {', '.join(SPLITS)}")
+        found = [entry for entry in self.entries if entry.split == name]
+        if not found:
+            raise UserError(f"the manifest ({self.facts.get('source')}, {self.protocol}) has no {name} pictures")
+        return found
+
+    def file(self, entry: Entry) -> Path:
+        return self.root / entry.path
+
+    def read_bytes(self, entry: Entry) -> bytes:
+        """A picture's bytes, checked against the manifest's hash.
+
+        Raises:
+            UserError: the file is gone or has changed.
+        """
+        path = self.file(entry)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror}); make the manifest anew") from None
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise UserError(f"{path}: has changed since the manifest was made; make the manifest anew")
+        return data
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Number of cells by split and class."""
+        found = Counter((entry.split, entry.label) for entry in self.entries)
+        return {s: {c: found[s, c] for c in self.classes} for s in SPLITS if any(found[s, c] for c in self.classes)}
+
+    def to_csv(self) -> str:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for e in self.entries:
+            box = "" if e.box is None else " ".join(f"{value:g}" for value in e.box)
+            writer.writerow([e.path, e.label, e.group, e.split, e.sha256, box])
+        return text.getvalue()
+
+    def write(self, folder: Path) -> None:
+        """Write `manifest.csv` and `manifest.json` into a folder. Raises UserError if another manifest is there."""
+        old = folder / "manifest.csv"
+        if old.exists() and sha256(old) != self.sha256:
+            raise UserError(f"{old}: another manifest is here already: give another --to")
+        try:
+            relative = Path(os.path.relpath(self.root.resolve(), folder.resolve())).as_posix()
+        except ValueError:  # another drive on Windows
+            relative = None
+        write_text(folder / "manifest.csv", self.to_csv())
+        write_json(
+            folder / "manifest.json",
+            {
+                "format": FORMAT,
+                **self.facts,
+                "protocol": self.protocol,
+                "classes": list(self.classes),
+                "counts": self.counts(),
+                "csv_sha256": self.sha256,
+                "root": self.root.resolve().as_posix(),
+                "root_from_here": relative,
+            },
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a manifest from its folder or from either of its files.
+
+        Raises:
+            UserError: a file is missing, malformed or changed, or the pictures' folder is gone.
+        """
+        folder = path if path.is_dir() else path.parent
+        if not (folder / "manifest.csv").is_file():
+            raise UserError(f"{path}: no manifest.csv here; make one with `edgewbc data manifest SOURCE DIR --to {path}`")
+        facts = read_json(folder / "manifest.json", "a manifest's facts (manifest.json)")
+        try:
+            known = {k: facts.pop(k) for k in ("format", "protocol", "classes", "csv_sha256", "root", "root_from_here")}
+            facts.pop("counts", None)
+        except (KeyError, AttributeError) as error:
+            raise UserError(f"{folder / 'manifest.json'}: not a manifest's facts: {error!r} is missing") from None
+        if known["format"] != FORMAT:
+            raise UserError(f"{folder / 'manifest.json'}: format {known['format']}; this edgewbc reads {FORMAT}")
+        roots = [Path(known["root"])]
+        if known["root_from_here"] is not None:
+            roots.append((folder / known["root_from_here"]).resolve())
+        root = next((r for r in roots if r.is_dir()), None)
+        if root is None:
+            raise UserError(f"{roots[0]}: the pictures of {folder} are gone; make the manifest anew where they are now")
+        text = (folder / "manifest.csv").read_bytes()
+        if hashlib.sha256(text).hexdigest() != known["csv_sha256"]:
+            raise UserError(f"{folder / 'manifest.csv'}: was changed by hand (its hash is not the one in manifest.json)")
+        entries = tuple(_parse(text.decode(), folder / "manifest.csv"))
+        return cls(root, entries, tuple(known["classes"]), known["protocol"], facts)
+
+
+def _parse(text: str, path: Path) -> Sequence[Entry]:
+    rows = csv.DictReader(io.StringIO(text))
+    if tuple(rows.fieldnames or ()) != COLUMNS:
+        raise UserError(f"{path}: the first line must be {','.join(COLUMNS)}")
+    entries = []
+    for row in rows:
+        parts = PurePosixPath(row["path"])
+        if parts.is_absolute() or ".." in parts.parts:
+            raise UserError(f"{path}: line {rows.line_num}: {row['path']} lies outside of the pictures' folder")
+        try:
+            box = tuple(float(v) for v in row["box"].split())
+        except ValueError:
+            box = (0.0,)
+        if row["split"] not in SPLITS or len(box) not in (0, 4):
+            raise UserError(f"{path}: line {rows.line_num}: split {row['split']!r} or box {row['box']!r} is not one")
+        entries.append(
+            Entry(row["path"], row["label"], row["group"], row["split"], row["sha256"], box if len(box) == 4 else None)
+        )
+    return entries

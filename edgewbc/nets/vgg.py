@@ -1,0 +1,102 @@
+"""VGG16 with global average pooling, as the poster has it, and the network it had before pooling.
+
+Simonyan and Zisserman 2015 (arXiv 1409.1556), configuration D, without batch norm. Channel counts are data, so that a
+pruned network is the same class with other counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+Channels = Sequence[int | str]
+"""Output channels of each 3 x 3 convolution, in order, with "M" for each 2 x 2 max pooling."""
+
+VGG16: Channels = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
+
+
+def base(channels: Channels) -> nn.Sequential:
+    """The convolutional base; its keys are torchvision's (`0.weight`, `0.bias`, `2.weight`, ...)."""
+    layers: list[nn.Module] = []
+    width = 3
+    for item in channels:
+        if item == "M":
+            layers.append(nn.MaxPool2d(2))
+        else:
+            layers += [nn.Conv2d(width, int(item), 3, padding=1), nn.ReLU(inplace=True)]
+            width = int(item)
+    return nn.Sequential(*layers)
+
+
+def dense(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
+    """Dense layers with ReLU (and dropout) between them; `widths` from the input's to the output's."""
+    layers: list[nn.Module] = []
+    for index, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+        if index:
+            layers += [nn.ReLU(inplace=True)] + ([nn.Dropout(dropout)] if dropout else [])
+        layers.append(nn.Linear(before, after))
+    return nn.Sequential(*layers)
+
+
+def initialise(module: nn.Module) -> None:
+    """He et al. 2015 (arXiv 1502.01852): without batch norm, a deep ReLU network needs this scale to start to learn."""
+    for part in module.modules():
+        if isinstance(part, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="relu")
+            nn.init.zeros_(part.bias)
+
+
+class VGG16GAP(nn.Module):
+    """VGG16 base -> global average pooling -> Dense 100 -> Dense 100 -> Dense K.
+
+    Input: float32 (n, 3, h, w), normalised, h and w at least 32. Output: logits, (n, K).
+    """
+
+    def __init__(
+        self, classes: int, channels: Channels = VGG16, head: Sequence[int] = (100, 100), dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        last = [int(c) for c in channels if c != "M"][-1]
+        self.features = base(channels)
+        self.head = dense([last, *head, classes], dropout)
+        initialise(self)
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """The last map (n, c, h, w), averaged over space: (n, c)."""
+        return maps.mean((2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.pool(self.features(x)))
+        return logits
+
+
+class VGG16Flatten(nn.Module):
+    """The poster's network before GAP: VGG16 base -> Flatten (25,088 at 224 x 224) -> 4096 -> 4096 -> Dense K.
+
+    Input: float32 (n, 3, height, width), normalised. Output: logits, (n, K).
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        channels: Channels = VGG16,
+        head: Sequence[int] = (4096, 4096),
+        dropout: float = 0.5,
+        height: int = 224,
+        width: int = 224,
+    ) -> None:
+        super().__init__()
+        counts = [int(c) for c in channels if c != "M"]
+        pools = len(channels) - len(counts)
+        self.features = base(channels)
+        self.head = dense([counts[-1] * (height >> pools) * (width >> pools), *head, classes], dropout)
+        initialise(self)
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """The last map (n, c, h, w) laid out flat: (n, c * h * w)."""
+        return maps.flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.pool(self.features(x)))
+        return logits

@@ -1,0 +1,107 @@
+"""The one definition of what happens to a picture before the network: crop, then resize. The scaling of the values
+is in the graph (`nets.deploy`), from the mean and the standard deviation that stand here.
+
+Training, evaluation, calibration, bench and classify all call `prepare` (or, for augmentation, `fit_map`, which
+describes the same crop and resize as one affine map), so that a model answers alike wherever it runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+"""RGB picture, uint8, (height, width, 3)."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, width, height in pixels of the decoded picture."""
+
+IMAGENET_CAFFE_MEAN = (0.48235, 0.45882, 0.40784)
+IMAGENET_CAFFE_STD = (1 / 255, 1 / 255, 1 / 255)
+"""What the original VGG16 weights expect of RGB values in 0..1 (torchvision's IMAGENET1K_FEATURES)."""
+
+
+@dataclass(frozen=True)
+class PixelSpec:
+    """How a picture meets the network.
+
+    Attributes:
+        height, width: of the network's input, in pixels.
+        crop: `whole` picture; the `centre` square of `size` pixels; a square of `scale` times the longer side of the
+            cell's `box`. A picture without a box is taken whole under `box`.
+        size: side of the centre square in pixels of the picture (PBC: 250 of 363). A smaller picture is taken whole.
+        scale: side of the square around a box, as a multiple of the box's longer side.
+        mean, std: per channel (RGB), of values in 0..1; applied inside the graph.
+    """
+
+    height: int
+    width: int
+    crop: Literal["whole", "centre", "box"] = "whole"
+    size: int = 0
+    scale: float = 1.0
+    mean: tuple[float, float, float] = IMAGENET_CAFFE_MEAN
+    std: tuple[float, float, float] = IMAGENET_CAFFE_STD
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"input size {self.height} x {self.width}: both must be at least 1")
+        if self.crop not in ("whole", "centre", "box"):
+            raise ValueError(f"crop {self.crop!r}: use whole, centre or box")
+        if self.crop == "centre" and self.size < 1:
+            raise ValueError("crop centre needs a size in pixels")
+        if self.crop == "box" and not self.scale > 0:
+            raise ValueError("crop box needs a scale above 0")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError("mean and std need three numbers each, std above 0")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PixelSpec:
+        """Read back what `to_dict` gave. Raises ValueError or TypeError for anything else."""
+        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def rectangle(self, height: int, width: int, box: Box | None = None) -> Box:
+        """The part of a picture of this height and width that the network sees; it may reach past the edge."""
+        if self.crop == "centre" and self.size <= min(height, width):
+            return ((width - self.size) // 2, (height - self.size) // 2, self.size, self.size)
+        if self.crop == "box" and box is not None:
+            left, top, box_width, box_height = box
+            side = max(1, round(self.scale * max(box_width, box_height)))
+            return (round(left + box_width / 2 - side / 2), round(top + box_height / 2 - side / 2), side, side)
+        return (0, 0, width, height)
+
+
+def prepare(picture: Picture, spec: PixelSpec, box: Box | None = None) -> Picture:
+    """Crop and resize a decoded picture to the network's input, in one resampling.
+
+    Shrinking averages over areas, so that nothing aliases; growing is bilinear. What a box reaches past the
+    picture's edge repeats the edge.
+
+    Returns:
+        uint8, (spec.height, spec.width, 3).
+    """
+    left, top, width, height = (int(v) for v in spec.rectangle(*picture.shape[:2], box))
+    tall, wide = picture.shape[:2]
+    over = (max(0, -top), max(0, top + height - tall), max(0, -left), max(0, left + width - wide))
+    if any(over):
+        picture = np.asarray(cv2.copyMakeBorder(picture, *over, cv2.BORDER_REPLICATE), dtype=np.uint8)
+        left, top = left + over[2], top + over[0]
+    part = picture[top : top + height, left : left + width]
+    if part.shape[:2] == (spec.height, spec.width):
+        return np.ascontiguousarray(part)
+    shrinks = part.shape[0] >= spec.height and part.shape[1] >= spec.width
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, (spec.width, spec.height), interpolation=how), dtype=np.uint8)
+
+
+def fit_map(spec: PixelSpec, height: int, width: int, box: Box | None = None) -> NDArray[np.float64]:
+    """The crop and resize of `prepare` as a 2 x 3 affine map from pixel centres of the picture to the network's."""
+    left, top, part_width, part_height = spec.rectangle(height, width, box)
+    sx, sy = spec.width / part_width, spec.height / part_height
+    return np.array([[sx, 0, (0.5 - left) * sx - 0.5], [0, sy, (0.5 - top) * sy - 0.5]])

@@ -1,0 +1,47 @@
+"""What tests share: the command line in this process, and the folder of real pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edgewbc.cli.main import main
+
+
+@dataclass
+class Ran:
+    """What a command did: its exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def edgewbc(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run the command line in this process: `edgewbc("train", "--help").code`."""
+
+    def run(*arguments: object) -> Ran:
+        capfd.readouterr()
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+        out, err = capfd.readouterr()
+        return Ran(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real pictures (EDGEWBC_DATA); the test is skipped where it is unset."""
+    folder = os.environ.get("EDGEWBC_DATA")
+    if not folder:
+        pytest.skip("EDGEWBC_DATA is not set: no real pictures here")
+    return Path(folder).resolve()
