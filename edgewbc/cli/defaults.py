@@ -1,0 +1,60 @@
+"""What a command takes when it is not told: it always says which it took."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edgewbc import assets, runs
+from edgewbc.cli.console import say
+from edgewbc.data.manifest import Manifest
+from edgewbc.errors import UserError
+
+MANIFESTS = Path("manifests")
+
+
+def manifest(path: Path | None) -> Manifest:
+    """The manifest named; else the newest one up to two folders down; else PBC's, where EDGEWBC_DATA leads to it.
+
+    Raises:
+        UserError: there is none.
+    """
+    if path is not None:
+        return Manifest.read(path)
+    found = [p.parent for pattern in ("*/manifest.csv", "*/*/manifest.csv") for p in Path().glob(pattern)]
+    if found:
+        newest = max(found, key=lambda folder: (folder / "manifest.csv").stat().st_mtime_ns)
+        say(f"data: {newest} (the newest manifest here)")
+        return Manifest.read(newest)
+    data = os.environ.get("EDGEWBC_DATA")
+    if data and (Path(data) / "pbc" / "splits").is_dir():
+        from edgewbc.data.sources import make
+
+        made = make("pbc", Path(data) / "pbc", protocol="published", seed=0)
+        made.write(MANIFESTS / "pbc-published")
+        say(f"data: {MANIFESTS / 'pbc-published'} (made from EDGEWBC_DATA)")
+        return made
+    raise UserError(
+        "no manifest here: make one with `edgewbc data manifest folder DIR --to manifests/mine` (a folder per class), "
+        "or draw synthetic cells with `edgewbc data synth --to cells`, and name it with --data"
+    )
+
+
+def run(path: Path | None, holding: str = "model.safetensors") -> Path:
+    """The run named, or the newest one that holds a file."""
+    if path is not None:
+        if not runs.is_run(path):
+            raise UserError(f"{path}: not a run folder (model.json and model.safetensors are not both in it)")
+        return path
+    found = runs.newest(holding=holding)
+    say(f"run: {found} (the newest)")
+    return found
+
+
+def bundle(path: Path | None) -> Path:
+    """The bundle named, else the newest in ./bundles, else the shipped one."""
+    if path is not None:
+        return path
+    found = assets.newest_bundle()
+    say(f"model: {found}")
+    return found
