@@ -1,0 +1,132 @@
+"""What an accuracy is: a row with n, correct, interval, recall and precision of each class, and the confusion matrix.
+
+Plain numpy, so that the lab side has it. What is undefined (the recall of a class with no pictures) is None, never NaN:
+every result can be written as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import comb, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Z95 = 1.959964
+"""Two-sided 95 % of the normal distribution."""
+
+
+def wilson(correct: int, n: int, z: float = Z95) -> list[float] | None:
+    """Confidence interval of a proportion, [low, high] in 0..1; None for no observations.
+
+    Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22:209. Unlike the normal
+    approximation it stays inside 0..1 and is not empty at 100 %.
+    """
+    if not 0 <= correct <= n:
+        raise ValueError(f"{correct} correct of {n}")
+    if n == 0:
+        return None
+    share = correct / n
+    middle = share + z * z / (2 * n)
+    reach = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # At 0 and n the bound is exactly 0 and 1; rounding would leave it a hair off.
+    low = 0.0 if correct == 0 else (middle - reach) / scale
+    high = 1.0 if correct == n else (middle + reach) / scale
+    return [low, high]
+
+
+def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """How often each class (row) was called each class (column), (classes, classes).
+
+    Args:
+        truth, predicted: class indices, int, (n,).
+
+    Raises:
+        ValueError: the two differ in length, or an index is not a class.
+    """
+    true = np.asarray(truth, dtype=np.int64).reshape(-1)
+    said = np.asarray(predicted, dtype=np.int64).reshape(-1)
+    if true.shape != said.shape:
+        raise ValueError(f"{true.size} labels and {said.size} predictions")
+    if true.size and (min(true.min(), said.min()) < 0 or max(true.max(), said.max()) >= classes):
+        raise ValueError(f"a class index is outside of 0..{classes - 1}")
+    return np.bincount(true * classes + said, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
+
+
+def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
+    """Everything that is said about the answers to labelled pictures.
+
+    Balanced accuracy is the mean recall over the classes that have pictures; macro-F1 is the mean over the classes that
+    have pictures or were answered (scikit-learn's definitions).
+
+    Args:
+        truth, predicted: indices into `classes`, int, (n,).
+        classes: names, in the order of the indices.
+
+    Returns:
+        n, correct, accuracy, interval (Wilson 95 %), balanced_accuracy, macro_f1, per_class (n, recall, precision, f1,
+        recall_interval by class name), confusion (rows: truth), classes. None where undefined.
+
+    Raises:
+        ValueError: as `confusion`.
+    """
+    counts = confusion(truth, predicted, len(classes))
+    hits, rows, columns = (part.tolist() for part in (counts.diagonal(), counts.sum(1), counts.sum(0)))
+    n, correct = sum(rows), sum(hits)
+    per_class = {
+        name: {
+            "n": row,
+            "recall": _ratio(hit, row),
+            "precision": _ratio(hit, column),
+            "f1": _ratio(2 * hit, row + column),
+            "recall_interval": wilson(hit, row),
+        }
+        for name, hit, row, column in zip(classes, hits, rows, columns, strict=True)
+    }
+    return {
+        "n": n,
+        "correct": correct,
+        "accuracy": _ratio(correct, n),
+        "interval": wilson(correct, n),
+        "balanced_accuracy": _mean([entry["recall"] for entry in per_class.values()]),
+        "macro_f1": _mean([entry["f1"] for entry in per_class.values()]),
+        "per_class": per_class,
+        "confusion": counts.tolist(),
+        "classes": list(classes),
+    }
+
+
+def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:
+    """Whether two models differ on the same pictures: McNemar's test, exact (binomial), two-sided.
+
+    McNemar 1947, Psychometrika 12:153. Only the pictures on which exactly one of the two is right say anything.
+
+    Args:
+        correct_a, correct_b: whether each answered right, bool, (n,), the same pictures in the same order.
+
+    Returns:
+        b (only A right), c (only B right), p.
+
+    Raises:
+        ValueError: the two differ in length.
+    """
+    a = np.asarray(correct_a, dtype=bool).reshape(-1)
+    b = np.asarray(correct_b, dtype=bool).reshape(-1)
+    if a.shape != b.shape:
+        raise ValueError(f"{a.size} answers of one model and {b.size} of the other")
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    n = only_a + only_b
+    # Whole numbers until the last division: exact for any n, without an underflow.
+    tail = sum(comb(n, k) for k in range(min(only_a, only_b) + 1))
+    return {"b": only_a, "c": only_b, "p": min(1.0, 2 * tail / 2**n)}
+
+
+def _ratio(part: int, of: int) -> float | None:
+    return part / of if of else None
+
+
+def _mean(values: Sequence[Any]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

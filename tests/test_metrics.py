@@ -1,0 +1,120 @@
+"""edgewbc.metrics against worked numbers and against scikit-learn."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgewbc.metrics import confusion, mcnemar, score, wilson
+
+NAMES = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
+PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
+
+
+def test_wilson_gives_the_published_interval() -> None:
+    """81 of 263 is Newcombe's (1998) worked example: 0.2553 to 0.3662."""
+    low, high = wilson(81, 263) or [0, 0]
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+
+
+def test_wilson_at_the_edges() -> None:
+    """At none and all the bound is exact, and no observations give no interval."""
+    assert wilson(0, 0) is None
+    low, high = wilson(0, 10) or [1, 0]
+    assert low == 0.0
+    assert high == pytest.approx(0.2775, abs=1e-4)
+    low, high = wilson(10, 10) or [0, 0]
+    assert high == 1.0
+    assert low == pytest.approx(0.7225, abs=1e-4)
+    with pytest.raises(ValueError, match="11 correct of 10"):
+        wilson(11, 10)
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_the_share(pair: tuple[int, int]) -> None:
+    """The interval lies in 0..1 and holds the observed share."""
+    correct, n = pair
+    low, high = wilson(correct, n) or [1, 0]
+    assert 0 <= low <= correct / n <= high <= 1
+
+
+def test_score_of_a_worked_example() -> None:
+    """Six pictures of three classes, counted by hand."""
+    found = score([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 2, 2], ("a", "b", "c"))
+    assert found["confusion"] == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
+    assert (found["n"], found["correct"]) == (6, 4)
+    assert found["accuracy"] == pytest.approx(4 / 6)
+    assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+    assert found["per_class"]["a"]["recall"] == pytest.approx(2 / 3)
+    assert found["per_class"]["a"]["precision"] == 1.0
+    assert found["per_class"]["b"]["f1"] == 0.5
+    assert found["per_class"]["c"]["precision"] == 0.5
+    assert found["interval"] == wilson(4, 6)
+    assert found["per_class"]["c"]["recall_interval"] == wilson(1, 1)
+
+
+def test_undefined_values_are_none() -> None:
+    """A class without pictures has no recall, one never answered has no precision; nothing at all has no accuracy."""
+    found = score([0, 0], [0, 0], ("a", "b"))
+    assert found["per_class"]["b"] == {"n": 0, "recall": None, "precision": None, "f1": None, "recall_interval": None}
+    assert found["balanced_accuracy"] == 1.0
+    empty = score([], [], ("a", "b"))
+    assert empty["n"] == 0
+    assert empty["accuracy"] is None
+    assert empty["interval"] is None
+    assert empty["macro_f1"] is None
+    json.dumps([found, empty], allow_nan=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PAIRS)
+def test_score_agrees_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    """Accuracy, balanced accuracy, macro-F1, recall, precision and confusion are scikit-learn's."""
+    sk = pytest.importorskip("sklearn.metrics")
+    truth, said = (np.array(side) for side in zip(*pairs, strict=True))
+    found = score(truth, said, NAMES)
+    json.dumps(found, allow_nan=False)
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(truth, said))
+    assert found["macro_f1"] == pytest.approx(sk.f1_score(truth, said, average="macro", zero_division=0))
+    assert found["confusion"] == sk.confusion_matrix(truth, said, labels=range(5)).tolist()
+    recall = sk.recall_score(truth, said, labels=sorted(set(truth.tolist())), average="macro", zero_division=0)
+    assert found["balanced_accuracy"] == pytest.approx(recall)
+    precisions = sk.precision_score(truth, said, labels=range(5), average=None, zero_division=0)
+    for name, precision in zip(NAMES, precisions, strict=True):
+        assert (found["per_class"][name]["precision"] or 0.0) == pytest.approx(precision)
+
+
+def test_confusion_refuses_what_does_not_fit() -> None:
+    """Arrays of different lengths and indices that are no class are refused."""
+    with pytest.raises(ValueError, match="2 labels and 1 predictions"):
+        confusion([0, 1], [0], 2)
+    with pytest.raises(ValueError, match=r"outside of 0\.\.1"):
+        confusion([0, 2], [0, 1], 2)
+    with pytest.raises(ValueError, match="outside"):
+        confusion([0, -1], [0, 1], 2)
+
+
+def test_mcnemar_of_worked_examples() -> None:
+    """Nine against one discordant pictures give p = 22/1024; none, and a draw, give 1."""
+    a = [True] * 9 + [False] + [True] * 5
+    b = [False] * 9 + [True] + [True] * 5
+    assert mcnemar(a, b) == {"b": 9, "c": 1, "p": 22 / 1024}
+    assert mcnemar([True, False], [True, False]) == {"b": 0, "c": 0, "p": 1.0}
+    assert mcnemar([True, False], [False, True])["p"] == 1.0
+    with pytest.raises(ValueError, match="1 answers of one model and 2"):
+        mcnemar([True], [True, False])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 700), st.integers(0, 700))
+def test_mcnemar_agrees_with_scipy(only_a: int, only_b: int) -> None:
+    """The p-value is that of scipy's exact binomial test, for hundreds of pictures too."""
+    stats = pytest.importorskip("scipy.stats")
+    a = np.repeat([True, False], [only_a, only_b])
+    found = mcnemar(a, ~a)
+    expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    assert found["p"] == pytest.approx(expected, rel=1e-6, abs=1e-300)
