@@ -1,0 +1,142 @@
+"""A tiny bundle for tests, made without torch: one convolution, a mean over the picture, one dense layer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc import cells
+from edgewbc.bundle import Bundle, seal
+from edgewbc.files import write_json, write_text
+from edgewbc.lab.decode import decode
+from edgewbc.lab.engine import Engine
+from edgewbc.pixels import PixelSpec, prepare
+
+CHANNELS = 8
+TOLERANCE = 0.02
+
+
+def picture(seed: int = 0, height: int = 24, width: int = 20) -> NDArray[np.uint8]:
+    """A smooth coloured picture, uint8 RGB (height, width, 3)."""
+    small = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def encode(pixels: NDArray[Any], suffix: str = ".png", options: Sequence[int] = ()) -> bytes:
+    """A picture file's bytes, from RGB (h, w, 3) or grey (h, w) pixels."""
+    if pixels.ndim == 3:
+        pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
+    done, data = cv2.imencode(suffix, np.ascontiguousarray(pixels), list(options))
+    assert done
+    return data.tobytes()
+
+
+def make_bundle(
+    folder: Path,
+    classes: Sequence[str] = cells.CLASSES,
+    size: tuple[int, int] = (16, 16),
+    seed: int = 0,
+    **manifest: Any,
+) -> Bundle:
+    """Write a sealed bundle into `folder` and open it. It holds f32 and int8 (the default); OpenVINO files only.
+
+    Args:
+        folder: made if need be.
+        classes: one output each.
+        size: height and width of the network's input.
+        seed: of the random weights.
+        manifest: entries that replace or add to those of manifest.json.
+    """
+    pixels = PixelSpec(*size)
+    random = np.random.default_rng(seed)
+    kernel = random.normal(size=(CHANNELS, 3, 3, 3)).astype(np.float32) * 0.02
+    kernel -= kernel.mean(axis=1, keepdims=True)  # answers to colour rather than to brightness
+    dense = random.normal(size=(len(classes), CHANNELS)).astype(np.float32) * 0.5
+    bias = random.normal(size=len(classes)).astype(np.float32) * 0.1
+    (folder / "golden").mkdir(parents=True)
+    files = {}
+    for precision in ("int8", "f32"):
+        save_ir(folder / "openvino" / f"{precision}.xml", pixels, kernel, dense, bias, int8=precision == "int8")
+        files[precision] = {"openvino": [f"openvino/{precision}.xml", f"openvino/{precision}.bin"]}
+    np.savez(folder / "head.npz", w0=dense, b0=bias)
+    write_text(folder / "CARD.md", "# A tiny network for tests\n")
+    _write_golden(folder, pixels, classes)
+    write_json(
+        folder / "manifest.json",
+        {
+            "format": 1,
+            "name": "tiny",
+            "classes": list(classes),
+            "pixels": pixels.to_dict(),
+            "default_precision": "int8",
+            "files": files,
+            "outputs": {"probabilities": len(classes), "features": CHANNELS},
+            "golden": {"samples": 3, "tolerance": {"int8": TOLERANCE, "f32": 1e-4}},
+            "review_below": 0.0,
+            **manifest,
+        },
+    )
+    seal(folder)
+    return Bundle.open(folder)
+
+
+def save_ir(
+    path: Path,
+    pixels: PixelSpec,
+    kernel: NDArray[np.float32],
+    dense: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    *,
+    int8: bool,
+) -> None:
+    """Write the network as an OpenVINO IR: image uint8 (n, h, w, 3) to `probabilities` (n, K) and `features` (n, d)."""
+    import openvino as ov
+    from openvino import opset13 as op
+
+    image = op.parameter([-1, pixels.height, pixels.width, 3], ov.Type.u8, name="image")
+    image.output(0).set_names({"image"})
+    x = op.transpose(op.convert(image, "f32"), op.constant([0, 3, 1, 2]))
+    mean = np.float32(pixels.mean).reshape(1, 3, 1, 1) * 255
+    std = np.float32(pixels.std).reshape(1, 3, 1, 1) * 255
+    x = op.divide(op.subtract(x, op.constant(mean)), op.constant(std))
+    weights = op.constant(kernel)
+    if int8:
+        low, high = op.constant(np.float32(-160)), op.constant(np.float32(160))
+        x = op.fake_quantize(x, low, high, low, high, 256)
+        top = np.abs(kernel).max()
+        low, high = op.constant(np.float32(-top)), op.constant(np.float32(top))
+        weights = op.fake_quantize(weights, low, high, low, high, 255)
+    x = op.relu(op.convolution(x, weights, [1, 1], [1, 1], [1, 1], [1, 1]))
+    pooled = op.reduce_mean(x, op.constant([2, 3]), False)
+    pooled.output(0).set_names({"features"})
+    logits = op.add(op.matmul(pooled, op.constant(dense), False, True), op.constant(bias))
+    said = op.softmax(logits, 1)
+    said.output(0).set_names({"probabilities"})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model = ov.Model([op.result(said.output(0)), op.result(pooled.output(0))], [image], "tiny")
+    ov.save_model(model, path, compress_to_fp16=False)
+
+
+def _write_golden(folder: Path, pixels: PixelSpec, classes: Sequence[str]) -> None:
+    samples: list[dict[str, Any]] = []
+    for index in range(3):
+        data = encode(picture(index))
+        name = f"golden/{index:02d}-{classes[index % len(classes)]}.png"
+        (folder / name).write_bytes(data)
+        samples.append({"file": name, "sha256": hashlib.sha256(data).hexdigest(), "expected": {}})
+    for precision in ("int8", "f32"):
+        xml = folder / "openvino" / f"{precision}.xml"
+        engine = Engine(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), threads=1)
+        for sample in samples:
+            answer = engine(prepare(decode((folder / sample["file"]).read_bytes()).picture, pixels)[None])
+            sample["expected"][precision] = {
+                "probabilities": answer.probabilities[0].tolist(),
+                "features": answer.features[0].tolist(),
+            }
+    write_json(folder / "golden" / "expected.json", {"format": 1, "samples": samples})
