@@ -23,8 +23,9 @@ TOLERANCE = 0.02
 
 
 def picture(seed: int = 0, height: int = 24, width: int = 20) -> NDArray[np.uint8]:
-    """A smooth coloured picture, uint8 RGB (height, width, 3)."""
-    small = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    """A smooth picture with a tint of its own, uint8 RGB (height, width, 3)."""
+    random = np.random.default_rng(seed)
+    small = (random.integers(0, 200, 3) + random.integers(0, 56, (4, 4, 3))).astype(np.uint8)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
@@ -55,10 +56,10 @@ def make_bundle(
     """
     pixels = PixelSpec(*size)
     random = np.random.default_rng(seed)
-    kernel = random.normal(size=(CHANNELS, 3, 3, 3)).astype(np.float32) * 0.02
+    kernel = random.normal(size=(CHANNELS, 3, 3, 3)).astype(np.float32) * 0.006
     kernel -= kernel.mean(axis=1, keepdims=True)  # answers to colour rather than to brightness
-    dense = random.normal(size=(len(classes), CHANNELS)).astype(np.float32) * 0.5
-    bias = random.normal(size=len(classes)).astype(np.float32) * 0.1
+    dense = random.normal(size=(len(classes), CHANNELS)).astype(np.float32)
+    bias = random.normal(size=len(classes)).astype(np.float32) * 0.01
     (folder / "golden").mkdir(parents=True)
     files = {}
     for precision in ("int8", "f32"):
