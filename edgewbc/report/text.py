@@ -1,0 +1,64 @@
+"""Results as plain text: aligned columns, shares as percent, the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """A share of 0..1 as percent; - where it is undefined."""
+    return "-" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def interval(values: Sequence[float] | None, digits: int = 2) -> str:
+    """Two shares of 0..1 as percent, `98.90-99.69 %`."""
+    return "-" if values is None else f"{100 * values[0]:.{digits}f}-{100 * values[1]:.{digits}f} %"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Columns set apart by two spaces; the first `left` are aligned left, the others right."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def headline(result: dict[str, Any]) -> str:
+    """What `evaluate` found, in one line: accuracy, interval, n, protocol, and the hashes that say of what on what."""
+    return (
+        f"accuracy {percent(result['accuracy'])} ({interval(result['interval'])}), "
+        f"{result['correct']} of {result['n']}, {result['source']} {result['protocol']} {result['split']}, "
+        f"{result['precision']} {result['backend']}, "
+        f"model {result['model_sha256'][:12]}, manifest {result['manifest_sha256'][:12]}"
+    )
+
+
+def class_table(result: dict[str, Any]) -> str:
+    """Recall with its interval, precision and F1 of each class."""
+    rows = [
+        [
+            name,
+            str(found["n"]),
+            percent(found["recall"]),
+            interval(found["recall_interval"]),
+            percent(found["precision"]),
+            "-" if found["f1"] is None else f"{found['f1']:.4f}",
+        ]
+        for name, found in result["per_class"].items()
+    ]
+    mean = "-" if result["macro_f1"] is None else f"{result['macro_f1']:.4f}"
+    rows.append(["mean", str(result["n"]), percent(result["balanced_accuracy"]), "", "", mean])
+    return table(["class", "n", "recall", "95 % interval", "precision", "F1"], rows)
+
+
+def confusion_table(result: dict[str, Any]) -> str:
+    """The confusion matrix; a row a true class, a column an answer."""
+    names = list(result["classes"])
+    rows = [[name, *map(str, counts)] for name, counts in zip(names, result["confusion"], strict=True)]
+    return table(["truth \\ answer", *names], rows)
