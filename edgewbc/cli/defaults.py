@@ -40,6 +40,36 @@ def manifest(path: Path | None) -> Manifest:
     )
 
 
+def manifest_or_synthetic(path: Path | None) -> tuple[Manifest, bool]:
+    """As `manifest`; where there is none, synthetic cells are drawn for a trial. Says whether they were."""
+    try:
+        return manifest(path), False
+    except UserError:
+        if path is not None:
+            raise
+    from edgewbc.data import synth
+
+    folder = MANIFESTS / "synthetic"
+    say(
+        f"no manifest here: drawing synthetic cells into {folder}, to try the chain; their accuracy means nothing. "
+        "For real cells: edgewbc data manifest folder DIR --to manifests/mine"
+    )
+    synth.write(folder, cells=120, fields=4, seed=0)
+    return Manifest.read(folder), True
+
+
+def recipe(name: str) -> Path:
+    """A recipe's file: a path, or the name of one that ships."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.exists():
+        return path
+    shipped = assets.folder("recipes")
+    if not (shipped / f"{name}.yaml").is_file():
+        names = ", ".join(sorted(file.stem for file in shipped.glob("*.yaml")))
+        raise UserError(f"{name}: no such recipe; give a YAML file or one of: {names}")
+    return shipped / f"{name}.yaml"
+
+
 def run(path: Path | None, holding: str = "model.safetensors") -> Path:
     """The run named, or the newest one that holds a file."""
     if path is not None:

@@ -1,0 +1,232 @@
+"""The training loop: one function, for fine-tuning and for recovery after pruning (with a teacher)."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgewbc import metrics
+from edgewbc.data import pictures
+from edgewbc.data.manifest import Manifest
+from edgewbc.errors import UserError
+from edgewbc.files import write_text
+from edgewbc.nets.deploy import Deployed
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.train import batches, checkpoint
+from edgewbc.train.distil import distillation
+from edgewbc.train.recipe import Distil, Fit
+
+METRICS = "metrics.jsonl"
+Progress = Callable[[int, int, int], None]
+"""Called with epoch (from 1), batches done and batches of the epoch."""
+
+
+def fit(
+    net: nn.Module,
+    spec: ModelSpec,
+    options: Fit,
+    manifest: Manifest,
+    run: Path,
+    *,
+    teacher: nn.Module | None = None,
+    distil: Distil | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    report: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Train `net` on the manifest's train split and leave in it the weights that were best on validation.
+
+    Best is the highest validation accuracy, and of equals the lowest validation loss. The test split is never read.
+    Writes `metrics.jsonl` (a line an epoch) and `checkpoint.safetensors` into the run folder.
+
+    Args:
+        net: on the CPU; moved to the device that accelerate chooses.
+        teacher: network whose logits are learnt too, weighted as `distil` says; same classes, same input.
+        resume: go on from the run's checkpoint; on a CPU with the result of an unbroken run.
+
+    Returns:
+        The line of the best epoch.
+
+    Raises:
+        UserError: a split is empty, a label is unknown, a checkpoint does not fit, or the loss is not finite.
+    """
+    train, val = manifest.split("train"), manifest.split("val")
+    labels = pictures.truth(manifest, train, spec.classes)
+    val_labels = pictures.truth(manifest, val, spec.classes)
+    cv2.setNumThreads(1)  # the pictures of a batch are spread over threads already
+    accelerator = Accelerator()
+    device = accelerator.device
+    torch.manual_seed(options.seed)
+    freeze(net, options.freeze_blocks)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = _optimizer(net, options)
+    state: dict[str, Any] = {"epoch": 0, "batch": 0, "loss": 0.0, "seen": 0, "seconds": 0.0, "lines": []}
+    state["manifest_sha256"] = manifest.sha256
+    best = {name: value.detach().clone() for name, value in net.state_dict().items()}
+    if resume:
+        best, state = checkpoint.load(run, net, optimizer)
+        if state["manifest_sha256"] != manifest.sha256:
+            raise UserError(f"{run}: was trained on another manifest ({state['manifest_sha256'][:12]}): name that one")
+    model, optimizer = accelerator.prepare(net, optimizer)
+    scale = Deployed(net, spec.pixels).to(device)
+    if teacher is not None:
+        teacher = teacher.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def autocast() -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16")
+
+    def picture_tensor(prepared: NDArray[np.uint8]) -> Tensor:
+        tensor = torch.from_numpy(prepared).to(device)
+        return scale.normalise(tensor).contiguous(memory_format=torch.channels_last)
+
+    def validate() -> tuple[NDArray[np.int64], float]:
+        """Predictions (n,) and mean loss, over the share of this process; all of it where there is one process."""
+        mine = np.arange(accelerator.process_index, len(val), accelerator.num_processes)
+        predicted = torch.full((len(val),), -1, dtype=torch.int64, device=device)
+        total = torch.zeros((), device=device)
+        net.eval()
+        with torch.inference_mode(), autocast():
+            chosen = [val[i] for i in mine]
+            for number, prepared in enumerate(pictures.batches(manifest, chosen, spec.pixels, 2 * options.batch)):
+                rows = mine[number * 2 * options.batch :][: len(prepared)]
+                logits = net(picture_tensor(prepared)).float()
+                predicted[torch.from_numpy(rows).to(device)] = logits.argmax(1)
+                target = torch.from_numpy(val_labels[rows]).to(device)
+                total += functional.cross_entropy(logits, target, reduction="sum")
+        net.train()
+        predicted = accelerator.reduce(predicted + 1, "sum") - 1
+        return predicted.cpu().numpy(), float(accelerator.reduce(total, "sum")) / len(val)
+
+    net.train()
+    saved = time.monotonic()
+    while state["epoch"] < options.epochs and not _patience_over(state["lines"], options.patience):
+        epoch = state["epoch"]
+        plan = batches.plan(labels, options.batch, options.balance, options.seed, epoch)
+        each = max(1, len(plan) // accelerator.num_processes)  # every process must take as many steps
+        plan = plan[accelerator.process_index :: accelerator.num_processes][:each]
+        started = time.monotonic()
+        stream = batches.prepared(
+            manifest,
+            train,
+            spec.pixels,
+            plan,
+            ranges=options.augment,
+            seed=(options.seed, epoch, accelerator.process_index),
+            first=state["batch"],
+            workers=options.workers,
+        )
+        for prepared, rows in stream:
+            _set_rate(optimizer, options, epoch + state["batch"] / len(plan))
+            x = picture_tensor(prepared)
+            y = torch.from_numpy(labels[rows]).to(device)
+            with autocast():
+                logits = model(x)
+                with torch.no_grad():
+                    guide = teacher(x) if teacher is not None else None
+            loss = functional.cross_entropy(logits.float(), y, label_smoothing=options.label_smoothing)
+            if guide is not None and distil is not None:
+                loss = distillation(logits.float(), guide.float(), loss, distil.temperature, distil.weight)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise UserError(f"{run}: the loss is not finite in epoch {epoch + 1}: try a lower fit.lr")
+            optimizer.zero_grad(set_to_none=True)
+            accelerator.backward(loss)
+            if options.clip:
+                accelerator.clip_grad_norm_(model.parameters(), options.clip)
+            optimizer.step()
+            state["batch"] += 1
+            state["loss"] += value * len(rows)
+            state["seen"] += len(rows)
+            if progress is not None:
+                progress(epoch + 1, state["batch"], len(plan))
+            if time.monotonic() - saved > 60 * options.checkpoint_minutes and accelerator.is_main_process:
+                held = {**state, "seconds": state["seconds"] + time.monotonic() - started}
+                checkpoint.save(run, net, optimizer, best, held)
+                saved = time.monotonic()
+        predicted, val_loss = validate()
+        seconds = state["seconds"] + time.monotonic() - started
+        scores = metrics.score(val_labels, predicted, spec.classes)
+        line = {
+            "epoch": epoch + 1,
+            "lr": _rate(options, epoch + 1),
+            "train_loss": state["loss"] / state["seen"],
+            "val_loss": val_loss,
+            "val_n": scores["n"],
+            "val_correct": scores["correct"],
+            "val_accuracy": scores["accuracy"],
+            "val_interval": scores["interval"],
+            "val_balanced_accuracy": scores["balanced_accuracy"],
+            "seconds": round(seconds, 1),
+        }
+        if _better(line, state["lines"]):
+            best = {name: value.detach().clone() for name, value in net.state_dict().items()}
+        state |= {"epoch": epoch + 1, "batch": 0, "loss": 0.0, "seen": 0, "seconds": 0.0}
+        state["lines"] = [*state["lines"], line]
+        if accelerator.is_main_process:
+            checkpoint.save(run, net, optimizer, best, state)
+            write_text(run / METRICS, "".join(json.dumps(each) + "\n" for each in state["lines"]))
+            saved = time.monotonic()
+            if report is not None:
+                report(line)
+    net.load_state_dict(best)
+    net.to("cpu", memory_format=torch.contiguous_format).eval().requires_grad_(True)  # type: ignore[call-overload]
+    return max(state["lines"], key=_rank)
+
+
+def freeze(net: nn.Module, blocks: int) -> None:
+    """Leave the first `blocks` blocks of the base (each ends with a pooling) as they are while training."""
+    net.requires_grad_(True)
+    for part in net.get_submodule("features").children():
+        if blocks <= 0:
+            break
+        part.requires_grad_(False)
+        blocks -= isinstance(part, nn.MaxPool2d)
+
+
+def _rank(line: dict[str, Any]) -> tuple[float, float]:
+    return line["val_accuracy"], -line["val_loss"]
+
+
+def _better(line: dict[str, Any], before: list[dict[str, Any]]) -> bool:
+    return all(_rank(line) > _rank(other) for other in before)
+
+
+def _patience_over(lines: list[dict[str, Any]], patience: int) -> bool:
+    if not patience or not lines:
+        return False
+    return len(lines) - 1 - max(range(len(lines)), key=lambda i: _rank(lines[i])) >= patience
+
+
+def _optimizer(net: nn.Module, options: Fit) -> torch.optim.Optimizer:
+    base = [p for p in net.get_submodule("features").parameters() if p.requires_grad]
+    head = list(net.get_submodule("head").parameters())
+    groups = [{"params": base, "factor": 1.0}, {"params": head, "factor": options.head_lr}]
+    groups = [group for group in groups if group["params"]]
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(groups, options.lr, momentum=0.9, nesterov=True, weight_decay=options.weight_decay)
+    return torch.optim.AdamW(groups, options.lr, weight_decay=options.weight_decay)
+
+
+def _rate(options: Fit, done: float) -> float:
+    """Rate after `done` epochs: linear warm-up, then a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983)."""
+    if done < options.warmup:
+        return options.lr * (done + 1e-3) / options.warmup
+    span = max(1e-9, options.epochs - options.warmup)
+    return options.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (done - options.warmup) / span))))
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, options: Fit, done: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = _rate(options, done) * group["factor"]

@@ -1,0 +1,103 @@
+"""`edgewbc train`: from a recipe and a manifest to a run folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgewbc import runs
+from edgewbc.data.manifest import Manifest
+from edgewbc.errors import UserError
+from edgewbc.files import read_json, write_json, write_text
+from edgewbc.nets import model
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.train import loop, recipe
+from edgewbc.train.recipe import TrainRecipe
+
+RECIPE = "recipe.yaml"
+STARTED = "started.json"
+
+
+def train(options: TrainRecipe, manifest: Manifest, *, to: Path | None = None, **watch: Any) -> Path:
+    """Train a new network; gives its run folder. `watch` is `progress` and `report` of `loop.fit`.
+
+    Raises:
+        UserError: `to` exists, the start weights cannot be had, or the manifest does not serve.
+    """
+    torch.manual_seed(options.fit.seed)
+    spec = options.model.spec(manifest.classes)
+    net = model.build(spec)
+    if options.weights == "imagenet":
+        model.load_torchvision_base(net)
+    elif options.weights != "none":
+        model.load_base(net, Path(options.weights))
+    run = _shared_folder(options.name, to)
+    write_text(run / RECIPE, recipe.write(options))
+    spec.write(run / model.SPEC)
+    write_json(run / STARTED, started(manifest))
+    return _fit(run, spec, options, manifest, net, resume=False, **watch)
+
+
+def resume(run: Path, manifest: Manifest, **watch: Any) -> Path:
+    """Go on with a training that was interrupted.
+
+    Raises:
+        UserError: it is finished already, or cannot be resumed.
+    """
+    if (run / runs.LINEAGE).exists():
+        raise UserError(f"{run}: is finished already; start a new run")
+    options = recipe.read(run / RECIPE, TrainRecipe)
+    spec = ModelSpec.read(run / model.SPEC)
+    return _fit(run, spec, options, manifest, model.build(spec), resume=True, **watch)
+
+
+def started(manifest: Manifest, **more: Any) -> dict[str, Any]:
+    """What a run is told at its start, for a resume to check."""
+    return {"manifest_sha256": manifest.sha256, "protocol": manifest.protocol, **more}
+
+
+def check_started(run: Path, manifest: Manifest) -> dict[str, Any]:
+    """What the run was told at its start. Raises UserError if that was another manifest."""
+    told = dict(read_json(run / STARTED, "what the run was started with"))
+    if told["manifest_sha256"] != manifest.sha256:
+        raise UserError(f"{run}: was started on another manifest ({told['manifest_sha256'][:12]}): name it with --data")
+    return told
+
+
+def _fit(
+    run: Path, spec: ModelSpec, options: TrainRecipe, manifest: Manifest, net: Any, *, resume: bool, **watch: Any
+) -> Path:
+    if resume:
+        check_started(run, manifest)
+    best = loop.fit(net, spec, options.fit, manifest, run, resume=resume, **watch)
+    finish(run, net, spec, "train", manifest, best, recipe=options.model_dump(mode="json"))
+    return run
+
+
+def finish(
+    run: Path, net: Any, spec: ModelSpec, step: str, manifest: Manifest, best: dict[str, Any], **facts: Any
+) -> None:
+    """Write weights and lineage; only one of several processes does."""
+    if int(os.environ.get("RANK", "0")):
+        return
+    model.save(run, net, spec)
+    runs.write_lineage(
+        run, step, manifest_sha256=manifest.sha256, protocol=manifest.protocol, source=manifest.facts.get("source"),
+        validation=best, **facts,
+    )  # fmt: skip
+    (run / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+def _shared_folder(name: str, to: Path | None) -> Path:
+    """A new run folder; with several processes (accelerate launch), the one that the first of them made."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return runs.new(name, to)
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    state = PartialState()
+    made = [str(runs.new(name, to)) if state.is_main_process else None]
+    return Path(str(broadcast_object_list(made)[0]))
