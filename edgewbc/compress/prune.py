@@ -94,7 +94,7 @@ def _cut(
         ignored_layers=[m for m in copied.modules() if isinstance(m, nn.Linear)],
     )
     pruner.step()
-    widths = iter([m.out_channels for m in copied.get_submodule("features") if isinstance(m, nn.Conv2d)])  # type: ignore[union-attr]
+    widths = iter([m.out_channels for m in copied.get_submodule("features").children() if isinstance(m, nn.Conv2d)])
     smaller = replace(spec, channels=tuple(c if c == "M" else next(widths) for c in spec.channels))
     fresh = model.build(smaller)  # tp edits modules in place: put the weights into the plain class again
     fresh.load_state_dict(copied.state_dict())

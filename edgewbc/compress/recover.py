@@ -9,7 +9,7 @@ from edgewbc import runs
 from edgewbc.compress.prune import shrink, taylor_gradients
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
-from edgewbc.files import read_json, write_json, write_text
+from edgewbc.files import sha256, write_json, write_text
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.train import loop, recipe
@@ -73,6 +73,4 @@ def _recover(
 
 
 def _sha(run: Path) -> str:
-    from edgewbc.files import sha256
-
     return sha256(run / model.WEIGHTS)
