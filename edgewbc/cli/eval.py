@@ -1,5 +1,64 @@
 """`edgewbc eval`."""
 
+from pathlib import Path
+from typing import Annotated
 
-def command() -> None:
-    """To be written."""
+import typer
+
+
+def command(
+    model: Annotated[
+        Path | None, typer.Argument(help="A bundle (folder or zip) or a run folder; else the newest bundle.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The manifest; else the newest one here.")] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    precision: Annotated[str | None, typer.Option(help="int8, f32 or bf16; else the model's default.")] = None,
+    backend: Annotated[str | None, typer.Option(help="openvino, onnx or torch; else the model's default.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures answered at once.")] = 32,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the runtime; else its own choice.")] = None,
+    require_accuracy: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Exit with 3 below this share, such as 0.99.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Accuracy of a model on a split: n, correct, Wilson interval, recall by class, confusion matrix.
+
+    \b
+    Example:
+      edgewbc eval bundles/mine --data manifests/mine --split test --precision int8
+    """
+    from edgewbc.cli import console, defaults
+    from edgewbc.evaluate import SYNTHETIC, evaluate, require
+    from edgewbc.extras import need
+    from edgewbc.files import write_json
+    from edgewbc.report import text
+
+    if png is not None:
+        need("matplotlib", "--png")
+    chosen = defaults.bundle(model)
+    manifest = defaults.manifest(data)
+    result = evaluate(
+        chosen,
+        manifest,
+        split,
+        precision=precision,
+        backend=backend,
+        batch=batch,
+        threads=threads,
+        progress=console.progress,
+    )
+    if result["source"] == SYNTHETIC:
+        console.say("these pictures are synthetic: the figures check the chain and say nothing about real cells")
+    if out is not None:
+        write_json(out, result)
+    if png is not None:
+        from edgewbc.report.confusion import draw
+
+        draw(result, png)
+    if as_json:
+        console.emit(result)
+    else:
+        print(text.headline(result), text.class_table(result), text.confusion_table(result), sep="\n\n")
+    require(result["accuracy"], require_accuracy)

@@ -1,0 +1,50 @@
+"""Labelled pictures and a tiny run folder for tests of eval and bench."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgewbc import cells
+from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.pixels import PixelSpec
+from tests import tiny
+
+
+def make_manifest(
+    folder: Path,
+    n: int = 10,
+    classes: Sequence[str] = cells.CLASSES,
+    split: str = "test",
+    source: str = "folder",
+    protocol: str = "grouped",
+) -> Manifest:
+    """Write `n` small pictures, labelled in turn, and their manifest into `folder`."""
+    entries = []
+    (folder / "pictures").mkdir(parents=True)
+    for index in range(n):
+        data = tiny.encode(tiny.picture(index))
+        name = f"pictures/{index:03d}.png"
+        (folder / name).write_bytes(data)
+        label = classes[index % len(classes)]
+        entries.append(Entry(name, label, f"g{index}", split, hashlib.sha256(data).hexdigest()))
+    manifest = Manifest(folder, tuple(entries), tuple(classes), protocol, {"source": source, "seed": 0})
+    manifest.write(folder)
+    return manifest
+
+
+def make_run(folder: Path, classes: Sequence[str] = cells.CLASSES, size: tuple[int, int] = (32, 32)) -> ModelSpec:
+    """Write a VGG16-GAP of eight channels a layer with fresh weights as a run folder. Needs torch."""
+    import torch
+
+    from edgewbc.nets import model
+    from edgewbc.nets.vgg import VGG16
+
+    channels = tuple("M" if item == "M" else 8 for item in VGG16)
+    spec = ModelSpec("vgg16gap", tuple(classes), PixelSpec(*size), channels, (10, 10))
+    torch.manual_seed(0)
+    folder.mkdir(parents=True)
+    model.save(folder, model.build(spec), spec)
+    return spec
