@@ -16,7 +16,7 @@ _SHIFT = 4  # OpenCV draws to 1/16 of a pixel with this many fractional bits
 
 
 def _fixed(points: Array | float) -> NDArray[np.int32]:
-    return np.rint(np.asarray(points) * (1 << _SHIFT)).astype(np.int32)
+    return np.asarray(np.rint(np.asarray(points) * (1 << _SHIFT)), dtype=np.int32)
 
 
 def blob(rng: np.random.Generator, centre: Array, radius: float, ragged: float, long: float = 1.0) -> Array:
