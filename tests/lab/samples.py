@@ -1,0 +1,137 @@
+"""Picture files of every kind for tests, made with OpenCV and by hand: no picture library of the training side."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.tiny import encode, picture
+
+SHAPE = (24, 20)
+PLAIN = picture(1, *SHAPE)
+
+# 8 x 8 pixels, Adobe CMYK (cyan 0, magenta 200, yellow 40, black 10)
+CMYK_JPEG = base64.b64decode(
+    "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAQCwwODAoQDg0OEhEQExgoGhgWFhgxIyUdKDozPTw5Mzg3QEhcTkBEV0U3OFBtUVdfYmdoZz5NcXlwZHhc"
+    "ZWdj/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EABUAAQEAAAAAAAAAAAAAAAAAAAYH/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAA4EQwBNAFkASwAA"
+    "PwCgDRYdv//Z"
+)
+
+
+def exif(orientation: int) -> bytes:
+    """An EXIF block that holds an orientation and nothing else."""
+    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 274, 3, 1, orientation, 0, 0)
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    """A PNG chunk with its checksum."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def png_with(data: bytes, name: bytes, body: bytes) -> bytes:
+    """Put a chunk behind a PNG's header."""
+    return data[:33] + chunk(name, body) + data[33:]
+
+
+def jpeg_with_exif(data: bytes, orientation: int) -> bytes:
+    body = b"Exif\0\0" + exif(orientation)
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
+
+
+def webp_with_exif(data: bytes, orientation: int) -> bytes:
+    """Wrap a simple WebP into the extended format, with EXIF and, for alpha, its flag."""
+    height, width = SHAPE
+    flags = 0x08 | (0x10 if data[12:16] == b"VP8L" and data[24] & 0x10 else 0)
+    extended = struct.pack("<4sIB3xHBHB", b"VP8X", 10, flags, width - 1, 0, height - 1, 0)
+    block = exif(orientation)
+    parts = b"WEBP" + extended + data[12:] + struct.pack("<4sI", b"EXIF", len(block)) + block
+    return b"RIFF" + struct.pack("<I", len(parts)) + parts
+
+
+def tiff(pixels: NDArray[Any], photometric: int, orientation: int = 1, sample: int = 1) -> bytes:
+    """An uncompressed TIFF of one strip, (h, w) or (h, w, channels)."""
+    height, width = pixels.shape[:2]
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    body = np.ascontiguousarray(pixels).tobytes()
+    bits = 8 * pixels.itemsize
+    tags = [(256, width), (257, height), (258, bits), (259, 1), (262, photometric), (273, 0), (274, orientation)]
+    tags += [(277, channels), (278, height), (279, len(body))]
+    tags += [(338, 2)] if photometric == 2 and channels == 4 else []  # alpha that the colours are not multiplied by
+    tags += [(339, sample)]
+    extra = 8 + 2 + 12 * len(tags) + 4
+    entries = b""
+    for tag, value in tags:
+        if tag in (258, 339) and channels > 2:
+            entries += struct.pack("<HHII", tag, 3, channels, extra + (8 if tag == 339 else 0))
+        elif tag in (258, 338, 339):
+            entries += struct.pack("<HHIHH", tag, 3, 1 if tag == 338 else channels, value, value)
+        else:
+            entries += struct.pack("<HHII", tag, 4, 1, extra + 16 if tag == 273 else value)
+    lists = struct.pack("<4H", *[bits] * 4) + struct.pack("<4H", *[sample] * 4)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + lists + body
+
+
+def png(pixels: Sequence[bytes], width: int, bits: int, kind: int, *more: bytes) -> bytes:
+    """A PNG from its rows of bytes; `more` are chunks between header and pixels (a palette)."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(pixels), bits, kind, 0, 0, 0))
+    body = zlib.compress(b"".join(b"\0" + row for row in pixels))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def gigapixel_png() -> bytes:
+    """A PNG of a few bytes that promises 40,000 x 40,000 pixels."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+def animation(suffix: str) -> bytes:
+    """Two frames as GIF, WebP or PNG."""
+    moving = cv2.Animation()
+    moving.frames = [np.ascontiguousarray(frame[..., ::-1]) for frame in (PLAIN, 255 - PLAIN)]
+    moving.durations = [100, 100]
+    done, data = cv2.imencodeanimation(suffix, moving)
+    assert done
+    return bytes(data.tobytes())
+
+
+def pages() -> bytes:
+    """A TIFF of two pages."""
+    done, data = cv2.imencodemulti(".tiff", [np.ascontiguousarray(page[..., ::-1]) for page in (PLAIN, 255 - PLAIN)])
+    assert done
+    return bytes(data.tobytes())
+
+
+def with_alpha(value: int) -> NDArray[np.uint8]:
+    """PLAIN with an alpha channel: `value` in the upper third, opaque below."""
+    alpha = np.full(SHAPE, 255, np.uint8)
+    alpha[:8] = value
+    return np.dstack([PLAIN, alpha])
+
+
+LOSSLESS = {
+    "png": encode(PLAIN),
+    "bmp": encode(PLAIN, ".bmp"),
+    "tiff": encode(PLAIN, ".tiff"),
+    "webp": encode(PLAIN, ".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
+}
+"""PLAIN, in the formats that keep every pixel."""
+
+VALID = {
+    **LOSSLESS,
+    "jpg": encode(PLAIN, ".jpg"),
+    "progressive": encode(PLAIN, ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]),
+    "gif": encode(PLAIN, ".gif"),
+    "lossy webp": encode(PLAIN, ".webp", [cv2.IMWRITE_WEBP_QUALITY, 80]),
+    "rgba png": encode(with_alpha(100)),
+    "16 bits png": encode(PLAIN.astype(np.uint16) * 257),
+    "two frames": animation(".gif"),
+    "two pages": pages(),
+    "cmyk": CMYK_JPEG,
+}
