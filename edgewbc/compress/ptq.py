@@ -1,0 +1,131 @@
+"""Post-training quantization of one graph to int8 by NNCF, for OpenVINO and for ONNX alike.
+
+Calibration sets the range of each activation from training pictures; a bias correction follows (Nagel et al. 2019,
+"Data-free quantization through weight equalization and bias correction", arXiv 1906.04721). Under a limit to the drop,
+operations are put back to float, the most harmful first, until validation accuracy holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.compress.noise import quiet_nncf
+from edgewbc.convert.graph import INPUT
+from edgewbc.convert.ort import OrtModel
+from edgewbc.errors import UserError
+
+Preset = Literal["mixed", "performance"]
+Labelled = tuple[NDArray[np.uint8], int]
+"""One prepared picture as a batch, uint8 (1, h, w, 3), and its class."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to quantize.
+
+    Attributes:
+        subset: calibration pictures.
+        max_drop: accuracy that may be lost on validation, as a share (0.003 is 0.3 points); None sets no limit.
+        seed: of the draw of calibration pictures.
+        preset: `mixed` lets activations be asymmetric, `performance` keeps them symmetric.
+        fast_bias_correction: the quick estimate of the bias; the exact one takes many times as long.
+    """
+
+    subset: int = 300
+    max_drop: float | None = None
+    seed: int = 0
+    preset: Preset = "mixed"
+    fast_bias_correction: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises UserError for a value out of range."""
+        if self.subset < 1:
+            raise UserError(f"--subset {self.subset}: use 1 or more pictures (300 is usual)")
+        if self.max_drop is not None and not 0 <= self.max_drop < 1:
+            raise UserError(f"--max-drop {self.max_drop}: use a share from 0 to 1, such as 0.003 for 0.3 points")
+        if self.preset not in ("mixed", "performance"):
+            raise UserError(f"preset {self.preset!r}: use mixed or performance")
+
+
+def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[Labelled], options: Options) -> Any:
+    """Quantize an f32 IR; gives an `openvino.Model`. `control` is used under `max_drop` only."""
+    import openvino as ov
+
+    def accuracy(compiled: Any, items: Any) -> tuple[float, list[float]]:
+        return _accuracy([compiled(picture)["probabilities"].argmax() == label for picture, label in items])
+
+    with quiet_nncf() as nncf:
+        dataset = nncf.Dataset(calibration)
+        return _quantize(nncf, ov.Core().read_model(xml), dataset, nncf.Dataset(control), accuracy, options)
+
+
+def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: list[Labelled], options: Options) -> Any:
+    """Quantize an f32 ONNX file; gives an `onnx.ModelProto`. `control` is used under `max_drop` only."""
+    import onnx
+
+    def accuracy(proto: Any, items: Any) -> tuple[float, list[float]]:
+        model = OrtModel(proto.SerializeToString())
+        return _accuracy([model(picture)[0].argmax() == label for picture, label in items])
+
+    with quiet_nncf() as nncf:
+        dataset = nncf.Dataset(calibration, lambda picture: {INPUT: picture})
+        return _quantize(nncf, onnx.load(path), dataset, nncf.Dataset(control), accuracy, options)
+
+
+def operations_ir(model: Any) -> dict[str, list[str]]:
+    """Names of the convolutions and dense layers of an `openvino.Model`, in order: {"int8": [...], "float": [...]}."""
+    found: dict[str, list[str]] = {"int8": [], "float": []}
+    for operation in model.get_ordered_ops():
+        if operation.get_type_name() in ("Convolution", "MatMul"):
+            source = operation.input_value(1).get_node()
+            while source.get_type_name() in ("Multiply", "Subtract", "Convert", "Reshape", "Transpose"):
+                source = source.input_value(0).get_node()
+            is_int8 = source.get_element_type().get_type_name() in ("i8", "u8")
+            found["int8" if is_int8 else "float"].append(str(operation.get_friendly_name()))
+    return found
+
+
+def operations_onnx(proto: Any) -> dict[str, list[str]]:
+    """The same of an `onnx.ModelProto`."""
+    found: dict[str, list[str]] = {"int8": [], "float": []}
+    made_by = {name: node.op_type for node in proto.graph.node for name in node.output}
+    for node in proto.graph.node:
+        if node.op_type in ("Conv", "Gemm", "MatMul"):
+            is_int8 = made_by.get(node.input[1]) == "DequantizeLinear"
+            found["int8" if is_int8 else "float"].append(str(node.name))
+    return found
+
+
+def _quantize(nncf: Any, model: Any, calibration: Any, control: Any, accuracy: Any, options: Options) -> Any:
+    # overflow_fix stays on its default: the first layer takes half the range, so that int8 sums do not saturate on
+    # CPUs without VNNI.
+    settings = {
+        "preset": nncf.QuantizationPreset[options.preset.upper()],
+        "subset_size": options.subset,
+        "fast_bias_correction": options.fast_bias_correction,
+    }
+    if options.max_drop is None:
+        return nncf.quantize(model, calibration, **settings)
+    return nncf.quantize_with_accuracy_control(
+        model,
+        calibration_dataset=calibration,
+        validation_dataset=control,
+        validation_fn=accuracy,
+        max_drop=options.max_drop,
+        drop_type=nncf.DropType.ABSOLUTE,
+        **settings,
+    )
+
+
+def _accuracy(right: list[Any]) -> tuple[float, list[float]]:
+    """Share of right answers plus one, and whether each is right.
+
+    NNCF divides by the metric of the float model even where the drop is absolute, so it must never be 0.
+    """
+    values = [float(value) for value in right]
+    return 1 + sum(values) / len(values), values

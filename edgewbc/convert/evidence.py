@@ -1,0 +1,116 @@
+"""Accuracy of saved model files on the validation pictures, as rows that say of what, on what and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.convert import parity
+from edgewbc.data import pictures
+from edgewbc.data.manifest import Manifest
+from edgewbc.evaluate import Progress, facts, quiet
+from edgewbc.files import sha256
+from edgewbc.metrics import score
+from edgewbc.nets.spec import ModelSpec
+
+SPLIT = "val"
+"""What is measured here steers nothing but the int8 conversion; `test` is for reporting, by `edgewbc eval`."""
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model on disk: the .onnx, or the .xml of an IR with its .bin beside it."""
+
+    precision: str
+    path: Path
+
+    @property
+    def backend(self) -> str:
+        return "onnx" if self.path.suffix == ".onnx" else "openvino"
+
+    @property
+    def name(self) -> str:
+        return f"{self.backend} {self.precision}"
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (self.path,) if self.backend == "onnx" else (self.path, self.path.with_suffix(".bin"))
+
+    @property
+    def sha256(self) -> str:
+        """Of the ONNX file, or of the .xml and .bin one after the other (as `Bundle.model_sha256`)."""
+        return sha256(*self.paths)
+
+    def open(self) -> parity.Model:
+        """Read it back from the disk, ready to answer. Raises UserError if it cannot be run."""
+        return parity.onnx_model(self.path) if self.backend == "onnx" else parity.openvino_model(self.path)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What files answered to the validation pictures.
+
+    Attributes:
+        rows: one a file: precision, backend, sha256, protocol, split, source, manifest_sha256, n, correct, accuracy,
+            interval, balanced_accuracy, per_class.
+        answers: probabilities (n, K) by the name of the file.
+        truth: class index of each picture, (n,).
+    """
+
+    rows: list[dict[str, Any]]
+    answers: dict[str, parity.Probabilities]
+    truth: NDArray[np.int64]
+
+
+def collect(
+    files: Sequence[ModelFile], manifest: Manifest, spec: ModelSpec, progress: Progress = quiet, **more: parity.Model
+) -> Evidence:
+    """Let every file, as it lies on disk, answer every validation picture.
+
+    Args:
+        more: models that are asked the same besides, such as torch; they are among the answers, and have no row.
+
+    Raises:
+        UserError: there are no validation pictures, one changed, or a label is not a class of the model.
+    """
+    entries = manifest.split(SPLIT)
+    truth = pictures.truth(manifest, entries, spec.classes)
+    models = {file.name: file.open() for file in files} | more
+    batches = pictures.batches(manifest, entries, spec.pixels, BATCH)
+    answers = parity.ask(models, progress(batches, "validation", -(-len(entries) // BATCH)))
+    rows = []
+    for file in files:
+        scored = score(truth, answers[file.name].argmax(1), spec.classes)
+        row = {"precision": file.precision, "backend": file.backend, "sha256": file.sha256, **facts(manifest, SPLIT)}
+        for key in ("n", "correct", "accuracy", "interval", "balanced_accuracy", "per_class"):
+            row[key] = scored[key]
+        rows.append(row)
+    return Evidence(rows, answers, truth)
+
+
+def review_below(
+    probabilities: parity.Probabilities, truth: NDArray[np.int64], wrong: float = 0.001, least: float = 0.5
+) -> float:
+    """The probability below which a person should look at the cell.
+
+    The smallest threshold, `least` at the smallest, at which no more than `wrong` of the accepted validation pictures
+    are wrong. With fewer than 1 / `wrong` accepted pictures that means none. Raw softmax probabilities are used; on
+    another lab's pictures they are over-confident, and the promise does not carry over.
+
+    Returns:
+        the threshold; 1 where even the surest answers are wrong too often.
+    """
+    sure = probabilities.max(1)
+    errors = probabilities.argmax(1) != truth
+    for threshold in [least, *sorted({float(p) for p in sure if p > least})]:
+        accepted = sure >= threshold
+        if errors[accepted].sum() <= wrong * accepted.sum():
+            return float(threshold)
+    return 1.0

@@ -1,0 +1,71 @@
+"""A tiny trained run, and the same quantized: made once for all tests that read them."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from edgewbc import runs
+from edgewbc.compress.quantize import quantize
+from edgewbc.data import pictures
+from edgewbc.data.manifest import Manifest
+from edgewbc.nets import model
+from edgewbc.nets.deploy import Deployed
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.pixels import PixelSpec
+from tests.coloured import make_manifest
+
+CHANNELS = (8, "M", 8, "M", 16)
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []  # until the tests end
+
+
+def make_spec(classes: tuple[str, ...], arch: str = "vgg16gap") -> ModelSpec:
+    """A network for 32 x 36 pixels out of the central 36 of a picture."""
+    return ModelSpec(arch, classes, PixelSpec(32, 36, "centre", 36), CHANNELS, (10,))
+
+
+def make_run(folder: Path, manifest: Manifest, steps: int = 60) -> Path:
+    """Fit a tiny network to the train pictures of a manifest and write it as a finished run."""
+    torch.manual_seed(0)
+    spec = make_spec(manifest.classes)
+    net = model.build(spec)
+    entries = manifest.split("train")
+    seen = torch.from_numpy(next(pictures.batches(manifest, entries, spec.pixels, len(entries))))
+    truth = torch.from_numpy(pictures.truth(manifest, entries, spec.classes))
+    inputs = Deployed(net, spec.pixels).normalise(seen)
+    with torch.no_grad():
+        net.features[0].weight /= 60  # to the scale of the input: 0..255 less its mean
+    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        functional.cross_entropy(net(inputs), truth).backward()
+        optimiser.step()
+    folder.mkdir(parents=True)
+    model.save(folder, net.eval(), spec)
+    recipe = {"weights": str(folder.resolve() / "start.safetensors")}
+    runs.write_lineage(folder, "train", manifest_sha256=manifest.sha256, recipe=recipe)
+    return folder
+
+
+@functools.cache
+def trained() -> tuple[Path, Manifest]:
+    """A finished run and the manifest that it was fitted to. Not to be changed."""
+    top = _folder()
+    manifest = make_manifest(top / "pictures")
+    return make_run(top / "runs" / "tiny", manifest), manifest
+
+
+@functools.cache
+def quantized() -> tuple[Path, Manifest]:
+    """The run that `quantize` makes of `trained`. Not to be changed."""
+    run, manifest = trained()
+    return quantize(run, manifest, to=_folder() / "tiny-int8", subset=20, seed=3), manifest
+
+
+def _folder() -> Path:
+    _KEPT.append(tempfile.TemporaryDirectory(prefix="edgewbc-tests-"))
+    return Path(_KEPT[-1].name)
