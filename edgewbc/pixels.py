@@ -24,6 +24,10 @@ IMAGENET_CAFFE_MEAN = (0.48235, 0.45882, 0.40784)
 IMAGENET_CAFFE_STD = (1 / 255, 1 / 255, 1 / 255)
 """What the original VGG16 weights expect of RGB values in 0..1 (torchvision's IMAGENET1K_FEATURES)."""
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""The usual standardisation of RGB values in 0..1 over ImageNet, for networks that start from random weights."""
+
 
 @dataclass(frozen=True)
 class PixelSpec:

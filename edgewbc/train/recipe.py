@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edgewbc.errors import UserError
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.pixels import IMAGENET_CAFFE_MEAN, IMAGENET_CAFFE_STD, PixelSpec
+from edgewbc.pixels import IMAGENET_CAFFE_MEAN, IMAGENET_CAFFE_STD, IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -47,8 +47,11 @@ class Model(Strict):
     dropout: Share = 0.0
     input: Input = Input()
 
-    def spec(self, classes: tuple[str, ...]) -> ModelSpec:
-        """The network's description for these classes."""
+    def spec(self, classes: tuple[str, ...], pretrained: bool = True) -> ModelSpec:
+        """The network's description for these classes.
+
+        Pretrained weights expect the values they were trained on; random ones start better with a spread of about 1.
+        """
         from edgewbc.nets.vgg import VGG16
 
         channels = tuple(c if c == "M" else max(8, round(int(c) * self.width / 8) * 8) for c in VGG16)
@@ -58,8 +61,8 @@ class Model(Strict):
             crop=self.input.crop,
             size=self.input.size,
             scale=self.input.scale,
-            mean=IMAGENET_CAFFE_MEAN,
-            std=IMAGENET_CAFFE_STD,
+            mean=IMAGENET_CAFFE_MEAN if pretrained else IMAGENET_MEAN,
+            std=IMAGENET_CAFFE_STD if pretrained else IMAGENET_STD,
         )
         return ModelSpec(self.arch, classes, pixels, channels, self.head, self.dropout)
 

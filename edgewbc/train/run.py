@@ -28,7 +28,7 @@ def train(options: TrainRecipe, manifest: Manifest, *, to: Path | None = None, *
         UserError: `to` exists, the start weights cannot be had, or the manifest does not serve.
     """
     torch.manual_seed(options.fit.seed)
-    spec = options.model.spec(manifest.classes)
+    spec = options.model.spec(manifest.classes, pretrained=options.weights != "none")
     net = model.build(spec)
     if options.weights == "imagenet":
         model.load_torchvision_base(net)

@@ -1,0 +1,79 @@
+"""Networks on disk."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from edgewbc.errors import UserError
+from edgewbc.nets import model
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.pixels import PixelSpec
+
+SPEC = ModelSpec("vgg16gap", ("a", "b", "c"), PixelSpec(32, 32), (4, "M", 8, "M"), (6,))
+
+
+def test_saved_networks_answer_alike(tmp_path):
+    """What is loaded gives exactly the logits of what was saved."""
+    net = model.build(SPEC).eval()
+    model.save(tmp_path, net, SPEC)
+    loaded, spec = model.load(tmp_path)
+    x = torch.randn(2, 3, 32, 32)
+    assert spec == SPEC
+    assert torch.equal(loaded(x), net(x))
+    assert not loaded.training
+
+
+def test_half_precision_files_load_as_float32(tmp_path):
+    """A float16 file takes half the bytes and loads as float32 with float16's rounding."""
+    net = model.build(SPEC)
+    model.save(tmp_path, net, SPEC, torch.float16)
+    loaded, _ = model.load(tmp_path)
+    assert load_file(tmp_path / "model.safetensors")["head.0.weight"].dtype == torch.float16
+    assert torch.equal(loaded.head[0].weight, net.head[0].weight.half().float())
+
+
+def test_weights_that_do_not_fit_are_one_line(tmp_path):
+    """A model.json that does not describe the weights is refused with both files named."""
+    model.save(tmp_path, model.build(SPEC), SPEC)
+    replace(SPEC, channels=(4, "M", 16, "M")).write(tmp_path / "model.json")
+    with pytest.raises(UserError, match=r"model.safetensors: does not fit .*model.json") as caught:
+        model.load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors at all", b"\x80\x04pickle"])
+def test_files_that_are_not_safetensors(tmp_path, content):
+    """Damaged weights, or a pickle, are refused and never run."""
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="not a readable safetensors file"):
+        model.read_tensors(file)
+
+
+def test_base_from_torchvision_names(tmp_path):
+    """The base is filled from keys with or without `features.`; the head is left alone."""
+    net, other = model.build(SPEC), model.build(SPEC)
+    head = net.head[0].weight.clone()
+    save_file({f"features.{k}": v for k, v in other.features.state_dict().items()}, tmp_path / "w.safetensors")
+    model.load_base(net, tmp_path / "w.safetensors")
+    assert torch.equal(net.features[0].weight, other.features[0].weight)
+    assert torch.equal(net.head[0].weight, head)
+
+
+def test_base_of_another_width_is_refused(tmp_path):
+    """Weights of another width are not loaded in part."""
+    wide = model.build(replace(SPEC, channels=(8, "M", 8, "M")))
+    save_file(wide.features.state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=r"no fitting weights for 0.weight"):
+        model.load_base(model.build(SPEC), tmp_path / "w.safetensors")
+
+
+def test_macs_of_vgg16_gap():
+    """VGG16 at 224 x 224 has 15.35 billion multiply-adds, at 112 a quarter of them."""
+    from edgewbc.nets.vgg import VGG16
+
+    spec = ModelSpec("vgg16gap", ("a",) * 5, PixelSpec(224, 224), tuple(VGG16), (100, 100))
+    assert model.macs(spec) == 15_346_630_656 + 512 * 100 + 100 * 100 + 100 * 5
+    assert model.macs(replace(spec, pixels=PixelSpec(112, 112))) == pytest.approx(15_346_630_656 / 4, rel=1e-4)

@@ -1,0 +1,37 @@
+"""model.json."""
+
+import json
+
+import pytest
+
+from edgewbc.errors import UserError
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.pixels import PixelSpec
+
+SPEC = ModelSpec("vgg16gap", ("a", "b"), PixelSpec(30, 40, "centre", 25), (4, "M", 8), (6,), 0.1, {"k": 1})
+
+
+def test_round_trip(tmp_path):
+    """What is written is what is read."""
+    SPEC.write(tmp_path / "model.json")
+    assert ModelSpec.read(tmp_path / "model.json") == SPEC
+
+
+@pytest.mark.parametrize(
+    "change", [{"arch": "resnet"}, {"format": 99}, {"channels": ["x"]}, {"pixels": {"height": 1}}, {"head": 3}]
+)
+def test_wrong_values_are_one_line(tmp_path, change):
+    """A model.json with a wrong value is refused in one line that names it."""
+    (tmp_path / "model.json").write_text(json.dumps({**SPEC.to_dict(), **change}))
+    with pytest.raises(UserError, match=r"model.json: not a model.json that this edgewbc reads") as caught:
+        ModelSpec.read(tmp_path / "model.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_broken_files(tmp_path):
+    """No file, or no JSON, is a user's error."""
+    with pytest.raises(UserError, match="no such file"):
+        ModelSpec.read(tmp_path / "model.json")
+    (tmp_path / "model.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        ModelSpec.read(tmp_path / "model.json")
