@@ -13,11 +13,16 @@ from edgewbc.errors import UserError
 MANIFESTS = Path("manifests")
 
 
+class NoManifest(UserError):
+    """None was named, and none is here."""
+
+
 def manifest(path: Path | None) -> Manifest:
     """The manifest named; else the newest one up to two folders down; else PBC's, where EDGEWBC_DATA leads to it.
 
     Raises:
-        UserError: there is none.
+        NoManifest: there is none.
+        UserError: it cannot be read, or its files changed.
     """
     if path is not None:
         return Manifest.read(path)
@@ -34,7 +39,7 @@ def manifest(path: Path | None) -> Manifest:
         made.write(MANIFESTS / "pbc-published")
         say(f"data: {MANIFESTS / 'pbc-published'} (made from EDGEWBC_DATA)")
         return made
-    raise UserError(
+    raise NoManifest(
         "no manifest here: make one with `edgewbc data manifest folder DIR --to manifests/mine` (a folder per class), "
         "or draw synthetic cells with `edgewbc data synth --to cells`, and name it with --data"
     )
@@ -44,9 +49,8 @@ def manifest_or_synthetic(path: Path | None) -> tuple[Manifest, bool]:
     """As `manifest`; where there is none, synthetic cells are drawn for a trial. Says whether they were."""
     try:
         return manifest(path), False
-    except UserError:
-        if path is not None:
-            raise
+    except NoManifest:
+        pass
     from edgewbc.data import synth
 
     folder = MANIFESTS / "synthetic"
@@ -56,6 +60,15 @@ def manifest_or_synthetic(path: Path | None) -> tuple[Manifest, bool]:
     )
     synth.write(folder, cells=120, fields=4, seed=0)
     return Manifest.read(folder), True
+
+
+def manifest_or_none(path: Path | None) -> Manifest | None:
+    """As `manifest`; None where there is none, and it says so."""
+    try:
+        return manifest(path)
+    except NoManifest:
+        say("no manifest here: synthetic pictures are timed, and no accuracy is measured (name one with --data)")
+        return None
 
 
 def recipe(name: str) -> Path:
