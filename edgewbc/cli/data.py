@@ -1,10 +1,103 @@
 """`edgewbc data`."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from edgewbc.cli.console import emit, progress
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, describe and check sets of pictures.")
 
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+To = Annotated[Path, typer.Option(help="Folder to make.")]
+Seed = Annotated[int, typer.Option(min=0, help="Determines what is drawn at random.")]
+
 
 @app.command()
-def synth() -> None:
-    """To be written."""
+def synth(
+    to: To,
+    cells: Annotated[int, typer.Option(min=3, help="Single cells of each of the five classes.")] = 100,
+    fields: Annotated[int, typer.Option(min=0, help="Whole fields, with boxes in fields/boxes.csv.")] = 0,
+    size: Annotated[int, typer.Option(min=32, max=1024, help="Height and width of a cell's picture, pixels.")] = 96,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Draw synthetic smears: five types of white cells among red cells, on slides that are stained differently.
+
+    They are for trying things out and for tests, and say nothing about accuracy on real cells. The folder is a
+    manifest too (protocol grouped, by slide), which other commands take with --data.
+
+    \b
+    Example:
+      edgewbc data synth --to cells --cells 200 --fields 10
+    """
+    from edgewbc.data import describe
+    from edgewbc.data.sources import make
+    from edgewbc.data.synth import write
+
+    write(to, cells, fields, seed, size, progress=progress)
+    manifest = make("synthetic", to, seed=seed)
+    manifest.write(to)
+    emit(describe.summary(manifest, to)) if json else print(describe.text(manifest, to))
+
+
+@app.command()
+def manifest(
+    source: Annotated[str, typer.Argument(help="folder (one folder per class), pbc, bccd, jtsc or synthetic.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the pictures are.")],
+    to: To,
+    protocol: Annotated[
+        str | None, typer.Option(help="published, grouped, poster or external (default: by the source).")
+    ] = None,
+    seed: Seed = 0,
+    classes: Annotated[str | None, typer.Option(help="Classes to take, with commas (default: the source's).")] = None,
+    group_pattern: Annotated[
+        str | None,
+        typer.Option(help="For folder: regular expression on the path; its first bracket names slide or patient."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write down which picture has which label and stands on which side of the split.
+
+    Groups (original picture, slide or patient) are kept on one side by `grouped`, not by `poster`.
+
+    \b
+    Example:
+      edgewbc data manifest folder my-cells --to manifests/mine --group-pattern '(slide[0-9]+)'
+    """
+    from edgewbc.data import describe
+    from edgewbc.data.sources import make
+
+    wanted = None if classes is None else classes.split(",")
+    made = make(source, folder, protocol=protocol, seed=seed, classes=wanted, group_pattern=group_pattern)
+    made.write(to)
+    emit(describe.summary(made, to)) if json else print(describe.text(made, to))
+
+
+@app.command()
+def audit(
+    where: Annotated[Path | None, typer.Argument(metavar="M", help="Manifest (default: the newest here).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Another way to name the manifest.")] = None,
+    near: Annotated[bool, typer.Option(help="Look for near duplicates too.")] = True,
+    json: Json = False,
+) -> None:
+    """Find unusable pictures, duplicates, labels that disagree, and leaks between train, val and test.
+
+    Exits 3 if a group or a duplicate is on more than one side, 2 if a picture cannot be used.
+
+    \b
+    Example:
+      edgewbc data audit manifests/mine
+    """
+    from edgewbc.cli import defaults
+    from edgewbc.data import audit as checks
+    from edgewbc.errors import UserError
+
+    if where is not None and data is not None and where != data:
+        raise UserError(f"{where} and --data {data}: name one manifest")
+    found = checks.audit(defaults.manifest(where or data), near=near, progress=progress)
+    emit(found.to_dict()) if json else print(found.to_text())
+    found.check()

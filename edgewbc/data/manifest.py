@@ -104,6 +104,8 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write `manifest.csv` and `manifest.json` into a folder. Raises UserError if another manifest is there."""
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder}: is a file, and a manifest is a folder: give another --to")
         old = folder / "manifest.csv"
         if old.exists() and sha256(old) != self.sha256:
             raise UserError(f"{old}: another manifest is here already: give another --to")
@@ -135,7 +137,7 @@ class Manifest:
         """
         folder = path if path.is_dir() else path.parent
         if not (folder / "manifest.csv").is_file():
-            raise UserError(f"{path}: no manifest.csv here; make one with `edgewbc data manifest SOURCE DIR --to {path}`")
+            raise UserError(f"{path}: no manifest here; make one with `edgewbc data manifest SOURCE DIR --to {path}`")
         facts = read_json(folder / "manifest.json", "a manifest's facts (manifest.json)")
         try:
             known = {k: facts.pop(k) for k in ("format", "protocol", "classes", "csv_sha256", "root", "root_from_here")}
@@ -152,7 +154,7 @@ class Manifest:
             raise UserError(f"{roots[0]}: the pictures of {folder} are gone; make the manifest anew where they are now")
         text = (folder / "manifest.csv").read_bytes()
         if hashlib.sha256(text).hexdigest() != known["csv_sha256"]:
-            raise UserError(f"{folder / 'manifest.csv'}: was changed by hand (its hash is not the one in manifest.json)")
+            raise UserError(f"{folder / 'manifest.csv'}: changed by hand (not the hash in manifest.json): make it anew")
         entries = tuple(_parse(text.decode(), folder / "manifest.csv"))
         return cls(root, entries, tuple(known["classes"]), known["protocol"], facts)
 

@@ -19,11 +19,18 @@ CITATION = (
 SPLIT_CITATION = "; split: Tsutsui S. et al., WBCAtt, NeurIPS 2023 Datasets and Benchmarks"
 LICENCE = "CC BY 4.0"
 
+# Found by `edgewbc data audit`, then by eye: the second shows the same cell as the first, taken anew.
+SAME_CELL = {
+    f"{PICTURES}/eosinophil/EO_409717.jpg": f"{PICTURES}/eosinophil/EO_246684.jpg",
+    f"{PICTURES}/monocyte/MO_415531.jpg": f"{PICTURES}/monocyte/MO_231316.jpg",
+}
+
 
 def find(folder: Path, classes: Sequence[str] | None = None, published: bool = True) -> Found:
     """Cells of PBC: as the published CSVs have them, in their order, or all pictures by path.
 
-    The names carry no patient, so the group is the picture, copies of which share one.
+    The names carry no patient, so the group is the picture, copies of which share one. Where the split is drawn here,
+    two pictures of one cell share one too.
 
     Args:
         folder: holds PBC_dataset_normal_DIB and, for the published split, splits/{train,val,test}.csv.
@@ -74,4 +81,5 @@ def _published(folder: Path) -> list[Cell]:
 
 def _all(folder: Path) -> list[Cell]:
     tops = sorted(top for top in (folder / PICTURES).iterdir() if top.is_dir() and not top.name.startswith("."))
-    return [Cell(p.relative_to(folder).as_posix(), top.name.lower()) for top in tops for p in pictures_below(top)]
+    paths = [(p.relative_to(folder).as_posix(), top.name.lower()) for top in tops for p in pictures_below(top)]
+    return [Cell(path, label, SAME_CELL.get(path, "")) for path, label in paths]
