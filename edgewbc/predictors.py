@@ -113,19 +113,21 @@ def load(
     return _openvino(path, precision, threads, hint, streams, converted)
 
 
-def convert(run: Path, folder: Path) -> None:
-    """Write a run's network as `f32.xml`, `f32.bin` and `f32.onnx` into a folder.
+def convert(run: Path, folder: Path, backend: str) -> None:
+    """Write a run's network into a folder: as `f32.xml` and `f32.bin` for openvino, as `f32.onnx` for onnx.
 
     Raises:
-        UserError: not a run, or torch is not installed.
+        UserError: not a run, or what converts it is not installed.
     """
     need("torch", f"{run}: a run folder")
     from edgewbc.convert import graph
     from edgewbc.nets import model
 
     net, spec = model.load(run)
-    graph.save_ir(graph.to_openvino(net, spec), folder / "f32.xml")
-    graph.to_onnx(net, spec, folder / "f32.onnx")
+    if backend == "openvino":
+        graph.save_ir(graph.to_openvino(net, spec), folder / "f32.xml")
+    else:
+        graph.to_onnx(net, spec, folder / "f32.onnx")
 
 
 def _openvino(
@@ -222,7 +224,7 @@ def _files(path: Path, backend: str, precision: str, converted: Path | None) -> 
     with tempfile.TemporaryDirectory(prefix="edgewbc-") as temporary:
         if converted is None:
             converted = Path(temporary)
-            convert(path, converted)
+            convert(path, converted, backend)
         contents = tuple((converted / name).read_bytes() for name in names)
     return _Files(contents, sha256(path / "model.safetensors"), sum(map(len, contents)))
 

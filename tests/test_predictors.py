@@ -34,7 +34,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def converted(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same run as IR and ONNX."""
     folder = tmp_path_factory.mktemp("converted")
-    convert(run, folder)
+    for backend in ("openvino", "onnx"):
+        convert(run, folder, backend)
     return folder
 
 

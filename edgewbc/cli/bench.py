@@ -1,5 +1,68 @@
 """`edgewbc bench`."""
 
+from pathlib import Path
+from typing import Annotated
 
-def command() -> None:
-    """To be written."""
+import typer
+
+
+def command(
+    device: Annotated[str, typer.Option(help="Where to measure; cpu is what there is.")] = "cpu",
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A bundle or a run folder; may be repeated. Else the newest bundle and the unpruned network."
+        ),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The manifest; else the newest one here, else none.")] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    seconds: Annotated[float, typer.Option(min=0.01, help="Length of each measurement.")] = 3.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Answer so many pictures, spread over the split.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of every runtime; else its own choice.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Batch size; else the best of 1, 8 and 32.")] = None,
+    require_accuracy: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Exit with 3 if a row is below this share, such as 0.99.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Speed, memory, size and accuracy of models on this CPU: torch, ONNX Runtime and OpenVINO; f32, bf16 and int8.
+
+    Each row is measured in a process of its own, one after the other, beside a baseline.
+
+    \b
+    Example:
+      edgewbc bench --device cpu --data manifests/mine --out bench.json
+    """
+    from edgewbc.bench import table
+    from edgewbc.bench.machine import describe
+    from edgewbc.bench.plan import reference_network
+    from edgewbc.bench.prepare import Options
+    from edgewbc.bench.runner import bench, lowest
+    from edgewbc.cli import console, defaults
+    from edgewbc.errors import UserError
+    from edgewbc.evaluate import require
+    from edgewbc.files import write_json
+
+    if device.lower() != "cpu":
+        raise UserError(f"--device {device}: only the CPU is measured; use --device cpu")
+    chosen = model or [defaults.bundle(None)]
+    if not model and (network := reference_network()):
+        console.say(f"beside it: {network} (unpruned)")
+        chosen.append(network)
+    manifest = defaults.manifest_or_none(data)
+    machine = describe()
+    if machine["load_1m"] is not None and machine["load_1m"] > machine["cores"] / 2:
+        console.say(f"this machine is busy (load {machine['load_1m']}): the speeds will be too low, and unsteady")
+    console.say("decoding and resizing the pictures, and converting what must be, before anything is timed")
+    options = Options(split, seconds, limit, threads, (batch,) if batch else Options.batches)
+    result = {"machine": machine, **bench(chosen, manifest, options, progress=console.progress)}
+    if out is not None:
+        write_json(out, result)
+    if as_json:
+        console.emit(result)
+    else:
+        print(table.render(result))
+    if all(row.get("error") for row in result["rows"]):
+        raise UserError(f"no row could be measured: {result['rows'][0]['error']}")
+    require(lowest(result["rows"]), require_accuracy)

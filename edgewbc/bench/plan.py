@@ -1,0 +1,115 @@
+"""Which rows a benchmark has: for each model, what it holds, what is installed, and what the CPU can compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from edgewbc import assets, runs
+from edgewbc.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.extras import need
+from edgewbc.pixels import PixelSpec
+
+UNPRUNED = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
+"""Channels of VGG16 as `nets.vgg` has them; here, as that module cannot be read without torch."""
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What can be measured here: which runtimes are installed, and whether the CPU computes in bfloat16."""
+
+    torch: bool
+    onnx: bool
+    bf16: bool
+
+    @classmethod
+    def here(cls) -> Abilities:
+        import openvino as ov
+
+        able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return cls(find_spec("torch") is not None, find_spec("onnxruntime") is not None, "BF16" in able)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model to measure.
+
+    Attributes:
+        path: a bundle or a run folder.
+        name: what the table calls it.
+        classes, pixels: of the model.
+        rows: (backend, precision) of each row, slowest backends first.
+    """
+
+    path: Path
+    name: str
+    classes: tuple[str, ...]
+    pixels: PixelSpec
+    rows: tuple[tuple[str, str], ...]
+
+    @property
+    def is_run(self) -> bool:
+        return runs.is_run(self.path)
+
+
+def plan(path: Path, able: Abilities) -> Model:
+    """The rows of one model.
+
+    Raises:
+        UserError: no model there, or nothing of it can be run with what is installed.
+    """
+    if runs.is_run(path):
+        spec = runs.spec(path)
+        rows = _rows_of_run(path, able)
+        if not rows:
+            need("torch", f"{path}: a run folder without quantized files")
+        return Model(path, path.resolve().name, spec.classes, spec.pixels, tuple(rows))
+    bundle = Bundle.open(path)
+    rows = _rows_of_bundle(bundle, able)
+    if not rows:
+        raise UserError(f"{path}: holds no model for OpenVINO or for ONNX Runtime where that is installed")
+    return Model(path, bundle.name, bundle.classes, bundle.pixels, tuple(rows))
+
+
+def reference_network() -> Path | None:
+    """The unpruned network that came with this checkout; None if there is none, or no torch to read it."""
+    if find_spec("torch") is None:
+        return None
+    try:
+        folder = assets.folder("export/networks")
+    except UserError:  # an installed wheel leaves it out
+        return None
+    found = [p.parent for p in sorted(folder.glob("*/model.json")) if runs.is_run(p.parent)]
+    return next((path for path in found if runs.spec(path).channels == UNPRUNED), None)
+
+
+def _rows_of_run(path: Path, able: Abilities) -> list[tuple[str, str]]:
+    rows = []
+    if able.torch:
+        rows += [("torch", precision) for precision in _floats(able)]
+    if able.onnx:
+        if able.torch and find_spec("onnxscript"):
+            rows.append(("onnx", "f32"))
+        if (path / "onnx" / "int8.onnx").is_file():
+            rows.append(("onnx", "int8"))
+    if able.torch:
+        rows += [("openvino", precision) for precision in _floats(able)]
+    if (path / "openvino" / "int8.xml").is_file():
+        rows.append(("openvino", "int8"))
+    return rows
+
+
+def _rows_of_bundle(bundle: Bundle, able: Abilities) -> list[tuple[str, str]]:
+    files = bundle.manifest["files"]
+    held = {backend: [p for p in ("f32", "int8") if backend in files.get(p, {})] for backend in ("onnx", "openvino")}
+    rows = [("onnx", precision) for precision in held["onnx"] if able.onnx]
+    for precision in held["openvino"]:
+        rows += [("openvino", p) for p in (_floats(able) if precision == "f32" else [precision])]
+    return rows
+
+
+def _floats(able: Abilities) -> Sequence[str]:
+    return ("f32", "bf16") if able.bf16 else ("f32",)

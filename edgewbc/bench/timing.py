@@ -1,0 +1,93 @@
+"""How fast a loaded model answers: one picture at a time, and as many a second as it can.
+
+What is timed is the model alone: the pictures are decoded and prepared before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+
+from edgewbc.predictors import Batch, Loaded
+
+LEAST = 10
+"""Fewest measurements of a latency, however slow the model is."""
+
+WARM = 3
+"""Answers that are not measured: memory is laid out and weights are packed in the first ones."""
+
+
+def percentiles(seconds: Sequence[float]) -> dict[str, Any]:
+    """p50, p95, p99 in milliseconds (interpolated between measurements), and n."""
+    values = np.percentile(np.asarray(seconds) * 1000, (50, 95, 99))
+    return {**{name: float(v) for name, v in zip(("p50", "p95", "p99"), values, strict=True)}, "n": len(seconds)}
+
+
+def latency(loaded: Loaded, pictures: Batch, seconds: float) -> dict[str, Any]:
+    """Time single pictures, each after the other, for about `seconds`.
+
+    Args:
+        loaded: the model, under the latency hint.
+        pictures: uint8 (n, h, w, 3), gone through over and over.
+        seconds: how long to go on; `LEAST` pictures are measured in any case.
+    """
+    turn = cycle(pictures[index : index + 1] for index in range(len(pictures)))
+    for _ in range(WARM):
+        loaded.predict(next(turn))
+    taken: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(taken) < LEAST:
+        picture = next(turn)
+        start = time.perf_counter()
+        loaded.predict(picture)
+        taken.append(time.perf_counter() - start)
+    return percentiles(taken)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Pictures a second, and the batch with which they were reached."""
+
+    images_per_s: float
+    batch: int
+
+
+def throughput(loaded: Loaded, pictures: Batch, sizes: Sequence[int], seconds: float) -> Rate:
+    """Find the batch size that answers most pictures a second, then measure it anew, for about `seconds`.
+
+    Each size is tried for a part of the time; the figure that is given is that of the last measurement alone, as the
+    best of several would flatter.
+    """
+    best = max(sizes, key=lambda size: rate(loaded, pictures, size, seconds / 4)) if len(sizes) > 1 else sizes[0]
+    rate(loaded, pictures, best, 0)
+    return Rate(rate(loaded, pictures, best, seconds), best)
+
+
+def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float) -> float:
+    """Pictures a second in batches of `size`, streamed for about `seconds`, until the last one is answered.
+
+    At least `WARM` batches are answered.
+    """
+    batches = _cut(pictures, size)
+    start = time.perf_counter()
+
+    def feed() -> Iterator[Batch]:
+        count = 0
+        while count < WARM or time.perf_counter() - start < seconds:
+            yield batches[count % len(batches)]
+            count += 1
+
+    answered = sum(len(found) for found in loaded.stream(feed()))
+    return answered / (time.perf_counter() - start)
+
+
+def _cut(pictures: Batch, size: int) -> list[Batch]:
+    """Full batches of the pictures; they are repeated where there are fewer than `size`."""
+    if len(pictures) < size:
+        pictures = np.resize(pictures, (size, *pictures.shape[1:]))
+    return [np.ascontiguousarray(pictures[i : i + size]) for i in range(0, len(pictures) - size + 1, size)]
