@@ -165,11 +165,9 @@ class Engine:
 
     def _info(self, model: Any, hint: str) -> dict[str, Any]:
         read = self._compiled.get_property
-        # "meta=1.0;ov=2026.4.1;isa=Intel AVX-512 with Intel DL Boost"; absent in older versions
-        facts = dict(part.partition("=")[::2] for part in str(_or_none(read, "RUNTIME_REQUIREMENTS") or "").split(";"))
         labels = model.get_rt_info(["model_info", "labels"]) if model.has_rt_info(["model_info", "labels"]) else None
         return {
-            "isa": facts.get("isa") or "unknown",
+            "isa": isa(self._compiled),
             "threads": int(read("INFERENCE_NUM_THREADS")),
             "streams": int(read("NUM_STREAMS")),
             "requests": max(1, int(read("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))),
@@ -181,19 +179,22 @@ class Engine:
         }
 
 
+def isa(compiled: Any) -> str:
+    """Instruction set that a compiled OpenVINO model uses, as the runtime reports it; `unknown` where it does not."""
+    try:
+        told = str(compiled.get_property("RUNTIME_REQUIREMENTS"))
+    except RuntimeError:  # older versions do not tell
+        return "unknown"
+    # "meta=1.0;ov=2026.4.1;isa=Intel AVX-512 with Intel DL Boost"
+    return dict(part.partition("=")[::2] for part in told.split(";")).get("isa") or "unknown"
+
+
 def _labels(text: str) -> list[str]:
     """Labels as Model API writes them (joined by spaces) or as a JSON list."""
     try:
         return [str(name) for name in json.loads(text)]
     except ValueError:
         return text.split()
-
-
-def _or_none(read: Any, name: str) -> Any:
-    try:
-        return read(name)
-    except RuntimeError:
-        return None
 
 
 def _last_line(error: Exception) -> str:
