@@ -1,5 +1,71 @@
 """`edgewbc doctor`."""
 
+from __future__ import annotations
 
-def command() -> None:
-    """To be written."""
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgewbc.cli import defaults
+from edgewbc.cli.console import emit, say
+from edgewbc.errors import UserError
+
+
+def command(
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Bundle, a folder or a zip. [default: the newest in ./bundles, else the shipped]"),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. [default: OpenVINO's]")] = None,
+    seconds: Annotated[float, typer.Option(min=0.0, help="How long int8 and f32 are measured, each.")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say what this PC is, what is installed, which bundle is taken by default, and whether int8 pays here.
+
+    int8 and f32 are timed in turns for a second or so each; their ratio depends on the CPU.
+
+    \b
+    edgewbc doctor
+    """
+    from edgewbc.bundle import Bundle
+    from edgewbc.lab.doctor import diagnose
+
+    try:
+        path = defaults.bundle(model)
+    except UserError as error:  # no bundle came with this installation: the PC can be looked at all the same
+        say(f"no bundle: {error}")
+        path = None
+    told = diagnose(None if path is None else Bundle.open(path), seconds=seconds, threads=threads)
+    if as_json:
+        emit(told)
+    else:
+        print(_lines(told))
+
+
+def _lines(told: dict[str, Any]) -> str:
+    bundle, gain = told["bundle"], told["int8"]
+    held = "" if bundle is None else f"{bundle['path']} ({bundle['name']}: {', '.join(bundle['precisions'])})"
+    facts = {
+        "CPU": told["cpu"],
+        "instructions": f"{told['isa']} (OpenVINO: {', '.join(told['capabilities'])})",
+        "cores": f"{told['cores']}; the network takes {gain['threads']}",
+        "memory": f"{_size(told['memory_gb'])}, of which {_size(told['memory_free_gb'])} free",
+        "system": f"{told['os']}, Python {told['python']}",
+        "versions": ", ".join(f"{name} {version}" for name, version in told["versions"].items()),
+        "bundle": held or "none",
+        "int8": f"{gain['int8_ms']:.2f} ms a picture, f32 {gain['f32_ms']:.2f} ms "
+        f"(medians of {gain['n']}, {gain['network']}): {_verdict(gain)}",
+    }
+    width = max(map(len, facts))
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in facts.items())
+
+
+def _verdict(gain: dict[str, Any]) -> str:
+    if gain["pays"]:
+        return f"int8 pays here, {gain['ratio']:.1f} times as fast"
+    return f"int8 does not pay here, {gain['ratio']:.1f} times as fast: where accuracy matters, take --precision f32"
+
+
+def _size(gb: float | None) -> str:
+    return "unknown" if gb is None else f"{gb:.1f} GB"
