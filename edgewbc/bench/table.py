@@ -36,9 +36,9 @@ def render(result: dict[str, Any]) -> str:
     if base is not None:
         parts.append(
             _fill(
-                f"ratio: of img/s to {base['model']} {base['backend']} {base['precision']}, in this run. img/s: with the "
-                "best batch; ms: one picture at a time. Pictures are decoded and resized before: the model alone is "
-                "timed. RSS: peak memory of the row's process."
+                f"ratio: of img/s to {base['model']} {base['backend']} {base['precision']}, in this run. img/s: with "
+                "the best batch; ms: one picture at a time. Pictures are decoded and resized before: the model alone "
+                "is timed. RSS: peak memory of the row's process."
             )
         )
     parts.append(_fill(sentence(result)))
@@ -94,7 +94,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         text.percent(row["accuracy"]),
         text.interval(row["interval"]),
         f"{row['images_per_s']:.0f}" if row["images_per_s"] >= 100 else f"{row['images_per_s']:.1f}",
-        "-" if row["speedup"] is None else f"{row['speedup']:.3g}x",
+        _ratio(row["speedup"]),
         "/".join(_short(late[name]) for name in ("p50", "p95", "p99")),
         str(row["batch"]),
         _short(row["size_mb"]),
@@ -104,6 +104,12 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _short(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _ratio(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}x" if value >= 0.01 else "<0.01x"
 
 
 def _shorten(name: str, room: int) -> str:

@@ -1,0 +1,69 @@
+"""Keep the README's results equal to the committed files: `python -m edgewbc.report.readme [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from edgewbc.errors import GateError, UserError
+from edgewbc.files import write_text
+from edgewbc.report.tables import results
+
+BEGIN = "<!-- results:begin -->"
+END = "<!-- results:end -->"
+
+
+def between(text: str, path: Path) -> tuple[str, str, str]:
+    """What stands before, between and after the markers, the markers left out.
+
+    Raises:
+        UserError: the markers are not there, once each and in order.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise UserError(f"{path}: needs the lines {BEGIN} and {END}, once each and in this order")
+    before, rest = text.split(BEGIN)
+    inside, after = rest.split(END)
+    return before, inside, after
+
+
+def rewrite(readme: Path, folder: Path, *, check: bool = False) -> bool:
+    """Put the tables of a results folder between the README's markers; whether it had other ones there.
+
+    Args:
+        readme: the README.
+        folder: with `eval-*.json` and `bench-cpu.json`.
+        check: change nothing.
+
+    Raises:
+        UserError: a file is missing or cannot be read, or the markers are not there.
+    """
+    try:
+        text = readme.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{readme}: cannot be read: {error.strerror}") from None
+    before, inside, after = between(text, readme)
+    wanted = f"\n{results(folder)}\n"
+    if wanted != inside and not check:
+        write_text(readme, f"{before}{BEGIN}{wanted}{END}{after}")
+    return wanted != inside
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; exit codes as everywhere: 0 done, 2 bad input, 3 the README differs (with --check)."""
+    parser = argparse.ArgumentParser(prog="python -m edgewbc.report.readme", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 3 where the README differs")
+    parser.add_argument("--readme", type=Path, default=Path("README.md"))
+    parser.add_argument("--results", type=Path, default=Path("bench/results"))
+    options = parser.parse_args(arguments)
+    try:
+        if rewrite(options.readme, options.results, check=options.check) and options.check:
+            raise GateError(f"{options.readme}: differs from {options.results}: run python -m edgewbc.report.readme")
+    except (UserError, GateError) as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

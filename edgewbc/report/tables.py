@@ -1,0 +1,116 @@
+"""Tables for the README, in Markdown, from the JSON that `eval --out` and `bench --out` wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgewbc.errors import UserError
+from edgewbc.evaluate import SYNTHETIC
+from edgewbc.files import read_json
+from edgewbc.report.text import interval, percent
+
+EVALS = "eval-*.json"
+BENCH = "bench-cpu.json"
+
+
+def results(folder: Path) -> str:
+    """Markdown of what a results folder holds; a line that says so where it holds nothing.
+
+    Results on synthetic pictures are left out: they say nothing about real cells.
+
+    Raises:
+        UserError: a file cannot be read, or was not written by `eval` or `bench`.
+    """
+    parts = []
+    evals = [read_json(path, "a result of `edgewbc eval --out`") for path in sorted(folder.glob(EVALS))]
+    try:
+        real = [found for found in evals if found["source"] != SYNTHETIC]
+        if real:
+            parts.append(accuracy_table(real))
+        if (folder / BENCH).is_file():
+            parts.append(speed_table(read_json(folder / BENCH, "a result of `edgewbc bench --out`")))
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder}: a file in it was not written by this edgewbc's eval or bench: {error!r}") from None
+    return "\n\n".join(parts) or "No results have been committed yet."
+
+
+def accuracy_table(found: Sequence[dict[str, Any]]) -> str:
+    """A row for each evaluation: what answered, under which protocol, how many of how many, and the hashes."""
+    header = (
+        "model", "precision", "backend", "data, protocol, split", "correct", "accuracy", "95 % interval",
+        "balanced accuracy", "model sha256", "manifest sha256",
+    )  # fmt: skip
+    rows = [
+        [
+            one["model"],
+            one["precision"],
+            one["backend"],
+            f"{one['source']}, `{one['protocol']}`, {one['split']}",
+            f"{one['correct']} of {one['n']}",
+            percent(one["accuracy"]),
+            interval(one["interval"]),
+            percent(one["balanced_accuracy"]),
+            f"`{one['model_sha256'][:12]}`",
+            f"`{one['manifest_sha256'][:12]}`",
+        ]
+        for one in found
+    ]
+    return _markdown(header, rows, numbers=(4, 5, 6, 7))
+
+
+def speed_table(bench: dict[str, Any]) -> str:
+    """A row for each measured row of `bench`, its speed as a ratio to the baseline of the same run."""
+    rows = [row for row in bench["rows"] if not row.get("error")]
+    base = next((row for row in rows if row.get("baseline")), None)
+    machine, data = bench["machine"], bench["data"]
+    counted = data["protocol"] is not None and data["source"] != SYNTHETIC
+    header = (
+        "model", "input", "GMAC", "backend", "precision", "img/s", "speed ratio", "p50 / p95 / p99 ms", "threads",
+        "batch", "MB", "peak MB of memory", "accuracy", "model sha256",
+    )  # fmt: skip
+    lines = [
+        [
+            row["model"],
+            "x".join(map(str, row["input"])),
+            "-" if row["gmac"] is None else f"{row['gmac']:.3g}",
+            row["backend"],
+            row["precision"],
+            _figure(row["images_per_s"]),
+            "-" if row["speedup"] is None else f"{row['speedup']:.2f}",
+            " / ".join(_figure(row["latency_ms"][name]) for name in ("p50", "p95", "p99")),
+            str(row["threads"] or "-"),
+            str(row["batch"]),
+            _figure(row["size_mb"]),
+            _figure(row["rss_mb"]),
+            _accuracy(row) if counted and row["accuracy"] is not None else "-",
+            f"`{row['model_sha256'][:12]}`",
+        ]
+        for row in rows
+    ]
+    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['isa']}"
+    ratio = "" if base is None else f" The ratio is to {base['model']}, {base['backend']} {base['precision']}."
+    on = (
+        f"Accuracy on {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}, "
+        f"manifest `{data['manifest_sha256'][:12]}`."
+        if counted
+        else "Timed on synthetic pictures."
+    )
+    table = _markdown(header, lines, numbers=(2, 5, 6, 7, 8, 9, 10, 11, 12))
+    return f"{table}\n\nMeasured in one run on {where}.{ratio} {on}"
+
+
+def _accuracy(row: dict[str, Any]) -> str:
+    return f"{percent(row['accuracy'])} ({interval(row['interval'])}), {row['correct']} of {row['n']}"
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> str:
+    rule = ["---:" if index in numbers else "---" for index in range(len(header))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))

@@ -1,0 +1,69 @@
+"""edgewbc.report.tables: Markdown from committed results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgewbc.errors import UserError
+from edgewbc.files import write_json
+from edgewbc.report.tables import accuracy_table, results, speed_table
+from tests.report.test_text import RESULT
+
+EVAL = RESULT | {"model": "wbc"}
+ROW = {
+    "model": "wbc", "backend": "openvino", "precision": "int8", "input": [112, 112], "gmac": 0.2441,
+    "images_per_s": 1459.2, "speedup": 3.55, "latency_ms": {"p50": 0.8, "p95": 1.0, "p99": 12.34, "n": 9}, "threads": 2,
+    "batch": 8, "size_mb": 3.7, "rss_mb": 150.2, "accuracy": 0.75, "interval": [0.3, 0.95], "correct": 3, "n": 4,
+    "model_sha256": "a" * 64, "baseline": False,
+}  # fmt: skip
+BENCH: dict[str, Any] = {
+    "machine": {"cpu": "A CPU", "cores": 2, "isa": "AVX2"},
+    "data": {"source": "pbc", "protocol": "published", "split": "test", "n": 4, "of": 4, "manifest_sha256": "b" * 64},
+    "rows": [ROW, ROW | {"precision": "f32", "speedup": 1.0, "baseline": True}, {"error": "refused"}],
+}
+
+
+def test_accuracy_row_says_of_what_on_what() -> None:
+    """Protocol, n, correct, interval and the first 12 digits of both hashes stand in the row."""
+    line = accuracy_table([EVAL]).splitlines()[2]
+    assert line == (
+        "| wbc | int8 | openvino | pbc, `published`, test | 3 of 4 | 75.00 % | 30.06-95.44 % | 83.33 % | "
+        "`aaaaaaaaaaaa` | `bbbbbbbbbbbb` |"
+    )
+
+
+def test_speed_is_a_ratio_in_one_run() -> None:
+    """Each measured row has its ratio; the words below name baseline, machine and protocol."""
+    text = speed_table(BENCH)
+    lines = text.splitlines()
+    assert len({line.count("|") for line in lines[:4]}) == 1
+    assert "| 3.55 | 0.80 / 1.00 / 12.3 |" in lines[2]
+    assert "75.00 % (30.00-95.00 %), 3 of 4" in lines[2]
+    assert lines[4] == ""
+    assert "A CPU, 2 cores, AVX2. The ratio is to wbc, openvino f32." in lines[5]
+    assert "protocol `published`, test, n = 4" in lines[5]
+
+
+def test_synthetic_accuracy_is_left_out(tmp_path: Path) -> None:
+    """Neither an evaluation nor a benchmark on synthetic pictures gives an accuracy."""
+    assert results(tmp_path) == "No results have been committed yet."
+    write_json(tmp_path / "eval-a.json", EVAL | {"source": "synthetic"})
+    assert results(tmp_path) == "No results have been committed yet."
+    drawn = BENCH | {"data": BENCH["data"] | {"source": "synthetic"}}
+    assert "75.00" not in speed_table(drawn)
+    assert "Timed on synthetic pictures." in speed_table(drawn)
+
+
+def test_files_are_put_together(tmp_path: Path) -> None:
+    """Evaluations come first, sorted by file name, then the benchmark; a foreign file is refused."""
+    write_json(tmp_path / "eval-b.json", EVAL | {"model": "second"})
+    write_json(tmp_path / "eval-a.json", EVAL | {"model": "first"})
+    write_json(tmp_path / "bench-cpu.json", BENCH)
+    text = results(tmp_path)
+    assert text.index("first") < text.index("second") < text.index("speed ratio")
+    write_json(tmp_path / "eval-c.json", {"source": "pbc"})
+    with pytest.raises(UserError, match="was not written by this edgewbc"):
+        results(tmp_path)
