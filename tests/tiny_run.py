@@ -28,7 +28,7 @@ def make_spec(classes: tuple[str, ...], arch: str = "vgg16gap") -> ModelSpec:
     return ModelSpec(arch, classes, PixelSpec(32, 36, "centre", 36), CHANNELS, (10,))
 
 
-def make_run(folder: Path, manifest: Manifest, steps: int = 60) -> Path:
+def make_run(folder: Path, manifest: Manifest, steps: int = 300) -> Path:
     """Fit a tiny network to the train pictures of a manifest and write it as a finished run."""
     torch.manual_seed(0)
     spec = make_spec(manifest.classes)
@@ -39,11 +39,15 @@ def make_run(folder: Path, manifest: Manifest, steps: int = 60) -> Path:
     inputs = Deployed(net, spec.pixels).normalise(seen)
     with torch.no_grad():
         net.features[0].weight /= 60  # to the scale of the input: 0..255 less its mean
-    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
-    for _ in range(steps):
-        optimiser.zero_grad()
-        functional.cross_entropy(net(inputs), truth).backward()
-        optimiser.step()
+    parameters = list(net.parameters())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # for pictures this small, threads only wait for each other
+    for step in range(steps):  # by hand: importing torch.optim takes longer than all of this
+        gradients = torch.autograd.grad(functional.cross_entropy(net(inputs), truth), parameters)
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter -= 0.002 * (1 - step / steps) * gradient.sign()
+    torch.set_num_threads(threads)
     folder.mkdir(parents=True)
     model.save(folder, net.eval(), spec)
     recipe = {"weights": str(folder.resolve() / "start.safetensors")}
