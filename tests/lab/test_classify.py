@@ -1,0 +1,120 @@
+"""Classify: a row a picture, good or bad."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgewbc.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.lab.classify import Row, classify
+from edgewbc.lab.engine import Engine
+from edgewbc.pixels import prepare
+from tests.lab import samples
+from tests.tiny import encode, make_bundle, picture
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    """Six good pictures."""
+    paths = [tmp_path / f"{seed}.png" for seed in range(6)]
+    for seed, path in enumerate(paths):
+        path.write_bytes(encode(picture(seed)))
+    return paths
+
+
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_rows_are_the_engines_answers(bundle: Bundle, pictures: list[Path], batch: int) -> None:
+    """Each row has the probabilities that the engine gives for the prepared picture, in order, whatever the batch."""
+    rows = list(classify(bundle, pictures, precision="f32", batch=batch))
+    want = Engine.of(bundle, "f32")(np.stack([prepare(picture(seed), bundle.pixels) for seed in range(6)]))
+    assert [row.path for row in rows] == [str(path) for path in pictures]
+    for row, probabilities in zip(rows, want.probabilities, strict=True):
+        assert list(row.probabilities) == list(bundle.classes)
+        np.testing.assert_allclose(list(row.probabilities.values()), probabilities, atol=1e-5)
+        assert row.label == bundle.classes[int(probabilities.argmax())]
+        assert row.probability == row.probabilities[row.label]
+        assert (row.status, row.reason) == ("ok", "")
+        assert row.model_sha256 == bundle.model_sha256("openvino", "f32")
+
+
+def test_a_bad_picture_is_a_row(bundle: Bundle, pictures: list[Path], tmp_path: Path) -> None:
+    """Files that cannot be used are error rows with a reason in their place, and the batch goes on."""
+    bad = {
+        "empty.png": (b"", "empty file"),
+        "text.jpg": (b"hello", "not a picture"),
+        "cut.png": (samples.LOSSLESS["png"][:200], "cut short or damaged"),
+        "giga.png": (samples.gigapixel_png(), "too large"),
+    }
+    paths = [pictures[0], tmp_path / "gone.png", tmp_path]
+    for name, (data, _) in bad.items():
+        (tmp_path / name).write_bytes(data)
+        paths.append(tmp_path / name)
+    rows = list(classify(bundle, [*paths, pictures[1]], batch=3))
+    assert [row.status for row in rows] == ["ok"] + ["error"] * 6 + ["ok"]
+    assert rows[1].reason == "no such file"
+    assert rows[2].reason == "not a file"
+    for row, (_, reason) in zip(rows[3:], bad.values(), strict=False):
+        assert row.reason.startswith(reason)
+        assert (row.label, row.probability, row.probabilities) == ("", None, {})
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (encode(samples.PLAIN[..., 0]), "greyscale: the stain's colours are missing"),
+        (samples.CMYK_JPEG, "CMYK: "),
+        (encode(samples.PLAIN.astype(np.uint16) * 257), "16 bits a channel"),
+        (samples.animation(".gif"), "animated or of several pages"),
+        (samples.pages(), "animated or of several pages"),
+        (encode(samples.with_alpha(0)), "transparent in part"),
+    ],
+)
+def test_odd_pictures_are_for_review(bundle: Bundle, tmp_path: Path, data: bytes, reason: str) -> None:
+    """What decodes but is no plain colour picture has a label, status review and the reason."""
+    (tmp_path / "odd").write_bytes(data)
+    (row,) = classify(bundle, [tmp_path / "odd"])
+    assert row.status == "review"
+    assert row.reason.startswith(reason)
+    assert row.label in bundle.classes
+
+
+def test_a_rotated_picture_is_upright_and_ok(bundle: Bundle, tmp_path: Path) -> None:
+    """A picture with EXIF rotation has the row of the same picture turned, without review."""
+    turned = samples.png_with(encode(picture(2)), b"eXIf", samples.exif(6))
+    (tmp_path / "exif.png").write_bytes(turned)
+    (tmp_path / "turned.png").write_bytes(encode(np.ascontiguousarray(np.rot90(picture(2), -1))))
+    one, two = classify(bundle, [tmp_path / "exif.png", tmp_path / "turned.png"])
+    assert one.status == "ok"
+    assert one.probabilities == two.probabilities
+
+
+def test_an_unsure_label_is_for_review(tmp_path: Path, pictures: list[Path]) -> None:
+    """Below the bundle's review_below a row is for review, and says so; notes of decoding come first."""
+    bundle = make_bundle(tmp_path / "b", review_below=0.999999)
+    (tmp_path / "grey.png").write_bytes(encode(samples.PLAIN[..., 0]))
+    rows = list(classify(bundle, [pictures[0], tmp_path / "grey.png"]))
+    assert rows[0].status == rows[1].status == "review"
+    assert rows[0].reason == f"probability {rows[0].probability:.2f} is below 1.00"
+    assert rows[1].reason.startswith("greyscale: the stain's colours are missing; probability ")
+
+
+def test_a_bad_bundle_is_told_before_the_first_row(tmp_path: Path, bundle: Bundle) -> None:
+    """A precision that is not there, a threshold that is no number, classes that do not fit: raised by the call."""
+    with pytest.raises(UserError, match="holds no int4 model"):
+        classify(bundle, [], precision="int4")
+    with pytest.raises(UserError, match="review_below"):
+        classify(make_bundle(tmp_path / "a", review_below="much"), [])
+    with pytest.raises(UserError, match="5 classes and its manifest 2"):
+        classify(Bundle(bundle.path, {**bundle.manifest, "classes": ["a", "b"]}, bundle.sums), [])
+
+
+def test_a_row_for_json_has_six_decimals() -> None:
+    """Probabilities are rounded to six decimals; an error's are null and empty."""
+    row = Row("a.png", "monocyte", 2 / 3, {"monocyte": 2 / 3, "basophil": 1 / 3}, model_sha256="ff")
+    told = row.to_dict()
+    assert told["probability"] == 0.666667
+    assert told["probabilities"] == {"monocyte": 0.666667, "basophil": 0.333333}
+    assert Row("a.png", "", None, status="error", reason="r").to_dict()["probability"] is None

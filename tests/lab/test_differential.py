@@ -1,0 +1,29 @@
+"""The differential: what is counted, and how sure a share is."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgewbc.lab.classify import Row
+from edgewbc.lab.differential import Differential
+
+
+def test_only_ok_rows_are_counted() -> None:
+    """Shares are of the ok rows; review and errors are counted beside them."""
+    count = Differential(("neutrophil", "lymphocyte", "monocyte"))
+    for label, status in [("neutrophil", "ok")] * 6 + [("lymphocyte", "ok")] * 4 + [("monocyte", "review")] * 2:
+        count.add(Row("p", label, 0.9, {}, status))  # type: ignore[arg-type]
+    count.add(Row("p", "", None, status="error", reason="r"))
+    told = count.to_dict()
+    assert [told[name] for name in ("pictures", "counted", "review", "errors")] == [13, 10, 2, 1]
+    assert [told["classes"][name]["n"] for name in count.classes] == [6, 4, 0]
+    assert [told["classes"][name]["percent"] for name in count.classes] == [60.0, 40.0, 0.0]
+    # Wilson's interval of 6 in 10, as statsmodels gives it: 0.3127, 0.8318
+    assert told["classes"]["neutrophil"]["interval"] == pytest.approx([31.27, 83.18], abs=0.01)
+    assert told["classes"]["monocyte"]["interval"] == pytest.approx([0, 27.75], abs=0.01)
+
+
+def test_nothing_counted_has_no_shares() -> None:
+    """Without an ok row there is no percentage, and no division by zero."""
+    told = Differential(("neutrophil",)).to_dict()
+    assert told["classes"] == {"neutrophil": {"n": 0, "percent": None, "interval": None}}
