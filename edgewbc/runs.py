@@ -44,13 +44,15 @@ def new(name: str, out: Path | None = None) -> Path:
             return folder
 
 
-def newest(root: Path = ROOT, holding: str = "model.safetensors") -> Path:
-    """The finished run that was written last under `root`.
+def newest(root: Path = ROOT, holding: str = "model.safetensors", lacking: str | None = None) -> Path:
+    """The finished run that was written last under `root`, of those that hold a file and (if named) lack another.
 
     Raises:
         UserError: there is none.
     """
     found = [path.parent for path in root.glob(f"*/{holding}") if (path.parent / LINEAGE).is_file()]
+    if lacking is not None:
+        found = [path for path in found if not (path / lacking).exists()]
     if not found:
         raise UserError(f"{root}: no finished run here: make one with `edgewbc train`, or name a run folder")
     return max(found, key=lambda folder: ((folder / LINEAGE).stat().st_mtime_ns, folder.name))

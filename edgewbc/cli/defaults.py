@@ -83,13 +83,13 @@ def recipe(name: str) -> Path:
     return shipped / f"{name}.yaml"
 
 
-def run(path: Path | None, holding: str = "model.safetensors") -> Path:
-    """The run named, or the newest one that holds a file."""
+def run(path: Path | None, holding: str = "model.safetensors", lacking: str | None = None) -> Path:
+    """The run named, or the newest one that holds a file and (if named) lacks another."""
     if path is not None:
         if not runs.is_run(path):
             raise UserError(f"{path}: not a run folder (model.json and model.safetensors are not both in it)")
         return path
-    found = runs.newest(holding=holding)
+    found = runs.newest(holding=holding, lacking=lacking)
     say(f"run: {found} (the newest)")
     return found
 

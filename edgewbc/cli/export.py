@@ -1,5 +1,87 @@
 """`edgewbc export`."""
 
+from __future__ import annotations
 
-def command() -> None:
-    """To be written."""
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgewbc.cli.console import emit, progress, say
+
+BUNDLES = Path("bundles")
+
+
+def command(
+    run: Annotated[Path | None, typer.Argument(help="Run folder to export (default: the newest).")] = None,
+    named: Annotated[Path | None, typer.Option("--run", help="The same, as an option.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Manifest whose validation pictures are measured (default: the newest here).")
+    ] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(help="int8, f32 or int8,f32; may be repeated (default: int8 if the run has it, else f32)."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the bundle (default: the run's, or that of --to).")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder to make (default: bundles/<name>).")] = None,
+    zip: Annotated[bool, typer.Option("--zip", help="Write the same as a zip beside the folder.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Write the bundle of a run: OpenVINO IR, ONNX, golden samples, model card, checksums.
+
+    torch, ONNX Runtime and OpenVINO must answer alike in f32 (exit code 3 if not, and nothing is written). What int8
+    loses on the validation pictures is told, and written into the card.
+
+    \b
+    Example:
+      edgewbc export runs/vgg16gap-112-quarter-int8 --precision int8,f32 --to bundles/mine --zip
+    """
+    from edgewbc.cli import defaults
+    from edgewbc.extras import need
+
+    for module in ("torch", "safetensors", "onnx"):
+        need(module, "edgewbc export")
+    from edgewbc.bundle import Bundle
+    from edgewbc.convert.export import export
+
+    chosen = defaults.run(run or named)
+    try:
+        manifest = defaults.manifest(data)
+    except defaults.NoManifest:
+        say("no manifest here: parity is checked on the golden samples, and the bundle has no accuracy (--data)")
+        manifest = None
+    wanted = [part.strip() for value in precision or [] for part in value.split(",") if part.strip()]
+    if not precision:
+        wanted = ["int8" if (chosen / "openvino" / "int8.xml").is_file() else "f32"]
+        say(f"precision: {wanted[0]}")
+    target = to or BUNDLES / (name or chosen.resolve().name)
+    made = export(chosen, to=target, manifest=manifest, precisions=wanted, name=name, zip=zip, progress=progress)
+    bundle = Bundle.open(made)
+    packed = str(made.with_name(f"{made.name}.zip")) if zip else None
+    if as_json:
+        emit({"bundle": str(made), "zip": packed, "sizes": _sizes(bundle), "manifest": bundle.manifest})
+    else:
+        print(_table(bundle))
+        say(f"bundle: {made}" + (f", {packed}" if packed else ""))
+        say(f"next: edgewbc selftest {made}")
+
+
+def _sizes(bundle: Any) -> dict[str, dict[str, int]]:
+    """Bytes by precision and backend."""
+    files = bundle.manifest["files"]
+    return {p: {b: bundle.size(b, p) for b in backends} for p, backends in files.items()}
+
+
+def _table(bundle: Any) -> str:
+    from edgewbc.report.text import interval, percent, table
+
+    found = {(row["precision"], row["backend"]): row for row in bundle.manifest["evidence"]}
+    rows = []
+    for precision, backends in _sizes(bundle).items():
+        for backend, size in backends.items():
+            row = found.get((precision, backend))
+            measured = ["-", "-", "-"]
+            if row is not None:
+                measured = [f"{row['correct']} of {row['n']}", percent(row["accuracy"]), interval(row["interval"])]
+            rows.append([f"{backend} {precision}", f"{size / 1e6:.2f} MB", *measured])
+    return table(["file", "size", "validation", "accuracy", "95 % interval"], rows)
