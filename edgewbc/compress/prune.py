@@ -25,8 +25,6 @@ from edgewbc.nets import model
 from edgewbc.nets.deploy import Deployed
 from edgewbc.nets.spec import ModelSpec
 
-TRIES = 14  # halvings of the interval in which the pruning ratio is sought
-
 
 def shrink(
     net: nn.Module,
@@ -39,6 +37,9 @@ def shrink(
 ) -> tuple[nn.Module, ModelSpec]:
     """The network with the most channels whose multiply-adds are at most `keep_macs` of the given one's.
 
+    Channels are ranked over all layers at once by their importance, relative to the mean of their layer. The dense
+    layers keep their widths.
+
     Args:
         net: on the CPU; it is not changed.
         gradients: of the loss by parameter name, for the Taylor importance; None ranks by magnitude.
@@ -48,57 +49,59 @@ def shrink(
     Raises:
         UserError: even the smallest network that `most` allows has more multiply-adds.
     """
-    limit = keep_macs * model.macs(spec)
-    low, high = 0.0, most
-    found = _cut(net, spec, high, gradients, round_to, most)
-    if model.macs(found[1]) > limit:
-        share = model.macs(found[1]) / model.macs(spec)
-        raise UserError(f"keep_macs {keep_macs}: {share:.3f} is the least that can be kept with most: {most}")
-    for _ in range(TRIES):
-        middle = (low + high) / 2
-        trial = _cut(net, spec, middle, gradients, round_to, most)
-        if model.macs(trial[1]) > limit:
-            low = middle
-        else:
-            high = middle
-            if model.macs(trial[1]) >= model.macs(found[1]):
-                found = trial
-    return found
-
-
-def _cut(
-    net: nn.Module,
-    spec: ModelSpec,
-    ratio: float,
-    gradients: dict[str, Tensor] | None,
-    round_to: int,
-    most: float,
-) -> tuple[nn.Module, ModelSpec]:
-    """Prune a copy to a ratio of channels, over all layers at once. The dense layers keep their widths."""
     pruning = need("torch_pruning", "pruning")
     copied = copy.deepcopy(net).eval().requires_grad_(True)
-    if gradients is not None:
-        for name, parameter in copied.named_parameters():
-            parameter.grad = gradients[name].clone()
-    importance = (
-        pruning.importance.MagnitudeImportance(p=2) if gradients is None else pruning.importance.TaylorImportance()
-    )
-    pruner = pruning.pruner.BasePruner(
-        copied,
-        torch.zeros(1, 3, spec.pixels.height, spec.pixels.width),
-        importance=importance,
-        pruning_ratio=ratio,
-        max_pruning_ratio=most,
-        global_pruning=True,
-        round_to=round_to,
-        ignored_layers=[m for m in copied.modules() if isinstance(m, nn.Linear)],
-    )
-    pruner.step()
-    widths = iter([m.out_channels for m in copied.get_submodule("features").children() if isinstance(m, nn.Conv2d)])
-    smaller = replace(spec, channels=tuple(c if c == "M" else next(widths) for c in spec.channels))
-    fresh = model.build(smaller)  # tp edits modules in place: put the weights into the plain class again
+    for name, parameter in copied.named_parameters():
+        parameter.grad = None if gradients is None else gradients[name].clone()
+    graph = pruning.DependencyGraph().build_dependency(copied, torch.zeros(1, 3, spec.pixels.height, spec.pixels.width))
+    kind = pruning.importance.MagnitudeImportance if gradients is None else pruning.importance.TaylorImportance
+    convolutions = [m for m in copied.get_submodule("features").children() if isinstance(m, nn.Conv2d)]
+
+    def group(layer: nn.Conv2d, channels: list[int]) -> Any:
+        return graph.get_pruning_group(layer, pruning.prune_conv_out_channels, idxs=channels)
+
+    scores = [kind()(group(layer, list(range(layer.out_channels)))).detach() for layer in convolutions]
+    counts = _counts(scores, spec, keep_macs, round_to, most)
+    for layer, score, count in zip(convolutions, scores, counts, strict=True):
+        worst = torch.argsort(score, stable=True)[: len(score) - count]
+        if len(worst):
+            group(layer, sorted(worst.tolist())).prune()
+    smaller = _with_counts(spec, counts)
+    fresh = model.build(smaller)  # the modules were edited in place: put the weights into the plain class again
     fresh.load_state_dict(copied.state_dict())
     return fresh.eval(), smaller
+
+
+def _counts(scores: list[Tensor], spec: ModelSpec, keep_macs: float, round_to: int, most: float) -> list[int]:
+    """Channels that each layer keeps: those above the lowest threshold with which the multiply-adds fit."""
+    limit = keep_macs * model.macs(spec)
+
+    def kept(threshold: float) -> list[int]:
+        counts = []
+        for score in scores:
+            width = len(score)
+            above = max(int((score > threshold).sum()), (1 - most) * width)
+            counts.append(min(width, max(round_to, round_to * round(above / round_to))))
+        return counts
+
+    thresholds = [-1.0, *sorted({float(value) for score in scores for value in score})]
+    least = model.macs(_with_counts(spec, kept(thresholds[-1])))
+    if least > limit:
+        share = least / model.macs(spec)
+        raise UserError(f"keep_macs {keep_macs}: {share:.3f} is the least that can be kept with most: {most}")
+    low, high = 0, len(thresholds) - 1  # the multiply-adds only fall as the threshold rises
+    while low < high:
+        middle = (low + high) // 2
+        if model.macs(_with_counts(spec, kept(thresholds[middle]))) <= limit:
+            high = middle
+        else:
+            low = middle + 1
+    return kept(thresholds[low])
+
+
+def _with_counts(spec: ModelSpec, counts: list[int]) -> ModelSpec:
+    widths = iter(counts)
+    return replace(spec, channels=tuple(c if c == "M" else next(widths) for c in spec.channels))
 
 
 def taylor_gradients(

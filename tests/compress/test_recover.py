@@ -1,0 +1,64 @@
+"""Prune and recover, as run folders."""
+
+import pytest
+import torch
+
+from edgewbc import runs
+from edgewbc.compress import recover
+from edgewbc.errors import UserError
+from edgewbc.nets import model
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
+from edgewbc.train.recipe import PruneRecipe
+from tests.coloured import make_manifest
+
+OPTIONS = PruneRecipe.model_validate(
+    {"name": "half", "keep_macs": 0.5, "pictures": 16, "fit": {"epochs": 2, "batch": 8, "precision": "f32"}}
+)
+
+
+@pytest.fixture
+def parent(tmp_path):
+    torch.manual_seed(0)
+    pixels = PixelSpec(16, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    spec = ModelSpec("vgg16gap", make_manifest(tmp_path / "cells", 4).classes, pixels, (16, "M", 32), (6,))
+    run = tmp_path / "parent"
+    run.mkdir()
+    model.save(run, model.build(spec), spec)
+    runs.write_lineage(run, "train")
+    return run
+
+
+def test_a_new_run_with_its_lineage(parent, tmp_path):
+    """The pruned run loads, is smaller, names its parent's hash, and leaves the parent as it was."""
+    manifest = make_manifest(tmp_path / "cells", 4)
+    before = (parent / "model.safetensors").read_bytes()
+    made = recover.prune(parent, OPTIONS, manifest, to=tmp_path / "made")
+    _, spec = model.load(made)
+    told = runs.lineage(made)
+    assert model.macs(spec) <= 0.5 * model.macs(runs.spec(parent))
+    assert told["step"] == "prune"
+    assert told["kept"]["macs"] == pytest.approx(model.macs(spec) / model.macs(runs.spec(parent)))
+    assert told["ancestors"][0]["model_sha256"] == runs.lineage(parent)["model_sha256"]
+    assert told["manifest_sha256"] == manifest.sha256
+    assert (parent / "model.safetensors").read_bytes() == before
+    assert not (made / "checkpoint.safetensors").exists()
+
+
+def test_a_killed_recovery_resumes_to_the_same_weights(parent, tmp_path):
+    """Killed after its first epoch and resumed, the run's weights file is byte for byte the same."""
+    manifest = make_manifest(tmp_path / "cells", 4)
+    whole = recover.prune(parent, OPTIONS, manifest, to=tmp_path / "whole")
+
+    class Killed(BaseException):
+        pass
+
+    def kill(line):
+        raise Killed
+
+    with pytest.raises(Killed):
+        recover.prune(parent, OPTIONS, manifest, to=tmp_path / "broken", report=kill)
+    resumed = recover.resume(tmp_path / "broken", manifest)
+    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    with pytest.raises(UserError, match="finished already"):
+        recover.resume(resumed, manifest)
