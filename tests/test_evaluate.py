@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +108,22 @@ def test_gate() -> None:
         require(0.989, 0.99)
     with pytest.raises(GateError, match="none was measured"):
         require(None, 0.5)
+
+
+LAB_SIDE = """
+import sys
+from pathlib import Path
+from edgewbc.data.manifest import Manifest
+from edgewbc.evaluate import evaluate
+evaluate(Path("b"), Manifest.read(Path("m")), threads=1)
+taken = "torch torchvision nncf onnx onnxruntime matplotlib scipy sklearn pydantic yaml".split()
+print(*[name for name in taken if name in sys.modules])
+"""
+
+
+def test_bundle_needs_the_lab_side_only(tmp_path: Path) -> None:
+    """Answering from a bundle imports nothing of the training side."""
+    tiny.make_bundle(tmp_path / "b")
+    labelled.make_manifest(tmp_path / "m", n=3)
+    ran = subprocess.run([sys.executable, "-c", LAB_SIDE], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []

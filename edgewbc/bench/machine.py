@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from typing import Any
 
 from edgewbc import __version__, runs
+from edgewbc.lab import machine
 
 
 def describe() -> dict[str, Any]:
-    """cpu, isa (as OpenVINO would use it), cores (this process may use), memory_gb, os, python, versions, load_1m."""
+    """cpu, isa (as OpenVINO uses it), cores (that this process may use), memory_gb, os, python, versions, commit and
+    load_1m: how many processes wanted a core over the last minute, None where the system does not tell."""
+    memory = machine.memory().total
     return {
-        "cpu": _cpu(),
+        "cpu": machine.processor(),
         "isa": _isa(),
-        "cores": cores(),
-        "memory_gb": _memory_gb(),
+        "cores": machine.cores(),
+        "memory_gb": None if memory is None else round(memory / 1e9, 1),
         "os": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "versions": {"edgewbc": __version__, **runs.versions("openvino", "onnxruntime", "torch", "numpy")},
         "commit": runs.commit(),
         "load_1m": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _cpu() -> str:
-    try:
-        import openvino as ov
-
-        return str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
-    except RuntimeError:
-        return platform.processor() or platform.machine()
 
 
 def _isa() -> str:
@@ -53,10 +39,3 @@ def _isa() -> str:
     except RuntimeError:  # older versions do not tell
         return "unknown"
     return dict(part.partition("=")[::2] for part in told.split(";")).get("isa") or "unknown"
-
-
-def _memory_gb() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None

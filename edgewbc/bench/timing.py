@@ -18,6 +18,9 @@ from edgewbc.predictors import Batch, Loaded
 LEAST = 10
 """Fewest measurements of a latency, however slow the model is."""
 
+FEWEST = 2
+"""Fewest batches of a rate, for the same reason; two, so that a runtime can work on them side by side."""
+
 WARM = 3
 """Answers that are not measured: memory is laid out and weights are packed in the first ones."""
 
@@ -64,21 +67,21 @@ def throughput(loaded: Loaded, pictures: Batch, sizes: Sequence[int], seconds: f
     best of several would flatter.
     """
     best = max(sizes, key=lambda size: rate(loaded, pictures, size, seconds / 4)) if len(sizes) > 1 else sizes[0]
-    rate(loaded, pictures, best, 0)
+    rate(loaded, pictures, best, 0)  # not counted: memory is laid out anew for another batch size
     return Rate(rate(loaded, pictures, best, seconds), best)
 
 
 def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float) -> float:
     """Pictures a second in batches of `size`, streamed for about `seconds`, until the last one is answered.
 
-    At least `WARM` batches are answered.
+    At least `FEWEST` batches are answered.
     """
     batches = _cut(pictures, size)
     start = time.perf_counter()
 
     def feed() -> Iterator[Batch]:
         count = 0
-        while count < WARM or time.perf_counter() - start < seconds:
+        while count < FEWEST or time.perf_counter() - start < seconds:
             yield batches[count % len(batches)]
             count += 1
 
