@@ -142,8 +142,8 @@ class Manifest:
         try:
             known = {k: facts.pop(k) for k in ("format", "protocol", "classes", "csv_sha256", "root", "root_from_here")}
             facts.pop("counts", None)
-        except (KeyError, AttributeError) as error:
-            raise UserError(f"{folder / 'manifest.json'}: not a manifest's facts: {error!r} is missing") from None
+        except (KeyError, AttributeError, TypeError) as error:
+            raise UserError(f"{folder / 'manifest.json'}: not a manifest's facts ({error!r}), make it anew") from None
         if known["format"] != FORMAT:
             raise UserError(f"{folder / 'manifest.json'}: format {known['format']}; this edgewbc reads {FORMAT}")
         roots = [Path(known["root"])]

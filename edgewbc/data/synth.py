@@ -141,6 +141,9 @@ def write(
         if _says(folder / "synthetic.json") == asdict(drawn):
             return drawn
         raise UserError(f"{folder}: something else is here already: give another --to")
+    folder = folder.resolve()
+    if folder == Path.cwd():  # it will be replaced as a whole, and nobody should stand in it
+        raise UserError(f"{folder}: give --to a folder of its own, such as cells")
     partial = folder.with_name(f".{folder.name}.partial")
     if partial.exists():
         shutil.rmtree(partial)

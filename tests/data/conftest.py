@@ -1,0 +1,67 @@
+"""Small sets of pictures on disk, one for each source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from edgewbc.data import synth
+from tests.tiny import encode, picture
+
+Put = Callable[..., Path]
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Put:
+    """Write a small picture: `put("neutrophil/slide1/a.png", seed=3)`; the seed determines its bytes."""
+
+    def write(path: str, seed: int = 0, size: tuple[int, int] = (24, 20)) -> Path:
+        file = tmp_path / "pictures" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encode(picture(seed, *size), file.suffix.lower()))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where `put` puts them."""
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def slides(put: Put, pictures: Path) -> Path:
+    """A folder per class: two classes, six slides, two pictures of each class on each slide."""
+    seed = 0
+    for label in ("neutrophil", "Lymphocyte"):
+        for slide in range(6):
+            for i in range(2):
+                put(f"{label}/slide{slide}/{i}.png", seed := seed + 1)
+    return pictures
+
+
+def write_csv(path: Path, rows: Sequence[str]) -> None:
+    """Write lines as a file, its folder too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def voc(boxes: Sequence[tuple[str, int, int, int, int]], head: str = "") -> str:
+    """A VOC annotation with (name, xmin, ymin, xmax, ymax)."""
+    objects = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>{a}</xmin><ymin>{b}</ymin><xmax>{c}</xmax><ymax>{d}</ymax>"
+        "</bndbox></object>"
+        for name, a, b, c, d in boxes
+    )
+    return f"{head}<annotation>{objects}</annotation>"
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Synthetic cells (10 a class, 48 pixels) and two fields."""
+    folder = tmp_path_factory.mktemp("drawn") / "cells"
+    synth.write(folder, cells=10, fields=2, seed=4, size=48)
+    return folder

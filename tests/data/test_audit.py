@@ -1,0 +1,165 @@
+"""Tests of `edgewbc.data.audit` and `edgewbc.data.duplicates`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgewbc.cells import CLASSES
+from edgewbc.data import duplicates
+from edgewbc.data.audit import audit
+from edgewbc.data.duplicates import fingerprint, near_duplicates
+from edgewbc.data.manifest import Manifest
+from edgewbc.data.sources import make
+from edgewbc.data.synth import draw_cell
+from edgewbc.errors import GateError, UserError
+from edgewbc.pixels import Picture
+from tests.data.conftest import Put, voc, write_csv
+from tests.tiny import encode
+
+
+def cell(seed: int) -> Picture:
+    return draw_cell(CLASSES[seed % 5], np.random.default_rng(seed), 96)
+
+
+def with_sides(manifest: Manifest, sides: dict[str, str]) -> Manifest:
+    """The same manifest with the side of each path given, train by default."""
+    entries = tuple(replace(entry, split=sides.get(entry.path, "train")) for entry in manifest.entries)
+    return replace(manifest, entries=entries)
+
+
+def test_a_clean_set(drawn: Path) -> None:
+    """Drawn cells have no duplicates, near or exact, and no slide on two sides: drawn alike is not the same."""
+    found = audit(make("synthetic", drawn))
+    assert set(found.counts().values()) == {0}
+    assert (found.cells, found.pictures, found.protocol) == (50, 50, "grouped")
+    assert "no leak" in found.to_text()
+    found.check()
+
+
+def test_exact_copies_across_the_split(put: Put, pictures: Path) -> None:
+    """Pictures of the same bytes are found, on two sides they leak, and with two labels they conflict."""
+    for name in ("a", "b"):
+        (put(f"monocyte/{name}.png")).write_bytes(encode(cell(1)))
+    put("lymphocyte/c.png").write_bytes(encode(cell(1)))
+    put("lymphocyte/d.png").write_bytes(encode(cell(2)))
+    manifest = with_sides(make("folder", pictures, protocol="external"), {"monocyte/b.png": "test"})
+    found = audit(manifest)
+    assert len(found.duplicates) == 1
+    assert found.duplicates[0].paths == ("lymphocyte/c.png", "monocyte/a.png", "monocyte/b.png")
+    assert found.duplicates[0].splits == ("train", "test")
+    assert found.conflicts[0].labels == ("lymphocyte", "monocyte")
+    assert [leak.kind for leak in found.leaks] == ["group", "exact"]  # copies share a group
+    with pytest.raises(GateError, match=r"leak \(protocol external\).*: 2;"):
+        found.check()
+
+
+def test_near_copies_across_the_split(put: Put, pictures: Path) -> None:
+    """A copy saved as a poor JPEG and made brighter is found by its looks, and leaks."""
+    put("monocyte/a.png").write_bytes(encode(cell(7)))
+    put("monocyte/b.jpg").write_bytes(encode(cv2.convertScaleAbs(cell(7), alpha=1.05), ".jpg", [1, 50]))
+    put("monocyte/c.png").write_bytes(encode(cell(12)))
+    manifest = with_sides(make("folder", pictures, protocol="external"), {"monocyte/b.jpg": "test"})
+    found = audit(manifest)
+    assert [(d.kind, d.paths) for d in found.duplicates] == [("near", ("monocyte/a.png", "monocyte/b.jpg"))]
+    assert found.duplicates[0].correlation is not None
+    assert found.duplicates[0].correlation > 0.95
+    assert [(leak.kind, leak.splits) for leak in found.leaks] == [("near", ("train", "test"))]
+    assert audit(manifest, near=False).leaks == ()
+
+
+def test_a_group_on_two_sides(slides: Path) -> None:
+    """A slide that stands on two sides leaks, though its pictures differ; in the text and in the JSON."""
+    manifest = with_sides(make("folder", slides), {"neutrophil/slide2/0.png": "val"})
+    found = audit(manifest, near=False)
+    assert [(leak.kind, leak.what, leak.splits) for leak in found.leaks] == [("group", "slide2", ("train", "val"))]
+    assert "group: slide2: train, val" in found.to_text()
+    values = json.loads(json.dumps(found.to_dict()))
+    assert values["leak"] is True
+    assert values["leaks"][0]["paths"][0] == "Lymphocyte/slide2/0.png"
+    assert values["counts"]["group_leaks"] == 1
+    assert values["thresholds"] is None
+
+
+def test_unusable_pictures(put: Put, pictures: Path) -> None:
+    """Missing, changed and unreadable pictures are listed, and the check names the first."""
+    for i in range(3):
+        put(f"monocyte/{i}.png", seed=i)
+    put("monocyte/3.png").write_bytes(b"no picture")
+    manifest = make("folder", pictures, protocol="external")
+    (pictures / "monocyte/0.png").unlink()
+    put("monocyte/1.png", seed=50)
+    found = audit(manifest)
+    assert [(fault.path, fault.kind) for fault in found.faults] == [
+        ("monocyte/0.png", "missing"),
+        ("monocyte/1.png", "changed"),
+        ("monocyte/3.png", "unreadable"),
+    ]
+    with pytest.raises(UserError, match=r"monocyte/0\.png: no such file; 3 pictures cannot be used"):
+        found.check()
+
+
+def test_boxes_of_one_picture_are_no_duplicates(put: Put, pictures: Path) -> None:
+    """Two cells of one field share its bytes and its side, and that is as it should be."""
+    for i in range(3):
+        put(f"JPEGImages/BloodImage_0000{i}.png").write_bytes(encode(cell(i)))
+        boxes = [("WBC", 1, 1, 9, 9), ("WBC", 11, 11, 19, 19)]
+        write_csv(pictures / f"Annotations/BloodImage_0000{i}.xml", [voc(boxes)])
+    write_csv(pictures / "labels.csv", [",Image,Category", *(f',{i},"MONOCYTE, MONOCYTE"' for i in range(3))])
+    found = audit(make("bccd", pictures, classes=["monocyte"]))
+    assert (found.cells, found.pictures) == (6, 3)
+    assert set(found.counts().values()) == {0}
+
+
+@pytest.mark.parametrize("block", [50, 1024])
+def test_near_duplicates_are_the_planted_ones(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among 60 cells with four altered copies, exactly the four pairs are found, in order, in one block or several."""
+    monkeypatch.setattr(duplicates, "_BLOCK", block)
+    cells = [cell(seed) for seed in range(60)]
+    altered = {
+        3: cv2.GaussianBlur(cells[3], (0, 0), 1),
+        20: cv2.resize(cells[20], (60, 60), interpolation=cv2.INTER_AREA),
+        37: cv2.LUT(cells[37], (255 * (np.arange(256) / 255) ** 1.3).astype(np.uint8)),
+        58: cells[58][1:-1, 1:-1],
+    }
+    prints = [fingerprint(np.asarray(picture, np.uint8)) for picture in [*cells, *altered.values()]]
+    found = near_duplicates(prints)
+    assert [(pair.first, pair.second) for pair in found] == [(3, 60), (20, 61), (37, 62), (58, 63)]
+    assert all(pair.bits <= 12 and 0.9 <= pair.correlation <= 1.0001 for pair in found)
+
+
+def test_near_duplicates_of_nothing() -> None:
+    """No picture and one picture have no pairs; two blank ones are alike."""
+    blank = fingerprint(np.full((50, 50, 3), 200, np.uint8))
+    assert near_duplicates([]) == near_duplicates([blank]) == []
+    assert [(pair.bits, pair.correlation) for pair in near_duplicates([blank, blank])] == [(0, 1.0)]
+
+
+@pytest.mark.data
+def test_the_known_duplicates_of_pbc(real_data: Path) -> None:
+    """Eight byte-identical pairs, one of them across the published split; the two pairs of one cell look alike."""
+    manifest = make("pbc", real_data / "pbc", protocol="published")
+    top = "PBC_dataset_normal_DIB"
+    stems = {"MO_231316", "MO_415531", "EO_246684", "EO_409717"}
+    copies = {entry.group for entry in manifest.entries if entry.group != entry.path}
+    few = [e for i, e in enumerate(manifest.entries) if i % 20 == 0 or e.group in copies or Path(e.path).stem in stems]
+    found = audit(replace(manifest, entries=tuple(few)))
+    assert found.counts() == {
+        "missing": 0,
+        "changed": 0,
+        "unreadable": 0,
+        "exact_duplicates": 8,
+        "near_duplicates": 2,
+        "conflicting_labels": 0,
+        "group_leaks": 1,
+        "exact_leaks": 1,
+        "near_leaks": 0,
+    }
+    leak = next(leak for leak in found.leaks if leak.kind == "exact")
+    assert leak.paths == (f"{top}/basophil/BA_381452.jpg", f"{top}/basophil/BA_80990.jpg")
+    assert leak.splits == ("train", "test")

@@ -1,0 +1,146 @@
+"""Tests of `edgewbc.data.manifest`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edgewbc.data.manifest import COLUMNS, Entry, Manifest
+from edgewbc.data.sources import make
+from edgewbc.errors import UserError
+
+
+@pytest.fixture
+def written(slides: Path, tmp_path: Path) -> Path:
+    """A manifest on disk."""
+    make("folder", slides).write(tmp_path / "m")
+    return tmp_path / "m"
+
+
+def rewrite(folder: Path, text: str) -> None:
+    """Put other rows into a manifest, with the hash that fits them."""
+    (folder / "manifest.csv").write_text(text)
+    facts = json.loads((folder / "manifest.json").read_text())
+    facts["csv_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(facts))
+
+
+def test_reads_what_it_wrote(written: Path, slides: Path) -> None:
+    """From the folder and from either file comes the manifest that was written, and its hash is that of the CSV."""
+    made = make("folder", slides)
+    for path in (written, written / "manifest.csv", written / "manifest.json"):
+        read = Manifest.read(path)
+        assert read.entries == made.entries
+        assert (read.sha256, read.protocol, read.classes, read.facts) == (
+            made.sha256,
+            made.protocol,
+            made.classes,
+            made.facts,
+        )
+    assert made.sha256 == hashlib.sha256((written / "manifest.csv").read_bytes()).hexdigest()
+
+
+def test_keeps_boxes_and_odd_names(tmp_path: Path) -> None:
+    """Boxes, commas, quotes and umlauts in a path survive the CSV."""
+    entry = Entry('Zellen, "neu"/ä b.png', "neutrophil", "g,1", "test", "0" * 64, (1.5, 2.0, 30.25, 40.0))
+    (tmp_path / "pictures").mkdir()
+    Manifest(tmp_path / "pictures", (entry,), ("neutrophil",), "external").write(tmp_path / "m")
+    assert Manifest.read(tmp_path / "m").entries == (entry,)
+
+
+def test_writing_again(written: Path, slides: Path) -> None:
+    """The same manifest may be written again; another one may not take its place, and no file is a folder."""
+    make("folder", slides).write(written)
+    with pytest.raises(UserError, match="another manifest is here already"):
+        make("folder", slides, seed=5).write(written)
+    with pytest.raises(UserError, match="is a file"):
+        make("folder", slides).write(written / "manifest.csv")
+
+
+def test_pictures_that_moved_with_it(written: Path, slides: Path, tmp_path: Path) -> None:
+    """A manifest that was moved together with its pictures still finds them."""
+    (tmp_path / "new").mkdir()
+    shutil.move(slides, tmp_path / "new" / "pictures")
+    shutil.move(written, tmp_path / "new" / "m")
+    read = Manifest.read(tmp_path / "new" / "m")
+    assert read.root == tmp_path / "new" / "pictures"
+    assert len(read.read_bytes(read.entries[0])) > 0
+
+
+def test_pictures_that_are_gone(written: Path, slides: Path) -> None:
+    """A moved pictures folder is one line that says so."""
+    slides.rename(slides.with_name("elsewhere"))
+    with pytest.raises(UserError, match="are gone; make the manifest anew"):
+        Manifest.read(written)
+
+
+def test_missing_or_edited(written: Path, tmp_path: Path) -> None:
+    """No manifest, a CSV edited by hand, a missing manifest.json, another format: each is refused by name."""
+    with pytest.raises(UserError, match="no manifest here"):
+        Manifest.read(tmp_path / "nothing")
+    facts = written / "manifest.json"
+    text = facts.read_text()
+    facts.write_text(text.replace('"format": 1', '"format": 99'))
+    with pytest.raises(UserError, match="format 99"):
+        Manifest.read(written)
+    facts.write_text("[]")
+    with pytest.raises(UserError, match="not a manifest's facts"):
+        Manifest.read(written)
+    facts.unlink()
+    with pytest.raises(UserError, match=r"manifest\.json: no such file"):
+        Manifest.read(written)
+    facts.write_text(text)
+    table = written / "manifest.csv"
+    table.write_text(table.read_text().replace("lymphocyte", "monocyte", 1))
+    with pytest.raises(UserError, match=r"manifest\.csv: changed by hand"):
+        Manifest.read(written)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("../secret.png,neutrophil,g,test,00,", r"line 2: \.\./secret\.png lies outside"),
+        ("/etc/passwd,neutrophil,g,test,00,", "lies outside"),
+        ("a.png,neutrophil,g,holdout,00,", "split 'holdout'"),
+        ("a.png,neutrophil,g,test,00,1 2 x 4", "box '1 2 x 4'"),
+        ("a.png,neutrophil,g,test,00,1 2", "box '1 2'"),
+    ],
+)
+def test_rows_that_are_refused(written: Path, row: str, message: str) -> None:
+    """Paths that lead outside, unknown sides and malformed boxes are refused with their line, whatever the hash."""
+    rewrite(written, f"{','.join(COLUMNS)}\n{row}\n")
+    with pytest.raises(UserError, match=message):
+        Manifest.read(written)
+
+
+def test_columns_that_are_refused(written: Path) -> None:
+    """Another first line is refused."""
+    rewrite(written, "path,label\n")
+    with pytest.raises(UserError, match="the first line must be path,label,group,split,sha256,box"):
+        Manifest.read(written)
+
+
+def test_split(slides: Path) -> None:
+    """A side's entries, or one line for an unknown or empty side."""
+    manifest = make("folder", slides, protocol="external")
+    assert len(manifest.split("test")) == 24
+    with pytest.raises(UserError, match="has no train pictures"):
+        manifest.split("train")
+    with pytest.raises(UserError, match="use one of train, val, test"):
+        manifest.split("dev")
+
+
+def test_changed_and_missing_pictures(slides: Path) -> None:
+    """Bytes are handed out only if they are those of the manifest."""
+    manifest = make("folder", slides)
+    first, second = manifest.entries[:2]
+    manifest.file(first).write_bytes(b"other")
+    manifest.file(second).unlink()
+    with pytest.raises(UserError, match="has changed since the manifest was made"):
+        manifest.read_bytes(first)
+    with pytest.raises(UserError, match="cannot be read"):
+        manifest.read_bytes(second)
