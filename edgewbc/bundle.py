@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,6 +30,19 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 LARGEST = 1 << 30  # bytes of one file; a larger one in a zip is not unpacked
+
+# What zipfile raises for a damaged archive: each of its decompressors has an error of its own.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    IndexError,
+)
 
 
 @dataclass(frozen=True)
@@ -153,7 +169,7 @@ class Bundle:
         except (OSError, KeyError) as error:
             reason = "is missing" if isinstance(error, (FileNotFoundError, KeyError)) else f"cannot be read: {error}"
             raise UserError(f"{self.path}: {name} {reason}; is this a bundle, and whole?") from None
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+        except _UNREADABLE as error:
             raise UserError(f"{self.path}: neither a bundle's folder nor a readable zip of one: {error}") from None
 
 

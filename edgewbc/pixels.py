@@ -90,7 +90,7 @@ def prepare(picture: Picture, spec: PixelSpec, box: Box | None = None) -> Pictur
     Returns:
         uint8, (spec.height, spec.width, 3).
     """
-    left, top, width, height = (int(v) for v in spec.rectangle(*picture.shape[:2], box))
+    left, top, width, height = (int(v) for v in spec.rectangle(picture.shape[0], picture.shape[1], box))
     tall, wide = picture.shape[:2]
     over = (max(0, -top), max(0, top + height - tall), max(0, -left), max(0, left + width - wide))
     if any(over):
@@ -98,7 +98,7 @@ def prepare(picture: Picture, spec: PixelSpec, box: Box | None = None) -> Pictur
         left, top = left + over[2], top + over[0]
     part = picture[top : top + height, left : left + width]
     if part.shape[:2] == (spec.height, spec.width):
-        return np.ascontiguousarray(part)
+        return part.copy()  # never a window onto the caller's picture
     shrinks = part.shape[0] >= spec.height and part.shape[1] >= spec.width
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(part, (spec.width, spec.height), interpolation=how), dtype=np.uint8)
