@@ -82,7 +82,7 @@ def grouped(
     check_fractions(fractions)
     shares = {side: share for side, share in zip(SPLITS, fractions, strict=True) if share > 0}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for group, label in cells:
+    for group, label in sorted(cells):  # sums of fractions depend on the order of their terms
         counts[group][label] += 1
     groups_of = Counter(label for group in counts.values() for label in group)
     for label, number in sorted(groups_of.items()):
