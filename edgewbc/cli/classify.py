@@ -40,7 +40,8 @@ def command(
     a person to look: the reason says why. Without --out the rows go to stdout and the differential to stderr.
 
     \b
-    edgewbc classify smear-17 --out smear-17.csv
+    Example:
+      edgewbc classify smear-17 --out smear-17.csv
     """
     from edgewbc.bundle import Bundle
     from edgewbc.lab.classify import classify

@@ -26,7 +26,8 @@ def command(
     int8 and f32 are timed in turns for a second or so each; their ratio depends on the CPU.
 
     \b
-    edgewbc doctor
+    Example:
+      edgewbc doctor
     """
     from edgewbc.bundle import Bundle
     from edgewbc.lab.doctor import diagnose

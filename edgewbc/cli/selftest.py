@@ -29,7 +29,8 @@ def command(
     further off than the bundle allows: int8 may be, on CPUs that OpenVINO treats otherwise.
 
     \b
-    edgewbc selftest --model bundles/mine
+    Example:
+      edgewbc selftest --model bundles/mine
     """
     from edgewbc.bundle import Bundle
     from edgewbc.lab.selftest import selftest

@@ -1,0 +1,60 @@
+"""`edgewbc selftest`: table, JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgewbc.bundle import pack, seal
+from tests.tiny import make_bundle
+
+
+def test_a_good_bundle_passes(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
+    """A row a precision with ok, as folder and as zip, by name or as --model."""
+    made = make_bundle(tmp_path / "b")
+    pack(made.path, tmp_path / "b.zip")
+    for arguments in ([made.path], ["--model", tmp_path / "b.zip"]):
+        ran = edgewbc("selftest", *arguments, "--threads", "1")
+        assert ran.code == 0
+        lines = ran.out.splitlines()
+        assert lines[0].endswith("11 files have the right hash")
+        assert [line.split()[0] for line in lines[-2:]] == ["int8", "f32"]
+        assert all(line.endswith("3 of 3  ok") for line in lines[-2:])
+    told = json.loads(edgewbc("selftest", made.path, "--json").out)
+    assert told["ok"] is True
+    assert [check["samples"] for check in told["checks"]] == [3, 3]
+
+
+def test_a_failed_precision_is_exit_code_3(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
+    """The table is printed, then the gate's line with the mend; JSON too is printed whole."""
+    made = make_bundle(tmp_path / "b", golden={"tolerance": {"int8": -1, "f32": 1e-4}})
+    ran = edgewbc("selftest", made.path)
+    assert ran.code == 3
+    assert "FAILED" in ran.out
+    assert ran.err.splitlines()[-1].endswith("use --precision f32")
+    ran = edgewbc("selftest", made.path, "--json")
+    assert ran.code == 3
+    assert json.loads(ran.out)["ok"] is False
+
+
+def test_a_wrong_hash_is_exit_code_2(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
+    """A changed file is named in one line."""
+    made = make_bundle(tmp_path / "b")
+    (made.path / "CARD.md").write_text("x")
+    ran = edgewbc("selftest", made.path)
+    assert (ran.code, ran.out) == (2, "")
+    (line,) = ran.err.splitlines()
+    assert "CARD.md is not the file that was released (wrong hash): copy the bundle anew" in line
+
+
+def test_a_model_that_openvino_refuses_is_exit_code_2(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
+    """A sealed bundle whose IR is junk is one line."""
+    made = make_bundle(tmp_path / "b")
+    (made.path / "openvino" / "int8.xml").write_text("<net/>")
+    seal(made.path)
+    ran = edgewbc("selftest", made.path)
+    assert (ran.code, ran.out) == (2, "")
+    (line,) = ran.err.splitlines()
+    assert "openvino/int8.xml: OpenVINO cannot run it" in line
