@@ -41,7 +41,7 @@ class Ranges(Protocol):
 
 def augment(picture: Picture, spec: PixelSpec, box: Box | None, ranges: Ranges, rng: np.random.Generator) -> Picture:
     """A random variant of what `pixels.prepare(picture, spec, box)` gives; uint8, (spec.height, spec.width, 3)."""
-    total = _compose(_geometry(spec, ranges, rng), fit_map(spec, *picture.shape[:2], box))
+    total = _compose(_geometry(spec, ranges, rng), fit_map(spec, picture.shape[0], picture.shape[1], box))
     shrink = 1 / math.sqrt(max(1e-9, abs(float(np.linalg.det(total[:, :2])))))
     fine = max(1, math.ceil(shrink))
     finer = np.array([[fine, 0, (fine - 1) / 2], [0, fine, (fine - 1) / 2]])

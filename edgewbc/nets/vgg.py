@@ -44,7 +44,8 @@ def initialise(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="relu")
-            nn.init.zeros_(part.bias)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
 
 
 class VGG16GAP(nn.Module):

@@ -46,7 +46,9 @@ def test_a_resumed_epoch_draws_the_same_pictures(tmp_path):
     spec = PixelSpec(16, 16)
 
     def stream(first, workers):
-        return list(prepared(manifest, entries, spec, chosen, ranges=Augment(), seed=(0, 0), first=first, workers=workers))
+        return list(
+            prepared(manifest, entries, spec, chosen, ranges=Augment(), seed=(0, 0), first=first, workers=workers)
+        )
 
     whole, rest = stream(0, 2), stream(2, 1)
     assert [rows.tolist() for _, rows in whole] == [rows.tolist() for rows in chosen]

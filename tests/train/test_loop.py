@@ -23,7 +23,14 @@ def options(**changes):
 
 
 def network(manifest, seed=0):
-    spec = ModelSpec("vgg16gap", manifest.classes, PixelSpec(16, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD), (8, "M", 16, "M"), (12,), 0.1)
+    spec = ModelSpec(
+        "vgg16gap",
+        manifest.classes,
+        PixelSpec(16, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD),
+        (8, "M", 16, "M"),
+        (12,),
+        0.1,
+    )
     torch.manual_seed(seed)
     return model.build(spec), spec
 
