@@ -74,7 +74,7 @@ def manifest_or_none(path: Path | None) -> Manifest | None:
 def recipe(name: str) -> Path:
     """A recipe's file: a path, or the name of one that ships."""
     path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.exists():
+    if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     shipped = assets.folder("recipes")
     if not (shipped / f"{name}.yaml").is_file():
