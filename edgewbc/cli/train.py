@@ -16,7 +16,7 @@ def command(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Manifest (default: the newest here).")] = None,
     weights: Annotated[
-        str | None, typer.Option(help="Start from: imagenet (downloaded), none, or FILE.safetensors.")
+        str | None, typer.Option(help="Start from: imagenet (EDGEWBC_WEIGHTS, else downloaded), none, or a FILE.")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Run folder to make (default: runs/<name>).")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this interrupted run.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -76,20 +77,24 @@ def load_base(net: nn.Module, path: Path) -> None:
     features.load_state_dict({name: tensors[name] for name in wanted})
 
 
-def load_torchvision_base(net: nn.Module) -> None:
-    """Fill the base with torchvision's VGG16_Weights.IMAGENET1K_FEATURES, downloading them at need.
+def load_imagenet_base(net: nn.Module) -> None:
+    """Fill the base with VGG16's ImageNet weights: of the file that EDGEWBC_WEIGHTS names, else torchvision's
+    VGG16_Weights.IMAGENET1K_FEATURES, which are downloaded at need.
 
     Raises:
         UserError: they cannot be had (no network).
     """
+    if file := os.environ.get("EDGEWBC_WEIGHTS"):
+        load_base(net, Path(file))
+        return
     from torchvision.models import VGG16_Weights
 
     try:
         tensors = VGG16_Weights.IMAGENET1K_FEATURES.get_state_dict(progress=True, check_hash=True)
     except OSError as error:
         raise UserError(
-            f"the ImageNet weights cannot be downloaded ({error}): give a file with --weights FILE.safetensors, "
-            "or train from random weights with --weights none"
+            f"the ImageNet weights cannot be downloaded ({error}): give a file with --weights FILE.safetensors "
+            "(or name it in EDGEWBC_WEIGHTS), or train from random weights with --weights none"
         ) from None
     wanted = net.get_submodule("features")
     wanted.load_state_dict({k.removeprefix("features."): v for k, v in tensors.items() if k.startswith("features.")})

@@ -31,7 +31,7 @@ def train(options: TrainRecipe, manifest: Manifest, *, to: Path | None = None, *
     spec = options.model.spec(manifest.classes, pretrained=options.weights != "none")
     net = model.build(spec)
     if options.weights == "imagenet":
-        model.load_torchvision_base(net)
+        model.load_imagenet_base(net)
     elif options.weights != "none":
         model.load_base(net, Path(options.weights))
     run = _shared_folder(options.name, to)

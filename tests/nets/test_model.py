@@ -77,3 +77,26 @@ def test_macs_of_vgg16_gap():
     spec = ModelSpec("vgg16gap", ("a",) * 5, PixelSpec(224, 224), tuple(VGG16), (100, 100))
     assert model.macs(spec) == 15_346_630_656 + 512 * 100 + 100 * 100 + 100 * 5
     assert model.macs(replace(spec, pixels=PixelSpec(112, 112))) == pytest.approx(15_346_630_656 / 4, rel=1e-4)
+
+
+def test_imagenet_weights_from_a_file(tmp_path, monkeypatch):
+    """Where EDGEWBC_WEIGHTS names a file, nothing is downloaded and the base is that file's."""
+    net, other = model.build(SPEC), model.build(SPEC)
+    save_file(other.features.state_dict(), tmp_path / "w.safetensors")
+    monkeypatch.setenv("EDGEWBC_WEIGHTS", str(tmp_path / "w.safetensors"))
+    model.load_imagenet_base(net)
+    assert torch.equal(net.features[0].weight, other.features[0].weight)
+
+
+def test_imagenet_weights_without_a_network(tmp_path, monkeypatch):
+    """Where they cannot be downloaded, one line says what to do."""
+    import torch.hub
+
+    def offline(*arguments, **options):
+        raise OSError("no route")
+
+    monkeypatch.delenv("EDGEWBC_WEIGHTS", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    with pytest.raises(UserError, match=r"no route.*--weights FILE.safetensors"):
+        model.load_imagenet_base(model.build(SPEC))
