@@ -10,6 +10,7 @@ import typer
 from edgewbc.cli.console import emit, progress, say
 
 BUNDLES = Path("bundles")
+NETWORKS = Path("networks")
 
 
 def command(
@@ -25,6 +26,9 @@ def command(
     name: Annotated[str | None, typer.Option(help="Of the bundle (default: the run's, or that of --to).")] = None,
     to: Annotated[Path | None, typer.Option(help="Folder to make (default: bundles/<name>).")] = None,
     zip: Annotated[bool, typer.Option("--zip", help="Write the same as a zip beside the folder.")] = False,
+    network: Annotated[
+        bool, typer.Option("--network", help="Write the network alone, as float16 safetensors, in place of a bundle.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Write the bundle of a run: OpenVINO IR, ONNX, golden samples, model card, checksums.
@@ -43,8 +47,16 @@ def command(
         need(module, "edgewbc export")
     from edgewbc.bundle import Bundle
     from edgewbc.convert.export import export
+    from edgewbc.convert.release import release
 
     chosen = defaults.run(run or named)
+    if network:
+        made = release(chosen, to or NETWORKS / (name or chosen.resolve().name))
+        if as_json:
+            emit({"network": str(made)})
+        else:
+            print(f"{made}: model.safetensors (float16), model.json, lineage.json")
+        return
     try:
         manifest = defaults.manifest(data)
     except defaults.NoManifest:

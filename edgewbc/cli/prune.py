@@ -47,6 +47,8 @@ def command(
             changes["keep_macs"] = keep_macs
         options = read(defaults.recipe(recipe), PruneRecipe, changes)
         made = recover.prune(parent, options, manifest, to=to, progress=watch.progress, report=watch.report)
+    if not watch.first:
+        return
     best, kept = watch.best(made), runs.lineage(made)["kept"]
     if json:
         emit({"run": str(made), "best": best, "kept": kept})

@@ -51,6 +51,8 @@ def command(
             changes["weights"] = weights
         options = read(file, TrainRecipe, changes)
         made = steps.train(options, manifest, to=to, progress=watch.progress, report=watch.report)
+    if not watch.first:
+        return
     best = watch.best(made)
     say(f"run: {made}")
     if json:

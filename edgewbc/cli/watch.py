@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ class Watch:
     """`progress` and `report` for `train.loop.fit`."""
 
     def __init__(self) -> None:
+        self.first = int(os.environ.get("RANK", "0")) == 0  # of several processes (accelerate launch) one speaks
         self._bar: Any = None
         self._task: Any = None
         self._epoch = 0
 
     def progress(self, epoch: int, done: int, total: int) -> None:
-        if not sys.stderr.isatty():
+        if not (self.first and sys.stderr.isatty()):
             return
         from rich.console import Console
         from rich.progress import Progress

@@ -80,9 +80,18 @@ def _fit(
 def finish(
     run: Path, net: Any, spec: ModelSpec, step: str, manifest: Manifest, best: dict[str, Any], **facts: Any
 ) -> None:
-    """Write weights and lineage; only one of several processes does."""
-    if int(os.environ.get("RANK", "0")):
-        return
+    """Write weights and lineage; only one of several processes does, and the others wait for it."""
+    from accelerate import PartialState
+
+    state = PartialState()
+    if state.is_main_process:
+        _write(run, net, spec, step, manifest, best, **facts)
+    state.wait_for_everyone()
+
+
+def _write(
+    run: Path, net: Any, spec: ModelSpec, step: str, manifest: Manifest, best: dict[str, Any], **facts: Any
+) -> None:
     model.save(run, net, spec)
     runs.write_lineage(
         run, step, manifest_sha256=manifest.sha256, protocol=manifest.protocol, source=manifest.facts.get("source"),

@@ -79,9 +79,7 @@ def make(
     return Manifest(folder, entries, in_order({cell.label for cell in cells}), protocol, facts)
 
 
-def _find(
-    source: str, where: Path, protocol: str, classes: tuple[str, ...] | None, group_pattern: str | None
-) -> Found:
+def _find(source: str, where: Path, protocol: str, classes: tuple[str, ...] | None, group_pattern: str | None) -> Found:
     if source == "folder":
         return folder.find(where, classes, group_pattern)
     if source == "pbc":

@@ -1,0 +1,44 @@
+"""`edgewbc export --network`: the network itself as float16 safetensors, to fine-tune from or to teach with.
+
+Half the bytes of the run's file. The figures that belong to it are those of the released file: float16 rounds weights.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from edgewbc import runs
+from edgewbc.convert.contents import without_paths
+from edgewbc.errors import UserError
+from edgewbc.files import sha256, write_json
+from edgewbc.nets import model
+
+
+def release(run: Path, to: Path) -> Path:
+    """Write `model.safetensors` (float16), `model.json` and `lineage.json` (without paths of this machine).
+
+    Args:
+        run: a run folder; it is not changed.
+        to: the folder to make; every command takes it as a run.
+
+    Raises:
+        UserError: not a run, or `to` exists.
+    """
+    if to.exists() and not (to.is_dir() and not any(to.iterdir())):
+        raise UserError(f"{to}: exists already, and a network is never overwritten: give another --to")
+    net, spec = model.load(run)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
+        folder = Path(temporary) / "network"
+        folder.mkdir()
+        model.save(folder, net, spec, torch.float16)
+        told = without_paths(runs.lineage(run))
+        told |= {"released_from_sha256": told.get("model_sha256"), "model_sha256": sha256(folder / model.WEIGHTS)}
+        write_json(folder / runs.LINEAGE, told)
+        if to.exists():
+            to.rmdir()
+        folder.rename(to)
+    return to
