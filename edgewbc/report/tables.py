@@ -40,7 +40,7 @@ def accuracy_table(found: Sequence[dict[str, Any]]) -> str:
     """A row for each evaluation: what answered, under which protocol, how many of how many, and the hashes."""
     header = (
         "model", "precision", "backend", "data, protocol, split", "correct", "accuracy", "95 % interval",
-        "balanced accuracy", "model sha256", "manifest sha256",
+        "balanced accuracy", "model sha256",
     )  # fmt: skip
     rows = [
         [
@@ -53,56 +53,51 @@ def accuracy_table(found: Sequence[dict[str, Any]]) -> str:
             interval(one["interval"]),
             percent(one["balanced_accuracy"]),
             f"`{one['model_sha256'][:12]}`",
-            f"`{one['manifest_sha256'][:12]}`",
         ]
         for one in found
     ]
-    return _markdown(header, rows, numbers=(4, 5, 6, 7))
+    manifests = sorted({f"{one['source']} `{one['protocol']}` `{one['manifest_sha256'][:12]}`" for one in found})
+    return f"{_markdown(header, rows, numbers=(4, 5, 6, 7))}\n\nManifests: {', '.join(manifests)}."
 
 
 def speed_table(bench: dict[str, Any]) -> str:
-    """A row for each measured row of `bench`, its speed as a ratio to the baseline of the same run."""
+    """A row for each measured row of `bench`, its speed as a ratio to the baseline of the same run.
+
+    Threads, batch, input size, hashes and intervals stand in the JSON.
+    """
     rows = [row for row in bench["rows"] if not row.get("error")]
     base = next((row for row in rows if row.get("baseline")), None)
     machine, data = bench["machine"], bench["data"]
     counted = data["protocol"] is not None and data["source"] != SYNTHETIC
     header = (
-        "model", "input", "GMAC", "backend", "precision", "img/s", "speed ratio", "p50 / p95 / p99 ms", "threads",
-        "batch", "MB", "peak MB of memory", "accuracy", "model sha256",
+        "model", "backend", "precision", "GMAC", "img/s", "speed ratio", "p50 / p95 / p99 ms", "MB",
+        "peak MB of memory", "correct",
     )  # fmt: skip
     lines = [
         [
             row["model"],
-            "x".join(map(str, row["input"])),
-            "-" if row["gmac"] is None else f"{row['gmac']:.3g}",
             row["backend"],
             row["precision"],
+            "-" if row["gmac"] is None else f"{row['gmac']:.3g}",
             _figure(row["images_per_s"]),
             "-" if row["speedup"] is None else f"{row['speedup']:.2f}",
             " / ".join(_figure(row["latency_ms"][name]) for name in ("p50", "p95", "p99")),
-            str(row["threads"] or "-"),
-            str(row["batch"]),
             _figure(row["size_mb"]),
             _figure(row["rss_mb"]),
-            _accuracy(row) if counted and row["accuracy"] is not None else "-",
-            f"`{row['model_sha256'][:12]}`",
+            f"{row['correct']} of {row['n']}" if counted and row["accuracy"] is not None else "-",
         ]
         for row in rows
     ]
     where = f"{machine['cpu']}, {machine['cores']} cores, {machine['isa']}"
     ratio = "" if base is None else f" The ratio is to {base['model']}, {base['backend']} {base['precision']}."
     on = (
-        f"Accuracy on {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}, "
+        f"Correct: on {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}, "
         f"manifest `{data['manifest_sha256'][:12]}`."
         if counted
         else "Timed on synthetic pictures."
     )
-    table = _markdown(header, lines, numbers=(2, 5, 6, 7, 8, 9, 10, 11, 12))
+    table = _markdown(header, lines, numbers=(3, 4, 5, 6, 7, 8, 9))
     return f"{table}\n\nMeasured in one run on {where}.{ratio} {on}"
-
-
-def _accuracy(row: dict[str, Any]) -> str:
-    return f"{percent(row['accuracy'])} ({interval(row['interval'])}), {row['correct']} of {row['n']}"
 
 
 def _figure(value: float | None) -> str:
