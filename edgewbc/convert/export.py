@@ -89,6 +89,8 @@ def export(
     network = _Network(run, *model.load(run))
     if "int8" in wanted:
         check_quantized(run)
+    if manifest is not None:
+        pictures.truth(manifest, manifest.split(evidence.SPLIT), network.spec.classes)
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
         folder = Path(temporary) / "bundle"
