@@ -8,14 +8,26 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from edgewbc import __version__
 from edgewbc.cli import bench, classify, data, demo, doctor, export, prune, quantize, selftest, train
 from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, UserError
 
+ORDER = ("data", "train", "prune", "quantize", "export", "eval", "bench", "classify", "selftest", "doctor", "demo")
+
+
+class InOrder(TyperGroup):
+    """Lists the commands in the order of the chain."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return list(ORDER)
+
+
 app = typer.Typer(
     name="edgewbc",
+    cls=InOrder,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # plain help: it is printed in half the time, and can be pasted anywhere
@@ -39,20 +51,20 @@ def options(
     """
 
 
-app.add_typer(data.app, name="data")
-for name, module in {
-    "train": train,
-    "eval": evaluate,
-    "prune": prune,
-    "quantize": quantize,
-    "export": export,
-    "bench": bench,
-    "classify": classify,
-    "selftest": selftest,
-    "doctor": doctor,
-    "demo": demo,
-}.items():
-    app.command(name)(module.command)
+app.add_typer(data.app, name="data", short_help="Make, describe and check sets of labelled pictures.")
+for name, module, says in (
+    ("train", train, "Fine-tune a network from a recipe."),
+    ("prune", prune, "Take channels out; recover by distillation."),
+    ("quantize", quantize, "Quantize a network to INT8 with NNCF."),
+    ("export", export, "Make a bundle for the lab from a run."),
+    ("eval", evaluate, "Accuracy of a run or bundle on a split."),
+    ("bench", bench, "Speed and accuracy on this machine."),
+    ("classify", classify, "Classify pictures; a differential count."),
+    ("selftest", selftest, "Check a bundle's files and answers here."),
+    ("doctor", doctor, "What this PC is; whether INT8 pays on it."),
+    ("demo", demo, "The whole chain, on synthetic cells."),
+):
+    app.command(name, short_help=says)(module.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
