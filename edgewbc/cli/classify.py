@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgewbc.cli import defaults
 from edgewbc.cli.console import emit, progress, say
 from edgewbc.errors import UserError
 
@@ -44,6 +43,7 @@ def command(
       edgewbc classify smear-17 --out smear-17.csv
     """
     from edgewbc.bundle import Bundle
+    from edgewbc.cli import defaults
     from edgewbc.lab.classify import classify
     from edgewbc.lab.differential import Differential
     from edgewbc.lab.find import find

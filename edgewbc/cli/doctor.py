@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from edgewbc.cli import defaults
 from edgewbc.cli.console import emit, say
 from edgewbc.errors import UserError
 
@@ -30,6 +29,7 @@ def command(
       edgewbc doctor
     """
     from edgewbc.bundle import Bundle
+    from edgewbc.cli import defaults
     from edgewbc.lab.doctor import diagnose
 
     try:

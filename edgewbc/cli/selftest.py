@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgewbc.cli import defaults
 from edgewbc.cli.console import emit
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ def command(
       edgewbc selftest --model bundles/mine
     """
     from edgewbc.bundle import Bundle
+    from edgewbc.cli import defaults
     from edgewbc.lab.selftest import selftest
 
     report = selftest(Bundle.open(defaults.bundle(model or named)), threads)

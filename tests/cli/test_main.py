@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -67,3 +69,10 @@ def test_errors_have_their_exit_codes(
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.splitlines()[-1] == line
     assert ("Traceback" in ran.err) is (code == 1)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`edgewbc --help` comes without numpy, OpenCV or OpenVINO: it is there at once."""
+    code = "import sys, edgewbc.cli.main; print([m for m in ('numpy', 'cv2', 'openvino', 'torch') if m in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
