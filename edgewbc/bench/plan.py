@@ -11,10 +11,8 @@ from edgewbc import assets, runs
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.extras import need
+from edgewbc.nets.spec import VGG16
 from edgewbc.pixels import PixelSpec
-
-UNPRUNED = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
-"""Channels of VGG16 as `nets.vgg` has them; here, as that module cannot be read without torch."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def reference_network() -> Path | None:
     except UserError:  # an installed wheel leaves it out
         return None
     found = [p.parent for p in sorted(folder.glob("*/model.json")) if runs.is_run(p.parent)]
-    return next((path for path in found if runs.spec(path).channels == UNPRUNED), None)
+    return next((path for path in found if runs.spec(path).channels == VGG16), None)
 
 
 def _rows_of_run(path: Path, able: Abilities) -> list[tuple[str, str]]:

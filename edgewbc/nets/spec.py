@@ -12,6 +12,8 @@ from edgewbc.pixels import PixelSpec
 
 FORMAT = 1
 ARCHITECTURES = ("vgg16gap", "vgg16flatten")
+VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
+"""Channels of configuration D, unpruned."""
 
 
 @dataclass(frozen=True)

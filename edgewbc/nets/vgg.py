@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from edgewbc.nets.spec import VGG16 as VGG16
+
 Channels = Sequence[int | str]
 """Output channels of each 3 x 3 convolution, in order, with "M" for each 2 x 2 max pooling."""
-
-VGG16: Channels = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
 
 
 def base(channels: Channels) -> nn.Sequential:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgewbc.errors import UserError
-from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.spec import VGG16, ModelSpec
 from edgewbc.pixels import IMAGENET_CAFFE_MEAN, IMAGENET_CAFFE_STD, IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 
 Positive = Annotated[int, Field(ge=1)]
@@ -52,8 +52,6 @@ class Model(Strict):
 
         Pretrained weights expect the values they were trained on; random ones start better with a spread of about 1.
         """
-        from edgewbc.nets.vgg import VGG16
-
         channels = tuple(c if c == "M" else max(8, round(int(c) * self.width / 8) * 8) for c in VGG16)
         pixels = PixelSpec(
             height=self.input.height,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bench.plan import UNPRUNED, Abilities, plan
+from edgewbc.bench.plan import Abilities, plan
 from edgewbc.errors import UserError
-from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.spec import VGG16, ModelSpec
 from edgewbc.pixels import PixelSpec
 from tests import tiny
 from tests.bench.conftest import LAB
@@ -19,7 +19,7 @@ ALL = Abilities(torch=True, onnx=True, bf16=True)
 def run(folder: Path) -> Path:
     """A run folder by its files; nothing is read but model.json."""
     folder.mkdir()
-    ModelSpec("vgg16gap", ("a", "b"), PixelSpec(32, 32), UNPRUNED, (10,)).write(folder / "model.json")
+    ModelSpec("vgg16gap", ("a", "b"), PixelSpec(32, 32), VGG16, (10,)).write(folder / "model.json")
     (folder / "model.safetensors").touch()
     return folder
 
@@ -49,9 +49,3 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     """A path that is neither a bundle nor a run is the user's mistake."""
     with pytest.raises(UserError, match="no such bundle"):
         plan(tmp_path / "none", LAB)
-
-
-def test_unpruned_is_vgg16() -> None:
-    """The channels by which the reference network is known are those of VGG16."""
-    vgg = pytest.importorskip("edgewbc.nets.vgg")
-    assert tuple(vgg.VGG16) == UNPRUNED
