@@ -14,6 +14,9 @@ def command(
     run: Annotated[Path | None, typer.Argument(help="Run folder to prune (default: the newest).")] = None,
     keep_macs: Annotated[float | None, typer.Option(help="Share of the multiply-adds to keep, such as 0.25.")] = None,
     recipe: Annotated[str, typer.Option(help="A YAML file, or the name of a recipe that ships.")] = "quarter",
+    teacher: Annotated[
+        Path | None, typer.Option(help="Run to learn from (default: RUN; in a second step, the unpruned one).")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Manifest (default: the newest here).")] = None,
     to: Annotated[Path | None, typer.Option(help="Run folder to make (default: runs/<run>-<recipe>).")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this interrupted run.")] = None,
@@ -45,8 +48,11 @@ def command(
         changes = parse_changes(change or [])
         if keep_macs is not None:
             changes["keep_macs"] = keep_macs
+        teacher = None if teacher is None else defaults.run(teacher)
         options = read(defaults.recipe(recipe), PruneRecipe, changes)
-        made = recover.prune(parent, options, manifest, to=to, progress=watch.progress, report=watch.report)
+        made = recover.prune(
+            parent, options, manifest, teacher=teacher, to=to, progress=watch.progress, report=watch.report
+        )
     if not watch.first:
         return
     best, kept = watch.best(made), runs.lineage(made)["kept"]

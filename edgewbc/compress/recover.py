@@ -17,42 +17,60 @@ from edgewbc.train.recipe import PruneRecipe
 from edgewbc.train.run import RECIPE, STARTED, check_started, finish, started
 
 
-def prune(parent: Path, options: PruneRecipe, manifest: Manifest, *, to: Path | None = None, **watch: Any) -> Path:
+def prune(
+    parent: Path,
+    options: PruneRecipe,
+    manifest: Manifest,
+    *,
+    teacher: Path | None = None,
+    to: Path | None = None,
+    **watch: Any,
+) -> Path:
     """Prune to `options.keep_macs` of the multiply-adds and fine-tune; gives the new run folder.
 
+    Args:
+        parent: the run to prune; with `keep_macs` 1 it is only fine-tuned.
+        teacher: the run whose logits are learnt; the parent by default. Pruning in steps takes the unpruned one.
+
     Raises:
-        UserError: `parent` is not a run, `to` exists, or so few multiply-adds cannot be reached.
+        UserError: `parent` or `teacher` is not a run, they do not fit each other, `to` exists, or so few multiply-adds
+            cannot be reached.
     """
-    teacher, spec = model.load(parent)
-    gradients = None
-    if options.importance == "taylor":
-        gradients = taylor_gradients(teacher, spec, manifest, options.pictures, seed=options.fit.seed)
-    net, smaller = shrink(
-        teacher, spec, options.keep_macs, gradients=gradients, round_to=options.round_to, most=options.most
-    )
+    teacher = teacher or parent
+    before, spec = model.load(parent)
+    _check_teacher(spec, teacher)
+    net, smaller = before, spec
+    if options.keep_macs < 1:
+        gradients = None
+        if options.importance == "taylor":
+            gradients = taylor_gradients(before, spec, manifest, options.pictures, seed=options.fit.seed)
+        net, smaller = shrink(
+            before, spec, options.keep_macs, gradients=gradients, round_to=options.round_to, most=options.most
+        )
     run = runs.new(f"{parent.name}-{options.name}", to)
     write_text(run / RECIPE, recipe.write(options))
     smaller.write(run / model.SPEC)
-    write_json(run / STARTED, started(manifest, parent=str(parent.resolve()), parent_sha256=_sha(parent)))
-    return _recover(run, net, smaller, parent, teacher, spec, options, manifest, resume=False, **watch)
+    paths = {"parent": str(parent.resolve()), "teacher": str(teacher.resolve())}
+    write_json(run / STARTED, started(manifest, **paths, parent_sha256=_sha(parent), teacher_sha256=_sha(teacher)))
+    return _recover(run, net, smaller, parent, teacher, options, manifest, resume=False, **watch)
 
 
 def resume(run: Path, manifest: Manifest, **watch: Any) -> Path:
     """Go on with a recovery that was interrupted.
 
     Raises:
-        UserError: it is finished already, its parent is gone or has changed, or it cannot be resumed.
+        UserError: it is finished already, its parent or teacher is gone or has changed, or it cannot be resumed.
     """
     if (run / runs.LINEAGE).exists():
         raise UserError(f"{run}: is finished already; start a new run")
     told = check_started(run, manifest)
-    parent = Path(told["parent"])
-    if not runs.is_run(parent) or _sha(parent) != told["parent_sha256"]:
-        raise UserError(f"{parent}: the run that {run} was pruned from is gone or has changed; prune anew")
-    teacher, spec = model.load(parent)
+    parent, teacher = Path(told["parent"]), Path(told["teacher"])
+    for path, digest in ((parent, told["parent_sha256"]), (teacher, told["teacher_sha256"])):
+        if not runs.is_run(path) or _sha(path) != digest:
+            raise UserError(f"{path}: a run that {run} was made from is gone or has changed; prune anew")
     smaller = ModelSpec.read(run / model.SPEC)
     options = recipe.read(run / RECIPE, PruneRecipe)
-    return _recover(run, model.build(smaller), smaller, parent, teacher, spec, options, manifest, resume=True, **watch)
+    return _recover(run, model.build(smaller), smaller, parent, teacher, options, manifest, resume=True, **watch)
 
 
 def _recover(
@@ -60,16 +78,24 @@ def _recover(
     net: Any,
     smaller: ModelSpec,
     parent: Path,
-    teacher: Any,
-    spec: ModelSpec,
+    teacher: Path,
     options: PruneRecipe,
     manifest: Manifest,
     **watch: Any,
 ) -> Path:
-    best = loop.fit(net, smaller, options.fit, manifest, run, teacher=teacher, distil=options.distil, **watch)
-    kept = {"macs": model.macs(smaller) / model.macs(spec), "parameters": model.count(net) / model.count(teacher)}
-    finish(run, net, smaller, "prune", manifest, best, parent=parent, kept=kept, recipe=options.model_dump(mode="json"))
+    guide, whole = model.load(teacher)
+    best = loop.fit(net, smaller, options.fit, manifest, run, teacher=guide, distil=options.distil, **watch)
+    kept = {"macs": model.macs(smaller) / model.macs(whole), "parameters": model.count(net) / model.count(guide)}
+    facts = {"kept": kept, "teacher_sha256": _sha(teacher), "recipe": options.model_dump(mode="json")}
+    finish(run, net, smaller, "prune", manifest, best, parent=parent, **facts)
     return run
+
+
+def _check_teacher(spec: ModelSpec, teacher: Path) -> None:
+    """Raises UserError unless the teacher sees the same input and knows the same classes."""
+    theirs = runs.spec(teacher)
+    if theirs.classes != spec.classes or theirs.pixels != spec.pixels:
+        raise UserError(f"{teacher}: has other classes or another input than the run to prune: it cannot teach it")
 
 
 def _sha(run: Path) -> str:

@@ -121,7 +121,7 @@ class PruneRecipe(Strict):
     """`edgewbc prune`."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    keep_macs: float = Field(default=0.25, gt=0, lt=1)
+    keep_macs: float = Field(default=0.25, gt=0, le=1, description="1 takes nothing out, and only fine-tunes")
     importance: Literal["magnitude", "taylor"] = "taylor"
     round_to: Positive = 8
     most: float = Field(default=0.9, gt=0, lt=1, description="largest share of channels that one layer may lose")

@@ -1,5 +1,7 @@
 """Prune and recover, as run folders."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -43,6 +45,31 @@ def test_a_new_run_with_its_lineage(parent, tmp_path):
     assert told["manifest_sha256"] == manifest.sha256
     assert (parent / "model.safetensors").read_bytes() == before
     assert not (made / "checkpoint.safetensors").exists()
+
+
+def test_a_second_step_learns_from_the_first_network(parent, tmp_path):
+    """Pruned again with the unpruned run as teacher: what is kept counts from that one, and its hash is told."""
+    manifest = make_manifest(tmp_path / "cells", 4)
+    once = recover.prune(parent, OPTIONS, manifest, to=tmp_path / "once")
+    again = OPTIONS.model_copy(update={"keep_macs": 1.0})
+    twice = recover.prune(once, again, manifest, teacher=parent, to=tmp_path / "twice")
+    assert runs.spec(twice) == runs.spec(once)
+    told = runs.lineage(twice)
+    assert told["kept"] == runs.lineage(once)["kept"]
+    assert told["teacher_sha256"] == runs.lineage(parent)["model_sha256"]
+    assert (twice / "model.safetensors").read_bytes() != (once / "model.safetensors").read_bytes()
+
+
+def test_a_teacher_must_fit(parent, tmp_path):
+    """A teacher of other classes or another input is refused before a run is made."""
+    spec = runs.spec(parent)
+    other = tmp_path / "other"
+    other.mkdir()
+    small = replace(spec, pixels=replace(spec.pixels, height=32))
+    model.save(other, model.build(small), small)
+    with pytest.raises(UserError, match="cannot teach"):
+        recover.prune(parent, OPTIONS, make_manifest(tmp_path / "cells", 4), teacher=other, to=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_killed_recovery_resumes_to_the_same_weights(parent, tmp_path):
