@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from edgewbc.cli.main import main
+
+
+# A slow or busy machine is no counterexample.
+settings.register_profile("edgewbc", deadline=None)
+settings.load_profile("edgewbc")
 
 
 @dataclass
