@@ -12,7 +12,6 @@ from hypothesis import settings
 
 from edgewbc.cli.main import main
 
-
 # A slow or busy machine is no counterexample.
 settings.register_profile("edgewbc", deadline=None)
 settings.load_profile("edgewbc")

@@ -12,6 +12,16 @@ from typing import Any
 from edgewbc.extras import need
 
 
+class _Stderr:
+    """Whatever stderr is when something is written to it; a stream that is kept may be closed by then."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 @contextlib.contextmanager
 def quiet_nncf() -> Iterator[Any]:
     """Give the module `nncf`; within the block its bars are drawn on stderr, and only where that is a terminal.
@@ -26,7 +36,7 @@ def quiet_nncf() -> Iterator[Any]:
         nncf = need("nncf", "quantizing")
         logging.setLoggerClass(before)  # importing NNCF makes every logger of this process one of its own
         for handler in logging.getLogger("nncf").handlers:
-            if isinstance(handler, logging.StreamHandler):
-                handler.setStream(sys.stderr)
+            if type(handler) is logging.StreamHandler:  # NNCF's own, and no one else's
+                handler.stream = _Stderr()
         nncf.set_log_level(logging.ERROR)
         yield nncf

@@ -1,0 +1,81 @@
+"""Tests of `edgewbc export`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgewbc.bundle import Bundle
+from tests.tiny_run import quantized
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with one quantized run and the manifest."""
+    run, manifest = quantized()
+    shutil.copytree(run, tmp_path / "runs" / "tiny-int8")
+    manifest.write(tmp_path / "manifests" / "coloured")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_newest_run_is_exported_without_an_argument(edgewbc: Callable[..., object], place: Path) -> None:
+    """int8 of the newest run goes to bundles/<run>; a table on stdout, what was taken on stderr."""
+    ran = edgewbc("export")
+    assert ran.code == 0
+    assert "run: runs/tiny-int8 (the newest)" in ran.err
+    assert "precision: int8" in ran.err
+    lines = ran.out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["file", "size"], ["openvino", "int8"], ["onnx", "int8"]]
+    assert "20 of 20" in lines[1]
+    bundle = Bundle.open(place / "bundles" / "tiny-int8")
+    assert (bundle.name, bundle.precisions) == ("tiny-int8", ("int8",))
+    assert edgewbc("export").code == 2  # a bundle is never overwritten
+
+
+def test_json_is_one_object(edgewbc: Callable[..., object], place: Path) -> None:
+    """Both precisions in one option, a name, a folder, a zip: stdout is one JSON object."""
+    options = ["--precision", "int8,f32", "--name", "mine", "--to", "out/b", "--zip", "--json"]
+    ran = edgewbc("export", "runs/tiny-int8", *options)
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert (told["bundle"], told["zip"], told["manifest"]["name"]) == ("out/b", "out/b.zip", "mine")
+    bundle = Bundle.open(place / "out" / "b.zip")
+    assert told["sizes"]["f32"]["onnx"] == bundle.size("onnx", "f32")
+    assert set(told["sizes"]) == {"int8", "f32"}
+
+
+def test_without_a_manifest_it_says_so(edgewbc: Callable[..., object], place: Path) -> None:
+    """No manifest: exported all the same, without accuracy, and told."""
+    shutil.rmtree(place / "manifests")
+    ran = edgewbc("export", "--precision", "f32", "--precision", "f32")
+    assert ran.code == 0
+    assert "the bundle has no accuracy" in ran.err
+    assert ran.out.splitlines()[1].split()[-3:] == ["-", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["runs/none"], "runs/none: not a run folder"),
+        (["--precision", "fp16"], "precision 'fp16': a bundle holds int8 or f32"),
+        (["--precision", ","], "no precision is named"),
+        (["--to", "runs"], "runs: exists already"),
+        (["--data", "nowhere"], "nowhere: no manifest here"),
+    ],
+)
+def test_a_mistake_is_one_line(edgewbc: Callable[..., object], place: Path, arguments: list[str], words: str) -> None:
+    """Exit code 2, one line that names the mend, nothing on stdout and nothing left behind."""
+    ran = edgewbc("export", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err.splitlines()[-1]
+    assert not (place / "bundles").exists()
+
+
+def test_help_has_an_example(edgewbc: Callable[..., object]) -> None:
+    """--help ends with a command line that can be copied."""
+    assert "\n    edgewbc export runs/vgg16gap-112-quarter-int8" in edgewbc("export", "--help").out

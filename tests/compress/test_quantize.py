@@ -1,0 +1,203 @@
+"""Tests of edgewbc.compress.quantize."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgewbc import runs
+from edgewbc.compress import quantize as module
+from edgewbc.compress.quantize import calibration_sha256, check_drop, quantize
+from edgewbc.convert import parity
+from edgewbc.convert.evidence import collect
+from edgewbc.data import pictures
+from edgewbc.data.sample import balanced
+from edgewbc.errors import GateError, UserError
+from edgewbc.nets import model
+from tests.tiny_run import quantized, trained
+
+
+@pytest.fixture(scope="module")
+def record() -> dict:
+    """quantize.json of the run that `quantized` made."""
+    return json.loads((quantized()[0] / "quantize.json").read_text())
+
+
+def test_the_new_run_is_whole(record: dict) -> None:
+    """Weights and description are the parent's, the files are there with their hashes, lineage names the parent."""
+    (parent, _), (run, manifest) = trained(), quantized()
+    for name in ("model.safetensors", "model.json"):
+        assert (run / name).read_bytes() == (parent / name).read_bytes()
+    assert sorted(record["files"]) == [
+        "onnx/f32.onnx",
+        "onnx/int8.onnx",
+        "openvino/f32.bin",
+        "openvino/f32.xml",
+        "openvino/int8.bin",
+        "openvino/int8.xml",
+    ]
+    for name, digest in record["files"].items():
+        assert hashlib.sha256((run / name).read_bytes()).hexdigest() == digest
+    lineage = runs.lineage(run)
+    assert (lineage["step"], lineage["ancestors"][0]["run"], lineage["manifest_sha256"]) == (
+        "quantize",
+        "tiny",
+        manifest.sha256,
+    )
+    assert runs.newest(run.parent) == run
+
+
+def test_calibration_is_drawn_from_train_alone(record: dict) -> None:
+    """The draw is the seed's, class-balanced, and of train pictures."""
+    _, manifest = quantized()
+    chosen = balanced(manifest.split("train"), 20, seed=3)
+    assert record["settings"] == {
+        "subset": 20,
+        "max_drop": None,
+        "seed": 3,
+        "preset": "mixed",
+        "fast_bias_correction": True,
+    }
+    assert record["calibration"]["sha256"] == calibration_sha256(chosen)
+    assert record["calibration"]["counts"] == dict.fromkeys(sorted(manifest.classes), 4)
+    assert {entry.split for entry in chosen} == {"train"}
+
+
+def test_no_test_picture_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Quantizing reads train and validation pictures only; the same seed gives the same bytes as before."""
+    run, manifest = trained()
+    real, read = pictures.read, set()
+
+    def watched(manifest, entry):
+        read.add(entry.split)
+        return real(manifest, entry)
+
+    monkeypatch.setattr(pictures, "read", watched)
+    made = quantize(run, manifest, to=tmp_path / "again", subset=20, seed=3)
+    assert read == {"train", "val"}
+    before = quantized()[0]
+    for name in ("openvino/int8.bin", "openvino/int8.xml", "onnx/int8.onnx"):
+        assert (made / name).read_bytes() == (before / name).read_bytes(), name
+
+
+def test_figures_are_those_of_the_saved_files(record: dict) -> None:
+    """Each row repeats when the file is read back; int8 loses nothing here, and the two backends agree."""
+    run, manifest = quantized()
+    _, spec = model.load(run)
+    entries = manifest.split("val")
+    truth = pictures.truth(manifest, entries, spec.classes)
+    batch = next(pictures.batches(manifest, entries, spec.pixels, len(entries)))
+    for row in record["validation"]:
+        suffix = "onnx" if row["backend"] == "onnx" else "xml"
+        path = run / row["backend"] / f"{row['precision']}.{suffix}"
+        said = (parity.onnx_model if suffix == "onnx" else parity.openvino_model)(path)(batch)
+        assert (row["n"], row["correct"]) == (20, int((said.argmax(1) == truth).sum()))
+    assert [record["drop"][b]["drop"] for b in ("openvino", "onnx")] == [0, 0]
+    assert record["parity"]["int8"]["agreement"] == 1.0
+    assert 0 < record["parity"]["int8"]["largest_difference"] < 0.1
+    assert record["parity"]["f32"][0]["largest_difference"] < 1e-5
+    assert {len(record["operations"][b]["int8"]) for b in ("openvino", "onnx")} == {5}
+
+
+def test_int8_is_smaller() -> None:
+    """The int8 weights take less than a third of the bytes of the f32 weights."""
+    sizes = [(quantized()[0] / "openvino" / f"{p}.bin").stat().st_size for p in ("int8", "f32")]
+    assert sizes[0] < sizes[1] / 3
+
+
+def test_max_drop_puts_layers_back_or_fails(tmp_path: Path) -> None:
+    """With fragile weights, control keeps both saved files within the limit, and fewer layers are int8."""
+    fragile, manifest = _fragile(tmp_path)
+    with pytest.raises(GateError, match=r"loses .* points of accuracy on validation"):
+        check_drop(json.loads((quantize(fragile, manifest, to=tmp_path / "a") / "quantize.json").read_text()), 0.0)
+    made = quantize(fragile, manifest, to=tmp_path / "b", max_drop=0.1)
+    told = json.loads((made / "quantize.json").read_text())
+    for backend in ("openvino", "onnx"):
+        assert told["drop"][backend]["drop"] <= 0.1
+        assert 0 < len(told["operations"][backend]["int8"]) < 5
+
+
+def _fragile(folder: Path) -> tuple[Path, object]:
+    """The trained run with one channel blown up and undone again, so that eight bits are too few for the others."""
+    import torch
+
+    run, manifest = trained()
+    net, spec = model.load(run)
+    with torch.no_grad():
+        net.features[3].weight[0] *= 400
+        net.features[3].bias[0] *= 400
+        net.features[6].weight[:, 0] /= 400
+    (folder / "fragile").mkdir()
+    model.save(folder / "fragile", net, spec)
+    runs.write_lineage(folder / "fragile", "train")
+    return folder / "fragile", manifest
+
+
+@pytest.mark.parametrize(
+    ("lost", "left", "max_drop", "words"),
+    [
+        (0.004, ["a"], 0.003, "loses 0.40 points of accuracy on validation, and 0.30 is the most allowed"),
+        (0.0, [], 0.003, "no layer could stay in int8"),
+    ],
+)
+def test_drop_is_a_gate(lost: float, left: list[str], max_drop: float, words: str) -> None:
+    """The gate names the backend, what is lost and what is allowed."""
+    good = {"drop": {"drop": 0.0}, "operations": {"int8": ["a"]}}
+    record = {key: {"openvino": good[key], "onnx": dict(good[key])} for key in good}
+    check_drop(record, 0.0)
+    record["drop"]["onnx"]["drop"], record["operations"]["onnx"]["int8"] = lost, left
+    with pytest.raises(GateError, match="for onnx") as caught:
+        check_drop(record, max_drop)
+    assert words in str(caught.value)
+
+
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate that is not met at the end takes the new folder away."""
+
+    def refuse(record, max_drop):
+        raise GateError("no")
+
+    monkeypatch.setattr(module, "check_drop", refuse)
+    run, manifest = trained()
+    with pytest.raises(GateError):
+        quantize(run, manifest, to=tmp_path / "new", subset=5)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("missing", ["train", "val"])
+def test_both_sides_are_needed(tmp_path: Path, missing: str) -> None:
+    """Without train or validation pictures there is no quantizing, and no folder."""
+    run, manifest = trained()
+    entries = tuple(entry for entry in manifest.entries if entry.split != missing)
+    with pytest.raises(UserError, match=f"has no {missing} pictures"):
+        quantize(run, dataclasses.replace(manifest, entries=entries), to=tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_labels_and_full_targets_are_refused(tmp_path: Path) -> None:
+    """A label the model does not know is named; a folder with something in it is left alone."""
+    run, manifest = trained()
+    entries = (dataclasses.replace(manifest.entries[0], label="blast"), *manifest.entries[1:])
+    with pytest.raises(UserError, match="label 'blast' is not a class of the model"):
+        quantize(run, dataclasses.replace(manifest, entries=entries), to=tmp_path / "new", subset=1000)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="exists already"):
+        quantize(run, manifest, to=tmp_path / "full")
+    assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
+
+
+def test_evidence_has_the_names_that_the_record_uses() -> None:
+    """collect names its answers `<backend> <precision>`, which the record looks up."""
+    from edgewbc.convert.evidence import ModelFile
+
+    run, manifest = quantized()
+    _, spec = model.load(run)
+    found = collect([ModelFile("int8", run / "onnx" / "int8.onnx")], manifest, spec)
+    assert list(found.answers) == ["onnx int8"]
+    assert np.isfinite(found.answers["onnx int8"]).all()
