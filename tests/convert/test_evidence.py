@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewbc.convert.evidence import ModelFile, collect, review_below
@@ -49,7 +49,6 @@ def test_one_in_a_thousand_may_be_wrong() -> None:
     assert review_below(said, truth) == 1.0
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.5, 1), st.booleans()), min_size=1, max_size=40))
 def test_promise_holds(answers: list[tuple[float, bool]]) -> None:
     """Whatever was answered: of those at or above a threshold below one, none of fewer than 1,000 is wrong."""

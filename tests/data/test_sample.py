@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewbc.data.manifest import Entry
@@ -20,7 +20,6 @@ def entries(counts: list[int]) -> list[Entry]:
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=5), st.integers(1, 40), st.integers(0, 3))
 def test_draw_is_balanced_without_repeats(counts: list[int], count: int, seed: int) -> None:
     """As many as asked or all there are, none twice, and no class is ahead by more than one of one that has more."""
