@@ -72,8 +72,8 @@ def _limits(m: Mapping[str, Any]) -> str:
         "`edgewbc data manifest folder DIR --to M`, then `edgewbc eval BUNDLE --data M --split test`.\n\n"
         f"A cell whose probability is below {m['review_below']:.4f} should be looked at by a person"
         + (
-            ": at that threshold at most one in a thousand of the accepted validation pictures was wrong. The promise "
-            "holds for pictures like those, and no others."
+            f": {percent(m['review_accepts'], 1)} of the validation pictures are at or above it, and at most one in a "
+            "thousand of those was wrong. The promise holds for pictures like those, and no others."
             if m["evidence"]
             else "; this threshold was not chosen on any pictures."
         )

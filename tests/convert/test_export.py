@@ -70,7 +70,7 @@ def test_manifest_says_what_it_is(made: Path) -> None:
     assert max(row["largest_difference"] for row in told["parity"]["f32"]) < 1e-5
     assert told["parity"]["int8"]["openvino"]["drop"] == 0
     assert (told["lineage"]["step"], told["lineage"]["ancestors"][0]["step"]) == ("quantize", "train")
-    assert told["review_below"] == 0.5
+    assert (told["review_below"], told["review_accepts"]) == (0.5, 1.0)
 
 
 def test_int8_is_the_runs_and_f32_is_the_weights(made: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_run_that_is_not_quantized_gives_f32(tmp_path: Path) -> None:
     bundle = Bundle.open(made)
     assert (bundle.name, bundle.precisions) == ("mine", ("f32",))
     assert (bundle.manifest["evidence"], bundle.manifest["data"]) == ([], {})
-    assert bundle.manifest["review_below"] == 0.5
+    assert (bundle.manifest["review_below"], bundle.manifest["review_accepts"]) == (0.5, None)
     assert {row["pictures"] for row in bundle.manifest["parity"]["f32"]} == {10}
     assert [path.name for path in made.parent.iterdir()] == ["plain"]
 
