@@ -48,7 +48,7 @@ def command(
 
     if preset not in ("mixed", "performance"):
         raise UserError(f"--preset {preset}: use mixed or performance")
-    for module in ("torch", "safetensors", "nncf"):
+    for module in ("torch", "safetensors"):
         need(module, "edgewbc quantize")
     from edgewbc.compress.quantize import RECORD, quantize
 

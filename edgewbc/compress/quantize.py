@@ -15,6 +15,7 @@ from typing import Any
 
 from edgewbc import runs
 from edgewbc.compress import ptq
+from edgewbc.compress.noise import quiet_nncf
 from edgewbc.compress.ptq import Options, Preset
 from edgewbc.convert import graph, parity
 from edgewbc.convert.evidence import Evidence, ModelFile, collect
@@ -62,8 +63,10 @@ def quantize(
         GateError: a saved file loses more than `max_drop` on validation, or the f32 files answer differently. Nothing
             is left behind then.
     """
-    for module in ("torch", "onnx", "onnxscript", "onnxruntime", "nncf"):
+    for module in ("torch", "onnx", "onnxscript", "onnxruntime"):
         need(module, "edgewbc quantize")
+    with quiet_nncf():  # so that it is missed now, and not after the conversion
+        pass
     options = Options(subset, max_drop, seed, preset, fast_bias_correction)
     net, spec = model.load(run)
     chosen = balanced(manifest.split("train"), options.subset, options.seed)
