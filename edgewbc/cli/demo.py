@@ -30,10 +30,13 @@ def command(
     Example:
       edgewbc demo --to demo
     """
+    from edgewbc.compress.noise import quiet_nncf
     from edgewbc.extras import need
 
-    for module in ("torch", "accelerate", "torch_pruning", "nncf", "onnx", "onnxruntime", "pydantic", "yaml"):
+    for module in ("torch", "accelerate", "torch_pruning", "onnx", "onnxruntime", "pydantic", "yaml"):
         need(module, "edgewbc demo")
+    with quiet_nncf():  # so that it is missed now, and not after the training
+        pass
     folder = _folder(to)
     data, runs = folder / "cells", folder / "runs"
     result, bundle, bench = folder / "result.csv", folder / "bundle", folder / "bench.json"

@@ -72,9 +72,9 @@ def _limits(m: Mapping[str, Any]) -> str:
         "`edgewbc data manifest folder DIR --to M`, then `edgewbc eval BUNDLE --data M --split test`.\n\n"
         f"A cell whose probability is below {m['review_below']:.4f} should be looked at by a person"
         + (
-            f": {percent(m['review_accepts'], 1)} of the validation pictures are at or above it, and at most one in a "
-            "thousand of those was wrong. The promise holds for pictures like those, and no others."
-            if m["evidence"]
+            f": {m['review']['accepted']} of the {m['review']['n']} validation pictures are at or above it, and "
+            f"{m['review']['wrong']} of those were wrong. The figures hold for pictures like those, and no others."
+            if m["review"]
             else "; this threshold was not chosen on any pictures."
         )
     )

@@ -96,21 +96,38 @@ def collect(
 
 
 def review_below(
-    probabilities: parity.Probabilities, truth: NDArray[np.int64], wrong: float = 0.001, least: float = 0.5
+    probabilities: parity.Probabilities,
+    truth: NDArray[np.int64],
+    *,
+    wrong: float = 0.001,
+    most: float = 0.05,
+    least: float = 0.5,
 ) -> float:
     """The probability below which a person should look at the cell.
 
     The smallest threshold, `least` at the smallest, at which no more than `wrong` of the accepted validation pictures
-    are wrong. With fewer than 1 / `wrong` accepted pictures that means none. Raw softmax probabilities are used; on
-    another lab's pictures they are over-confident, and the promise does not carry over.
+    are wrong; but never so high that more than `most` of them are to be looked at, as a lab would then ignore it. How
+    many errors are left above it is counted by `accepted`. On another lab's pictures neither figure carries over.
 
-    Returns:
-        the threshold; 1 where even the surest answers are wrong too often.
+    Args:
+        probabilities: of the validation pictures, (n, K).
+        truth: class indices, (n,).
+        wrong: share of the accepted pictures that may be wrong.
+        most: share of all pictures that may be sent to a person.
+        least: the lowest threshold.
     """
-    sure = probabilities.max(1)
+    sure = probabilities.max(1).astype(np.float64)
     errors = probabilities.argmax(1) != truth
-    for threshold in [least, *sorted({float(p) for p in sure if p > least})]:
-        accepted = sure >= threshold
-        if errors[accepted].sum() <= wrong * accepted.sum():
-            return float(threshold)
-    return 1.0
+    highest = max(least, float(np.sort(sure)[min(int(most * len(sure)), len(sure) - 1)]))
+    for threshold in [least, *sorted({float(p) for p in sure if least < p < highest})]:
+        kept = sure >= threshold
+        if errors[kept].sum() <= wrong * kept.sum():
+            return threshold
+    return highest
+
+
+def accepted(probabilities: parity.Probabilities, truth: NDArray[np.int64], threshold: float) -> dict[str, int]:
+    """How many of the validation pictures are at or above a threshold, and how many of those are wrong."""
+    kept = probabilities.max(1).astype(np.float64) >= threshold
+    errors = probabilities.argmax(1) != truth
+    return {"n": len(truth), "accepted": int(kept.sum()), "wrong": int((errors & kept).sum())}

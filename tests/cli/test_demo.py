@@ -25,7 +25,7 @@ def test_the_whole_chain(edgewbc, tmp_path, monkeypatch):
     assert {row["model_sha256"] for row in rows} == {bundle.model_sha256()}
     bench = json.loads((tmp_path / told["bench"]).read_text())
     done = {(row["backend"], row["precision"]) for row in bench["rows"] if "error" not in row}
-    assert {("openvino", "int8"), ("onnxruntime", "int8"), ("torch", "f32"), ("openvino", "f32")} <= done
+    assert {("openvino", "int8"), ("onnx", "int8"), ("torch", "f32"), ("openvino", "f32")} <= done
     assert all(row["n"] == 20 for row in bench["rows"] if "error" not in row)
 
 

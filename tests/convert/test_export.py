@@ -76,7 +76,7 @@ def test_manifest_says_what_it_is(made: Path) -> None:
     seen = next(pictures.batches(manifest, manifest.split("val"), spec.pixels, 20))
     surest = Engine.of(bundle)(seen).probabilities.max(1)
     assert told["review_below"] == 0.5
-    assert told["review_accepts"] == (surest >= 0.5).mean()
+    assert told["review"] == {"n": 20, "accepted": int((surest >= 0.5).sum()), "wrong": 0}
 
 
 def test_int8_is_the_runs_and_f32_is_the_weights(made: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_run_that_is_not_quantized_gives_f32(tmp_path: Path) -> None:
     bundle = Bundle.open(made)
     assert (bundle.name, bundle.precisions) == ("mine", ("f32",))
     assert (bundle.manifest["evidence"], bundle.manifest["data"]) == ([], {})
-    assert (bundle.manifest["review_below"], bundle.manifest["review_accepts"]) == (0.5, None)
+    assert (bundle.manifest["review_below"], bundle.manifest["review"]) == (0.5, None)
     assert {row["pictures"] for row in bundle.manifest["parity"]["f32"]} == {10}
     assert [path.name for path in made.parent.iterdir()] == ["plain"]
 
