@@ -12,6 +12,8 @@ from hypothesis import settings
 
 from edgewbc.cli.main import main
 
+REAL_DATA = os.environ.get("EDGEWBC_DATA")
+
 # A slow or busy machine is no counterexample.
 settings.register_profile("edgewbc", deadline=None)
 settings.load_profile("edgewbc")
@@ -43,10 +45,15 @@ def edgewbc(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     return run
 
 
+@pytest.fixture(autouse=True)
+def _no_real_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real pictures are for the tests that ask for them: a command that is told no manifest would find them too."""
+    monkeypatch.delenv("EDGEWBC_DATA", raising=False)
+
+
 @pytest.fixture
 def real_data() -> Path:
     """The folder of real pictures (EDGEWBC_DATA); the test is skipped where it is unset."""
-    folder = os.environ.get("EDGEWBC_DATA")
-    if not folder:
+    if not REAL_DATA:
         pytest.skip("EDGEWBC_DATA is not set: no real pictures here")
-    return Path(folder).resolve()
+    return Path(REAL_DATA).resolve()
