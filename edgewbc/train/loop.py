@@ -26,6 +26,7 @@ from edgewbc.nets.deploy import Deployed
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.train import batches, checkpoint
 from edgewbc.train.distil import distillation
+from edgewbc.train.processes import processes
 from edgewbc.train.recipe import Distil, Fit
 
 METRICS = "metrics.jsonl"
@@ -66,6 +67,7 @@ def fit(
     labels = pictures.truth(manifest, train, spec.classes)
     val_labels = pictures.truth(manifest, val, spec.classes)
     cv2.setNumThreads(1)  # the pictures of a batch are spread over threads already
+    processes()  # before the accelerator, which takes over what it finds
     accelerator = Accelerator()
     device = accelerator.device
     torch.manual_seed(options.seed)
@@ -114,7 +116,9 @@ def fit(
     while state["epoch"] < options.epochs and not _patience_over(state["lines"], options.patience):
         epoch = state["epoch"]
         plan = batches.plan(labels, options.batch, options.balance, options.seed, epoch)
-        each = max(1, len(plan) // accelerator.num_processes)  # every process must take as many steps
+        each = len(plan) // accelerator.num_processes  # every process must take as many steps
+        if not each:
+            raise UserError(f"{len(plan)} batches are too few for {accelerator.num_processes} processes: start fewer")
         plan = plan[accelerator.process_index :: accelerator.num_processes][:each]
         started = time.monotonic()
         stream = batches.prepared(

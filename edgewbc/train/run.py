@@ -15,6 +15,7 @@ from edgewbc.files import read_json, write_json, write_text
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.train import loop, recipe
+from edgewbc.train.processes import processes
 from edgewbc.train.recipe import TrainRecipe
 
 RECIPE = "recipe.yaml"
@@ -81,9 +82,7 @@ def finish(
     run: Path, net: Any, spec: ModelSpec, step: str, manifest: Manifest, best: dict[str, Any], **facts: Any
 ) -> None:
     """Write weights and lineage; only one of several processes does, and the others wait for it."""
-    from accelerate import PartialState
-
-    state = PartialState()
+    state = processes()
     if state.is_main_process:
         _write(run, net, spec, step, manifest, best, **facts)
     state.wait_for_everyone()
@@ -104,9 +103,8 @@ def _shared_folder(name: str, to: Path | None) -> Path:
     """A new run folder; with several processes (accelerate launch), the one that the first of them made."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return runs.new(name, to)
-    from accelerate import PartialState
     from accelerate.utils import broadcast_object_list
 
-    state = PartialState()
+    state = processes()
     made = [str(runs.new(name, to)) if state.is_main_process else None]
     return Path(str(broadcast_object_list(made)[0]))

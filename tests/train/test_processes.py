@@ -1,0 +1,38 @@
+"""Several processes, one training."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.coloured import make_manifest
+
+RECIPE = """name: tiny
+weights: none
+model: {width: 0.125, head: [8], input: {height: 32, width: 32}}
+fit: {epochs: 1, batch: 5, precision: f32}
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_make_one_run(tmp_path):
+    """Two processes train one network: one run, told of once, with every validation picture counted once."""
+    make_manifest(tmp_path / "cells", 4).write(tmp_path / "m")
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port)]
+    command = ["-m", "edgewbc", "train", "--recipe", "tiny.yaml", "--data", "m", "--json"]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(
+        [*launch, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["best"]["val_n"] == 10
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["tiny"]
+    assert ran.stderr.count("epoch 1:") == 1
