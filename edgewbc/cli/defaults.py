@@ -11,6 +11,7 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 
 MANIFESTS = Path("manifests")
+SYNTHETIC_CELLS = 120  # of each type: fewer do not train the demo's network
 
 
 class NoManifest(UserError):
@@ -45,21 +46,24 @@ def manifest(path: Path | None) -> Manifest:
     )
 
 
-def manifest_or_synthetic(path: Path | None) -> tuple[Manifest, bool]:
-    """As `manifest`; where there is none, synthetic cells are drawn for a trial. Says whether they were."""
+def manifest_or_synthetic(path: Path | None) -> Manifest:
+    """As `manifest`; where there is none, synthetic cells are drawn for a trial, and that is said."""
     try:
-        return manifest(path), False
+        return manifest(path)
     except NoManifest:
         pass
     from edgewbc.data import synth
+    from edgewbc.data.sources import make
 
     folder = MANIFESTS / "synthetic"
     say(
         f"no manifest here: drawing synthetic cells into {folder}, to try the chain; their accuracy means nothing. "
         "For real cells: edgewbc data manifest folder DIR --to manifests/mine"
     )
-    synth.write(folder, cells=120, fields=4, seed=0)
-    return Manifest.read(folder), True
+    synth.write(folder, cells=SYNTHETIC_CELLS, fields=0, seed=0)
+    drawn = make("synthetic", folder)
+    drawn.write(folder)
+    return drawn
 
 
 def manifest_or_none(path: Path | None) -> Manifest | None:

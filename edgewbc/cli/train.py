@@ -12,7 +12,10 @@ from edgewbc.cli.console import emit, say
 
 def command(
     recipe: Annotated[
-        str | None, typer.Option(help="A YAML file, or the name of a recipe that ships (default: vgg16gap-112).")
+        str | None,
+        typer.Option(
+            help="A YAML file, or the name of a recipe that ships (default: vgg16gap-112; demo for synthetic cells)."
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Manifest (default: the newest here).")] = None,
     weights: Annotated[
@@ -44,8 +47,11 @@ def command(
     if resume is not None:
         made = steps.resume(resume, defaults.manifest(data), progress=watch.progress, report=watch.report)
     else:
-        manifest, demo = defaults.manifest_or_synthetic(data)
-        file = defaults.recipe(recipe or ("demo" if demo else "vgg16gap-112"))
+        manifest = defaults.manifest_or_synthetic(data)
+        drawn = manifest.facts.get("source") == "synthetic"
+        file = defaults.recipe(recipe or ("demo" if drawn else "vgg16gap-112"))
+        if recipe is None:
+            say(f"recipe: {file.stem}")
         changes = parse_changes(change or [])
         if weights is not None:
             changes["weights"] = weights

@@ -41,6 +41,15 @@ def test_a_named_manifest_is_never_replaced(here):
     assert list(here.iterdir()) == []
 
 
+def test_synthetic_cells_where_there_is_nothing(monkeypatch, capsys):
+    """With no manifest at all cells are drawn, which is said, and the next command finds their manifest."""
+    monkeypatch.setattr(defaults, "SYNTHETIC_CELLS", 12)
+    drawn = defaults.manifest_or_synthetic(None)
+    assert len(drawn.entries) == 60
+    assert "their accuracy means nothing" in capsys.readouterr().err
+    assert defaults.manifest_or_synthetic(None).sha256 == drawn.sha256
+
+
 def test_recipes_by_name_and_by_file(here):
     """A shipped recipe goes by its name, even beside a folder of that name; an unknown one lists what there is."""
     (here / "demo").mkdir()
