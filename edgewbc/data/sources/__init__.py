@@ -10,7 +10,7 @@ from edgewbc import __version__
 from edgewbc.cells import in_order
 from edgewbc.data import splits as protocols
 from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.data.sources import bccd, folder, jtsc, pbc, synthetic
+from edgewbc.data.sources import augmented, bccd, folder, jtsc, pbc, synthetic
 from edgewbc.data.sources.scan import Cell, Found, grouped_by_content, hashed, need_folder
 from edgewbc.errors import UserError
 
@@ -20,6 +20,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "bccd": ("grouped", "poster"),
     "jtsc": ("external",),
     "synthetic": ("grouped", "poster"),
+    "augmented": ("grouped", "poster"),
 }
 """Protocols of each source, its default first."""
 
@@ -88,6 +89,8 @@ def _find(source: str, where: Path, protocol: str, classes: tuple[str, ...] | No
         return bccd.find(where, classes)
     if source == "jtsc":
         return jtsc.find(where, classes)
+    if source == "augmented":
+        return augmented.find(where, classes)
     return synthetic.find(where, classes)
 
 
