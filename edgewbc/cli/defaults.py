@@ -82,7 +82,9 @@ def recipe(name: str) -> Path:
         return path
     shipped = assets.folder("recipes")
     if not (shipped / f"{name}.yaml").is_file():
-        names = ", ".join(sorted(file.stem for file in shipped.glob("*.yaml")))
+        names = ", ".join(
+            sorted(file.relative_to(shipped).with_suffix("").as_posix() for file in shipped.rglob("*.yaml"))
+        )
         raise UserError(f"{name}: no such recipe; give a YAML file or one of: {names}")
     return shipped / f"{name}.yaml"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from edgewbc.errors import UserError
 from edgewbc.files import write_text
 from edgewbc.nets.deploy import Deployed
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.train import batches, checkpoint
+from edgewbc.train import batches, checkpoint, frozen
 from edgewbc.train.distil import distillation
 from edgewbc.train.processes import processes
 from edgewbc.train.recipe import Distil, Fit
@@ -71,7 +71,7 @@ def fit(
     accelerator = Accelerator()
     device = accelerator.device
     torch.manual_seed(options.seed)
-    freeze(net, options.freeze_blocks)
+    frozen.freeze(net, options.freeze_blocks)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(net, options)
     state: dict[str, Any] = {"epoch": 0, "batch": 0, "loss": 0.0, "seen": 0, "seconds": 0.0, "lines": []}
@@ -81,7 +81,9 @@ def fit(
         best, state = checkpoint.load(run, net, optimizer)
         if state["manifest_sha256"] != manifest.sha256:
             raise UserError(f"{run}: was trained on another manifest ({state['manifest_sha256'][:12]}): name that one")
-    model, optimizer = accelerator.prepare(net, optimizer)
+    cached = options.cache_frozen
+    trained = frozen.Tail(net, options.freeze_blocks) if cached else net
+    model, optimizer = accelerator.prepare(trained, optimizer)
     scale = Deployed(net, spec.pixels).to(device)
     if teacher is not None:
         teacher = teacher.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -93,6 +95,39 @@ def fit(
         tensor = torch.from_numpy(prepared).to(device)
         return scale.normalise(tensor).contiguous(memory_format=torch.channels_last)
 
+    kept: dict[str, Tensor] = {}
+    if cached and teacher is not None:
+        raise UserError("fit.cache_frozen: a teacher has to see the pictures themselves: turn it off")
+    if cached:
+        dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
+        for name, entries in (("train", train), ("val", val)):
+            kept[name] = frozen.maps(
+                net, options.freeze_blocks, manifest, entries, spec.pixels, picture_tensor, dtype=dtype
+            )
+
+    def drawn(plan: list[NDArray[np.int64]], epoch: int) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
+        """The batches of an epoch that are still to do: what the trained part takes, and indices (n,)."""
+        if cached:
+            for rows in plan[state["batch"] :]:
+                yield kept["train"][torch.from_numpy(rows)].to(device), rows
+            return
+        seed = (options.seed, epoch, accelerator.process_index)
+        for prepared, rows in batches.prepared(
+            manifest, train, spec.pixels, plan, ranges=options.augment, seed=seed, first=state["batch"],
+            workers=options.workers,
+        ):  # fmt: skip
+            yield picture_tensor(prepared), rows
+
+    def shown(chosen: NDArray[np.int64]) -> Iterator[Tensor]:
+        """Validation pictures in batches, as the trained part takes them."""
+        size = 2 * options.batch
+        if cached:
+            for start in range(0, len(chosen), size):
+                yield kept["val"][torch.from_numpy(chosen[start : start + size])].to(device)
+            return
+        for prepared in pictures.batches(manifest, [val[i] for i in chosen], spec.pixels, size):
+            yield picture_tensor(prepared)
+
     def validate() -> tuple[NDArray[np.int64], float]:
         """Predictions (n,) and mean loss, over the share of this process; all of it where there is one process."""
         mine = np.arange(accelerator.process_index, len(val), accelerator.num_processes)
@@ -100,10 +135,9 @@ def fit(
         total = torch.zeros((), device=device)
         net.eval()
         with torch.inference_mode(), autocast():
-            chosen = [val[i] for i in mine]
-            for number, prepared in enumerate(pictures.batches(manifest, chosen, spec.pixels, 2 * options.batch)):
-                rows = mine[number * 2 * options.batch :][: len(prepared)]
-                logits = net(picture_tensor(prepared)).float()
+            for number, x in enumerate(shown(mine)):
+                rows = mine[number * 2 * options.batch :][: len(x)]
+                logits = trained(x).float()
                 predicted[torch.from_numpy(rows).to(device)] = logits.argmax(1)
                 target = torch.from_numpy(val_labels[rows]).to(device)
                 total += functional.cross_entropy(logits, target, reduction="sum")
@@ -121,19 +155,8 @@ def fit(
             raise UserError(f"{len(plan)} batches are too few for {accelerator.num_processes} processes: start fewer")
         plan = plan[accelerator.process_index :: accelerator.num_processes][:each]
         started = time.monotonic()
-        stream = batches.prepared(
-            manifest,
-            train,
-            spec.pixels,
-            plan,
-            ranges=options.augment,
-            seed=(options.seed, epoch, accelerator.process_index),
-            first=state["batch"],
-            workers=options.workers,
-        )
-        for prepared, rows in stream:
+        for x, rows in drawn(plan, epoch):
             _set_rate(optimizer, options, epoch + state["batch"] / len(plan))
-            x = picture_tensor(prepared)
             y = torch.from_numpy(labels[rows]).to(device)
             with autocast():
                 logits = model(x)
@@ -187,16 +210,6 @@ def fit(
     net.load_state_dict(best)
     net.to("cpu", memory_format=torch.contiguous_format).eval().requires_grad_(True)  # type: ignore[call-overload]
     return max(state["lines"], key=_rank)
-
-
-def freeze(net: nn.Module, blocks: int) -> None:
-    """Leave the first `blocks` blocks of the base (each ends with a pooling) as they are while training."""
-    net.requires_grad_(True)
-    for part in net.get_submodule("features").children():
-        if blocks <= 0:
-            break
-        part.requires_grad_(False)
-        blocks -= isinstance(part, nn.MaxPool2d)
 
 
 def _rank(line: dict[str, Any]) -> tuple[float, float]:

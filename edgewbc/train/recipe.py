@@ -93,12 +93,21 @@ class Fit(Strict):
     label_smoothing: Share = 0.05
     balance: Share = Field(default=0.5, description="0 draws classes as they come, 1 draws them equally often")
     freeze_blocks: int = Field(default=0, ge=0, le=5, description="blocks left as they are, from the first")
+    cache_frozen: bool = Field(default=False, description="compute the frozen blocks once; without random changes")
     precision: Literal["f32", "bf16"] = "bf16"
     patience: int = Field(default=0, ge=0, description="epochs without a better validation before stopping; 0: never")
     checkpoint_minutes: float = Field(default=5, gt=0)
     workers: int = Field(default=2, ge=1, description="threads that decode and augment")
     seed: int = Field(default=0, ge=0)
     augment: Augment = Augment()
+
+    @model_validator(mode="after")
+    def _cached_pictures_do_not_change(self) -> Fit:
+        if self.cache_frozen and not self.freeze_blocks:
+            raise ValueError("cache_frozen needs freeze_blocks of 1 or more")
+        if self.cache_frozen and any(self.augment.model_dump().values()):
+            raise ValueError("cache_frozen needs every change of augment turned off (0, and flip: false)")
+        return self
 
 
 class Distil(Strict):

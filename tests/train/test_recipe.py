@@ -19,11 +19,12 @@ def recipe(tmp_path):
     return make
 
 
-@pytest.mark.parametrize("file", sorted(assets.folder("recipes").rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("file", sorted(assets.folder("recipes").rglob("*.yaml")), ids=str)
 def test_every_shipped_recipe_is_valid(file):
     """Each shipped recipe is one for training or one for pruning."""
     kind = PruneRecipe if "keep_macs" in file.read_text() else TrainRecipe
-    assert read(file, kind).name == file.stem
+    parts = file.relative_to(assets.folder("recipes")).with_suffix("").parts
+    assert read(file, kind).name == "-".join(parts)
 
 
 def test_defaults_and_round_trip(recipe):
