@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -103,35 +103,26 @@ class Engine:
         Raises:
             ValueError: not of that shape or type.
         """
-        self._check(pictures)
+        self.check(pictures)
         found = self._compiled(pictures)
         return Answer(*(np.array(found[output]) for output in self._outputs))
 
     def stream(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[Answer]:
         """Answer batches in their order while the next ones are being read; `info["requests"]` at most are in flight.
 
-        A ring of requests rather than OpenVINO's queue with callbacks: the order is kept without a buffer, and a
-        failure is raised here and not in a thread of the runtime.
-
         Raises:
             ValueError: a batch has another shape or type than `__call__` takes.
         """
-        ring = [self._compiled.create_infer_request() for _ in range(self.info["requests"])]
-        started = answered = 0
+        ring = Ring(self, self.info["requests"])
         try:
             for pictures in batches:
-                self._check(pictures)
-                if started - answered == len(ring):
-                    yield self._collect(ring[answered % len(ring)])
-                    answered += 1
-                ring[started % len(ring)].start_async({0: pictures})
-                started += 1
-            while answered < started:
-                yield self._collect(ring[answered % len(ring)])
-                answered += 1
+                if ring.busy == ring.size:
+                    yield ring.collect()
+                ring.start(pictures)
+            while ring.busy:
+                yield ring.collect()
         finally:
-            for index in range(answered, started):  # the caller stopped early: let what runs end before it is freed
-                ring[index % len(ring)].wait()
+            ring.drain()
 
     def kernels(self) -> dict[str, int]:
         """Number of convolutions and dense layers by the precision in which this CPU runs them, such as {"u8": 13}."""
@@ -142,13 +133,18 @@ class Engine:
                 found[facts["runtimePrecision"].astype(str)] += 1
         return dict(sorted(found.items()))
 
-    def _collect(self, request: Any) -> Answer:
-        request.wait()
-        return Answer(*(np.array(request.get_tensor(output).data) for output in self._outputs))
-
-    def _check(self, pictures: NDArray[np.uint8]) -> None:
+    def check(self, pictures: NDArray[np.uint8]) -> None:
+        """Raises ValueError if `pictures` is not what `__call__` takes."""
         if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != self._shape:
             raise ValueError(f"pictures are {pictures.dtype} {pictures.shape}, not uint8 (n, *{self._shape})")
+
+    def request(self) -> Any:
+        """A new inference request of OpenVINO's."""
+        return self._compiled.create_infer_request()
+
+    def answer(self, request: Any) -> Answer:
+        """A copy of what a request that has ended holds."""
+        return Answer(*(np.array(request.get_tensor(output).data) for output in self._outputs))
 
     def _output(self, name: str, output: str) -> Any:
         try:
@@ -177,6 +173,71 @@ class Engine:
             "input": list(self._shape[:2]),
             "classes": int(self._outputs[0].get_partial_shape()[1].get_length()),
         }
+
+
+class Ring:
+    """Batches in flight, answered in the order in which they were started.
+
+    A ring of requests rather than OpenVINO's queue with callbacks: the order is kept without a buffer, and a failure
+    is raised in the thread that collects and not in one of the runtime's. Not for several threads at once.
+
+    Attributes:
+        size: batches that can be in flight.
+        busy: batches that are: started and not collected.
+    """
+
+    def __init__(self, engine: Engine, size: int | None = None, done: Callable[[], None] | None = None) -> None:
+        """Make the requests.
+
+        Args:
+            engine: answers.
+            size: batches in flight; None takes one more than the engine can work on at once, so that there is one to
+                go on with while the caller looks at an answer.
+            done: called by a thread of the runtime when a batch has been answered, or has failed.
+        """
+        self.size = engine.info["requests"] + 1 if size is None else size
+        self.busy = 0
+        self._engine = engine
+        self._requests = [engine.request() for _ in range(self.size)]
+        self._next = 0
+        if done is not None:
+            for request in self._requests:
+                request.set_callback(lambda _: done(), None)
+
+    def start(self, pictures: NDArray[np.uint8]) -> None:
+        """Start on a batch, uint8 RGB (n, height, width, 3), which must not be written to before it is collected.
+
+        Raises:
+            ValueError: not of that shape or type.
+            RuntimeError: as many are in flight as can be.
+        """
+        self._engine.check(pictures)
+        if self.busy == self.size:
+            raise RuntimeError("collect an answer before another batch is started")
+        self._requests[self._next].start_async({0: pictures})
+        self._next = (self._next + 1) % self.size
+        self.busy += 1
+
+    def collect(self) -> Answer:
+        """Wait for the oldest batch and take its answer.
+
+        Raises:
+            IndexError: nothing is in flight.
+        """
+        return self._engine.answer(self._oldest())
+
+    def drain(self) -> None:
+        """Let what runs end, unseen, before it is freed: for a caller that stops early."""
+        while self.busy:
+            self._oldest()
+
+    def _oldest(self) -> Any:
+        if not self.busy:
+            raise IndexError("nothing is in flight")
+        request = self._requests[(self._next - self.busy) % self.size]
+        self.busy -= 1
+        request.wait()
+        return request
 
 
 def isa(compiled: Any) -> str:

@@ -1,0 +1,256 @@
+"""Picture files to answers: reading, decoding and inference at the same time, in order, in bounded memory.
+
+Reader threads read, decode and prepare (OpenCV lets go of the interpreter meanwhile); full batches go to OpenVINO's
+asynchronous requests. Both take their turns on the same cores: a picture is decoded and a batch is answered only while
+it holds one of as many permits as the engine has threads. So no core is idle while there is work, none is fought over,
+and the engine's number of threads is the number of cores that are used, all in all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.lab.decode import PictureError, decode
+from edgewbc.lab.engine import Engine, Ring
+from edgewbc.lab.reading import read
+from edgewbc.pixels import Picture, PixelSpec, prepare
+
+WAITING = 2
+"""Reader threads beyond the permits: so many files can be on their way from a slow disk while the cores work."""
+
+LONGEST = 4
+"""A batch is sent before it is full when it would hold back more than so many times its size of unreadable files."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one picture.
+
+    Attributes:
+        path: as it was given.
+        sha256: of the file's bytes, in hexadecimal; empty if it could not be read.
+        size, mtime_ns: bytes, and nanoseconds since 1970, when it was read; 0 if it could not be read.
+        probabilities: float32 (K,); None for an error.
+        features: float32 (d,), the pooled vector before the head; None for an error.
+        notes: what a person should know about the picture (see `decode.Decoded`).
+        error: why there is no answer; empty if there is one.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+    mtime_ns: int
+    probabilities: NDArray[np.float32] | None
+    features: NDArray[np.float32] | None
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A picture that was read, and prepared if it could be."""
+
+    path: Path
+    sha256: str = ""
+    size: int = 0
+    mtime_ns: int = 0
+    picture: Picture | None = None
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+    def outcome(
+        self, probabilities: NDArray[np.float32] | None = None, features: NDArray[np.float32] | None = None
+    ) -> Outcome:
+        facts = (self.path, self.sha256, self.size, self.mtime_ns)
+        return Outcome(*facts, probabilities, features, self.notes, self.error)
+
+
+def run(
+    engine: Engine, spec: PixelSpec, paths: Iterable[Path | None], *, batch: int = 8, readers: int | None = None
+) -> Iterator[Outcome]:
+    """Answer picture files: an `Outcome` each, in the order given.
+
+    `paths` may be endless. It is asked for its next path by the thread that asks for the next outcome, and some paths
+    ahead; so one that waits for something (a folder that is watched) must give None, which means "nothing now": then
+    everything that was given before is answered, before it is asked again.
+
+    Memory does not depend on the number of paths: about `batch` times (the engine's requests + 2) prepared pictures
+    are held, and one decoded picture a reader. Closing the iterator early ends the threads.
+
+    Args:
+        engine: answers; its threads are the cores that decoding and inference share.
+        spec: how a picture meets the network.
+        paths: of files; None in between as said above.
+        batch: pictures answered at once; the last batch, and the one before a None, may be smaller.
+        readers: threads that read and decode; None takes two more than the engine has threads.
+
+    Raises:
+        ValueError: batch or readers below 1. (Raised at once.)
+    """
+    count = engine.info["threads"] + WAITING if readers is None else readers
+    if batch < 1 or count < 1:
+        raise ValueError(f"batch {batch} and readers {count} must be 1 or more")
+    return _answers(engine, spec, paths, batch, count)
+
+
+def _answers(
+    engine: Engine, spec: PixelSpec, paths: Iterable[Path | None], batch: int, readers: int
+) -> Iterator[Outcome]:
+    permits = _Permits(engine)
+    ahead = 2 * batch + readers
+    reads: deque[Future[_Seen]] = deque()
+    part: list[_Seen] = []
+    with _one_thread_in_opencv(), _Groups(engine, permits) as groups, _pool(readers) as pool:
+        for path in paths:
+            if path is not None:
+                reads.append(pool.submit(_see, path, spec, permits))
+            while len(reads) > (0 if path is None else ahead):
+                part.append(reads.popleft().result())
+                if _full(part, batch):
+                    yield from groups.add(part)
+                    part = []
+            if path is None:
+                if part:
+                    yield from groups.add(part)
+                    part = []
+                yield from groups.rest()
+        while reads:
+            part.append(reads.popleft().result())
+            if _full(part, batch) or not reads:
+                yield from groups.add(part)
+                part = []
+        if part:
+            yield from groups.add(part)
+        yield from groups.rest()
+
+
+class _Permits:
+    """As many as the engine has threads; a picture takes one, a batch as many as its stream has threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._left = threading.Semaphore(engine.info["threads"])
+        self._of_a_batch = max(1, engine.info["threads"] // max(1, engine.info["streams"]))
+
+    @contextmanager
+    def picture(self) -> Iterator[None]:
+        with self._left:
+            yield
+
+    def batch(self) -> None:
+        """Wait for a batch's permits. (One thread only may ask for several, or two could wait for each other.)"""
+        for _ in range(self._of_a_batch):
+            self._left.acquire()
+
+    def batch_done(self) -> None:
+        self._left.release(self._of_a_batch)
+
+
+@dataclass
+class _Groups:
+    """Pictures in their order, in groups of which each has a batch with the network, or none if all are unreadable."""
+
+    engine: Engine
+    permits: _Permits
+    waiting: deque[list[_Seen]] = field(default_factory=deque)
+
+    def __enter__(self) -> _Groups:
+        self.ring = Ring(self.engine, done=self.permits.batch_done)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ring.drain()
+
+    def add(self, group: list[_Seen]) -> Iterator[Outcome]:
+        """Send a group off, and give the outcomes that must be taken to make room for it."""
+        good = [seen.picture for seen in group if seen.picture is not None]
+        if len(self.waiting) == self.ring.size:
+            yield from self._oldest()
+        if good:
+            pictures = np.stack(good)
+            self.permits.batch()
+            try:
+                self.ring.start(pictures)
+            except BaseException:  # readers may be waiting for these permits, and would for ever
+                self.permits.batch_done()
+                raise
+        self.waiting.append(group)
+
+    def rest(self) -> Iterator[Outcome]:
+        """The outcomes of everything that was sent off."""
+        while self.waiting:
+            yield from self._oldest()
+
+    def _oldest(self) -> Iterator[Outcome]:
+        group = self.waiting.popleft()
+        answer = self.ring.collect() if any(seen.picture is not None for seen in group) else None
+        index = 0
+        for seen in group:
+            if seen.picture is None or answer is None:
+                yield seen.outcome()
+            else:
+                yield seen.outcome(answer.probabilities[index], answer.features[index])
+                index += 1
+
+
+def _full(part: list[_Seen], batch: int) -> bool:
+    return sum(seen.picture is not None for seen in part) == batch or len(part) >= LONGEST * batch
+
+
+def _see(path: Path, spec: PixelSpec, permits: _Permits) -> _Seen:
+    """Read, decode and prepare one picture; whatever is wrong with it is its `error`."""
+    try:
+        found = read(path)
+    except PictureError as error:
+        return _Seen(path, error=str(error))
+    facts = (path, found.sha256, found.size, found.mtime_ns)
+    try:
+        with permits.picture():
+            decoded = decode(found.data)
+            return _Seen(*facts, prepare(decoded.picture, spec), decoded.notes)
+    except PictureError as error:
+        return _Seen(*facts, error=str(error))
+    except MemoryError:
+        return _Seen(*facts, error="too large for the memory of this PC")
+
+
+@contextmanager
+def _pool(readers: int) -> Iterator[ThreadPoolExecutor]:
+    """Reader threads, which end with the block; what they have not begun by then is left."""
+    pool = ThreadPoolExecutor(readers, "edgewbc-reader")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_users = 0
+_before = 0
+_lock = threading.Lock()
+
+
+@contextmanager
+def _one_thread_in_opencv() -> Iterator[None]:
+    """Keep OpenCV from starting threads of its own for each picture; as it was when the last that asked has ended."""
+    global _users, _before
+    with _lock:
+        if not _users:
+            _before = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if not _users:
+                cv2.setNumThreads(_before)

@@ -1,0 +1,67 @@
+"""A picture file's bytes, whole and of one moment, or a reason why there are none."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgewbc.lab.decode import PictureError
+
+LARGEST = 1 << 30
+"""Bytes of the largest file that is read."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file held.
+
+    Attributes:
+        data: all of it.
+        sha256: of `data`, in hexadecimal.
+        mtime_ns: when it was last written, nanoseconds since 1970, as it stood before the first and after the last
+            byte was read.
+    """
+
+    data: bytes
+    sha256: str
+    mtime_ns: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.data)
+
+
+def read(path: Path) -> Contents:
+    """Read a file.
+
+    Raises:
+        PictureError: there is no such file, it is no plain file (a pipe would never end), it is too large, this user
+            or another program keeps it shut, or it was written to in the meantime.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise PictureError("not a file")
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            if before.st_size > LARGEST:
+                raise PictureError(f"too large: a file of more than {LARGEST >> 20} MiB")
+            data = file.read(before.st_size + 1)  # one more: it may be growing
+            after = os.fstat(file.fileno())
+    except FileNotFoundError:
+        raise PictureError("no such file") from None
+    except PermissionError:
+        raise PictureError("cannot be read: no permission, or another program holds it") from None
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise PictureError("no such file") from None
+        raise PictureError(f"cannot be read: {error.strerror or error}") from None
+    except ValueError:  # a NUL in the name
+        raise PictureError("no such file") from None
+    if len(data) != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise PictureError("changed while it was read")
+    return Contents(data, hashlib.sha256(data).hexdigest(), before.st_mtime_ns)
