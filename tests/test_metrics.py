@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewbc.metrics import confusion, mcnemar, score, wilson
+from edgewbc.metrics import clustered, confusion, mcnemar, score, wilson
 
 NAMES = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
@@ -118,3 +118,27 @@ def test_mcnemar_agrees_with_scipy(only_a: int, only_b: int) -> None:
     found = mcnemar(a, ~a)
     expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
     assert found["p"] == pytest.approx(expected, rel=1e-6, abs=1e-300)
+
+
+def test_pictures_of_one_original_count_as_one() -> None:
+    """Twenty copies each of ten originals: the interval is that of ten answers, several times wider than Wilson's."""
+    correct = np.repeat([1, 1, 1, 1, 1, 1, 1, 0, 0, 0], 20)
+    low, high = clustered(correct, [str(i) for i in np.repeat(range(10), 20)])
+    alone = wilson(140, 200) or [0, 0]
+    assert low == pytest.approx(0.4)
+    assert high == pytest.approx(0.9, abs=0.101)
+    assert high - low > 3 * (alone[1] - alone[0])
+
+
+def test_groups_of_one_give_about_wilson() -> None:
+    """Where every picture is its own group, the bootstrap's interval is that of independent answers."""
+    correct = np.arange(400) % 10 != 0
+    low, high = clustered(correct, [str(i) for i in range(400)])
+    assert [low, high] == pytest.approx(wilson(360, 400), abs=0.012)
+
+
+def test_one_group_has_no_interval() -> None:
+    """Nothing can be said of the spread over originals from one of them."""
+    assert clustered([True, False], ["a", "a"]) is None
+    with pytest.raises(ValueError, match="2 answers and 1 groups"):
+        clustered([True, False], ["a"])

@@ -24,6 +24,10 @@ def command(
         float | None, typer.Option(min=0, max=1, help="Exit with 3 if a row is below this share, such as 0.99.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="poster: train and test the poster's claims (hours); resumes what was begun.")
+    ] = None,
+    work: Annotated[Path | None, typer.Option(help="With --suite: folder for what it trains.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Speed, memory, size and accuracy of models on this CPU: torch, ONNX Runtime and OpenVINO; f32, bf16 and int8.
@@ -34,6 +38,9 @@ def command(
     Example:
       edgewbc bench --device cpu --data manifests/mine --out bench.json
     """
+    if suite is not None:
+        _suite(suite, data, work, out, as_json)
+        return
     from edgewbc.bench import table
     from edgewbc.bench.machine import describe
     from edgewbc.bench.plan import reference_network
@@ -66,3 +73,30 @@ def command(
     if all(row.get("error") for row in result["rows"]):
         raise UserError(f"no row could be measured: {result['rows'][0]['error']}")
     require(lowest(result["rows"]), require_accuracy)
+
+
+def _suite(name: str, data: Path | None, work: Path | None, out: Path | None, as_json: bool) -> None:
+    from edgewbc.cli import console, defaults
+    from edgewbc.cli.watch import Watch
+    from edgewbc.errors import UserError
+    from edgewbc.extras import need
+
+    if name != "poster":
+        raise UserError(f"--suite {name}: the suites are: poster")
+    for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors", "onnx"):
+        need(module, "edgewbc bench --suite poster")
+    from edgewbc.bench import poster
+    from edgewbc.report import poster as tables
+    from edgewbc.report import readme
+
+    seen = Watch()
+    told = poster.Watch(console.say, seen.progress, seen.report)
+    results = poster.run(
+        defaults.originals(data), work or Path("runs/poster"), out or defaults.results("poster.json"), watch=told
+    )
+    if out is None and readme.of_checkout():
+        readme.rewrite(Path("README.md"), Path("bench/results"))
+    if as_json:
+        console.emit(results)
+    else:
+        print(tables.text(results))

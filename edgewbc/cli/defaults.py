@@ -75,6 +75,27 @@ def manifest_or_none(path: Path | None) -> Manifest | None:
         return None
 
 
+def originals(path: Path | None) -> Manifest:
+    """The manifest named, else one of the BCCD pictures in the folder that EDGEWBC_DATA names."""
+    if path is not None:
+        return Manifest.read(path)
+    folder = os.environ.get("EDGEWBC_DATA")
+    if not folder:
+        raise UserError(
+            "the poster's suite needs BCCD: edgewbc data manifest bccd DIR --to manifests/bccd, then "
+            "--data manifests/bccd (or name the folder that holds bccd/ in EDGEWBC_DATA)"
+        )
+    from edgewbc.data.sources import make
+
+    return make("bccd", Path(folder) / "bccd")
+
+
+def results(name: str) -> Path:
+    """Where a suite's results are kept: bench/results in a checkout, else here."""
+    folder = Path("bench/results")
+    return folder / name if folder.is_dir() else Path(name)
+
+
 def recipe(name: str) -> Path:
     """A recipe's file: a path, or the name of one that ships."""
     path = Path(name)

@@ -162,11 +162,12 @@ def _jobs(manifest: Manifest, total: int) -> list[tuple[Entry, int]]:
     originals: dict[str, Entry] = {}
     for entry in manifest.entries:
         if originals.setdefault(entry.path, entry).label != entry.label:
-            raise UserError(f"{manifest.file(entry)}: holds cells of two classes, and an augmented picture has one label")
-    names: dict[str, str] = {}
-    for path in originals:
-        if names.setdefault(PurePosixPath(path).stem, path) != path:
-            raise UserError(f"{path} and {names[PurePosixPath(path).stem]}: two originals of one name: rename one")
+            raise UserError(f"{manifest.file(entry)}: holds cells of two classes; an augmented picture has one label")
+    names: dict[tuple[str, str], str] = {}
+    for path, entry in originals.items():
+        first = names.setdefault((entry.label, PurePosixPath(path).stem), path)
+        if first != path:
+            raise UserError(f"{path} and {first}: two originals of one class and one name: rename one")
     labels = in_order({entry.label for entry in originals.values()})
     jobs: list[tuple[Entry, int]] = []
     for label, quota in zip(labels, quotas(total, len(labels)), strict=True):

@@ -49,6 +49,11 @@ def rewrite(readme: Path, folder: Path, *, check: bool = False) -> bool:
     return wanted != inside
 
 
+def of_checkout(readme: Path = Path("README.md")) -> bool:
+    """Whether the README here is one that this module keeps."""
+    return readme.is_file() and BEGIN in readme.read_text(encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line; exit codes as everywhere: 0 done, 2 bad input, 3 the README differs (with --check)."""
     parser = argparse.ArgumentParser(prog="python -m edgewbc.report.readme", description=__doc__)

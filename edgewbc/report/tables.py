@@ -9,10 +9,12 @@ from typing import Any
 from edgewbc.errors import UserError
 from edgewbc.evaluate import SYNTHETIC
 from edgewbc.files import read_json
+from edgewbc.report import poster
 from edgewbc.report.text import interval, percent
 
 EVALS = "eval-*.json"
 BENCH = "bench-cpu.json"
+POSTER = "poster.json"
 
 
 def results(folder: Path) -> str:
@@ -31,6 +33,8 @@ def results(folder: Path) -> str:
             parts.append(accuracy_table(real))
         if (folder / BENCH).is_file():
             parts.append(speed_table(read_json(folder / BENCH, "a result of `edgewbc bench --out`")))
+        if (folder / POSTER).is_file():
+            parts.append(poster.markdown(read_json(folder / POSTER, "a result of `edgewbc bench --suite poster`")))
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder}: a file in it was not written by this edgewbc's eval or bench: {error!r}") from None
     return "\n\n".join(parts) or "No results have been committed yet."

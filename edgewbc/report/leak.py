@@ -1,0 +1,82 @@
+"""How much of an accuracy is leak: the same network and pictures under two splits, by class, as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgewbc.extras import need
+from edgewbc.files import whole
+
+SHOWN = "gap"
+"""The row of the suite that is drawn."""
+
+LOOKS = {
+    "poster": ("o", "#D55E00", "random over pictures (`poster`)"),
+    "grouped": ("s", "#0072B2", "whole originals (`grouped`)"),
+}
+"""Marker, colour and legend of each protocol: told apart in black and white too."""
+
+
+def draw(results: Mapping[str, Any], path: Path) -> None:
+    """Write the figure (SVG or PNG, by the suffix): recall of each class and accuracy, with 95 % intervals.
+
+    Args:
+        results: of `bench --suite poster`; its first row must be there under both protocols.
+
+    Raises:
+        KeyError: it is not.
+        UserError: matplotlib is not installed.
+    """
+    need("matplotlib", "the figure of the poster's suite")
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    tests = {protocol: results["parts"][f"{SHOWN}-{protocol}-s0"]["test"]["f32"] for protocol in LOOKS}
+    classes = list(tests["poster"]["classes"])
+    # The same bytes for the same figures: no date, and ids from a fixed salt.
+    with mpl.rc_context({"svg.hashsalt": "edgewbc", "svg.fonttype": "none", "font.size": 10}):
+        figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+        axes = figure.add_subplot()
+        for place, (protocol, tested) in enumerate(tests.items()):
+            marker, colour, legend = LOOKS[protocol]
+            values = [(tested["accuracy"], tested["clustered_interval"])]
+            values += [
+                (tested["per_class"][c]["recall"], tested["per_class"][c]["clustered_interval"]) for c in classes
+            ]
+            for row, (value, reach) in enumerate(values):
+                y = row + (place - 0.5) * 0.3
+                axes.plot([100 * v for v in reach], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
+                axes.plot(
+                    100 * value,
+                    y,
+                    marker,
+                    color=colour,
+                    markersize=6,
+                    linestyle="none",
+                    label=legend if row == 0 else None,
+                )
+                inside = reach[0] > 0.12
+                axes.annotate(
+                    f"{100 * value:.1f}", (100 * (reach[0] if inside else reach[1]), y), va="center",
+                    ha="right" if inside else "left", xytext=(-5 if inside else 5, 0), textcoords="offset points",
+                    fontsize=9,
+                )  # fmt: skip
+        labels = ["all"]
+        for name in classes:
+            counts = [tests[protocol]["per_class"][name]["originals"] for protocol in ("poster", "grouped")]
+            labels.append(f"{name}\n({counts[0]} and {counts[1]} originals)")
+        axes.set_yticks(range(len(labels)), labels)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 102)
+        axes.set_xlabel("right answers on the test pictures, %, with 95 % intervals over originals")
+        axes.grid(axis="x", color="0.88")
+        axes.set_axisbelow(True)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False, handletextpad=0.2)
+        with whole(path) as temporary:
+            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+            figure.savefig(temporary, format=path.suffix.lstrip("."), metadata=metadata, dpi=150)
