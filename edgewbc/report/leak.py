@@ -45,7 +45,8 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
             values += [
                 (tested["per_class"][c]["recall"], tested["per_class"][c]["clustered_interval"]) for c in classes
             ]
-            for row, (value, reach) in enumerate(values):
+            for row, (value, found) in enumerate(values):
+                reach = found or [value, value]  # a single original has no interval
                 y = row + (place - 0.5) * 0.3
                 axes.plot([100 * v for v in reach], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
                 axes.plot(
