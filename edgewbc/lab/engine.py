@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
+from edgewbc.lab.runtime import openvino
 
 OUTPUTS = ("probabilities", "features")
 
@@ -68,7 +69,7 @@ class Engine:
         Raises:
             UserError: OpenVINO refuses the model, or it is not one of a bundle.
         """
-        import openvino as ov
+        ov = openvino()
 
         if threads is not None and threads < 1:
             raise UserError(f"{threads} threads: use 1 or more")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess  # noqa: S404
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,6 +94,8 @@ def _mac_free(text: str) -> int | None:
 
 def _said_by(command: Sequence[str]) -> str:
     """What a program of the system prints; empty if it fails."""
+    import subprocess  # noqa: S404  (classify looks at the processor too, and has no time to lose)
+
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout  # noqa: S603
     except (OSError, subprocess.SubprocessError):

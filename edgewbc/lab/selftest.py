@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -79,40 +79,62 @@ def selftest(bundle: Bundle, threads: int | None = None) -> Report:
         UserError: a hash is wrong, or the bundle has no golden samples that can be checked.
     """
     files = len(bundle.verify())
-    samples = _samples(bundle)
-    pictures = np.stack([prepare(_picture(bundle, sample), bundle.pixels) for sample in samples])
+    golden = Golden.of(bundle)
     checks, isa = [], "unknown"
     for precision in bundle.precisions:
         if "openvino" not in bundle.manifest["files"][precision]:
             continue
         engine = Engine.of(bundle, precision, threads=threads)
         isa = engine.info["isa"]
+        checks.append(golden.check(engine, precision))
+    if not checks:
+        raise UserError(f"{bundle.path}: holds no model for openvino, so nothing can be checked here")
+    return Report(str(bundle.path), files, isa, tuple(checks))
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A bundle's golden samples: their entries in expected.json, and their pictures, uint8 (n, height, width, 3)."""
+
+    bundle: Bundle
+    samples: Sequence[Mapping[str, Any]]
+    pictures: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Golden:
+        """Read and prepare them. Raises UserError if there are none that can be checked."""
+        samples = _samples(bundle)
+        pictures = np.stack([prepare(_picture(bundle, sample), bundle.pixels) for sample in samples])
+        return cls(bundle, samples, pictures)
+
+    def check(self, engine: Engine, precision: str) -> Check:
+        """Compare an engine's answers with those that the bundle expects of a precision.
+
+        Raises:
+            UserError: the bundle does not say what is expected.
+        """
         # One by one, as a person would ask: a batch may take other kernels.
-        answers = [engine(pictures[index : index + 1]) for index in range(len(pictures))]
+        answers = [engine(self.pictures[index : index + 1]) for index in range(len(self.pictures))]
         try:
-            tolerance = float(bundle.manifest["golden"]["tolerance"][precision])
-            wanted = [sample["expected"][precision] for sample in samples]
+            tolerance = float(self.bundle.manifest["golden"]["tolerance"][precision])
+            wanted = [sample["expected"][precision] for sample in self.samples]
             probabilities = np.array([want["probabilities"] for want in wanted], dtype=np.float64)
             features = np.array([want["features"] for want in wanted], dtype=np.float64)
             said = np.concatenate([answer.probabilities for answer in answers]).astype(np.float64)
             seen = np.concatenate([answer.features for answer in answers]).astype(np.float64)
-            checks.append(
-                Check(
-                    precision,
-                    len(samples),
-                    _largest(np.abs(said - _shaped(probabilities, said))),
-                    tolerance,
-                    _relative(seen, _shaped(features, seen)),
-                    int((said.argmax(1) == probabilities.argmax(1)).sum()),
-                )
+            return Check(
+                precision,
+                len(self.samples),
+                _largest(np.abs(said - _shaped(probabilities, said))),
+                tolerance,
+                _relative(seen, _shaped(features, seen)),
+                int((said.argmax(1) == probabilities.argmax(1)).sum()),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                f"{bundle.path}: {EXPECTED} or golden.tolerance does not say what {precision} must answer: {error!r}"
+                f"{self.bundle.path}: {EXPECTED} or golden.tolerance does not say what {precision} must answer: "
+                f"{error!r}"
             ) from None
-    if not checks:
-        raise UserError(f"{bundle.path}: holds no model for openvino, so nothing can be checked here")
-    return Report(str(bundle.path), files, isa, tuple(checks))
 
 
 def _samples(bundle: Bundle) -> list[Mapping[str, Any]]:
