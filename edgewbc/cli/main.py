@@ -11,11 +11,14 @@ import typer
 from typer.core import TyperGroup
 
 from edgewbc import __version__
-from edgewbc.cli import bench, classify, data, demo, doctor, export, prune, quantize, selftest, train
+from edgewbc.cli import bench, classify, data, demo, doctor, export, info, prune, quantize, selftest, train
 from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, UserError
 
-ORDER = ("data", "train", "prune", "quantize", "export", "eval", "bench", "classify", "selftest", "doctor", "demo")
+ORDER = (
+    *("data", "train", "prune", "quantize", "export", "eval", "bench", "info"),
+    *("classify", "selftest", "doctor", "demo"),
+)
 
 
 class InOrder(TyperGroup):
@@ -59,6 +62,7 @@ for name, module, says in (
     ("export", export, "Make a bundle for the lab from a run."),
     ("eval", evaluate, "Accuracy of a run or bundle on a split."),
     ("bench", bench, "Speed and accuracy on this machine."),
+    ("info", info, "A network layer by layer."),
     ("classify", classify, "Classify pictures; a differential count."),
     ("selftest", selftest, "Check a bundle's files and answers here."),
     ("doctor", doctor, "What this PC is; whether INT8 pays on it."),

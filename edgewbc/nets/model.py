@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,25 +13,42 @@ from torch import nn
 
 from edgewbc.errors import UserError
 from edgewbc.files import whole
-from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets import layers
+from edgewbc.nets.edgenet import EdgeNet
+from edgewbc.nets.lite import EfficientNetLite0
+from edgewbc.nets.network import Network
+from edgewbc.nets.spec import PLAIN, ModelSpec
 from edgewbc.nets.vgg import VGG16GAP, VGG16Flatten
 
 WEIGHTS = "model.safetensors"
 SPEC = "model.json"
 
 
-def build(spec: ModelSpec) -> nn.Module:
+def build(spec: ModelSpec) -> Network:
     """A network with fresh weights (drawn from torch's generator)."""
+    sizes = (len(spec.classes), spec.channels, spec.head, spec.dropout)
     if spec.arch == "vgg16gap":
-        return VGG16GAP(len(spec.classes), spec.channels, spec.head, spec.dropout)
-    return VGG16Flatten(
-        len(spec.classes), spec.channels, spec.head, spec.dropout, spec.pixels.height, spec.pixels.width
-    )
+        return VGG16GAP(*sizes)
+    if spec.arch == "vgg16flatten":
+        return VGG16Flatten(*sizes, spec.pixels.height, spec.pixels.width)
+    return (EfficientNetLite0 if spec.arch == "efficientnet-lite0" else EdgeNet)(*sizes, spec.form)
+
+
+def fold(net: Network, spec: ModelSpec) -> tuple[Network, ModelSpec]:
+    """The same network in the form `plain`, for conversion: batch norm and branches are in the convolutions then."""
+    return (net, spec) if spec.form == PLAIN else (net.folded(), replace(spec, form=PLAIN))
 
 
 def save(folder: Path, net: nn.Module, spec: ModelSpec, dtype: torch.dtype = torch.float32) -> None:
-    """Write `model.safetensors` and `model.json`, each whole or not at all."""
-    tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in net.state_dict().items()}
+    """Write `model.safetensors` and `model.json`, each whole or not at all.
+
+    How many batches batch norm has seen is left out: it does not change an answer, and float16 could not hold it.
+    """
+    tensors = {
+        name: value.detach().to("cpu", dtype).contiguous()
+        for name, value in net.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
     with whole(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
     spec.write(folder / SPEC)
@@ -46,31 +64,35 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"{path}: not a readable safetensors file: {error}") from None
 
 
-def load(folder: Path) -> tuple[nn.Module, ModelSpec]:
+def load(folder: Path) -> tuple[Network, ModelSpec]:
     """The network of a run folder, in evaluation mode, float32, on the CPU.
 
     Raises:
         UserError: a file is missing, or the weights do not fit the architecture.
     """
     spec = ModelSpec.read(folder / SPEC)
-    net = build(spec)
+    try:
+        net = build(spec)
+    except (ValueError, IndexError) as error:
+        raise UserError(f"{folder / SPEC}: describes no {spec.arch}: {error}") from None
     try:
         net.load_state_dict(read_tensors(folder / WEIGHTS))
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise UserError(f"{folder / WEIGHTS}: does not fit {folder / SPEC}: {first}") from None
-    return net.eval(), spec
+    net.eval()
+    return net, spec
 
 
 def load_base(net: nn.Module, path: Path) -> None:
-    """Fill the convolutional base from a file with torchvision's VGG key names (`features.0.weight` or `0.weight`).
+    """Fill the convolutional base from a file of its weights, by keys such as `features.0.weight` or `0.weight`.
 
     Raises:
         UserError: the file does not hold the weights of this base.
     """
     tensors = {name.removeprefix("features."): value for name, value in read_tensors(path).items()}
     features = net.get_submodule("features")
-    wanted = features.state_dict()
+    wanted = {name: value for name, value in features.state_dict().items() if not name.endswith("num_batches_tracked")}
     missing = [name for name in wanted if name not in tensors or tensors[name].shape != wanted[name].shape]
     if missing:
         raise UserError(f"{path}: no fitting weights for {missing[0]} (and {len(missing) - 1} more) of the base")
@@ -78,12 +100,23 @@ def load_base(net: nn.Module, path: Path) -> None:
 
 
 def load_imagenet_base(net: nn.Module) -> None:
-    """Fill the base with VGG16's ImageNet weights: of the file that EDGEWBC_WEIGHTS names, else torchvision's
-    VGG16_Weights.IMAGENET1K_FEATURES, which are downloaded at need.
+    """Fill the base with ImageNet weights: of the file that EDGEWBC_WEIGHTS names (VGG16); else VGG16's are
+    torchvision's VGG16_Weights.IMAGENET1K_FEATURES, downloaded at need, and EfficientNet-Lite0's are in a package.
 
     Raises:
-        UserError: they cannot be had (no network).
+        UserError: they cannot be had (no network, no package, no such weights).
     """
+    if isinstance(net, EfficientNetLite0):
+        from edgewbc.nets.lite_weights import imagenet_base
+
+        wanted = imagenet_base()
+        fitting = net.features.state_dict()
+        if any(value.shape != fitting[name].shape for name, value in wanted.items()):
+            raise UserError("the ImageNet weights are of the whole network: set model.width to 1")
+        net.features.load_state_dict(wanted)
+        return
+    if isinstance(net, EdgeNet):
+        raise UserError("edgenet has no ImageNet weights: train it from random ones with --weights none")
     if file := os.environ.get("EDGEWBC_WEIGHTS"):
         load_base(net, Path(file))
         return
@@ -96,8 +129,8 @@ def load_imagenet_base(net: nn.Module) -> None:
             f"the ImageNet weights cannot be downloaded ({error}): give a file with --weights FILE.safetensors "
             "(or name it in EDGEWBC_WEIGHTS), or train from random weights with --weights none"
         ) from None
-    wanted = net.get_submodule("features")
-    wanted.load_state_dict({k.removeprefix("features."): v for k, v in tensors.items() if k.startswith("features.")})
+    wanted = {k.removeprefix("features."): v for k, v in tensors.items() if k.startswith("features.")}
+    net.get_submodule("features").load_state_dict(wanted)
 
 
 def count(net: nn.Module) -> int:
@@ -105,15 +138,13 @@ def count(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
+def describe(spec: ModelSpec) -> list[layers.Layer]:
+    """The layers of a network of this description; nothing is computed and no weights are made."""
+    with torch.device("meta"):
+        net = build(spec)
+    return layers.layers(net, spec.pixels.height, spec.pixels.width)
+
+
 def macs(spec: ModelSpec) -> int:
-    """Multiply-adds of one picture through the convolutions and the dense layers."""
-    height, width, before, total = spec.pixels.height, spec.pixels.width, 3, 0
-    for item in spec.channels:
-        if item == "M":
-            height, width = height // 2, width // 2
-        else:
-            total += height * width * 9 * before * int(item)
-            before = int(item)
-    pooled = before * (height * width if spec.arch == "vgg16flatten" else 1)
-    widths = (pooled, *spec.head, len(spec.classes))
-    return total + sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    """Multiply-adds of one picture through the convolutions and the dense layers, branches folded."""
+    return sum(layer.macs for layer in describe(replace(spec, form=PLAIN)))

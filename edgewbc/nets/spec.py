@@ -11,9 +11,40 @@ from edgewbc.files import read_json, write_json
 from edgewbc.pixels import PixelSpec
 
 FORMAT = 1
-ARCHITECTURES = ("vgg16gap", "vgg16flatten")
 VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
 """Channels of configuration D, unpruned."""
+LITE0 = (32, 16, 96, 24, 144, 24, 144, 40, 240, 40, 240, 80, *(480, 80) * 2, 480, 112, *(672, 112) * 2, 672, 192,
+         *(1152, 192) * 3, 1152, 320, 1280)  # fmt: skip
+"""Channels of EfficientNet-Lite0, unpruned: stem, first block, (expanded, given) of each further block, last."""
+EDGENET = ("/", 16, "/", 32, 32, "/", 64, 64, "/", 128, 128)
+"""Channels of edgenet as `edgewbc train` makes it when it is not told others."""
+
+PLAIN, NORMED, BRANCHED = "plain", "bn", "branches"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What every network of an architecture has in common.
+
+    Attributes:
+        channels: of the whole network, before any pruning.
+        marks: what may stand between the channel counts.
+        head: widths of the hidden dense layers, if not told otherwise.
+        forms: which it can take, the one that it is trained in first.
+    """
+
+    channels: tuple[int | str, ...]
+    marks: tuple[str, ...]
+    head: tuple[int, ...]
+    forms: tuple[str, ...]
+
+
+ARCHITECTURES = {
+    "vgg16gap": Kind(VGG16, ("M",), (100, 100), (PLAIN,)),
+    "vgg16flatten": Kind(VGG16, ("M",), (100, 100), (PLAIN,)),
+    "efficientnet-lite0": Kind(LITE0, (), (), (NORMED, PLAIN)),
+    "edgenet": Kind(EDGENET, ("/", "D", "M"), (), (BRANCHED, NORMED, PLAIN)),
+}
 
 
 @dataclass(frozen=True)
@@ -24,9 +55,12 @@ class ModelSpec:
         arch: one of `ARCHITECTURES`.
         classes: names, in the order of the outputs.
         pixels: input size, crop rule and normalisation.
-        channels: output channels of the convolutions, with "M" for each max pooling.
+        channels: output channels of the convolutions in their order, with the architecture's marks: "M" is a 2 x 2 max
+            pooling, "/" lets the next convolution halve height and width, "D" lays 2 x 2 pixels into channels.
         head: widths of the hidden dense layers.
         dropout: between the dense layers, while training.
+        form: `plain` is convolutions with a bias alone; `bn` has batch norm after each; `branches` has parallel
+            branches with batch norm besides (edgenet). The last two can be folded into the first (`nets.fold`).
     """
 
     arch: str
@@ -36,6 +70,7 @@ class ModelSpec:
     head: tuple[int, ...]
     dropout: float = 0.0
     notes: dict[str, Any] = field(default_factory=dict)
+    form: str = PLAIN
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -47,6 +82,7 @@ class ModelSpec:
             "dropout": self.dropout,
             "pixels": self.pixels.to_dict(),
             "notes": self.notes,
+            **({} if self.form == PLAIN else {"form": self.form}),
         }
 
     @classmethod
@@ -54,16 +90,21 @@ class ModelSpec:
         """Read back what `to_dict` gave. Raises KeyError, TypeError or ValueError for anything else."""
         if values["format"] != FORMAT:
             raise ValueError(f"format {values['format']}; this edgewbc reads {FORMAT}")
-        if values["arch"] not in ARCHITECTURES:
+        kind = ARCHITECTURES.get(values["arch"])
+        if kind is None:
             raise ValueError(f"architecture {values['arch']!r}; known: {', '.join(ARCHITECTURES)}")
+        form = str(values.get("form", PLAIN))
+        if form not in kind.forms:
+            raise ValueError(f"form {form!r}; {values['arch']} has {', '.join(kind.forms)}")
         return cls(
             arch=values["arch"],
             classes=tuple(str(name) for name in values["classes"]),
             pixels=PixelSpec.from_dict(values["pixels"]),
-            channels=tuple(c if c == "M" else int(c) for c in values["channels"]),
+            channels=tuple(c if c in kind.marks else int(c) for c in values["channels"]),
             head=tuple(int(w) for w in values["head"]),
             dropout=float(values.get("dropout", 0.0)),
             notes=dict(values.get("notes", {})),
+            form=form,
         )
 
     def write(self, path: Path) -> None:

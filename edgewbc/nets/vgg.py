@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from edgewbc.nets.network import Network, dense, initialise
 from edgewbc.nets.spec import VGG16 as VGG16
 
 Channels = Sequence[int | str]
@@ -29,26 +30,24 @@ def base(channels: Channels) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def dense(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
-    """Dense layers with ReLU (and dropout) between them; `widths` from the input's to the output's."""
-    layers: list[nn.Module] = []
-    for index, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
-        if index:
-            layers += [nn.ReLU(inplace=True)] + ([nn.Dropout(dropout)] if dropout else [])
-        layers.append(nn.Linear(before, after))
-    return nn.Sequential(*layers)
+class _VGG(Network):
+    """What both have in common."""
+
+    def ends(self) -> tuple[int, ...]:
+        """Each block ends with a pooling."""
+        return tuple(i + 1 for i, part in enumerate(self.features) if isinstance(part, nn.MaxPool2d))
+
+    def channels(self) -> tuple[int | str, ...]:
+        found: list[int | str] = []
+        for part in self.features:
+            if isinstance(part, nn.Conv2d):
+                found.append(part.out_channels)
+            elif isinstance(part, nn.MaxPool2d):
+                found.append("M")
+        return tuple(found)
 
 
-def initialise(module: nn.Module) -> None:
-    """He et al. 2015 (arXiv 1502.01852): without batch norm, a deep ReLU network needs this scale to start to learn."""
-    for part in module.modules():
-        if isinstance(part, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="relu")
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)
-
-
-class VGG16GAP(nn.Module):
+class VGG16GAP(_VGG):
     """VGG16 base -> global average pooling -> Dense 100 -> Dense 100 -> Dense K.
 
     Input: float32 (n, 3, h, w), normalised, h and w at least 32. Output: logits, (n, K).
@@ -63,16 +62,8 @@ class VGG16GAP(nn.Module):
         self.head = dense([last, *head, classes], dropout)
         initialise(self)
 
-    def pool(self, maps: Tensor) -> Tensor:
-        """The last map (n, c, h, w), averaged over space: (n, c)."""
-        return maps.mean((2, 3))
 
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.pool(self.features(x)))
-        return logits
-
-
-class VGG16Flatten(nn.Module):
+class VGG16Flatten(_VGG):
     """The poster's network before GAP: VGG16 base -> Flatten (25,088 at 224 x 224) -> 4096 -> 4096 -> Dense K.
 
     Input: float32 (n, 3, height, width), normalised. Output: logits, (n, K).
@@ -97,7 +88,3 @@ class VGG16Flatten(nn.Module):
     def pool(self, maps: Tensor) -> Tensor:
         """The last map (n, c, h, w) laid out flat: (n, c * h * w)."""
         return maps.flatten(1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.pool(self.features(x)))
-        return logits

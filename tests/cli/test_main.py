@@ -13,7 +13,22 @@ from edgewbc import __version__
 from edgewbc.cli import main as house
 from edgewbc.errors import GateError, UserError
 
-COMMANDS = ("data", "train", "eval", "prune", "quantize", "export", "bench", "classify", "selftest", "doctor", "demo")
+COMMANDS = (
+    *(
+        "data",
+        "train",
+        "eval",
+        "prune",
+        "quantize",
+        "export",
+        "bench",
+        "info",
+        "classify",
+        "selftest",
+        "doctor",
+        "demo",
+    ),
+)
 
 
 def test_help_names_every_command(edgewbc: Callable[..., Any]) -> None:

@@ -1,0 +1,82 @@
+"""What every network of the house has: `features` (convolutions), `pool`, `head` (dense layers), and its own counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class Network(nn.Module):
+    """Convolutions, a pooling into one vector, dense layers.
+
+    Input: float32 (n, 3, h, w), normalised. Output: logits, (n, K).
+    """
+
+    features: nn.Sequential
+    head: nn.Sequential
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """The last map (n, c, h, w), averaged over space: (n, c)."""
+        return maps.mean((2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.pool(self.features(x)))
+        return logits
+
+    def ends(self) -> tuple[int, ...]:
+        """Where each block ends, as a number of layers of `features`; a block works at one size of its map."""
+        raise NotImplementedError
+
+    def channels(self) -> tuple[int | str, ...]:
+        """`ModelSpec.channels`, read from the layers as they are."""
+        raise NotImplementedError
+
+    def hidden(self) -> tuple[int, ...]:
+        """`ModelSpec.head`, read from the layers as they are."""
+        return tuple(layer.out_features for layer in self.head if isinstance(layer, nn.Linear))[:-1]
+
+    def folded(self) -> Network:
+        """The same network in the form `plain`: its answers in evaluation mode, without batch norm or branches."""
+        return self
+
+    def train(self, mode: bool = True) -> Network:
+        """As ever; but batch norm whose weights are frozen keeps the statistics that it has."""
+        super().train(mode)
+        for part in self.modules():
+            if isinstance(part, _BatchNorm) and part.weight is not None and not part.weight.requires_grad:
+                part.eval()
+        return self
+
+
+def dense(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
+    """Dense layers with ReLU (and dropout) between them; `widths` from the input's to the output's."""
+    layers: list[nn.Module] = []
+    for index, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+        if index:
+            layers += [nn.ReLU(inplace=True)] + ([nn.Dropout(dropout)] if dropout else [])
+        layers.append(nn.Linear(before, after))
+    return nn.Sequential(*layers)
+
+
+def initialise(module: nn.Module) -> None:
+    """He et al. 2015 (arXiv 1502.01852): without batch norm, a deep ReLU network needs this scale to start to learn."""
+    for part in module.modules():
+        if isinstance(part, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+@torch.no_grad()
+def fuse(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the convolution that does what `convolution` and then `norm` do in evaluation mode."""
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("batch norm without statistics cannot be folded")
+    gain = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    before = torch.zeros_like(gain) if convolution.bias is None else convolution.bias.double()
+    weight = convolution.weight.double() * gain.reshape(-1, 1, 1, 1)
+    bias = norm.bias.double() + (before - norm.running_mean.double()) * gain
+    return weight.float(), bias.float()
