@@ -76,9 +76,14 @@ class _Seen:
 
 
 def run(
-    engine: Engine, spec: PixelSpec, paths: Iterable[Path | None], *, batch: int = 8, readers: int | None = None
+    engine: Engine,
+    spec: PixelSpec,
+    paths: Iterable[Path | Picture | None],
+    *,
+    batch: int = 8,
+    readers: int | None = None,
 ) -> Iterator[Outcome]:
-    """Answer picture files: an `Outcome` each, in the order given.
+    """Answer pictures: an `Outcome` each, in the order given.
 
     `paths` may be endless. It is asked for its next path by the thread that asks for the next outcome, and some paths
     ahead; so one that waits for something (a folder that is watched) must give None, which means "nothing now": then
@@ -90,7 +95,8 @@ def run(
     Args:
         engine: answers; its threads are the cores that decoding and inference share.
         spec: how a picture meets the network.
-        paths: of files; None in between as said above.
+        paths: of files; None in between as said above. Pictures in memory, uint8 RGB (height, width, 3), may stand
+            among them: they are prepared as soon as they are given, and their outcomes have an empty path.
         batch: pictures answered at once; the last batch, and the one before a None, may be smaller.
         readers: threads that read and decode; None takes two more than the engine has threads.
 
@@ -104,7 +110,7 @@ def run(
 
 
 def _answers(
-    engine: Engine, spec: PixelSpec, paths: Iterable[Path | None], batch: int, readers: int
+    engine: Engine, spec: PixelSpec, paths: Iterable[Path | Picture | None], batch: int, readers: int
 ) -> Iterator[Outcome]:
     permits = _Permits(engine)
     ahead = 2 * batch + readers
@@ -112,7 +118,9 @@ def _answers(
     part: list[_Seen] = []
     with _one_thread_in_opencv(), _Groups(engine, permits) as groups, _pool(readers) as pool:
         for path in paths:
-            if path is not None:
+            if isinstance(path, np.ndarray):
+                reads.append(_ready(_Seen(Path(), picture=prepare(path, spec))))
+            elif path is not None:
                 reads.append(pool.submit(_see, path, spec, permits))
             while len(reads) > (0 if path is None else ahead):
                 part.append(reads.popleft().result())
@@ -120,18 +128,23 @@ def _answers(
                     yield from groups.add(part)
                     part = []
             if path is None:
-                if part:
-                    yield from groups.add(part)
-                    part = []
+                yield from groups.add(part)
                 yield from groups.rest()
+                part = []
         while reads:
             part.append(reads.popleft().result())
-            if _full(part, batch) or not reads:
+            if _full(part, batch):
                 yield from groups.add(part)
                 part = []
-        if part:
-            yield from groups.add(part)
+        yield from groups.add(part)
         yield from groups.rest()
+
+
+def _ready(seen: _Seen) -> Future[_Seen]:
+    """What a reader would have given, where there is nothing to read."""
+    future: Future[_Seen] = Future()
+    future.set_result(seen)
+    return future
 
 
 class _Permits:
@@ -172,6 +185,8 @@ class _Groups:
 
     def add(self, group: list[_Seen]) -> Iterator[Outcome]:
         """Send a group off, and give the outcomes that must be taken to make room for it."""
+        if not group:
+            return
         good = [seen.picture for seen in group if seen.picture is not None]
         if len(self.waiting) == self.ring.size:
             yield from self._oldest()
