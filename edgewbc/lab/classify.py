@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab.decode import PictureError, decode
+from edgewbc.lab import pipeline, tuning
 from edgewbc.lab.engine import Engine
 from edgewbc.lab.find import find as find
-from edgewbc.pixels import Picture, prepare
+from edgewbc.lab.pipeline import Outcome
 
 REVIEW_BELOW = 0.5
 """Probability under which a label is for a person to look at, where the bundle does not say another."""
-
-LARGEST = 1 << 30
-"""Bytes of the largest file that is read."""
 
 Status = Literal["ok", "review", "error"]
 
@@ -54,67 +48,86 @@ class Row:
         return {**asdict(self), "probability": best, "probabilities": rounded}
 
 
+@dataclass(frozen=True)
+class Model:
+    """A bundle's model, compiled, with what makes a row of its answer.
+
+    Attributes:
+        threshold: probability under which a label is for review.
+        sha256: of the model's files.
+    """
+
+    bundle: Bundle
+    engine: Engine
+    threshold: float
+    sha256: str
+
+    @classmethod
+    def load(cls, bundle: Bundle, precision: str | None = None, threads: int | None = None) -> Model:
+        """Compile a bundle's model.
+
+        Args:
+            bundle: that holds it.
+            precision: of the model; None takes what is best on this PC (`tuning.chosen`).
+            threads: processors for decoding and inference together; None takes them all.
+
+        Raises:
+            UserError: the bundle has no such model, or it cannot run.
+        """
+        choice = tuning.chosen(bundle, threads, precision)
+        engine = choice.engine(bundle)
+        if engine.info["classes"] != len(bundle.classes):
+            raise UserError(
+                f"{bundle.path}: its model has {engine.info['classes']} classes and its manifest {len(bundle.classes)}"
+            )
+        return cls(bundle, engine, _threshold(bundle), bundle.model_sha256("openvino", choice.precision))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides what is said of a picture, as JSON values. (Threads and batches do not.)"""
+        return {
+            "model_sha256": self.sha256,
+            "classes": list(self.bundle.classes),
+            "pixels": self.bundle.pixels.to_dict(),
+            "compute": self.engine.info["compute"],
+            "review_below": self.threshold,
+        }
+
+    def outcomes(self, paths: Iterable[Path | None], batch: int = 8) -> Iterator[Outcome]:
+        """Answer picture files, in order; see `pipeline.run`."""
+        return pipeline.run(self.engine, self.bundle.pixels, paths, batch=batch)
+
+    def row(self, outcome: Outcome) -> Row:
+        """What is said of a picture that was answered, or could not be."""
+        path = str(outcome.path)
+        if outcome.probabilities is None:
+            return Row(path, "", None, status="error", reason=outcome.error, model_sha256=self.sha256)
+        probabilities = dict(zip(self.bundle.classes, outcome.probabilities.tolist(), strict=True))
+        label = max(probabilities, key=probabilities.__getitem__)
+        reasons = list(outcome.notes)
+        if probabilities[label] < self.threshold:
+            reasons.append(f"probability {probabilities[label]:.2f} is below {self.threshold:.2f}")
+        status: Status = "review" if reasons else "ok"
+        return Row(path, label, probabilities[label], probabilities, status, "; ".join(reasons), self.sha256)
+
+
 def classify(
-    bundle: Bundle, paths: Sequence[Path], *, precision: str | None = None, threads: int | None = None, batch: int = 8
+    bundle: Bundle, paths: Iterable[Path], *, precision: str | None = None, threads: int | None = None, batch: int = 8
 ) -> Iterator[Row]:
     """Classify picture files, in order, a row each. A bad picture is a row, and the others go on.
 
     Args:
         bundle: whose model answers.
         paths: of files (see `find`).
-        precision: of the model; None takes the bundle's default.
-        threads: of the network; None leaves it to OpenVINO.
+        precision, threads: see `Model.load`.
         batch: pictures answered at once.
 
     Raises:
         UserError: the bundle has no such model, or it cannot run. (Raised at once, before the first row is asked for.)
     """
-    engine = Engine.of(bundle, precision, threads=threads)
-    if engine.info["classes"] != len(bundle.classes):
-        raise UserError(
-            f"{bundle.path}: its model has {engine.info['classes']} classes and its manifest {len(bundle.classes)}"
-        )
-    return _rows(engine, bundle, paths, _threshold(bundle), bundle.model_sha256("openvino", precision), batch)
-
-
-def _rows(
-    engine: Engine, bundle: Bundle, paths: Sequence[Path], threshold: float, sha256: str, batch: int
-) -> Iterator[Row]:
-    rest = iter(paths)
-    spec, classes = bundle.pixels, bundle.classes
-    while part := list(islice(rest, batch)):
-        read: list[tuple[Picture, tuple[str, ...]] | PictureError] = []
-        for path in part:
-            try:
-                decoded = decode(_bytes(path))
-                read.append((prepare(decoded.picture, spec), decoded.notes))
-            except PictureError as error:
-                read.append(error)
-        good = [found[0] for found in read if isinstance(found, tuple)]
-        answers = iter(engine(np.stack(good)).probabilities.tolist() if good else [])
-        for path, found in zip(part, read, strict=True):
-            if isinstance(found, PictureError):
-                yield Row(str(path), "", None, status="error", reason=str(found), model_sha256=sha256)
-                continue
-            probabilities = dict(zip(classes, next(answers), strict=True))
-            label = max(probabilities, key=probabilities.__getitem__)
-            reasons = list(found[1])
-            if probabilities[label] < threshold:
-                reasons.append(f"probability {probabilities[label]:.2f} is below {threshold:.2f}")
-            status: Status = "review" if reasons else "ok"
-            yield Row(str(path), label, probabilities[label], probabilities, status, "; ".join(reasons), sha256)
-
-
-def _bytes(path: Path) -> bytes:
-    """A file's bytes. Raises PictureError if there are none to be had."""
-    try:
-        if not path.is_file():
-            raise PictureError("not a file" if path.exists() else "no such file")
-        if path.stat().st_size > LARGEST:
-            raise PictureError(f"too large: a file of more than {LARGEST >> 20} MiB")
-        return path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"cannot be read: {error.strerror}") from None
+    model = Model.load(bundle, precision, threads)
+    outcomes = model.outcomes(paths, batch)
+    return (model.row(outcome) for outcome in outcomes)
 
 
 def _threshold(bundle: Bundle) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,17 +17,31 @@ class Differential:
 
     The interval is Wilson's at 95 % for each share by itself: it is what chance in drawing the cells leaves open, not
     what the model gets wrong.
+
+    Attributes:
+        classes: in the order in which they are told.
+        statuses, labels: the counts; labels of rows with status ok only.
+        failed: the first row with status error, if there was one.
     """
 
     classes: Sequence[str]
     statuses: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
+    failed: Row | None = None
 
     def add(self, row: Row) -> None:
         """Count a row."""
         self.statuses[row.status] += 1
         if row.status == "ok":
             self.labels[row.label] += 1
+        if row.status == "error" and self.failed is None:
+            self.failed = row
+
+    def counting(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Pass rows on, and count each."""
+        for row in rows:
+            self.add(row)
+            yield row
 
     @property
     def total(self) -> int:
