@@ -1,6 +1,7 @@
 """Protocols: how labelled cells are divided into train, val and test.
 
 `published`: the split that the authors of a data set, or of a benchmark on it, have published.
+`official`: the folders TRAIN and TEST in which a set comes; validation is carved from TRAIN by whole groups.
 `grouped`: whole groups (original picture, slide or patient), stratified by class. The number a lab may rely on.
 `poster`: random over pictures, 20 % of them for test, as the poster has it; copies of one original can be on two sides.
 `external`: every picture is test. For sets that are for evaluation only.
@@ -16,7 +17,7 @@ from typing import Final
 from edgewbc.data.manifest import SPLITS
 from edgewbc.errors import UserError
 
-PROTOCOLS: Final = ("published", "grouped", "poster", "external")
+PROTOCOLS: Final = ("published", "official", "grouped", "poster", "external")
 FRACTIONS: Final = (0.7, 0.1, 0.2)
 _TRIES = 16  # shuffles of `grouped`, of which the most even one is taken
 
@@ -81,6 +82,40 @@ def grouped(
     """
     check_fractions(fractions)
     shares = {side: share for side, share in zip(SPLITS, fractions, strict=True) if share > 0}
+    return _divided(cells, seed, shares, "grouped")
+
+
+def official(
+    cells: Sequence[tuple[str, str, str]], seed: int, fractions: tuple[float, float, float] = FRACTIONS
+) -> dict[str, str]:
+    """Leave TEST as it is, and carve validation out of TRAIN by whole groups, as `grouped` does.
+
+    Args:
+        cells: (group, label, side in which it comes: train or test), in any order.
+        seed: of the carving; with the set of cells it determines the result.
+        fractions: of train, val and test. Validation is `val / (train + val)` of TRAIN; the share of test is not used.
+
+    Returns:
+        side by group. Every class of TRAIN is in validation too, unless its share is 0.
+
+    Raises:
+        UserError: a group comes on both sides, or a class has too few groups to be in train and val.
+    """
+    check_fractions(fractions)
+    came: dict[str, str] = {}
+    for group, _, side in cells:
+        if came.setdefault(group, side) != side:
+            raise UserError(f"group {group!r} comes in TRAIN and in TEST: official cannot mend that, take grouped")
+    rest = [(group, label) for group, label, side in cells if side != "test"]
+    share = fractions[1] / (fractions[0] + fractions[1])
+    carved = dict.fromkeys((group for group, _ in rest), "train")
+    if share and rest:
+        carved = _divided(rest, seed, {"train": 1 - share, "val": share}, "official")
+    return {group: "test" if side == "test" else carved[group] for group, side in came.items()}
+
+
+def _divided(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[str, float], protocol: str) -> dict[str, str]:
+    """Side by group: the most even of several deals. Raises UserError as `grouped` does."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for group, label in sorted(cells):  # sums of fractions depend on the order of their terms
         counts[group][label] += 1
@@ -88,7 +123,7 @@ def grouped(
     for label, number in sorted(groups_of.items()):
         if number < len(shares):
             raise UserError(
-                f"class {label!r} has {number} group{'s' * (number != 1)} (slide, patient or picture), and grouped "
+                f"class {label!r} has {number} group{'s' * (number != 1)} (slide, patient or picture), and {protocol} "
                 f"needs {len(shares)}, one for each of {', '.join(shares)}: give more of it, or leave the class out"
             )
     shuffler = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret

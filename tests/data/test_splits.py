@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewbc.data.splits import grouped, poster
+from edgewbc.data.splits import grouped, official, poster
 from edgewbc.errors import UserError
 
 COMMON = settings(max_examples=60, deadline=None)
@@ -79,6 +79,47 @@ def test_grouped_says_so_where_groups_cannot_be_spread() -> None:
 def test_grouped_without_validation() -> None:
     """A share of 0 leaves that side empty, and two groups are enough."""
     assert set(grouped([("s1", "a"), ("s2", "a")], 0, (0.8, 0.0, 0.2)).values()) == {"train", "test"}
+
+
+@COMMON
+@given(
+    train=st.lists(st.tuples(st.integers(0, 25), st.sampled_from(["a", "b"])), min_size=1, max_size=80),
+    test=st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["a", "b"])), max_size=30),
+    seed=st.integers(0, 99),
+)
+def test_official_never_moves_what_is_test(
+    train: list[tuple[int, str]], test: list[tuple[int, str]], seed: int
+) -> None:
+    """TEST is test and all of it; no group of TRAIN is; each class of TRAIN is in train and val, or is named."""
+    cells = [(f"train/{group}", label, "train") for group, label in train]
+    cells += [(f"test/{group}", label, "test") for group, label in test]
+    try:
+        sides = official(cells, seed)
+    except UserError:
+        groups = {label: {g for g, name in train if name == label} for _, label in train}
+        assert min(len(members) for members in groups.values()) < 2 or len(groups) > 1
+        return
+    assert set(sides) == {group for group, _, _ in cells}
+    assert all((side == "test") == group.startswith("test/") for group, side in sides.items())
+    for label in {name for _, name in train}:
+        assert {sides[f"train/{group}"] for group, name in train if name == label} == {"train", "val"}
+    assert official(list(reversed(cells)), seed) == sides
+
+
+def test_official_carves_an_eighth_of_train() -> None:
+    """Of 80 groups in TRAIN, 10 become validation; without a share of val all are train."""
+    cells = [(f"g{i}", "a", "train") for i in range(80)] + [(f"t{i}", "a", "test") for i in range(7)]
+    assert Counter(official(cells, 0).values()) == {"train": 70, "val": 10, "test": 7}
+    assert Counter(official(cells, 0, (0.8, 0.0, 0.2)).values()) == {"train": 80, "test": 7}
+    assert official(cells, 0) != official(cells, 1)
+
+
+def test_official_refuses_what_it_cannot_keep() -> None:
+    """A group that comes in TRAIN and in TEST, and a class of one group in TRAIN, are named."""
+    with pytest.raises(UserError, match="group 'g' comes in TRAIN and in TEST"):
+        official([("g", "a", "train"), ("g", "a", "test")], 0)
+    with pytest.raises(UserError, match="'a' has 1 group .* official needs 2, one for each of train, val"):
+        official([("g", "a", "train"), ("t", "a", "test")], 0)
 
 
 def test_poster_takes_the_posters_number() -> None:

@@ -10,7 +10,7 @@ from edgewbc import __version__
 from edgewbc.cells import in_order
 from edgewbc.data import splits as protocols
 from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.data.sources import augmented, bccd, folder, jtsc, pbc, synthetic
+from edgewbc.data.sources import augmented, bccd, folder, jtsc, kaggle_bccd, pbc, synthetic
 from edgewbc.data.sources.scan import Cell, Found, grouped_by_content, hashed, need_folder
 from edgewbc.errors import UserError
 
@@ -18,6 +18,7 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "folder": ("grouped", "poster", "external"),
     "pbc": ("published", "grouped", "poster"),
     "bccd": ("grouped", "poster"),
+    "kaggle-bccd": ("official", "grouped", "poster"),
     "jtsc": ("external",),
     "synthetic": ("grouped", "poster"),
     "augmented": ("grouped", "poster"),
@@ -45,17 +46,12 @@ def make(
         classes: class names to take, or all that the source has by default.
         group_pattern: of the source `folder`: regular expression whose first capture group, searched for in the
             relative path, names the group.
-        splits: shares of train, val and test, for the protocols that draw the split.
+        splits: shares of train, val and test, for the protocols that draw the split (`official` draws validation).
 
     Raises:
         UserError: an unknown source or protocol, or something wrong with the folder; one line says what to mend.
     """
-    if source not in SOURCES:
-        raise UserError(f"source {source!r}: use one of {', '.join(SOURCES)}")
-    protocol = protocol or SOURCES[source][0]
-    if protocol not in SOURCES[source]:
-        why = " (it is for evaluation only, never for training)" if source == "jtsc" else ""
-        raise UserError(f"protocol {protocol!r}: source {source} has {', '.join(SOURCES[source])}{why}")
+    protocol = protocol_of(source, protocol)
     if group_pattern is not None and source != "folder":
         raise UserError(f"--group-pattern is for the source folder; {source} knows its groups")
     protocols.check_fractions(splits)
@@ -68,16 +64,31 @@ def make(
     if protocol != "published":
         cells.sort(key=lambda cell: (cell.path, cell.box or ()))
     facts = {
-        "source": source,
+        "source": found.source or source,
         "seed": seed,
         "citation": found.citation,
         "licence": found.licence,
         "left_out": dict(sorted(found.left_out.items())),
-        "splits": list(splits) if protocol in ("grouped", "poster") else None,
+        "splits": list(splits) if protocol in ("official", "grouped", "poster") else None,
         "edgewbc": __version__,
     }
     entries = _entries(cells, protocol, seed, splits)
     return Manifest(folder, entries, in_order({cell.label for cell in cells}), protocol, facts)
+
+
+def protocol_of(source: str, protocol: str | None = None) -> str:
+    """The protocol by which a source is divided: its first where none is named.
+
+    Raises:
+        UserError: an unknown source, or a protocol that the source does not have.
+    """
+    if source not in SOURCES:
+        raise UserError(f"source {source!r}: use one of {', '.join(SOURCES)}")
+    protocol = protocol or SOURCES[source][0]
+    if protocol not in SOURCES[source]:
+        why = " (it is for evaluation only, never for training)" if source == "jtsc" else ""
+        raise UserError(f"protocol {protocol!r}: source {source} has {', '.join(SOURCES[source])}{why}")
+    return protocol
 
 
 def _find(source: str, where: Path, protocol: str, classes: tuple[str, ...] | None, group_pattern: str | None) -> Found:
@@ -87,6 +98,8 @@ def _find(source: str, where: Path, protocol: str, classes: tuple[str, ...] | No
         return pbc.find(where, classes, published=protocol == "published")
     if source == "bccd":
         return bccd.find(where, classes)
+    if source == "kaggle-bccd":
+        return kaggle_bccd.find(where, classes, simple=protocol == "poster")
     if source == "jtsc":
         return jtsc.find(where, classes)
     if source == "augmented":
@@ -104,6 +117,9 @@ def _entries(
     elif protocol == "poster":
         by_path = protocols.poster([cell.path for cell in cells], seed, fractions)
         sides = [by_path[cell.path] for cell in cells]
+    elif protocol == "official":
+        by_group = protocols.official([(cell.group, cell.label, cell.split or "") for cell in cells], seed, fractions)
+        sides = [by_group[cell.group] for cell in cells]
     else:
         by_group = protocols.grouped([(cell.group, cell.label) for cell in cells], seed, fractions)
         sides = [by_group[cell.group] for cell in cells]

@@ -1,4 +1,7 @@
-"""Pictures that `edgewbc data augment` drew: each one's group is the original that it was drawn from."""
+"""Pictures that `edgewbc data augment` drew: each one's group is the original that it was drawn from.
+
+A set that was drawn from synthetic cells stays synthetic: an accuracy on it says nothing about real cells either.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgewbc.data.enlarge import FACTS, ORIGINALS
-from edgewbc.data.sources.scan import Cell, Found, read_rows
+from edgewbc.data.sources.scan import Cell, Found, need_folder, read_rows
 from edgewbc.errors import UserError
 from edgewbc.files import read_json
+
+SYNTHETIC = "synthetic"
 
 
 def find(folder: Path, classes: Sequence[str] | None = None) -> Found:
@@ -20,8 +25,9 @@ def find(folder: Path, classes: Sequence[str] | None = None) -> Found:
         classes: to take; all by default.
 
     Raises:
-        UserError: a file is missing or malformed, or a class has no pictures.
+        UserError: a file is missing or malformed, names a picture outside of the folder, or a class has no pictures.
     """
+    need_folder(folder, "what `edgewbc data augment MANIFEST --to DIR` draws")
     if not (folder / ORIGINALS).is_file():
         raise UserError(f"{folder}: no {ORIGINALS}: draw the set with `edgewbc data augment MANIFEST --to {folder}`")
     facts = read_json(folder / FACTS, "what was drawn")
@@ -32,8 +38,11 @@ def find(folder: Path, classes: Sequence[str] | None = None) -> Found:
         if classes is not None and row["label"] not in classes:
             left_out[f"class {row['label']} was not asked for"] += 1
         else:
+            if Path(row["path"]).is_absolute() or ".." in Path(row["path"]).parts:
+                raise UserError(f"{folder / ORIGINALS}: {row['path']} lies outside of {folder}")
             cells.append(Cell(row["path"], row["label"], row["group"]))
     for name in classes or ():
         if not any(cell.label == name for cell in cells):
             raise UserError(f"{folder / ORIGINALS}: no picture of class {name!r}: leave it out of --classes")
-    return Found(cells, left_out, str(facts.get("citation", "")), str(facts.get("licence", "")))
+    source = SYNTHETIC if facts.get("source") == SYNTHETIC else ""
+    return Found(cells, left_out, str(facts.get("citation", "")), str(facts.get("licence", "")), source)

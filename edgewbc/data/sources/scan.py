@@ -25,7 +25,7 @@ class Cell:
         group: what must not be on two sides; empty for the picture itself (see `grouped_by_content`).
         sha256: of the picture's bytes; empty until `hashed`.
         box: left, top, width, height in pixels, where the picture holds other cells too.
-        split: the published side, where there is one.
+        split: the side on which it was published, where there is one.
     """
 
     path: str
@@ -38,12 +38,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Found:
-    """What a source gave: its cells, how many pictures were left out and why, and whom to cite."""
+    """What a source gave: its cells, how many pictures were left out and why, and whom to cite.
+
+    `source` is set where the pictures are made of another source's and must go on being told as that.
+    """
 
     cells: Sequence[Cell]
     left_out: Counter[str] = field(default_factory=Counter)
     citation: str = ""
     licence: str = ""
+    source: str = ""
 
 
 def is_picture(path: Path) -> bool:

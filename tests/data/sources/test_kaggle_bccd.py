@@ -1,0 +1,130 @@
+"""Tests of `edgewbc.data.sources.kaggle_bccd`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from edgewbc.data.audit import audit
+from edgewbc.data.manifest import Manifest
+from edgewbc.data.sources import make
+from edgewbc.errors import UserError
+from tests.data.conftest import Put
+
+CLASSES = ("NEUTROPHIL", "LYMPHOCYTE", "MONOCYTE", "EOSINOPHIL")
+ORIGINALS = {"TRAIN": 10, "TEST": 3}
+COPIES = 4
+
+
+@pytest.fixture
+def kaggle(put: Put, pictures: Path) -> Path:
+    """The public layout, small: 10 originals a class in TRAIN and 3 in TEST, 4 copies of each; TEST_SIMPLE once."""
+    seed = 0
+    for label in CLASSES:
+        for side, number in ORIGINALS.items():
+            for k in range(number):
+                for n in range(COPIES):
+                    put(f"{side}/{label}/_{k}_{1000 * n + seed}.jpeg", seed := seed + 1)
+        for k in range(ORIGINALS["TEST"]):
+            put(f"TEST_SIMPLE/{label}/_{k}_{seed}.jpeg", seed := seed + 1)
+    return pictures
+
+
+def sides_of(manifest: Manifest) -> dict[str, set[str]]:
+    """Sides on which each group stands."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for entry in manifest.entries:
+        found[entry.group].add(entry.split)
+    return found
+
+
+def test_official_leaves_test_alone(kaggle: Path) -> None:
+    """TEST is test, whole; validation is an eighth of TRAIN by whole originals of each class; no group on two sides."""
+    manifest = make("kaggle-bccd", kaggle)
+    assert manifest.protocol == "official"
+    assert manifest.classes == ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
+    assert {entry.split for entry in manifest.entries if entry.path.startswith("TEST/")} == {"test"}
+    assert {entry.split for entry in manifest.entries if entry.path.startswith("TRAIN/")} == {"train", "val"}
+    assert all(len(sides) == 1 for sides in sides_of(manifest).values())
+    assert manifest.counts() == {
+        side: dict.fromkeys(manifest.classes, COPIES * n) for side, n in (("train", 9), ("val", 1), ("test", 3))
+    }
+    assert manifest.facts["left_out"] == {"TEST_SIMPLE: originals of TEST, and it cannot be told of which pictures": 12}
+    assert audit(manifest, near=False).leaks == ()
+
+
+def test_groups_are_originals_within_side_and_class(kaggle: Path) -> None:
+    """The number in a name counts within its folder: TRAIN's 2 and TEST's 2 are two originals."""
+    groups = {entry.path: entry.group for entry in make("kaggle-bccd", kaggle).entries}
+    of_two = {group for path, group in groups.items() if "/_2_" in path}
+    assert of_two == {f"{side}/{label.lower()}/2" for side in ("train", "test") for label in CLASSES}
+    assert len(set(groups.values())) == 4 * 13
+
+
+def test_grouped_divides_originals_anew(kaggle: Path) -> None:
+    """Both folders take part, each original on one side; TEST_SIMPLE stays out."""
+    manifest = make("kaggle-bccd", kaggle, protocol="grouped")
+    assert len(manifest.entries) == 4 * 13 * COPIES
+    assert all(len(sides) == 1 for sides in sides_of(manifest).values())
+    assert {e.split for e in manifest.entries if e.path.startswith("TEST/")} > {"test"}
+    assert sum(manifest.facts["left_out"].values()) == 12
+
+
+def test_poster_takes_every_picture(kaggle: Path) -> None:
+    """All three folders, a fifth of the pictures for test, and copies of one original on several sides."""
+    manifest = make("kaggle-bccd", kaggle, protocol="poster")
+    assert len(manifest.entries) == 4 * 13 * COPIES + 12
+    assert manifest.facts["left_out"] == {}
+    assert sum(manifest.counts()["test"].values()) == round(0.2 * 220)
+    assert audit(manifest, near=False).counts()["group_leaks"] > 10
+
+
+def test_another_seed_carves_another_validation(kaggle: Path) -> None:
+    """The seed changes validation and nothing else; the same seed changes nothing."""
+    one, two = (make("kaggle-bccd", kaggle, seed=seed) for seed in (0, 1))
+    assert one.sha256 == make("kaggle-bccd", kaggle).sha256 != two.sha256
+    assert [e.path for e in one.split("test")] == [e.path for e in two.split("test")]
+    assert {e.path for e in one.split("val")} != {e.path for e in two.split("val")}
+
+
+def test_lower_case_and_no_simple_folder_will_do(kaggle: Path) -> None:
+    """Copies of the set rename its folders, or leave TEST_SIMPLE away."""
+    for path in (kaggle / "TEST_SIMPLE").rglob("*.jpeg"):
+        path.unlink()
+    (kaggle / "TRAIN").rename(kaggle / "train")
+    manifest = make("kaggle-bccd", kaggle, classes=["monocyte", "neutrophil"])
+    assert manifest.classes == ("neutrophil", "monocyte")
+    assert manifest.facts["left_out"] == {
+        "class eosinophil was not asked for": 13 * COPIES,
+        "class lymphocyte was not asked for": 13 * COPIES,
+    }
+
+
+def test_a_nested_set_is_found_and_named(kaggle: Path, tmp_path: Path) -> None:
+    """The folder in which the archive nests it is named, however the user got there."""
+    inner = tmp_path / "blood-cells/dataset2-master/images"
+    inner.parent.mkdir(parents=True)
+    kaggle.rename(inner)
+    with pytest.raises(UserError, match=r"blood-cells: TRAIN and TEST are not here, but in .*images: name that folder"):
+        make("kaggle-bccd", tmp_path / "blood-cells")
+    assert len(make("kaggle-bccd", inner).entries) == 4 * 13 * COPIES
+
+
+def test_what_is_no_such_set_is_refused(kaggle: Path, put: Put, tmp_path: Path) -> None:
+    """No TEST, a folder of another class, a name without its original, a class without pictures: one line each."""
+    put("TRAIN/BASOPHIL/_0_1.jpeg")
+    with pytest.raises(UserError, match="BASOPHIL: not a class of this set"):
+        make("kaggle-bccd", kaggle)
+    (kaggle / "TRAIN/BASOPHIL/_0_1.jpeg").unlink()
+    (kaggle / "TRAIN/BASOPHIL").rmdir()
+    stray = put("TEST/MONOCYTE/_1_22 (1).jpeg")
+    with pytest.raises(UserError, match=r"_1_22 \(1\)\.jpeg: not a name of this set"):
+        make("kaggle-bccd", kaggle)
+    stray.unlink()
+    with pytest.raises(UserError, match="no pictures of class 'basophil'"):
+        make("kaggle-bccd", kaggle, classes=["monocyte", "basophil"])
+    (kaggle / "TEST").rename(tmp_path / "away")
+    with pytest.raises(UserError, match="no folder TEST in it or below"):
+        make("kaggle-bccd", kaggle)
