@@ -143,8 +143,13 @@ def write(
         rows: list[tuple[str, str, str]] = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             tasks = [(partial, manifest, entry, count, seed, height, width, ranges) for entry, count in jobs]
-            for part in progress(pool.map(lambda task: _one(*task), tasks), "originals", len(tasks)):
-                rows += part
+            drawing = pool.map(lambda task: _one(*task), tasks)
+            try:
+                for part in progress(drawing, "originals", len(tasks)):
+                    rows += part
+            except BaseException:  # or leaving the pool would wait until all are drawn
+                pool.shutdown(cancel_futures=True)
+                raise
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([("path", "label", "group"), *sorted(rows)])

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from edgewbc.data.manifest import Manifest
+from edgewbc.data.sources import SOURCES
+from edgewbc.data.splits import PROTOCOLS
 from tests.tiny import encode, picture
 
 Run = Callable[..., Any]
@@ -73,7 +75,111 @@ def test_manifest_options(edgewbc: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "n").exists()
 
 
-@pytest.mark.parametrize("source", ["folder", "pbc", "bccd", "jtsc", "synthetic", "wrong"])
+def test_manifest_help_names_every_source_and_protocol(edgewbc: Run) -> None:
+    """What can be asked for stands in the help."""
+    told = edgewbc("data", "manifest", "--help").out
+    assert all(name in told for name in (*SOURCES, *PROTOCOLS))
+
+
+AUGMENT = ("--total", 60, "--height", 24, "--width", 32)
+
+
+@pytest.fixture
+def originals(edgewbc: Run, tmp_path: Path) -> Path:
+    """A manifest of ten pictures of two classes."""
+    for label in ("neutrophil", "monocyte"):
+        for i in range(5):
+            file = tmp_path / "p" / label / f"{label[0]}{i}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(encode(picture(10 * len(label) + i, 30, 40)))
+    assert edgewbc("data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "o").code == 0
+    return tmp_path / "o"
+
+
+def test_augment_is_a_manifest_at_once(edgewbc: Run, originals: Path, tmp_path: Path) -> None:
+    """The drawn folder is a grouped manifest; drawing it again changes nothing and says the same, as JSON too."""
+    ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT)
+    assert ran.code == 0
+    assert "60 pictures in 10 groups" in ran.out
+    manifest = Manifest.read(tmp_path / "a")
+    assert (manifest.protocol, manifest.facts["source"], len(manifest.entries)) == ("grouped", "augmented", 60)
+    assert manifest.sha256 in ran.out
+    ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT, "--json")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert told["manifest_sha256"] == manifest.sha256
+    assert (told["n"], told["pictures"], told["groups"], told["protocol"]) == (60, 60, 10, "grouped")
+    assert {name: sum(told["counts"][side][name] for side in told["counts"]) for name in told["classes"]} == {
+        "neutrophil": 30,
+        "monocyte": 30,
+    }
+
+
+def test_augment_under_both_protocols(edgewbc: Run, originals: Path, tmp_path: Path) -> None:
+    """A second manifest takes the same pictures by the poster's split; the audit passes the one, not the other."""
+    assert edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT).code == 0
+    options = ("--protocol", "poster", "--to", tmp_path / "m", "--json")
+    ran = edgewbc("data", "manifest", "augmented", tmp_path / "a", *options)
+    assert ran.code == 0
+    assert sum(json.loads(ran.out)["counts"]["test"].values()) == 12
+    one, two = Manifest.read(tmp_path / "a"), Manifest.read(tmp_path / "m")
+    assert [entry.sha256 for entry in one.entries] == [entry.sha256 for entry in two.entries]
+    assert edgewbc("data", "audit", tmp_path / "a", "--no-near").code == 0
+    ran = edgewbc("data", "audit", tmp_path / "m", "--no-near", "--json")
+    assert ran.code == 3
+    assert json.loads(ran.out)["counts"]["group_leaks"] == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--protocol", "published"), "source augmented has grouped, poster"),
+        (("--total", 9), "5 originals, and would get 4 pictures"),
+    ],
+)
+def test_augment_refuses_before_it_draws(
+    edgewbc: Run, originals: Path, tmp_path: Path, options: tuple[object, ...], message: str
+) -> None:
+    """A protocol that does not fit or too small a total is exit code 2, one line, and no folder."""
+    ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *options)
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert message in ran.err
+    assert not (tmp_path / "a").exists()
+
+
+def test_augment_leaves_other_folders_alone(edgewbc: Run, originals: Path, tmp_path: Path) -> None:
+    """A folder with another drawing, and originals that are no manifest, are exit code 2 and one line."""
+    assert edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT).code == 0
+    ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT, "--seed", 1)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "give another --to" in ran.err
+    ran = edgewbc("data", "augment", tmp_path / "p", "--to", tmp_path / "b", *AUGMENT)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "no manifest here" in ran.err
+    assert not (tmp_path / "b").exists()
+
+
+def test_manifest_of_the_public_set(edgewbc: Run, tmp_path: Path) -> None:
+    """kaggle-bccd is official unless told otherwise; the folder above is refused with the one to name."""
+    seed = 0
+    for side, number in (("TRAIN", 4), ("TEST", 2)):
+        for label in ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL"):
+            for k in range(number):
+                file = tmp_path / "k/images" / side / label / f"_{k}_{seed}.jpeg"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(encode(picture(seed := seed + 1), ".jpeg"))
+    ran = edgewbc("data", "manifest", "kaggle-bccd", tmp_path / "k/images", "--to", tmp_path / "m", "--json")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert (told["protocol"], told["n"], told["groups"]) == ("official", 24, 24)
+    assert set(told["counts"]["test"].values()) == {2}
+    ran = edgewbc("data", "manifest", "kaggle-bccd", tmp_path / "k", "--to", tmp_path / "n")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert str(tmp_path / "k/images") in ran.err
+
+
+@pytest.mark.parametrize("source", [*SOURCES, "wrong"])
 def test_manifest_of_a_missing_folder(edgewbc: Run, tmp_path: Path, source: str) -> None:
     """Whatever the source, exit code 2, one line, nothing written."""
     ran = edgewbc("data", "manifest", source, tmp_path / "nowhere", "--to", tmp_path / "m")
@@ -117,7 +223,7 @@ def test_audit_exits_2_for_a_changed_picture(edgewbc: Run, cells: Path) -> None:
     assert "changed: cells/monocyte/slide00_00000.png" in ran.out
 
 
-@pytest.mark.parametrize("command", ["synth", "manifest", "audit"])
+@pytest.mark.parametrize("command", ["synth", "augment", "manifest", "audit"])
 def test_help_has_an_example(edgewbc: Run, command: str) -> None:
     """Each command's help ends its words with an example on a line of its own."""
     ran = edgewbc("data", command, "--help")
