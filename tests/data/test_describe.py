@@ -1,0 +1,64 @@
+"""Tests of `edgewbc.data.describe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgewbc.data.describe import summary, text
+from edgewbc.data.manifest import Entry, Manifest
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    """Four cells in three pictures of two groups, none for validation."""
+    entries = (
+        Entry("a.png", "monocyte", "s1", "train", "0" * 64, (0, 0, 5, 5)),
+        Entry("a.png", "monocyte", "s1", "train", "0" * 64, (6, 6, 5, 5)),
+        Entry("b.png", "neutrophil", "s1", "train", "1" * 64),
+        Entry("c.png", "neutrophil", "s2", "test", "2" * 64),
+    )
+    facts = {"source": "folder", "seed": 3, "left_out": {"no type label": 2}}
+    return Manifest(Path(), entries, ("neutrophil", "monocyte"), "grouped", facts)
+
+
+def test_summary_counts_cells_pictures_and_groups(manifest: Manifest) -> None:
+    """Everything that a script may want, with forward slashes and plain values."""
+    assert summary(manifest, Path("m") / "mine") == {
+        "manifest": "m/mine",
+        "manifest_sha256": manifest.sha256,
+        "source": "folder",
+        "protocol": "grouped",
+        "seed": 3,
+        "classes": ["neutrophil", "monocyte"],
+        "n": 4,
+        "pictures": 3,
+        "groups": 2,
+        "counts": {"train": {"neutrophil": 1, "monocyte": 2}, "test": {"neutrophil": 1, "monocyte": 0}},
+        "left_out": {"no type label": 2},
+    }
+
+
+def test_text_is_a_table_with_the_protocol_and_the_hash(manifest: Manifest) -> None:
+    """Classes by side with sums, sides without cells left away; then what was left out, and what the split is."""
+    lines = text(manifest, Path("mine")).splitlines()
+    assert [line.split() for line in lines[:4]] == [
+        ["train", "test", "all"],
+        ["neutrophil", "1", "1", "2"],
+        ["monocyte", "2", "0", "2"],
+        ["all", "3", "1", "4"],
+    ]
+    assert len({len(line) for line in lines[:4]}) == 1
+    assert lines[4:] == [
+        "left out: 2 pictures: no type label",
+        "3 pictures in 2 groups",
+        f"mine: folder, protocol grouped, sha256 {manifest.sha256}",
+    ]
+
+
+def test_nothing_left_out_is_not_told() -> None:
+    """A manifest without facts is described too."""
+    one = Manifest(Path(), (Entry("a.png", "x", "a.png", "test", "0" * 64),), ("x",), "external")
+    assert "left out" not in text(one, Path("m"))
+    assert summary(one, Path("m"))["left_out"] == {}
