@@ -11,12 +11,12 @@ import typer
 from typer.core import TyperGroup
 
 from edgewbc import __version__
-from edgewbc.cli import bench, classify, data, demo, doctor, export, info, prune, quantize, selftest, train
+from edgewbc.cli import bench, classify, data, demo, doctor, export, info, kit, prune, quantize, selftest, train
 from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, UserError
 
 ORDER = (
-    *("data", "train", "prune", "quantize", "export", "eval", "bench", "info"),
+    *("data", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
     *("classify", "selftest", "doctor", "demo"),
 )
 
@@ -60,6 +60,7 @@ for name, module, says in (
     ("prune", prune, "Take channels out; recover by distillation."),
     ("quantize", quantize, "Quantize a network to INT8 with NNCF."),
     ("export", export, "Make a bundle for the lab from a run."),
+    ("kit", kit, "Make a folder that installs on a lab's PC offline."),
     ("eval", evaluate, "Accuracy of a run or bundle on a split."),
     ("bench", bench, "Speed and accuracy on this machine."),
     ("info", info, "A network layer by layer."),

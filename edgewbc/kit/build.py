@@ -1,0 +1,259 @@
+"""Putting a kit together: wheels, bundle, launchers, guide, licences, checksums.
+
+install.bat, classify.bat (or .sh)   what a technician starts
+guide.html                           one page, to print
+SHA256SUMS                           of every other file; install checks it first
+LICENCES/                            the texts, and LICENCES.csv
+prerequisites/                       installers that were given with --python-installer, --vc-redist
+files/kit.json                       what the kit is: its system, Pythons, model, wheels
+files/install.py, classify.py        what the launchers run
+files/requirements-<version>.txt     pinned, with hashes
+files/wheels/, files/model/          the wheels; the bundle
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import edgewbc
+from edgewbc import bundle as bundles
+from edgewbc.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.files import sha256, whole, write_json, write_text
+from edgewbc.kit import guide, licences, own, templates
+from edgewbc.kit.collect import LEFT_OUT, Say, collect
+from edgewbc.kit.slim import Slimmed, slim
+from edgewbc.kit.target import GLIBC, Platform, Target
+from edgewbc.kit.wheel import Wheel, member
+
+FORMAT = 1
+LARGEST = 150_000_000  # bytes; a larger kit is made all the same, and that is said
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.exe", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a kit is made.
+
+    Attributes:
+        wheels: take wheels from this folder, and use no network.
+        whole: leave every wheel as it was published.
+        python_installer: Python's installer, to be put into a kit for Windows.
+        vc_redist: Microsoft's installer of the Visual C++ runtime, likewise.
+        zip: write the same as a zip beside the folder.
+    """
+
+    wheels: Path | None = None
+    whole: bool = False
+    python_installer: Path | None = None
+    vc_redist: Path | None = None
+    zip: bool = False
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What was made.
+
+    Attributes:
+        folder: the kit.
+        zip: the same as a zip, or None.
+        size: bytes of all files in the folder.
+        zip_size: bytes of the zip, or None.
+        files: how many SHA256SUMS names.
+        facts: what `files/kit.json` says.
+        licences: a row a wheel.
+    """
+
+    folder: str
+    zip: str | None
+    size: int
+    zip_size: int | None
+    files: int
+    facts: dict[str, Any]
+    licences: list[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def build(
+    targets: Sequence[Target], to: Path, bundle: Bundle, options: Options | None = None, say: Say = lambda text: None
+) -> Kit:
+    """Make a kit; it appears when it is whole.
+
+    Args:
+        targets: one a version of Python, all for one system.
+        to: the folder to make.
+        bundle: what `classify` will answer with.
+        options: see `Options`.
+        say: told what is fetched and what is remarkable.
+
+    Raises:
+        UserError: `to` exists, an installer is not one, a wheel cannot be had, the bundle is damaged.
+    """
+    options = options or Options()
+    platform = targets[0].platform
+    packed = to.with_name(f"{to.name}.zip")
+    for path in (to, packed) if options.zip else (to,):
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise UserError(f"{path}: exists already, and a kit is never overwritten: give another --to")
+    if options.wheels is not None and not any(options.wheels.glob("*.whl")):
+        raise UserError(f"{options.wheels}: no wheels are in this folder")
+    if "openvino" not in bundle.manifest["files"][bundle.default_precision]:
+        raise UserError(f"{bundle.path}: has no OpenVINO files, and a lab's PC runs nothing else")
+    installers = _installers(options, platform)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
+        kit = Path(temporary) / "kit"
+        (kit / "files" / "wheels").mkdir(parents=True)
+        wheels = _wheels(targets, kit / "files", Path(temporary), options, say)
+        rows = licences.gather(wheels, kit / "LICENCES")
+        for name in bundle.verify():
+            file = kit / "files" / "model" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(bundle.read(name))
+        bundles.seal(kit / "files" / "model")
+        for file in installers.values():
+            (kit / "prerequisites").mkdir(exist_ok=True)
+            shutil.copyfile(file, kit / "prerequisites" / file.name)
+        facts = _facts(targets, bundle, wheels, installers)
+        write_json(kit / "files" / "kit.json", facts)
+        _launchers(kit, targets, facts, bundle, installers)
+        bundles.seal(kit)
+        if to.exists():
+            to.rmdir()
+        kit.rename(to)
+    if options.zip:
+        pack(to, packed)
+    size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
+    if size > LARGEST:
+        say(f"the kit is larger than {LARGEST / 1e6:.0f} MB: each further Python adds its own wheels")
+    zip_size = packed.stat().st_size if options.zip else None
+    files = len((to / bundles.SUMS).read_text(encoding="utf-8").splitlines())
+    return Kit(str(to), str(packed) if options.zip else None, size, zip_size, files, facts, rows)
+
+
+def pack(folder: Path, to: Path) -> None:
+    """Zip a kit, its folder's name before each; the same files give the same bytes. Scripts keep their permission."""
+    with whole(to) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for file in sorted(f for f in folder.rglob("*") if f.is_file()):
+            name = (Path(folder.name) / file.relative_to(folder)).as_posix()
+            info = member(name, executable=file.suffix == ".sh")
+            if file.suffix in (".whl", ".exe"):
+                info.compress_type = zipfile.ZIP_STORED  # compressed already
+            archive.writestr(info, file.read_bytes())
+
+
+def _wheels(targets: Sequence[Target], files: Path, work: Path, options: Options, say: Say) -> list[Slimmed]:
+    """Put the wheels of every target into `files/wheels` and its pins beside them; each wheel once."""
+    mine = own.build(files / "wheels")
+    kept: dict[str, Slimmed] = {mine.name: slim(Wheel.read(mine))}
+    for target in targets:
+        fetched = work / f"wheels-{target.version}"
+        fetched.mkdir()
+        found = collect(mine, target, fetched, options.wheels, say)
+        pins = [kept[mine.name].wheel]
+        for wheel in found:
+            item = Slimmed(wheel, sha256(wheel.path), ()) if options.whole else slim(wheel)
+            name = item.wheel.path.name
+            if name not in kept:
+                item.wheel.path.replace(files / "wheels" / name)
+                kept[name] = Slimmed(Wheel.read(files / "wheels" / name), item.published, item.without)
+            pins.append(kept[name].wheel)
+        lines = [f"{wheel.name}=={wheel.version} --hash=sha256:{sha256(wheel.path)}\n" for wheel in pins]
+        write_text(files / f"requirements-{target.version}.txt", "".join(sorted(lines)))
+    return [kept[name] for name in sorted(kept)]
+
+
+def _installers(options: Options, platform: Platform) -> dict[str, Path]:
+    given = {"python_installer": options.python_installer, "vc_redist": options.vc_redist}
+    found = {name: path for name, path in given.items() if path is not None}
+    for name, path in found.items():
+        option = f"--{name.replace('_', '-')} {path}"
+        if platform is not Platform.WINDOWS:
+            raise UserError(f"{option}: only a kit for Windows takes an installer")
+        if not path.is_file() or not _PLAIN.fullmatch(path.name):
+            raise UserError(f"{option}: should be an .exe file, its name of letters, digits, points and hyphens")
+    return found
+
+
+def _facts(
+    targets: Sequence[Target], bundle: Bundle, wheels: Sequence[Slimmed], installers: dict[str, Path]
+) -> dict[str, Any]:
+    """`files/kit.json`. It tells no time, so that the same parts make the same kit."""
+    return {
+        "format": FORMAT,
+        "edgewbc": edgewbc.__version__,
+        "platform": targets[0].platform.value,
+        "pythons": [target.version for target in targets],
+        "glibc": [2, GLIBC],
+        "model": {"name": bundle.name, "precision": bundle.default_precision, "sha256": bundle.model_sha256()},
+        **{name: f"prerequisites/{path.name}" for name, path in installers.items()},
+        "wheels": [
+            {
+                "file": item.wheel.path.name,
+                "name": item.wheel.name,
+                "version": item.wheel.version,
+                "bytes": item.wheel.path.stat().st_size,
+                "sha256": sha256(item.wheel.path),
+                "published_sha256": item.published,
+                "without": list(item.without),
+            }
+            for item in wheels
+        ],
+        "left_out": LEFT_OUT,
+    }
+
+
+def _launchers(
+    kit: Path, targets: Sequence[Target], facts: dict[str, Any], bundle: Bundle, installers: dict[str, Path]
+) -> None:
+    windows = targets[0].platform is Platform.WINDOWS
+    versions = [target.version for target in targets]
+    either, suffix = " or ".join(versions), "bat" if windows else "sh"
+    given = installers.get("python_installer")
+    if given:
+        mend = f"Double-click {given.name} in the folder prerequisites and click Install Now; then start install again."
+    elif windows:
+        mend = "The engineer has to install it first, from python.org; then start install again."
+    else:
+        mend = f"Install it first (such as: sudo apt install python{versions[-1]}-venv); then start install again."
+    values = {
+        "PYTHONS": " ".join(versions),
+        "COMPACT_PYTHONS": " ".join(version.replace(".", "") for version in versions),
+        "PYTHONS_OR": either,
+        "PYTHON_NAMES": " ".join(f"python{version}" for version in versions),
+        "VERSION_TUPLES": ", ".join(str(target.python) for target in targets),
+        "PYTHON_HELP": mend,
+    }
+    for name in ("install", "classify"):
+        templates.write(f"{targets[0].platform}/{name}.{suffix}", kit / f"{name}.{suffix}", values)
+    for name in ("install.py", "classify.py"):
+        (kit / "files" / name).write_bytes(templates.read(f"files/{name}").encode("utf-8"))
+    needs = {
+        True: f"Windows 10 or later, 64 bit; Python {either} (64 bit); Microsoft Visual C++ Redistributable (x64); "
+        "500 MB of disk",
+        False: f"Linux on x86-64 with glibc 2.{GLIBC} or later; Python {either} with venv; 500 MB of disk",
+    }
+    elsewhere = {True: r"%LOCALAPPDATA%\edgewbc", False: "~/.local/share/edgewbc"}
+    told = {
+        "INSTALL": f"install.{suffix}",
+        "CLASSIFY": f"classify.{suffix}",
+        "INSTALL_HOW": "Double-click install.bat." if windows else "Start install.sh (right click: Run as a program).",
+        "CLASSIFY_HOW": "Without a mouse: start it and type the folder's name."
+        if windows
+        else "Use classify.desktop, which install makes, or start classify.sh and drag the folder into its window.",
+        "NEEDS": needs[windows] + (f" ({mend[:-1]})" if given else ""),
+        "ELSEWHERE": f" (and {elsewhere[windows]}, if it was installed from a stick)",
+        "VERSION": facts["edgewbc"],
+        "MODEL": bundle.name,
+        "MODEL_SHA": facts["model"]["sha256"][:12],
+    }
+    templates.write("guide.html", kit / "guide.html", guide.values(told, bundle.classes))

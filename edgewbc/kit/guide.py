@@ -1,0 +1,56 @@
+"""The kit's guide: one HTML page with everything in it, to be read on the screen or printed in black and white."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from edgewbc.data.synth import draw_cell
+from edgewbc.pixels import Picture
+
+SIZE = 72  # pixels of a drawn cell
+BLUR = 3.5  # standard deviation in pixels of the cell that cannot be told
+
+# Label, seed of the drawing, probability, status, what to do.
+ROWS = (
+    ("neutrophil", 3, "0.998431", "ok", "Nothing: it is counted."),
+    ("lymphocyte", 5, "0.995310", "ok", "Nothing: it is counted."),
+    ("monocyte", 8, "0.583120", "review", "Look at it, and decide."),
+    ("", None, "", "error", "The file cannot be read; the column reason says why."),
+)
+
+
+def rows() -> str:
+    """The example's rows as HTML. The cells are drawn (`edgewbc.data.synth`): no data set's picture is in the guide."""
+    shown = []
+    for number, (label, seed, probability, status, action) in enumerate(ROWS, start=1):
+        cell = "-" if seed is None else _image(label, seed, blurred=status == "review")
+        values = [cell, *map(html.escape, (f"smear-17/{number:03d}.jpg", label, probability, status, action))]
+        mark = ' class="review"' if status == "review" else ""
+        shown.append(f"<tr{mark}>" + "".join(f"<td>{value}</td>" for value in values) + "</tr>")
+    return "\n    ".join(shown)
+
+
+def _image(label: str, seed: int, blurred: bool) -> str:
+    picture: Picture = draw_cell(label, np.random.default_rng(seed), SIZE)
+    if blurred:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR), dtype=np.uint8)
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+    source = f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
+    return f'<img alt="{"a blurred cell" if blurred else f"a {label}"}" src="{source}">'
+
+
+def values(facts: Mapping[str, str], classes: Sequence[str]) -> dict[str, str]:
+    """What the guide's template is filled with.
+
+    Args:
+        facts: texts by place; they are escaped here.
+        classes: the types that the model knows.
+    """
+    names = [f"{name}s" for name in classes]
+    told = {name: html.escape(text, quote=False) for name, text in facts.items()}
+    return told | {"ROWS": rows(), "CLASSES": html.escape(", ".join(names[:-1]) + f" and {names[-1]}")}

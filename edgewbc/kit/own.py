@@ -1,0 +1,103 @@
+"""edgewbc's own wheel for the kit, made from whatever edgewbc is running: a checkout or an installed package.
+
+No build tool is needed and none is fetched. Recipes and released bundles stay out: the kit brings the one bundle that
+it is for, and a PC in the lab trains nothing. The same files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import edgewbc
+from edgewbc.errors import UserError
+from edgewbc.kit.wheel import write
+
+PACKAGE = Path(edgewbc.__file__).resolve().parent
+BUILD = "1kit"  # told apart from the wheel that is published, which carries a bundle
+LICENCES = ("LICENSE", "NOTICE")
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the wheel's metadata says.
+
+    Attributes:
+        requires: requirements of the lab side.
+        summary: one line.
+        python: the versions it can be installed into, such as `>=3.11`.
+        licence: an expression.
+        files: licence texts by file name.
+    """
+
+    requires: tuple[str, ...]
+    summary: str
+    python: str
+    licence: str
+    files: dict[str, bytes]
+
+
+def project() -> Project:
+    """From the checkout's `pyproject.toml`, or from the metadata of the installed package.
+
+    Raises:
+        UserError: edgewbc is neither in a checkout nor installed.
+    """
+    top = PACKAGE.parent
+    if (top / "pyproject.toml").is_file():
+        told = tomllib.loads((top / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        if told["name"] == "edgewbc":
+            texts = {name: (top / name).read_bytes() for name in LICENCES}
+            return Project(
+                tuple(told["dependencies"]), told["description"], told["requires-python"], told["license"], texts
+            )
+    try:
+        found = importlib.metadata.distribution("edgewbc")
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError("edgewbc is not installed here, so it cannot be put into a kit: pip install .") from None
+    texts = {name: (found.read_text(f"licenses/{name}") or "").encode() for name in LICENCES}
+    facts = found.metadata.json
+    return Project(
+        tuple(line for line in found.requires or () if "extra ==" not in line),
+        str(facts.get("summary", "")),
+        str(facts.get("requires_python", ">=3.11")),
+        str(facts.get("license_expression", "")),
+        {name: text for name, text in texts.items() if text},
+    )
+
+
+def build(to: Path) -> Path:
+    """Write the wheel into a folder; its path."""
+    told, version = project(), edgewbc.__version__
+    info = f"edgewbc-{version}.dist-info"
+    members = {
+        (Path("edgewbc") / file.relative_to(PACKAGE)).as_posix(): file.read_bytes()
+        for file in PACKAGE.rglob("*")
+        if file.is_file() and not {"__pycache__", "_shipped"} & set(file.relative_to(PACKAGE).parts)
+    }
+    metadata = [
+        "Metadata-Version: 2.4",
+        "Name: edgewbc",
+        f"Version: {version}",
+        f"Summary: {told.summary}",
+        f"Requires-Python: {told.python}",
+        f"License-Expression: {told.licence}",
+        *(f"License-File: {name}" for name in told.files),
+        *(f"Requires-Dist: {requirement}" for requirement in told.requires),
+    ]
+    wheel = [
+        "Wheel-Version: 1.0",
+        "Generator: edgewbc kit",
+        "Root-Is-Purelib: true",
+        "Tag: py3-none-any",
+        f"Build: {BUILD}",
+    ]
+    members[f"{info}/METADATA"] = ("\n".join(metadata) + "\n").encode()
+    members[f"{info}/WHEEL"] = ("\n".join(wheel) + "\n").encode()
+    members[f"{info}/entry_points.txt"] = b"[console_scripts]\nedgewbc = edgewbc.cli.main:main\n"
+    members |= {f"{info}/licenses/{name}": text for name, text in told.files.items()}
+    path = to / f"edgewbc-{version}-{BUILD}-py3-none-any.whl"
+    write(path, info, members)
+    return path

@@ -1,0 +1,79 @@
+"""pip, asked to fetch wheels for another PC, and what its failures mean."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgewbc.errors import UserError
+from edgewbc.kit.target import Target
+
+# What pip says when it did not get through; without these words a missing wheel is a missing wheel.
+_NO_NETWORK = re.compile(
+    r"NewConnectionError|NameResolutionError|getaddrinfo|Name or service not known|Temporary failure in name|"
+    r"Connection refused|Network is unreachable|ProxyError|Max retries exceeded|ConnectTimeout|Read timed out|SSLError"
+)
+_MISSING = re.compile(r"(?:No matching distribution found for|satisfies the requirement) ([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+class NoWheelError(UserError):
+    """No wheel of a package fits.
+
+    Attributes:
+        package: its name, as pip wrote it.
+    """
+
+    def __init__(self, package: str, target: Target, where: str) -> None:
+        super().__init__(f"{package}: no wheel for {target.name} {where}")
+        self.package = package
+
+
+def download(requirements: Sequence[str], target: Target, to: Path, wheels: Path | None = None) -> None:
+    """Fetch one wheel for each requirement, without what it depends on.
+
+    Args:
+        requirements: such as `numpy<2.6,>=1.26`; without markers.
+        target: the PC that they are for.
+        to: folder for the wheels.
+        wheels: take them from this folder, and use no network; else from the package index that pip is set up for.
+
+    Raises:
+        NoWheelError: a requirement has no wheel for that PC.
+        UserError: no pip, no network, or pip failed otherwise.
+    """
+    if importlib.util.find_spec("pip") is None:
+        raise UserError("edgewbc kit fetches wheels with pip, which is not installed here: python -m ensurepip")
+    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
+    command += ["--progress-bar=off", "--retries=1", "--timeout=20", "--no-deps", f"--dest={to}", *target.pip_options]
+    if wheels is not None:
+        # Isolated: neither a configuration file nor a variable may bring an index or another folder in.
+        command += ["--isolated", "--no-index", f"--find-links={wheels}"]
+    ran = subprocess.run(  # noqa: S603
+        [*command, *requirements],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if ran.returncode:
+        raise _meaning(ran.stderr + ran.stdout, target, wheels)
+
+
+def _meaning(said: str, target: Target, wheels: Path | None) -> UserError:
+    if wheels is None and _NO_NETWORK.search(said):
+        return UserError(
+            "the package index cannot be reached: connect this PC to the network, or collect the wheels elsewhere "
+            "and name their folder with --wheels"
+        )
+    missing = _MISSING.search(said)
+    if missing:
+        return NoWheelError(missing[1], target, f"in {wheels}" if wheels else "on the package index")
+    errors = [line for line in said.splitlines() if line.startswith("ERROR:")] or said.splitlines()[-1:]
+    return UserError(
+        f"pip could not fetch the wheels: {' '.join(errors).removeprefix('ERROR:').strip() or 'no reason'}"
+    )

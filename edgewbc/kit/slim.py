@@ -1,0 +1,64 @@
+"""Taking out of a wheel what a PC without a GPU never loads.
+
+OpenVINO's wheels carry plugins for Intel GPUs and NPUs and, on Windows, a compiler for the latter: more than half of
+their bytes. They are opened only when those devices are asked for, and edgewbc asks for `CPU`. What is taken out is
+told in the kit; the rest of the wheel stays as published, under a build tag of its own, since its bytes are others.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+from edgewbc.files import sha256
+from edgewbc.kit.wheel import Wheel, write
+
+UNNEEDED: Final = {
+    "openvino": (
+        "openvino/libs/*openvino_intel_npu*",
+        "openvino/libs/*openvino_intel_gpu*",
+        "openvino/libs/cache.json",  # of the GPU plugin: kernels tuned beforehand
+    ),
+}
+"""Patterns of files by package."""
+BUILD = "slim"  # put behind the build tag
+
+
+@dataclass(frozen=True)
+class Slimmed:
+    """A wheel in the kit, and where it is from.
+
+    Attributes:
+        wheel: as it lies in the kit.
+        published: SHA-256 of the wheel as it was published; the same as the wheel's own where nothing was taken out.
+        without: the files that were taken out.
+    """
+
+    wheel: Wheel
+    published: str
+    without: tuple[str, ...]
+
+
+def slim(wheel: Wheel) -> Slimmed:
+    """Take out what is not needed; the published file is replaced by the smaller one."""
+    published = sha256(wheel.path)
+    patterns = UNNEEDED.get(wheel.name, ())
+    with zipfile.ZipFile(wheel.path) as archive:
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+        out = sorted(i.filename for i in infos if any(fnmatchcase(i.filename, pattern) for pattern in patterns))
+        if not out:
+            return Slimmed(wheel, published, ())
+        kept = [info for info in infos if info.filename not in out]
+        members = {info.filename: archive.read(info) for info in kept}
+        executable = [info.filename for info in kept if info.external_attr >> 16 & 0o100]
+    parts = wheel.path.stem.split("-")  # name, version, perhaps a build tag, and three tags
+    build = (parts[2] if len(parts) == 6 else "0") + BUILD
+    facts = f"{wheel.info}/WHEEL"
+    lines = [line for line in members[facts].decode("utf-8").splitlines() if line and not line.startswith("Build:")]
+    members[facts] = "".join(f"{line}\n" for line in [*lines, f"Build: {build}"]).encode()
+    path = wheel.path.with_name("-".join([*parts[:2], build, *parts[-3:]]) + ".whl")
+    write(path, wheel.info, members, executable)
+    wheel.path.unlink()
+    return Slimmed(Wheel.read(path), published, tuple(out))

@@ -1,0 +1,106 @@
+"""A wheel as a file: what its metadata says, and how one is written so that the same contents give the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
+from pathlib import Path
+
+from edgewbc.errors import UserError
+from edgewbc.extras import need
+from edgewbc.files import whole
+from edgewbc.kit.target import PACKAGING
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can tell
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One wheel.
+
+    Attributes:
+        path: the file.
+        name: of the package, normalized (`opencv-python-headless`).
+        version: as its metadata has it.
+        requires: its requirements with their markers.
+        licence: a licence expression, or what the metadata has in its place; `unknown` if nothing.
+        info: name of its `.dist-info` folder.
+    """
+
+    path: Path
+    name: str
+    version: str
+    requires: tuple[str, ...]
+    licence: str
+    info: str
+
+    @classmethod
+    def read(cls, path: Path) -> Wheel:
+        """Read a wheel's metadata.
+
+        Raises:
+            UserError: not a wheel.
+        """
+        need("packaging", "edgewbc kit", PACKAGING)
+        from packaging.utils import canonicalize_name
+
+        try:
+            with zipfile.ZipFile(path) as archive:
+                member = next(n for n in archive.namelist() if n.count("/") == 1 and n.endswith(".dist-info/METADATA"))
+                told = HeaderParser().parsestr(archive.read(member).decode("utf-8"))
+            name, version = str(told["Name"]), str(told["Version"])
+        except (OSError, zipfile.BadZipFile, StopIteration, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: not a wheel that can be read ({error!r}): fetch it anew") from None
+        requires = tuple(str(line) for line in told.get_all("Requires-Dist", []))
+        return cls(path, canonicalize_name(name), version, requires, _licence(told), member.partition("/")[0])
+
+
+def _licence(told: Message) -> str:
+    """`License-Expression` (PEP 639), else a short `License`, else the classifiers."""
+    expression, short = str(told.get("License-Expression", "")), str(told.get("License", "")).strip()
+    if expression:
+        return expression
+    if short and "\n" not in short and len(short) <= 80 and short.upper() != "UNKNOWN":
+        return short
+    classifiers = (str(line) for line in told.get_all("Classifier", []))
+    named = [line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License :: ")]
+    return "; ".join(named) or short.partition("\n")[0][:80] or "unknown"
+
+
+def write(path: Path, info: str, members: Mapping[str, bytes], executable: Iterable[str] = ()) -> None:
+    """Write a wheel with its RECORD; the same members give the same bytes.
+
+    Args:
+        path: the wheel's file.
+        info: name of its `.dist-info` folder.
+        members: contents by name; a RECORD among them is left out, since one is made.
+        executable: names of members that get the executable bit.
+    """
+    record, bits = f"{info}/RECORD", frozenset(executable)
+    # A wheel ends with its metadata, and RECORD is the last of that (PEP 427).
+    names = sorted((name for name in members if name != record), key=lambda name: (name.startswith(f"{info}/"), name))
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    with whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            digest = base64.urlsafe_b64encode(hashlib.sha256(members[name]).digest()).rstrip(b"=").decode()
+            rows.writerow([name, f"sha256={digest}", len(members[name])])
+            archive.writestr(member(name, name in bits), members[name])
+        rows.writerow([record, "", ""])
+        archive.writestr(member(record), table.getvalue())
+
+
+def member(name: str, executable: bool = False) -> zipfile.ZipInfo:
+    """A file's entry in a zip, alike wherever and whenever it is made."""
+    info = zipfile.ZipInfo(name, EPOCH)
+    info.create_system = 3  # Unix, on Windows too: else the permissions below would not count
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = (0o100755 if executable else 0o100644) << 16
+    return info
