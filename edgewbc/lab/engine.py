@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -84,6 +86,8 @@ class Engine:
             self._compiled = core.compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise UserError(f"{name}: OpenVINO cannot run it: {_last_line(error)}") from None
+        self._lock = threading.Lock()
+        self._free: list[Any] = []
         self._outputs = [self._output(name, output) for output in OUTPUTS]
         self._shape = self._input_shape(name)
         self.info = self._info(model, hint)
@@ -104,26 +108,34 @@ class Engine:
         Raises:
             ValueError: not of that shape or type.
         """
-        self.check(pictures)
-        found = self._compiled(pictures)
-        return Answer(*(np.array(found[output]) for output in self._outputs))
+        with self.requests(1) as (request,):
+            return self.answer(request, pictures)
 
     def stream(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[Answer]:
         """Answer batches in their order while the next ones are being read; `info["requests"]` at most are in flight.
 
+        A ring of requests rather than OpenVINO's queue with callbacks: the order is kept without a buffer, and a
+        failure is raised here and not in a thread of the runtime.
+
         Raises:
             ValueError: a batch has another shape or type than `__call__` takes.
         """
-        ring = Ring(self, self.info["requests"])
-        try:
-            for pictures in batches:
-                if ring.busy == ring.size:
-                    yield ring.collect()
-                ring.start(pictures)
-            while ring.busy:
-                yield ring.collect()
-        finally:
-            ring.drain()
+        with self.requests(self.info["requests"]) as ring:
+            started = answered = 0
+            try:
+                for pictures in batches:
+                    self.check(pictures)
+                    if started - answered == len(ring):
+                        yield self._collect(ring[answered % len(ring)])
+                        answered += 1
+                    ring[started % len(ring)].start_async({0: pictures})
+                    started += 1
+                while answered < started:
+                    yield self._collect(ring[answered % len(ring)])
+                    answered += 1
+            finally:
+                for index in range(answered, started):  # the caller stopped early: let what runs end
+                    ring[index % len(ring)].wait()
 
     def kernels(self) -> dict[str, int]:
         """Number of convolutions and dense layers by the precision in which this CPU runs them, such as {"u8": 13}."""
@@ -139,12 +151,36 @@ class Engine:
         if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != self._shape:
             raise ValueError(f"pictures are {pictures.dtype} {pictures.shape}, not uint8 (n, *{self._shape})")
 
-    def request(self) -> Any:
-        """A new inference request of OpenVINO's."""
-        return self._compiled.create_infer_request()
+    @contextmanager
+    def requests(self, count: int) -> Iterator[list[Any]]:
+        """Lend OpenVINO's inference requests, for `answer`; each is for one thread at a time.
 
-    def answer(self, request: Any) -> Answer:
-        """A copy of what a request that has ended holds."""
+        They are kept and lent again: OpenVINO (2026.4) writes past the end of memory when requests come and go on a
+        model that takes batches of any size.
+        """
+        lent: list[Any] = []
+        with self._lock:
+            while self._free and len(lent) < count:
+                lent.append(self._free.pop())
+        lent += [self._compiled.create_infer_request() for _ in range(count - len(lent))]
+        try:
+            yield lent
+        finally:
+            with self._lock:
+                self._free += lent
+
+    def answer(self, request: Any, pictures: NDArray[np.uint8]) -> Answer:
+        """As `__call__`, with a request of the caller's: several threads may do so at once, each with its own.
+
+        Raises:
+            ValueError: not of that shape or type.
+        """
+        self.check(pictures)
+        request.start_async({0: pictures})
+        return self._collect(request)
+
+    def _collect(self, request: Any) -> Answer:
+        request.wait()
         return Answer(*(np.array(request.get_tensor(output).data) for output in self._outputs))
 
     def _output(self, name: str, output: str) -> Any:
@@ -174,71 +210,6 @@ class Engine:
             "input": list(self._shape[:2]),
             "classes": int(self._outputs[0].get_partial_shape()[1].get_length()),
         }
-
-
-class Ring:
-    """Batches in flight, answered in the order in which they were started.
-
-    A ring of requests rather than OpenVINO's queue with callbacks: the order is kept without a buffer, and a failure
-    is raised in the thread that collects and not in one of the runtime's. Not for several threads at once.
-
-    Attributes:
-        size: batches that can be in flight.
-        busy: batches that are: started and not collected.
-    """
-
-    def __init__(self, engine: Engine, size: int | None = None, done: Callable[[], None] | None = None) -> None:
-        """Make the requests.
-
-        Args:
-            engine: answers.
-            size: batches in flight; None takes one more than the engine can work on at once, so that there is one to
-                go on with while the caller looks at an answer.
-            done: called by a thread of the runtime when a batch has been answered, or has failed.
-        """
-        self.size = engine.info["requests"] + 1 if size is None else size
-        self.busy = 0
-        self._engine = engine
-        self._requests = [engine.request() for _ in range(self.size)]
-        self._next = 0
-        if done is not None:
-            for request in self._requests:
-                request.set_callback(lambda _: done(), None)
-
-    def start(self, pictures: NDArray[np.uint8]) -> None:
-        """Start on a batch, uint8 RGB (n, height, width, 3), which must not be written to before it is collected.
-
-        Raises:
-            ValueError: not of that shape or type.
-            RuntimeError: as many are in flight as can be.
-        """
-        self._engine.check(pictures)
-        if self.busy == self.size:
-            raise RuntimeError("collect an answer before another batch is started")
-        self._requests[self._next].start_async({0: pictures})
-        self._next = (self._next + 1) % self.size
-        self.busy += 1
-
-    def collect(self) -> Answer:
-        """Wait for the oldest batch and take its answer.
-
-        Raises:
-            IndexError: nothing is in flight.
-        """
-        return self._engine.answer(self._oldest())
-
-    def drain(self) -> None:
-        """Let what runs end, unseen, before it is freed: for a caller that stops early."""
-        while self.busy:
-            self._oldest()
-
-    def _oldest(self) -> Any:
-        if not self.busy:
-            raise IndexError("nothing is in flight")
-        request = self._requests[(self._next - self.busy) % self.size]
-        self.busy -= 1
-        request.wait()
-        return request
 
 
 def isa(compiled: Any) -> str:

@@ -13,15 +13,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.lab.decode import PictureError, decode
-from edgewbc.lab.engine import Engine, Ring
+from edgewbc.lab.engine import Answer, Engine
 from edgewbc.lab.reading import read
 from edgewbc.pixels import Picture, PixelSpec, prepare
 
@@ -113,10 +115,17 @@ def _answers(
     engine: Engine, spec: PixelSpec, paths: Iterable[Path | Picture | None], batch: int, readers: int
 ) -> Iterator[Outcome]:
     permits = _Permits(engine)
+    lanes: int = engine.info["requests"]
     ahead = 2 * batch + readers
     reads: deque[Future[_Seen]] = deque()
     part: list[_Seen] = []
-    with _one_thread_in_opencv(), _Groups(engine, permits) as groups, _pool(readers) as pool:
+    with (
+        _one_thread_in_opencv(),
+        engine.requests(lanes) as requests,
+        _pool("network", lanes) as network,
+        _pool("reader", readers) as pool,
+    ):
+        groups = _Groups(engine, requests, permits, network)
         for path in paths:
             if isinstance(path, np.ndarray):
                 reads.append(_ready(_Seen(Path(), picture=prepare(path, spec))))
@@ -153,61 +162,64 @@ class _Permits:
     def __init__(self, engine: Engine) -> None:
         self._left = threading.Semaphore(engine.info["threads"])
         self._of_a_batch = max(1, engine.info["threads"] // max(1, engine.info["streams"]))
+        self._several = threading.Lock()
 
     @contextmanager
     def picture(self) -> Iterator[None]:
         with self._left:
             yield
 
-    def batch(self) -> None:
-        """Wait for a batch's permits. (One thread only may ask for several, or two could wait for each other.)"""
-        for _ in range(self._of_a_batch):
-            self._left.acquire()
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        with self._several:  # two that had one of several each would wait for each other
+            for _ in range(self._of_a_batch):
+                self._left.acquire()
+        try:
+            yield
+        finally:
+            self._left.release(self._of_a_batch)
 
-    def batch_done(self) -> None:
-        self._left.release(self._of_a_batch)
 
-
-@dataclass
 class _Groups:
-    """Pictures in their order, in groups of which each has a batch with the network, or none if all are unreadable."""
+    """Pictures in their order, in groups of which each has a batch with the network, or none if all are unreadable.
 
-    engine: Engine
-    permits: _Permits
-    waiting: deque[list[_Seen]] = field(default_factory=deque)
+    A thread for each batch that the engine can work on at once starts a request and waits for it. (OpenVINO could call
+    back instead, but a request that is freed while its callback is ending takes the program down with it.)
+    """
 
-    def __enter__(self) -> _Groups:
-        self.ring = Ring(self.engine, done=self.permits.batch_done)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.ring.drain()
+    def __init__(self, engine: Engine, requests: list[Any], permits: _Permits, pool: ThreadPoolExecutor) -> None:
+        self._engine, self._permits, self._pool = engine, permits, pool
+        self._requests: SimpleQueue[Any] = SimpleQueue()
+        for request in requests:
+            self._requests.put(request)
+        self._most = len(requests) + 1  # one to go on with while the caller looks at an outcome
+        self._sent: deque[tuple[list[_Seen], Future[Answer] | None]] = deque()
 
     def add(self, group: list[_Seen]) -> Iterator[Outcome]:
         """Send a group off, and give the outcomes that must be taken to make room for it."""
         if not group:
             return
         good = [seen.picture for seen in group if seen.picture is not None]
-        if len(self.waiting) == self.ring.size:
+        if len(self._sent) == self._most:
             yield from self._oldest()
-        if good:
-            pictures = np.stack(good)
-            self.permits.batch()
-            try:
-                self.ring.start(pictures)
-            except BaseException:  # readers may be waiting for these permits, and would for ever
-                self.permits.batch_done()
-                raise
-        self.waiting.append(group)
+        self._sent.append((group, self._pool.submit(self._answer, np.stack(good)) if good else None))
 
     def rest(self) -> Iterator[Outcome]:
         """The outcomes of everything that was sent off."""
-        while self.waiting:
+        while self._sent:
             yield from self._oldest()
 
+    def _answer(self, pictures: NDArray[np.uint8]) -> Answer:
+        request = self._requests.get()
+        try:
+            with self._permits.batch():
+                return self._engine.answer(request, pictures)
+        finally:
+            self._requests.put(request)
+
     def _oldest(self) -> Iterator[Outcome]:
-        group = self.waiting.popleft()
-        answer = self.ring.collect() if any(seen.picture is not None for seen in group) else None
+        group, future = self._sent.popleft()
+        answer = None if future is None else future.result()
         index = 0
         for seen in group:
             if seen.picture is None or answer is None:
@@ -239,9 +251,9 @@ def _see(path: Path, spec: PixelSpec, permits: _Permits) -> _Seen:
 
 
 @contextmanager
-def _pool(readers: int) -> Iterator[ThreadPoolExecutor]:
-    """Reader threads, which end with the block; what they have not begun by then is left."""
-    pool = ThreadPoolExecutor(readers, "edgewbc-reader")
+def _pool(name: str, threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads, which end with the block; what they have not begun by then is left."""
+    pool = ThreadPoolExecutor(threads, f"edgewbc-{name}")
     try:
         yield pool
     finally:

@@ -1,0 +1,254 @@
+"""The pipeline: every picture once, in order, whatever is wrong with some, and nothing left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgewbc.bundle import Bundle
+from edgewbc.lab import pipeline
+from edgewbc.lab.engine import Engine
+from edgewbc.lab.pipeline import Outcome, run
+from edgewbc.pixels import prepare
+from tests.lab import samples
+from tests.tiny import CHANNELS, encode, picture
+
+
+@pytest.fixture(scope="module", params=[{"threads": 1}, {"threads": 2, "streams": 2, "hint": "throughput"}], ids=str)
+def engine(request: pytest.FixtureRequest, bundle: Bundle) -> Engine:
+    return Engine.of(bundle, "f32", **request.param)
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Twelve good pictures."""
+    folder = tmp_path_factory.mktemp("pictures")
+    found = [folder / f"{seed}.png" for seed in range(12)]
+    for seed, path in enumerate(found):
+        path.write_bytes(encode(picture(seed)))
+    return found
+
+
+def readers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("edgewbc-")]
+
+
+@pytest.mark.parametrize("batch", [1, 5, 100])
+def test_outcomes_are_the_engines_answers(engine: Engine, bundle: Bundle, paths: list[Path], batch: int) -> None:
+    """Each outcome has its file's facts and what the engine says of the prepared picture, whatever the batch."""
+    found = list(run(engine, bundle.pixels, paths, batch=batch))
+    want = engine(np.stack([prepare(picture(seed), bundle.pixels) for seed in range(12)]))
+    assert [outcome.path for outcome in found] == paths
+    for index, (outcome, path) in enumerate(zip(found, paths, strict=True)):
+        data = path.read_bytes()
+        assert (outcome.sha256, outcome.size) == (hashlib.sha256(data).hexdigest(), len(data))
+        assert outcome.mtime_ns == path.stat().st_mtime_ns
+        assert (outcome.notes, outcome.error) == ((), "")
+        assert outcome.probabilities is not None
+        assert outcome.features is not None
+        assert outcome.features.shape == (CHANNELS,)
+        np.testing.assert_allclose(outcome.probabilities, want.probabilities[index], atol=1e-6)
+        np.testing.assert_allclose(outcome.features, want.features[index], atol=1e-4)
+
+
+@settings(max_examples=20)
+@given(plan=st.lists(st.sampled_from("gGbvnm"), max_size=30), batch=st.integers(1, 6), readers=st.integers(1, 4))
+def test_every_picture_once_in_order(
+    engine: Engine, bundle: Bundle, paths: list[Path], plan: list[str], batch: int, readers: int
+) -> None:
+    """Good files, bad ones, vanished ones, pictures in memory and flushes in any order: an outcome each, in place."""
+    with tempfile.TemporaryDirectory() as folder:
+        bad = Path(folder) / "bad.jpg"
+        bad.write_bytes(b"no picture")
+        kinds: dict[str, Any] = {
+            "g": paths[0],
+            "G": paths[1],
+            "b": bad,
+            "v": Path(folder) / "gone.png",
+            "n": None,
+            "m": picture(1),
+        }
+        found = list(run(engine, bundle.pixels, (kinds[kind] for kind in plan), batch=batch, readers=readers))
+    wanted = [kind for kind in plan if kind != "n"]
+    assert len(found) == len(wanted)
+    good = engine(np.stack([prepare(picture(seed), bundle.pixels) for seed in (0, 1)])).probabilities
+    for kind, outcome in zip(wanted, found, strict=True):
+        assert outcome.path == (Path() if kind == "m" else kinds[kind])
+        if kind in "bv":
+            assert outcome.probabilities is outcome.features is None
+            assert outcome.error == ("no such file" if kind == "v" else outcome.error) != ""
+            assert bool(outcome.sha256) == (kind == "b")
+        else:
+            assert outcome.probabilities is not None
+            np.testing.assert_allclose(outcome.probabilities, good["gG".find(kind) if kind != "m" else 1], atol=1e-6)
+
+
+def test_notes_and_reasons(engine: Engine, bundle: Bundle, tmp_path: Path) -> None:
+    """What decode notes comes along, and so does why there is no answer."""
+    (tmp_path / "grey.png").write_bytes(encode(samples.PLAIN[..., 0]))
+    (tmp_path / "empty.png").write_bytes(b"")
+    grey, empty, folder = run(engine, bundle.pixels, [tmp_path / "grey.png", tmp_path / "empty.png", tmp_path])
+    assert grey.notes == ("greyscale: the stain's colours are missing",)
+    assert (empty.error, empty.size, empty.sha256) == ("empty file", 0, hashlib.sha256().hexdigest())
+    assert (folder.error, folder.sha256, folder.mtime_ns) == ("not a file", "", 0)
+
+
+def test_none_means_nothing_now(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+    """When the source gives None, everything before it is answered before the source is asked again."""
+    got: list[Outcome] = []
+    counts = []
+
+    def source() -> Iterator[Path | None]:
+        for part in (paths[:3], paths[3:4], [], paths[4:12]):
+            yield from part
+            yield None
+            counts.append(len(got))
+
+    for outcome in run(engine, bundle.pixels, source(), batch=8):
+        got.append(outcome)
+    assert counts == [3, 4, 4, 12]
+    assert [outcome.path for outcome in got] == paths
+
+
+def test_memory_is_bounded(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+    """However many paths there are, only so many are taken ahead of the outcome that is given."""
+    taken = answered = most = 0
+
+    def source() -> Iterator[Path]:
+        nonlocal taken
+        for index in range(400):
+            taken += 1
+            yield paths[index % 12]
+
+    for _ in run(engine, bundle.pixels, source(), batch=4, readers=2):
+        answered += 1
+        most = max(most, taken - answered)
+    assert answered == 400
+    # read ahead, one batch being filled, and those that are with the network
+    assert most <= 2 * 4 + 2 + 1 + 4 * (engine.info["requests"] + 2)
+
+
+def test_unreadable_files_do_not_pile_up(engine: Engine, bundle: Bundle, paths: list[Path], tmp_path: Path) -> None:
+    """A good picture before very many bad files is not held back until a batch is full."""
+    taken = 0
+
+    def source() -> Iterator[Path]:
+        nonlocal taken
+        yield paths[0]
+        for _ in range(1000):
+            taken += 1
+            yield tmp_path / "gone.png"
+
+    found = run(engine, bundle.pixels, source(), batch=4, readers=1)
+    assert next(found).path == paths[0]
+    assert taken < 200
+    assert sum(outcome.error == "no such file" for outcome in found) == 1000
+
+
+@pytest.mark.parametrize("after", [0, 1, 7])
+def test_closing_early_leaves_nothing(engine: Engine, bundle: Bundle, paths: list[Path], after: int) -> None:
+    """No thread and no open file is left, OpenCV has its threads again, and the engine answers on."""
+    before = cv2.getNumThreads()
+    open_files = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").is_dir() else 0
+    found = run(engine, bundle.pixels, iter(paths * 20), batch=2)
+    for _ in range(after):
+        next(found)
+    if after:
+        assert readers()
+        assert cv2.getNumThreads() == 1
+    found.close()  # type: ignore[attr-defined]
+    assert readers() == []
+    assert cv2.getNumThreads() == before
+    if open_files:
+        assert len(list(Path("/proc/self/fd").iterdir())) <= open_files
+    assert len(list(run(engine, bundle.pixels, paths))) == 12
+
+
+def test_a_failing_source_comes_through(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+    """What goes wrong in the source is raised as it is, and no thread is left."""
+
+    def source() -> Iterator[Path]:
+        yield from paths
+        raise OSError("the camera is gone")
+
+    with pytest.raises(OSError, match="camera"):
+        list(run(engine, bundle.pixels, source(), batch=4))
+    assert readers() == []
+
+
+def test_a_failing_network_comes_through(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+    """A picture that the network does not take is an error of the program, raised at once; nothing hangs or is left."""
+    other = type(bundle.pixels)(8, 8)
+    with pytest.raises(ValueError, match="not uint8"):
+        list(run(engine, other, paths * 10, batch=2))
+    assert readers() == []
+
+
+def test_two_pipelines_at_once(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+    """Two threads that use one engine each get their own answers."""
+    found: dict[int, list[Path]] = {}
+
+    def work(key: int) -> None:
+        mine = paths[key::2] * 10
+        found[key] = [outcome.path for outcome in run(engine, bundle.pixels, mine, batch=3)]
+
+    threads = [threading.Thread(target=work, args=(key,)) for key in (0, 1)]
+    before = cv2.getNumThreads()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {key: paths[key::2] * 10 for key in (0, 1)}
+    assert cv2.getNumThreads() == before
+
+
+def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one thread, however many readers there are, two pictures are never decoded at the same time."""
+    engine = Engine.of(bundle, "f32", threads=1)
+    now = most = 0
+    lock, real = threading.Lock(), pipeline.decode
+
+    def decode(data: bytes) -> Any:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        found = real(data)
+        with lock:
+            now -= 1
+        return found
+
+    monkeypatch.setattr(pipeline, "decode", decode)
+    assert len(list(run(engine, bundle.pixels, paths * 5, readers=6))) == 60
+    assert most == 1
+
+
+def test_a_lack_of_memory_is_a_row(
+    engine: Engine, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture that this PC has no memory for is an error in its place."""
+
+    def decode(data: bytes) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline, "decode", decode)
+    (outcome,) = run(engine, bundle.pixels, paths[:1])
+    assert outcome.error == "too large for the memory of this PC"
+    assert outcome.size == paths[0].stat().st_size
+
+
+@pytest.mark.parametrize("wrong", [{"batch": 0}, {"readers": 0}])
+def test_wrong_numbers_are_told_at_once(engine: Engine, bundle: Bundle, wrong: dict[str, int]) -> None:
+    """A batch or a number of readers below 1 is a ValueError of the call."""
+    with pytest.raises(ValueError, match="must be 1 or more"):
+        run(engine, bundle.pixels, [], **wrong)
