@@ -45,7 +45,7 @@ LAB = (
     *(f"edgewbc.lab.{file.stem}" for file in sorted((PACKAGE / "lab").glob("*.py")) if file.stem != "__init__"),
 )
 MAY = {"numpy", "cv2", "openvino", "edgewbc"}
-NEIGHBOURS = ("lab", "bundle", "pixels", "cells", "errors", "files", "metrics")
+NEIGHBOURS = ("lab", "bundle", "pixels", "cells", "errors", "files", "metrics", "assets")
 """What the lab may know of the house."""
 
 SCRIPT = """

@@ -16,13 +16,19 @@ def command(
         Path | None,
         typer.Option(help="Bundle, a folder or a zip. [default: the newest in ./bundles, else the shipped]"),
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. [default: OpenVINO's]")] = None,
-    seconds: Annotated[float, typer.Option(min=0.0, help="How long int8 and f32 are measured, each.")] = 1.0,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processors to use, decoding and all; the others stay free. [default: all]"),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.0, help="How long each candidate is measured; with 0 nothing is remembered.")
+    ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Say what this PC is, what is installed, which bundle is taken by default, and whether int8 pays here.
+    """Say what this PC is, and find out how the bundle is best run on it: precision, streams and threads.
 
-    int8 and f32 are timed in turns for a second or so each; their ratio depends on the CPU.
+    Each candidate is timed for a second. The best one whose answers are the bundle's own is remembered in this user's
+    cache folder, for this bundle and processor, and `classify` runs so from then on (under the same --threads).
 
     \b
     Example:
@@ -57,9 +63,37 @@ def _lines(told: dict[str, Any]) -> str:
         "bundle": held or "none",
         "int8": f"{gain['int8_ms']:.2f} ms a picture, f32 {gain['f32_ms']:.2f} ms "
         f"(medians of {gain['n']}, {gain['network']}): {_verdict(gain)}",
+        "best": "no bundle to measure" if told["tuning"] is None else _best(told["tuning"]),
     }
     width = max(map(len, facts))
-    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in facts.items())
+    lines = [f"{name.ljust(width)}  {value}" for name, value in facts.items()]
+    if told["tuning"] is not None:
+        lines += ["", *_measured(told["tuning"]["measured"])]
+    return "\n".join(lines)
+
+
+def _best(tuned: dict[str, Any]) -> str:
+    choice = tuned["choice"]
+    if choice is None:
+        return "no model of the bundle answers here as it must: run edgewbc selftest"
+    said = f"{_kind(choice)}, {choice['threads']} threads in {choice['streams']} streams"
+    kept = tuned["remembered"]
+    return f"{said}: remembered in {kept}" if kept else f"{said}: not remembered ({tuned['reason']})"
+
+
+def _measured(found: list[dict[str, Any]]) -> list[str]:
+    from edgewbc.report import text
+
+    golden = {True: "as they must be", False: "differ: not taken", None: "not known"}
+    rows = [
+        [_kind(row), str(row["threads"]), str(row["streams"]), f"{row['images_per_s']:.1f}", golden[row["golden"]]]
+        for row in found
+    ]
+    return text.table(["precision", "threads", "streams", "images/s", "answers"], rows).splitlines()
+
+
+def _kind(row: dict[str, Any]) -> str:
+    return "bf16" if row["compute"] == "bf16" else str(row["precision"])
 
 
 def _verdict(gain: dict[str, Any]) -> str:

@@ -1,38 +1,38 @@
-"""What this PC is, what runs on it, and whether int8 pays here."""
+"""What this PC is, what runs on it, whether int8 pays here, and how the bundle is best run."""
 
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 from edgewbc import __version__
 from edgewbc.bundle import Bundle
-from edgewbc.lab import machine
+from edgewbc.lab import machine, tuning
 from edgewbc.lab.gain import measure
+from edgewbc.lab.runtime import openvino
 
 PACKAGES = ("openvino", "numpy", "opencv-python-headless", "typer")
 
 
 def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None = None) -> dict[str, Any]:
-    """Look at the PC and measure it.
+    """Look at the PC, measure it, and remember how the bundle is best run.
 
     Args:
         bundle: the one that commands take by default; None if there is none.
-        seconds: how long each precision is measured.
-        threads: of the network; None leaves it to OpenVINO.
+        seconds: how long each candidate is measured; 0 measures for so short that nothing is remembered.
+        threads: limit of what is measured; None is every processor that this process may use.
 
     Returns:
         cpu, isa, capabilities (OpenVINO's word for what it can compute in; INT8 is in it on any CPU, and is no proof of
         speed), cores, memory_gb and memory_free_gb (10^9 bytes, or None), os, python, versions, bundle (path, name,
-        precisions, default; or None) and int8 (see `gain.Gain`).
+        precisions, default; or None), int8 (see `gain.Gain`) and tuning (see `tune`; None without a bundle).
 
     Raises:
         UserError: OpenVINO refuses the bundle's models.
     """
-    import openvino as ov
-
-    core = ov.Core()
+    core = openvino().Core()
     gain = measure(bundle, seconds, threads)
     memory = machine.memory()
     return {
@@ -54,6 +54,41 @@ def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None
             "default_precision": bundle.default_precision,
         },
         "int8": gain.to_dict(),
+        "tuning": None if bundle is None else tune(bundle, seconds=seconds, threads=threads),
+    }
+
+
+def tune(bundle: Bundle, *, seconds: float = 1.0, threads: int | None = None) -> dict[str, Any]:
+    """Measure how a bundle is best run here, and remember it for `classify`.
+
+    Args:
+        bundle: to be run.
+        seconds: of each candidate; with 0 nothing is remembered.
+        threads: limit; what is remembered holds for this limit.
+
+    Returns:
+        measured (each candidate: precision, compute, threads, streams, images_per_s of the network alone, golden: does
+        it answer as the bundle says it must), choice (precision, compute, threads, streams; None where nothing may be
+        chosen), remembered (the file, or None) and reason (why it was not remembered, or "").
+
+    Raises:
+        UserError: OpenVINO refuses a model.
+    """
+    tried = tuning.measure(bundle, seconds, threads)
+    best = tuning.best_of(bundle, tried)
+    kept, reason = None, ""
+    if seconds > 0:
+        try:
+            kept = str(tuning.remember(bundle, tried, threads))
+        except (OSError, ValueError) as error:
+            reason = str(error)
+    else:
+        reason = "measured for 0 seconds"
+    return {
+        "measured": [found.to_dict() for found in tried],
+        "choice": None if best is None else asdict(best.choice),
+        "remembered": kept,
+        "reason": reason,
     }
 
 

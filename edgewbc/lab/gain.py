@@ -15,6 +15,7 @@ import numpy as np
 
 from edgewbc.bundle import Bundle
 from edgewbc.lab.engine import Engine, isa
+from edgewbc.lab.runtime import openvino
 
 LEAST = 5
 """Fewest measurements of either, however slow the PC is."""
@@ -80,8 +81,8 @@ def measure(bundle: Bundle | None, seconds: float = 1.0, threads: int | None = N
 
 def stand_in(*, int8: bool, threads: int | None = None) -> Any:
     """A compiled network of five convolutions, float32 (n, 3, 64, 64) to (n, 128)."""
-    import openvino as ov
-    from openvino import opset13 as op
+    ov = openvino()
+    op = ov.opset13
 
     random = np.random.default_rng(0)
     given = op.parameter([-1, 3, 64, 64], ov.Type.f32)

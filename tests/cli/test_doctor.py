@@ -19,8 +19,11 @@ def test_a_page_and_an_object(edgewbc: Callable[..., Any], tmp_path: Path) -> No
     made = make_bundle(tmp_path / "b")
     ran = edgewbc("doctor", "--model", made.path, "--seconds", "0", "--threads", "1")
     assert ran.code == 0
-    names = [line.split()[0] for line in ran.out.splitlines()]
-    assert names == ["CPU", "instructions", "cores", "memory", "system", "versions", "bundle", "int8"]
+    page, table = ran.out.split("\n\n")
+    names = [line.split()[0] for line in page.splitlines()]
+    assert names == ["CPU", "instructions", "cores", "memory", "system", "versions", "bundle", "int8", "best"]
+    assert "1 threads in 1 streams: not remembered (measured for 0 seconds)" in page
+    assert table.split()[:5] == ["precision", "threads", "streams", "images/s", "answers"]
     assert "(tiny: int8, f32)" in ran.out
     told = json.loads(edgewbc("doctor", "--model", made.path, "--seconds", "0", "--json").out)
     assert told["bundle"]["name"] == "tiny"
@@ -41,6 +44,22 @@ def test_without_a_bundle_the_pc_is_looked_at(
     assert ran.code == 0
     assert "no bundle: no released bundle came with this installation" in ran.err
     assert "stand-in" in ran.out
+
+
+def test_what_is_best_is_remembered(edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> None:
+    """A measurement of some length is kept where EDGEWBC_CACHE says; where it cannot be, that is said and no error."""
+    made = make_bundle(tmp_path / "b")
+    monkeypatch.setenv("EDGEWBC_CACHE", str(tmp_path / "cache"))
+    ran = edgewbc("doctor", "--model", made.path, "--threads", "1", "--seconds", "0.001", "--json")
+    told = json.loads(ran.out)["tuning"]
+    (kept,) = (tmp_path / "cache" / "tuning").iterdir()
+    assert told["remembered"] == str(kept)
+    assert json.loads(kept.read_text())["choice"] == told["choice"]
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("EDGEWBC_CACHE", str(tmp_path / "file"))
+    ran = edgewbc("doctor", "--model", made.path, "--threads", "1", "--seconds", "0.001")
+    assert ran.code == 0
+    assert "not remembered ([Errno" in ran.out
 
 
 def test_a_named_bundle_must_be_there(edgewbc: Callable[..., Any], tmp_path: Path) -> None:

@@ -26,10 +26,12 @@ def test_a_diagnosis_is_json(bundle: Bundle) -> None:
         "default_precision": "int8",
     }
     assert told["int8"]["network"] == "tiny"
+    assert told["tuning"]["choice"]["threads"] == 1
+    assert (told["tuning"]["remembered"], told["tuning"]["reason"]) == (None, "measured for 0 seconds")
 
 
 def test_a_pc_without_a_bundle(bundle: Bundle) -> None:
     """Without a bundle the PC is looked at all the same."""
     told = diagnose(None, seconds=0)
-    assert told["bundle"] is None
+    assert told["bundle"] is told["tuning"] is None
     assert told["int8"]["ratio"] > 0
