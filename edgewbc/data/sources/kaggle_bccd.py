@@ -3,8 +3,9 @@
 It was drawn once, in early 2017, by a script in https://github.com/dhruvp/wbc-classification (`augment_data.ipynb`),
 and is known from Kaggle. The originals were split first; then each class of each side went through a Keras generator of
 its own, one picture at a time, which saved `_<k>_<n>.jpeg`: k the place in the generator's order, n a random number.
-The Keras of the time shuffled such a generator once and never again (https://github.com/keras-team/keras/pull/5883),
-so within a split and a class k names the original. TRAIN's 7 and TEST's 7 are two pictures.
+The Keras of the time shuffled such a generator once and never again (https://github.com/keras-team/keras/pull/5883,
+of March 2017, mended that), so within a split and a class k names the original: inferred from dates and code, since the
+set itself does not say by which version it was drawn. TRAIN's 7 and TEST's 7 are two pictures.
 
 TEST_SIMPLE holds the originals of TEST, only made smaller: 13 eosinophils, 6 lymphocytes, 4 monocytes, 48 neutrophils.
 It came from other generators, with an order of their own, so its k does not tell which pictures of TEST it shows. That
