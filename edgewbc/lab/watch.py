@@ -99,7 +99,8 @@ class Watcher:
         """Look once; the names of at most MOST files that are to be read now, and then told of by `judge`."""
         now = self._clock()
         self._scan(now)
-        self._first = False
+        if self._first:
+            self._first, self._backlog = False, deque(sorted(self._backlog))
         ready: list[str] = []
         while self._soon and self._soon[0].after <= now and len(ready) < MOST:
             self._consider(heapq.heappop(self._soon), now, ready)
@@ -164,22 +165,25 @@ class Watcher:
 
     def _list(self, path: str, folder: _Folder, thorough: bool, now: float) -> list[str]:
         """Note what is new in a folder, and what has changed if `thorough`; the folders in it."""
-        below, listed = [], set[str]()
+        below, listed, seen = [], set[str](), folder.seen
         with os.scandir(path) as entries:
             for entry in entries:
                 name = entry.name
-                if not thorough and name in folder.seen:
+                if name not in seen:
+                    if folders(entry):
+                        below.append(inside(path, name))
+                        continue
+                    if not is_picture(name):
+                        continue
+                elif not thorough:
                     continue
-                if is_picture(name) and not folders(entry):
-                    listed.add(name)
-                    version = _version(entry)
-                    if folder.seen.get(name) != _small(version):
-                        self._notice(inside(path, name), version, now)
-                elif folders(entry):
-                    below.append(inside(path, name))
-        if thorough and len(folder.seen) > len(listed):
-            for name in folder.seen.keys() - listed:
-                del folder.seen[name]
+                listed.add(name)
+                version = _version(entry)
+                if seen.get(name) != _small(version):
+                    self._notice(inside(path, name), version, now)
+        if thorough and len(seen) > len(listed):
+            for name in seen.keys() - listed:
+                del seen[name]
         return below
 
     def _notice(self, name: str, version: Version, now: float) -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,3 +156,172 @@ def test_nothing_named_is_usage(edgewbc: Callable[..., Any]) -> None:
     """Without a path, and with an impossible batch, the exit code is 2."""
     assert edgewbc("classify").code == 2
     assert edgewbc("classify", "x.png", "--batch", "0").code == 2
+
+
+def test_the_same_command_goes_on(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
+    """With --out a journal lies beside it: the second run does only what has changed, and the file is as of new."""
+    out, base = tmp_path / "cells.csv", ["classify", "--model", bundle.path, smear]
+    first = edgewbc(*base, "--out", out)
+    assert (first.code, f"journal: {out}.journal" in first.err) == (0, True)
+    assert "to go" not in first.err
+    before = out.read_bytes()
+    out.unlink()
+    assert "6 of 6 pictures have their answer already; 0 to go" in edgewbc(*base, "--out", out).err
+    assert out.read_bytes() == before
+    (smear / "2.png").write_bytes(encode(picture(22)))
+    assert "5 of 6 pictures have their answer already; 1 to go" in edgewbc(*base, "--out", out).err
+    assert edgewbc(*base, "--out", tmp_path / "other.csv").code == 0
+    assert out.read_bytes() == (tmp_path / "other.csv").read_bytes() != before
+    lines = edgewbc(*base, "--out", tmp_path / "rows.jsonl", "--journal", f"{out}.journal")
+    assert "6 of 6" in lines.err
+    assert not (tmp_path / "rows.jsonl.journal").exists()
+    assert len((tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()) == 6
+
+
+def test_a_journal_without_out(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
+    """--journal alone keeps the answers, and stdout says what it always says."""
+    plain = edgewbc("classify", "--model", bundle.path, smear)
+    for held in ("", "6 of 6 pictures have their answer already"):
+        ran = edgewbc("classify", "--model", bundle.path, smear, "--journal", tmp_path / "j")
+        assert (ran.code, ran.out) == (0, plain.out)
+        assert held in ran.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["j", "smear"]
+
+
+def test_a_journal_of_another_model_is_refused(
+    edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path
+) -> None:
+    """Another precision is another model: one line, exit code 2, and the rows of before stay as they are."""
+    out = tmp_path / "cells.csv"
+    assert edgewbc("classify", "--model", bundle.path, smear, "--out", out).code == 0
+    before = out.read_bytes()
+    ran = edgewbc("classify", "--model", bundle.path, "--precision", "f32", smear, "--out", out)
+    assert (ran.code, ran.out) == (2, "")
+    (line,) = ran.err.splitlines()
+    assert line.startswith(f"edgewbc: {out}.journal: holds answers of another model or other settings (model_sha256 ")
+    assert out.read_bytes() == before
+
+
+def test_a_full_disk_is_one_line(
+    edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the journal or the file of rows finds no room: exit code 2, a line, and what was answered is kept."""
+    from edgewbc import files
+    from edgewbc.lab.journal import Journal
+
+    out = tmp_path / "cells.csv"
+    arguments = ["classify", "--model", bundle.path, smear, "--out", out, "--batch", "1"]
+    begin = Journal._begin
+
+    def small(self: Journal, settings: Any) -> None:
+        begin(self, settings)
+        (count,) = self._database.execute("PRAGMA page_count").fetchone()
+        self._database.execute(f"PRAGMA max_page_count = {count + 2}")
+
+    for n in range(100):
+        (smear / f"more{n}.png").write_bytes(encode(picture(n)))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "_begin", small)
+        ran = edgewbc(*arguments)
+    assert ran.code == 2
+    assert ran.err.splitlines()[-1] == (
+        f"edgewbc: {out}.journal: the disk is full; every answer until here is kept: make room, and run the same "
+        "command again"
+    )
+    assert not out.exists()
+
+    def no_room(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", no_room)
+        ran = edgewbc(*arguments)
+        assert ran.code == 2
+    (kept,) = re.findall(r"^(\d+) of 106 pictures have their answer already", ran.err)
+    assert 5 < int(kept) < 100
+    assert ran.err.splitlines()[-1] == f"edgewbc: {out}: cannot be written: No space left on device"
+    assert not out.exists()
+    ran = edgewbc(*arguments)
+    assert ran.code == 0
+    assert "106 of 106 pictures have their answer already; 0 to go" in ran.err
+
+
+def test_where_nothing_can_be_written(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
+    """A file in place of the folder, a journal with a picture's name, one that is to be classified: a line each."""
+    (tmp_path / "file").touch()
+    (tmp_path / "j").touch()
+    for arguments, reason in (
+        (["--out", tmp_path / "file" / "cells.csv"], "cannot be written: "),
+        (["--journal", smear / "0.png"], "give --journal a file of its own"),
+        (["--journal", tmp_path / "j", tmp_path / "j"], "is where the answers are written"),
+    ):
+        ran = edgewbc("classify", "--model", bundle.path, smear, *arguments)
+        assert (ran.code, ran.out) == (2, "")
+        (line,) = ran.err.splitlines()
+        assert reason in line
+
+
+def test_json_is_what_json_dumps_gives(
+    edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The object is written row by row, with the layout of every other command, and leaves no journal."""
+    monkeypatch.chdir(tmp_path)
+    ran = edgewbc("classify", "--model", bundle.path, smear, "--json")
+    assert ran.out == json.dumps(json.loads(ran.out), indent=1, ensure_ascii=False) + "\n"
+    assert list(json.loads(ran.out)) == ["model", "model_sha256", "rows", "differential"]
+    assert [path.name for path in tmp_path.iterdir()] == ["smear"]
+
+
+@pytest.mark.parametrize("how", ["out", "csv", "jsonl", "json"])
+def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, how: str) -> None:
+    """`--watch` classifies what is there and what comes; Ctrl-C ends it with exit code 0 and the differential."""
+    options = {"out": ["--out", str(tmp_path / "cells.csv")], "csv": [], "jsonl": ["--jsonl"], "json": ["--json"]}[how]
+    script = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, "classify", "--model", str(bundle.path), "--watch", str(smear), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    early = ""
+    with child:
+        assert child.stderr is not None
+        assert child.stderr.readline().startswith(f"watching {smear}; Ctrl-C ends it")
+        (smear / "cut.jpg").unlink()  # it would have its row after some seconds only
+        (smear / "new.png").write_bytes(encode(picture(9)))
+        if how == "out":
+            _until(lambda: (tmp_path / "cells.csv").exists() and "new.png" in (tmp_path / "cells.csv").read_text())
+        elif how == "json":
+            time.sleep(3)
+        else:
+            assert child.stdout is not None
+            while "new.png" not in (early := early + child.stdout.readline()):
+                pass
+        child.send_signal(signal.SIGINT)
+        rest, err = child.communicate(timeout=60)
+    out = early + rest
+    assert child.returncode == 0, err
+    assert "stopped" in err
+    names = ["0.png", "1.png", "2.png", "3.png", "grey.png", "new.png"]
+    if how == "json":
+        told = json.loads(out)
+        assert sorted(Path(row["path"]).name for row in told["rows"]) == names
+        assert told["differential"]["counted"] == 5
+        return
+    assert "5 counted, 1 to review, 0 could not be read" in (out if how == "out" else err)
+    if how == "jsonl":
+        rows = [json.loads(line) for line in out.splitlines()]
+    else:
+        text = (tmp_path / "cells.csv").read_text(encoding="utf-8") if how == "out" else out
+        assert text.splitlines()[0] == HEADER
+        rows = list(csv.DictReader(io.StringIO(text)))
+    assert sorted(Path(row["path"]).name for row in rows) == names
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -1,0 +1,316 @@
+"""Watching a folder: each picture once, as soon as it is whole, and never by half. The clock is the tests' own."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edgewbc.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.lab.classify import Model, Row
+from edgewbc.lab.journal import Journal, Version
+from edgewbc.lab.watch import INTERVAL, MOST, PATIENCE, SETTLE, Watcher, outermost, watch
+from tests.tiny import encode, picture
+
+DATA = encode(picture(1))
+
+
+@pytest.fixture(scope="module")
+def model(bundle: Bundle) -> Model:
+    return Model.load(bundle, threads=1)
+
+
+class Lab:
+    """A watched folder in which a test's steps happen, one between two looks, INTERVAL seconds of its clock apart."""
+
+    def __init__(self, model: Model, top: Path, journal: Path | None = None) -> None:
+        self.model, self.top, self.journal = model, top, journal
+        self.now = 1000.0
+        self.rows: list[Row] = []
+        self.at: dict[str, float] = {}
+        self.gone: list[str] = []
+        self.trouble: list[dict[str, str]] = []
+        self.cost = 0.0  # seconds that answering takes, each time
+        top.mkdir(exist_ok=True)
+
+    def run(self, *steps: Callable[[], object] | float) -> list[str]:
+        """Run the steps (a number: seconds in which nothing happens), then two quiet looks; the names answered now."""
+        self.todo = list(self._spread(steps))
+        with Journal(self.journal, self.model.settings) as journal:
+            found = list(self._watch(journal))
+        self.rows += found
+        return [os.path.relpath(row.path, self.top) for row in found]
+
+    def _spread(self, steps: tuple[Callable[[], object] | float, ...]) -> Iterator[Callable[[], object]]:
+        for step in (*steps, 3 * INTERVAL):
+            if callable(step):
+                yield step
+            else:
+                yield from [lambda: None] * round(step / INTERVAL)
+
+    def _watch(self, journal: Journal) -> Iterator[Row]:
+        for row in watch(self.model, journal, [str(self.top)], step=self._step, clock=self._clock, sleep=self._sleep):
+            assert journal.row(row.path) == row  # it is kept before it is told
+            self.at[Path(row.path).name] = self.now
+            yield row
+
+    def _clock(self) -> float:
+        return self.now
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def _step(self, watcher: Watcher) -> bool:
+        self.now += self.cost
+        self.gone += watcher.gone
+        watcher.gone.clear()
+        self.trouble.append(dict(watcher.trouble))
+        if not self.todo:
+            return False
+        self.todo.pop(0)()
+        return True
+
+
+@pytest.fixture
+def lab(model: Model, tmp_path: Path) -> Lab:
+    return Lab(model, tmp_path / "camera")
+
+
+def put(path: Path, data: bytes = DATA) -> Callable[[], object]:
+    def step() -> None:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+
+    return step
+
+
+def add(path: Path, data: bytes) -> Callable[[], object]:
+    def step() -> None:
+        with path.open("ab") as file:
+            file.write(data)
+
+    return step
+
+
+def test_a_saved_picture_is_answered_within_a_second(lab: Lab) -> None:
+    """It is answered once, a second of the clock after it was saved at the latest."""
+    saved = []
+    assert lab.run(1.0, put(lab.top / "a.png"), lambda: saved.append(lab.now), 5.0) == ["a.png"]
+    assert lab.rows[0].status == "ok"
+    assert lab.at["a.png"] - (saved[0] - INTERVAL) <= 1
+
+
+def test_what_is_there_is_answered_first_and_not_again(lab: Lab, tmp_path: Path) -> None:
+    """Files of before are answered at the start; with the same journal, a second watch answers only what is new."""
+    lab.journal = tmp_path / "j"
+    for n in range(2 * MOST + 3):
+        (lab.top / f"{n:03}.png").write_bytes(DATA)
+    assert lab.run(1.0) == [f"{n:03}.png" for n in range(2 * MOST + 3)]
+    assert lab.run(put(lab.top / "new.png"), 1.0) == ["new.png"]
+
+
+def test_the_cameras_next_picture_does_not_wait_for_those_of_before(lab: Lab) -> None:
+    """While many older ones are being answered, a new one is answered before the last of them."""
+    for n in range(5 * MOST):
+        (lab.top / f"{n:03}.png").write_bytes(DATA)
+    lab.cost = INTERVAL
+    found = lab.run(INTERVAL, put(lab.top / "new.png"), 5.0)
+    assert len(found) == len(set(found)) == 5 * MOST + 1
+    assert found.index("new.png") <= 3 * MOST
+    assert [name for name in found if name != "new.png"] == [f"{n:03}.png" for n in range(5 * MOST)]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif"])
+def test_a_half_written_file_is_not_answered(lab: Lab, suffix: str) -> None:
+    """Written in pieces, with pauses longer than two looks, it has one row, and that is the whole picture's."""
+    data = encode(picture(2), suffix)
+    path = lab.top / f"slow{suffix}"
+    cuts = [0, 1, len(data) // 3, len(data) // 2, len(data) - 3, len(data)]
+    pieces: list[Callable[[], object] | float] = []
+    for start, end in zip(cuts, cuts[1:], strict=False):
+        pieces += [add(path, data[start:end]), 4 * SETTLE]
+    assert lab.run(*pieces) == [path.name]
+    assert lab.rows[0].status == "ok"
+
+
+def test_a_file_that_stays_broken_has_its_row_and_is_mended_later(lab: Lab) -> None:
+    """After some seconds it has an error row; when it is whole at last, it has a new one."""
+    path = lab.top / "cut.png"
+    assert lab.run(put(path, DATA[:-20]), PATIENCE - 1) == []
+    assert lab.run(PATIENCE + 1) == ["cut.png"]
+    assert (lab.rows[-1].status, lab.rows[-1].reason) == ("error", "cut short or damaged")
+
+
+def test_one_that_grows_on_is_answered_when_it_is_whole(lab: Lab) -> None:
+    """An error row of a broken file is followed by the row of the whole one; nothing else."""
+    path = lab.top / "cut.png"
+    found = lab.run(put(path, DATA[:-20]), PATIENCE + 2, add(path, DATA[-20:]), 2.0)
+    assert found == ["cut.png", "cut.png"]
+    assert [row.status for row in lab.rows] == ["error", "ok"]
+
+
+def test_a_rename_into_place_is_one_picture(lab: Lab) -> None:
+    """Temporary and hidden names are left alone; the final name is answered once."""
+    part, temporary = lab.top / "a.png.part", lab.top / "b.tmp"
+    found = lab.run(
+        put(part),
+        put(temporary),
+        put(lab.top / ".hidden.png"),
+        put(lab.top / "~$c.png"),
+        1.0,
+        lambda: part.rename(lab.top / "a.png"),
+        lambda: temporary.rename(lab.top / "b.png"),
+        1.0,
+    )
+    assert found == ["a.png", "b.png"]
+
+
+def test_a_file_written_over_is_answered_anew(lab: Lab) -> None:
+    """A new version, written in place or renamed over the old one, is answered once more; touching nothing, not."""
+    path, other = lab.top / "a.png", lab.top / "b.tmp"
+    found = lab.run(
+        put(path),
+        1.0,
+        put(path, encode(picture(7))),
+        1.0,
+        put(other, encode(picture(8))),
+        lambda: other.replace(path),
+        1.0,
+    )
+    assert found == ["a.png"] * 3
+    assert len({row.probability for row in lab.rows}) == 3
+
+
+def test_folders_come_and_go(lab: Lab) -> None:
+    """A folder that is made later is watched too, and what vanishes before it is answered is told."""
+    sub = lab.top / "slide 2"
+
+    def drop() -> None:
+        for file in sub.iterdir():
+            file.unlink()
+        sub.rmdir()
+
+    found = lab.run(put(sub / "a.png"), 1.0, put(sub / "b.png", b"half"), 1.0, drop, 1.0, put(sub / "c.png"), 1.0)
+    assert found == [os.path.join("slide 2", "a.png"), os.path.join("slide 2", "c.png")]  # noqa: PTH118
+    assert lab.gone == [str(sub / "b.png")]
+
+
+def test_the_watched_folder_may_be_away_for_a_while(lab: Lab) -> None:
+    """When a share is cut off the watch says why and waits; what is there later is answered, nothing twice."""
+    away = lab.top.with_name("away")
+    found = lab.run(
+        put(lab.top / "a.png"),
+        1.0,
+        lambda: lab.top.rename(away),
+        1.0,
+        lambda: away.rename(lab.top),
+        put(lab.top / "b.png"),
+        1.0,
+    )
+    assert found == ["a.png", "b.png"]
+    assert {str(lab.top): "No such file or directory"} in lab.trouble or os.name == "nt"
+    assert lab.trouble[-1] == {}
+
+
+def test_a_file_that_is_kept_shut_waits(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program keeps it shut it waits, has one error row in the end, and its own when it is let go."""
+    path, shut = lab.top / "a.png", [True]
+    plain = Path.open
+
+    def refuse(self: Path, *arguments: object, **options: object) -> object:
+        if self == path and shut[0]:
+            raise PermissionError(13, "Permission denied")
+        return plain(self, *arguments, **options)  # type: ignore[call-overload]
+
+    path.write_bytes(DATA)
+    monkeypatch.setattr(Path, "open", refuse)
+    found = lab.run(PATIENCE + 20, lambda: shut.clear() or shut.append(False), 10.0)
+    assert found == ["a.png", "a.png"]
+    assert [row.status for row in lab.rows] == ["error", "ok"]
+    assert "another program holds it" in lab.rows[0].reason
+
+
+def test_links_in_circles_do_not_hang_it(lab: Lab) -> None:
+    """A link to a folder is not followed; one to itself has an error row."""
+    try:
+        (lab.top / "up").symlink_to(lab.top, target_is_directory=True)
+        (lab.top / "round.png").symlink_to(lab.top / "round.png")
+    except OSError:
+        pytest.skip("this system does not let us make links")
+    assert lab.run(put(lab.top / "a.png"), PATIENCE + 5) == ["a.png", "round.png"]
+    assert lab.rows[1].status == "error"
+
+
+def test_a_writer_in_pieces_and_a_real_clock(model: Model, tmp_path: Path) -> None:
+    """With a thread that writes like a camera does, every picture has one row, of the whole file."""
+    top = tmp_path / "camera"
+    top.mkdir()
+    datas = {f"{n}.png": encode(picture(n)) for n in range(8)}
+    written: dict[str, float] = {}
+    told: dict[str, float] = {}
+
+    def write() -> None:
+        for name, data in datas.items():
+            with (top / name).open("wb") as file:
+                for start in range(0, len(data), len(data) // 3):
+                    file.write(data[start : start + len(data) // 3])
+                    file.flush()
+                    time.sleep(0.03)
+            written[name] = time.monotonic()
+
+    camera = threading.Thread(target=write)
+    end = time.monotonic() + 60
+    rows = []
+    with Journal(None, model.settings) as journal:
+        camera.start()
+        for row in watch(
+            model,
+            journal,
+            [str(top)],
+            step=lambda _: time.monotonic() < end and not (len(told) == len(datas) and not camera.is_alive()),
+        ):
+            rows.append(row)
+            told[Path(row.path).name] = time.monotonic()
+        camera.join()
+        assert sorted(Path(row.path).name for row in rows) == sorted(datas)
+        for row in rows:
+            assert row.status == "ok"
+            assert journal.holds(row.path, Version.of(Path(row.path).stat()))
+    assert max(told[name] - written[name] for name in datas) < 10
+
+
+def test_a_look_at_an_unchanged_folder_asks_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two times that a large folder is gone through, a look lists it only if its own time has changed."""
+    for n in range(20):
+        (tmp_path / f"{n}.png").touch()
+    ticks = iter(float(n) for n in range(10_000))  # each look at the clock takes a second: listing is slow
+    watcher = Watcher([str(tmp_path)], lambda name, version: True, lambda: next(ticks))
+    assert watcher.look() == []
+    listed = []
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or real(path))
+    for _ in range(3):
+        watcher.look()
+    assert listed == []
+    (tmp_path / "new.png").touch()
+    os.utime(tmp_path, ns=(1, 1))
+    watcher.look()
+    assert listed == [str(tmp_path)]
+
+
+def test_folders_in_watched_folders_are_not_watched_twice(tmp_path: Path) -> None:
+    """Of folders that lie in each other the outer one is taken; what is no folder is refused."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "c").mkdir()
+    assert outermost([tmp_path / "a" / "b", tmp_path / "a", tmp_path / "c"]) == [
+        str(tmp_path / "a"),
+        str(tmp_path / "c"),
+    ]
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file: is no folder to watch"):
+        outermost([tmp_path / "file"])
