@@ -132,7 +132,7 @@ def write(
         total, seed, height, width, ranges,
     )  # fmt: skip
     if to.exists():
-        if (to / FACTS).is_file() and read_json(to / FACTS, "what was drawn") == asdict(drawn):
+        if (to / FACTS).is_file() and _same(read_json(to / FACTS, "what was drawn"), asdict(drawn)):
             return drawn
         raise UserError(f"{to}: holds something else already: give another --to")
     jobs = _jobs(manifest, total)
@@ -160,6 +160,11 @@ def write(
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return drawn
+
+
+def _same(one: Any, other: dict[str, Any]) -> bool:
+    """Whether two descriptions are of one drawing; by which edgewbc does not matter."""
+    return isinstance(one, dict) and {**one, "edgewbc": ""} == {**other, "edgewbc": ""}
 
 
 def _jobs(manifest: Manifest, total: int) -> list[tuple[Entry, int]]:
