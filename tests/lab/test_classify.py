@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab.classify import Row, classify
+from edgewbc.lab.classify import Model, Row, classify
 from edgewbc.lab.engine import Engine
 from edgewbc.pixels import prepare
 from tests.lab import samples
@@ -118,3 +119,14 @@ def test_a_row_for_json_has_six_decimals() -> None:
     assert told["probability"] == 0.666667
     assert told["probabilities"] == {"monocyte": 0.666667, "basophil": 0.333333}
     assert Row("a.png", "", None, status="error", reason="r").to_dict()["probability"] is None
+
+
+def test_settings_are_what_decides_an_answer(tmp_path: Path, bundle: Bundle) -> None:
+    """They differ with the model and the threshold, not with the number of threads, and are plain JSON."""
+    one = Model.load(bundle, threads=1).settings
+    assert json.dumps(one) == json.dumps(Model.load(bundle, threads=2).settings)
+    assert one["model_sha256"] == bundle.model_sha256()
+    other = Model.load(make_bundle(tmp_path / "b", review_below=0.25), threads=1).settings
+    assert {name for name in one if one[name] != other[name]} == {"review_below"}
+    f32 = Model.load(bundle, "f32", threads=1).settings
+    assert {name for name in one if one[name] != f32[name]} == {"model_sha256"}

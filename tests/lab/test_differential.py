@@ -27,3 +27,17 @@ def test_nothing_counted_has_no_shares() -> None:
     """Without an ok row there is no percentage, and no division by zero."""
     told = Differential(("neutrophil",)).to_dict()
     assert told["classes"] == {"neutrophil": {"n": 0, "percent": None, "interval": None}}
+
+
+def test_rows_pass_through_and_the_first_error_is_kept() -> None:
+    """Counting rows on their way changes none, and remembers the first that could not be read."""
+    rows = [
+        Row("a", "neutrophil", 0.9),
+        Row("b", "", None, status="error", reason="empty file"),
+        Row("c", "", None, status="error", reason="no such file"),
+    ]
+    count = Differential(("neutrophil",))
+    assert count.failed is None
+    assert list(count.counting(rows)) == rows
+    assert count.failed == rows[1]
+    assert count.total == 3

@@ -8,6 +8,7 @@ import pytest
 
 from edgewbc.errors import UserError
 from edgewbc.lab.find import find
+from edgewbc.lab.find import names as names_of
 
 
 @pytest.fixture
@@ -51,3 +52,23 @@ def test_missing_and_empty_are_refused(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty: no pictures in this folder"):
         find([tmp_path / "empty"])
+
+
+def test_names_are_those_of_the_paths(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is what a path prints, from where the command runs too, in the order of the paths' parts."""
+    (tree / "sub.png").touch()
+    (tree / "~$a.png").touch()
+    monkeypatch.chdir(tree)
+    assert (
+        names_of([Path()])
+        == [str(path) for path in find([Path()])]
+        == [
+            "a.png",
+            "b.JPG",
+            str(Path("sub/c.tif")),
+            str(Path("sub/deeper/d.webp")),
+            "sub.png",
+        ]
+    )
+    assert find([tree]) == sorted(find([tree]), key=lambda path: path.parts)
+    assert names_of([Path("sub"), tree / "sub"]) == [*names_of([Path("sub")]), *names_of([tree / "sub"])]

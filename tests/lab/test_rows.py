@@ -12,7 +12,7 @@ import pytest
 
 from edgewbc.errors import UserError
 from edgewbc.lab.classify import Row
-from edgewbc.lab.rows import header, save, write_csv
+from edgewbc.lab.rows import Sheet, header, save, write_csv, write_object
 
 CLASSES = ("neutrophil", "lymphocyte")
 ROWS = [
@@ -76,3 +76,68 @@ def test_a_picture_is_not_written_over(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=reason):
             save(ROWS, CLASSES, path, jsonl=False)
     assert not (tmp_path / "cell.JPG").exists()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_an_object_is_as_json_dumps_it(count: int) -> None:
+    """Written a row at a time, the text is that of the whole object; what comes last is asked for last."""
+    rows, seen = (ROWS * 2)[:count], []
+
+    def coming() -> Iterator[Row]:
+        for row in rows:
+            seen.append(row)
+            yield row
+
+    file = io.StringIO()
+    write_object({"model": "zelle ü", "n": [1, 2]}, coming(), lambda: {"seen": len(seen), "x": {"a": 1}}, file)
+    want = {
+        "model": "zelle ü",
+        "n": [1, 2],
+        "rows": [row.to_dict() for row in rows],
+        "seen": count,
+        "x": {"a": 1},
+    }
+    assert file.getvalue() == json.dumps(want, indent=1, ensure_ascii=False) + "\n"
+
+
+def test_a_sheet_is_written_now_and_then() -> None:
+    """Only if there is reason, every two seconds at most, and ever more rarely the longer it takes."""
+    now, takes, written = 0.0, 0.0, []
+
+    def write() -> None:
+        nonlocal now
+        written.append(now)
+        now += takes
+
+    sheet = Sheet(write, lambda: now)
+    sheet.keep()
+    assert written == []
+    for _ in range(50):
+        sheet.stale = True
+        sheet.keep()
+        now += 0.1
+    assert written == pytest.approx([0, 2, 4])
+    takes, now = 1.0, 10.0
+    for _ in range(500):
+        sheet.stale = True
+        sheet.keep()
+        now += 0.1
+    assert written[3:] == pytest.approx([10, 31, 52])
+    sheet.keep()
+    assert not sheet.stale or now < 73
+
+
+def test_a_sheet_that_cannot_be_written_is_tried_again() -> None:
+    """A spreadsheet program may hold the file: the trouble is told, and gone once it is written."""
+    now, held = 0.0, True
+
+    def write() -> None:
+        if held:
+            raise UserError("cells.csv: cannot be written: Permission denied")
+
+    sheet = Sheet(write, lambda: now, stale=True)
+    sheet.keep()
+    assert (sheet.stale, sheet.trouble) == (True, "cells.csv: cannot be written: Permission denied")
+    held, now = False, 2.5
+    sheet.keep()
+    assert (sheet.stale, sheet.trouble) == (False, "")
