@@ -19,14 +19,18 @@ LOOKS = {
 """Marker, colour and legend of each protocol: told apart in black and white too."""
 
 
+def drawable(results: Mapping[str, Any]) -> bool:
+    """Whether the row is there under both protocols."""
+    return all(f"{SHOWN}-{protocol}-s0" in results["parts"] for protocol in LOOKS)
+
+
 def draw(results: Mapping[str, Any], path: Path) -> None:
     """Write the figure (SVG or PNG, by the suffix): recall of each class and accuracy, with 95 % intervals.
 
     Args:
-        results: of `bench --suite poster`; its first row must be there under both protocols.
+        results: of `bench --suite poster`; it must be `drawable`.
 
     Raises:
-        KeyError: it is not.
         UserError: matplotlib is not installed.
     """
     need("matplotlib", "the figure of the poster's suite")

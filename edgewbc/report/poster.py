@@ -11,6 +11,8 @@ from edgewbc.bench.poster import PROTOCOLS
 from edgewbc.report import text as words
 from edgewbc.report.text import interval, percent
 
+CAPTION = "The same network and pictures, tested on a random fifth of the pictures and on originals it never saw"
+
 HEADER = ("network", "weights trained", "poster says", "test, split `poster`", "test, split `grouped`", "minutes")
 
 

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from edgewbc.errors import GateError, UserError
-from edgewbc.files import write_text
-from edgewbc.report.tables import results
+from edgewbc.files import read_json, write_text
+from edgewbc.report import leak
+from edgewbc.report.tables import LEAK, POSTER, results
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
@@ -49,6 +50,14 @@ def rewrite(readme: Path, folder: Path, *, check: bool = False) -> bool:
     return wanted != inside
 
 
+def draw(folder: Path) -> None:
+    """Draw the figures of a results folder anew, of those results that are there."""
+    if (folder / POSTER).is_file():
+        told = read_json(folder / POSTER, "a result of `edgewbc bench --suite poster`")
+        if leak.drawable(told):
+            leak.draw(told, folder / LEAK)
+
+
 def of_checkout(readme: Path = Path("README.md")) -> bool:
     """Whether the README here is one that this module keeps."""
     return readme.is_file() and BEGIN in readme.read_text(encoding="utf-8")
@@ -62,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=Path("bench/results"))
     options = parser.parse_args(arguments)
     try:
+        if not options.check:
+            draw(options.results)
         if rewrite(options.readme, options.results, check=options.check) and options.check:
             raise GateError(f"{options.readme}: differs from {options.results}: run python -m edgewbc.report.readme")
     except (UserError, GateError) as error:

@@ -15,6 +15,7 @@ from edgewbc.report.text import interval, percent
 EVALS = "eval-*.json"
 BENCH = "bench-cpu.json"
 POSTER = "poster.json"
+LEAK = "poster-leak.svg"
 
 
 def results(folder: Path) -> str:
@@ -34,7 +35,10 @@ def results(folder: Path) -> str:
         if (folder / BENCH).is_file():
             parts.append(speed_table(read_json(folder / BENCH, "a result of `edgewbc bench --out`")))
         if (folder / POSTER).is_file():
-            parts.append(poster.markdown(read_json(folder / POSTER, "a result of `edgewbc bench --suite poster`")))
+            told = read_json(folder / POSTER, "a result of `edgewbc bench --suite poster`")
+            parts += ["### The poster's claims, and what they are made of", poster.markdown(told)]
+            if (folder / LEAK).is_file():
+                parts.append(f"![{poster.CAPTION}](bench/results/{LEAK})")
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder}: a file in it was not written by this edgewbc's eval or bench: {error!r}") from None
     return "\n\n".join(parts) or "No results have been committed yet."
