@@ -28,6 +28,12 @@ def command(
         str | None, typer.Option(help="poster: train and test the poster's claims (hours); resumes what was begun.")
     ] = None,
     work: Annotated[Path | None, typer.Option(help="With --suite: folder for what it trains.")] = None,
+    end_to_end: Annotated[
+        bool, typer.Option("--end-to-end", help="A bundle from file to label: speed, its limit, start and memory.")
+    ] = False,
+    pictures: Annotated[
+        int, typer.Option(min=0, help="With --end-to-end: measure the memory over so many; 0 leaves it out.")
+    ] = 2000,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Speed, memory, size and accuracy of models on this CPU: torch, ONNX Runtime and OpenVINO; f32, bf16 and int8.
@@ -53,6 +59,9 @@ def command(
 
     if device.lower() != "cpu":
         raise UserError(f"--device {device}: only the CPU is measured; use --device cpu")
+    if end_to_end:
+        _end_to_end(model, data, split, limit, threads, batch, pictures, out, as_json)
+        return
     chosen = model or [defaults.bundle(None)]
     if not model and (network := reference_network()):
         console.say(f"beside it: {network} (unpruned)")
@@ -95,8 +104,44 @@ def _suite(name: str, data: Path | None, work: Path | None, out: Path | None, as
         defaults.originals(data), work or Path("runs/poster"), out or defaults.results("poster.json"), watch=told
     )
     if out is None and readme.of_checkout():
+        readme.draw(Path("bench/results"))
         readme.rewrite(Path("README.md"), Path("bench/results"))
     if as_json:
         console.emit(results)
     else:
         print(tables.text(results))
+
+
+def _end_to_end(
+    model: list[Path] | None,
+    data: Path | None,
+    split: str,
+    limit: int | None,
+    threads: int | None,
+    batch: int | None,
+    pictures: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    from edgewbc.bench import end_to_end
+    from edgewbc.bench.machine import describe
+    from edgewbc.bundle import Bundle
+    from edgewbc.cli import console, defaults
+    from edgewbc.errors import UserError
+    from edgewbc.files import write_json
+
+    if model and len(model) > 1:
+        raise UserError("--end-to-end measures one bundle: name it with a single --model")
+    bundle = Bundle.open(defaults.bundle(model[0] if model else None))
+    manifest = defaults.manifest_or_none(data)
+    options = end_to_end.Options(split, limit, pictures=pictures, threads=threads, batch=batch or 8)
+    machine = describe()
+    if machine["load_1m"] is not None and machine["load_1m"] > machine["cores"] / 2:
+        console.say(f"this machine is busy (load {machine['load_1m']}): the speeds will be too low, and unsteady")
+    result = {"machine": machine, **end_to_end.measure(bundle, manifest, options, console.say)}
+    if out is not None:
+        write_json(out, result)
+    if as_json:
+        console.emit(result)
+    else:
+        print(end_to_end.render(result))

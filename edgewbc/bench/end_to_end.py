@@ -1,0 +1,223 @@
+"""From picture files to labels: how many a second, beside the limit that this PC's cores set; start and memory.
+
+The limit is what the cores could do if they did nothing but the work: CPU seconds of decoding and preparing a picture,
+plus CPU seconds of answering it, each measured by itself on one thread, over the cores. What is measured against it is
+the pipeline that `classify` runs, on files that the system holds in memory: the disk is not part of it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc import cells
+from edgewbc.bench import fresh
+from edgewbc.bundle import Bundle
+from edgewbc.data.manifest import Manifest
+from edgewbc.evaluate import SYNTHETIC, facts
+from edgewbc.lab import pipeline, tuning
+from edgewbc.lab.decode import decode
+from edgewbc.lab.engine import Engine
+from edgewbc.pixels import PixelSpec, prepare
+
+DRAWN = 64
+"""Synthetic pictures where there is no manifest, of PBC's size."""
+
+SIZE = 360
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to measure.
+
+    Attributes:
+        split: of the manifest.
+        limit: most pictures that are taken of it, spread over it.
+        rounds: measurements of each part, in turns; their median counts.
+        pictures: of the run whose memory is measured; 0 leaves it out.
+        threads: limit of processors; None takes them all.
+        batch: pictures answered at once.
+        starts: fresh processes for each median; 0 leaves starts out.
+    """
+
+    split: str = "test"
+    limit: int | None = None
+    rounds: int = 5
+    pictures: int = 2000
+    threads: int | None = None
+    batch: int = 8
+    starts: int = 5
+
+
+def measure(
+    bundle: Bundle, manifest: Manifest | None, options: Options, say: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Measure a bundle from files to labels on this machine.
+
+    Args:
+        bundle: whose model answers, as `tuning.chosen` has it.
+        manifest: whose pictures are taken; None draws synthetic cells.
+        options: how to measure.
+        say: told what is being measured.
+
+    Returns:
+        bundle, model_sha256, data, choice (precision, compute, threads, streams), batch, decode_ms and inference_ms
+        (CPU milliseconds a picture), limit_images_per_s, images_per_s, ratio, rounds (of each of the three),
+        cold_start_s and help_s (median and runs) and memory (see `fresh.memory`); the last three None if left out.
+
+    Raises:
+        UserError: an empty split, a picture that changed, or a model that cannot run.
+    """
+    choice = tuning.chosen(bundle, options.threads)
+    with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as temporary:
+        files = _draw(Path(temporary)) if manifest is None else _copy(manifest, options, Path(temporary))
+        say(f"{len(files)} pictures, {options.rounds} rounds of decoding, inference and both")
+        timed = rate(choice, bundle, files, options)
+        starts: dict[str, Any] = {"cold_start_s": None, "help_s": None}
+        if options.starts:
+            say("cold starts")
+            starts["cold_start_s"] = fresh.cold_start(bundle.path, files[0], options.threads, options.starts)
+            starts["help_s"] = fresh.help_time(options.starts)
+        held = None
+        if options.pictures:
+            say(f"memory over {options.pictures} pictures")
+            held = fresh.memory(bundle.path, files[:64], options.pictures, options.threads)
+    data: dict[str, Any] = {"source": SYNTHETIC, "protocol": None, "split": None, "manifest_sha256": None}
+    return {
+        "bundle": bundle.name,
+        "model_sha256": bundle.model_sha256("openvino", choice.precision),
+        "data": {**(data if manifest is None else facts(manifest, options.split)), "n": len(files)},
+        "choice": asdict(choice),
+        "batch": options.batch,
+        **timed,
+        **starts,
+        "memory": held,
+    }
+
+
+def rate(choice: tuning.Choice, bundle: Bundle, files: list[Path], options: Options) -> dict[str, Any]:
+    """Decoding alone, inference alone and the pipeline, in turns, so that whatever else the PC does meets all alike."""
+    spec = bundle.pixels
+    alone = replace(choice, threads=1, streams=1).engine(bundle)
+    both = choice.engine(bundle)
+    pictures = _pictures(files, spec, options.batch)
+    list(alone.stream(pictures[:1]))  # weights are packed in the first
+    list(pipeline.run(both, spec, (files * 4)[: 4 * options.batch * choice.streams], batch=options.batch))
+    rounds: dict[str, list[float]] = {"decode_ms": [], "inference_ms": [], "images_per_s": []}
+    for _ in range(options.rounds):
+        rounds["decode_ms"].append(1000 * _decoding(files, spec) / len(files))
+        rounds["inference_ms"].append(1000 * _inference(alone, pictures) / sum(map(len, pictures)))
+        rounds["images_per_s"].append(len(files) / _pipeline(both, spec, files, options.batch))
+    found = {name: median(values) for name, values in rounds.items()}
+    limit = 1000 * choice.threads / (found["decode_ms"] + found["inference_ms"])
+    return {
+        **{name: round(value, 4) for name, value in found.items()},
+        "limit_images_per_s": round(limit, 2),
+        "ratio": round(found["images_per_s"] / limit, 4),
+        "rounds": {name: [round(value, 4) for value in values] for name, values in rounds.items()},
+    }
+
+
+def render(result: dict[str, Any]) -> str:
+    """The result for a person."""
+    choice, data, machine = result["choice"], result["data"], result["machine"]
+    kind = "bf16" if choice["compute"] == "bf16" else choice["precision"]
+    lines = [
+        f"{result['bundle']} {kind}, {choice['threads']} threads in {choice['streams']} streams, batch "
+        f"{result['batch']}; {data['n']} pictures of {data['source']}; {machine['cpu']}, {machine['isa']}",
+        f"from file to label  {result['images_per_s']:.1f} images/s",
+        f"limit               {result['limit_images_per_s']:.1f} images/s: {result['decode_ms']:.2f} ms of decoding "
+        f"and {result['inference_ms']:.2f} ms of inference a picture, over {choice['threads']} cores",
+        f"ratio               {result['ratio']:.2f}",
+    ]
+    if result["cold_start_s"]:
+        lines.append(
+            f"cold start          {result['cold_start_s']['median']:.2f} s to the end of classify on one picture"
+        )
+        lines.append(f"edgewbc --help      {result['help_s']['median']:.2f} s")
+    if result["memory"]:
+        held = result["memory"]
+        peak = "unknown" if held["peak_mb"] is None else f"{held['peak_mb']:.0f} MB"
+        lines.append(
+            f"peak memory         {peak} over {held['pictures']:,} pictures, with a journal, at "
+            f"{held['images_per_s']:.1f} images/s"
+        )
+    return "\n".join(lines)
+
+
+def _decoding(files: list[Path], spec: PixelSpec) -> float:
+    """CPU seconds of decoding and preparing all of them on one thread."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    spent = 0.0
+    try:
+        for file in files:
+            data = file.read_bytes()
+            start = time.thread_time()
+            prepare(decode(data).picture, spec)
+            spent += time.thread_time() - start
+    finally:
+        cv2.setNumThreads(before)
+    return spent
+
+
+def _inference(engine: Engine, batches: list[NDArray[np.uint8]]) -> float:
+    """CPU seconds of answering them; of the whole process, as OpenVINO's threads do the work."""
+    start = time.process_time()
+    for _ in engine.stream(batches):
+        pass
+    return time.process_time() - start
+
+
+def _pipeline(engine: Engine, spec: PixelSpec, files: list[Path], batch: int) -> float:
+    start = time.perf_counter()
+    for outcome in pipeline.run(engine, spec, files, batch=batch):
+        if outcome.error:
+            raise RuntimeError(f"{outcome.path}: {outcome.error}")
+    return time.perf_counter() - start
+
+
+def _pictures(files: list[Path], spec: PixelSpec, batch: int) -> list[NDArray[np.uint8]]:
+    """Full batches of prepared pictures, a few hundred pictures at most."""
+    some = [prepare(decode(file.read_bytes()).picture, spec) for file in files[: max(batch, 256 // batch * batch)]]
+    stack = np.resize(np.stack(some), (max(batch, len(some) // batch * batch), *some[0].shape))
+    return [stack[index : index + batch] for index in range(0, len(stack), batch)]
+
+
+def _copy(manifest: Manifest, options: Options, folder: Path) -> list[Path]:
+    """Copies of a split's pictures, so that they are in the system's memory."""
+    entries = manifest.split(options.split)
+    if options.limit is not None and options.limit < len(entries):
+        entries = [entries[i] for i in np.linspace(0, len(entries) - 1, options.limit).round().astype(int)]
+    found = []
+    for index, entry in enumerate(entries):
+        place = folder / f"{index:06d}{Path(entry.path).suffix}"
+        place.write_bytes(manifest.read_bytes(entry))
+        found.append(place)
+    return found
+
+
+def _draw(folder: Path) -> list[Path]:
+    """Synthetic cells as JPEG files."""
+    from edgewbc.data.synth import draw_cell
+
+    found = []
+    random = np.random.default_rng(0)
+    for index in range(DRAWN):
+        picture = draw_cell(cells.CLASSES[index % len(cells.CLASSES)], random, SIZE)
+        done, data = cv2.imencode(".jpg", picture[..., ::-1])
+        if not done:
+            raise RuntimeError("OpenCV cannot write JPEG here")
+        place = folder / f"{index:06d}.jpg"
+        place.write_bytes(data.tobytes())
+        found.append(place)
+    return found

@@ -1,0 +1,124 @@
+"""Commands in processes of their own: how long a start takes, and how much memory a long run holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess  # noqa: S404
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from edgewbc.errors import UserError
+
+MARKER = "edgewbc-peak-memory:"
+LONGEST = 7200
+"""Seconds after which a command is given up."""
+
+LINKS = 20_000
+"""Most names for one file: file systems have a limit (65,000 on ext4)."""
+
+_COMMAND = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
+_MEMORY = f"""
+import sys
+from edgewbc.cli.main import main
+try:
+    main(sys.argv[1:])
+finally:
+    from edgewbc.bench.memory import peak
+    print({MARKER!r} + str(peak()), file=sys.stderr)
+"""
+
+
+def help_time(runs: int = 5) -> dict[str, Any]:
+    """Seconds of `edgewbc --help`, from the start of the process to its end: median, and runs."""
+    return _several([_timed(["--help"]) for _ in range(runs)])
+
+
+def cold_start(bundle: Path, picture: Path, threads: int | None = None, runs: int = 5) -> dict[str, Any]:
+    """Seconds of `edgewbc classify` on one picture, from the start of the process to its end (by when the label is
+    written; so this is no less than the time to the label): median, and runs. The first run, which may have to read
+    the program from a cold disk, is not counted."""
+    found = []
+    for _ in range(runs + 1):
+        with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as folder:  # anew: nothing is gone on with
+            place = Path(folder) / picture.name
+            shutil.copyfile(picture, place)
+            found.append(_timed(["classify", *_model(bundle, threads), str(place), "--out", f"{folder}/rows.csv"]))
+    return _several(found[1:])
+
+
+def memory(bundle: Path, pictures: Sequence[Path], count: int, threads: int | None = None) -> dict[str, Any]:
+    """Peak resident memory of `edgewbc classify --out` on a folder of `count` pictures, journal and all.
+
+    The folder holds the pictures again and again, under new names (hard links, or copies where there are none).
+
+    Returns:
+        pictures, peak_mb (10^6 bytes; None where the system does not tell), and seconds and images_per_s of the whole
+        command.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgewbc-bench-", dir=pictures[0].parent) as folder:
+        cells = Path(folder) / "cells"
+        cells.mkdir()
+        for index in range(count):
+            picture = pictures[index % len(pictures)]
+            place = cells / f"{index:07d}{picture.suffix}"
+            try:
+                if index >= LINKS * len(pictures):
+                    raise OSError("enough links")
+                os.link(picture, place)
+            except OSError:
+                shutil.copyfile(picture, place)
+        start = time.perf_counter()
+        command = ["classify", *_model(bundle, threads), str(cells), "--out", f"{folder}/rows.csv"]
+        ran = _run(_MEMORY, command)
+        seconds = time.perf_counter() - start
+        with Path(folder, "rows.csv").open("rb") as file:
+            rows = sum(1 for _ in file) - 1
+    if rows != count:
+        raise RuntimeError(f"{count} pictures and {rows} rows")
+    told = [line.removeprefix(MARKER) for line in ran.splitlines() if line.startswith(MARKER)]
+    peak = json.loads(told[-1]) if told and told[-1] != "None" else None
+    return {
+        "pictures": count,
+        "peak_mb": None if peak is None else round(peak / 1e6, 1),
+        "seconds": round(seconds, 2),
+        "images_per_s": round(count / seconds, 1),
+    }
+
+
+def _model(bundle: Path, threads: int | None) -> list[str]:
+    return ["--model", str(bundle), *([] if threads is None else ["--threads", str(threads)])]
+
+
+def _timed(arguments: Sequence[str]) -> float:
+    start = time.perf_counter()
+    _run(_COMMAND, arguments)
+    return time.perf_counter() - start
+
+
+def _run(script: str, arguments: Sequence[str]) -> str:
+    """Run a command line in a fresh process; what it said on stderr. Raises UserError if it fails."""
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=LONGEST,
+    )
+    if ran.returncode:
+        said = [line for line in ran.stderr.splitlines() if line.strip() and not line.startswith(MARKER)]
+        raise UserError(
+            f"edgewbc {arguments[0]} ended with {ran.returncode}: {said[-1] if said else 'it said nothing'}"
+        )
+    return ran.stderr
+
+
+def _several(seconds: Sequence[float]) -> dict[str, Any]:
+    return {"median": round(median(seconds), 4), "runs": [round(value, 4) for value in seconds]}
