@@ -15,7 +15,8 @@ def command(
     keep_macs: Annotated[float | None, typer.Option(help="Share of the multiply-adds to keep, such as 0.25.")] = None,
     recipe: Annotated[str, typer.Option(help="A YAML file, or the name of a recipe that ships.")] = "quarter",
     teacher: Annotated[
-        Path | None, typer.Option(help="Run to learn from (default: RUN; in a second step, the unpruned one).")
+        list[Path] | None,
+        typer.Option(help="Run to learn from (default: RUN); any network of the same classes; repeat it for several."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Manifest (default: the newest here).")] = None,
     to: Annotated[Path | None, typer.Option(help="Run folder to make (default: runs/<run>-<recipe>).")] = None,
@@ -48,10 +49,10 @@ def command(
         changes = parse_changes(change or [])
         if keep_macs is not None:
             changes["keep_macs"] = keep_macs
-        teacher = None if teacher is None else defaults.run(teacher)
+        teachers = [defaults.run(path) for path in teacher or []]
         options = read(defaults.recipe(recipe), PruneRecipe, changes)
         made = recover.prune(
-            parent, options, manifest, teacher=teacher, to=to, progress=watch.progress, report=watch.report
+            parent, options, manifest, teacher=teachers or None, to=to, progress=watch.progress, report=watch.report
         )
     if not watch.first:
         return

@@ -21,6 +21,13 @@ def command(
     weights: Annotated[
         str | None, typer.Option(help="Start from: imagenet (EDGEWBC_WEIGHTS, else downloaded), none, or a FILE.")
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run whose answers are learnt too (the recipe's distil); repeat it for an ensemble."),
+    ] = None,
+    shape: Annotated[
+        Path | None, typer.Option(help="Run whose shape to train from random weights: to compare a pruned one with.")
+    ] = None,
     to: Annotated[Path | None, typer.Option(help="Run folder to make (default: runs/<name>).")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this interrupted run.")] = None,
     change: Annotated[list[str] | None, typer.Option("--set", help="Change a key, such as fit.epochs=2.")] = None,
@@ -56,7 +63,10 @@ def command(
         if weights is not None:
             changes["weights"] = weights
         options = read(file, TrainRecipe, changes)
-        made = steps.train(options, manifest, to=to, progress=watch.progress, report=watch.report)
+        if shape is not None:
+            options = steps.shaped_like(defaults.run(shape), options)
+        teachers = [defaults.run(path) for path in teacher or []]
+        made = steps.train(options, manifest, teachers=teachers, to=to, progress=watch.progress, report=watch.report)
     if not watch.first:
         return
     best = watch.best(made)

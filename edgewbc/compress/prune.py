@@ -1,8 +1,8 @@
 """Structured pruning: whole channels go, so that the network is smaller and faster everywhere, not only on paper.
 
-The channels that go together are found by torch-pruning's dependency graph (Fang et al. 2023, "DepGraph", arXiv
-2301.12900) and ranked over all layers at once: by magnitude, or by the first-order Taylor estimate of what the loss
-would rise by (Molchanov et al. 2019, arXiv 1906.10771).
+The channels that go together are found by torch-pruning's dependency graph (`compress.costs`) and ranked over all
+layers at once: by magnitude, or by the first-order Taylor estimate of what the loss would rise by (Molchanov et al.
+2019, arXiv 1906.10771).
 """
 
 from __future__ import annotations
@@ -10,98 +10,122 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgewbc.compress.costs import Groups
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
-from edgewbc.extras import need
 from edgewbc.nets import model
 from edgewbc.nets.deploy import Deployed
-from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.network import Network
+from edgewbc.nets.spec import BRANCHED, ModelSpec
+
+Ranking = Literal["layer", "macs", "sensitivity"]
+Loss = Callable[[nn.Module], float]
+
+
+def prunable(net: Network, spec: ModelSpec) -> tuple[Network, ModelSpec]:
+    """The network in a form whose channels can be taken out one by one: parallel branches are folded first."""
+    return model.fold(net, spec) if spec.form == BRANCHED else (net, spec)
 
 
 def shrink(
-    net: nn.Module,
+    net: Network,
     spec: ModelSpec,
     keep_macs: float,
     *,
     gradients: dict[str, Tensor] | None = None,
     round_to: int = 8,
     most: float = 0.9,
-) -> tuple[nn.Module, ModelSpec]:
+    ranking: Ranking = "layer",
+    loss: Loss | None = None,
+) -> tuple[Network, ModelSpec]:
     """The network with the most channels whose multiply-adds are at most `keep_macs` of the given one's.
 
-    Channels are ranked over all layers at once by their importance, relative to the mean of their layer. The dense
-    layers keep their widths.
+    Channels of all layers, the hidden dense ones included, are ranked at once.
 
     Args:
-        net: on the CPU; it is not changed.
+        net: on the CPU, as `prunable` gives it; it is not changed.
         gradients: of the loss by parameter name, for the Taylor importance; None ranks by magnitude.
-        round_to: channel counts stay multiples of this.
+        round_to: channel counts stay multiples of this, or what they were.
         most: the largest share of its channels that one layer may lose.
+        ranking: `layer` ranks channels by their importance relative to the mean of their layer; `macs` by their
+            importance over the multiply-adds that they cost; `sensitivity` as `layer`, times what the loss rises by
+            without the worse half of the layer, over the multiply-adds that this half costs.
+        loss: of a network of this shape, for `sensitivity`.
 
     Raises:
         UserError: even the smallest network that `most` allows has more multiply-adds.
+        ValueError: the network has branches, or `sensitivity` has no `loss`.
     """
-    pruning = need("torch_pruning", "pruning")
+    if spec.form == BRANCHED:
+        raise ValueError("fold the branches before pruning")
     copied = copy.deepcopy(net).eval().requires_grad_(True)
     for name, parameter in copied.named_parameters():
         parameter.grad = None if gradients is None else gradients[name].clone()
-    graph = pruning.DependencyGraph().build_dependency(copied, torch.zeros(1, 3, spec.pixels.height, spec.pixels.width))
-    kind = pruning.importance.MagnitudeImportance if gradients is None else pruning.importance.TaylorImportance
-    convolutions = [m for m in copied.get_submodule("features").children() if isinstance(m, nn.Conv2d)]
-
-    def group(layer: nn.Conv2d, channels: list[int]) -> Any:
-        return graph.get_pruning_group(layer, pruning.prune_conv_out_channels, idxs=channels)
-
-    scores = [kind()(group(layer, list(range(layer.out_channels)))).detach() for layer in convolutions]
-    counts = _counts(scores, spec, keep_macs, round_to, most)
-    for layer, score, count in zip(convolutions, scores, counts, strict=True):
-        worst = torch.argsort(score, stable=True)[: len(score) - count]
-        if len(worst):
-            group(layer, sorted(worst.tolist())).prune()
-    smaller = _with_counts(spec, counts)
+    groups = Groups(copied, spec)
+    scores = groups.scores("magnitude" if gradients is None else "taylor")
+    ranks = _ranks(groups, scores, ranking, copied, loss)
+    counts = _counts(groups, ranks, keep_macs, round_to, most)
+    for number, (score, count) in enumerate(zip(scores, counts, strict=True)):
+        groups.prune(number, torch.argsort(score, stable=True)[: len(score) - count].tolist())
+    smaller = replace(spec, channels=copied.channels(), head=copied.hidden())
     fresh = model.build(smaller)  # the modules were edited in place: put the weights into the plain class again
     fresh.load_state_dict(copied.state_dict())
-    return fresh.eval(), smaller
+    fresh.eval()
+    return fresh, smaller
 
 
-def _counts(scores: list[Tensor], spec: ModelSpec, keep_macs: float, round_to: int, most: float) -> list[int]:
-    """Channels that each layer keeps: those above the lowest threshold with which the multiply-adds fit."""
-    limit = keep_macs * model.macs(spec)
+def _ranks(groups: Groups, scores: list[Tensor], ranking: Ranking, net: nn.Module, loss: Loss | None) -> list[Tensor]:
+    """The scores on one scale for all groups; within a group their order stays."""
+    if ranking == "macs":
+        return [score / max(groups.saved(number), 1.0) for number, score in enumerate(scores)]
+    relative = [score / score.mean().clamp_min(1e-12) for score in scores]
+    if ranking == "layer":
+        return relative
+    if loss is None:
+        raise ValueError("ranking by sensitivity needs a loss")
+    whole = loss(net)
+    ranks = []
+    for number, score in enumerate(relative):
+        half = torch.argsort(score, stable=True)[: len(score) // 2].tolist()
+        with groups.without(number, half):
+            rise = max(loss(net) - whole, 1e-6)
+        ranks.append(score * rise / max(groups.saved(number, len(half)), 1.0))
+    return ranks
+
+
+def _counts(groups: Groups, ranks: list[Tensor], keep_macs: float, round_to: int, most: float) -> list[int]:
+    """Channels that each group keeps: those above the lowest threshold with which the multiply-adds fit."""
+    limit = keep_macs * groups.macs + 0.5
 
     def kept(threshold: float) -> list[int]:
         counts = []
-        for score in scores:
-            width = len(score)
-            above = max(int((score > threshold).sum()), (1 - most) * width)
-            counts.append(min(width, max(round_to, round_to * round(above / round_to))))
+        for rank in ranks:
+            width = len(rank)
+            above = max(int((rank > threshold).sum()), (1 - most) * width)
+            counts.append(width if above == width else min(width, max(round_to, round_to * round(above / round_to))))
         return counts
 
-    thresholds = [-1.0, *sorted({float(value) for score in scores for value in score})]
-    least = model.macs(_with_counts(spec, kept(thresholds[-1])))
+    thresholds = [-1.0, *sorted({float(value) for rank in ranks for value in rank})]
+    least = groups.macs_of(kept(thresholds[-1]))
     if least > limit:
-        share = least / model.macs(spec)
+        share = least / groups.macs
         raise UserError(f"keep_macs {keep_macs}: {share:.3f} is the least that can be kept with most: {most}")
     low, high = 0, len(thresholds) - 1  # the multiply-adds only fall as the threshold rises
     while low < high:
         middle = (low + high) // 2
-        if model.macs(_with_counts(spec, kept(thresholds[middle]))) <= limit:
+        if groups.macs_of(kept(thresholds[middle])) <= limit:
             high = middle
         else:
             low = middle + 1
     return kept(thresholds[low])
-
-
-def _with_counts(spec: ModelSpec, counts: list[int]) -> ModelSpec:
-    widths = iter(counts)
-    return replace(spec, channels=tuple(c if c == "M" else next(widths) for c in spec.channels))
 
 
 def taylor_gradients(
@@ -114,9 +138,7 @@ def taylor_gradients(
     step: Callable[[Iterator[Any], int], Iterator[Any]] | None = None,
 ) -> dict[str, Tensor]:
     """Gradient of the mean loss over `count` training pictures, drawn from the seed, by parameter name."""
-    train = manifest.split("train")
-    chosen: list[Entry] = [train[i] for i in np.random.default_rng(seed).permutation(len(train))[:count]]
-    labels = torch.from_numpy(pictures.truth(manifest, chosen, spec.classes))
+    chosen, labels = _drawn(manifest, spec, count, seed)
     scale = Deployed(net, spec.pixels)
     net.eval().requires_grad_(True)
     net.zero_grad(set_to_none=True)
@@ -131,3 +153,24 @@ def taylor_gradients(
     found = {name: p.grad.detach().clone() for name, p in net.named_parameters() if p.grad is not None}
     net.zero_grad(set_to_none=True)
     return found
+
+
+def train_loss(spec: ModelSpec, manifest: Manifest, count: int, *, seed: int = 0) -> Loss:
+    """The mean loss of a network over `count` training pictures, drawn from the seed and kept in memory."""
+    chosen, labels = _drawn(manifest, spec, count, seed)
+    kept = list(pictures.batches(manifest, chosen, spec.pixels, 64))
+
+    def loss(net: nn.Module) -> float:
+        scale = Deployed(net, spec.pixels)
+        with torch.no_grad():
+            logits = torch.cat([net(scale.normalise(torch.from_numpy(batch))) for batch in kept])
+        return float(functional.cross_entropy(logits, labels))
+
+    return loss
+
+
+def _drawn(manifest: Manifest, spec: ModelSpec, count: int, seed: int) -> tuple[list[Entry], Tensor]:
+    """So many training pictures, and their labels (n,)."""
+    train = manifest.split("train")
+    chosen = [train[i] for i in np.random.default_rng(seed).permutation(len(train))[:count]]
+    return chosen, torch.from_numpy(pictures.truth(manifest, chosen, spec.classes))

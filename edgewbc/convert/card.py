@@ -22,10 +22,12 @@ ELSEWHERE = (
 )
 """Accuracy of an unpruned VGG16-GAP, trained on PBC, on other labs' pictures, by how they were cropped."""
 
-IMAGENET = (
-    "The convolutional layers started from VGG16's ImageNet weights (Simonyan and Zisserman 2015, arXiv 1409.1556; "
-    "Oxford VGG, CC BY 4.0)."
-)
+IMAGENET = {
+    "vgg": "VGG16's ImageNet weights (Simonyan and Zisserman 2015, arXiv 1409.1556; Oxford VGG, CC BY 4.0)",
+    "efficientnet-lite0": "EfficientNet-Lite0's ImageNet weights (Tan and Le 2019, arXiv 1905.11946; Google, converted "
+    "by ML Illustrated; Apache-2.0)",
+}
+"""What a network whose training began with `weights: imagenet` began with, by the start of its architecture's name."""
 
 
 def card(manifest: Mapping[str, Any]) -> str:
@@ -165,7 +167,8 @@ def _licence(m: Mapping[str, Any]) -> str:
     if m["data"] and m["data"]["licence"]:
         text += f" The pictures they were fitted to are under {m['data']['licence']}; none of them is in this bundle."
     if _from_imagenet(m):
-        text += f" {IMAGENET}"
+        begun = next((text for name, text in IMAGENET.items() if m["arch"].startswith(name)), "ImageNet weights")
+        text += f" The convolutional layers started from {begun}."
     return text
 
 

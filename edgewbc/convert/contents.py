@@ -24,13 +24,13 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
     held: dict[str, dict[str, list[str]]] = {}
     for file in shipped:
         held.setdefault(file.precision, {})[file.backend] = [p.relative_to(folder).as_posix() for p in file.paths]
-    last = [int(c) for c in spec.channels if c != "M"][-1]
-    pools = spec.channels.count("M")
-    maps = [last, spec.pixels.height >> pools, spec.pixels.width >> pools]
+    found = model.describe(spec)
+    pooled = next(number for number, layer in enumerate(found) if layer.name == "pool")  # what comes before it is a map
     return {
         "edgewbc": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "arch": spec.arch,
+        "form": spec.form,
         "channels": list(spec.channels),
         "head_widths": list(spec.head),
         "parameters": model.count(net),
@@ -41,8 +41,8 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
         "default_precision": shipped[0].precision,
         "outputs": {
             "probabilities": len(spec.classes),
-            "features": last if spec.arch == "vgg16gap" else last * maps[1] * maps[2],
-            "map": maps,
+            "features": found[pooled].output[0],
+            "map": list(found[pooled - 1].output),
         },
         "head": HEAD,
         "golden": {"expected": golden.EXPECTED, "tolerance": {p: golden.TOLERANCE[p] for p in held}},

@@ -153,9 +153,11 @@ def quiet() -> Iterator[None]:
 def _program(net: Any, spec: ModelSpec) -> Any:
     """The deployed network as a torch.export program for any number of pictures."""
     torch: Any = need("torch", "converting a network")
+    from edgewbc.nets import model
     from edgewbc.nets.deploy import Deployed
 
-    deployed = Deployed(copy.deepcopy(net), spec.pixels).eval().requires_grad_(False)
+    plain, _ = model.fold(copy.deepcopy(net).eval(), spec)  # batch norm and branches go into the convolutions
+    deployed = Deployed(plain, spec.pixels).eval().requires_grad_(False)
     example = torch.zeros(2, spec.pixels.height, spec.pixels.width, 3, dtype=torch.uint8)  # 1 would be taken as fixed
     with quiet():
         return torch.export.export(deployed, (example,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))

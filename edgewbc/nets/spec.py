@@ -16,6 +16,8 @@ VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512
 LITE0 = (32, 16, 96, 24, 144, 24, 144, 40, 240, 40, 240, 80, *(480, 80) * 2, 480, 112, *(672, 112) * 2, 672, 192,
          *(1152, 192) * 3, 1152, 320, 1280)  # fmt: skip
 """Channels of EfficientNet-Lite0, unpruned: stem, first block, (expanded, given) of each further block, last."""
+LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
+"""What the ImageNet weights of EfficientNet-Lite0 expect of RGB values in 0..1: (v - 127) / 128 of those in 0..255."""
 EDGENET = ("/", 16, "/", 32, 32, "/", 64, 64, "/", 128, 128)
 """Channels of edgenet as `edgewbc train` makes it when it is not told others."""
 

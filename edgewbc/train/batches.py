@@ -62,22 +62,46 @@ def prepared(
 
     Each picture's changes are drawn from (seed, number of the batch, place in it): a resumed epoch draws the same.
     """
+    drawn = views(manifest, entries, (spec,), batches, ranges=ranges, seed=seed, first=first, workers=workers)
+    for (pictures,), rows in drawn:
+        yield pictures, rows
 
-    def one(number: int, place: int) -> Picture:
+
+def views(
+    manifest: Manifest,
+    entries: Sequence[Entry],
+    specs: Sequence[PixelSpec],
+    batches: Sequence[NDArray[np.int64]],
+    *,
+    ranges: Ranges,
+    seed: tuple[int, ...],
+    first: int = 0,
+    workers: int = 2,
+) -> Iterator[tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]]:
+    """As `prepared`, with every picture drawn at each of several sizes: decoded once, under the same changes."""
+
+    def one(number: int, place: int) -> tuple[Picture, ...]:
         entry = entries[batches[number][place]]
-        rng = np.random.default_rng((*seed, number, place))
-        return augment(read(manifest, entry), spec, entry.box, ranges, rng)
+        picture = read(manifest, entry)
+        return tuple(
+            augment(picture, spec, entry.box, ranges, np.random.default_rng((*seed, number, place))) for spec in specs
+        )
 
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[tuple[int, list[Future[Picture]]]] = deque()
+        waiting: deque[tuple[int, list[Future[tuple[Picture, ...]]]]] = deque()
+
+        def oldest() -> tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]:
+            ready, parts = waiting.popleft()
+            drawn = [part.result() for part in parts]
+            return tuple(np.stack(each) for each in zip(*drawn, strict=True)), batches[ready]
+
         try:
             for number in range(first, len(batches)):
                 waiting.append((number, [pool.submit(one, number, place) for place in range(len(batches[number]))]))
                 if len(waiting) > AHEAD:
-                    ready, parts = waiting.popleft()
-                    yield np.stack([part.result() for part in parts]), batches[ready]
-            for ready, parts in waiting:
-                yield np.stack([part.result() for part in parts]), batches[ready]
+                    yield oldest()
+            while waiting:
+                yield oldest()
         finally:
             for _, parts in waiting:
                 for part in parts:

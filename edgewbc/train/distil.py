@@ -1,4 +1,5 @@
-"""Knowledge distillation, after Hinton, Vinyals and Dean 2015 (arXiv 1503.02531)."""
+"""Knowledge distillation, after Hinton, Vinyals and Dean 2015 (arXiv 1503.02531) and, for features, Romero et al. 2015
+(FitNets, arXiv 1412.6550)."""
 
 from __future__ import annotations
 
@@ -22,3 +23,12 @@ def distillation(student: Tensor, teacher: Tensor, hard: Tensor, temperature: fl
         log_target=True,
     )
     return weight * temperature**2 * soft + (1 - weight) * hard
+
+
+def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean square of the difference of two pooled vectors, (n, d) each; about 1 where nothing is learnt yet.
+
+    Both are scaled to a mean square of 1 (`teacher.unit`): the student learns the direction, and its scale stays its
+    own.
+    """
+    return functional.mse_loss(student, teacher)

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgewbc.errors import UserError
-from edgewbc.nets.spec import VGG16, ModelSpec
+from edgewbc.nets.spec import ARCHITECTURES, LITE0, LITE_MEAN, LITE_STD, ModelSpec
 from edgewbc.pixels import IMAGENET_CAFFE_MEAN, IMAGENET_CAFFE_STD, IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 
 Positive = Annotated[int, Field(ge=1)]
@@ -39,30 +39,77 @@ class Input(Strict):
 
 
 class Model(Strict):
-    """The network to build."""
+    """The network to build; what is not given is the architecture's own."""
 
-    arch: Literal["vgg16gap", "vgg16flatten"] = "vgg16gap"
-    width: float = Field(default=1.0, gt=0, le=4, description="multiplies the channels of VGG16, to multiples of 8")
-    head: tuple[Positive, ...] = (100, 100)
+    arch: Literal["vgg16gap", "vgg16flatten", "efficientnet-lite0", "edgenet"] = "vgg16gap"
+    width: float = Field(default=1.0, gt=0, le=4, description="multiplies the channels, to multiples of `multiple`")
+    multiple: Positive = 8
+    channels: tuple[Positive | Literal["M", "/", "D"], ...] | None = Field(
+        default=None, description="of the convolutions, with the architecture's marks, as in nets.spec.ModelSpec"
+    )
+    head: tuple[Positive, ...] | None = Field(default=None, description="widths of the hidden dense layers")
+    form: Literal["plain", "bn", "branches"] | None = Field(
+        default=None, description="plain convolutions, batch norm after each, or parallel branches besides (edgenet)"
+    )
     dropout: Share = 0.0
     input: Input = Input()
+
+    @model_validator(mode="after")
+    def _fits_the_architecture(self) -> Model:
+        kind = ARCHITECTURES[self.arch]
+        if self.form is not None and self.form not in kind.forms:
+            raise ValueError(f"{self.arch} has no form {self.form}: use {' or '.join(kind.forms)}")
+        marks = {item for item in self.channels or () if isinstance(item, str)}
+        if not marks <= set(kind.marks):
+            raise ValueError(f"{self.arch} has no {sorted(marks - set(kind.marks))[0]!r} among its channels")
+        if self.channels is not None and self.width != 1:
+            raise ValueError("give either the channels or a width")
+        if self.arch == "efficientnet-lite0" and len(self.channels or LITE0) != len(LITE0):
+            raise ValueError(f"efficientnet-lite0 takes {len(LITE0)} channel counts")
+        return self
 
     def spec(self, classes: tuple[str, ...], pretrained: bool = True) -> ModelSpec:
         """The network's description for these classes.
 
         Pretrained weights expect the values they were trained on; random ones start better with a spread of about 1.
         """
-        channels = tuple(c if c == "M" else max(8, round(int(c) * self.width / 8) * 8) for c in VGG16)
+        kind = ARCHITECTURES[self.arch]
+        channels: tuple[int | str, ...] = self.channels or tuple(self._scaled(c) for c in kind.channels)
+        mean, std = (IMAGENET_MEAN, IMAGENET_STD)
+        if pretrained:
+            lite = self.arch == "efficientnet-lite0"
+            mean, std = (LITE_MEAN, LITE_STD) if lite else (IMAGENET_CAFFE_MEAN, IMAGENET_CAFFE_STD)
         pixels = PixelSpec(
             height=self.input.height,
             width=self.input.width,
             crop=self.input.crop,
             size=self.input.size,
             scale=self.input.scale,
-            mean=IMAGENET_CAFFE_MEAN if pretrained else IMAGENET_MEAN,
-            std=IMAGENET_CAFFE_STD if pretrained else IMAGENET_STD,
+            mean=mean,
+            std=std,
         )
-        return ModelSpec(self.arch, classes, pixels, channels, self.head, self.dropout)
+        head = kind.head if self.head is None else self.head
+        return ModelSpec(self.arch, classes, pixels, channels, head, self.dropout, form=self.form or kind.forms[0])
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Model:
+        """The same network, in the form in which it is trained first."""
+        pixels = {key: getattr(spec.pixels, key) for key in Input.model_fields}
+        return cls.model_validate(
+            {
+                "arch": spec.arch,
+                "channels": spec.channels,
+                "head": spec.head,
+                "form": ARCHITECTURES[spec.arch].forms[0],
+                "dropout": spec.dropout,
+                "input": pixels,
+            }
+        )
+
+    def _scaled(self, count: int | str) -> int | str:
+        if isinstance(count, str) or self.width == 1:
+            return count
+        return max(self.multiple, round(count * self.width / self.multiple) * self.multiple)
 
 
 class Augment(Strict):
@@ -111,10 +158,18 @@ class Fit(Strict):
 
 
 class Distil(Strict):
-    """Knowledge distillation on logits (Hinton et al. 2015, arXiv 1503.02531)."""
+    """Knowledge distillation on logits (Hinton et al. 2015, arXiv 1503.02531) and on pooled features (Romero et al.
+    2015, arXiv 1412.6550)."""
 
     weight: Share = 0.9
     temperature: float = Field(default=2.0, gt=0)
+    features: float = Field(default=0.0, ge=0, description="weight of the loss on the pooled features; 0 turns it off")
+    views: int = Field(
+        default=0,
+        ge=0,
+        description="epochs of changed pictures that the teacher answers; its answers are kept, and later epochs "
+        "repeat these pictures (0: new ones every epoch, and nothing is kept)",
+    )
 
 
 class TrainRecipe(Strict):
@@ -124,6 +179,7 @@ class TrainRecipe(Strict):
     weights: str = Field(default="imagenet", description="imagenet, none, or a safetensors file")
     model: Model = Model()
     fit: Fit = Fit()
+    distil: Distil = Field(default=Distil(), description="counts where there is a teacher")
 
 
 class PruneRecipe(Strict):
@@ -132,9 +188,16 @@ class PruneRecipe(Strict):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     keep_macs: float = Field(default=0.25, gt=0, le=1, description="1 takes nothing out, and only fine-tunes")
     importance: Literal["magnitude", "taylor"] = "taylor"
+    ranking: Literal["layer", "macs", "sensitivity"] = Field(
+        default="layer", description="what an importance is held against, as in compress.prune.shrink"
+    )
+    steps: Positive = Field(default=1, description="prune a little, recover, again: so many times")
+    step_epochs: Positive = Field(default=1, description="epochs of recovery after each step but the last")
     round_to: Positive = 8
     most: float = Field(default=0.9, gt=0, lt=1, description="largest share of channels that one layer may lose")
-    pictures: Positive = Field(default=512, description="training pictures that the Taylor importance is averaged over")
+    pictures: Positive = Field(
+        default=512, description="training pictures that importance and sensitivity are averaged over"
+    )
     fit: Fit = Fit()
     distil: Distil = Distil()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.files import read_json, write_json, write_text
 from edgewbc.nets import model
+from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.train import loop, recipe
+from edgewbc.train import loop, recipe, teacher
 from edgewbc.train.processes import processes
 from edgewbc.train.recipe import TrainRecipe
 
@@ -22,11 +24,22 @@ RECIPE = "recipe.yaml"
 STARTED = "started.json"
 
 
-def train(options: TrainRecipe, manifest: Manifest, *, to: Path | None = None, **watch: Any) -> Path:
+def train(
+    options: TrainRecipe,
+    manifest: Manifest,
+    *,
+    teachers: Sequence[Path] = (),
+    to: Path | None = None,
+    **watch: Any,
+) -> Path:
     """Train a new network; gives its run folder. `watch` is `progress` and `report` of `loop.fit`.
 
+    Args:
+        teachers: runs whose answers are learnt besides the labels, as `options.distil` says.
+
     Raises:
-        UserError: `to` exists, the start weights cannot be had, or the manifest does not serve.
+        UserError: `to` exists, the start weights cannot be had, a teacher is no run or knows other classes, or the
+            manifest does not serve.
     """
     torch.manual_seed(options.fit.seed)
     spec = options.model.spec(manifest.classes, pretrained=options.weights != "none")
@@ -35,11 +48,12 @@ def train(options: TrainRecipe, manifest: Manifest, *, to: Path | None = None, *
         model.load_imagenet_base(net)
     elif options.weights != "none":
         model.load_base(net, Path(options.weights))
+    teacher.load(teachers, spec)
     run = _shared_folder(options.name, to)
     write_text(run / RECIPE, recipe.write(options))
     spec.write(run / model.SPEC)
-    write_json(run / STARTED, started(manifest))
-    return _fit(run, spec, options, manifest, net, resume=False, **watch)
+    write_json(run / STARTED, started(manifest, **taught_by(teachers)))
+    return _fit(run, spec, options, manifest, net, teachers, resume=False, **watch)
 
 
 def resume(run: Path, manifest: Manifest, **watch: Any) -> Path:
@@ -52,7 +66,38 @@ def resume(run: Path, manifest: Manifest, **watch: Any) -> Path:
         raise UserError(f"{run}: is finished already; start a new run")
     options = recipe.read(run / RECIPE, TrainRecipe)
     spec = ModelSpec.read(run / model.SPEC)
-    return _fit(run, spec, options, manifest, model.build(spec), resume=True, **watch)
+    teachers = check_taught(run, check_started(run, manifest))
+    return _fit(run, spec, options, manifest, model.build(spec), teachers, resume=True, **watch)
+
+
+def shaped_like(run: Path, options: TrainRecipe) -> TrainRecipe:
+    """The recipe with the network of another run, pruned as it is, to be trained from random weights.
+
+    Raises:
+        UserError: it is not a run.
+    """
+    shape = recipe.Model.of(runs.spec(run))
+    return options.model_copy(update={"model": shape, "weights": "none"})
+
+
+def taught_by(teachers: Sequence[Path], *, paths: bool = True) -> dict[str, Any]:
+    """Who teaches, for a record: names and hashes, and paths for a resume. Empty without a teacher."""
+    told = [
+        {"run": path.resolve().name, "sha256": teacher.digest(path), **({"path": str(path.resolve())} if paths else {})}
+        for path in teachers
+    ]
+    return {"teachers": told} if told else {}
+
+
+def check_taught(run: Path, told: dict[str, Any]) -> list[Path]:
+    """The teachers that a run was started with. Raises UserError if one is gone or has changed."""
+    found = []
+    for each in told.get("teachers", []):
+        path = Path(each["path"])
+        if not runs.is_run(path) or teacher.digest(path) != each["sha256"]:
+            raise UserError(f"{path}: a teacher of {run} is gone or has changed: start a new run")
+        found.append(path)
+    return found
 
 
 def started(manifest: Manifest, **more: Any) -> dict[str, Any]:
@@ -69,12 +114,18 @@ def check_started(run: Path, manifest: Manifest) -> dict[str, Any]:
 
 
 def _fit(
-    run: Path, spec: ModelSpec, options: TrainRecipe, manifest: Manifest, net: Any, *, resume: bool, **watch: Any
+    run: Path,
+    spec: ModelSpec,
+    options: TrainRecipe,
+    manifest: Manifest,
+    net: Network,
+    teachers: Sequence[Path],
+    **watch: Any,
 ) -> Path:
-    if resume:
-        check_started(run, manifest)
-    best = loop.fit(net, spec, options.fit, manifest, run, resume=resume, **watch)
-    finish(run, net, spec, "train", manifest, best, recipe=options.model_dump(mode="json"))
+    guide = teacher.load(teachers, spec)
+    best = loop.fit(net, spec, options.fit, manifest, run, teacher=guide, distil=options.distil, **watch)
+    facts = {**taught_by(teachers, paths=False), "recipe": options.model_dump(mode="json")}
+    finish(run, net, spec, "train", manifest, best, **facts)
     return run
 
 

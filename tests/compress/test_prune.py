@@ -1,12 +1,15 @@
 """Structured pruning."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from edgewbc.compress.prune import shrink, taylor_gradients
+from edgewbc.compress.costs import Groups
+from edgewbc.compress.prune import prunable, shrink, taylor_gradients, train_loss
 from edgewbc.errors import UserError
 from edgewbc.nets import model
-from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.spec import LITE0, ModelSpec
 from edgewbc.pixels import PixelSpec
 from tests.coloured import make_manifest
 
@@ -92,3 +95,90 @@ def test_taylor_chooses_other_channels_than_magnitude(net):
     assert torch.equal(kept, net.features[0].weight[: len(kept)]) or all(
         any(torch.equal(row, other) for other in net.features[0].weight[:16]) for row in kept
     )
+
+
+ARCHITECTURES = {
+    "vgg16flatten": ModelSpec("vgg16flatten", tuple("abc"), PixelSpec(16, 24), (16, "M", 32, "M"), (40, 24)),
+    "efficientnet-lite0": ModelSpec(
+        "efficientnet-lite0", tuple("abc"), PixelSpec(32, 32), tuple(max(16, int(c) // 4) for c in LITE0), (), form="bn"
+    ),
+    "efficientnet-lite0 plain": ModelSpec(
+        "efficientnet-lite0", tuple("abc"), PixelSpec(32, 32), tuple(max(16, int(c) // 4) for c in LITE0), (24,)
+    ),
+    "edgenet": ModelSpec("edgenet", tuple("abc"), PixelSpec(32, 32), ("D", "/", 32, 48, "/", 64), (), form="bn"),
+    "edgenet plain": ModelSpec("edgenet", tuple("abc"), PixelSpec(32, 32), ("/", 32, 48, "M", 64), (32,)),
+}
+
+
+@pytest.mark.parametrize("spec", ARCHITECTURES.values(), ids=ARCHITECTURES)
+@pytest.mark.parametrize("ranking", ["layer", "macs"])
+def test_every_architecture(spec, ranking):
+    """The smaller network is one of the same class that meets the target, in multiples of 8, and answers."""
+    torch.manual_seed(0)
+    net = model.build(spec).eval()
+    smaller, found = shrink(net, spec, 0.4, ranking=ranking)
+    assert 0.2 <= model.macs(found) / model.macs(spec) <= 0.4
+    assert all(c == d or d % 8 == 0 for c, d in zip(spec.channels, found.channels, strict=True) if isinstance(c, int))
+    assert smaller(torch.zeros(2, 3, spec.pixels.height, spec.pixels.width)).shape == (2, 3)
+    assert type(smaller) is type(net)
+    assert [p.shape for p in smaller.parameters()] == [p.shape for p in model.build(found).parameters()]
+
+
+def test_the_cost_is_that_of_the_pruned_network():
+    """What the groups reckon for some counts is what the network with these counts computes."""
+    spec = ARCHITECTURES["efficientnet-lite0"]
+    groups = Groups(model.build(spec).eval(), spec)
+    assert groups.macs_of(groups.widths) == groups.macs == model.macs(spec)
+    net = model.build(spec).eval()
+    groups = Groups(net, spec)
+    counts = [max(8, width // 2) for width in groups.widths]
+    for number, count in enumerate(counts):
+        groups.prune(number, list(range(groups.widths[number] - count)))
+    smaller = replace(spec, channels=net.channels())
+    assert groups.macs_of(counts) == pytest.approx(model.macs(smaller), rel=1e-9)
+
+
+def test_branches_are_folded_before_pruning():
+    """A network with branches is refused by shrink, and answers as before once it is prunable."""
+    spec = replace(ARCHITECTURES["edgenet"], form="branches")
+    net = model.build(spec).eval()
+    with pytest.raises(ValueError, match="fold the branches"):
+        shrink(net, spec, 0.5)
+    plain, found = prunable(net, spec)
+    x = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(plain(x), net(x), atol=1e-5, rtol=1e-4)
+    assert found.form == "plain"
+    assert prunable(plain, found) == (plain, found)
+
+
+def test_channels_can_be_silenced_for_a_while():
+    """Within `without` the loss sees zeros in those channels; afterwards the weights are what they were."""
+    spec = ARCHITECTURES["edgenet"]
+    net = model.build(spec).eval()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    groups = Groups(net, spec)
+    with groups.without(groups.widths.index(32), [1, 3]):
+        maps = net.features[:3](torch.randn(1, 3, 32, 32))
+        assert (maps[:, [1, 3]] == 0).all()
+        assert maps[:, 0].abs().sum() > 0
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+
+
+def test_sensitive_layers_keep_their_channels(tmp_path):
+    """A layer without which the loss does not rise is pruned before one without which it does."""
+    torch.manual_seed(0)
+    manifest = make_manifest(tmp_path, per_class=4)
+    spec = ModelSpec("edgenet", manifest.classes, PixelSpec(16, 16), ("/", 32, 32, 32), ())
+    net = model.build(spec).eval()
+    real = train_loss(spec, manifest, 12)
+    assert real(net) > 0
+
+    def loss(other):
+        """Rises with what is missing from the second layer alone."""
+        return float((other.features[2].weight.flatten(1).abs().sum(1) == 0).sum())
+
+    _, found = shrink(net, spec, 0.5, ranking="sensitivity", loss=loss)
+    assert found.channels[2] == 32
+    assert found.channels[1] < 32
+    with pytest.raises(ValueError, match="needs a loss"):
+        shrink(net, spec, 0.5, ranking="sensitivity")

@@ -56,20 +56,72 @@ def test_a_second_step_learns_from_the_first_network(parent, tmp_path):
     assert runs.spec(twice) == runs.spec(once)
     told = runs.lineage(twice)
     assert told["kept"] == runs.lineage(once)["kept"]
-    assert told["teacher_sha256"] == runs.lineage(parent)["model_sha256"]
+    assert told["teachers"] == [{"run": "parent", "sha256": runs.lineage(parent)["model_sha256"]}]
     assert (twice / "model.safetensors").read_bytes() != (once / "model.safetensors").read_bytes()
 
 
 def test_a_teacher_must_fit(parent, tmp_path):
-    """A teacher of other classes or another input is refused before a run is made."""
+    """A teacher of other classes, or none at all, is refused before a run is made."""
     spec = runs.spec(parent)
     other = tmp_path / "other"
     other.mkdir()
-    small = replace(spec, pixels=replace(spec.pixels, height=32))
-    model.save(other, model.build(small), small)
-    with pytest.raises(UserError, match="cannot teach"):
-        recover.prune(parent, OPTIONS, make_manifest(tmp_path / "cells", 4), teacher=other, to=tmp_path / "x")
+    fewer = replace(spec, classes=spec.classes[:2])
+    model.save(other, model.build(fewer), fewer)
+    manifest = make_manifest(tmp_path / "cells", 4)
+    with pytest.raises(UserError, match="other: has other classes than the student: it cannot teach it"):
+        recover.prune(parent, OPTIONS, manifest, teacher=other, to=tmp_path / "x")
+    with pytest.raises(UserError):
+        recover.prune(parent, OPTIONS, manifest, teacher=tmp_path / "nothing", to=tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_target_out_of_reach_leaves_no_run(parent, tmp_path):
+    """What cannot be reached is said before a run folder is made."""
+    little, manifest = OPTIONS.model_copy(update={"keep_macs": 0.001}), make_manifest(tmp_path / "cells", 4)
+    with pytest.raises(UserError, match="is the least that can be kept"):
+        recover.prune(parent, little, manifest, to=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_pruned_in_steps(parent, tmp_path):
+    """In two steps, each takes out the same share; a run killed in the second goes on there with the same result."""
+    manifest = make_manifest(tmp_path / "cells", 4)
+    options = OPTIONS.model_copy(update={"keep_macs": 0.3, "steps": 2, "ranking": "sensitivity"})
+    whole = recover.prune(parent, options, manifest, to=tmp_path / "whole")
+    between = runs.spec(whole / "steps" / "1")
+    full = model.macs(runs.spec(parent))
+    assert 0.3 * full < model.macs(between) <= 0.3**0.5 * full
+    assert model.macs(runs.spec(whole)) <= 0.3 * full
+    assert not list(whole.rglob("checkpoint.safetensors"))
+    seen = []
+
+    class Killed(BaseException):
+        pass
+
+    def kill(line):
+        seen.append(line["epoch"])
+        if len(seen) == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        recover.prune(parent, options, manifest, to=tmp_path / "broken", report=kill)
+    assert runs.is_run(tmp_path / "broken" / "steps" / "1")
+    resumed = recover.resume(tmp_path / "broken", manifest)
+    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_a_network_with_branches_is_pruned_folded(tmp_path):
+    """edgenet is folded before its channels go, and what is kept counts from it."""
+    torch.manual_seed(0)
+    manifest = make_manifest(tmp_path / "cells", 4)
+    spec = ModelSpec("edgenet", manifest.classes, PixelSpec(16, 16), ("/", 16, "/", 32), (), form="branches")
+    run = tmp_path / "edge"
+    run.mkdir()
+    model.save(run, model.build(spec), spec)
+    made = recover.prune(run, OPTIONS.model_copy(update={"ranking": "macs"}), manifest, to=tmp_path / "made")
+    found = runs.spec(made)
+    assert (found.form, found.arch) == ("plain", "edgenet")
+    assert runs.lineage(made)["kept"]["macs"] == model.macs(found) / model.macs(spec) <= 0.5
 
 
 def test_a_killed_recovery_resumes_to_the_same_weights(parent, tmp_path):

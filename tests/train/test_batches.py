@@ -1,11 +1,12 @@
 """Which pictures come when."""
 
+import cv2
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewbc.pixels import PixelSpec
-from edgewbc.train.batches import plan, prepared
+from edgewbc.train.batches import plan, prepared, views
 from edgewbc.train.recipe import Augment
 from tests.coloured import make_manifest
 
@@ -56,3 +57,19 @@ def test_a_resumed_epoch_draws_the_same_pictures(tmp_path):
     for (a, _), (b, _) in zip(whole[2:], rest, strict=True):
         assert a.shape == (4, 16, 16, 3)
         assert np.array_equal(a, b)
+
+
+def test_views_show_the_same_cell_at_each_size(tmp_path):
+    """At half the size and at the whole, the changes are the same ones; the first view is what `prepared` gives."""
+    manifest = make_manifest(tmp_path, per_class=4, side=64)
+    entries = manifest.split("train")
+    chosen = [np.arange(6)]
+    sizes = (PixelSpec(32, 32), PixelSpec(16, 16))
+    options = {"ranges": Augment(blur=0), "seed": (0, 0, 0)}
+    ((large, small), rows), *_ = views(manifest, entries, sizes, chosen, **options)
+    alone = next(prepared(manifest, entries, sizes[0], chosen, **options))[0]
+    assert (rows == chosen[0]).all()
+    assert np.array_equal(large, alone)
+    halved = np.stack([cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA) for picture in large])
+    assert np.abs(halved.astype(int) - small).mean() < 4
+    assert np.abs(halved.astype(int) - small[::-1]).mean() > 12

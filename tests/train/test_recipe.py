@@ -4,7 +4,7 @@ import pytest
 
 from edgewbc import assets
 from edgewbc.errors import UserError
-from edgewbc.train.recipe import PruneRecipe, TrainRecipe, parse_changes, read, write
+from edgewbc.train.recipe import Model, PruneRecipe, TrainRecipe, parse_changes, read, write
 
 
 @pytest.fixture
@@ -75,3 +75,41 @@ def test_width_scales_the_channels(recipe):
     assert spec.channels[:6] == (8, 8, "M", 16, 16, "M")
     assert spec.channels[-2:] == (64, "M")
     assert len(spec.channels) == 18
+
+
+def test_each_architecture_has_its_own(recipe):
+    """What is not given is the architecture's: channels, head, form, and what its weights expect of pixels."""
+    lite = read(recipe("name: a\nmodel: {arch: efficientnet-lite0}\n"), TrainRecipe).model.spec(("a", "b"))
+    assert (lite.head, lite.form, lite.channels[-1]) == ((), "bn", 1280)
+    assert lite.pixels.mean == (127 / 255,) * 3
+    assert lite.pixels.std == (128 / 255,) * 3
+    edge = read(recipe("name: a\nmodel: {arch: edgenet, width: 1.5, multiple: 16}\n"), TrainRecipe).model
+    assert edge.spec(("a",), pretrained=False).channels == ("/", 32, "/", 48, 48, "/", 96, 96, "/", 192, 192)
+    assert edge.spec(("a",), pretrained=False).form == "branches"
+    given = read(recipe("name: a\nmodel: {arch: edgenet, form: bn, channels: [D, 16, /, 32]}\n"), TrainRecipe).model
+    assert given.spec(("a",)).channels == ("D", 16, "/", 32)
+
+
+def test_the_network_of_a_spec(recipe):
+    """A model made of a pruned network's description gives that description, in the form that is trained first."""
+    from dataclasses import replace
+
+    text = "name: a\nmodel: {arch: edgenet, channels: [/, 16, 24], input: {crop: centre, size: 30}}\n"
+    spec = read(recipe(text), TrainRecipe).model.spec(("a", "b"), pretrained=False)
+    assert Model.of(replace(spec, form="plain")).spec(("a", "b"), pretrained=False) == spec
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("{arch: vgg16gap, form: bn}", "vgg16gap has no form bn: use plain"),
+        ("{arch: edgenet, channels: [8], width: 2}", "either the channels or a width"),
+        ("{arch: vgg16gap, channels: [8, /, 8]}", "vgg16gap has no '/' among its channels"),
+        ("{arch: efficientnet-lite0, channels: [8, 8]}", "takes 33 channel counts"),
+        ("{arch: resnet}", "model.arch"),
+    ],
+)
+def test_what_an_architecture_has_not_is_refused(recipe, model, message):
+    """A form, a mark or a number of channels that an architecture does not have is one line."""
+    with pytest.raises(UserError, match=message):
+        read(recipe(f"name: a\nmodel: {model}\n"), TrainRecipe)

@@ -1,0 +1,63 @@
+"""edgenet: branches while training, plain convolutions afterwards."""
+
+import pytest
+import torch
+from torch import nn
+
+from edgewbc.nets.edgenet import EdgeNet
+
+
+def _lived(net):
+    """The network after some batches: batch norm has statistics and gains of its own."""
+    with torch.no_grad():
+        for part in net.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                nn.init.uniform_(part.weight, 0.5, 1.5)
+                nn.init.normal_(part.bias)
+        for _ in range(3):
+            net.train()(torch.randn(8, 3, 32, 32))
+    return net.eval()
+
+
+@pytest.mark.parametrize("form", ["branches", "bn"])
+def test_folded_it_answers_alike(form):
+    """Folding changes no logit, and leaves 3 x 3 convolutions with a bias alone."""
+    torch.manual_seed(0)
+    net = _lived(EdgeNet(3, ("D", 8, "/", 16, 16, "M", 24), (6,), form=form))
+    plain = net.folded()
+    x = torch.randn(4, 3, 32, 32)
+    torch.testing.assert_close(plain(x), net(x), atol=1e-4, rtol=1e-4)
+    kinds = {type(part) for part in plain.features}
+    assert kinds == {nn.PixelUnshuffle, nn.Conv2d, nn.ReLU, nn.MaxPool2d}
+    assert plain.channels() == net.channels() == ("D", 8, "/", 16, 16, "M", 24)
+    assert plain.hidden() == (6,)
+
+
+def test_an_identity_where_the_shapes_allow():
+    """Only a convolution that keeps width and size has the input itself as a branch."""
+    net = EdgeNet(2, ("/", 8, 8, 16, "/", 16))
+    assert [part.same is not None for part in net.features[::2]] == [False, True, False, False]
+
+
+def test_blocks_end_where_the_map_shrinks():
+    """`ends` counts the layers before each halving, however it is done."""
+    assert EdgeNet(2, ("/", 8, "/", 8, 8, "M", 16)).ends() == (2, 6, 9)
+    assert EdgeNet(2, ("D", 8, "/", 8)).ends() == (3, 5)
+
+
+def test_pixels_are_laid_into_channels_at_the_start_only():
+    """Pruning takes single channels, so D after a convolution is refused."""
+    with pytest.raises(ValueError, match="before the first convolution"):
+        EdgeNet(2, (8, "D", 8))
+
+
+def test_frozen_batch_norm_keeps_its_statistics():
+    """In training mode, a block whose weights are frozen does not move its statistics; the others do."""
+    net = EdgeNet(2, ("/", 8, 8), form="bn")
+    net.features[0].requires_grad_(False)
+    net.train()
+    before = [net.features[i].wide[1].running_mean.clone() for i in (0, 2)]
+    net(torch.randn(4, 3, 16, 16) + 1)
+    after = [net.features[i].wide[1].running_mean for i in (0, 2)]
+    assert torch.equal(before[0], after[0])
+    assert not torch.equal(before[1], after[1])
