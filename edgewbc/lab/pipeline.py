@@ -4,6 +4,10 @@ Reader threads read, decode and prepare (OpenCV lets go of the interpreter meanw
 asynchronous requests. Both take their turns on the same cores: a picture is decoded and a batch is answered only while
 it holds one of as many permits as the engine has threads. So no core is idle while there is work, none is fought over,
 and the engine's number of threads is the number of cores that are used, all in all.
+
+What was measured and left out (PBC validation, n = 1,030, 112 x 112 input): decoding JPEG at half scale takes 0.4 ms
+off 6.3 ms of CPU time a picture, but 4 labels change and 4 more are wrong. A last batch is left smaller, not filled up:
+a new batch size costs some 10 ms once, and 5 idle pictures 25 ms.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -30,8 +34,14 @@ from edgewbc.pixels import Picture, PixelSpec, prepare
 WAITING = 2
 """Reader threads beyond the permits: so many files can be on their way from a slow disk while the cores work."""
 
+LARGE = 32 << 20
+"""Bytes of a file from which on only one is held at a time."""
+
 LONGEST = 4
 """A batch is sent before it is full when it would hold back more than so many times its size of unreadable files."""
+
+
+NO_MEMORY = "too large for the memory of this PC"
 
 
 @dataclass(frozen=True)
@@ -163,6 +173,14 @@ class _Permits:
         self._left = threading.Semaphore(engine.info["threads"])
         self._of_a_batch = max(1, engine.info["threads"] // max(1, engine.info["streams"]))
         self._several = threading.Lock()
+        self._large = threading.Lock()
+
+    def file(self, path: Path) -> AbstractContextManager[object]:
+        """To be held from before a file is read until it is prepared."""
+        try:
+            return self._large if path.stat().st_size >= LARGE else nullcontext()
+        except (OSError, ValueError):
+            return nullcontext()  # reading it will say why
 
     @contextmanager
     def picture(self) -> Iterator[None]:
@@ -235,10 +253,17 @@ def _full(part: list[_Seen], batch: int) -> bool:
 
 def _see(path: Path, spec: PixelSpec, permits: _Permits) -> _Seen:
     """Read, decode and prepare one picture; whatever is wrong with it is its `error`."""
+    with permits.file(path):
+        return _prepared(path, spec, permits)
+
+
+def _prepared(path: Path, spec: PixelSpec, permits: _Permits) -> _Seen:
     try:
         found = read(path)
     except PictureError as error:
         return _Seen(path, error=str(error))
+    except MemoryError:
+        return _Seen(path, error=NO_MEMORY)
     facts = (path, found.sha256, found.size, found.mtime_ns)
     try:
         with permits.picture():
@@ -247,7 +272,7 @@ def _see(path: Path, spec: PixelSpec, permits: _Permits) -> _Seen:
     except PictureError as error:
         return _Seen(*facts, error=str(error))
     except MemoryError:
-        return _Seen(*facts, error="too large for the memory of this PC")
+        return _Seen(*facts, error=NO_MEMORY)
 
 
 @contextmanager

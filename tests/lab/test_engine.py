@@ -144,3 +144,21 @@ def test_other_sizes_and_classes(tmp_path: Path) -> None:
     engine = Engine.of(bundle)
     assert engine.info["input"] == [12, 20]
     assert engine(np.zeros((3, 12, 20, 3), np.uint8)).probabilities.shape == (3, 2)
+
+
+def test_requests_are_lent_again(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """Answers and streams, one broken off among them, come from the same few requests of OpenVINO's."""
+    engine = Engine.of(bundle, "f32", threads=1)
+    with engine.requests(2) as lent:
+        assert len(set(map(id, lent))) == 2
+    for count in (1, 3, 2):
+        engine(pictures[:count])
+        stream = engine.stream(pictures[index : index + count] for index in range(4))
+        next(stream)
+        stream.close()  # type: ignore[attr-defined]
+    with engine.requests(2) as again:
+        assert set(map(id, again)) == set(map(id, lent))
+    with pytest.raises(ValueError, match="not uint8"), engine.requests(1) as (request,):
+        engine.answer(request, pictures[0])
+    with engine.requests(2) as again:
+        assert set(map(id, again)) == set(map(id, lent))

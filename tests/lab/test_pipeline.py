@@ -233,6 +233,31 @@ def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], mo
     assert most == 1
 
 
+def test_large_files_are_held_one_at_a_time(
+    engine: Engine, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a size on, the bytes of two files are never in memory together, and all are answered."""
+    now = most = 0
+    real_read, real_prepare = pipeline.read, pipeline.prepare
+
+    def read(path: Path) -> Any:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        return real_read(path)
+
+    def done(*arguments: Any) -> Any:
+        nonlocal now
+        now -= 1
+        return real_prepare(*arguments)
+
+    monkeypatch.setattr(pipeline, "LARGE", 1)
+    monkeypatch.setattr(pipeline, "read", read)
+    monkeypatch.setattr(pipeline, "prepare", done)
+    assert [outcome.path for outcome in run(engine, bundle.pixels, paths, readers=4)] == paths
+    assert most == 1
+
+
 def test_a_lack_of_memory_is_a_row(
     engine: Engine, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
