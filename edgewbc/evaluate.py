@@ -102,12 +102,12 @@ def reference(accuracy: float | None, manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def require(accuracy: float | None, least: float | None) -> None:
-    """The gate of `--require-accuracy`.
+def require(accuracy: float | None, least: float | None, protocol: str | None) -> None:
+    """The gate of `--require-accuracy`; the protocol is for the message.
 
     Raises:
         GateError: the accuracy is below `least`.
     """
     if least is not None and (accuracy is None or accuracy < least):
         found = "none was measured" if accuracy is None else f"{100 * accuracy:.2f} % was measured"
-        raise GateError(f"an accuracy of {100 * least:.2f} % is required, {found}")
+        raise GateError(f"an accuracy of {100 * least:.2f} % is required, {found} (protocol {protocol or 'none'})")

@@ -102,12 +102,12 @@ def test_reference_is_not_met_by_synthetic_cells(tmp_path: Path) -> None:
 
 def test_gate() -> None:
     """An accuracy at the threshold passes; one below it, or none at all, does not."""
-    require(0.99, 0.99)
-    require(None, None)
-    with pytest.raises(GateError, match=r"99\.00 % is required, 98\.90 % was measured"):
-        require(0.989, 0.99)
-    with pytest.raises(GateError, match="none was measured"):
-        require(None, 0.5)
+    require(0.99, 0.99, "grouped")
+    require(None, None, None)
+    with pytest.raises(GateError, match=r"99\.00 % is required, 98\.90 % was measured .protocol grouped."):
+        require(0.989, 0.99, "grouped")
+    with pytest.raises(GateError, match="none was measured .protocol grouped."):
+        require(None, 0.5, None)
 
 
 LAB_SIDE = """

@@ -61,4 +61,4 @@ def command(
         console.emit(result)
     else:
         print(text.headline(result), text.class_table(result), text.confusion_table(result), sep="\n\n")
-    require(result["accuracy"], require_accuracy)
+    require(result["accuracy"], require_accuracy, result["protocol"])

@@ -96,4 +96,6 @@ def _table(bundle: Any) -> str:
             if row is not None:
                 measured = [f"{row['correct']} of {row['n']}", percent(row["accuracy"]), interval(row["interval"])]
             rows.append([f"{backend} {precision}", f"{size / 1e6:.2f} MB", *measured])
-    return table(["file", "size", "validation", "accuracy", "95 % interval"], rows)
+    protocols = sorted({str(row["protocol"]) for row in bundle.manifest["evidence"]})
+    where = f"validation, protocol {' and '.join(protocols)}" if protocols else "validation"
+    return table(["file", "size", where, "accuracy", "95 % interval"], rows)

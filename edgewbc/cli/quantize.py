@@ -92,5 +92,5 @@ def _table(record: dict[str, Any]) -> str:
                 layers,
             ]
         )
-    header = ["saved file", "validation", "accuracy", "95 % interval", "to f32", "layers in int8"]
+    header = ["saved file", f"validation, protocol {record['protocol']}", "accuracy", "95 % interval", "to f32", "layers in int8"]
     return table(header, rows)
