@@ -106,7 +106,7 @@ def test_gate() -> None:
     require(None, None, None)
     with pytest.raises(GateError, match=r"99\.00 % is required, 98\.90 % was measured .protocol grouped."):
         require(0.989, 0.99, "grouped")
-    with pytest.raises(GateError, match="none was measured .protocol grouped."):
+    with pytest.raises(GateError, match="none was measured .protocol none."):
         require(None, 0.5, None)
 
 

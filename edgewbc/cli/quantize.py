@@ -92,5 +92,6 @@ def _table(record: dict[str, Any]) -> str:
                 layers,
             ]
         )
-    header = ["saved file", f"validation, protocol {record['protocol']}", "accuracy", "95 % interval", "to f32", "layers in int8"]
+    counted = f"validation, protocol {record['protocol']}"
+    header = ["saved file", counted, "accuracy", "95 % interval", "to f32", "layers in int8"]
     return table(header, rows)
