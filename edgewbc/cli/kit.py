@@ -68,15 +68,12 @@ def command(
 def _table(kit: Kit) -> str:
     from edgewbc.report.text import table
 
+    bytes_of = {wheel["file"]: wheel["bytes"] for wheel in kit.facts["wheels"]}
     rows = [
-        [row["name"], row["version"], row["licence"], f"{wheel['bytes'] / 1e6:.2f} MB", row["without"]]
-        for row, wheel in zip(
-            sorted(kit.licences, key=lambda row: row["wheel"]),
-            sorted(kit.facts["wheels"], key=lambda wheel: wheel["file"]),
-            strict=True,
-        )
+        [row["name"], row["version"], row["licence"], f"{bytes_of[row['wheel']] / 1e6:.2f} MB"] for row in kit.licences
     ]
-    shown = table(["wheel", "version", "licence", "size", "without"], rows, left=3)
+    lines = [table(["wheel", "version", "licence", "size"], rows, left=3)]
+    lines += [f"taken out of {row['name']}: {row['without']}" for row in kit.licences if row["without"]]
+    lines += [f"left out: {name} ({why})" for name, why in kit.facts["left_out"].items()]
     packed = "" if kit.zip_size is None else f", {kit.zip}: {kit.zip_size / 1e6:.1f} MB"
-    left_out = "\n".join(f"left out: {name} ({why})" for name, why in kit.facts["left_out"].items())
-    return f"{shown}\n{left_out}\n{kit.folder}: {kit.size / 1e6:.1f} MB in {kit.files} files{packed}"
+    return "\n".join([*lines, f"{kit.folder}: {kit.size / 1e6:.1f} MB in {kit.files} files{packed}"])

@@ -161,7 +161,7 @@ def _wheels(targets: Sequence[Target], files: Path, work: Path, options: Options
         found = collect(mine, target, fetched, options.wheels, say)
         pins = [kept[mine.name].wheel]
         for wheel in found:
-            item = Slimmed(wheel, sha256(wheel.path), ()) if options.whole else slim(wheel)
+            item = slim(wheel, options.whole)
             name = item.wheel.path.name
             if name not in kept:
                 item.wheel.path.replace(files / "wheels" / name)
@@ -246,10 +246,11 @@ def _launchers(
     told = {
         "INSTALL": f"install.{suffix}",
         "CLASSIFY": f"classify.{suffix}",
+        "DROP": "classify.bat" if windows else "classify.desktop",
         "INSTALL_HOW": "Double-click install.bat." if windows else "Start install.sh (right click: Run as a program).",
         "CLASSIFY_HOW": "Without a mouse: start it and type the folder's name."
         if windows
-        else "Use classify.desktop, which install makes, or start classify.sh and drag the folder into its window.",
+        else "Install makes that file. Or start classify.sh and drag the folder into its window.",
         "NEEDS": needs[windows] + (f" ({mend[:-1]})" if given else ""),
         "ELSEWHERE": f" (and {elsewhere[windows]}, if it was installed from a stick)",
         "VERSION": facts["edgewbc"],

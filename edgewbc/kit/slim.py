@@ -2,11 +2,13 @@
 
 OpenVINO's wheels carry plugins for Intel GPUs and NPUs and, on Windows, a compiler for the latter: more than half of
 their bytes. They are opened only when those devices are asked for, and edgewbc asks for `CPU`. What is taken out is
-told in the kit; the rest of the wheel stays as published, under a build tag of its own, since its bytes are others.
+told in the kit and in the wheel itself; the rest stays as published, under a build tag of its own, since the bytes of
+the whole are others.
 """
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,6 +26,7 @@ UNNEEDED: Final = {
 }
 """Patterns of files by package."""
 BUILD = "slim"  # put behind the build tag
+NOTE = "edgewbc-slim.json"  # in the .dist-info folder of a wheel that something was taken out of
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,19 @@ class Slimmed:
     without: tuple[str, ...]
 
 
-def slim(wheel: Wheel) -> Slimmed:
-    """Take out what is not needed; the published file is replaced by the smaller one."""
+def slim(wheel: Wheel, whole: bool = False) -> Slimmed:
+    """Take out what is not needed; the published file is replaced by the smaller one, which says so inside.
+
+    A wheel that comes from another kit is left as it is, and what it says is believed. With `whole` nothing is taken
+    out.
+    """
     published = sha256(wheel.path)
-    patterns = UNNEEDED.get(wheel.name, ())
+    patterns = () if whole else UNNEEDED.get(wheel.name, ())
     with zipfile.ZipFile(wheel.path) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
+        if f"{wheel.info}/{NOTE}" in archive.namelist():
+            told = json.loads(archive.read(f"{wheel.info}/{NOTE}"))
+            return Slimmed(wheel, str(told["published_sha256"]), tuple(told["without"]))
         out = sorted(i.filename for i in infos if any(fnmatchcase(i.filename, pattern) for pattern in patterns))
         if not out:
             return Slimmed(wheel, published, ())
@@ -58,6 +68,8 @@ def slim(wheel: Wheel) -> Slimmed:
     facts = f"{wheel.info}/WHEEL"
     lines = [line for line in members[facts].decode("utf-8").splitlines() if line and not line.startswith("Build:")]
     members[facts] = "".join(f"{line}\n" for line in [*lines, f"Build: {build}"]).encode()
+    note = {"changed_by": "edgewbc kit", "published_sha256": published, "without": out}
+    members[f"{wheel.info}/{NOTE}"] = (json.dumps(note, indent=1) + "\n").encode()
     path = wheel.path.with_name("-".join([*parts[:2], build, *parts[-3:]]) + ".whl")
     write(path, wheel.info, members, executable)
     wheel.path.unlink()

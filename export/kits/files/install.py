@@ -82,7 +82,7 @@ def homes(kit: Path) -> list[Path]:
     places = [kit, user / "edgewbc" / "kit"]
     if WINDOWS and ctypes.windll.kernel32.GetDriveTypeW(kit.anchor) == REMOVABLE:
         places.reverse()  # what is installed on a stick works on no other PC, and slowly
-    return [place for place in places if _writable(place)]
+    return places
 
 
 def _writable(folder: Path) -> bool:
@@ -154,6 +154,8 @@ def main() -> int:
         check(told)
         python, home = None, KIT
         for home in homes(KIT):
+            if not _writable(home):
+                continue
             print(
                 f"Installing edgewbc {told['edgewbc']} into {home} (a minute or two; no network is used).", flush=True
             )
@@ -175,7 +177,7 @@ def main() -> int:
     except NotReadyError as error:
         print(f"\nNOT READY: {error}")
         return 2
-    launcher = home / ("classify.bat" if WINDOWS else "classify.sh")
+    launcher = home / ("classify.bat" if WINDOWS else "classify.desktop")
     print(f"\nREADY: drag a folder of cell pictures onto {launcher.name if home == KIT else launcher}")
     return 0
 

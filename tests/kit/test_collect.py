@@ -1,0 +1,101 @@
+"""What is gathered for one PC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgewbc.errors import UserError
+from edgewbc.kit import collect as collecting
+from edgewbc.kit import pip
+from edgewbc.kit.collect import collect
+from edgewbc.kit.target import Platform, Target
+from tests.kit.fake import wheel
+
+WINDOWS = Target(Platform.WINDOWS, (3, 12))
+LINUX = Target(Platform.LINUX, (3, 12))
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    """Four packages: a asks for b everywhere and for c on Windows; b asks for telemetry."""
+    folder = tmp_path / "index"
+    wheel(folder, "a", requires=["b", 'c; sys_platform == "win32"', 'd; extra == "all"'])
+    wheel(folder, "b", "1.0", requires=["openvino-telemetry"])
+    wheel(folder, "b", "2.0", requires=["openvino-telemetry"])
+    wheel(folder, "c")
+    return folder
+
+
+def names(root: Path, target: Target, index: Path, to: str = "out") -> list[str]:
+    """Names and versions of what is gathered for `root`."""
+    folder = root.parent / to
+    folder.mkdir()
+    found = collect(root, target, folder, index)
+    assert {wheel.path for wheel in found} == set(folder.iterdir())
+    return [f"{wheel.name} {wheel.version}" for wheel in found]
+
+
+def test_requirements_of_requirements_for_that_system(tmp_path: Path, index: Path) -> None:
+    """Markers are read for the lab's PC; extras and what is left out on purpose are not fetched."""
+    root = wheel(tmp_path, "root", requires=["a>1"])
+    assert names(root, WINDOWS, index, "w") == ["a 9999.1", "b 2.0", "c 9999.1"]
+    assert names(root, LINUX, index, "l") == ["a 9999.1", "b 2.0"]
+
+
+def test_a_later_wish_replaces_a_wheel(tmp_path: Path, index: Path) -> None:
+    """When a wheel asks for an older version of one that is there, that one is fetched anew and stays alone."""
+    wheel(index, "e", requires=["b<2"])
+    assert names(wheel(tmp_path, "root", requires=["b", "e"]), LINUX, index) == ["b 1.0", "e 9999.1"]
+
+
+def test_missing_names_who_needs_it(tmp_path: Path, index: Path) -> None:
+    """A package without a wheel: its name, the PC, and who asked."""
+    wheel(index, "e", requires=["gone>=3"])
+    root = wheel(tmp_path, "root", requires=["e"])
+    with pytest.raises(UserError, match=r"^gone: no wheel for Linux \(x86-64\) and Python 3.12 in .* \(for e\)$"):
+        names(root, LINUX, index)
+
+
+def test_wishes_that_exclude_each_other(tmp_path: Path, index: Path) -> None:
+    """Two packages that want different versions of a third: refused, not guessed."""
+    wheel(index, "e", requires=["b<2"])
+    root = wheel(tmp_path, "root", requires=["b>=2", "e"])
+    with pytest.raises(UserError, match="^b: no wheel .*for root, e"):
+        names(root, LINUX, index)
+
+
+def test_the_versions_here_come_first(tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a folder the versions installed here are asked for; one that has no wheel there gives way, and it says so."""
+    asked: list[list[str]] = []
+
+    def download(wanted: list[str], target: Target, to: Path, wheels: Path | None) -> None:
+        asked.append(wanted)
+        if "b==3.0" in wanted:
+            raise pip.NoWheelError("b", target, "on the package index")
+        for line in wanted:
+            wheel(to, line.partition("=")[0], "1.5" if line.startswith("a") else "2.0")
+
+    monkeypatch.setattr(pip, "download", download)
+    monkeypatch.setattr(collecting, "_here", {"a": "1.5", "b": "3.0"}.get)
+    told: list[str] = []
+    root = wheel(tmp_path, "root", requires=["a>1", "b"])
+    (tmp_path / "out").mkdir()
+    found = collect(root, LINUX, tmp_path / "out", say=told.append)
+    assert asked == [["a==1.5", "b==3.0"], ["a==1.5", "b"]]
+    assert [wheel.version for wheel in found] == ["1.5", "2.0"]
+    assert "b 3.0 has no wheel for Linux (x86-64) and Python 3.12: taking the newest that has one" in told
+    assert told[0] == "fetching for Linux (x86-64) and Python 3.12: a==1.5, b==3.0"
+
+
+def test_a_wheel_for_another_pc_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever pip brings is checked once more."""
+
+    def download(wanted: list[str], target: Target, to: Path, wheels: Path | None) -> None:
+        wheel(to, "a", tag="cp312-cp312-macosx_11_0_arm64")
+
+    monkeypatch.setattr(pip, "download", download)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UserError, match="macosx_11_0_arm64.whl: not a wheel for Windows"):
+        collect(wheel(tmp_path, "root", requires=["a"]), WINDOWS, tmp_path / "out")

@@ -1,0 +1,67 @@
+"""pip, and what its failures mean."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from edgewbc.errors import UserError
+from edgewbc.kit import pip
+from edgewbc.kit.target import Platform, Target
+from tests.kit.fake import wheel
+
+WINDOWS = Target(Platform.WINDOWS, (3, 12))
+OFFLINE = """WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(...)': /simple/numpy/
+ERROR: Could not find a version that satisfies the requirement numpy (from versions: none)
+ERROR: No matching distribution found for numpy
+"""
+NO_WHEEL = """ERROR: Could not find a version that satisfies the requirement openvino>=2026.2 (from versions: none)
+ERROR: No matching distribution found for openvino>=2026.2
+"""
+
+
+def test_the_wheel_for_that_pc_is_taken(tmp_path: Path) -> None:
+    """Of several in a folder the one that fits, and the newest of those; no network is asked."""
+    for tag in ("cp312-cp312-win_amd64", "cp312-cp312-manylinux_2_28_x86_64", "cp313-cp313-win_amd64"):
+        wheel(tmp_path / "in", "numpy", "1.0", tag)
+        wheel(tmp_path / "in", "numpy", "2.0", tag)
+    pip.download(["numpy<3"], WINDOWS, tmp_path / "out", tmp_path / "in")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["numpy-2.0-cp312-cp312-win_amd64.whl"]
+
+
+def test_a_package_without_a_wheel_is_named(tmp_path: Path) -> None:
+    """A Linux wheel is none for Windows: the package, the PC and the folder are in the one line."""
+    wheel(tmp_path / "in", "open-vino", "1.0", "cp312-cp312-manylinux_2_28_x86_64")
+    with pytest.raises(
+        pip.NoWheelError, match=r"open-vino: no wheel for Windows \(x86-64\) and Python 3.12 in "
+    ) as told:
+        pip.download(["open-vino>=1"], WINDOWS, tmp_path / "out", tmp_path / "in")
+    assert told.value.package == "open-vino"
+    assert "\n" not in str(told.value)
+
+
+def test_no_network_is_told_apart_from_no_wheel() -> None:
+    """pip ends with the same words for both; the mend is another."""
+    offline = pip._meaning(OFFLINE, WINDOWS, None)
+    assert "cannot be reached" in str(offline)
+    assert "--wheels" in str(offline)
+    missing = pip._meaning(NO_WHEEL, WINDOWS, None)
+    assert isinstance(missing, pip.NoWheelError)
+    assert str(missing) == "openvino: no wheel for Windows (x86-64) and Python 3.12 on the package index"
+
+
+@pytest.mark.parametrize("said", ["ERROR: something odd\n", "odd", ""])
+def test_another_failure_is_one_line(said: str) -> None:
+    """What pip said last is passed on."""
+    told = str(pip._meaning(said, WINDOWS, None))
+    assert told.startswith("pip could not fetch the wheels: ")
+    assert "\n" not in told
+
+
+def test_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without pip is told how to get it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="python -m ensurepip"):
+        pip.download(["numpy"], WINDOWS, tmp_path, None)

@@ -1,0 +1,78 @@
+"""Wheels as files."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edgewbc.errors import UserError
+from edgewbc.kit.wheel import Wheel, write
+from tests.kit.fake import wheel
+
+
+def record_is_right(path: Path) -> bool:
+    """Whether RECORD names every file with its hash and length, itself without."""
+    with zipfile.ZipFile(path) as archive:
+        name = next(n for n in archive.namelist() if n.endswith("/RECORD"))
+        rows = {row[0]: row[1:] for row in csv.reader(archive.read(name).decode().splitlines())}
+        assert rows.pop(name) == ["", ""]
+        assert set(rows) == set(archive.namelist()) - {name}
+        for member, (digest, length) in rows.items():
+            data = archive.read(member)
+            wanted = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+            assert (digest, int(length)) == (f"sha256={wanted}", len(data))
+    return True
+
+
+def test_metadata(tmp_path: Path) -> None:
+    """Name (normalized), version, requirements and licence are read; the description is not."""
+    path = wheel(tmp_path, "Some.Thing", "1.5", requires=["a>1", 'b; sys_platform == "win32"'])
+    found = Wheel.read(path)
+    assert (found.name, found.version, found.licence) == ("some-thing", "1.5", "MIT")
+    assert found.requires == ("a>1", 'b; sys_platform == "win32"')
+    assert record_is_right(path)
+
+
+@pytest.mark.parametrize(
+    ("facts", "licence"),
+    [
+        (["License: BSD"], "BSD"),
+        (["License: " + "long " * 40, "Classifier: License :: OSI Approved :: MIT License"], "MIT License"),
+        (["License: UNKNOWN", "Classifier: License :: OSI Approved :: ISC License"], "ISC License"),
+        (["License-Expression: MIT", "License: other"], "MIT"),
+        ([], "unknown"),
+    ],
+)
+def test_licence(tmp_path: Path, facts: list[str], licence: str) -> None:
+    """The expression counts, then a short text, then the classifiers."""
+    assert Wheel.read(wheel(tmp_path, "a", facts=facts)).licence == licence
+
+
+def test_the_same_contents_give_the_same_bytes(tmp_path: Path) -> None:
+    """Order and time do not matter; the executable bit is kept."""
+    members = {"a/x.py": b"1", "a-1.dist-info/METADATA": b"", "a/run": b"2"}
+    write(tmp_path / "one.whl", "a-1.dist-info", members, ["a/run"])
+    write(tmp_path / "two.whl", "a-1.dist-info", dict(reversed(members.items())), ["a/run"])
+    assert (tmp_path / "one.whl").read_bytes() == (tmp_path / "two.whl").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.whl") as archive:
+        assert archive.namelist()[-1] == "a-1.dist-info/RECORD"
+        assert archive.getinfo("a/run").external_attr >> 16 & 0o777 == 0o755
+        assert archive.getinfo("a/x.py").external_attr >> 16 & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip", None])
+def test_what_is_no_wheel(tmp_path: Path, data: bytes | None) -> None:
+    """A damaged file, and a zip without metadata: one line that names the file."""
+    path = tmp_path / "a-1-py3-none-any.whl"
+    if data is None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.py", "")
+    else:
+        path.write_bytes(data)
+    with pytest.raises(UserError, match="a-1-py3-none-any.whl: not a wheel"):
+        Wheel.read(path)
