@@ -12,30 +12,26 @@ a new batch size costs some 10 ms once, and 5 idle pictures 25 ms.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.lab.decode import PictureError, decode
 from edgewbc.lab.engine import Answer, Engine
+from edgewbc.lab.permits import Permits, one_thread_in_opencv
 from edgewbc.lab.reading import read
 from edgewbc.pixels import Picture, PixelSpec, prepare
 
 WAITING = 2
 """Reader threads beyond the permits: so many files can be on their way from a slow disk while the cores work."""
-
-LARGE = 32 << 20
-"""Bytes of a file from which on only one is held at a time."""
 
 LONGEST = 4
 """A batch is sent before it is full when it would hold back more than so many times its size of unreadable files."""
@@ -124,13 +120,13 @@ def run(
 def _answers(
     engine: Engine, spec: PixelSpec, paths: Iterable[Path | Picture | None], batch: int, readers: int
 ) -> Iterator[Outcome]:
-    permits = _Permits(engine)
+    permits = Permits(engine)
     lanes: int = engine.info["requests"]
     ahead = 2 * batch + readers
     reads: deque[Future[_Seen]] = deque()
     part: list[_Seen] = []
     with (
-        _one_thread_in_opencv(),
+        one_thread_in_opencv(),
         engine.requests(lanes) as requests,
         _pool("network", lanes) as network,
         _pool("reader", readers) as pool,
@@ -166,38 +162,6 @@ def _ready(seen: _Seen) -> Future[_Seen]:
     return future
 
 
-class _Permits:
-    """As many as the engine has threads; a picture takes one, a batch as many as its stream has threads."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._left = threading.Semaphore(engine.info["threads"])
-        self._of_a_batch = max(1, engine.info["threads"] // max(1, engine.info["streams"]))
-        self._several = threading.Lock()
-        self._large = threading.Lock()
-
-    def file(self, path: Path) -> AbstractContextManager[object]:
-        """To be held from before a file is read until it is prepared."""
-        try:
-            return self._large if path.stat().st_size >= LARGE else nullcontext()
-        except (OSError, ValueError):
-            return nullcontext()  # reading it will say why
-
-    @contextmanager
-    def picture(self) -> Iterator[None]:
-        with self._left:
-            yield
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        with self._several:  # two that had one of several each would wait for each other
-            for _ in range(self._of_a_batch):
-                self._left.acquire()
-        try:
-            yield
-        finally:
-            self._left.release(self._of_a_batch)
-
-
 class _Groups:
     """Pictures in their order, in groups of which each has a batch with the network, or none if all are unreadable.
 
@@ -205,7 +169,7 @@ class _Groups:
     back instead, but a request that is freed while its callback is ending takes the program down with it.)
     """
 
-    def __init__(self, engine: Engine, requests: list[Any], permits: _Permits, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: Engine, requests: list[Any], permits: Permits, pool: ThreadPoolExecutor) -> None:
         self._engine, self._permits, self._pool = engine, permits, pool
         self._requests: SimpleQueue[Any] = SimpleQueue()
         for request in requests:
@@ -251,13 +215,13 @@ def _full(part: list[_Seen], batch: int) -> bool:
     return sum(seen.picture is not None for seen in part) == batch or len(part) >= LONGEST * batch
 
 
-def _see(path: Path, spec: PixelSpec, permits: _Permits) -> _Seen:
+def _see(path: Path, spec: PixelSpec, permits: Permits) -> _Seen:
     """Read, decode and prepare one picture; whatever is wrong with it is its `error`."""
     with permits.file(path):
         return _prepared(path, spec, permits)
 
 
-def _prepared(path: Path, spec: PixelSpec, permits: _Permits) -> _Seen:
+def _prepared(path: Path, spec: PixelSpec, permits: Permits) -> _Seen:
     try:
         found = read(path)
     except PictureError as error:
@@ -283,26 +247,3 @@ def _pool(name: str, threads: int) -> Iterator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-_users = 0
-_before = 0
-_lock = threading.Lock()
-
-
-@contextmanager
-def _one_thread_in_opencv() -> Iterator[None]:
-    """Keep OpenCV from starting threads of its own for each picture; as it was when the last that asked has ended."""
-    global _users, _before
-    with _lock:
-        if not _users:
-            _before = cv2.getNumThreads()
-            cv2.setNumThreads(1)
-        _users += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            if not _users:
-                cv2.setNumThreads(_before)

@@ -7,10 +7,6 @@ one of the choices that this bundle and this PC have: a file that says something
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -22,15 +18,12 @@ from numpy.typing import NDArray
 
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.files import write_json
-from edgewbc.lab import machine
+from edgewbc.lab import machine, remembered
 from edgewbc.lab.engine import Engine
 from edgewbc.lab.runtime import openvino
 
 Compute = Literal["f32", "bf16"]
 
-FORMAT = 1
-CACHE = "EDGEWBC_CACHE"
 BATCH = 8
 """Pictures that are answered at once while measuring, as in `classify`."""
 
@@ -39,8 +32,6 @@ MOST_STREAMS = 4
 
 MARGIN = 1.1
 """How many times as fast another precision than the bundle's default must be to take its place."""
-
-_LARGEST = 1 << 20  # bytes of what is remembered; a larger file is none of ours
 
 
 @dataclass(frozen=True)
@@ -193,10 +184,7 @@ def remember(bundle: Bundle, tried: list[Measured], threads: int | None = None) 
     best = best_of(bundle, tried)
     if best is None:
         raise ValueError("no model of the bundle answers here as the bundle says it must")
-    path = _file(bundle, threads)
-    told = {**_facts(bundle, threads), "choice": asdict(best.choice), "measured": [m.to_dict() for m in tried]}
-    write_json(path, told)
-    return path
+    return remembered.write(bundle, _limit(threads), asdict(best.choice), [found.to_dict() for found in tried])
 
 
 def chosen(bundle: Bundle, threads: int | None = None, precision: str | None = None) -> Choice:
@@ -222,66 +210,15 @@ def chosen(bundle: Bundle, threads: int | None = None, precision: str | None = N
     return found if precision is None else replace(found, precision=precision, compute="f32")
 
 
-def cache_folder() -> Path:
-    """Where this user's programs keep what can be made anew: EDGEWBC_CACHE, or `edgewbc` in the system's place for it.
-
-    Raises:
-        OSError: the system does not tell.
-    """
-    if told := os.environ.get(CACHE):
-        return Path(told)
-    try:
-        home = Path.home()
-    except RuntimeError:
-        raise OSError("this user has no home folder") from None
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else home / "AppData" / "Local") / "edgewbc" / "cache"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "edgewbc"
-    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (xdg if xdg.is_absolute() else home / ".cache") / "edgewbc"  # what is not absolute is to be ignored
-
-
 def _remembered(bundle: Bundle, threads: int | None) -> Choice | None:
-    """None for whatever is not there, not readable, of another PC or version, or not one of the candidates."""
-    try:
-        with _file(bundle, threads).open("rb") as file:
-            told = json.loads(file.read(_LARGEST))
-        if any(told[name] != value for name, value in _facts(bundle, threads).items()):
-            return None
-        values = told["choice"]
-        return next((c for c in candidates(bundle, threads) if asdict(c) == values), None)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return None
-
-
-def _file(bundle: Bundle, threads: int | None) -> Path:
-    told = f"{_sha256(bundle)} {machine.processor()} {_limit(threads)}"
-    return cache_folder() / "tuning" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
-
-
-def _facts(bundle: Bundle, threads: int | None) -> dict[str, Any]:
-    """What must be as it was for a measurement to hold."""
-    return {
-        "format": FORMAT,
-        "bundle": _sha256(bundle),
-        "cpu": machine.processor(),
-        "cores": machine.cores(),
-        "openvino": openvino().get_version(),
-        "limit": _limit(threads),
-    }
+    """None for what is not one of the candidates, whatever it is."""
+    values = remembered.read(bundle, _limit(threads))
+    return None if values is None else next((c for c in candidates(bundle, threads) if asdict(c) == values), None)
 
 
 def _limit(threads: int | None) -> int | None:
     """A limit that is one: None where it lets all processors be used."""
     return None if threads is None or threads >= machine.cores() else threads
-
-
-def _sha256(bundle: Bundle) -> str:
-    """Names a bundle by the hashes of all its files."""
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(bundle.sums.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _capabilities() -> list[str]:

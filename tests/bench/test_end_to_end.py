@@ -13,14 +13,14 @@ from edgewbc.bench import end_to_end, fresh
 from edgewbc.bench.end_to_end import Options, measure
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab import tuning
+from edgewbc.lab import remembered
 from tests import labelled, tiny
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is remembered on this PC."""
-    monkeypatch.setenv(tuning.CACHE, str(tmp_path / "cache"))
+    monkeypatch.setenv(remembered.CACHE, str(tmp_path / "cache"))
 
 
 @pytest.fixture

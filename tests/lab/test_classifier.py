@@ -17,7 +17,7 @@ import edgewbc
 from edgewbc import Classifier, assets
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab import tuning
+from edgewbc.lab import remembered
 from edgewbc.lab.classify import Row, classify
 from tests.tiny import encode, picture
 
@@ -25,7 +25,7 @@ from tests.tiny import encode, picture
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is remembered on this PC."""
-    monkeypatch.setenv(tuning.CACHE, str(tmp_path / "cache"))
+    monkeypatch.setenv(remembered.CACHE, str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgewbc.bundle import Bundle
-from edgewbc.lab import pipeline
+from edgewbc.lab import permits, pipeline
 from edgewbc.lab.engine import Engine
 from edgewbc.lab.pipeline import Outcome, run
 from edgewbc.pixels import prepare
@@ -251,7 +251,7 @@ def test_large_files_are_held_one_at_a_time(
         now -= 1
         return real_prepare(*arguments)
 
-    monkeypatch.setattr(pipeline, "LARGE", 1)
+    monkeypatch.setattr(permits, "LARGE", 1)
     monkeypatch.setattr(pipeline, "read", read)
     monkeypatch.setattr(pipeline, "prepare", done)
     assert [outcome.path for outcome in run(engine, bundle.pixels, paths, readers=4)] == paths

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,14 @@ import pytest
 
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab import machine, tuning
+from edgewbc.lab import machine, remembered, tuning
 from edgewbc.lab.tuning import Choice, Measured, best_of, candidates, chosen, default, measure, remember
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of its own, on a PC of two processors that compute in bfloat16."""
-    monkeypatch.setenv(tuning.CACHE, str(tmp_path / "cache"))
+    monkeypatch.setenv(remembered.CACHE, str(tmp_path / "cache"))
     monkeypatch.setattr(machine, "cores", lambda: 2)
     monkeypatch.setattr(tuning, "_capabilities", lambda: ["FP32", "BF16", "INT8"])
     return tmp_path / "cache"
@@ -142,33 +141,14 @@ def test_another_bundle_has_its_own(bundle: Bundle, tmp_path: Path) -> None:
     assert chosen(Bundle(bundle.path, bundle.manifest, {**bundle.sums, "more": "0" * 64})) == INT8
 
 
-def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """EDGEWBC_CACHE, or the system's place for such files; a relative XDG_CACHE_HOME is ignored."""
-    assert tuning.cache_folder() == tmp_path / "cache"
-    monkeypatch.delenv(tuning.CACHE)
-    monkeypatch.setattr(Path, "home", classmethod(lambda _: tmp_path))
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert tuning.cache_folder() == tmp_path / ".cache" / "edgewbc"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert tuning.cache_folder() == tmp_path / ".cache" / "edgewbc"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
-    assert tuning.cache_folder() == tmp_path / "x" / "edgewbc"
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert tuning.cache_folder() == tmp_path / "Library" / "Caches" / "edgewbc"
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert tuning.cache_folder() == tmp_path / "local" / "edgewbc" / "cache"
-
-
 def test_no_home_and_no_folder(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where nothing can be kept the default is chosen, and remembering says why not."""
     (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setenv(tuning.CACHE, str(tmp_path / "file" / "under"))
+    monkeypatch.setenv(remembered.CACHE, str(tmp_path / "file" / "under"))
     assert chosen(bundle) == INT8
     with pytest.raises(OSError, match="."):
         remember(bundle, [Measured(F32, 1, True)])
-    monkeypatch.delenv(tuning.CACHE)
+    monkeypatch.delenv(remembered.CACHE)
 
     def lost(_: object) -> Path:
         raise RuntimeError("Could not determine home directory.")
