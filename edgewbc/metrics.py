@@ -129,6 +129,8 @@ def clustered(correct: ArrayLike, groups: Sequence[str], draws: int = 2000, seed
     Twenty pictures of one cell are not twenty cells: `wilson`, which counts them so, is far too narrow. This draws
     whole groups with replacement (the cluster bootstrap: Davison and Hinkley 1997, "Bootstrap Methods and their
     Application", section 3.8) and gives the 2.5 and 97.5 percentiles. With few groups it is crude, and still narrow.
+    Where all answers are right, or all wrong, there is nothing to draw from: then it is `wilson` with a group for an
+    answer.
 
     Args:
         correct: whether each answer is right, bool, (n,).
@@ -148,6 +150,8 @@ def clustered(correct: ArrayLike, groups: Sequence[str], draws: int = 2000, seed
         return None
     sizes = np.bincount(index)
     hits = np.bincount(index, weights=right)
+    if right.all() or not right.any():
+        return wilson(len(names) if right.all() else 0, len(names))
     drawn = np.random.default_rng(seed).integers(0, len(names), (draws, len(names)))
     low, high = np.percentile(hits[drawn].sum(1) / sizes[drawn].sum(1), (2.5, 97.5))
     return [float(low), float(high)]

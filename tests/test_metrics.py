@@ -137,6 +137,13 @@ def test_groups_of_one_give_about_wilson() -> None:
     assert [low, high] == pytest.approx(wilson(360, 400), abs=0.012)
 
 
+def test_all_right_is_not_certainty() -> None:
+    """Without one wrong answer the interval is Wilson's over the groups, not empty."""
+    groups = [str(i) for i in np.repeat(range(33), 19)]
+    assert clustered([True] * 627, groups) == wilson(33, 33)
+    assert clustered([False] * 627, groups) == wilson(0, 33)
+
+
 def test_one_group_has_no_interval() -> None:
     """Nothing can be said of the spread over originals from one of them."""
     assert clustered([True, False], ["a", "a"]) is None
