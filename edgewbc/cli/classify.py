@@ -56,6 +56,7 @@ def command(
     \b
     Example:
       edgewbc classify smear-17 --out smear-17.csv
+      edgewbc classify --watch camera --out today.csv
     """
     from edgewbc.bundle import Bundle
     from edgewbc.cli import defaults

@@ -1,14 +1,8 @@
 """Watch folders: each picture is answered as soon as it is whole, once, and again if it is written over.
 
-The folders are looked at again and again (`os.scandir`): that works on every system and on network shares, where the
-system's notices of change do not. A picture is taken when two looks, some time apart, found the same size and time of
-change; if it then cannot be decoded, or is no longer the one that was looked at, it is left to wait: a file that is
-still being written is not answered by half. What stays unreadable for some seconds gets its row with the reason.
-
-A look costs little: a folder is listed when its own time of change says that a name came or went, and only the new
-names are asked for their size. So that nothing depends on that time, which some file systems do not keep, and so that
-a file that is written over in place is noticed, each folder is also gone through from time to time, the more rarely the
-longer that takes.
+A picture is taken when two looks, some time apart, found the same size and time of change; if it then cannot be
+decoded, or is no longer the one that was looked at, it is left to wait: a file that is still being written is not
+answered by half. What stays unreadable for some seconds gets its row with the reason.
 """
 
 from __future__ import annotations
@@ -23,7 +17,7 @@ from pathlib import Path
 
 from edgewbc.errors import UserError
 from edgewbc.lab.classify import Model, Row
-from edgewbc.lab.find import folders, inside, is_picture
+from edgewbc.lab.folders import NONE, Folders
 from edgewbc.lab.journal import Journal, Version
 from edgewbc.lab.pipeline import Outcome
 
@@ -38,9 +32,6 @@ PATIENCE = 5.0
 
 RETRY = 1.0
 """Seconds until a file that is kept shut is tried again."""
-
-SHARE = 20
-"""A folder is gone through after so many times the time that it took: a twentieth of one core at most."""
 
 MOST = 32
 """Files that are given out by one look; the camera's next picture does not wait for more."""
@@ -58,19 +49,11 @@ class _Waiting:
     told: bool = field(default=False, compare=False)  # its row says that it cannot be read
 
 
-@dataclass(slots=True)
-class _Folder:
-    seen: dict[str, int] = field(default_factory=dict)  # by file name: the version (its hash, for it is small)
-    mtime_ns: int = -1
-    due: float = float("-inf")  # when it is gone through
-
-
 class Watcher:
-    """What is known of the folders that are watched. It reads no clock but the one it is given, and never sleeps.
+    """Which files are to be read now. It reads no clock but the one it is given, and never sleeps.
 
     Attributes:
         gone: names of files that went away before they were answered; for the caller to tell, and to clear.
-        trouble: by folder that cannot be looked at now, the reason.
     """
 
     def __init__(
@@ -86,46 +69,54 @@ class Watcher:
             holds: says whether a version of a file has its answer already (`Journal.holds`).
             clock: seconds; only differences count.
         """
-        self._tops, self._holds, self._clock = frozenset(tops), holds, clock
-        self._folders = {top: _Folder() for top in tops}
+        self._folders, self._holds, self._clock = Folders(tops, clock), holds, clock
+        self._waiting: dict[str, _Waiting] = {}  # each file that waits, once; what else is in the queues is out of date
         self._soon: list[_Waiting] = []  # a heap
-        self._backlog: deque[_Waiting] = deque()  # what was there at the first look: it waits for the camera's next
+        self._backlog = deque[_Waiting]()  # what was there at the first look: the camera's next picture goes before it
         self._first = True
-        self._out: dict[str, _Waiting] = {}
         self.gone: list[str] = []
-        self.trouble: dict[str, str] = {}
+
+    @property
+    def trouble(self) -> dict[str, str]:
+        """By folder that cannot be looked at now, the reason."""
+        return self._folders.trouble
 
     def look(self) -> list[str]:
         """Look once; the names of at most MOST files that are to be read now, and then told of by `judge`."""
         now = self._clock()
-        self._scan(now)
+        for name, version in self._folders.changes():
+            if not self._holds(name, version):
+                self._begin(name, version, now)
+            else:
+                self._waiting.pop(name, None)
         if self._first:
-            self._first, self._backlog = False, deque(sorted(self._backlog))
+            self._first, self._backlog = False, deque(sorted(self._soon))
+            self._soon.clear()
         ready: list[str] = []
         while self._soon and self._soon[0].after <= now and len(ready) < MOST:
-            self._consider(heapq.heappop(self._soon), now, ready)
+            ready += self._consider(heapq.heappop(self._soon), now)
         while self._backlog and self._backlog[0].after <= now and len(ready) < MOST:
-            self._consider(self._backlog.popleft(), now, ready)
+            ready += self._consider(self._backlog.popleft(), now)
         return ready
 
     def judge(self, outcome: Outcome) -> bool:
         """Whether what came of a file that was given out is its answer, to be kept; if not, it is given out again."""
         now = self._clock()
-        waiting = self._out.pop(str(outcome.path))
+        waiting = self._waiting.pop(str(outcome.path))
         if not outcome.sha256:  # no bytes: gone, kept shut, or written to meanwhile
             if not os.path.lexists(waiting.name):
-                self._forget(waiting.name)
+                self._lose(waiting.name)
                 return False
             keep = now - waiting.since >= PATIENCE and not waiting.told
-            later = now + (PATIENCE if keep or waiting.told else RETRY)
-            heapq.heappush(self._soon, replace(waiting, after=later, told=keep or waiting.told))
+            told = keep or waiting.told
+            self._queue(replace(waiting, after=now + (PATIENCE if told else RETRY), told=told))
             return keep
         version = Version(outcome.size, outcome.mtime_ns)
         if version != waiting.version:
-            self._wait(waiting.name, version, now)
+            self._begin(waiting.name, version, now)
             return False
         if outcome.error and now - waiting.since < PATIENCE:
-            heapq.heappush(self._soon, replace(waiting, after=now + SETTLE, broken=True))
+            self._queue(replace(waiting, after=now + SETTLE, broken=True))
             return False
         return True
 
@@ -133,106 +124,41 @@ class Watcher:
     def busy(self) -> bool:
         """Whether there is more to give out at once."""
         now = self._clock()
-        return any(waiting[0].after <= now for waiting in (self._soon, self._backlog) if waiting)
+        return any(queue[0].after <= now for queue in (self._soon, self._backlog) if queue)
 
-    def _scan(self, now: float) -> None:
-        """List the folders that have changed or are due."""
-        work = list(self._folders)
-        for path in work:
-            folder = self._folders[path]
-            begun = self._clock()
-            try:
-                mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116
-                thorough = now >= folder.due
-                if not thorough and mtime_ns == folder.mtime_ns:
-                    continue
-                found = self._list(path, folder, thorough, now)
-            except OSError as error:
-                folder.mtime_ns = -1
-                if path in self._tops:
-                    self.trouble[path] = error.strerror or str(error)
-                else:
-                    del self._folders[path]
-                continue
-            self.trouble.pop(path, None)
-            folder.mtime_ns = mtime_ns  # as it was before it was listed: what comes meanwhile is seen by the next look
-            if thorough:
-                folder.due = now + SHARE * (self._clock() - begun)
-            for name in found:
-                if name not in self._folders:
-                    self._folders[name] = _Folder()
-                    work.append(name)
+    def _begin(self, name: str, version: Version, now: float) -> None:
+        self._folders.note(name, version)
+        self._queue(_Waiting(now + SETTLE, name, version, now))
 
-    def _list(self, path: str, folder: _Folder, thorough: bool, now: float) -> list[str]:
-        """Note what is new in a folder, and what has changed if `thorough`; the folders in it."""
-        below, listed, seen = [], set[str](), folder.seen
-        with os.scandir(path) as entries:
-            for entry in entries:
-                name = entry.name
-                if name not in seen:
-                    if folders(entry):
-                        below.append(inside(path, name))
-                        continue
-                    if not is_picture(name):
-                        continue
-                elif not thorough:
-                    continue
-                listed.add(name)
-                version = _version(entry)
-                if seen.get(name) != _small(version):
-                    self._notice(inside(path, name), version, now)
-        if thorough and len(seen) > len(listed):
-            for name in seen.keys() - listed:
-                del seen[name]
-        return below
+    def _queue(self, waiting: _Waiting) -> None:
+        self._waiting[waiting.name] = waiting
+        heapq.heappush(self._soon, waiting)
 
-    def _notice(self, name: str, version: Version, now: float) -> None:
-        if self._holds(name, version):
-            self._note(name, version)
-        else:
-            self._wait(name, version, now)
-
-    def _wait(self, name: str, version: Version, now: float) -> None:
-        self._note(name, version)
-        waiting = _Waiting(now + SETTLE, name, version, now)
-        if self._first:
-            self._backlog.append(waiting)
-        else:
-            heapq.heappush(self._soon, waiting)
-
-    def _consider(self, waiting: _Waiting, now: float, ready: list[str]) -> None:
-        """Give a file out if it stands as it stood, else let it wait anew."""
+    def _consider(self, waiting: _Waiting, now: float) -> list[str]:
+        """Give a file out if it stands as it stood; else it waits on."""
         name = waiting.name
+        if self._waiting.get(name) is not waiting:
+            return []  # it has changed since, and waits in its new state
         try:
             version = Version.of(os.stat(name))  # noqa: PTH116
         except OSError:
-            version = _NONE
+            version = NONE
             if not os.path.lexists(name):
-                self._forget(name)
-                return
-        if self._noted(name) != _small(waiting.version):
-            return  # it has changed since, and waits in its new state
+                self._lose(name)
+                return []
         if version != waiting.version:
-            self._wait(name, version, now)
+            self._begin(name, version, now)
         elif waiting.broken and now < waiting.since + PATIENCE:
-            heapq.heappush(self._soon, replace(waiting, after=now + SETTLE))
-        elif name not in self._out and not self._holds(name, version):
-            self._out[name] = waiting
-            ready.append(name)
+            self._queue(replace(waiting, after=now + SETTLE))
+        elif self._holds(name, version):
+            del self._waiting[name]
+        else:
+            return [name]
+        return []
 
-    def _note(self, name: str, version: Version) -> None:
-        folder, last = _split(name)
-        if folder in self._folders:
-            self._folders[folder].seen[last] = _small(version)
-
-    def _noted(self, name: str) -> int | None:
-        folder, last = _split(name)
-        return self._folders[folder].seen.get(last) if folder in self._folders else None
-
-    def _forget(self, name: str) -> None:
-        folder, last = _split(name)
-        if folder in self._folders:
-            self._folders[folder].seen.pop(last, None)
+    def _lose(self, name: str) -> None:
+        self._waiting.pop(name, None)
+        self._folders.forget(name)
         self.gone.append(name)
 
 
@@ -293,22 +219,3 @@ def outermost(tops: Sequence[Path]) -> list[str]:
         if not any(whole.is_relative_to(other) for other in found):
             found[whole] = str(top)
     return list(found.values())
-
-
-_NONE = Version(-1, -1)  # of a file that is there, and of which the system tells nothing
-
-
-def _version(entry: os.DirEntry[str]) -> Version:
-    try:
-        return Version.of(entry.stat())
-    except OSError:
-        return _NONE
-
-
-def _small(version: Version) -> int:
-    return hash((version.size, version.mtime_ns))
-
-
-def _split(name: str) -> tuple[str, str]:
-    folder, last = os.path.split(name)
-    return folder or ".", last

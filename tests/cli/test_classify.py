@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -273,6 +274,7 @@ def test_json_is_what_json_dumps_gives(
     assert [path.name for path in tmp_path.iterdir()] == ["smear"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
 @pytest.mark.parametrize("how", ["out", "csv", "jsonl", "json"])
 def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, how: str) -> None:
     """`--watch` classifies what is there and what comes; Ctrl-C ends it with exit code 0 and the differential."""

@@ -284,25 +284,6 @@ def test_a_writer_in_pieces_and_a_real_clock(model: Model, tmp_path: Path) -> No
     assert max(told[name] - written[name] for name in datas) < 10
 
 
-def test_a_look_at_an_unchanged_folder_asks_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two times that a large folder is gone through, a look lists it only if its own time has changed."""
-    for n in range(20):
-        (tmp_path / f"{n}.png").touch()
-    ticks = iter(float(n) for n in range(10_000))  # each look at the clock takes a second: listing is slow
-    watcher = Watcher([str(tmp_path)], lambda name, version: True, lambda: next(ticks))
-    assert watcher.look() == []
-    listed = []
-    real = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or real(path))
-    for _ in range(3):
-        watcher.look()
-    assert listed == []
-    (tmp_path / "new.png").touch()
-    os.utime(tmp_path, ns=(1, 1))
-    watcher.look()
-    assert listed == [str(tmp_path)]
-
-
 def test_folders_in_watched_folders_are_not_watched_twice(tmp_path: Path) -> None:
     """Of folders that lie in each other the outer one is taken; what is no folder is refused."""
     (tmp_path / "a" / "b").mkdir(parents=True)
