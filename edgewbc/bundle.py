@@ -14,10 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import lzma
+import math
+import re
+import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,13 +33,20 @@ from edgewbc.pixels import PixelSpec
 FORMAT = 1
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
-LARGEST = 1 << 30  # bytes of one file; a larger one in a zip is not unpacked
+LARGEST = 1 << 29
+"""Bytes of one file; a larger one is not read."""
+MOST_FILES = 2000
+"""Of a bundle: the golden pictures are most of them."""
+LARGEST_INPUT = 8192
+"""Pixels of a side of the network's input."""
+_FILES = {"openvino": 2, "onnx": 1}
+"""How many files a model has."""
+_STEP = 1 << 20
 
-# What zipfile raises for a damaged archive: each of its decompressors has an error of its own.
+# What zipfile raises for a damaged archive
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
-    lzma.LZMAError,
     struct.error,
     RuntimeError,
     EOFError,
@@ -43,6 +54,11 @@ _UNREADABLE = (
     OverflowError,
     IndexError,
 )
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+"""What Windows takes for a device, in any folder and with any suffix."""
+_NEVER = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\:*?"<>|]')
+"""What no name on Windows may hold, and what would break a line."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +91,34 @@ class Bundle:
             manifest = json.loads(raw.read(MANIFEST))
             found = cls(path, manifest, sums)
             if manifest["format"] != FORMAT:
-                raise UserError(f"{path}: bundle format {manifest['format']}; this edgewbc reads {FORMAT}")
-            _ = found.pixels, found.classes, found.name
-            for backends in manifest["files"].values():
-                for names in backends.values():
-                    for name in names:
-                        found._known(name)
-            if manifest["default_precision"] not in manifest["files"]:
-                raise ValueError("default_precision has no files")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path}: its manifest.json is not a bundle's: {error!r}") from None
+                raise UserError(f"{path}: bundle format {str(manifest['format'])[:20]!r}; this edgewbc reads {FORMAT}")
+            found._check()
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise UserError(f"{path}: its manifest.json is not a bundle's: {repr(error)[:200]}") from None
         return found
+
+    def _check(self) -> None:
+        """Raise one of many errors unless the manifest is a bundle's."""
+        pixels, classes = self.pixels, self.manifest["classes"]
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise TypeError("classes must be a list of names")
+        if not isinstance(self.manifest["name"], str):
+            raise TypeError("name must be a text")
+        for side in (pixels.height, pixels.width):
+            if type(side) is not int or side > LARGEST_INPUT:
+                raise ValueError(f"input size {pixels.height} x {pixels.width}")
+        if not all(math.isfinite(value) for value in (*pixels.mean, *pixels.std, pixels.size, pixels.scale)):
+            raise ValueError("pixels must be numbers")
+        for precision, backends in self.manifest["files"].items():
+            for backend, names in backends.items():
+                if not isinstance(names, list) or not (precision + backend).isprintable():
+                    raise ValueError(f"files of {precision} for {backend}: {names}")
+                for name in names:
+                    self._known(name)
+                if len(names) != _FILES.get(backend, len(names)):
+                    raise ValueError(f"files of {precision} for {backend}: {names}")
+        if self.manifest["default_precision"] not in self.manifest["files"]:
+            raise ValueError("default_precision has no files")
 
     @property
     def name(self) -> str:
@@ -152,37 +185,92 @@ class Bundle:
 
     def _known(self, name: str) -> None:
         if name not in self.sums:
-            raise UserError(f"{self.path}: {name} is not listed in its {SUMS}")
+            shown = name if isinstance(name, str) and name.isprintable() else repr(name)
+            raise UserError(f"{self.path}: {shown[:200]} is not listed in its {SUMS}")
 
     def _raw(self, name: str) -> bytes:
         try:
-            if self.path.is_dir():
-                file = self.path / name
-                if not file.resolve().is_relative_to(self.path.resolve()):
-                    raise UserError(f"{self.path}: {name} leads out of the bundle")
-                return file.read_bytes()
-            with zipfile.ZipFile(self.path) as archive:
-                info = archive.getinfo(name)
-                if info.file_size > LARGEST:
-                    raise UserError(f"{self.path}: {name} is larger than a bundle's file may be")
-                return archive.read(info)
+            return self._from_folder(name) if self.path.is_dir() else self._from_zip(name)
         except (OSError, KeyError) as error:
             reason = "is missing" if isinstance(error, (FileNotFoundError, KeyError)) else f"cannot be read: {error}"
             raise UserError(f"{self.path}: {name} {reason}; is this a bundle, and whole?") from None
         except _UNREADABLE as error:
-            raise UserError(f"{self.path}: neither a bundle's folder nor a readable zip of one: {error}") from None
+            told = " ".join(str(error).split())[:200]
+            raise UserError(f"{self.path}: neither a bundle's folder nor a readable zip of one: {told}") from None
+
+    def _from_folder(self, name: str) -> bytes:
+        file = (self.path / name).resolve()
+        if not file.is_relative_to(self.path.resolve()):
+            raise UserError(f"{self.path}: {name} leads out of the bundle")
+        about = file.stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe would be waited for
+            raise UserError(f"{self.path}: {name} is not a plain file")
+        self._fits(name, about.st_size)
+        return file.read_bytes()
+
+    def _from_zip(self, name: str) -> bytes:
+        with zipfile.ZipFile(self.path) as archive:
+            entries = archive.infolist()
+            why = _oddity([entry.filename.removesuffix("/") for entry in entries])
+            if why:
+                raise UserError(f"{self.path}: {why}")
+            info = archive.getinfo(name)
+            if stat.S_ISLNK(info.external_attr >> 16) or info.flag_bits & 1:
+                raise UserError(f"{self.path}: {name} is not a plain file")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise UserError(f"{self.path}: {name} is compressed in a way that is not read; zip with deflate")
+            self._fits(name, info.file_size)
+            # By parts: read at once, zipfile unpacks all that is there, whatever size the entry gives.
+            parts = []
+            with archive.open(info) as file:
+                while part := file.read(_STEP):
+                    parts.append(part)
+            return b"".join(parts)
+
+    def _fits(self, name: str, size: int) -> None:
+        if size > LARGEST:
+            raise UserError(f"{self.path}: {name} is larger than a bundle's file may be ({LARGEST >> 20} MiB)")
 
 
 def _parse_sums(text: str, path: Path) -> dict[str, str]:
-    sums = {}
-    for line in text.splitlines():
-        digest, _, name = line.partition("  ")
-        inside = PurePosixPath(name)
-        odd = inside.is_absolute() or ".." in inside.parts or "\\" in name or ":" in name or "\0" in name
-        if len(digest) != 64 or not name or odd:
+    sums: dict[str, str] = {}
+    lines = text.removesuffix("\n").split("\n")
+    for line in lines:
+        digest, _, name = line.removesuffix("\r").partition("  ")
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or _leads_out(name):
             raise UserError(f"{path}: {SUMS} has a line that is not one: {line[:80]!r}")
         sums[name] = digest
+    why = _oddity(sums) if len(sums) == len(lines) else "a file is listed twice"
+    if why:
+        raise UserError(f"{path}: {SUMS}: {why}")
     return sums
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a name could mean, on some system, anything but one plain file below the bundle's folder."""
+    inside = PurePosixPath(name)
+    return (
+        inside.is_absolute()
+        or name != inside.as_posix()
+        or name == "."
+        or bool(_NEVER.search(name))
+        or any(part == ".." or part != part.rstrip(" .") or _DEVICE.fullmatch(part) for part in inside.parts)
+    )
+
+
+def _oddity(names: Iterable[str]) -> str:
+    """What is wrong with a bundle's names, all together; empty if nothing is."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if _leads_out(name):
+            return f"{name[:80]!r} may lead out of the bundle"
+        # Windows and macOS hold two spellings of a name for one file.
+        known = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if len(seen) > MOST_FILES:
+            return f"more than {MOST_FILES} files"
+        if known is not name:
+            return f"{known[:80]!r} and {name[:80]!r} are one file to some systems"
+    return ""
 
 
 def seal(folder: Path) -> None:

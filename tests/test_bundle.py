@@ -148,7 +148,7 @@ def test_links_that_lead_out_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        (lambda m: m.update(format=2), "bundle format 2; this edgewbc reads 1"),
+        (lambda m: m.update(format=2), "bundle format '2'; this edgewbc reads 1"),
         (lambda m: m.pop("classes"), "its manifest.json is not a bundle's: KeyError"),
         (lambda m: m.update(pixels={"height": 0, "width": 16, "mean": [0, 0, 0], "std": [1, 1, 1]}), "input size 0"),
         (lambda m: m.update(files=[]), "its manifest.json is not a bundle's"),

@@ -17,6 +17,10 @@ from edgewbc.pixels import Picture
 
 LIMIT = 100_000_000
 """Pixels of the largest picture that is decoded."""
+_SMALL = 4_000_000
+_DENSEST = 1000
+"""Pixels a byte of a file, of pictures of more than `_SMALL` pixels. (A photograph has fewer than 50; a blank PNG 350.
+Some formats can promise a million, and decoding takes as long as for a real picture.)"""
 
 # A refused picture is told of once, by us: OpenCV is kept from telling it too. (libjpeg and libpng write some warnings
 # to stderr themselves, past OpenCV.)
@@ -44,7 +48,8 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
 
     Args:
         data: the file.
-        limit: pixels of the largest picture that is decoded; the size is read from the header first.
+        limit: pixels of the largest picture that is decoded; the size is read from the header first. Pictures of 16
+            bits and animations take more memory, and may have half as many.
 
     Raises:
         PictureError: it cannot be decoded.
@@ -57,8 +62,14 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
         raise PictureError(str(error)) from None
     if header.width < 1 or header.height < 1:
         raise PictureError(headers.CUT)
-    if header.width * header.height > limit:
+    pixels = header.width * header.height * (2 if header.bits == 16 or header.frames > 1 else 1)
+    if pixels > limit:
         raise PictureError(f"too large: {header.width} x {header.height} pixels, and {limit:,} are the most")
+    if header.width * header.height > max(_SMALL, _DENSEST * len(data)):
+        raise PictureError(f"too large: {header.width} x {header.height} pixels, in a file of {len(data):,} bytes")
+    if header.link is not None:  # or every page is looked up, and there may be a million
+        at, size = header.link
+        data = data[:at] + bytes(size) + data[at + size :]
     if header.alpha:
         picture, clear = _with_alpha(data, header)
     else:
@@ -67,16 +78,33 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
     if sorted(picture.shape[:2]) != sorted((header.height, header.width)):
         raise PictureError(headers.CUT)
     picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-    return Decoded(picture, _notes(header, clear))
+    if header.inverted:
+        picture = np.asarray(cv2.bitwise_not(picture), dtype=np.uint8)
+    missing = header.kind == "JPEG" and (header.incomplete or _ends_in_grey(picture))
+    return Decoded(picture, _notes(header, clear, missing))
 
 
-def _notes(header: headers.Header, clear: bool) -> tuple[str, ...]:
+_GREY = 128
+_CORNER = 8
+
+
+def _ends_in_grey(picture: Picture) -> bool:
+    """Whether one corner of a decoded JPEG is of the one grey with which libjpeg fills what has not come.
+
+    It does so without a word to us where the file has its end mark. (Any corner: the picture is upright by now.)
+    """
+    rows, columns = (slice(0, _CORNER), slice(-_CORNER, None)), (slice(0, _CORNER), slice(-_CORNER, None))
+    return any(bool((picture[row, column] == _GREY).all()) for row in rows for column in columns)
+
+
+def _notes(header: headers.Header, clear: bool, missing: bool) -> tuple[str, ...]:
     said = {
         "greyscale: the stain's colours are missing": header.colour == "grey",
         "CMYK: the colours are only roughly those of the stain": header.colour == "cmyk",
         "16 bits a channel: scaled to 8": header.bits == 16,
         "transparent in part: shown on white": clear,
         "animated or of several pages: only the first is read": header.frames > 1,
+        "perhaps cut short: a part of the JPEG is missing or empty": missing,
     }
     return tuple(note for note, holds in said.items() if holds)
 
@@ -100,6 +128,9 @@ def _to_8_bits(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
     return picture.astype(np.uint8, copy=False)
 
 
+_STRIP = 64
+
+
 def _with_alpha(data: bytes, header: headers.Header) -> tuple[NDArray[np.uint8], bool]:
     """A picture that may be transparent, on white, in BGR; and whether any of it is transparent."""
     found = _to_8_bits(_raw(data, cv2.IMREAD_UNCHANGED))
@@ -108,10 +139,11 @@ def _with_alpha(data: bytes, header: headers.Header) -> tuple[NDArray[np.uint8],
     colours = np.ascontiguousarray(found[..., :3])
     clear = found.shape[2] == 4 and bool(found[..., 3].min() < 255)
     if clear:
-        alpha = found[..., 3:].astype(np.uint16)
-        # OpenCV hands 8-bit TIFFs out with their colours multiplied by alpha already.
-        over = colours.astype(np.uint16) * (255 if header.kind == "TIFF" and header.bits == 8 else alpha)
-        colours = np.minimum((over + 255 * (255 - alpha) + 127) // 255, 255).astype(np.uint8)
+        for top in range(0, len(colours), _STRIP):  # by strips: sums of 16 bits of a whole picture are large
+            strip = colours[top : top + _STRIP]
+            alpha = found[top : top + _STRIP, :, 3:].astype(np.uint16)
+            over = strip.astype(np.uint16) * (255 if header.multiplied else alpha)
+            strip[:] = np.minimum((over + 255 * (255 - alpha) + 127) // 255, 255)
     if header.kind in ("PNG", "WebP"):  # whose orientation OpenCV leaves out together with alpha; not so TIFF's
         colours = _upright(colours, header.orientation)
     return colours, clear

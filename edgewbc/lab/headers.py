@@ -9,10 +9,13 @@ GIF89a, RFC 9649 (WebP), BITMAPINFOHEADER (BMP).
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from dataclasses import dataclass
 from typing import Literal
+
+from edgewbc.lab import tiff
 
 Colour = Literal["colour", "grey", "cmyk"]
 
@@ -30,8 +33,12 @@ class Header:
         colour: `grey` if all its colours are grey by construction: one channel, or a palette of greys.
         bits: of one sample, 16 or at most 8.
         alpha: whether pixels may be transparent.
+        multiplied: whether colours come out of OpenCV multiplied by alpha already.
+        inverted: whether white comes out of OpenCV as 0.
         frames: 1, or more for an animation or a file of several pages (not always counted to the end).
         orientation: EXIF's, 1 to 8; read for PNG and WebP only.
+        link: of a TIFF of several pages, where the number stands that leads to the second, and its bytes.
+        incomplete: whether a JPEG's scans do not add up to a whole picture.
     """
 
     kind: str
@@ -40,8 +47,12 @@ class Header:
     colour: Colour = "colour"
     bits: int = 8
     alpha: bool = False
+    multiplied: bool = False
+    inverted: bool = False
     frames: int = 1
     orientation: int = 1
+    link: tuple[int, int] | None = None
+    incomplete: bool = False
 
 
 def read(data: bytes) -> Header:
@@ -59,35 +70,79 @@ def read(data: bytes) -> Header:
     raise ValueError(f"not a picture, or of a kind that is not read ({KINDS} are)")
 
 
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
+"""A marker with a segment behind it, or the end of the image; inside a scan 0xff is data where 0 follows."""
+
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = (0xC2, 0xCA)
+_MOST = 1_000_000_000
+"""Pixels times scans of a JPEG: each scan goes over the whole picture, and a few bytes can ask for thousands."""
+
+
 def _jpeg(data: bytes) -> Header:
-    at, size = 2, None
+    at, kind, size = 2, 0, (8, 0, 0, 0)
+    parts = _Scans()
     while True:
-        at = data.find(b"\xff", at)
-        if at < 0:
-            raise ValueError(CUT)
-        while data[at] == 0xFF:
-            at += 1
-        marker, at = data[at], at + 1
-        if marker == 0xD9:
-            raise ValueError(CUT)
-        if marker == 0xDA:
+        if parts.whole and not parts.progressive:  # the one scan of nearly every JPEG: all that is left to find
+            if not data.endswith(b"\xff\xd9", at) and data.find(b"\xff\xd9", at) < 0:
+                raise ValueError(CUT)
             break
-        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:
-            continue  # these stand alone
+        found = _MARKER.search(data, at)
+        if found is None:
+            raise ValueError(CUT)
+        marker, at = found[1][0], found.end()
+        if marker == 0xD9:
+            if not parts.count:
+                raise ValueError(CUT)
+            break
         (length,) = struct.unpack_from(">H", data, at)
         if length < 2:
             raise ValueError(CUT)
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            size = struct.unpack_from(">BHHB", data, at + 2)
+        if marker in _FRAMES:
+            if kind:
+                raise ValueError(CUT)
+            kind, size = marker, struct.unpack_from(">BHHB", data, at + 2)
+            parts = _Scans(size[3], marker in _PROGRESSIVE)
+        elif marker == 0xDA:
+            if not kind:
+                raise ValueError(CUT)
+            parts.add(data[at + 2 : at + length])
         at += length
-    # Inside a scan 0xff is always followed by 0 or a restart mark, so that this can only be the end of the image.
-    if size is None or data.find(b"\xff\xd9", at) < 0:
-        raise ValueError(CUT)
     bits, height, width, channels = size
     if channels not in (1, 3, 4):
         raise ValueError(f"a JPEG of {channels} channels is not read")
+    if bits != 8:
+        raise ValueError(f"a JPEG of {bits} bits a channel is not read")
+    if width * height * parts.count > _MOST:
+        raise ValueError(f"too large: a JPEG of {width} x {height} pixels in {parts.count} scans")
     colours: dict[int, Colour] = {1: "grey", 3: "colour", 4: "cmyk"}
-    return Header("JPEG", width, height, colours[channels], bits)
+    return Header("JPEG", width, height, colours[channels], bits, incomplete=not parts.whole)
+
+
+class _Scans:
+    """Which of a JPEG's coefficients its scans have brought (ISO/IEC 10918-1, G.1.1)."""
+
+    def __init__(self, channels: int = 0, progressive: bool = False) -> None:
+        self.progressive = progressive
+        self.count = 0
+        self._channels = channels
+        self._seen: dict[int, int] = {}  # by channel: a bit for each coefficient that has come down to its last bit
+
+    def add(self, header: bytes) -> None:
+        """Count a scan, given its header behind the length."""
+        self.count += 1
+        first, last, bits = struct.unpack_from("3B", header, 1 + 2 * header[0])
+        if not self.progressive:
+            first, last, bits = 0, 63, 0
+        if bits & 15:  # lower bits are still to come
+            return
+        for channel in header[1 : 1 + 2 * header[0] : 2]:
+            self._seen[channel] = self._seen.get(channel, 0) | (1 << last + 1) - (1 << first)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every coefficient of every channel has come."""
+        return self.count > 0 and sum(seen == (1 << 64) - 1 for seen in self._seen.values()) >= self._channels
 
 
 def _png(data: bytes) -> Header:
@@ -163,19 +218,31 @@ def _gif(data: bytes) -> Header:
 
 
 def _tiff(data: bytes) -> Header:
-    tags, following = _tags(data)
-    width, height = tags[256][0], tags[257][0]
-    bits = max(tags.get(258, [1]))
-    if bits not in (1, 2, 4, 8, 16) or any(kind not in (1, 2) for kind in tags.get(339, [1])):
-        raise ValueError("a TIFF of whole numbers of 8 or 16 bits is read, and this one is of another kind")
-    for offsets, counts in ((273, 279), (324, 325)):
-        parts = zip(tags.get(offsets, []), tags.get(counts, []), strict=False)
-        if any(offset + count > len(data) for offset, count in parts):
-            raise ValueError(CUT)
-    # Photometric interpretation: 0 and 1 are grey, 5 is CMYK (separated)
-    colour: Colour = {0: "grey", 1: "grey", 5: "cmyk"}.get(tags.get(262, [2])[0], "colour")  # type: ignore[assignment]
-    alpha = any(extra in (1, 2) for extra in tags.get(338, []))
-    return Header("TIFF", width, height, colour, bits, alpha, 2 if following else 1)
+    found = tiff.directory(data)
+    why = tiff.refusal(found, len(data))
+    if why is not None:
+        raise ValueError(f"{why} is not read" if why else CUT)
+    photometric = found.one(tiff.PHOTOMETRIC, tiff.RGB)
+    colour: Colour = "colour"
+    if photometric in (tiff.WHITE_IS_ZERO, tiff.BLACK_IS_ZERO):
+        colour = "grey"
+    elif photometric == tiff.CMYK:
+        colour = "cmyk"
+    bits, extra = found.one(tiff.BITS, 1), found.tags.get(tiff.EXTRA, ())
+    alpha = 1 in extra or 2 in extra
+    return Header(
+        "TIFF",
+        found.one(tiff.WIDTH),
+        found.one(tiff.HEIGHT),
+        colour,
+        bits,
+        alpha=alpha,
+        # OpenCV hands 8-bit TIFFs out with their colours multiplied by alpha, however they were stored.
+        multiplied=alpha and (bits < 16 or 1 in extra),
+        inverted=bits == 16 and photometric == tiff.WHITE_IS_ZERO,
+        frames=2 if found.following else 1,
+        link=(found.link, found.size) if found.following else None,
+    )
 
 
 def _webp(data: bytes) -> Header:
@@ -216,42 +283,13 @@ def _is_grey(palette: bytes, step: int) -> bool:
     return bool(palette) and palette[0::step] == palette[1::step] == palette[2::step]
 
 
-_TAGS = {256, 257, 258, 262, 273, 274, 279, 324, 325, 338, 339}
-_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
-
-
-def _tags(data: bytes) -> tuple[dict[int, tuple[int, ...]], int]:
-    """The whole-numbered tags of a TIFF's first directory (EXIF is one too), and where the next directory starts."""
-    order = "<" if data[:2] == b"II" else ">"
-    big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
-    (entries,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
-    at += 8 if big else 2
-    entry, room = ("HHQ", 8) if big else ("HHI", 4)
-    step = struct.calcsize(order + entry)
-    found: dict[int, tuple[int, ...]] = {}
-    for _ in range(entries):
-        tag, kind, count = struct.unpack_from(order + entry, data, at)
-        if tag in _TAGS - found.keys() and kind in _TYPES and 0 < count <= len(data):
-            layout = f"{order}{count}{_TYPES[kind]}"
-            place = at + step
-            if struct.calcsize(layout) > room:
-                (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, place)
-            found[tag] = struct.unpack_from(layout, data, place)
-        at += step + room
-    found.setdefault(256, (0,))
-    found.setdefault(257, (0,))
-    (following,) = struct.unpack_from(order + ("Q" if big else "I"), data, at)
-    return found, following
-
-
 def _orientation(exif: bytes) -> int:
     """EXIF orientation, 1 to 8; 1 where there is none, or none that can be read."""
     exif = exif.removeprefix(b"Exif\0\0")
     if exif[:4] not in (b"II*\0", b"MM\0*"):
         return 1
     try:
-        found = _tags(exif)[0].get(274, (1,))[0]
+        found = tiff.directory(exif).one(tiff.ORIENTATION, 1)
     except (struct.error, OverflowError):
         return 1
     return found if 1 <= found <= 8 else 1

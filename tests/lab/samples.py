@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -76,6 +76,94 @@ def tiff(pixels: NDArray[Any], photometric: int, orientation: int = 1, sample: i
             entries += struct.pack("<HHII", tag, 4, 1, extra + 16 if tag == 273 else value)
     lists = struct.pack("<4H", *[bits] * 4) + struct.pack("<4H", *[sample] * 4)
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + lists + body
+
+
+_SHORT = {254, 258, 259, 262, 274, 277, 284, 317, 320, 338, 339, 530}
+
+
+def tiff_like(
+    pixels: NDArray[Any],
+    photometric: int = 2,
+    *,
+    order: str = "<",
+    big: bool = False,
+    compression: int = 1,
+    predictor: int = 1,
+    planar: int = 1,
+    tile: tuple[int, int] | None = None,
+    rows: int | None = None,
+    tags: Mapping[int, Sequence[int]] | None = None,
+) -> bytes:
+    """A TIFF of any layout, (h, w) or (h, w, channels), uint8 or uint16.
+
+    Args:
+        pixels: what it shows.
+        photometric: interpretation, by its number.
+        order: of bytes, `<` or `>`.
+        big: BigTIFF.
+        compression: 1 none, 5 LZW, 7 JPEG, 8 deflate.
+        predictor: 2 stores differences along the row.
+        planar: 2 keeps the channels apart.
+        tile: height and width; None for strips of `rows` rows (None: one strip).
+        rows: see `tile`.
+        tags: more of them, or others instead.
+    """
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    height, width, channels = pixels.shape
+    tall, wide = tile or (rows or height, width)
+    planes = [pixels] if planar == 1 else [pixels[..., k : k + 1] for k in range(channels)]
+    parts = []
+    for plane in planes:
+        for top in range(0, height, tall):
+            for left in range(0, width, wide):
+                part = plane[top : top + tall, left : left + wide]
+                if tile:
+                    part = np.pad(part, ((0, tall - part.shape[0]), (0, wide - part.shape[1]), (0, 0)))
+                parts.append(_tiff_part(part, order, compression, predictor))
+    place, counts = (324, 325) if tile else (273, 279)
+    found: dict[int, Sequence[int]] = {256: [width], 257: [height], 258: [8 * pixels.itemsize] * channels}
+    found |= {259: [compression], 262: [photometric], 277: [channels], 284: [planar], 317: [predictor]}
+    found |= {322: [wide], 323: [tall]} if tile else {278: [tall]}
+    found |= {place: [0] * len(parts), counts: [len(part) for part in parts], **(tags or {})}
+    empty = _tiff_directory(found, order, big)
+    starts = np.cumsum([len(empty), *(len(part) for part in parts[:-1])])
+    return _tiff_directory({**found, place: starts.tolist()}, order, big) + b"".join(parts)
+
+
+def _tiff_part(part: NDArray[Any], order: str, compression: int, predictor: int) -> bytes:
+    if compression == 7:
+        return encode(part if part.shape[2] == 3 else part[..., 0], ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95])
+    if predictor == 2:
+        part = np.concatenate([part[:, :1], np.diff(part, axis=1)], axis=1)
+    raw = part.astype(part.dtype.newbyteorder("<" if order == "<" else ">")).tobytes()
+    return {1: bytes, 5: lzw, 8: zlib.compress}[compression](raw)
+
+
+def _tiff_directory(tags: Mapping[int, Sequence[int]], order: str, big: bool) -> bytes:
+    """A TIFF's header and its one directory, with what does not fit into it behind it."""
+    cell, room = ("Q", 8) if big else ("I", 4)
+    start = (b"II" if order == "<" else b"MM") + (
+        struct.pack(order + "HHHQ", 43, 8, 0, 16) if big else struct.pack(order + "HI", 42, 8)
+    )
+    behind = len(start) + (8 if big else 2) + (20 if big else 12) * len(tags) + room
+    entries = lists = b""
+    for tag, values in sorted(tags.items()):
+        kind = "H" if tag in _SHORT else cell
+        packed = struct.pack(f"{order}{len(values)}{kind}", *values)
+        entries += struct.pack(order + "HH" + cell, tag, {"H": 3, "I": 4, "Q": 16}[kind], len(values))
+        if len(packed) > room:
+            entries += struct.pack(order + cell, behind + len(lists))
+            lists += packed
+        else:
+            entries += packed.ljust(room, b"\0")
+    return start + struct.pack(order + ("Q" if big else "H"), len(tags)) + entries + bytes(room) + lists
+
+
+def lzw(data: bytes) -> bytes:
+    """TIFF's LZW, of single bytes only: a clear code comes before codes would grow beyond 9 bits."""
+    codes = [code for i, byte in enumerate(data) for code in ((256, byte) if i % 200 == 0 else (byte,))]
+    bits = "".join(f"{code:09b}" for code in [*codes, 257])
+    return int(bits.ljust(-len(bits) // 8 * -8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
 
 
 def png(pixels: Sequence[bytes], width: int, bits: int, kind: int, *more: bytes) -> bytes:

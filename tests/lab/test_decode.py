@@ -203,8 +203,8 @@ def test_a_jpeg_without_its_end_mark_is_refused() -> None:
         (samples.gigapixel_png(), "too large: 40000 x 40000 pixels"),
         (b"BM" + struct.pack("<IIIIiiHHI", 0, 0, 54, 40, 50000, 50000, 1, 8, 1) + bytes(20), "too large"),
         (b"GIF89a" + struct.pack("<HHBBB", 60000, 60000, 0, 0, 0) + b",\0\0\0\0\1\0\1\0\0\2\1\0\0;", "too large"),
-        (samples.tiff(np.zeros((2, 2), np.float32), 1, sample=3), "of another kind"),
-        (samples.tiff(np.zeros((2, 2), np.uint32), 1), "of another kind"),
+        (samples.tiff(np.zeros((2, 2), np.float32), 1, sample=3), "of other samples than plain whole numbers"),
+        (samples.tiff(np.zeros((2, 2), np.uint32), 1), "of other samples than plain whole numbers"),
         (samples.png([], 0, 8, 2), "cut short or damaged"),
     ],
 )

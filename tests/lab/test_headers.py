@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -31,7 +32,7 @@ from tests.tiny import encode
 )
 def test_headers_of_every_kind(name: str, want: Header) -> None:
     """Kind, size, colour, depth, alpha and frames are read from each format."""
-    found = read(samples.VALID[name])
+    found = replace(read(samples.VALID[name]), link=None)
     assert found == Header(**{**want.__dict__, "alpha": found.alpha if name == "two frames" else want.alpha})
 
 
