@@ -81,7 +81,7 @@ def operations_ir(model: Any) -> dict[str, list[str]]:
     """Names of the convolutions and dense layers of an `openvino.Model`, in order: {"int8": [...], "float": [...]}."""
     found: dict[str, list[str]] = {"int8": [], "float": []}
     for operation in model.get_ordered_ops():
-        if operation.get_type_name() in ("Convolution", "MatMul"):
+        if operation.get_type_name() in ("Convolution", "GroupConvolution", "MatMul"):
             source = operation.input_value(1).get_node()
             while source.get_type_name() in ("Multiply", "Subtract", "Convert", "Reshape", "Transpose"):
                 source = source.input_value(0).get_node()
