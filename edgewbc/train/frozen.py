@@ -23,10 +23,10 @@ LARGEST = 8 << 30
 
 
 def layers(net: nn.Module, blocks: int) -> int:
-    """How many layers, from the first, the first `blocks` blocks of the base have (each ends with a pooling)."""
+    """How many layers, from the first, the first `blocks` blocks of the base have (`Network.ends`)."""
     if blocks <= 0:
         return 0
-    ends = [i + 1 for i, part in enumerate(net.get_submodule("features").children()) if isinstance(part, nn.MaxPool2d)]
+    ends: tuple[int, ...] = net.ends()  # type: ignore[operator]
     return ends[min(blocks, len(ends)) - 1]
 
 

@@ -23,11 +23,14 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.files import write_text
 from edgewbc.nets.deploy import Deployed
+from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.train import batches, checkpoint, frozen
-from edgewbc.train.distil import distillation
+from edgewbc.train.answers import Answers
+from edgewbc.train.distil import distillation, feature_loss
 from edgewbc.train.processes import processes
 from edgewbc.train.recipe import Distil, Fit
+from edgewbc.train.teacher import Answer, Pupil, Teacher
 
 METRICS = "metrics.jsonl"
 Progress = Callable[[int, int, int], None]
@@ -35,13 +38,13 @@ Progress = Callable[[int, int, int], None]
 
 
 def fit(
-    net: nn.Module,
+    net: Network,
     spec: ModelSpec,
     options: Fit,
     manifest: Manifest,
     run: Path,
     *,
-    teacher: nn.Module | None = None,
+    teacher: Teacher | None = None,
     distil: Distil | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -54,7 +57,7 @@ def fit(
 
     Args:
         net: on the CPU; moved to the device that accelerate chooses.
-        teacher: network whose logits are learnt too, weighted as `distil` says; same classes, same input.
+        teacher: whose answers are learnt too, as `distil` says.
         resume: go on from the run's checkpoint; on a CPU with the result of an unbroken run.
 
     Returns:
@@ -72,21 +75,31 @@ def fit(
     device = accelerator.device
     torch.manual_seed(options.seed)
     frozen.freeze(net, options.freeze_blocks)
-    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = _optimizer(net, options)
+    # What is trained and checkpointed: with features to learn, the network and a linear map to the teacher's.
+    pupil = Pupil(net, teacher.width) if teacher is not None and distil is not None and distil.features else None
+    learner: nn.Module = net if pupil is None else pupil
+    learner.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = _optimizer(net, options, pupil)
     state: dict[str, Any] = {"epoch": 0, "batch": 0, "loss": 0.0, "seen": 0, "seconds": 0.0, "lines": []}
     state["manifest_sha256"] = manifest.sha256
     best = {name: value.detach().clone() for name, value in net.state_dict().items()}
     if resume:
-        best, state = checkpoint.load(run, net, optimizer)
+        best, state = checkpoint.load(run, learner, optimizer)
         if state["manifest_sha256"] != manifest.sha256:
             raise UserError(f"{run}: was trained on another manifest ({state['manifest_sha256'][:12]}): name that one")
     cached = options.cache_frozen
-    trained = frozen.Tail(net, options.freeze_blocks) if cached else net
+    trained = frozen.Tail(net, options.freeze_blocks) if cached else learner
     model, optimizer = accelerator.prepare(trained, optimizer)
     scale = Deployed(net, spec.pixels).to(device)
+    answers: Answers | None = None
     if teacher is not None:
-        teacher = teacher.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if distil is not None and distil.views:
+            told = options.model_dump(mode="json", include={"seed", "batch", "balance", "augment", "precision"})
+            answers = Answers(
+                teacher,
+                told | {"manifest": manifest.sha256, "part": [accelerator.process_index, accelerator.num_processes]},
+            )
 
     def autocast() -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16")
@@ -105,18 +118,31 @@ def fit(
                 net, options.freeze_blocks, manifest, entries, spec.pixels, picture_tensor, dtype=dtype
             )
 
-    def drawn(plan: list[NDArray[np.int64]], epoch: int) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
-        """The batches of an epoch that are still to do: what the trained part takes, and indices (n,)."""
+    def drawn(plan: list[NDArray[np.int64]], draw: int) -> Iterator[tuple[Tensor, NDArray[np.int64], Answer | None]]:
+        """The batches of an epoch that are still to do: what the trained part takes, indices (n,), what is taught."""
         if cached:
             for rows in plan[state["batch"] :]:
-                yield kept["train"][torch.from_numpy(rows)].to(device), rows
+                yield kept["train"][torch.from_numpy(rows)].to(device), rows, None
             return
-        seed = (options.seed, epoch, accelerator.process_index)
-        for prepared, rows in batches.prepared(
-            manifest, train, spec.pixels, plan, ranges=options.augment, seed=seed, first=state["batch"],
-            workers=options.workers,
+        known = answers is not None and answers.known(draw)
+        sizes = (spec.pixels, *(teacher.views if teacher is not None and not known else ()))
+        start = sum(len(rows) for rows in plan[: state["batch"]])
+        for prepared, rows in batches.views(
+            manifest, train, sizes, plan, ranges=options.augment, seed=(options.seed, draw, accelerator.process_index),
+            first=state["batch"], workers=options.workers,
         ):  # fmt: skip
-            yield picture_tensor(prepared), rows
+            guide: Answer | None = None
+            if answers is not None and known:
+                guide = answers.get(start, len(rows)).to(device)
+            elif teacher is not None:
+                with autocast():
+                    guide = teacher.answers([torch.from_numpy(pictures).to(device) for pictures in prepared])
+                if answers is not None:
+                    answers.add(start, guide)
+            start += len(rows)
+            yield picture_tensor(prepared[0]), rows, guide
+        if answers is not None:
+            answers.finish(start)
 
     def shown(chosen: NDArray[np.int64]) -> Iterator[Tensor]:
         """Validation pictures in batches, as the trained part takes them."""
@@ -137,7 +163,7 @@ def fit(
         with torch.inference_mode(), autocast():
             for number, x in enumerate(shown(mine)):
                 rows = mine[number * 2 * options.batch :][: len(x)]
-                logits = trained(x).float()
+                logits = (trained if cached else net)(x).float()
                 predicted[torch.from_numpy(rows).to(device)] = logits.argmax(1)
                 target = torch.from_numpy(val_labels[rows]).to(device)
                 total += functional.cross_entropy(logits, target, reduction="sum")
@@ -149,22 +175,23 @@ def fit(
     saved = time.monotonic()
     while state["epoch"] < options.epochs and not _patience_over(state["lines"], options.patience):
         epoch = state["epoch"]
-        plan = batches.plan(labels, options.batch, options.balance, options.seed, epoch)
+        draw = epoch % distil.views if answers is not None and distil is not None else epoch
+        plan = batches.plan(labels, options.batch, options.balance, options.seed, draw)
         each = len(plan) // accelerator.num_processes  # every process must take as many steps
         if not each:
             raise UserError(f"{len(plan)} batches are too few for {accelerator.num_processes} processes: start fewer")
         plan = plan[accelerator.process_index :: accelerator.num_processes][:each]
         started = time.monotonic()
-        for x, rows in drawn(plan, epoch):
+        for x, rows, guide in drawn(plan, draw):
             _set_rate(optimizer, options, epoch + state["batch"] / len(plan))
             y = torch.from_numpy(labels[rows]).to(device)
             with autocast():
-                logits = model(x)
-                with torch.no_grad():
-                    guide = teacher(x) if teacher is not None else None
+                logits, features = (model(x), None) if pupil is None else model(x)
             loss = functional.cross_entropy(logits.float(), y, label_smoothing=options.label_smoothing)
             if guide is not None and distil is not None:
-                loss = distillation(logits.float(), guide.float(), loss, distil.temperature, distil.weight)
+                loss = distillation(logits.float(), guide.logits, loss, distil.temperature, distil.weight)
+                if features is not None:
+                    loss = loss + distil.features * feature_loss(features.float(), guide.features)
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise UserError(f"{run}: the loss is not finite in epoch {epoch + 1}: try a lower fit.lr")
@@ -180,7 +207,7 @@ def fit(
                 progress(epoch + 1, state["batch"], len(plan))
             if time.monotonic() - saved > 60 * options.checkpoint_minutes and accelerator.is_main_process:
                 held = {**state, "seconds": state["seconds"] + time.monotonic() - started}
-                checkpoint.save(run, net, optimizer, best, held)
+                checkpoint.save(run, learner, optimizer, best, held)
                 saved = time.monotonic()
         predicted, val_loss = validate()
         seconds = state["seconds"] + time.monotonic() - started
@@ -202,7 +229,7 @@ def fit(
         state |= {"epoch": epoch + 1, "batch": 0, "loss": 0.0, "seen": 0, "seconds": 0.0}
         state["lines"] = [*state["lines"], line]
         if accelerator.is_main_process:
-            checkpoint.save(run, net, optimizer, best, state)
+            checkpoint.save(run, learner, optimizer, best, state)
             write_text(run / METRICS, "".join(json.dumps(each) + "\n" for each in state["lines"]))
             saved = time.monotonic()
             if report is not None:
@@ -226,9 +253,11 @@ def _patience_over(lines: list[dict[str, Any]], patience: int) -> bool:
     return len(lines) - 1 - max(range(len(lines)), key=lambda i: _rank(lines[i])) >= patience
 
 
-def _optimizer(net: nn.Module, options: Fit) -> torch.optim.Optimizer:
+def _optimizer(net: nn.Module, options: Fit, pupil: Pupil | None = None) -> torch.optim.Optimizer:
     base = [p for p in net.get_submodule("features").parameters() if p.requires_grad]
     head = list(net.get_submodule("head").parameters())
+    if pupil is not None:
+        head += list(pupil.map.parameters())
     groups = [{"params": base, "factor": 1.0}, {"params": head, "factor": options.head_lr}]
     groups = [group for group in groups if group["params"]]
     if options.optimizer == "sgd":

@@ -74,7 +74,6 @@ class Teacher(nn.Module):
                 )
         folded = [model.fold(net.eval(), spec)[0].eval() for net, spec in members]
         self.members = nn.ModuleList(Deployed(net, spec.pixels) for net, (_, spec) in zip(folded, members, strict=True))
-        self._student = Deployed(nn.Identity(), student.pixels)
         self.requires_grad_(False)
         self.eval()
         seen = [geometry(student.pixels)]
@@ -107,17 +106,6 @@ class Teacher(nn.Module):
             pooled.append(unit(features.float()))
         mean = torch.stack(said).mean(0) if len(said) > 1 else said[0]
         return Answer(mean.clamp_min(1e-12).log(), torch.cat(pooled, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Log-probabilities (n, K) of what the student sees: float (n, 3, h, w), scaled as the student takes it.
-
-        Raises:
-            UserError: a network of it needs a view of its own.
-        """
-        if self.views:
-            raise UserError("a teacher of another input size needs the pictures themselves")
-        pictures = (x / self._student.scale + self._student.mean).permute(0, 2, 3, 1)
-        return self.answers([pictures]).logits
 
     def __repr__(self) -> str:
         return f"Teacher({len(self.members)} networks, {len(self.views)} views of their own)"

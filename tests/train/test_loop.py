@@ -11,6 +11,7 @@ from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 from edgewbc.train import loop
 from edgewbc.train.recipe import Distil, Fit
+from edgewbc.train.teacher import Teacher
 from tests.coloured import make_manifest
 
 GENTLE = {"rotate": 20, "scale": 0.05, "shift": 0.0, "brightness": 0.02, "colour": 0.0, "saturation": 0.0, "blur": 0.0}
@@ -101,8 +102,8 @@ def test_a_teacher_is_learnt_from(manifest, tmp_path):
     held = {name: value.clone() for name, value in teacher.state_dict().items()}
     lines = []
     loop.fit(
-        student, spec, options(epochs=6), manifest, tmp_path, teacher=teacher, distil=Distil(weight=1.0),
-        report=lines.append,
+        student, spec, options(epochs=6), manifest, tmp_path, teacher=Teacher([(teacher, spec)], spec),
+        distil=Distil(weight=1.0), report=lines.append,
     )  # fmt: skip
     assert lines[-1]["train_loss"] < 0.5 * lines[0]["train_loss"]
     assert all(torch.equal(held[name], value) for name, value in teacher.state_dict().items())
