@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgewbc.cli.console import emit, progress
+
+if TYPE_CHECKING:
+    from edgewbc.data.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, describe and check sets of pictures.")
 
@@ -117,22 +120,70 @@ def audit(
     where: Annotated[Path | None, typer.Argument(metavar="M", help="Manifest (default: the newest here).")] = None,
     data: Annotated[Path | None, typer.Option(help="Another way to name the manifest.")] = None,
     near: Annotated[bool, typer.Option(help="Look for near duplicates too.")] = True,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Rank doubtful labels instead, by the features of a run, or of imagenet."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="With --labels: folder to make (default: label-audits/<source>).")
+    ] = None,
+    folds: Annotated[int, typer.Option(min=2, help="With --labels: heads, each fitted without its own part.")] = 5,
+    centre: Annotated[
+        int | None, typer.Option(min=1, help="With --labels: side of the central square to look at, pixels.")
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(min=0.1, help="With --labels: side of the square around a box, in boxes.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
     json: Json = False,
 ) -> None:
     """Find unusable pictures, duplicates, labels that disagree, and leaks between train, val and test.
 
     Exits 3 if a group or a duplicate is on more than one side, 2 if a picture cannot be used.
 
+    With --labels: find labels that are likely wrong. Every cell is judged by a head that saw neither it nor its group;
+    a folder with labels.csv and a contact sheet (sheet.html, sheet.png) is for a person to look at. No label changes,
+    and flags are no failure. A network that was trained on these labels finds too little: imagenet saw none.
+
     \b
     Example:
       edgewbc data audit manifests/mine
+      edgewbc data audit manifests/mine --labels imagenet --to doubtful
     """
     from edgewbc.cli import defaults
     from edgewbc.data import audit as checks
     from edgewbc.errors import UserError
+    from edgewbc.files import write_json
 
     if where is not None and data is not None and where != data:
         raise UserError(f"{where} and --data {data}: name one manifest")
+    if labels is None and (to, centre, scale) != (None, None, None):
+        raise UserError("--to, --centre and --scale go with --labels RUN")
+    if labels is not None:
+        chosen = defaults.manifest(where or data)
+        _labels(chosen, labels, to, {"centre": centre, "scale": scale, "folds": folds, "near": near}, out, json)
+        return
     found = checks.audit(defaults.manifest(where or data), near=near, progress=progress)
+    if out is not None:
+        write_json(out, found.to_dict())
     emit(found.to_dict()) if json else print(found.to_text())
     found.check()
+
+
+def _labels(
+    chosen: Manifest, network: str, to: Path | None, options: dict[str, Any], out: Path | None, json: bool
+) -> None:
+    from edgewbc.cli.console import say
+    from edgewbc.data import label_audit
+    from edgewbc.files import write_json
+    from edgewbc.report import contact
+    from edgewbc.report import labels as words
+
+    folder = contact.folder(to, str(chosen.facts.get("source") or "labels"))
+    found = label_audit.run(chosen, network, **options, progress=progress)
+    contact.write(found, folder, progress)
+    result = found.to_dict()
+    if out is not None:
+        write_json(out, result)
+    emit({**result, "folder": str(folder)}) if json else print(words.text(found))
+    say(f"look at: {folder / contact.SHEET} ({folder / 'labels.csv'} has all cells)")

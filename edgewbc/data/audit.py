@@ -87,6 +87,10 @@ class Audit:
                 f"leak (protocol {self.protocol}): groups or duplicates on more than one side of the split: "
                 f"{len(self.leaks)}; take the pictures of one side out, or use the protocol grouped"
             )
+        self.check_pictures()
+
+    def check_pictures(self) -> None:
+        """Raises UserError if a picture cannot be used."""
         if self.faults:
             first = self.faults[0]
             raise UserError(

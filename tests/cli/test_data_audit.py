@@ -1,0 +1,118 @@
+"""Tests of `edgewbc data audit --labels` and `--out`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgewbc.data.manifest import Manifest
+from tests import coloured
+from tests.data.test_label_audit import make_run
+
+Run = Callable[..., Any]
+PLACES = (1, 30, 70)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """A manifest of eighty coloured discs, three of which have a wrong label."""
+    made = coloured.make_manifest(tmp_path / "pictures")
+    turned = {name: made.classes[(i + 1) % 5] for i, name in enumerate(made.classes)}
+    entries = tuple(replace(e, label=turned[e.label]) if i in PLACES else e for i, e in enumerate(made.entries))
+    replace(made, entries=entries).write(tmp_path / "m")
+    return tmp_path / "m"
+
+
+@pytest.fixture
+def run(cells: Path, tmp_path: Path) -> Path:
+    """A network with fresh weights, whose lineage says that it was trained on the cells."""
+    make_run(tmp_path / "run", manifest_sha256=Manifest.read(cells).sha256, source="coloured")
+    return tmp_path / "run"
+
+
+def test_labels_are_ranked(edgewbc: Run, cells: Path, run: Path, tmp_path: Path) -> None:
+    """A folder with the three files, a table, exit code 0; the planted ones come first; and the warning is said."""
+    ran = edgewbc("data", "audit", cells, "--labels", run, "--to", tmp_path / "o", "--folds", 3, "--no-near")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0].startswith("label audit of 80 cells in 80 groups, protocol grouped, manifest ")
+    assert lines[4].startswith("NOTE: features saw these labels: flags are too few")
+    assert ran.err.splitlines()[-1].startswith(f"look at: {tmp_path / 'o' / 'sheet.html'}")
+    with (tmp_path / "o/labels.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    entries = Manifest.read(cells).entries
+    assert {row["path"] for row in rows[:3]} == {entries[place].path for place in PLACES}
+    assert [row["flagged"] for row in rows[:3]] == ["yes"] * 3
+    assert len(rows) == 80
+    again = edgewbc("data", "audit", cells, "--labels", run, "--to", tmp_path / "o")
+    assert (again.code, again.err.count("\n"), again.out) == (2, 1, "")
+    assert "give another --to" in again.err
+
+
+def test_labels_as_json(edgewbc: Run, cells: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One JSON value on stdout, the same in the file, and a folder by the name of the source."""
+    monkeypatch.chdir(tmp_path)
+    ran = edgewbc("data", "audit", cells, "--labels", run, "--folds", 3, "--no-near", "--json", "--out", "o.json")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert told.pop("folder") == str(Path("label-audits/coloured"))
+    assert json.loads(Path("o.json").read_text()) == told
+    assert (told["features"]["saw_these_labels"], told["folds"], told["near_checked"]) == ("yes", 3, False)
+    assert told["flagged"] == len(told["ranked"]) >= 3
+    assert Path("label-audits/coloured/sheet.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--labels", "nowhere"), "nowhere: no run folder"),
+        (("--to", "o"), "--to, --centre and --scale go with --labels RUN"),
+    ],
+)
+def test_labels_refuse(edgewbc: Run, cells: Path, tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    """Exit code 2, one line, nothing written."""
+    ran = edgewbc("data", "audit", cells, *options)
+    assert (ran.code, ran.err.count("\n"), ran.out) == (2, 1, "")
+    assert message in ran.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "pictures"]
+
+
+def test_labels_of_one_class(edgewbc: Run, cells: Path, run: Path, tmp_path: Path) -> None:
+    """A manifest of one class, or with a class of one picture, is refused at once, in one line."""
+    made = Manifest.read(cells)
+    for name, entries, message in (
+        ("one", [e for e in made.entries if e.label == "monocyte"], "all cells are monocyte"),
+        ("few", [*made.entries[2:10], made.entries[-1]], "class 'basophil' has one group"),
+    ):
+        replace(made, entries=tuple(entries)).write(tmp_path / name)
+        ran = edgewbc("data", "audit", tmp_path / name, "--labels", run, "--to", tmp_path / "o")
+        assert (ran.code, ran.err.count("\n"), ran.out) == (2, 1, "")
+        assert message in ran.err
+        assert not (tmp_path / "o").exists()
+
+
+def test_the_plain_audit_can_be_kept(edgewbc: Run, cells: Path, tmp_path: Path) -> None:
+    """--out writes what --json prints, whole, beside the text; and before a gate closes."""
+    ran = edgewbc("data", "audit", cells, "--no-near", "--out", tmp_path / "o.json")
+    assert ran.code == 0
+    assert ran.out.startswith("audit of 80 cells in 80 pictures, protocol grouped")
+    printed = edgewbc("data", "audit", cells, "--no-near", "--json")
+    assert json.loads((tmp_path / "o.json").read_text()) == json.loads(printed.out)
+    made = Manifest.read(cells)
+    leaky = tuple(replace(entry, group="one") for entry in made.entries)
+    replace(made, entries=leaky).write(tmp_path / "leaky")
+    assert edgewbc("data", "audit", tmp_path / "leaky", "--no-near", "--out", tmp_path / "l.json").code == 3
+    assert json.loads((tmp_path / "l.json").read_text())["leak"] is True
+
+
+def test_help_shows_both(edgewbc: Run) -> None:
+    """The example has a line for the audit and one for labels."""
+    ran = edgewbc("data", "audit", "--help")
+    assert ran.code == 0
+    assert "\n    edgewbc data audit manifests/mine\n    edgewbc data audit manifests/mine --labels imagenet" in ran.out
