@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from edgewbc.elsewhere import oddity
 from edgewbc.errors import UserError
 from edgewbc.files import sha256, whole, write_text
 from edgewbc.pixels import PixelSpec
@@ -55,7 +56,7 @@ _UNREADABLE = (
     IndexError,
 )
 
-_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 """What Windows takes for a device, in any folder and with any suffix."""
 _NEVER = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\:*?"<>|]')
 """What no name on Windows may hold, and what would break a line."""
@@ -169,12 +170,16 @@ class Bundle:
         """A file's bytes, checked.
 
         Raises:
-            UserError: the file is not part of the bundle, is missing, or its hash is wrong.
+            UserError: the file is not part of the bundle, is missing, its hash is wrong, or it is a model that would
+                have other files read.
         """
         self._known(name)
         data = self._raw(name)
         if hashlib.sha256(data).hexdigest() != self.sums[name]:
             raise UserError(f"{self.path}: {name} is not the file that was released (wrong hash): copy the bundle anew")
+        why = oddity(name, data)
+        if why:
+            raise UserError(f"{self.path}: {name} {why}")
         return data
 
     def verify(self) -> list[str]:
