@@ -70,6 +70,8 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
     if header.link is not None:  # or every page is looked up, and there may be a million
         at, size = header.link
         data = data[:at] + bytes(size) + data[at + size :]
+    if header.animated:
+        data = headers.still(data)
     if header.alpha:
         picture, clear = _with_alpha(data, header)
     else:

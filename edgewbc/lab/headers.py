@@ -37,6 +37,7 @@ class Header:
         inverted: whether white comes out of OpenCV as 0.
         frames: 1, or more for an animation or a file of several pages (not always counted to the end).
         orientation: EXIF's, 1 to 8; read for PNG and WebP only.
+        animated: whether a PNG holds chunks of an animation (see `still`).
         link: of a TIFF of several pages, where the number stands that leads to the second, and its bytes.
         incomplete: whether a JPEG's scans do not add up to a whole picture.
     """
@@ -51,6 +52,7 @@ class Header:
     inverted: bool = False
     frames: int = 1
     orientation: int = 1
+    animated: bool = False
     link: tuple[int, int] | None = None
     incomplete: bool = False
 
@@ -169,7 +171,27 @@ def _png(data: bytes) -> Header:
         alpha=kind in (4, 6) or b"tRNS" in seen,
         frames=struct.unpack_from(">I", seen[b"acTL"])[0] if b"acTL" in seen else 1,
         orientation=_orientation(seen.get(b"eXIf", b"")),
+        animated=not seen.keys().isdisjoint(_ANIMATION),
     )
+
+
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+
+
+def still(data: bytes) -> bytes:
+    """A PNG without its animation: the one picture that any reader shows. The file must be whole (see `read`).
+
+    OpenCV 5.0 crashes on animations whose first frame is damaged.
+    """
+    kept, at = [data[:8]], 8
+    while at < len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name not in _ANIMATION:
+            kept.append(data[at : at + 12 + length])
+        at += 12 + length
+        if name == b"IEND":
+            break
+    return b"".join(kept)
 
 
 def _bmp(data: bytes) -> Header:

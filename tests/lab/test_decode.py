@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +175,24 @@ def test_of_several_pages_the_first_is_read() -> None:
     found = decode(samples.pages())
     np.testing.assert_array_equal(found.picture, PLAIN)
     assert found.notes == MANY
+
+
+def test_a_damaged_animation_does_not_crash() -> None:
+    """A PNG whose only frame beside its picture is damaged made OpenCV crash: the picture goes in as a plain PNG."""
+    rows = [b"".join(bytes([kind]) + bytes(60) for _ in range(24)) for kind in (0, 9)]  # there is no filter 9
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", 20, 24, 8, 2, 0, 0, 0)),
+        (b"acTL", struct.pack(">II", 2, 0)),
+        (b"IDAT", zlib.compress(rows[0])),
+        (b"fcTL", struct.pack(">IIIIIHHBB", 1, 20, 24, 0, 0, 1, 1, 0, 0)),
+        (b"fdAT", struct.pack(">I", 2) + zlib.compress(rows[1])),
+        (b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(samples.chunk(*part) for part in parts)
+    code = "import sys; from edgewbc.lab.decode import decode; print(decode(sys.stdin.buffer.read()).picture.shape)"
+    done = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, timeout=60)
+    assert done.returncode == 0, done
+    assert done.stdout == b"(24, 20, 3)\n"
 
 
 DEPTHS = [(8, ()), (16, DEEP)]
