@@ -48,6 +48,8 @@ class Loaded:
         size: bytes of the files that answer.
         sha256: names the files that answer. Of a run it is that of `model.safetensors`, save for quantized files.
         facts: `isa`, `threads` and `streams` as far as the runtime tells them (None else), and `version`.
+        kernels: counts the convolutions and dense layers by the precision in which the runtime says that it runs them,
+            such as {"u8": 13}; None where it does not tell.
     """
 
     predict: Predictor
@@ -60,6 +62,7 @@ class Loaded:
     size: int
     sha256: str
     facts: dict[str, Any] = field(default_factory=dict)
+    kernels: Callable[[], dict[str, int] | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,7 @@ def _openvino(
         files.size,
         files.sha256,
         facts,
+        engine.kernels,
     )
 
 
