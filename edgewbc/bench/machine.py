@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 from typing import Any
 
 from edgewbc import __version__, runs
-from edgewbc.lab import machine
+from edgewbc.lab import engine, machine
+
+INSTRUCTIONS = (
+    *("avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "i8mm", "bf16", "sve"),
+)
+"""Flags of /proc/cpuinfo that decide how fast a network is; the last five are ARM's."""
 
 
 def describe() -> dict[str, Any]:
-    """cpu, isa (as OpenVINO uses it), cores (that this process may use), memory_gb, os, python, versions, commit and
-    load_1m: how many processes wanted a core over the last minute, None where the system does not tell."""
+    """cpu, isa (as OpenVINO uses it), instructions (that the processor has; None where the system does not list them),
+    cores (that this process may use), memory_gb, os, python, versions, commit and load_1m: how many processes wanted a
+    core over the last minute, None where the system does not tell."""
     memory = machine.memory().total
     return {
         "cpu": machine.processor(),
         "isa": _isa(),
+        "instructions": instructions(),
         "cores": machine.cores(),
         "memory_gb": None if memory is None else round(memory / 1e9, 1),
         "os": f"{platform.system()} {platform.release()}",
@@ -27,15 +36,24 @@ def describe() -> dict[str, Any]:
     }
 
 
+def instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str] | None:
+    """Which of `INSTRUCTIONS` the processor has: what a runtime that tells nothing of itself may have used."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        name, _, flags = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            held = set(flags.split())
+            return [flag for flag in INSTRUCTIONS if flag in held]
+    return None
+
+
 def _isa() -> str:
     """Which instructions OpenVINO's kernels use here, asked of a network of one operation."""
     import openvino as ov
     from openvino import opset13 as op
 
     given = op.parameter([1], ov.Type.f32)
-    compiled = ov.Core().compile_model(ov.Model([op.result(op.relu(given))], [given], "isa"), "CPU")
-    try:
-        told = str(compiled.get_property("RUNTIME_REQUIREMENTS"))
-    except RuntimeError:  # older versions do not tell
-        return "unknown"
-    return dict(part.partition("=")[::2] for part in told.split(";")).get("isa") or "unknown"
+    return engine.isa(ov.Core().compile_model(ov.Model([op.result(op.relu(given))], [given], "isa"), "CPU"))

@@ -40,6 +40,8 @@ class Model:
         name: what the table calls it.
         classes, pixels: of the model.
         rows: (backend, precision) of each row, slowest backends first.
+        delivered: the row of those that a lab would run: OpenVINO in a bundle's default precision; of a run in int8,
+            else f32.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Model:
     classes: tuple[str, ...]
     pixels: PixelSpec
     rows: tuple[tuple[str, str], ...]
+    delivered: tuple[str, str]
 
     @property
     def is_run(self) -> bool:
@@ -64,12 +67,13 @@ def plan(path: Path, able: Abilities) -> Model:
         rows = _rows_of_run(path, able)
         if not rows:
             need("torch", f"{path}: a run folder without quantized files")
-        return Model(path, path.resolve().name, spec.classes, spec.pixels, tuple(rows))
+        return Model(path, path.resolve().name, spec.classes, spec.pixels, tuple(rows), _delivered(rows, "int8"))
     bundle = Bundle.open(path)
     rows = _rows_of_bundle(bundle, able)
     if not rows:
         raise UserError(f"{path}: holds no model for OpenVINO or for ONNX Runtime where that is installed")
-    return Model(path, bundle.name, bundle.classes, bundle.pixels, tuple(rows))
+    delivered = _delivered(rows, bundle.default_precision)
+    return Model(path, bundle.name, bundle.classes, bundle.pixels, tuple(rows), delivered)
 
 
 def reference_network() -> Path | None:
@@ -107,6 +111,12 @@ def _rows_of_bundle(bundle: Bundle, able: Abilities) -> list[tuple[str, str]]:
     for precision in held["openvino"]:
         rows += [("openvino", p) for p in (_floats(able) if precision == "f32" else [precision])]
     return rows
+
+
+def _delivered(rows: Sequence[tuple[str, str]], precision: str) -> tuple[str, str]:
+    """Of the rows, the first of: OpenVINO in that precision, in f32, another runtime in that precision, the last."""
+    wishes = [("openvino", precision), ("openvino", "f32"), ("onnx", precision)]
+    return next((wish for wish in wishes if wish in rows), rows[-1])
 
 
 def _floats(able: Abilities) -> Sequence[str]:

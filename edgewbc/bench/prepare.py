@@ -1,4 +1,5 @@
-"""Before anything is timed: pictures are decoded, cropped and resized once, and runs are converted."""
+"""Before anything is timed: pictures are decoded, cropped and resized once, runs are converted, and multiply-adds are
+counted."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edgewbc import cells
+from edgewbc.bench import ir, macs
 from edgewbc.bench.plan import Model
 from edgewbc.bench.worker import POOL, Job
 from edgewbc.data import pictures
@@ -23,26 +25,42 @@ class Options:
 
     Attributes:
         split: of the manifest.
-        seconds: length of each measurement.
+        seconds: length of each measurement, in each round.
         limit: answer only so many pictures of the split, evenly spread over it.
         threads: of every runtime; None leaves it to each.
         batches: sizes to try for the most pictures a second.
+        rounds: how often every row has its turn.
+        peaks: measure what the CPU can do too, as the roof over the rows.
+        benchmark_app: run OpenVINO's own benchmark on the IR of each OpenVINO row too.
     """
 
     split: str = "test"
-    seconds: float = 3.0
+    seconds: float = 2.0
     limit: int | None = None
     threads: int | None = None
     batches: tuple[int, ...] = (1, 8, 32)
+    rounds: int = 3
+    peaks: bool = True
+    benchmark_app: bool = True
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One row to measure: of which model (its index), how, and why it cannot be, if it cannot."""
+    """One row to measure.
+
+    Attributes:
+        model: its index.
+        job: its first turn, in latency mode; it answers all pictures where they have labels.
+        refused: why it cannot be measured, if it cannot.
+        xml: the IR for `benchmark_app`, of OpenVINO's rows.
+        gmac: billions of multiply-adds of a picture; None where they cannot be counted.
+    """
 
     model: int
     job: Job
     refused: str | None = None
+    xml: Path | None = None
+    gmac: float | None = None
 
 
 def jobs(
@@ -54,7 +72,7 @@ def jobs(
         UserError: a picture is gone, has changed or cannot be decoded.
     """
     prepared: dict[PixelSpec, Path] = {}
-    planned = []
+    planned: list[Planned] = []
     n = POOL if entries is None else len(entries)
     for index, model in enumerate(models):
         if model.pixels not in prepared:
@@ -63,6 +81,7 @@ def jobs(
         converted = folder / f"converted-{index}"
         converted.mkdir()
         refused = _convert(model, converted) if model.is_run else {}
+        gmac = _gmac(ir.any_of(model, converted))
         for backend, precision in model.rows:
             job = Job(
                 model=str(model.path),
@@ -72,14 +91,30 @@ def jobs(
                 n=n,
                 height=model.pixels.height,
                 width=model.pixels.width,
-                labelled=entries is not None,
                 seconds=options.seconds,
                 batches=options.batches,
                 threads=options.threads,
                 converted=str(converted) if model.is_run else None,
+                answers=None if entries is None else str(folder / f"answers-{len(planned)}.npy"),
             )
-            planned.append(Planned(index, job, None if precision == "int8" else refused.get(backend)))
+            xml = _xml(ir.of(model, converted, precision), converted, precision) if backend == "openvino" else None
+            planned.append(Planned(index, job, None if precision == "int8" else refused.get(backend), xml, gmac))
     return planned
+
+
+def _gmac(found: ir.IR | None) -> float | None:
+    counted = None if found is None else macs.count(*found)
+    return None if counted is None else counted / 1e9
+
+
+def _xml(found: ir.IR | None, folder: Path, precision: str) -> Path | None:
+    """Write an IR where `benchmark_app` can read it: the bundle may be a zip."""
+    if found is None:
+        return None
+    path = folder / f"app-{precision}.xml"
+    path.write_bytes(found[0])
+    path.with_suffix(".bin").write_bytes(found[1])
+    return path
 
 
 def _prepare(file: Path, spec: PixelSpec, manifest: Manifest | None, entries: list[Entry] | None) -> None:

@@ -1,10 +1,7 @@
-"""`bench`: prepare the pictures once, measure each row in a process of its own, one after the other, and compare."""
+"""`bench`: prepare the pictures once, give each row its turns, and put the rows beside each other."""
 
 from __future__ import annotations
 
-import json
-import subprocess  # noqa: S404
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,41 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from edgewbc.bench import macs
+from edgewbc.bench import answers, benchmark_app, load, summary, turns
+from edgewbc.bench.answers import Said
 from edgewbc.bench.plan import Abilities, Model, plan
-from edgewbc.bench.prepare import Options, jobs
-from edgewbc.bench.worker import MARKER, Job
-from edgewbc.bundle import Bundle
+from edgewbc.bench.prepare import Options, Planned, jobs
+from edgewbc.bench.requirements import Condition
+from edgewbc.bench.turns import Execute, Seat, execute
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.evaluate import SYNTHETIC, Progress, facts, quiet, reference
-from edgewbc.metrics import score
+from edgewbc.evaluate import SYNTHETIC, Progress, facts, quiet
 
-LONGEST = 3600
-"""Seconds after which a row is given up."""
+FORMAT = 2
+"""Of the result; 1 had one measurement a row, and no `format`."""
 
-Execute = Callable[[Job], dict[str, Any]]
-
-
-def execute(job: Job) -> dict[str, Any]:
-    """Run one job in a fresh process; its result, or `error`."""
-    try:
-        ran = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "edgewbc.bench.worker"],
-            input=job.to_json(),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=LONGEST,
-        )
-    except subprocess.TimeoutExpired:
-        return {"error": f"gave no result in {LONGEST} s"}
-    for line in ran.stdout.splitlines():
-        if line.startswith(MARKER):
-            return dict(json.loads(line.removeprefix(MARKER)))
-    said = ran.stderr.strip().splitlines()
-    return {"error": f"the process ended with {ran.returncode}: {said[-1] if said else 'it said nothing'}"}
+UNMEASURED = (
+    *("images_per_s", "latency_ms", "accuracy", "interval", "n", "correct", "size_mb", "rss_mb", "speedup"),
+    *("reference", "precision_ran", "gmac_per_s", "peak_share", "benchmark_app", "agreement", "mcnemar", "parity"),
+    "against",
+)
 
 
 def bench(
@@ -54,91 +34,114 @@ def bench(
     manifest: Manifest | None,
     options: Options,
     *,
+    conditions: Sequence[Condition] = (),
     progress: Progress = quiet,
+    say: Callable[[str], None] = lambda line: None,
     execute: Execute = execute,
     able: Abilities | None = None,
 ) -> dict[str, Any]:
     """Measure models on this machine's CPU.
 
     Args:
-        paths: bundles and run folders.
+        paths: bundles and run folders; the first one is the one that is delivered.
         manifest: for the accuracy; without one, synthetic pictures are timed and there is no accuracy.
         options: how to measure.
-        progress: shows how many rows are done.
+        conditions: must each name a row; that is looked at before anything is measured.
+        progress: shows how many turns are done.
+        say: told what is done before, and if the machine is busy.
         execute: does one job.
         able: what can be measured here; None finds out.
 
     Returns:
-        data (what was answered) and rows. A row that could not be measured has `error`.
+        format, data (what was answered), protocol (how it was measured), peaks (by precision) and rows. A row that
+        could not be measured has `error`.
 
     Raises:
-        UserError: not a model, an empty split, a picture that changed, or a label that a model does not know.
+        UserError: not a model, an empty split, a picture that changed, a label that a model does not know, or a
+            condition that matches no row.
     """
     able = able or Abilities.here()
     models = [plan(path, able) for path in paths]
+    for condition in conditions:
+        condition.of([_named(model, *row, model is models[0]) for model in models for row in model.rows])
     entries = None if manifest is None else _spread(manifest.split(options.split), options.limit)
     truths = [_truth(model, manifest, entries) for model in models]
-    rows: list[dict[str, Any]] = []
+    if options.benchmark_app and not benchmark_app.installed():
+        options = Options(**{**vars(options), "benchmark_app": False})
+    used = load.before()
+    if used is not None and used > load.BUSY:
+        say(f"this machine is busy ({100 * used:.0f} % of it): the speeds will be too low, and unsteady")
+    say("decoding and resizing the pictures, and converting what must be, before anything is timed")
+    peaks = [p for p in ("f32", "bf16", "int8") if p != "bf16" or able.bf16] if options.peaks else []
     with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as temporary:
-        work = jobs(models, manifest, entries, options, Path(temporary))
-        for item in progress(work, "bench", len(work)):
-            found = {"error": item.refused} if item.refused else execute(item.job)
-            rows.append(_row(models[item.model], item.job, found, truths[item.model], manifest))
-    _compare(rows)
-    return {"data": _data(manifest, entries, options), "rows": rows}
-
-
-def _row(model: Model, job: Job, found: dict[str, Any], truth: Any, manifest: Manifest | None) -> dict[str, Any]:
-    """A row of the table: what was asked, what was measured, and what it is worth."""
-    row: dict[str, Any] = {
-        "model": model.name,
-        "backend": job.backend,
-        "precision": job.precision,
-        "input": [job.height, job.width],
-        "gmac": _gmac(model, job),
-        "images_per_s": None,
-        "latency_ms": None,
-        "accuracy": None,
-        "interval": None,
-        "n": None,
-        "correct": None,
-        "size_mb": None,
-        "rss_mb": None,
-        "speedup": None,
-        "reference": None,
+        planned = jobs(models, manifest, entries, options, Path(temporary))
+        seats = turns.seats(planned, peaks, options)
+        turns.take(seats, planned, options, execute, progress)
+        roofs = {str(seat.of): summary.roof(seat.found) for seat in seats if seat.kind == "peak"}
+        rows = [_row(index, models, planned, seats) for index in range(len(planned))]
+        said = [_said(row, item, truths[item.model], models) for row, item in zip(rows, planned, strict=True)]
+    for row, answered in zip(rows, said, strict=True):
+        if answered is not None and manifest is not None and entries is not None:
+            row |= answers.judge(answered, manifest, entries)
+    summary.compare(rows, roofs)
+    _agree(rows, said, planned)
+    return {
+        "format": FORMAT,
+        "data": _data(manifest, entries, options, models, truths),
+        "protocol": _protocol(options, used, seats),
+        "peaks": roofs,
+        "rows": rows,
     }
-    predicted = found.pop("predicted", None)
-    row |= found
-    if predicted is not None and manifest is not None:
-        scored = score(truth, predicted, model.classes)
-        row |= {name: scored[name] for name in ("accuracy", "interval", "n", "correct")}
-        row["reference"] = reference(scored["accuracy"], manifest)
+
+
+def _named(model: Model, backend: str, precision: str, first: bool) -> dict[str, Any]:
+    """What names a row."""
+    return {
+        "model": model.name,
+        "backend": backend,
+        "precision": precision,
+        "delivered": first and (backend, precision) == model.delivered,
+    }
+
+
+def _row(index: int, models: Sequence[Model], planned: Sequence[Planned], seats: Sequence[Seat]) -> dict[str, Any]:
+    """A row: what was asked and what was measured; what its answers are worth is added later."""
+    item = planned[index]
+    model, job = models[item.model], item.job
+    row: dict[str, Any] = {
+        **_named(model, job.backend, job.precision, item.model == 0),
+        "input": [job.height, job.width],
+        "gmac": item.gmac,
+        **dict.fromkeys(UNMEASURED),
+    }
+    mine = {seat.kind: seat for seat in seats if seat.of == index}
+    error = item.refused or next((seat.error for seat in mine.values() if seat.kind != "app" and seat.error), None)
+    if error:
+        return row | {"error": error}
+    row |= summary.timed(mine["latency"].found, mine["throughput"].found)
+    if "app" in mine:
+        row["benchmark_app"] = summary.app(mine["app"].found, row)
     return row
 
 
-def _gmac(model: Model, job: Job) -> float | None:
-    """Billions of multiply-adds of one picture, from the IR of the model."""
-    if model.is_run:
-        folders = [Path(str(job.converted)) / "f32.xml", model.path / "openvino" / "int8.xml"]
-        xml = next((path for path in folders if path.is_file()), None)
-        found = None if xml is None else macs.count(xml.read_bytes(), xml.with_suffix(".bin").read_bytes())
-    else:
-        bundle = Bundle.open(model.path)
-        held = next((p for p, files in bundle.manifest["files"].items() if "openvino" in files), None)
-        found = None if held is None else macs.count(*map(bundle.read, bundle.model_files("openvino", held)))
-    return None if found is None else found / 1e9
+def _said(row: dict[str, Any], item: Planned, truth: Any, models: Sequence[Model]) -> Said | None:
+    if row.get("error") or item.job.answers is None:
+        return None
+    return Said(np.load(item.job.answers, allow_pickle=False), truth, models[item.model].classes)
 
 
-def _compare(rows: list[dict[str, Any]]) -> None:
-    """Give every row its speed as a ratio to the baseline: the f32 row of the largest network, OpenVINO's if it can."""
-    able = [row for row in rows if row["precision"] == "f32" and row["images_per_s"]]
-    if not able:
-        return
-    base = max(able, key=lambda row: (row["backend"] == "openvino", row["gmac"] or 0))  # the first of equals
-    for row in rows:
-        row["baseline"] = row is base
-        if row["images_per_s"]:
-            row["speedup"] = row["images_per_s"] / base["images_per_s"]
+def _agree(rows: Sequence[dict[str, Any]], said: Sequence[Said | None], planned: Sequence[Planned]) -> None:
+    """Compare each row's answers with those of its f32 reference, in place."""
+    models = [item.model for item in planned]
+    for index, row in enumerate(rows):
+        mine, which = said[index], answers.reference_of(index, rows, models)
+        other = None if which is None else said[which]
+        if mine is None or which is None or other is None:
+            continue
+        row |= answers.agree(mine, other)
+        row["against"] = {name: rows[which][name] for name in ("model", "backend", "precision")} | {
+            "same_model": models[which] == models[index]
+        }
 
 
 def _truth(model: Model, manifest: Manifest | None, entries: list[Entry] | None) -> Any:
@@ -151,10 +154,34 @@ def _spread(entries: list[Entry], limit: int | None) -> list[Entry]:
     return [entries[i] for i in np.linspace(0, len(entries) - 1, limit).round().astype(int)]
 
 
-def _data(manifest: Manifest | None, entries: list[Entry] | None, options: Options) -> dict[str, Any]:
+def _data(
+    manifest: Manifest | None, entries: list[Entry] | None, options: Options, models: list[Model], truths: list[Any]
+) -> dict[str, Any]:
     if manifest is None or entries is None:
-        return {"source": SYNTHETIC, "protocol": None, "split": None, "manifest_sha256": None, "n": 0}
-    return {**facts(manifest, options.split), "n": len(entries), "of": len(manifest.split(options.split))}
+        return {"source": SYNTHETIC, "protocol": None, "split": None, "manifest_sha256": None, "n": 0, "of": 0}
+    return {
+        **facts(manifest, options.split),
+        "n": len(entries),
+        "of": len(manifest.split(options.split)),
+        "classes": list(models[0].classes),
+        "truth": answers.coded(truths[0], len(models[0].classes)),
+    }
+
+
+def _protocol(options: Options, used: float | None, seats: Sequence[Seat]) -> dict[str, Any]:
+    """How it was measured, and what else the machine did: before, and in the worst turn."""
+    during = [result["others"] for seat in seats for result in seat.found if result.get("others") is not None]
+    return {
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "threads": options.threads,
+        "batches": list(options.batches),
+        "order": "every row once a round, each turn in a fresh process, every other round backwards",
+        "wide": summary.WIDE,
+        "load_before": used,
+        "load_during": {"median": float(np.median(during)), "most": max(during)} if during else None,
+        "busy": load.BUSY,
+    }
 
 
 def lowest(rows: Sequence[dict[str, Any]]) -> float | None:

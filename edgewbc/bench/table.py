@@ -1,53 +1,63 @@
-"""A benchmark for people: one table, and one sentence on the reference."""
+"""A benchmark for people: tables of throughput, latency and answers, and one sentence on the reference."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgewbc.cells import REFERENCE_ACCURACY
+from edgewbc.bench.summary import WIDE
+from edgewbc.cells import REFERENCE
 from edgewbc.evaluate import SYNTHETIC
 from edgewbc.report import text
 
 WIDEST = 120
-HEADER = (
-    "model",
-    "backend",
-    "prec",
-    "accuracy",
-    "95 % interval",
+NAMES = ("model", "backend", "prec")
+THROUGHPUT = (
+    *NAMES,
     "img/s",
+    "rounds",
     "ratio",
-    "p50/p95/p99 ms",
+    "rounds",
+    "peak",
+    "app",
+    "us/app",
     "batch",
+    "thr*str",
+    "cores",
     "MB",
-    "RSS MB",
+    "RSS",
+)
+LATENCY = (*NAMES, "p50 ms", "p90", "p95", "p99", "n", "p50 of the rounds", "thr*str", "RSS MB", "cold start s")
+ANSWERS = (*NAMES, "accuracy", "95 % interval", "correct", "balanced", "agrees", "McNemar p", "parity", "with")
+
+LEGEND = (
+    "peak: share of this CPU's measured multiply-adds in that precision. app: OpenVINO's benchmark_app on the same IR. "
+    "rounds: least-most. cores: kept busy. Pictures are decoded and resized before: the model alone is timed, in "
+    "throughput with the best batch, in latency one picture at a time. RSS: peak memory, MB. thr*str: threads and "
+    "streams, as the runtime tells them. with: the row whose answers are the reference; parity: largest difference of "
+    "a probability."
 )
 
 
 def render(result: dict[str, Any]) -> str:
-    """Title with protocol and machine, the table, what its columns mean, the reference, and the rows that failed."""
+    """Title with protocol and machine, the tables, what their columns mean, the reference, and the rows that failed."""
     rows = result["rows"]
     done = [row for row in rows if not row.get("error")]
-    parts = [title(result), _table(done)] if done else [title(result)]
+    parts = [title(result)]
+    if done:
+        parts += [_table(THROUGHPUT, done, _throughput), _table(LATENCY, done, _latency)]
+    if any(row["accuracy"] is not None for row in done):
+        parts.append(_table(ANSWERS, done, _answers))
     failed = [row for row in rows if row.get("error")]
     parts += [_fill(f"failed: {row['model']} {row['backend']} {row['precision']}: {row['error']}") for row in failed]
-    base = next((row for row in rows if row.get("baseline")), None)
-    if base is not None:
-        parts.append(
-            _fill(
-                f"ratio: of img/s to {base['model']} {base['backend']} {base['precision']}, in this run. img/s: with "
-                "the best batch; ms: one picture at a time. Pictures are decoded and resized before: the model alone "
-                "is timed. RSS: peak memory of the row's process."
-            )
-        )
-    parts.append(_fill(sentence(result)))
+    parts += [_fill(line) for line in notes(result)]
     return "\n\n".join(parts)
 
 
 def title(result: dict[str, Any]) -> str:
-    """What was answered under which protocol, and on which machine."""
-    data, machine = result["data"], result["machine"]
+    """What was answered under which protocol, on which machine, and what that machine can do."""
+    data, machine, how = result["data"], result["machine"], result["protocol"]
     if data["protocol"] is None:
         what = "no manifest: synthetic pictures, timed only"
     else:
@@ -56,13 +66,60 @@ def title(result: dict[str, Any]) -> str:
             f"{data['source']}, protocol {data['protocol']}, split {data['split']}: {data['n']}{some} pictures, "
             f"manifest {data['manifest_sha256'][:12]}"
         )
-    return f"{what}\n{machine['cpu']}, {machine['cores']} cores, {machine['isa']}"
+    lines = [what, f"{machine['cpu']}, {machine['cores']} cores, {machine['isa']}"]
+    roofs = [f"{p} {found['gmac_per_s']:.0f}" for p, found in result["peaks"].items() if not found.get("error")]
+    if roofs:
+        lines.append(f"peak of a plain convolution here, GMAC/s: {', '.join(roofs)}")
+    lines.append(f"{how['rounds']} rounds of {how['seconds']:g} s a mode: {how['order']}")
+    return "\n".join(lines)
+
+
+def notes(result: dict[str, Any]) -> list[str]:
+    """What the columns mean, what disturbs, and whether the reference is met."""
+    rows = [row for row in result["rows"] if not row.get("error")]
+    found = []
+    if rows:
+        base = next((row for row in rows if row.get("baseline")), None)
+        ratio = "" if base is None else f"ratio: of img/s to {_name(base)}, in each round, the median of them. "
+        found.append(ratio + LEGEND)
+    other = [row for row in rows if row["precision_ran"] not in (None, row["precision"])]
+    found += [f"{_name(row)} ran in {row['precision_ran']}: {row['kernels']}" for row in other]
+    wide = [row for row in rows if row["unsteady"]]
+    if wide:
+        found.append(
+            f"! unsteady: its rounds lie further apart than {100 * WIDE:.0f} % of their median ({len(wide)} of "
+            f"{len(rows)} rows): do not rely on it; measure again on a quiet machine, or with more --rounds."
+        )
+    found += disturbed(result)
+    behind = [row for row in rows if (row["benchmark_app"] or {}).get("near") is False]
+    found += [f"{_name(row)}: benchmark_app is faster by more than 3 %" for row in behind]
+    unlike = [row for row in rows if (row["benchmark_app"] or {}).get("alike") is False]
+    found += [f"{_name(row)}: benchmark_app ran with other threads or streams than ours" for row in unlike]
+    found += [
+        f"{_name(row)}: no benchmark_app: {row['benchmark_app']['error']}"
+        for row in rows
+        if (row["benchmark_app"] or {}).get("error")
+    ]
+    found += [f"no peak of {p}: {roof['error']}" for p, roof in result["peaks"].items() if roof.get("error")]
+    return [*found, sentence(result)]
+
+
+def disturbed(result: dict[str, Any]) -> list[str]:
+    """A line if other programs used the machine before or while it was measured."""
+    how = result["protocol"]
+    during = how["load_during"] or {"median": 0, "most": 0}
+    if max(how["load_before"] or 0, during["median"]) <= how["busy"]:
+        return []
+    return [
+        f"disturbed: other programs used {100 * (how['load_before'] or 0):.0f} % of the machine before, and "
+        f"{100 * during['median']:.0f} % (at most {100 * during['most']:.0f} %) during the measurements"
+    ]
 
 
 def sentence(result: dict[str, Any]) -> str:
     """Whether the ~99 % reference is met, by which rows, and under which protocol."""
     data = result["data"]
-    name = f"The reference of ~{100 * REFERENCE_ACCURACY:.0f} %"
+    name = f"The reference of ~{100 * REFERENCE.accuracy:.0f} %"
     rows = [row for row in result["rows"] if row["accuracy"] is not None]
     if data["protocol"] is None or not rows:
         return f"{name} was not measured: " + ("there is no manifest." if data["protocol"] is None else "no row ran.")
@@ -71,35 +128,82 @@ def sentence(result: dict[str, Any]) -> str:
     met = [row for row in rows if row["reference"]["met"]]
     which = "every row" if len(met) == len(rows) else f"{len(met)} of {len(rows)} rows" if met else "no row"
     worst = min(rows, key=lambda row: row["accuracy"])
-    of = "" if data["protocol"] == "poster" else " (the poster's own figure is under protocol poster)"
+    own = REFERENCE.protocol
+    of = "" if data["protocol"] == own else f" (the poster's own figure is under protocol {own}: {REFERENCE.what})"
     return (
         f"{name} is met by {which} under protocol {data['protocol']}{of}; "
-        f"lowest: {text.percent(worst['accuracy'])}, {worst['correct']} of {worst['n']}."
+        f"lowest: {text.percent(worst['accuracy'])}, {worst['correct']} of {worst['n']}, 95 % interval "
+        f"{text.interval(worst['interval'])}."
     )
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    cells = [_cells(row) for row in rows]
-    rest = sum(max(len(line[i]) for line in (HEADER, *cells)) + 2 for i in range(1, len(HEADER)))
+def _table(header: Sequence[str], rows: Sequence[dict[str, Any]], cells: Callable[[dict[str, Any]], list[str]]) -> str:
+    """A table no wider than `WIDEST`: the models' names give way."""
+    lines = [[row["model"], row["backend"], row["precision"], *cells(row)] for row in rows]
+    rest = sum(max(len(line[i]) for line in (header, *lines)) + 2 for i in range(1, len(header)))
     room = max(8, WIDEST - rest)
-    return text.table(HEADER, [[_shorten(line[0], room), *line[1:]] for line in cells], left=3)
+    return text.table(header, [[_shorten(line[0], room), *line[1:]] for line in lines], left=3)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    late = row["latency_ms"]
+def _throughput(row: dict[str, Any]) -> list[str]:
+    rates, app = row["rounds"]["images_per_s"], row["benchmark_app"] or {}
+    mode = row["modes"]["throughput"]
     return [
-        row["model"],
-        row["backend"],
-        row["precision"],
-        text.percent(row["accuracy"]),
-        text.interval(row["interval"]),
-        f"{row['images_per_s']:.0f}" if row["images_per_s"] >= 100 else f"{row['images_per_s']:.1f}",
+        _short(row["images_per_s"]) + ("!" if "images_per_s" in row["unsteady"] else ""),
+        _range(rates),
         _ratio(row["speedup"]),
-        "/".join(_short(late[name]) for name in ("p50", "p95", "p99")),
+        _range(row["rounds"].get("speedup", [])),
+        "-" if row["peak_share"] is None else f"{100 * row['peak_share']:.0f} %",
+        "-" if app.get("images_per_s") is None else _short(app["images_per_s"]),
+        "-" if app.get("ratio") is None else f"{app['ratio']:.2f}",
         str(row["batch"]),
+        _threads(mode),
+        f"{mode['cores_busy']:.1f}",
         _short(row["size_mb"]),
         "-" if row["rss_mb"] is None else f"{row['rss_mb']:.0f}",
     ]
+
+
+def _latency(row: dict[str, Any]) -> list[str]:
+    late = row["latency_ms"]
+    return [
+        _short(late["p50"]) + ("!" if "latency_p50_ms" in row["unsteady"] else ""),
+        *(_short(late[name]) for name in ("p90", "p95", "p99")),
+        str(late["n"]),
+        _range(row["rounds"]["latency_p50_ms"]),
+        _threads(row["modes"]["latency"]),
+        "-" if row["rss_latency_mb"] is None else f"{row['rss_latency_mb']:.0f}",
+        _short(row["cold_start_s"]),
+    ]
+
+
+def _answers(row: dict[str, Any]) -> list[str]:
+    if row["accuracy"] is None:
+        return ["-"] * (len(ANSWERS) - len(NAMES))
+    against = row["against"] or {}
+    own = "itself" if (row["model"], row["backend"], row["precision"]) == tuple(against.values())[:3] else None
+    return [
+        text.percent(row["accuracy"]),
+        text.interval(row["interval"]),
+        f"{row['correct']}/{row['n']}",
+        text.percent(row["balanced_accuracy"]),
+        text.percent(row["agreement"]),
+        "-" if row["mcnemar"] is None else f"{row['mcnemar']['p']:.2g}",
+        "-" if row["parity"] is None else f"{row['parity']:.1g}",
+        own or ("-" if not against else "own f32" if against["same_model"] else "baseline"),
+    ]
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['model']} {row['backend']} {row['precision']}"
+
+
+def _threads(mode: dict[str, Any]) -> str:
+    return f"{mode['threads'] or '?'}*{mode['streams'] or '?'}"
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{_short(min(values))}-{_short(max(values))}" if len(values) > 1 else "-"
 
 
 def _short(value: float) -> str:
@@ -109,7 +213,7 @@ def _short(value: float) -> str:
 def _ratio(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}x" if value >= 0.01 else "<0.01x"
+    return f"{_short(value)}x" if value >= 0.01 else "<0.01x"
 
 
 def _shorten(name: str, room: int) -> str:

@@ -24,20 +24,31 @@ FEWEST = 2
 WARM = 3
 """Answers that are not measured: memory is laid out and weights are packed in the first ones."""
 
-
-def percentiles(seconds: Sequence[float]) -> dict[str, Any]:
-    """p50, p95, p99 in milliseconds (interpolated between measurements), and n."""
-    values = np.percentile(np.asarray(seconds) * 1000, (50, 95, 99))
-    return {**{name: float(v) for name, v in zip(("p50", "p95", "p99"), values, strict=True)}, "n": len(seconds)}
+SHOWN = (50, 90, 95, 99)
+"""Percentiles of a latency that are named."""
 
 
-def latency(loaded: Loaded, pictures: Batch, seconds: float) -> dict[str, Any]:
+def percentiles(milliseconds: Sequence[float]) -> dict[str, Any]:
+    """p50, p90, p95 and p99 in milliseconds (interpolated between measurements), and n."""
+    values = np.percentile(np.asarray(milliseconds), SHOWN)
+    return {**{f"p{share}": float(v) for share, v in zip(SHOWN, values, strict=True)}, "n": len(milliseconds)}
+
+
+def quantiles(milliseconds: Sequence[float]) -> list[float]:
+    """The 0th, 1st, ... 100th percentile in milliseconds: a distribution that can be drawn, in 101 numbers."""
+    return [float(f"{value:.4g}") for value in np.percentile(np.asarray(milliseconds), np.arange(101))]
+
+
+def latency(loaded: Loaded, pictures: Batch, seconds: float) -> list[float]:
     """Time single pictures, each after the other, for about `seconds`.
 
     Args:
         loaded: the model, under the latency hint.
         pictures: uint8 (n, h, w, 3), gone through over and over.
         seconds: how long to go on; `LEAST` pictures are measured in any case.
+
+    Returns:
+        milliseconds of each picture, in their order.
     """
     turn = cycle(pictures[index : index + 1] for index in range(len(pictures)))
     for _ in range(WARM):
@@ -48,16 +59,17 @@ def latency(loaded: Loaded, pictures: Batch, seconds: float) -> dict[str, Any]:
         picture = next(turn)
         start = time.perf_counter()
         loaded.predict(picture)
-        taken.append(time.perf_counter() - start)
-    return percentiles(taken)
+        taken.append(1000 * (time.perf_counter() - start))
+    return taken
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Pictures a second, and the batch with which they were reached."""
+    """Pictures a second, the batch with which they were reached, and how many cores were busy meanwhile."""
 
     images_per_s: float
     batch: int
+    cores_busy: float
 
 
 def throughput(loaded: Loaded, pictures: Batch, sizes: Sequence[int], seconds: float) -> Rate:
@@ -68,7 +80,9 @@ def throughput(loaded: Loaded, pictures: Batch, sizes: Sequence[int], seconds: f
     """
     best = max(sizes, key=lambda size: rate(loaded, pictures, size, seconds / 4)) if len(sizes) > 1 else sizes[0]
     rate(loaded, pictures, best, 0)  # not counted: memory is laid out anew for another batch size
-    return Rate(rate(loaded, pictures, best, seconds), best)
+    with Busy() as busy:
+        found = rate(loaded, pictures, best, seconds)
+    return Rate(found, best, busy.cores)
 
 
 def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float) -> float:
@@ -87,6 +101,23 @@ def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float) -> float:
 
     answered = sum(len(found) for found in loaded.stream(feed()))
     return answered / (time.perf_counter() - start)
+
+
+class Busy:
+    """How many cores this process kept busy during a block, on average: processor seconds over seconds.
+
+    It tells how many threads really worked, of a runtime that does not say. Threads that spin while they wait count.
+    """
+
+    cores = 0.0
+
+    def __enter__(self) -> Busy:
+        self._start, self._spent = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall = time.perf_counter() - self._start
+        self.cores = (time.process_time() - self._spent) / wall if wall > 0 else 0.0
 
 
 def _cut(pictures: Batch, size: int) -> list[Batch]:

@@ -5,8 +5,12 @@ from typing import Annotated
 
 import typer
 
+app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
+
+@app.callback()
 def command(
+    context: typer.Context,
     device: Annotated[str, typer.Option(help="Where to measure; cpu is what there is.")] = "cpu",
     model: Annotated[
         list[Path] | None,
@@ -16,13 +20,27 @@ def command(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="The manifest; else the newest one here, else none.")] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    seconds: Annotated[float, typer.Option(min=0.01, help="Length of each measurement.")] = 3.0,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Length of each measurement, in each round.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of every row; three or more show the spread.")] = 3,
     limit: Annotated[int | None, typer.Option(min=1, help="Answer so many pictures, spread over the split.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of every runtime; else its own choice.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Batch size; else the best of 1, 8 and 32.")] = None,
-    require_accuracy: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Exit with 3 if a row is below this share, such as 0.99.")
+    require: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Exit with 3 unless it holds, such as speedup>=100 (of the row that is delivered), "
+            "openvino/int8:accuracy_low>=98% (of such rows) or *:accuracy>=0.99 (of all); may be repeated."
+        ),
     ] = None,
+    require_accuracy: Annotated[
+        float | None, typer.Option(min=0, max=1, help="As --require '*:accuracy>=...', such as 0.99.")
+    ] = None,
+    peaks: Annotated[
+        bool, typer.Option(help="Measure what the CPU can do at most, and each row's share of it.")
+    ] = True,
+    benchmark_app: Annotated[
+        bool, typer.Option(help="Run OpenVINO's own benchmark beside each of its rows, where it is installed.")
+    ] = True,
     out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
     suite: Annotated[
         str | None, typer.Option(help="poster: train and test the poster's claims (hours); resumes what was begun.")
@@ -38,23 +56,25 @@ def command(
 ) -> None:
     """Speed, memory, size and accuracy of models on this CPU: torch, ONNX Runtime and OpenVINO; f32, bf16 and int8.
 
-    Each row is measured in a process of its own, one after the other, beside a baseline.
+    Each row has a turn in each round, in a fresh process, beside a baseline.
 
     \b
     Example:
-      edgewbc bench --device cpu --data manifests/mine --out bench.json
+      edgewbc bench --device cpu --data manifests/mine --require "accuracy>=0.99" --out bench.json
     """
+    if context.invoked_subcommand is not None:
+        return
     if suite is not None:
         _suite(suite, data, work, out, as_json)
         return
-    from edgewbc.bench import table
+    from edgewbc.bench import requirements, table
     from edgewbc.bench.machine import describe
     from edgewbc.bench.plan import reference_network
     from edgewbc.bench.prepare import Options
     from edgewbc.bench.runner import bench, lowest
     from edgewbc.cli import console, defaults
     from edgewbc.errors import UserError
-    from edgewbc.evaluate import require
+    from edgewbc.evaluate import require as require_least
     from edgewbc.files import write_json
 
     if device.lower() != "cpu":
@@ -62,17 +82,16 @@ def command(
     if end_to_end:
         _end_to_end(model, data, split, limit, threads, batch, pictures, out, as_json)
         return
+    conditions = [requirements.parse(text) for text in require or []]
     chosen = model or [defaults.bundle(None)]
     if not model and (network := reference_network()):
         console.say(f"beside it: {network} (unpruned)")
         chosen.append(network)
     manifest = defaults.manifest_or_none(data)
-    machine = describe()
-    if machine["load_1m"] is not None and machine["load_1m"] > machine["cores"] / 2:
-        console.say(f"this machine is busy (load {machine['load_1m']}): the speeds will be too low, and unsteady")
-    console.say("decoding and resizing the pictures, and converting what must be, before anything is timed")
-    options = Options(split, seconds, limit, threads, (batch,) if batch else Options.batches)
-    result = {"machine": machine, **bench(chosen, manifest, options, progress=console.progress)}
+    sizes = (batch,) if batch else Options.batches
+    options = Options(split, seconds, limit, threads, sizes, rounds, peaks, benchmark_app)
+    found = bench(chosen, manifest, options, conditions=conditions, progress=console.progress, say=console.say)
+    result = {"machine": describe(), **found}
     if out is not None:
         write_json(out, result)
     if as_json:
@@ -81,7 +100,50 @@ def command(
         print(table.render(result))
     if all(row.get("error") for row in result["rows"]):
         raise UserError(f"no row could be measured: {result['rows'][0]['error']}")
-    require(lowest(result["rows"]), require_accuracy)
+    require_least(lowest(result["rows"]), require_accuracy, result["data"]["protocol"])
+    for condition in conditions:
+        for line in condition.check(result["rows"], result["data"]["protocol"]):
+            console.say(line)
+
+
+@app.command("compare", short_help="Two results of bench: what became slower, or answers worse.")
+def compare(
+    first: Annotated[Path, typer.Argument(help="What `bench --out` wrote before.")],
+    second: Annotated[Path, typer.Argument(help="What it wrote after.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compare two results of bench, with their noise: what became faster or slower, and what answers differently.
+
+    A change counts if it is larger than 3 % and than what the rounds differ by (99 % interval); answers are compared
+    picture by picture (McNemar's test). Exit 3 if a row became slower or answers worse.
+
+    \b
+    Example:
+      edgewbc bench compare before.json after.json
+    """
+    from edgewbc.bench import compare as comparing
+    from edgewbc.cli import console
+    from edgewbc.errors import GateError, UserError
+    from edgewbc.files import read_json
+
+    what = "a result of `edgewbc bench --out`"
+    results = [read_json(path, what) for path in (first, second)]
+    for path, result in zip((first, second), results, strict=True):
+        if not isinstance(result, dict) or "rows" not in result:
+            raise UserError(f"{path}: is not {what}")
+    try:
+        result = comparing.compare(*results)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{first} and {second}: one was not written by this edgewbc's bench: {error!r}") from None
+    if as_json:
+        console.emit(result)
+    else:
+        print(comparing.render(result))
+    worse = [row for row in result["rows"] if row["regression"]]
+    if worse:
+        raise GateError(
+            f"{worse[0]['row']}: {worse[0]['verdict']}" + (f" (and {len(worse) - 1} more)" * (len(worse) > 1))
+        )
 
 
 def _suite(name: str, data: Path | None, work: Path | None, out: Path | None, as_json: bool) -> None:

@@ -55,6 +55,7 @@ def options(
 
 
 app.add_typer(data.app, name="data", short_help="Make, describe and check sets of labelled pictures.")
+app.add_typer(bench.app, name="bench", short_help="Speed and accuracy on this machine.")
 for name, module, says in (
     ("train", train, "Fine-tune a network from a recipe."),
     ("prune", prune, "Take channels out; recover by distillation."),
@@ -62,7 +63,6 @@ for name, module, says in (
     ("export", export, "Make a bundle for the lab from a run."),
     ("kit", kit, "Make a folder that installs on a lab's PC offline."),
     ("eval", evaluate, "Accuracy of a run or bundle on a split."),
-    ("bench", bench, "Speed and accuracy on this machine."),
     ("info", info, "A network layer by layer."),
     ("classify", classify, "Classify pictures; a differential count."),
     ("selftest", selftest, "Check a bundle's files and answers here."),

@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgewbc.bench.benchmark_app import AppJob
 from edgewbc.bench.prepare import Options
+from edgewbc.bench.requirements import parse
 from edgewbc.bench.runner import bench, lowest
+from edgewbc.bench.worker import Job
 from edgewbc.errors import UserError
 from edgewbc.pixels import prepare
 from tests import labelled, tiny
 from tests.bench.conftest import LAB, Fake
+
+QUICK = Options(seconds=0, rounds=1, peaks=False, benchmark_app=False)
 
 
 def test_rows_have_what_scripts_rely_on(tmp_path: Path, fake: Fake) -> None:
@@ -25,12 +30,14 @@ def test_rows_have_what_scripts_rely_on(tmp_path: Path, fake: Fake) -> None:
     one, refused, last = found["rows"]
     assert (one["precision"], one["speedup"], one["baseline"]) == ("f32", 1.0, True)
     assert (last["precision"], last["speedup"], last["baseline"]) == ("int8", 3.0, False)
+    assert [row["delivered"] for row in found["rows"]] == [False, False, True]
     assert refused["error"] == "refused"
     assert refused["images_per_s"] is None
     assert refused["speedup"] is None
     assert (one["n"], one["correct"], one["accuracy"]) == (10, 2, 0.2)  # one in five is of class 0
     assert one["interval"][0] < 0.2 < one["interval"][1]
-    assert one["reference"] == {"accuracy": 0.99, "protocol": "grouped", "met": False}
+    reference = {"accuracy": 0.99, "protocol": "grouped", "met": False, "stated_under": "poster"}
+    assert one["reference"] == reference
     assert one["input"] == [16, 16]
     assert one["gmac"] == pytest.approx(5.5336e-05)
     promised = "model backend precision images_per_s latency_ms accuracy n size_mb rss_mb"
@@ -38,6 +45,56 @@ def test_rows_have_what_scripts_rely_on(tmp_path: Path, fake: Fake) -> None:
     assert found["data"]["manifest_sha256"] == manifest.sha256
     assert (found["data"]["n"], found["data"]["of"]) == (10, 10)
     assert lowest(found["rows"]) == 0.2
+
+
+def test_row_is_whole(tmp_path: Path, fake: Fake) -> None:
+    """Modes apart, precision as it ran, share of the peak, benchmark_app, agreement with f32, answers that can be
+    drawn."""
+    tiny.make_bundle(tmp_path / "b")
+    manifest = labelled.make_manifest(tmp_path / "m", n=10)
+    found = bench([tmp_path / "b"], manifest, Options(seconds=0, batches=(4,)), execute=fake, able=LAB)
+    row = found["rows"][2]
+    assert (row["precision_ran"], row["kernels"]) == ("int8", {"u8": 1, "f32": 1})
+    assert row["modes"]["throughput"] == {"threads": 2, "streams": 1, "batch": 4, "cores_busy": 1.9}
+    assert row["modes"]["latency"]["batch"] == 1
+    assert (row["rss_mb"], row["rss_latency_mb"]) == (120.0, 110.0)
+    assert row["latency_ms"] == pytest.approx({"p50": 2, "p90": 3, "p95": 3, "p99": 3, "n": 9})
+    assert len(row["latency_quantiles_ms"]) == 101
+    assert row["gmac_per_s"] == pytest.approx(300 * row["gmac"], rel=1e-4)
+    assert row["peak_share"] == pytest.approx(300 * row["gmac"] / 0.04, rel=1e-4)
+    assert found["peaks"]["int8"]["gmac_per_s"] == 0.04
+    app = row["benchmark_app"]
+    assert (app["images_per_s"], app["ratio"], app["near"], app["alike"]) == (240.0, 1.25, True, True)
+    assert (row["agreement"], row["parity"], row["mcnemar"]) == (1.0, 0.0, {"b": 0, "c": 0, "p": 1.0})
+    expected = {"model": "tiny", "backend": "openvino", "precision": "f32", "same_model": True}
+    assert row["against"] == expected
+    assert row["answers"] == "0" * 10
+    assert found["data"]["truth"] == "0123401234"
+    assert np.array(row["confusion"])[:, 0].tolist() == [2, 2, 2, 2, 2]
+    assert row["reliability"][8]["n"] == 0
+    assert row["reliability"][9]["n"] == 10
+    assert row["ece"] == pytest.approx(0.7)  # sure by 0.9, right by 0.2
+    assert len(row["worst"]) == 8
+    assert row["worst"][0] == {
+        "index": 1, "path": "pictures/001.png", "label": "lymphocyte", "said": "neutrophil", "probability": 0.9,
+        "probability_of_label": 0.1,
+    }  # fmt: skip
+    assert found["protocol"]["rounds"] == 3
+    assert row["per_class"]["neutrophil"]["recall"] == 1.0
+
+
+def test_a_machine_that_slows_down_favours_nobody(tmp_path: Path) -> None:
+    """Each round 20 % slower: the ratio is three in every round, and the rows say that they are unsteady."""
+    tiny.make_bundle(tmp_path / "b")
+    found = bench([tmp_path / "b"], None, Options(seconds=0), execute=Fake(drift=0.8), able=LAB)
+    row = found["rows"][2]
+    assert row["rounds"]["images_per_s"] == pytest.approx([300, 240, 192])
+    assert row["images_per_s"] == pytest.approx(240)
+    assert row["speedup_range"] == pytest.approx([3, 3])
+    assert row["spread"]["images_per_s"] == pytest.approx(108 / 240)
+    assert row["spread"]["speedup"] == pytest.approx(0)
+    assert row["unsteady"] == ["images_per_s", "latency_p50_ms"]
+    assert len(set(row["rounds"]["peak_share"])) == 1
 
 
 def test_pictures_are_prepared_once_as_the_network_sees_them(tmp_path: Path) -> None:
@@ -52,42 +109,49 @@ def test_pictures_are_prepared_once_as_the_network_sees_them(tmp_path: Path) -> 
             return super().__call__(job)
 
     look = Look()
-    bench([tmp_path / "b", tmp_path / "b"], manifest, Options(seconds=0, threads=1), execute=look, able=LAB)
+    options = Options(seconds=0, threads=1, rounds=1, peaks=False, benchmark_app=False)
+    bench([tmp_path / "b", tmp_path / "b"], manifest, options, execute=look, able=LAB)
     expected = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(6)])
-    assert len({job.pictures for job in look.jobs}) == 1
-    assert len(seen) == 6
+    jobs = [job for job in look.jobs if isinstance(job, Job)]
+    assert len({job.pictures for job in jobs}) == 1
+    assert len(seen) == 10  # two rows in two modes and one that is refused at once, of two models
     for pictures in seen:
         np.testing.assert_array_equal(pictures, expected)
-    assert not Path(look.jobs[0].pictures).exists()
-    assert {job.threads for job in look.jobs} == {1}
+    assert not Path(jobs[0].pictures).exists()
+    assert {job.threads for job in jobs} == {1}
 
 
 def test_limit_is_spread_over_the_split(tmp_path: Path, fake: Fake) -> None:
     """Four of ten pictures are the first, the last and two between; the data say so."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=10)
-    found = bench([tmp_path / "b"], manifest, Options(limit=4), execute=fake, able=LAB)
+    found = bench([tmp_path / "b"], manifest, Options(limit=4, seconds=0), execute=fake, able=LAB)
     assert (found["data"]["n"], found["data"]["of"]) == (4, 10)
     assert found["rows"][0]["n"] == 4
-    assert fake.jobs[0].n == 4
+    assert {job.n for job in fake.jobs if isinstance(job, Job)} == {4}
 
 
 def test_without_a_manifest_there_is_no_accuracy(tmp_path: Path, fake: Fake) -> None:
     """Synthetic pictures are timed, and neither an accuracy nor a reference is given."""
     tiny.make_bundle(tmp_path / "b")
-    found = bench([tmp_path / "b"], None, Options(), execute=fake, able=LAB)
+    found = bench([tmp_path / "b"], None, QUICK, execute=fake, able=LAB)
     assert found["data"]["protocol"] is None
-    assert found["rows"][0]["images_per_s"] == 100.0
-    assert found["rows"][0]["accuracy"] is None
-    assert found["rows"][0]["reference"] is None
-    assert fake.jobs[0].labelled is False
+    row = found["rows"][0]
+    assert row["images_per_s"] == 100.0
+    assert row["spread"]["images_per_s"] is None  # of one round nothing is known
+    assert (row["accuracy"], row["reference"], row["against"]) == (None, None, None)
+    assert {job.answers for job in fake.jobs if isinstance(job, Job)} == {None}
+    assert not any(isinstance(job, AppJob) for job in fake.jobs)
+    assert found["peaks"] == {}
     assert lowest(found["rows"]) is None
 
 
-def test_unknown_label_stops_before_anything_is_measured(tmp_path: Path, fake: Fake) -> None:
-    """A label that the model does not know is the user's mistake."""
+def test_mistakes_stop_before_anything_is_measured(tmp_path: Path, fake: Fake) -> None:
+    """A label that the model does not know, and a condition on no row, are the user's mistakes."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=2, classes=("platelet",))
     with pytest.raises(UserError, match="'platelet' is not a class"):
-        bench([tmp_path / "b"], manifest, Options(), execute=fake, able=LAB)
+        bench([tmp_path / "b"], manifest, QUICK, execute=fake, able=LAB)
+    with pytest.raises(UserError, match="matches no row; the rows are: tiny/openvino/f32, "):
+        bench([tmp_path / "b"], None, QUICK, conditions=[parse("onnx:speedup>=1")], execute=fake, able=LAB)
     assert fake.jobs == []

@@ -21,18 +21,23 @@ def result(tmp_path: Path, fake: Fake) -> dict[str, Any]:
     """A benchmark of a tiny bundle."""
     tiny.make_bundle(tmp_path / "b", name="a-bundle-with-a-name-that-is-much-too-long-for-any-table-of-this-width")
     manifest = labelled.make_manifest(tmp_path / "m", protocol="published")
-    return {"machine": MACHINE, **bench([tmp_path / "b"], manifest, Options(), execute=fake, able=LAB)}
+    return {"machine": MACHINE, **bench([tmp_path / "b"], manifest, Options(seconds=0), execute=fake, able=LAB)}
 
 
 def test_table_names_protocol_and_ratio(result: dict[str, Any]) -> None:
     """The title has the protocol, the rows their ratio, a failed row its reason; no line is too wide."""
     text = render(result)
-    title, machine, *_ = text.splitlines()
+    title, machine, peaks, how, *_ = text.splitlines()
     assert "protocol published, split test: 10 pictures" in title
     assert machine == "A CPU, 2 cores, AVX2"
-    assert "3.00x" in text
+    assert peaks.startswith("peak of a plain convolution here")
+    assert how.startswith("3 rounds of 0 s a mode: every row once a round")
+    assert "3.00x  3.00-3.00" in text
     assert "bf16: refused" in text
-    assert "2.00/3.00/4.00" in text
+    assert "own f32" in text
+    assert "itself" in text
+    assert "unsteady" not in text
+    assert "240" in text  # benchmark_app
     assert max(map(len, text.splitlines())) <= WIDEST
 
 
@@ -48,3 +53,18 @@ def test_sentence_on_the_reference(result: dict[str, Any]) -> None:
     assert "say nothing about real cells" in sentence(drawn)
     none = result | {"data": result["data"] | {"protocol": None}}
     assert "there is no manifest" in sentence(none)
+
+
+def test_table_owns_up(result: dict[str, Any]) -> None:
+    """An unsteady row, another precision than asked for, a faster benchmark_app and a busy machine are all said."""
+    row = result["rows"][2]
+    row["unsteady"], row["precision_ran"] = ["images_per_s"], "f32"
+    row["benchmark_app"] |= {"near": False, "alike": False}
+    result["protocol"] |= {"load_before": 0.5, "load_during": {"median": 0.2, "most": 0.9}}
+    text = " ".join(render(result).split())
+    assert "300!" in text
+    assert "! unsteady: its rounds lie further apart than 10 % of their median (1 of 2 rows)" in text
+    assert "openvino int8 ran in f32: {'u8': 1, 'f32': 1}" in text
+    assert "openvino int8: benchmark_app is faster by more than 3 %" in text
+    assert "openvino int8: benchmark_app ran with other threads or streams than ours" in text
+    assert "disturbed: other programs used 50 % of the machine before, and 20 % (at most 90 %) during" in text

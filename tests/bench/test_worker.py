@@ -1,4 +1,4 @@
-"""edgewbc.bench.worker: one row, measured in its own process."""
+"""edgewbc.bench.worker: one turn of a row, measured in its own process."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgewbc.bench.runner import execute
-from edgewbc.bench.worker import Job, measure, tidy
+from edgewbc.bench.turns import execute
+from edgewbc.bench.worker import Job, measure, tidy, work
 from edgewbc.predictors import load
 from tests import tiny
 
@@ -20,41 +20,47 @@ def job(tmp_path: Path) -> Job:
     """A tiny bundle and 40 prepared pictures."""
     tiny.make_bundle(tmp_path / "b")
     np.stack([tiny.picture(i, 16, 16) for i in range(40)]).tofile(tmp_path / "p.u8")
-    return Job(str(tmp_path / "b"), "openvino", "f32", str(tmp_path / "p.u8"), 40, 16, 16, True, 0.02, (1, 4), 1)
+    return Job(str(tmp_path / "b"), "openvino", "f32", str(tmp_path / "p.u8"), 40, 16, 16, 0.02, threads=1)
 
 
 def test_job_reads_its_pictures(job: Job) -> None:
     """Pictures come back as they were written, the last part shorter."""
     np.testing.assert_array_equal(job.read(3, 2)[1], tiny.picture(4, 16, 16))
     assert job.read(32, 32).shape == (8, 16, 16, 3)
-    assert Job(**{**json.loads(job.to_json()), "batches": job.batches}) == job
+    assert Job.of(json.loads(job.to_json())) == job
 
 
-def test_fresh_process_measures_and_answers(job: Job) -> None:
-    """The row has every measurement, and the answers are those of the model in this process."""
-    found = execute(job)
+def test_fresh_process_measures_and_answers(job: Job, tmp_path: Path) -> None:
+    """The turn has every measurement, and the answers are those of the model in this process."""
+    found = execute(replace(job, answers=str(tmp_path / "a.npy")))
     assert "error" not in found
-    said = load(Path(job.model), precision="f32", threads=1).predict(job.read(0, 40)).argmax(1)
-    assert found["predicted"] == said.tolist()
-    assert found["images_per_s"] > 0
+    said = load(Path(job.model), precision="f32", threads=1).predict(job.read(0, 40))
+    np.testing.assert_allclose(np.load(tmp_path / "a.npy"), said, atol=1e-6)
+    assert len(found["samples_ms"]) >= 10
+    assert min(found["samples_ms"]) > 0
     assert found["cold_start_s"] > 0
-    assert found["latency_ms"]["p50"] <= found["latency_ms"]["p95"] <= found["latency_ms"]["p99"]
-    assert found["batch"] in (1, 4)
     assert found["threads"] == 1
-    assert found["rss_mb"] >= found["rss_latency_mb"] > 10
-    assert found["precision"] == "f32"
+    assert found["rss_mb"] > 10
+    assert sum(found["kernels"].values()) == 2  # a convolution and a dense layer
+    assert set(found["kernels"]) == {"f32"}
     assert found["size_mb"] > 0
     assert len(found["model_sha256"]) == 64
 
 
-def test_timing_alone_gives_no_answers(job: Job) -> None:
-    """Pictures without labels are timed only."""
-    assert measure(replace(job, labelled=False, batches=(4,)))["predicted"] is None
+def test_throughput_has_a_mode_of_its_own(job: Job) -> None:
+    """The best batch of those that were asked for, and no answers."""
+    found = measure(replace(job, mode="throughput", precision="int8", batches=(1, 4)))
+    assert found["images_per_s"] > 0
+    assert found["batch"] in (1, 4)
+    assert "samples_ms" not in found
+    assert found["streams"] >= 1
+    assert {"u8", "i8"} & set(found["kernels"])
 
 
 def test_refusal_is_a_result(job: Job) -> None:
-    """What a backend refuses comes back as one line."""
-    assert "holds no" in execute(replace(job, backend="onnx"))["error"]
+    """What a backend refuses comes back as one line; a peak is work for the same process."""
+    assert "holds no" in work(json.loads(replace(job, backend="onnx").to_json()))["error"]
+    assert work({"peak": "f32", "seconds": 0.01, "threads": 1, "shapes": [[1, 16, 8]]})["gmac_per_s"] > 0
 
 
 def test_tidy_keeps_what_means_anything() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from edgewbc.bench.runner import bench
 from tests import labelled, tiny
+from tests.bench.conftest import Fake
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +19,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own, without the real pictures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EDGEWBC_DATA", raising=False)
+    monkeypatch.setattr("edgewbc.bench.load.before", lambda seconds=1.0: 0.0)
     return tmp_path
 
 
@@ -24,24 +27,30 @@ def test_rows_of_a_bundle(edgewbc: Callable[..., Any], elsewhere: Path) -> None:
     """stdout holds one JSON object, the same as in the file; every precision of the bundle is a row."""
     tiny.make_bundle(elsewhere / "b")
     labelled.make_manifest(elsewhere / "m")
-    fast = ("--seconds", "0.01", "--threads", "1", "--batch", "2")
+    fast = ("--seconds", "0.01", "--threads", "1", "--batch", "2", "--rounds", "1", "--no-peaks", "--no-benchmark-app")
+    fast += ("--require", "openvino:accuracy>=0", "--require", "size_mb<=100")
     ran = edgewbc("bench", "--device", "cpu", "--model", "b", "--data", "m", *fast, "--json", "--out", "o.json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
     assert json.loads(Path("o.json").read_text()) == found
-    assert set(found) == {"machine", "data", "rows"}
+    assert set(found) == {"machine", "format", "data", "protocol", "peaks", "rows"}
+    assert "tiny/openvino/int8: size_mb" in ran.err
     done = [row for row in found["rows"] if not row.get("error")]
     assert {"f32", "int8"} <= {row["precision"] for row in done}
     for row in done:
         assert row["n"] == 10
         assert row["images_per_s"] > 0
         assert row["batch"] == 2
-        assert set(row["latency_ms"]) == {"p50", "p95", "p99", "n"}
+        assert set(row["latency_ms"]) == {"p50", "p90", "p95", "p99", "n"}
 
 
-def test_without_data_it_says_so_and_a_gate_is_not_met(edgewbc: Callable[..., Any], elsewhere: Path) -> None:
+def test_without_data_it_says_so_and_a_gate_is_not_met(
+    edgewbc: Callable[..., Any], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No manifest: timed on synthetic pictures, with a word on stderr; an accuracy that was asked for is missing."""
     tiny.make_bundle(elsewhere / "bundles" / "mine")
+    fake = Fake()
+    monkeypatch.setattr(bench, "__kwdefaults__", bench.__kwdefaults__ | {"execute": fake})
     ran = edgewbc("bench", "--model", "bundles/mine", "--seconds", "0.01", "--batch", "1", "--require-accuracy", "0.9")
     assert ran.code == 3
     assert "no manifest here: synthetic pictures are timed" in ran.err
@@ -55,6 +64,10 @@ def test_without_data_it_says_so_and_a_gate_is_not_met(edgewbc: Callable[..., An
         (["--device", "gpu", "--model", "b"], "use --device cpu"),
         (["--model", "nowhere"], "nowhere: no such bundle"),
         (["--model", "b", "--data", "nowhere"], "make one with `edgewbc data manifest"),
+        (["--model", "b", "--require", "speed>1"], "'speed' is not measured"),
+        (["--model", "b", "--require", "tensorrt:speedup>1"], "matches no row; the rows are: tiny/openvino/f32"),
+        (["compare", "b/manifest.json", "nowhere.json"], "nowhere.json: no such file"),
+        (["compare", "b/manifest.json", "b/manifest.json"], "is not a result of `edgewbc bench --out`"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -66,3 +79,40 @@ def test_bad_input_is_one_line(
     assert ran.code == 2
     assert message in ran.err
     assert ran.out == ""
+
+
+def test_gates_name_row_figure_and_bound(
+    edgewbc: Callable[..., Any], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times as fast as f32 is enough for a bound of two, and not for one of four: exit 3, one line, table and
+    file all the same."""
+    tiny.make_bundle(elsewhere / "b")
+    monkeypatch.setattr(bench, "__kwdefaults__", bench.__kwdefaults__ | {"execute": Fake()})
+    asked = ("bench", "--model", "b", "--seconds", "0.01", "--out", "o.json")
+    met = edgewbc(*asked, "--require", "speedup>=2")
+    assert (met.code, met.err.splitlines()[-1]) == (0, "tiny/openvino/int8: speedup 3, met >= 2")
+    missed = edgewbc(*asked, "--require", "speedup>=2", "--require", "int8:speedup>=4")
+    assert missed.code == 3
+    assert missed.err.splitlines()[-1] == "edgewbc: tiny/openvino/int8: speedup 3, required >= 4"
+    assert "3.00x" in missed.out
+
+
+def test_compare_finds_what_became_slower(
+    edgewbc: Callable[..., Any], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same benchmark twice is no regression; one whose int8 row took twice as long is: exit 3."""
+    tiny.make_bundle(elsewhere / "b")
+    monkeypatch.setattr(bench, "__kwdefaults__", bench.__kwdefaults__ | {"execute": Fake()})
+    assert edgewbc("bench", "--model", "b", "--seconds", "0.01", "--out", "a.json").code == 0
+    same = edgewbc("bench", "compare", "a.json", "a.json", "--json")
+    assert same.code == 0, same.err
+    assert [row["verdict"] for row in json.loads(same.out)["rows"]] == ["same within noise, answers not compared"] * 2
+    slow = json.loads(Path("a.json").read_text())
+    slow["rows"][2]["rounds"]["images_per_s"] = [150.0, 150.0, 150.0]
+    Path("b.json").write_text(json.dumps(slow))
+    ran = edgewbc("bench", "compare", "a.json", "b.json")
+    assert ran.code == 3
+    assert ran.err.splitlines()[-1] == "edgewbc: tiny/openvino/int8: slower, answers not compared"
+    assert "0.500" in ran.out
+    Path("c.json").write_text(json.dumps({"rows": [], "format": 2}))
+    assert edgewbc("bench", "compare", "a.json", "c.json").code == 2

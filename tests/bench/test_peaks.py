@@ -1,0 +1,40 @@
+"""edgewbc.bench.peaks: what the CPU can do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edgewbc.bench.peaks import PeakJob, measure, stack
+from edgewbc.bench.plan import Abilities
+
+SMALL = ((1, 32, 8),)
+
+
+def test_multiply_adds_are_those_of_the_graph() -> None:
+    """Four 3 x 3 convolutions of 32 channels at 8 x 8, counted by hand."""
+    model, macs = stack(2, 32, 8, int8=False)
+    assert macs == 4 * 2 * 8 * 8 * 32 * 32 * 9
+    assert [op.get_type_name() for op in model.get_ops()].count("Convolution") == 4
+
+
+@pytest.mark.parametrize("precision", ["f32", "int8"])
+def test_peak_runs_in_its_precision(precision: str) -> None:
+    """The runtime says that the convolutions ran in that precision: else there would be an error."""
+    found = measure(PeakJob(precision, 0.01, 1, SMALL))
+    assert "error" not in found
+    assert found["gmac_per_s"] > 0
+    assert (found["threads"], found["shape"]) == (1, [1, 32, 8])
+
+
+def test_a_cpu_without_bf16_says_so() -> None:
+    """bf16 is measured where the CPU has it, and is an error elsewhere."""
+    found = measure(PeakJob("bf16", 0.01, 1, SMALL))
+    assert ("error" not in found) is Abilities.here().bf16
+
+
+def test_job_travels_as_json() -> None:
+    """What comes back is what went."""
+    job = PeakJob("f32", 1.0, 2, SMALL)
+    assert PeakJob.of(json.loads(job.to_json())) == job
