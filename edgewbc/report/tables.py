@@ -71,13 +71,14 @@ def accuracy_table(found: Sequence[dict[str, Any]]) -> str:
 def speed_table(bench: dict[str, Any]) -> str:
     """A row for each measured row of `bench`, its speed as a ratio to the baseline of the same run.
 
-    Threads, batch, input size, hashes and intervals stand in the JSON.
+    Results with rounds show the range of the ratio over them, and the row's share of the CPU's peak and benchmark_app's
+    images a second where these were measured. Threads, batch, input size, hashes and intervals stand in the JSON.
     """
     rows = [row for row in bench["rows"] if not row.get("error")]
     base = next((row for row in rows if row.get("baseline")), None)
     machine, data = bench["machine"], bench["data"]
     counted = data["protocol"] is not None and data["source"] != SYNTHETIC
-    header = (
+    header: tuple[str, ...] = (
         "model", "backend", "precision", "GMAC", "img/s", "speed ratio", "p50 / p95 / p99 ms", "MB",
         "peak MB of memory", "correct",
     )  # fmt: skip
@@ -87,8 +88,8 @@ def speed_table(bench: dict[str, Any]) -> str:
             row["backend"],
             row["precision"],
             "-" if row["gmac"] is None else f"{row['gmac']:.3g}",
-            _figure(row["images_per_s"]),
-            "-" if row["speedup"] is None else f"{row['speedup']:.2f}",
+            _figure(row["images_per_s"]) + ("!" if "images_per_s" in row.get("unsteady", []) else ""),
+            _ratio(row),
             " / ".join(_figure(row["latency_ms"][name]) for name in ("p50", "p95", "p99")),
             _figure(row["size_mb"]),
             _figure(row["rss_mb"]),
@@ -96,6 +97,13 @@ def speed_table(bench: dict[str, Any]) -> str:
         ]
         for row in rows
     ]
+    numbers = [3, 4, 5, 6, 7, 8, 9]
+    for title, shown in (("share of peak", _peak_share), ("benchmark_app img/s", _benchmark_app)):
+        cells = [shown(row) for row in rows]
+        if any(cell != "-" for cell in cells):
+            numbers.append(len(header))
+            header += (title,)
+            lines = [[*line, cell] for line, cell in zip(lines, cells, strict=True)]
     where = f"{machine['cpu']}, {machine['cores']} cores, {machine['isa']}"
     ratio = "" if base is None else f" The ratio is to {base['model']}, {base['backend']} {base['precision']}."
     on = (
@@ -104,8 +112,37 @@ def speed_table(bench: dict[str, Any]) -> str:
         if counted
         else "Timed on synthetic pictures."
     )
-    table = _markdown(header, lines, numbers=(3, 4, 5, 6, 7, 8, 9))
-    return f"{table}\n\nMeasured in one run on {where}.{ratio} {on}"
+    table = _markdown(header, lines, numbers)
+    return f"{table}\n\nMeasured in one run on {where}.{ratio}{_rounds(bench)} {on}"
+
+
+def _ratio(row: dict[str, Any]) -> str:
+    if row["speedup"] is None:
+        return "-"
+    low, high = row.get("speedup_range") or (row["speedup"], row["speedup"])
+    return f"{row['speedup']:.2f}" + (f" ({low:.2f}-{high:.2f})" if low < high else "")
+
+
+def _peak_share(row: dict[str, Any]) -> str:
+    return "-" if row.get("peak_share") is None else f"{100 * row['peak_share']:.0f} %"
+
+
+def _benchmark_app(row: dict[str, Any]) -> str:
+    return _figure((row.get("benchmark_app") or {}).get("images_per_s"))
+
+
+def _rounds(bench: dict[str, Any]) -> str:
+    """How it was measured; nothing for results of the time before rounds."""
+    how = bench.get("protocol")
+    if how is None:
+        return ""
+    words = f" {how['rounds']} rounds of {how['seconds']:g} s, in turns: medians, and the range of the ratio."
+    roofs = [f"{p} {found['gmac_per_s']:.0f}" for p, found in bench["peaks"].items() if not found.get("error")]
+    if roofs:
+        words += f" Peak: a plain convolution in OpenVINO, {', '.join(roofs)} GMAC/s."
+    if any(row.get("unsteady") for row in bench["rows"]):
+        words += f" !: rounds further apart than {100 * how['wide']:.0f} %."
+    return words
 
 
 def _figure(value: float | None) -> str:

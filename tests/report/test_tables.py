@@ -49,6 +49,24 @@ def test_speed_is_a_ratio_in_one_run() -> None:
     assert "protocol `published`, test, n = 4" in lines[5]
 
 
+def test_rounds_show_their_range() -> None:
+    """A result with rounds has the range of the ratio, share of the peak and benchmark_app; one before has not."""
+    new = ROW | {
+        "speedup_range": [3.4, 3.7], "unsteady": ["images_per_s"], "peak_share": 0.61,
+        "benchmark_app": {"images_per_s": 1440.0},
+    }  # fmt: skip
+    how = {"rounds": 3, "seconds": 2.0, "wide": 0.1}
+    text = speed_table(BENCH | {"rows": [new, ROW], "protocol": how, "peaks": {"int8": {"gmac_per_s": 140.2}}})
+    lines = text.splitlines()
+    assert "| 1459! | 3.55 (3.40-3.70) |" in lines[2]
+    assert lines[0].endswith("| correct | share of peak | benchmark_app img/s |")
+    assert lines[2].endswith("| 3 of 4 | 61 % | 1440 |")
+    assert lines[3].endswith("| 3 of 4 | - | - |")
+    assert "3 rounds of 2 s, in turns" in lines[5]
+    assert "int8 140 GMAC/s. !: rounds further apart than 10 %." in lines[5]
+    assert "rounds" not in speed_table(BENCH)
+
+
 def test_synthetic_accuracy_is_left_out(tmp_path: Path) -> None:
     """Neither an evaluation nor a benchmark on synthetic pictures gives an accuracy."""
     assert results(tmp_path) == "No results have been committed yet."
