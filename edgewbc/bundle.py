@@ -18,15 +18,13 @@ import math
 import re
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from edgewbc.elsewhere import oddity
+from edgewbc import elsewhere, names
 from edgewbc.errors import UserError
 from edgewbc.files import sha256, whole, write_text
 from edgewbc.pixels import PixelSpec
@@ -36,8 +34,6 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 LARGEST = 1 << 29
 """Bytes of one file; a larger one is not read."""
-MOST_FILES = 2000
-"""Of a bundle: the golden pictures are most of them."""
 LARGEST_INPUT = 8192
 """Pixels of a side of the network's input."""
 _FILES = {"openvino": 2, "onnx": 1}
@@ -55,11 +51,6 @@ _UNREADABLE = (
     OverflowError,
     IndexError,
 )
-
-_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
-"""What Windows takes for a device, in any folder and with any suffix."""
-_NEVER = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\:*?"<>|]')
-"""What no name on Windows may hold, and what would break a line."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +102,13 @@ class Bundle:
         if not all(math.isfinite(value) for value in (*pixels.mean, *pixels.std, pixels.size, pixels.scale)):
             raise ValueError("pixels must be numbers")
         for precision, backends in self.manifest["files"].items():
-            for backend, names in backends.items():
-                if not isinstance(names, list) or not (precision + backend).isprintable():
-                    raise ValueError(f"files of {precision} for {backend}: {names}")
-                for name in names:
+            for backend, held in backends.items():
+                if not isinstance(held, list) or not (precision + backend).isprintable():
+                    raise ValueError(f"files of {precision} for {backend}: {held}")
+                for name in held:
                     self._known(name)
-                if len(names) != _FILES.get(backend, len(names)):
-                    raise ValueError(f"files of {precision} for {backend}: {names}")
+                if len(held) != _FILES.get(backend, len(held)):
+                    raise ValueError(f"files of {precision} for {backend}: {held}")
         if self.manifest["default_precision"] not in self.manifest["files"]:
             raise ValueError("default_precision has no files")
 
@@ -177,7 +168,7 @@ class Bundle:
         data = self._raw(name)
         if hashlib.sha256(data).hexdigest() != self.sums[name]:
             raise UserError(f"{self.path}: {name} is not the file that was released (wrong hash): copy the bundle anew")
-        why = oddity(name, data)
+        why = elsewhere.oddity(name, data)
         if why:
             raise UserError(f"{self.path}: {name} {why}")
         return data
@@ -216,7 +207,7 @@ class Bundle:
     def _from_zip(self, name: str) -> bytes:
         with zipfile.ZipFile(self.path) as archive:
             entries = archive.infolist()
-            why = _oddity([entry.filename.removesuffix("/") for entry in entries])
+            why = names.oddity([entry.filename.removesuffix("/") for entry in entries])
             if why:
                 raise UserError(f"{self.path}: {why}")
             info = archive.getinfo(name)
@@ -242,40 +233,13 @@ def _parse_sums(text: str, path: Path) -> dict[str, str]:
     lines = text.removesuffix("\n").split("\n")
     for line in lines:
         digest, _, name = line.removesuffix("\r").partition("  ")
-        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or _leads_out(name):
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or names.leads_out(name):
             raise UserError(f"{path}: {SUMS} has a line that is not one: {line[:80]!r}")
         sums[name] = digest
-    why = _oddity(sums) if len(sums) == len(lines) else "a file is listed twice"
+    why = names.oddity(sums) if len(sums) == len(lines) else "a file is listed twice"
     if why:
         raise UserError(f"{path}: {SUMS}: {why}")
     return sums
-
-
-def _leads_out(name: str) -> bool:
-    """Whether a name could mean, on some system, anything but one plain file below the bundle's folder."""
-    inside = PurePosixPath(name)
-    return (
-        inside.is_absolute()
-        or name != inside.as_posix()
-        or name == "."
-        or bool(_NEVER.search(name))
-        or any(part == ".." or part != part.rstrip(" .") or _DEVICE.fullmatch(part) for part in inside.parts)
-    )
-
-
-def _oddity(names: Iterable[str]) -> str:
-    """What is wrong with a bundle's names, all together; empty if nothing is."""
-    seen: dict[str, str] = {}
-    for name in names:
-        if _leads_out(name):
-            return f"{name[:80]!r} may lead out of the bundle"
-        # Windows and macOS hold two spellings of a name for one file.
-        known = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
-        if len(seen) > MOST_FILES:
-            return f"more than {MOST_FILES} files"
-        if known is not name:
-            return f"{known[:80]!r} and {name[:80]!r} are one file to some systems"
-    return ""
 
 
 def seal(folder: Path) -> None:

@@ -49,7 +49,7 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
     Args:
         data: the file.
         limit: pixels of the largest picture that is decoded; the size is read from the header first. Pictures of 16
-            bits and animations take more memory, and may have half as many.
+            bits, with alpha or of several frames take more memory and time, and may have half as many.
 
     Raises:
         PictureError: it cannot be decoded.
@@ -62,7 +62,7 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
         raise PictureError(str(error)) from None
     if header.width < 1 or header.height < 1:
         raise PictureError(headers.CUT)
-    pixels = header.width * header.height * (2 if header.bits == 16 or header.frames > 1 else 1)
+    pixels = header.width * header.height * (2 if header.bits == 16 or header.alpha or header.frames > 1 else 1)
     if pixels > limit:
         raise PictureError(f"too large: {header.width} x {header.height} pixels, and {limit:,} are the most")
     if header.width * header.height > max(_SMALL, _DENSEST * len(data)):

@@ -3,19 +3,17 @@
 A few bytes can promise a picture of gigapixels, so the size must be known before anything is decoded; and some decoders
 fill what is missing of a cut file with grey, without a word. The readers here walk a file's parts to its end mark.
 
-Sources: ISO/IEC 10918-1 annex B (JPEG), the PNG specification (third edition) 5 and 11, TIFF 6.0 and BigTIFF,
-GIF89a, RFC 9649 (WebP), BITMAPINFOHEADER (BMP).
+Sources: the PNG specification (third edition) 5 and 11, GIF89a, RFC 9649 (WebP), BITMAPINFOHEADER (BMP).
 """
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from dataclasses import dataclass
 from typing import Literal
 
-from edgewbc.lab import tiff
+from edgewbc.lab import jpeg, tiff
 
 Colour = Literal["colour", "grey", "cmyk"]
 
@@ -72,79 +70,13 @@ def read(data: bytes) -> Header:
     raise ValueError(f"not a picture, or of a kind that is not read ({KINDS} are)")
 
 
-_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
-"""A marker with a segment behind it, or the end of the image; inside a scan 0xff is data where 0 follows."""
-
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_PROGRESSIVE = (0xC2, 0xCA)
-_MOST = 1_000_000_000
-"""Pixels times scans of a JPEG: each scan goes over the whole picture, and a few bytes can ask for thousands."""
-
-
 def _jpeg(data: bytes) -> Header:
-    at, kind, size = 2, 0, (8, 0, 0, 0)
-    parts = _Scans()
-    while True:
-        if parts.whole and not parts.progressive:  # the one scan of nearly every JPEG: all that is left to find
-            if not data.endswith(b"\xff\xd9", at) and data.find(b"\xff\xd9", at) < 0:
-                raise ValueError(CUT)
-            break
-        found = _MARKER.search(data, at)
-        if found is None:
-            raise ValueError(CUT)
-        marker, at = found[1][0], found.end()
-        if marker == 0xD9:
-            if not parts.count:
-                raise ValueError(CUT)
-            break
-        (length,) = struct.unpack_from(">H", data, at)
-        if length < 2:
-            raise ValueError(CUT)
-        if marker in _FRAMES:
-            if kind:
-                raise ValueError(CUT)
-            kind, size = marker, struct.unpack_from(">BHHB", data, at + 2)
-            parts = _Scans(size[3], marker in _PROGRESSIVE)
-        elif marker == 0xDA:
-            if not kind:
-                raise ValueError(CUT)
-            parts.add(data[at + 2 : at + length])
-        at += length
-    bits, height, width, channels = size
-    if channels not in (1, 3, 4):
-        raise ValueError(f"a JPEG of {channels} channels is not read")
-    if bits != 8:
-        raise ValueError(f"a JPEG of {bits} bits a channel is not read")
-    if width * height * parts.count > _MOST:
-        raise ValueError(f"too large: a JPEG of {width} x {height} pixels in {parts.count} scans")
+    try:
+        found = jpeg.read(data)
+    except ValueError as error:
+        raise ValueError(str(error) or CUT) from None
     colours: dict[int, Colour] = {1: "grey", 3: "colour", 4: "cmyk"}
-    return Header("JPEG", width, height, colours[channels], bits, incomplete=not parts.whole)
-
-
-class _Scans:
-    """Which of a JPEG's coefficients its scans have brought (ISO/IEC 10918-1, G.1.1)."""
-
-    def __init__(self, channels: int = 0, progressive: bool = False) -> None:
-        self.progressive = progressive
-        self.count = 0
-        self._channels = channels
-        self._seen: dict[int, int] = {}  # by channel: a bit for each coefficient that has come down to its last bit
-
-    def add(self, header: bytes) -> None:
-        """Count a scan, given its header behind the length."""
-        self.count += 1
-        first, last, bits = struct.unpack_from("3B", header, 1 + 2 * header[0])
-        if not self.progressive:
-            first, last, bits = 0, 63, 0
-        if bits & 15:  # lower bits are still to come
-            return
-        for channel in header[1 : 1 + 2 * header[0] : 2]:
-            self._seen[channel] = self._seen.get(channel, 0) | (1 << last + 1) - (1 << first)
-
-    @property
-    def whole(self) -> bool:
-        """Whether every coefficient of every channel has come."""
-        return self.count > 0 and sum(seen == (1 << 64) - 1 for seen in self._seen.values()) >= self._channels
+    return Header("JPEG", found.width, found.height, colours[found.channels], incomplete=not found.whole)
 
 
 def _png(data: bytes) -> Header:
