@@ -84,6 +84,7 @@ class LabelAudit:
             "near_checked": self.near_checked,
             "copies": self.copies,
             "folds": found.folds,
+            "repeats": labels.REPEATS,
             "groups": found.groups,
             "penalty": found.strength,
             "out_of_fold": found.score,

@@ -6,6 +6,7 @@ from typing import Final
 
 from edgewbc.data.features import Source
 from edgewbc.data.label_audit import LabelAudit
+from edgewbc.data.labels import REPEATS
 from edgewbc.pixels import Box
 from edgewbc.report.text import interval, percent, table
 
@@ -20,7 +21,7 @@ def headline(found: LabelAudit) -> list[str]:
         f"label audit of {len(judged.cells)} cells in {judged.groups} groups, protocol {found.manifest.protocol}, "
         f"manifest {found.manifest.sha256[:12]}",
         f"features: {found.source.name}, {view(found.source)} ({taught.reason}); "
-        f"heads by {judged.folds} folds of whole groups",
+        f"heads by {REPEATS} x {judged.folds} folds of whole groups",
         f"out of fold: {percent(scored['accuracy'])} ({interval(scored['interval'])}), "
         f"{scored['correct']} of {scored['n']} as labelled",
         f"flagged: {len(judged.flagged)} ({percent(len(judged.flagged) / len(judged.cells))})",

@@ -80,10 +80,21 @@ def test_no_head_learns_from_the_cells_that_it_judges(monkeypatch: pytest.Monkey
     truth = np.arange(len(entries)) % 3
     fold = divide(truth, joined(entries), NAMES, 4)
     other = np.where(fold == 2, (truth + 1) % 3, truth)
-    one, two = out_of_fold(features, truth, fold)[0], out_of_fold(features, other, fold)[0]
+    one, two = (out_of_fold(features, labelled, [fold])[0] for labelled in (truth, other))
     np.testing.assert_array_equal(one[fold == 2], two[fold == 2])
     assert np.abs(one - two)[fold != 2].max() > 0.01
     np.testing.assert_allclose(one.sum(1), 1)
+
+
+def test_divisions_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probabilities of several divisions are the mean of those of each."""
+    monkeypatch.setattr(labels, "STRENGTHS", (1e-2,))
+    features, entries = blobs(per_class=12, spread=2)
+    truth = np.arange(len(entries)) % 3
+    folds = [divide(truth, joined(entries), NAMES, 3, seed) for seed in (0, 1)]
+    assert (folds[0] != folds[1]).any()
+    each = [out_of_fold(features, truth, [fold])[0] for fold in folds]
+    np.testing.assert_allclose(out_of_fold(features, truth, folds)[0], np.mean(each, 0))
 
 
 def test_the_penalty_suits_the_labels() -> None:
@@ -92,8 +103,8 @@ def test_the_penalty_suits_the_labels() -> None:
     features[:, 5] = 7
     truth = np.arange(len(entries)) % 3
     fold = divide(truth, joined(entries), NAMES, 3)
-    assert out_of_fold(features, np.random.default_rng(0).permutation(truth), fold)[1] in labels.STRENGTHS[:2]
-    probabilities, strength = out_of_fold(features, truth, fold)
+    assert out_of_fold(features, np.random.default_rng(0).permutation(truth), [fold])[1] in labels.STRENGTHS[:2]
+    probabilities, strength = out_of_fold(features, truth, [fold])
     assert strength == labels.STRENGTHS[-1]
     assert np.isfinite(probabilities).all()
 

@@ -16,7 +16,7 @@ def test_the_words_say_what_was_found(tmp_path: Path) -> None:
     lines = text(found).splitlines()
     assert lines[:4] == [
         f"label audit of 3 cells in 3 groups, protocol grouped, manifest {found.manifest.sha256[:12]}",
-        "features: mine, whole pictures at 8 x 8 pixels (said so); heads by 2 folds of whole groups",
+        "features: mine, whole pictures at 8 x 8 pixels (said so); heads by 3 x 2 folds of whole groups",
         "out of fold: 66.67 % (20.77-93.85 %), 2 of 3 as labelled",
         "flagged: 1 (33.33 %)",
     ]
