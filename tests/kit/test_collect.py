@@ -67,7 +67,7 @@ def test_wishes_that_exclude_each_other(tmp_path: Path, index: Path) -> None:
 
 
 def test_the_versions_here_come_first(tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a folder the versions installed here are asked for; one that has no wheel there gives way, and it says so."""
+    """The versions installed here are asked for; one that has no wheel for that PC gives way, and that is said."""
     asked: list[list[str]] = []
 
     def download(wanted: list[str], target: Target, to: Path, wheels: Path | None) -> None:

@@ -55,7 +55,7 @@ def place(paths: Sequence[Path]) -> Path:
     `smear-17.csv` for a folder or a picture of that name, `a and 3 more.csv` for several.
     """
     first = paths[0]
-    name = (first.name if first.is_dir() else first.stem) or f"drive {first.anchor[:1]}"
+    name = (first.name if first.is_dir() else first.stem) or f"drive {first.drive[:1]}".strip()
     if len(paths) > 1:
         name += f" and {len(paths) - 1} more"
     folder = first.parent

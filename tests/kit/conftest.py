@@ -1,0 +1,55 @@
+"""Kits made once for all tests of this folder, out of tiny wheels and a tiny bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edgewbc.bundle import Bundle
+from edgewbc.kit.build import Kit, Options, build
+from edgewbc.kit.target import Target
+from tests.kit.fake import index
+from tests.tiny import make_bundle
+
+
+@dataclass(frozen=True)
+class Made:
+    """A kit, and what it was made from."""
+
+    kit: Kit
+    folder: Path
+    index: Path
+    bundle: Bundle
+    said: list[str]
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bundle]:
+    """The folder of wheels, and the bundle."""
+    top = tmp_path_factory.mktemp("parts")
+    return index(top / "wheels"), make_bundle(top / "tiny")
+
+
+def _make(top: Path, parts: tuple[Path, Bundle], platform: str, pythons: list[str]) -> Made:
+    wheels, bundle = parts
+    installer = top / "python-3.12.9-amd64.exe"
+    installer.write_bytes(b"MZ")
+    options = Options(wheels=wheels, zip=True, python_installer=installer if platform == "windows" else None)
+    said: list[str] = []
+    targets = [Target.parse(platform, python) for python in pythons]
+    kit = build(targets, top / f"kit-{platform}", bundle, options, said.append)
+    return Made(kit, top / f"kit-{platform}", wheels, bundle, said)
+
+
+@pytest.fixture(scope="session")
+def windows(tmp_path_factory: pytest.TempPathFactory, parts: tuple[Path, Bundle]) -> Made:
+    """A kit for Windows and two Pythons, with Python's installer. Not to be changed."""
+    return _make(tmp_path_factory.mktemp("windows"), parts, "windows", ["3.12", "3.13"])
+
+
+@pytest.fixture(scope="session")
+def linux(tmp_path_factory: pytest.TempPathFactory, parts: tuple[Path, Bundle]) -> Made:
+    """A kit for Linux. Not to be changed."""
+    return _make(tmp_path_factory.mktemp("linux"), parts, "linux", ["3.12"])
