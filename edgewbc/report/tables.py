@@ -9,8 +9,8 @@ from typing import Any
 from edgewbc.errors import UserError
 from edgewbc.evaluate import SYNTHETIC
 from edgewbc.files import read_json
-from edgewbc.report import poster
-from edgewbc.report.text import interval, percent
+from edgewbc.report import audits, poster
+from edgewbc.report.text import interval, markdown, percent
 
 EVALS = "eval-*.json"
 BENCH = "bench-cpu.json"
@@ -31,14 +31,18 @@ def results(folder: Path) -> str:
     try:
         real = [found for found in evals if found["source"] != SYNTHETIC]
         if real:
-            parts.append(accuracy_table(real))
+            parts += ["### Accuracy of what ships", accuracy_table(real)]
         if (folder / BENCH).is_file():
-            parts.append(speed_table(read_json(folder / BENCH, "a result of `edgewbc bench --out`")))
+            told = read_json(folder / BENCH, "a result of `edgewbc bench --out`")
+            parts += ["### Speed on a CPU", speed_table(told)]
         if (folder / POSTER).is_file():
             told = read_json(folder / POSTER, "a result of `edgewbc bench --suite poster`")
             parts += ["### The poster's claims, and what they are made of", poster.markdown(told)]
             if (folder / LEAK).is_file():
                 parts.append(f"![{poster.CAPTION}](bench/results/{LEAK})")
+        audited = audits.table(folder)
+        if audited:
+            parts += ["### Duplicates and leaks in the data", audited]
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder}: a file in it was not written by this edgewbc's eval or bench: {error!r}") from None
     return "\n\n".join(parts) or "No results have been committed yet."
@@ -65,7 +69,7 @@ def accuracy_table(found: Sequence[dict[str, Any]]) -> str:
         for one in found
     ]
     manifests = sorted({f"{one['source']} `{one['protocol']}` `{one['manifest_sha256'][:12]}`" for one in found})
-    return f"{_markdown(header, rows, numbers=(4, 5, 6, 7))}\n\nManifests: {', '.join(manifests)}."
+    return f"{markdown(header, rows, numbers=(4, 5, 6, 7))}\n\nManifests: {', '.join(manifests)}."
 
 
 def speed_table(bench: dict[str, Any]) -> str:
@@ -112,7 +116,7 @@ def speed_table(bench: dict[str, Any]) -> str:
         if counted
         else "Timed on synthetic pictures."
     )
-    table = _markdown(header, lines, numbers)
+    table = markdown(header, lines, numbers)
     return f"{table}\n\nMeasured in one run on {where}.{ratio}{_rounds(bench)} {on}"
 
 
@@ -149,8 +153,3 @@ def _figure(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> str:
-    rule = ["---:" if index in numbers else "---" for index in range(len(header))]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))

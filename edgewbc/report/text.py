@@ -62,3 +62,9 @@ def confusion_table(result: dict[str, Any]) -> str:
     names = list(result["classes"])
     rows = [[name, *map(str, counts)] for name, counts in zip(names, result["confusion"], strict=True)]
     return table(["truth \\ answer", *names], rows)
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> str:
+    """A table in Markdown; columns whose index is in `numbers` are set to the right."""
+    rule = ["---:" if index in numbers else "---" for index in range(len(header))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))

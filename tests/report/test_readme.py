@@ -33,7 +33,7 @@ def test_tables_are_put_between_the_markers(tmp_path: Path) -> None:
     assert "old" in readme.read_text()
     assert main(options) == 0
     text = readme.read_text()
-    assert text.startswith(f"before\n{BEGIN}\n| model |")
+    assert text.startswith(f"before\n{BEGIN}\n### Accuracy of what ships\n\n| model |")
     assert text.endswith(f"{END}\nafter\n")
     assert "old" not in text
     assert main([*options, "--check"]) == 0

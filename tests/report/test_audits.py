@@ -1,0 +1,24 @@
+"""edgewbc.report.audits: what audits found, as a table."""
+
+from edgewbc.files import write_json
+from edgewbc.report import audits
+
+ONE = {
+    "source": "pbc", "protocol": "published", "pictures": 8746, "groups": 8738,
+    "counts": {"exact_duplicates": 8, "near_duplicates": 1, "conflicting_labels": 0},
+    "groups_on_several_sides": {"n": 1}, "test": {"n": 1547, "seen_in_train": 1},
+}  # fmt: skip
+
+
+def test_a_row_an_audit(tmp_path):
+    """Each audit of each file is a row; what was not looked for says so."""
+    near = ONE | {"protocol": "grouped", "counts": ONE["counts"] | {"exact_duplicates": 0, "near_duplicates": None}}
+    write_json(tmp_path / "audit-pbc.json", {"audits": [ONE, near]})
+    lines = audits.table(tmp_path).splitlines()
+    assert lines[2] == "| pbc | `published` | 8,746 | 8 pairs | 1 pair | 0 | 1 of 8,738 | 1 of 1,547 |"
+    assert lines[3] == "| pbc | `grouped` | 8,746 | none | not looked for | 0 | 1 of 8,738 | 1 of 1,547 |"
+
+
+def test_no_audit_no_table(tmp_path):
+    """A folder without audits has no table."""
+    assert audits.table(tmp_path) is None
