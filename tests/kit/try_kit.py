@@ -8,8 +8,8 @@ Not part of the test run, since it downloads some 150 MB and takes a minute or t
 
 The kit is unpacked into a folder whose name holds a space, a & and a letter beyond ASCII, with an empty home folder and
 no environment variables, in a network namespace of its own (`unshare -n`) where that is allowed. Then `install.sh`,
-`classify.sh` on drawn cells, and `edgewbc doctor` are run; each must end well. What is left in the home is listed (doctor
-remembers its choice there).
+`classify.sh` on drawn cells, and `edgewbc doctor` are run; each must end well. What is left in the home is
+listed (doctor remembers its choice there).
 """
 
 from __future__ import annotations
