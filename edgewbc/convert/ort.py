@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc.elsewhere import oddity
 from edgewbc.errors import UserError
 from edgewbc.extras import need
 
@@ -41,10 +42,13 @@ class OrtModel:
             options.intra_op_num_threads = threads
         try:
             data = model.read_bytes() if isinstance(model, Path) else model
-            # The only provider that every build has; a build's own first choice may be a service on the network.
-            self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except OSError as error:
             raise UserError(f"{name}: cannot be read: {error.strerror}") from None
+        if wrong := oddity("model.onnx", data):
+            raise UserError(f"{name}: {wrong}")
+        try:
+            # The only provider that every build has; a build's own first choice may be a service on the network.
+            self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has a class of its own for each way in which a file can be wrong
             raise UserError(f"{name}: ONNX Runtime cannot run it: {str(error).splitlines()[0]}") from None
         outputs = [output.name for output in self._session.get_outputs()]
