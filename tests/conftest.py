@@ -51,6 +51,12 @@ def _no_real_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EDGEWBC_DATA", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _no_remembered_choices(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What doctor has remembered of this PC changes no test, and no test changes it."""
+    monkeypatch.setenv("EDGEWBC_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture
 def real_data() -> Path:
     """The folder of real pictures (EDGEWBC_DATA); the test is skipped where it is unset."""
