@@ -13,8 +13,8 @@ SHOWN = "gap"
 """The row of the suite that is drawn."""
 
 LOOKS = {
-    "poster": ("o", "#D55E00", "random over pictures (`poster`)"),
-    "grouped": ("s", "#0072B2", "whole originals (`grouped`)"),
+    "poster": ("o", "#D55E00", "random over pictures (poster)"),
+    "grouped": ("s", "#0072B2", "whole originals (grouped)"),
 }
 """Marker, colour and legend of each protocol: told apart in black and white too."""
 
