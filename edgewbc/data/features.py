@@ -1,8 +1,8 @@
 """What a network sees in each labelled cell, as one row of numbers; and whether it was taught by these very labels.
 
 The maps at the end of the last three blocks, averaged over space: the last one holds what the network was taught, those
-before it what else there is to see. On BCCD's boxes a linear head does better with them (85.8 % out of fold) than with
-the last two (83.2) or the last one alone (77.7 with the PBC network's).
+before it what else there is to see. Out of fold, a linear head on them answers 85.8 % of BCCD as labelled (VGG16-GAP,
+trained on PBC), on the last two 83.2, on the last one 77.5; of PBC (ImageNet's) 99.0 on three and 98.2 on two.
 """
 
 from __future__ import annotations

@@ -155,16 +155,17 @@ def _item(cell: Judged, view: Picture) -> str:
 
 
 def png(cells: Sequence[Judged], views: Sequence[Picture]) -> Picture:
-    """The cells in rows of `COLUMNS`, each with its rank, labels, probabilities and file name: uint8 RGB."""
+    """The cells in rows of `COLUMNS`, each with its rank, labels (in brackets: not flagged), probabilities and
+    file name: uint8 RGB."""
     rows = -(-len(cells) // COLUMNS)
     wide, tall = SIDE + GAP, SIDE + CAPTION + GAP
     sheet = np.full((rows * tall + GAP, COLUMNS * wide + GAP, 3), 255, dtype=np.uint8)
     for place, (cell, view) in enumerate(zip(cells, views, strict=True)):
         top, left = GAP + place // COLUMNS * tall, GAP + place % COLUMNS * wide
         sheet[top : top + SIDE, left : left + SIDE] = view
-        arrow = f"{_short(cell.given)} -> {_short(cell.suggested)}" if cell.flagged else f"{_short(cell.given)} (kept)"
+        labels = " -> ".join(dict.fromkeys((_short(cell.given), _short(cell.suggested))))
         words = (
-            f"{cell.rank}. {arrow}",
+            f"{cell.rank}. {labels if cell.flagged else f'({labels})'}",
             f"{cell.p_given:.3f} -> {cell.p_suggested:.3f}",
             PurePosixPath(cell.entry.path).stem[-22:],
         )
