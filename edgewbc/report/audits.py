@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc.files import read_json
-from edgewbc.report.text import markdown
+from edgewbc.report.text import interval, markdown, percent
 
 AUDITS = "audit-*.json"
+LABELS = "labels-*.json"
 
 
 def table(folder: Path) -> str | None:
@@ -41,6 +42,37 @@ def _row(one: Mapping[str, Any]) -> Sequence[str]:
         str(counts["conflicting_labels"]),
         f"{one['groups_on_several_sides']['n']} of {one['groups']:,}",
         f"{one['test']['seen_in_train']:,} of {one['test']['n']:,}",
+    ]
+
+
+def label_table(folder: Path) -> str | None:
+    """A row for each set whose labels were audited; None where there is none.
+
+    Raises:
+        UserError: a file cannot be read.
+        KeyError, TypeError: it is not an audit of labels.
+    """
+    found = [read_json(path, "an audit of labels") for path in sorted(folder.glob(LABELS))]
+    if not found:
+        return None
+    header = (
+        "data", "cells", "features", "out-of-fold accuracy", "flagged", "label -> suggested", "by eye, of the first 24",
+    )  # fmt: skip
+    return markdown(header, [_labels(one) for one in found], numbers=(1, 3, 4))
+
+
+def _labels(one: Mapping[str, Any]) -> Sequence[str]:
+    scored, seen = one["out_of_fold"], one.get("seen")
+    pairs = [f"{pair['n']} {pair['given']} -> {pair['suggested']}" for pair in one["pairs"]]
+    eye = "-" if not seen else f"{seen['label_looks_wrong']['n']} look wrong, {seen['ambiguous']['n']} are ambiguous"
+    return [
+        one["source"],
+        f"{one['cells']:,}",
+        one["features"]["network"],
+        f"{percent(scored['accuracy'])} ({interval(scored['interval'], 1)})",
+        str(one["flagged"]),
+        ", ".join(pairs[:3]) + (f" and {len(pairs) - 3} other" if len(pairs) > 3 else ""),
+        eye,
     ]
 
 

@@ -43,6 +43,9 @@ def results(folder: Path) -> str:
         audited = audits.table(folder)
         if audited:
             parts += ["### Duplicates and leaks in the data", audited]
+        labelled = audits.label_table(folder)
+        if labelled:
+            parts += ["### Labels that are most likely wrong", labelled]
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder}: a file in it was not written by this edgewbc's eval or bench: {error!r}") from None
     return "\n\n".join(parts) or "No results have been committed yet."
