@@ -20,6 +20,10 @@ from edgewbc.convert.ort import OrtModel
 from edgewbc.errors import UserError
 
 Preset = Literal["mixed", "performance"]
+OverflowFix = Literal["first", "all", "none"]
+OVERFLOW_FIXES = {"first": "FIRST_LAYER", "all": "ENABLE", "none": "DISABLE"}
+"""NNCF's name for each."""
+
 Labelled = tuple[NDArray[np.uint8], int]
 """One prepared picture as a batch, uint8 (1, h, w, 3), and its class."""
 
@@ -34,6 +38,9 @@ class Options:
         seed: of the draw of calibration pictures.
         preset: `mixed` lets activations be asymmetric, `performance` keeps them symmetric.
         fast_bias_correction: the quick estimate of the bias; the exact one takes many times as long.
+        overflow_fix: which layers' weights keep to half of the int8 range. Without VNNI, a CPU adds pairs of products
+            in 16 bits, and full-range weights can saturate there; half of the range costs one bit of the weights.
+            `first` is NNCF's default, `all` is safe on any CPU, `none` is for CPUs with VNNI.
     """
 
     subset: int = 300
@@ -41,6 +48,7 @@ class Options:
     seed: int = 0
     preset: Preset = "mixed"
     fast_bias_correction: bool = True
+    overflow_fix: OverflowFix = "first"
 
     def __post_init__(self) -> None:
         """Raises UserError for a value out of range."""
@@ -50,6 +58,8 @@ class Options:
             raise UserError(f"--max-drop {self.max_drop}: use a share from 0 to 1, such as 0.003 for 0.3 points")
         if self.preset not in ("mixed", "performance"):
             raise UserError(f"preset {self.preset!r}: use mixed or performance")
+        if self.overflow_fix not in OVERFLOW_FIXES:
+            raise UserError(f"--overflow-fix {self.overflow_fix}: use {', '.join(OVERFLOW_FIXES)}")
 
 
 def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[Labelled], options: Options) -> Any:
@@ -77,16 +87,24 @@ def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: lis
         return _quantize(nncf, onnx.load(path), dataset, nncf.Dataset(control), accuracy, options)
 
 
+def layers_ir(model: Any) -> list[Any]:
+    """The convolutions and dense layers of an `openvino.Model`, as its nodes, in order."""
+    return [op for op in model.get_ordered_ops() if op.get_type_name() in ("Convolution", "GroupConvolution", "MatMul")]
+
+
+def is_int8(layer: Any) -> bool:
+    """Whether the weights of one of `layers_ir` are stored in 8 bits."""
+    source = layer.input_value(1).get_node()
+    while source.get_type_name() in ("Multiply", "Subtract", "Convert", "Reshape", "Transpose"):
+        source = source.input_value(0).get_node()
+    return source.get_element_type().get_type_name() in ("i8", "u8")
+
+
 def operations_ir(model: Any) -> dict[str, list[str]]:
     """Names of the convolutions and dense layers of an `openvino.Model`, in order: {"int8": [...], "float": [...]}."""
     found: dict[str, list[str]] = {"int8": [], "float": []}
-    for operation in model.get_ordered_ops():
-        if operation.get_type_name() in ("Convolution", "GroupConvolution", "MatMul"):
-            source = operation.input_value(1).get_node()
-            while source.get_type_name() in ("Multiply", "Subtract", "Convert", "Reshape", "Transpose"):
-                source = source.input_value(0).get_node()
-            is_int8 = source.get_element_type().get_type_name() in ("i8", "u8")
-            found["int8" if is_int8 else "float"].append(str(operation.get_friendly_name()))
+    for layer in layers_ir(model):
+        found["int8" if is_int8(layer) else "float"].append(str(layer.get_friendly_name()))
     return found
 
 
@@ -102,15 +120,13 @@ def operations_onnx(proto: Any) -> dict[str, list[str]]:
 
 
 def _quantize(nncf: Any, model: Any, calibration: Any, control: Any, accuracy: Any, options: Options) -> Any:
-    # overflow_fix stays on its default: the first layer takes half the range, so that int8 sums do not saturate on
-    # CPUs without VNNI.
     settings = {
         "preset": nncf.QuantizationPreset[options.preset.upper()],
         "subset_size": options.subset,
         "fast_bias_correction": options.fast_bias_correction,
     }
     if options.max_drop is None:
-        return nncf.quantize(model, calibration, **settings)
+        return nncf.quantize(model, calibration, advanced_parameters=advanced(nncf, options), **settings)
     return nncf.quantize_with_accuracy_control(
         model,
         calibration_dataset=calibration,
@@ -118,8 +134,14 @@ def _quantize(nncf: Any, model: Any, calibration: Any, control: Any, accuracy: A
         validation_fn=accuracy,
         max_drop=options.max_drop,
         drop_type=nncf.DropType.ABSOLUTE,
+        advanced_quantization_parameters=advanced(nncf, options),
         **settings,
     )
+
+
+def advanced(nncf: Any, options: Options) -> Any:
+    """NNCF's advanced parameters."""
+    return nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix[OVERFLOW_FIXES[options.overflow_fix]])
 
 
 def _accuracy(right: list[Any]) -> tuple[float, list[float]]:

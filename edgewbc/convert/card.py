@@ -129,7 +129,19 @@ def _evidence(m: Mapping[str, Any]) -> str:
             f"{row['largest_difference']:.3f}, McNemar {row['mcnemar']['b']} : {row['mcnemar']['c']} "
             f"(p = {row['mcnemar']['p']:.3f})."
         )
-    return text
+    return text + _isa(m["lineage"].get("isa"))
+
+
+def _isa(found: Mapping[str, Any] | None) -> str:
+    """What a CPU without VNNI answers, where that was measured (`edgewbc quantize --check-isa`)."""
+    if found is None or found["same_isa"]:
+        return ""
+    native, limited = found["native"], found["avx2"]
+    return (
+        f"\n\nOpenVINO int8 on a CPU without VNNI ({limited['isa']}, simulated) against {native['isa']}: same label on "
+        f"{percent(found['agreement'])} of {found['n']} validation pictures, {limited['correct']} and "
+        f"{native['correct']} of them right, largest difference in a probability {found['largest_difference']:.3f}."
+    )
 
 
 def _input(m: Mapping[str, Any]) -> str:

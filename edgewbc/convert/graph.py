@@ -37,6 +37,16 @@ def to_openvino(net: Any, spec: ModelSpec) -> Any:
     ov: Any = need("openvino", "converting to OpenVINO")
     with quiet():
         model = ov.convert_model(_program(net, spec))
+    return named(model, spec)
+
+
+def named(model: Any, spec: ModelSpec) -> Any:
+    """Describe and name a converted `openvino.Model` as a bundle's; its results are probabilities, features and map.
+
+    The model is changed in place, and given back.
+    """
+    import openvino as ov
+
     model.reshape([-1, spec.pixels.height, spec.pixels.width, 3])
     image = model.get_parameters()[0]
     image.set_friendly_name(INPUT)
@@ -101,12 +111,16 @@ def to_onnx(net: Any, spec: ModelSpec, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
-    proto = program.model_proto
+    save_onnx(without_map(program.model_proto), spec, path)
+
+
+def without_map(proto: Any) -> Any:
+    """Make the map of an `onnx.ModelProto` no output of it, in place; it keeps its name."""
     graph = proto.graph
     maps = next(output for output in graph.output if output.name == MAP)
     graph.value_info.append(maps)
     graph.output.remove(maps)
-    save_onnx(proto, spec, path)
+    return proto
 
 
 def save_onnx(proto: Any, spec: ModelSpec, path: Path) -> None:

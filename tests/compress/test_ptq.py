@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import openvino as ov
 import pytest
 
-from edgewbc.compress import ptq
+from edgewbc import runs
+from edgewbc.compress import ptq, record
+from edgewbc.convert import graph as convert
+from edgewbc.convert import parity
+from edgewbc.data import pictures
 from edgewbc.errors import UserError
+from tests.compress.normed import LAYERS, normed
 from tests.tiny_run import quantized
 
 
@@ -20,6 +27,7 @@ from tests.tiny_run import quantized
         ({"max_drop": 1.5}, "--max-drop 1.5"),
         ({"max_drop": float("nan")}, "--max-drop nan"),
         ({"preset": "fast"}, "use mixed or performance"),
+        ({"overflow_fix": "some"}, "--overflow-fix some: use first, all, none"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict, line: str) -> None:
@@ -57,12 +65,39 @@ def test_a_layer_put_back_is_seen() -> None:
     assert all("linear" in name for name in found["float"])
 
 
-def test_first_layer_is_safe_without_vnni() -> None:
-    """The first layer's weights use half of the int8 range (NNCF's overflow fix), the next layer's all of it."""
-    run, _ = quantized()
-    operations = ov.Core().read_model(run / "openvino" / "int8.xml").get_ordered_ops()
-    weights = [
-        op.get_data() for op in operations if op.get_type_name() == "Constant" and op.get_element_type() == ov.Type.i8
-    ]
-    assert int(np.abs(weights[0].astype(int)).max()) <= 64
-    assert int(np.abs(weights[1].astype(int)).max()) > 120
+@pytest.mark.parametrize(("fix", "halved"), [("first", [0]), ("all", [0, 1, 2, 3, 4]), ("none", [])])
+def test_overflow_fix_halves_the_weights(fix: str, halved: list[int]) -> None:
+    """Weights keep to half of the int8 range in the layers that the option names, and fill all of it elsewhere."""
+    run, manifest = quantized()
+    xml = run / "openvino" / "int8.xml"
+    if fix != "first":  # which is what `quantized` has
+        spec = runs.spec(run)
+        shown = list(pictures.batches(manifest, manifest.split("train")[:4], spec.pixels, 1))
+        graph = ptq.quantize_ir(run / "openvino" / "f32.xml", shown, [], ptq.Options(subset=4, overflow_fix=fix))
+    else:
+        graph = ov.Core().read_model(xml)
+    largest = []
+    for layer in ptq.layers_ir(graph):
+        source = layer.input_value(1).get_node()
+        while source.get_type_name() != "Constant":
+            source = source.input_value(0).get_node()
+        largest.append(int(np.abs(source.get_data().astype(int)).max()))
+    assert [place for place, value in enumerate(largest) if value <= 64] == halved
+
+
+@pytest.mark.parametrize("arch", ["vgg16gap", "edgenet", pytest.param("efficientnet-lite0", marks=pytest.mark.slow)])
+def test_exact_bias_correction(arch: str, tmp_path: Path) -> None:
+    """For every architecture and both formats every layer goes to int8, answers stay near, and batch norm is folded."""
+    net, spec = normed(arch)
+    shown = np.random.default_rng(0).integers(0, 256, (6, spec.pixels.height, spec.pixels.width, 3), dtype=np.uint8)
+    options = ptq.Options(subset=6, fast_bias_correction=False)
+    record.write_f32(tmp_path, net, spec)
+    answers = parity.torch_model(net, spec)(shown)  # with batch norm
+    ir = ptq.quantize_ir(tmp_path / "openvino" / "f32.xml", [p[None] for p in shown], [], options)
+    proto = ptq.quantize_onnx(tmp_path / "onnx" / "f32.onnx", [p[None] for p in shown], [], options)
+    convert.save_ir(ir, tmp_path / "int8.xml")
+    convert.save_onnx(proto, spec, tmp_path / "int8.onnx")
+    for found in (ptq.operations_ir(ir), ptq.operations_onnx(proto)):
+        assert (len(found["int8"]), found["float"]) == (LAYERS[arch], [])
+    for said in (parity.openvino_model(tmp_path / "int8.xml")(shown), parity.onnx_model(tmp_path / "int8.onnx")(shown)):
+        assert 0 < np.abs(said - answers).max() < 0.1

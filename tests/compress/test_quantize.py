@@ -12,7 +12,8 @@ import pytest
 
 from edgewbc import runs
 from edgewbc.compress import quantize as module
-from edgewbc.compress.quantize import calibration_sha256, check_drop, quantize
+from edgewbc.compress.quantize import quantize
+from edgewbc.compress.record import calibration_sha256, check_drop
 from edgewbc.convert import parity
 from edgewbc.convert.evidence import collect
 from edgewbc.data import pictures
@@ -62,7 +63,9 @@ def test_calibration_is_drawn_from_train_alone(record: dict) -> None:
         "seed": 3,
         "preset": "mixed",
         "fast_bias_correction": True,
+        "overflow_fix": "first",
     }
+    assert (record["method"], runs.lineage(quantized()[0])["method"]) == ("ptq", "ptq")
     assert record["calibration"]["sha256"] == calibration_sha256(chosen)
     assert record["calibration"]["counts"] == dict.fromkeys(sorted(manifest.classes), 4)
     assert {entry.split for entry in chosen} == {"train"}

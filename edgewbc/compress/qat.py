@@ -1,0 +1,177 @@
+"""`edgewbc quantize --qat`: fine-tune a network with its quantization in the loop, for where calibration loses much.
+
+It learns from the labels and from the float network that it was (or from other teachers). What comes out is a run like
+any other quantized one: its weights are the fine-tuned ones, and its int8 files are measured as they lie on the disk,
+against the float network that it started from.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from edgewbc import runs
+from edgewbc.compress import extension, fake
+from edgewbc.compress.ptq import Options
+from edgewbc.compress.quantize import calibration
+from edgewbc.compress.record import (
+    FAKE,
+    FORMAT,
+    PARENT,
+    RECORD,
+    Checks,
+    check_drop,
+    file,
+    measure,
+    summary,
+    write_f32,
+)
+from edgewbc.convert import evidence, graph, parity
+from edgewbc.data import pictures
+from edgewbc.data.manifest import Manifest
+from edgewbc.data.sample import balanced
+from edgewbc.errors import UserError
+from edgewbc.evaluate import Progress, quiet
+from edgewbc.extras import need
+from edgewbc.files import write_json, write_text
+from edgewbc.metrics import score
+from edgewbc.nets import model
+from edgewbc.nets.network import Network
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.train import checkpoint, loop, recipe
+from edgewbc.train import teacher as teaching
+from edgewbc.train.recipe import Distil, Fit, Strict
+from edgewbc.train.run import RECIPE, taught_by
+
+METHOD = "qat"
+
+
+class QatRecipe(Strict):
+    """`edgewbc quantize --qat`."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    fit: Fit
+    distil: Distil = Distil()
+
+    @model_validator(mode="after")
+    def _fits_fake_quantization(self) -> QatRecipe:
+        if self.fit.precision != "f32":
+            raise ValueError("fit.precision must be f32: bf16 has no more steps than int8 itself")
+        if self.fit.freeze_blocks:
+            raise ValueError("fit.freeze_blocks must be 0: every layer's rounding is to be learnt")
+        if self.distil.features:
+            raise ValueError("distil.features must be 0: a quantized network learns from its teacher's logits")
+        return self
+
+
+def finetune(
+    run: Path,
+    options: QatRecipe,
+    manifest: Manifest,
+    settings: Options,
+    *,
+    teachers: Sequence[Path] = (),
+    to: Path | None = None,
+    checks: Checks = Checks(),  # noqa: B008  (frozen)
+    say: Callable[[str], None] = lambda text: None,
+    steps: Progress = quiet,
+    **watch: Any,
+) -> Path:
+    """Fine-tune a run's network in int8 and write it for OpenVINO and, where torchao is installed, ONNX Runtime.
+
+    Args:
+        run: is not changed. Batch norm and branches are folded before.
+        settings: of the quantization that it starts from; `max_drop` is a gate, and no layer is put back to float.
+        teachers: runs to learn from; the float network itself where there are none.
+        to: the new run folder; None takes runs/<run>-<recipe>.
+        checks: what else is measured.
+        say: is told what takes long or cannot be done.
+        steps: shows how far a step is; `watch` is `progress` and `report` of `loop.fit`.
+
+    Returns:
+        the new run folder.
+
+    Raises:
+        UserError: not a run or a teacher, no train or validation pictures, `to` exists, several processes, what does
+            not go with fine-tuning (sensitivity, the exact bias correction), or a GPU for which NNCF cannot compile.
+        GateError: as `quantize`. Nothing is left behind then.
+    """
+    for module in ("torch", "accelerate", "onnx", "onnxscript", "onnxruntime"):
+        need(module, "edgewbc quantize --qat")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("edgewbc quantize --qat runs in one process: start it without accelerate launch")
+    if checks.sensitivity:
+        raise UserError(
+            "--sensitivity: layers that are fine-tuned together cannot be measured alone, leave it or --qat out"
+        )
+    if not settings.fast_bias_correction:
+        raise UserError("--no-fast-bias-correction: with --qat the biases are learnt, leave it out")
+    net, spec = model.load(run)
+    plain = model.fold(net, spec)[1]
+    guide = teaching.load(teachers or [run], plain)
+    chosen = balanced(manifest.split("train"), settings.subset, settings.seed)
+    pictures.truth(manifest, [*chosen, *manifest.split(evidence.SPLIT)], spec.classes)
+    compiled = extension.build(say)
+    folder = runs.new(f"{run.resolve().name}-{options.name}", to)
+    try:
+        write_text(folder / RECIPE, recipe.write(options))
+        quantized = fake.insert(net, spec, calibration(manifest, chosen, spec, steps), settings)
+        start = _accuracy(fake.answers(quantized, plain), plain, manifest)
+        best = _fit(quantized, plain, options, manifest, folder, guide, **watch)
+        _write(folder, quantized, plain, say)
+        asked = {PARENT: parity.torch_model(net, spec), FAKE: fake.answers(quantized, plain)}
+        taught = taught_by(teachers or [run], paths=False)
+        told = {**asdict(settings), "recipe": options.model_dump(mode="json")}
+        record = {"format": FORMAT, "method": METHOD, "settings": told, "start": start, "best": best, **taught}
+        record |= {"compiled": compiled, **measure(folder, plain, manifest, chosen, checks, steps, **asked)}
+        check_drop(record, settings.max_drop)
+        write_json(folder / RECORD, record)
+        (folder / checkpoint.NAME).unlink(missing_ok=True)
+        runs.write_lineage(folder, "quantize", parent=run, settings=told, validation=best, **taught, **summary(record))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def _fit(quantized: fake.Quantized, spec: ModelSpec, options: QatRecipe, manifest: Manifest, folder: Path,
+         guide: teaching.Teacher | None, **watch: Any) -> dict[str, Any]:  # fmt: skip
+    """`loop.fit`; NNCF compiles its quantizers for a GPU only now, and may not be able to."""
+    import nncf
+
+    try:
+        return loop.fit(
+            quantized, spec, options.fit, manifest, folder, teacher=guide, distil=options.distil, **watch
+        )  # fmt: skip
+    except nncf.InstallationError:
+        raise UserError(
+            "NNCF cannot compile its quantizers for the GPU (it needs CUDA's nvcc): fine-tune on the CPU, with "
+            "CUDA_VISIBLE_DEVICES= before the command"
+        ) from None
+
+
+def _write(folder: Path, quantized: fake.Quantized, spec: ModelSpec, say: Callable[[str], None]) -> None:
+    """The fine-tuned weights, and both kinds of files of them."""
+    net: Network = quantized.network()
+    model.save(folder, net, spec)
+    write_f32(folder, net, spec)
+    graph.save_ir(fake.to_openvino(quantized, spec), file(folder, "openvino", "int8").path)
+    if fake.has_onnx():
+        fake.to_onnx(quantized, spec, file(folder, "onnx", "int8").path)
+    else:
+        say(f"torchao is not installed: the run holds no onnx/int8.onnx ({fake.INSTALL})")
+
+
+def _accuracy(answer: parity.Model, spec: ModelSpec, manifest: Manifest) -> dict[str, Any]:
+    """n, correct, accuracy and interval on the validation pictures."""
+    entries = manifest.split(evidence.SPLIT)
+    said = [answer(batch).argmax(1) for batch in pictures.batches(manifest, entries, spec.pixels, evidence.BATCH)]
+    found = score(pictures.truth(manifest, entries, spec.classes), np.concatenate(said), spec.classes)
+    return {key: found[key] for key in ("n", "correct", "accuracy", "interval")}

@@ -1,0 +1,63 @@
+"""What `quantize.json` says, as text for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgewbc.report.text import interval, percent, table
+
+
+def accuracy(record: dict[str, Any]) -> str:
+    """A row a saved file, what it loses, and how many layers are int8; with fine-tuning, the float network first."""
+    rows = []
+    float_name = "to f32"
+    if "parent" in record:
+        float_name = "to its parent"
+        rows.append(["parent, in float", *_counted(record["parent"]), "-", "-"])
+    for row in record["validation"]:
+        int8 = row["precision"] == "int8"
+        lost = layers = "-"
+        if int8:
+            lost = f"{0 - 100 * record['drop'][row['backend']]['drop']:+.2f} points"
+            kept = record["operations"][row["backend"]]
+            layers = f"{len(kept['int8'])} of {len(kept['int8']) + len(kept['float'])}"
+        rows.append([f"{row['backend']} {row['precision']}", *_counted(row), lost, layers])
+    counted = f"validation, protocol {record['protocol']}"
+    return table(["saved file", counted, "accuracy", "95 % interval", float_name, "layers in int8"], rows)
+
+
+def sensitivity(found: dict[str, Any]) -> str:
+    """A row a layer, the most sensitive first, and last the whole file."""
+    rows = [[row["layer"], row["kind"], f"{row['macs'] / 1e6:.2f} M", *_changed(row)] for row in found["layers"]]
+    rows.append(["all of them", "", "", *_changed(found["all"])])
+    header = ["alone in int8", "kind", "MACs", "KL, nats", "same label", "largest difference", "accuracy"]
+    return f"of {found['n']} validation pictures, against the float network:\n" + table(header, rows)
+
+
+def isa(found: dict[str, Any]) -> str:
+    """Both CPUs, or that they are one."""
+    native, limited = found["native"], found["avx2"]
+    if found["same_isa"]:
+        return f"this CPU ({native['isa']}) has no more than what would be simulated: nothing was compared"
+    rows = [
+        [f"{name}: {told['isa']}", *_counted({**told, "n": found["n"]})]
+        for name, told in (("native", native), ("simulated", limited))
+    ]
+    return (
+        table(["OpenVINO int8 on", "validation", "accuracy", "95 % interval"], rows)
+        + f"\nsame label on {percent(found['agreement'])}; largest difference in a probability "
+        f"{found['largest_difference']:.4f}"
+    )
+
+
+def _counted(row: dict[str, Any]) -> list[str]:
+    return [f"{row['correct']} of {row['n']}", percent(row["accuracy"]), interval(row["interval"])]
+
+
+def _changed(row: dict[str, Any]) -> list[str]:
+    return [
+        f"{row['kl']:.2e}",
+        percent(row["agreement"]),
+        f"{row['largest_difference']:.4f}",
+        f"{0 - 100 * row['drop']:+.2f} points",
+    ]

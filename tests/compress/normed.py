@@ -1,0 +1,39 @@
+"""A tiny network of each architecture, in the form that it is trained in; batch norm has statistics of its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from edgewbc.nets import model
+from edgewbc.nets.network import Network
+from edgewbc.nets.spec import LITE0, ModelSpec
+from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
+
+_PIXELS = PixelSpec(32, 32, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+_CLASSES = tuple("abcde")
+SPECS = {
+    "vgg16gap": ModelSpec("vgg16gap", _CLASSES, _PIXELS, (8, "M", 16), (10,)),
+    "efficientnet-lite0": ModelSpec(
+        "efficientnet-lite0", _CLASSES, _PIXELS, tuple(max(8, int(c) // 16) for c in LITE0), (), form="bn"
+    ),
+    "edgenet": ModelSpec("edgenet", _CLASSES, _PIXELS, ("/", 8, 16, "/", 16), (), form="branches"),
+}
+LAYERS = {"vgg16gap": 4, "efficientnet-lite0": 50, "edgenet": 4}
+"""Convolutions and dense layers once everything is folded."""
+
+
+def normed(arch: str) -> tuple[Network, ModelSpec]:
+    """The network, in evaluation mode; batch norm has seen random pictures."""
+    torch.manual_seed(1)
+    spec = SPECS[arch]
+    net = model.build(spec)
+    with torch.no_grad():
+        for part in net.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                nn.init.uniform_(part.weight, 0.5, 1.5)
+                nn.init.normal_(part.bias, 0, 0.3)
+        for _ in range(10):
+            net.train()(torch.randn(8, 3, 32, 32))
+        list(net.head)[-1].weight *= 0.1  # answers that are not near 0 and 1, where nothing can be seen
+    return net.eval(), spec

@@ -1,0 +1,70 @@
+"""Tests of edgewbc.compress.qdq."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgewbc.compress.qdq import quantized, store_int8
+from edgewbc.convert.ort import OrtModel
+
+
+def _proto() -> object:
+    """Dense layer with a fake-quantized weight, its bias and its zero points shared through identities."""
+    random = np.random.default_rng(0)
+    arrays = {
+        "w": random.normal(size=(4, 12)).astype(np.float32),
+        "scale": np.float32([0.01, 0.02, 0.03, 0.001]),
+        "zero": np.zeros(4, dtype=np.int8),
+        "b": np.float32([1, 2, 3, 4]),
+        "unused": np.float32([1]),
+    }
+    nodes = [
+        helper.make_node("Identity", ["zero"], ["zero2"]),
+        helper.make_node("Identity", ["b"], ["b2"]),
+        helper.make_node("Cast", ["image"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("QuantizeLinear", ["w", "scale", "zero2"], ["q"], axis=0),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero2"], ["d"], axis=0),
+        helper.make_node("Flatten", ["x"], ["features"]),
+        helper.make_node("Gemm", ["features", "d", "b2"], ["probabilities"], transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 2, 2, 3])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 4]),
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 12]),
+        ],
+        [numpy_helper.from_array(value, name) for name, value in arrays.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def test_weights_are_stored_in_eight_bits_and_answer_the_same() -> None:
+    """No identity and no quantization of a constant is left, nothing unused stays, and the answers are equal."""
+    proto = _proto()
+    shown = np.random.default_rng(1).integers(0, 256, (3, 2, 2, 3), dtype=np.uint8)
+    before = OrtModel(proto.SerializeToString())(shown)[0]
+    store_int8(proto)
+    assert [node.op_type for node in proto.graph.node] == ["Cast", "DequantizeLinear", "Flatten", "Gemm"]
+    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+    assert sorted(held) == ["b", "q", "scale", "zero"]
+    assert held["q"].dtype == np.int8
+    np.testing.assert_array_equal(OrtModel(proto.SerializeToString())(shown)[0], before)
+
+
+@pytest.mark.parametrize(
+    ("weight", "scale", "zero", "axis", "wanted"),
+    [
+        ([0.5, 1.5, 2.5, -0.5, 300, -300], [1.0], np.int8([0]), 1, [0, 2, 2, 0, 127, -128]),
+        ([[1, 2], [1, 2]], [1.0, 0.5], np.int8([0, 1]), 0, [[1, 2], [3, 5]]),
+        ([[1, 2], [1, 2]], [1.0, 0.5], np.uint8([0, 1]), 1, [[1, 5], [1, 5]]),
+    ],
+)
+def test_rounding_is_that_of_onnx(weight: list, scale: list, zero: np.ndarray, axis: int, wanted: list) -> None:
+    """Half to even, saturated, along the axis."""
+    found = quantized(np.float32(weight), np.float32(scale), zero, axis)
+    assert found.dtype == zero.dtype
+    assert found.tolist() == wanted
