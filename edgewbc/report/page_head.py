@@ -1,0 +1,169 @@
+"""The words of the page: what was found, on what, on which machine, how to repeat it, and what it does not say."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from edgewbc.bench import table
+from edgewbc.cells import REFERENCE
+from edgewbc.evaluate import SYNTHETIC
+from edgewbc.report.page_answers import main_row
+from edgewbc.report.page_rows import Named, Row, between, measured, span, times
+from edgewbc.report.scale import short
+from edgewbc.report.text import percent
+
+Fact = tuple[str, str]
+"""A term, and what is said of it."""
+
+
+def subject(result: dict[str, Any]) -> tuple[Named, Row] | None:
+    """The row that the page is about: the delivered one, else the first with an accuracy, else the first measured."""
+    rows = result["rows"]
+    delivered = [(name, row) for name, row in measured(rows) if row.get("delivered")]
+    return next(iter(delivered), None) or main_row(rows) or next(iter(measured(rows)), None)
+
+
+def title(result: dict[str, Any]) -> str:
+    """Of the page: the model that is delivered, else the first."""
+    found = subject(result)
+    name = found[1]["model"] if found else result["rows"][0]["model"] if result["rows"] else "nothing"
+    return f"Benchmark of {name}"
+
+
+def lead(result: dict[str, Any]) -> str:
+    """The delivered row in a sentence."""
+    found = subject(result)
+    if found is None:
+        return "No row could be measured; the table says why."
+    name, row = found
+    parts = []
+    if row["accuracy"] is not None:
+        parts.append(
+            f"{row['correct']} of {row['n']} pictures right ({percent(row['accuracy'])}, 95 % interval "
+            f"{between(row['interval'])})"
+        )
+    parts.append(f"{short(row['images_per_s'])} images a second")
+    base = next((one for one in result["rows"] if one.get("baseline")), None)
+    if row["speedup"] is not None and base is not None and base is not row:
+        over = span(row.get("speedup_range"), times)
+        parts.append(
+            f"{times(row['speedup'])} its baseline ({base['model']} {base['backend']} {base['precision']}"
+            + (f"; {over} over the rounds" if "\u2013" in over else "")
+            + ")"
+        )
+    late = row["latency_ms"]
+    parts.append(f"a picture in {short(late['p50'])} ms (median; 99 % within {short(late['p99'])} ms)")
+    parts.append(f"{short(row['size_mb'])} MB")
+    return f"{row['model']} in {row['precision']} with {row['backend']}: {', '.join(parts)}."
+
+
+def warnings(result: dict[str, Any]) -> list[str]:
+    """What a reader must know before the figures."""
+    found = []
+    if result["data"]["source"] == SYNTHETIC:
+        found.append(
+            "These pictures were drawn by the toolkit: speeds are real, and the answers say nothing about real cells."
+        )
+    found += [f"{line[0].upper()}{line[1:]}." for line in table.disturbed(result)]
+    wide = [name.full for name, row in measured(result["rows"]) if row["unsteady"]]
+    if wide:
+        found.append(
+            f"Figures marked ! are unsteady: their rounds lie further apart than "
+            f"{100 * result['protocol']['wide']:.0f} % of their median. That is {', '.join(wide)}. Do not rely on "
+            "them; measure again on a quiet machine, or with more rounds."
+        )
+    return found
+
+
+def facts(result: dict[str, Any]) -> list[Fact]:
+    """On what was measured, how, when, and on which machine."""
+    data, how, machine = result["data"], result["protocol"], result["machine"]
+    found: list[Fact] = []
+    if data["protocol"] is None:
+        found.append(("Data", "no manifest: synthetic pictures, timed only"))
+    else:
+        some = "" if data["n"] == data["of"] else f", spread over {data['of']}"
+        found += [
+            ("Data", f"{data['source']}, {data['split']} split: {data['n']} pictures{some}"),
+            ("Protocol", data["protocol"]),
+            ("Manifest", data["manifest_sha256"]),
+        ]
+    if machine.get("measured_at"):
+        found.append(("Date", machine["measured_at"]))
+    memory = "" if machine.get("memory_gb") is None else f", {machine['memory_gb']:g} GB of memory"
+    found.append(("Machine", f"{machine['cpu']}, {machine['cores']} cores{memory}"))
+    found.append(("Instructions", machine["isa"]))
+    if machine.get("os"):
+        found.append(("System", f"{machine['os']}, Python {machine['python']}"))
+    if machine.get("versions"):
+        found.append(("Versions", ", ".join(f"{name} {number}" for name, number in machine["versions"].items())))
+    if machine.get("commit"):
+        found.append(("Commit", machine["commit"]))
+    threads = "chosen by each runtime" if how["threads"] is None else str(how["threads"])
+    rounds = f"{how['rounds']} rounds" if how["rounds"] > 1 else "1 round"
+    found.append(("Measured", f"{rounds} of {how['seconds']:g} s a mode: {how['order']}; threads {threads}"))
+    roofs = [f"{name} {short(one['gmac_per_s'])}" for name, one in result["peaks"].items() if not one.get("error")]
+    if roofs:
+        found.append(("Peaks", f"{', '.join(roofs)} GMAC/s, of a plain large convolution, in the same run"))
+    return found
+
+
+def reference(result: dict[str, Any]) -> list[str]:
+    """Whether the poster's figure is met, and what that figure is."""
+    return [
+        table.sentence(result),
+        f"The reference is a research poster's figure for VGG16 with global average pooling, on {REFERENCE.n:,} test "
+        f"pictures of {len(REFERENCE.classes)} types, under the protocol named {REFERENCE.protocol} here. Figures of "
+        "two protocols are not the same claim.",
+    ]
+
+
+def problems(result: dict[str, Any]) -> list[str]:
+    """What did not go as it should, other than rows that failed (the table has these)."""
+    found = []
+    for name, row in measured(result["rows"]):
+        app = row.get("benchmark_app") or {}
+        if row["precision_ran"] not in (None, row["precision"]):
+            found.append(f"{name.full} was asked for in {row['precision']}, and ran in {row['precision_ran']}.")
+        if app.get("error"):
+            found.append(f"{name.full}: benchmark_app: {app['error']}.")
+        if app.get("near") is False:
+            found.append(f"{name.full}: benchmark_app is faster by more than 3 %.")
+        if app.get("alike") is False:
+            found.append(f"{name.full}: benchmark_app ran with other threads or streams than ours.")
+    found += [f"No peak of {name}: {one['error']}." for name, one in result["peaks"].items() if one.get("error")]
+    return found
+
+
+def commands(result: dict[str, Any]) -> list[str]:
+    """The commands that measure it again; capitals stand for paths, which the result does not hold."""
+    data, how, rows = result["data"], result["protocol"], result["rows"]
+    words = ["edgewbc bench --device cpu"]
+    words += [f"--model {shlex.quote(name)}" for name in dict.fromkeys(row["model"] for row in rows)]
+    if data["protocol"] is not None:
+        words.append(f"--data MANIFEST --split {shlex.quote(data['split'])}")
+        if data["n"] < data["of"]:
+            words.append(f"--limit {data['n']}")
+    words.append(f"--seconds {how['seconds']:g} --rounds {how['rounds']}")
+    if how["threads"] is not None:
+        words.append(f"--threads {how['threads']}")
+    if len(how["batches"]) == 1:
+        words.append(f"--batch {how['batches'][0]}")
+    if not result["peaks"]:
+        words.append("--no-peaks")
+    if all(row.get("benchmark_app") is None for row in rows):
+        words.append("--no-benchmark-app")
+    words.append("--out again.json --report again.html")
+    return [" ".join(words), "edgewbc bench compare RESULT.json again.json"]
+
+
+LIMITS = (
+    "A research tool, not a medical device. A person who knows cells decides.",
+    "Accuracy holds for pictures like these. On another laboratory's stain and microscope a network like this one can "
+    "break; measure it on your own labelled cells before you rely on it.",
+    "The intervals take pictures for independent. Where several show one cell, slide or patient they are too narrow.",
+    "Speeds are of this machine and these versions. Elsewhere compare the ratios to the baseline, and measure again.",
+    "The model alone is timed. Pictures were decoded, cropped and resized before; a whole run from file to label is "
+    "what edgewbc bench --end-to-end measures.",
+)

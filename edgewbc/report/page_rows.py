@@ -1,0 +1,144 @@
+"""The rows of a benchmark as tables of the page: what each is called, and its figures as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgewbc.report.scale import short
+from edgewbc.report.text import percent
+
+Row = dict[str, Any]
+"""A row of a bench result."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a row is called on the page.
+
+    Attributes:
+        number: its place in the result, from 1; the charts name it by this.
+        kind: backend and precision.
+        model: name of the model.
+        marks: `delivered`, `baseline`, and the precision that ran where it is another one.
+    """
+
+    number: int
+    kind: str
+    model: str
+    marks: tuple[str, ...]
+
+    @property
+    def full(self) -> str:
+        """In one line."""
+        return f"{self.number}: {self.model} {self.kind}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table: the row, its cells, or why there are none."""
+
+    row: Named
+    cells: tuple[str, ...]
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    Attributes:
+        caption: what it is.
+        columns: headings behind the row's name; all are figures.
+        lines: one a row.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+Column = tuple[str, Callable[[Row], str]]
+"""A heading, and the figure under it."""
+
+
+def named(index: int, row: Row) -> Named:
+    """What the row at an index is called."""
+    ran = row.get("precision_ran")
+    marks = [word for word in ("delivered", "baseline") if row.get(word)]
+    if ran not in (None, row["precision"]):
+        marks.append(f"ran in {ran}")
+    return Named(index + 1, f"{row['backend']} {row['precision']}", row["model"], tuple(marks))
+
+
+def measured(rows: Sequence[Row]) -> list[tuple[Named, Row]]:
+    """The rows that could be measured, with their names."""
+    return [(named(index, row), row) for index, row in enumerate(rows) if not row.get("error")]
+
+
+def table(caption: str, rows: Sequence[Row], columns: Sequence[Column], *, failed: bool = False) -> Table | None:
+    """A table of the measured rows, and with `failed` of the others too, each with its reason.
+
+    A column in which no row has anything is left out; None where nothing is left.
+    """
+    done = measured(rows)
+    kept = [(name, show) for name, show in columns if any(show(row) != "-" for _, row in done)]
+    lines = []
+    for index, row in enumerate(rows):
+        if not row.get("error"):
+            lines.append(Line(named(index, row), tuple(show(row) for _, show in kept)))
+        elif failed:
+            lines.append(Line(named(index, row), (), row["error"]))
+    return Table(caption, tuple(name for name, _ in kept), tuple(lines)) if lines and (kept or failed) else None
+
+
+def overview(rows: Sequence[Row]) -> Table | None:
+    """All rows, the failed ones too: answers, speed, size."""
+    return table("All rows", rows, OVERVIEW, failed=True)
+
+
+def span(values: Sequence[float] | None, show: Callable[[float], str] = short) -> str:
+    """Least to most; - for a single value."""
+    if not values or len(values) < 2:
+        return "-"
+    low, high = show(min(values)), show(max(values))
+    return high if low == high else f"{low}\u2013{high}"
+
+
+def between(bounds: Sequence[float] | None, digits: int = 2) -> str:
+    """Two shares of 0..1 as percent, `98.90\u201399.69 %`."""
+    return "-" if bounds is None else f"{100 * bounds[0]:.{digits}f}\u2013{100 * bounds[1]:.{digits}f} %"
+
+
+def unsteady(row: Row, name: str) -> str:
+    """The mark of a figure whose rounds lie too far apart."""
+    return " !" if name in row.get("unsteady", []) else ""
+
+
+def share(value: float | None, digits: int = 0) -> str:
+    """As `percent`, by default without digits behind the point."""
+    return percent(value, digits)
+
+
+def times(value: float | None) -> str:
+    """A ratio, `12.2\u00d7`."""
+    return "-" if value is None else f"{short(value)}\u00d7"
+
+
+def _right(row: Row) -> str:
+    return "-" if row["accuracy"] is None else f"{row['correct']} of {row['n']}"
+
+
+OVERVIEW: tuple[Column, ...] = (
+    ("accuracy", lambda row: percent(row["accuracy"])),
+    ("95 % interval", lambda row: between(row["interval"])),
+    ("right", _right),
+    ("images/s", lambda row: short(row["images_per_s"]) + unsteady(row, "images_per_s")),
+    ("to baseline", lambda row: times(row["speedup"])),
+    ("p50 ms", lambda row: short(row["latency_ms"]["p50"]) + unsteady(row, "latency_p50_ms")),
+    ("p99 ms", lambda row: short(row["latency_ms"]["p99"])),
+    ("MB", lambda row: short(row["size_mb"])),
+    ("GMAC", lambda row: short(row["gmac"])),
+    ("memory MB", lambda row: short(row["rss_mb"])),
+)

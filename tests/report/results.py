@@ -1,0 +1,142 @@
+"""A bench result for tests of the page: made by `summary` and `answers` from numbers that were drawn, not measured."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgewbc import cells
+from edgewbc.bench import answers, summary
+from edgewbc.bench.answers import Said
+from edgewbc.bench.runner import FORMAT, UNMEASURED
+from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.evaluate import facts
+
+ROWS = (
+    # model, backend, precision, images a second, share of wrong answers, MB, GMAC
+    ("small", "openvino", "int8", 1340.0, 0.02, 2.4, 0.936),
+    ("small", "onnx", "int8", 1180.0, 0.02, 2.3, 0.936),
+    ("whole", "torch", "f32", 98.0, 0.01, 29.6, 3.84),
+    ("whole", "onnx", "f32", 101.0, 0.01, 59.1, 3.84),
+    ("whole", "openvino", "f32", 110.0, 0.01, 59.2, 3.84),
+    ("whole", "openvino", "bf16", 215.0, 0.012, 59.2, 3.84),
+)
+PEAKS = {"f32": 520.0, "bf16": 1000.0, "int8": 1900.0}
+MACHINE = {
+    "cpu": "A CPU",
+    "isa": "AVX-512",
+    "instructions": None,
+    "cores": 2,
+    "memory_gb": 16.0,
+    "os": "Linux 6",
+    "python": "3.11.7",
+    "versions": {"edgewbc": "0.1.0", "openvino": "2026.4.1"},
+    "commit": "0123456789ab",
+    "load_1m": 0.1,
+    "measured_at": "2026-01-02 03:04 UTC",
+}
+
+
+def manifest(root: Path, n: int = 500, source: str = "pbc", protocol: str = "published") -> Manifest:
+    """`n` test entries of the five classes, without files."""
+    entries = []
+    for index in range(n):
+        label = cells.CLASSES[index % 5 if index % 7 else 0]
+        sha = hashlib.sha256(str(index).encode()).hexdigest()
+        entries.append(Entry(f"pictures/{label}-{index:04d}.jpg", label, f"g{index}", "test", sha))
+    return Manifest(root, tuple(entries), cells.CLASSES, protocol, {"source": source})
+
+
+def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> dict[str, Any]:
+    """A result of six rows that answered the test split of a manifest, and one that failed."""
+    random = np.random.default_rng(0)
+    entries = held.split("test")
+    truth = np.array([held.classes.index(entry.label) for entry in entries], dtype=np.int64)
+    rows: list[dict[str, Any]] = []
+    said = []
+    for model, backend, precision, rate, wrong, size, gmac in ROWS:
+        row: dict[str, Any] = {
+            "model": model,
+            "backend": backend,
+            "precision": precision,
+            "delivered": not rows,
+            "input": [112, 112],
+            "gmac": gmac,
+            **dict.fromkeys(UNMEASURED),
+        }
+        row |= summary.timed(*turns(rate, precision, size, rounds, random))
+        told = Said(probabilities(truth, wrong, np.random.default_rng(int(wrong * 1000))), truth, held.classes)
+        row |= answers.judge(told, held, entries)
+        rows.append(row)
+        said.append(told)
+    roofs = {
+        name: summary.roof([{"gmac_per_s": peak, **dict.fromkeys(("shape", "kernels", "threads", "streams"))}] * rounds)
+        for name, peak in PEAKS.items()
+    }
+    summary.compare(rows, roofs)
+    for row, told in zip(rows, said, strict=True):
+        row |= answers.agree(told, said[4])
+        row["against"] = {"model": "whole", "backend": "openvino", "precision": "f32", "same_model": False}
+        if row["backend"] == "openvino":
+            app = {"images_per_s": row["images_per_s"] / 1.02, "threads": 2, "streams": 1, "requests": 1}
+            row["benchmark_app"] = summary.app([app] * rounds, row)
+    if failed:
+        first = {"model": "small", "backend": "torch", "precision": "int8", "delivered": False, "baseline": False}
+        rows.append({**first, "input": [112, 112], "gmac": None, **dict.fromkeys(UNMEASURED), "error": "not able to"})
+    return {
+        "machine": dict(MACHINE),
+        "format": FORMAT,
+        "data": {
+            **facts(held, "test"),
+            "n": len(entries),
+            "of": len(entries),
+            "classes": list(held.classes),
+            "truth": answers.coded(truth, len(held.classes)),
+        },
+        "protocol": {
+            "rounds": rounds,
+            "seconds": 2.0,
+            "threads": None,
+            "batches": [1, 8, 32],
+            "order": "every row once a round, each turn in a fresh process, every other round backwards",
+            "wide": summary.WIDE,
+            "load_before": 0.01,
+            "load_during": {"median": 0.0, "most": 0.02},
+            "busy": 0.1,
+        },
+        "peaks": roofs,
+        "rows": rows,
+    }
+
+
+def turns(rate: float, precision: str, size: float, rounds: int, random: np.random.Generator) -> tuple[Any, Any]:
+    """What a worker would have found in latency and in throughput mode, in each round."""
+    kernel = {"int8": "u8"}.get(precision, precision)
+    shared = {
+        "cold_start_s": 0.2,
+        "threads": 2,
+        "streams": 1,
+        "kernels": {kernel: 15, "f32": 2},
+        "cores_busy": 1.95,
+        "isa": None,
+        "version": "1",
+        "size_mb": size,
+        "rss_mb": 100 + 8 * size,
+        "model_sha256": hashlib.sha256(f"{precision}{size}".encode()).hexdigest(),
+    }
+    slow = [random.gamma(2.0, 30 / rate, 400) + 1400 / rate for _ in range(rounds)]
+    late = [{**shared, "samples_ms": [round(float(v), 4) for v in values]} for values in slow]
+    most = [{**shared, "images_per_s": rate * (1 + 0.01 * turn), "batch": 8} for turn in range(rounds)]
+    return late, most
+
+
+def probabilities(truth: Any, wrong: float, random: np.random.Generator) -> Any:
+    """Answers of which a share is wrong, float32 (n, 5)."""
+    sure = (1 - 0.5 * random.beta(1, 8, len(truth))).astype(np.float32)
+    said = np.where(random.random(len(truth)) < wrong, (truth + random.integers(1, 5, len(truth))) % 5, truth)
+    found = np.repeat((1 - sure)[:, None] / 4, 5, axis=1).astype(np.float32)
+    found[np.arange(len(truth)), said] = sure
+    return found

@@ -1,0 +1,46 @@
+"""edgewbc.report.thumbnails: small pictures of mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edgewbc.data.manifest import Entry
+from edgewbc.report import thumbnails
+
+
+def entry(path: str, box: tuple[float, float, float, float] | None = None) -> Entry:
+    """A test entry."""
+    return Entry(path, "monocyte", "g", "test", "0" * 64, box)
+
+
+def test_picture_keeps_its_shape_and_colour() -> None:
+    """The longer side is 144 pixels, RGB stays RGB."""
+    picture = np.zeros((100, 200, 3), np.uint8)
+    picture[:, :, 0] = 200
+    data = thumbnails.jpeg(picture)
+    assert data is not None
+    small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert small.shape == (72, 144, 3)
+    assert abs(int(small[30, 30, 2]) - 200) < 6
+    assert thumbnails.jpeg(picture) == data
+
+
+def test_cell_is_cut_out_with_its_surroundings() -> None:
+    """A square of 1.3 times the box, as much of it as the picture has; without a box, or beside it, all of it."""
+    picture = np.zeros((300, 400, 3), np.uint8)
+    assert thumbnails.crop(picture, entry("a", (100, 100, 100, 60))).shape == (130, 130, 3)
+    assert thumbnails.crop(picture, entry("a", (0, 0, 100, 100))).shape == (115, 115, 3)
+    assert thumbnails.crop(picture, entry("a")).shape == picture.shape
+    assert thumbnails.crop(picture, entry("a", (900, 900, 10, 10))).shape == picture.shape
+
+
+def test_mistake_is_found_by_its_index_or_by_its_path(tmp_path: Path) -> None:
+    """All answered: the index tells the cell. A part answered: the path does, if only one cell has it."""
+    entries = [entry("a", (0, 0, 9, 9)), entry("a", (9, 9, 9, 9)), entry("b")]
+    assert thumbnails.find({"index": 1, "path": "a"}, {"n": 3}, entries) == (entries[1], True)
+    assert thumbnails.find({"index": 1, "path": "b"}, {"n": 2}, entries) == (entries[2], True)
+    assert thumbnails.find({"index": 1, "path": "a"}, {"n": 2}, entries) == (entries[0], False)
+    assert thumbnails.find({"index": 0, "path": "c"}, {"n": 2}, entries) == (None, False)
