@@ -42,6 +42,9 @@ def command(
         bool, typer.Option(help="Run OpenVINO's own benchmark beside each of its rows, where it is installed.")
     ] = True,
     out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the result here as one HTML page, to read and to print.")
+    ] = None,
     suite: Annotated[
         str | None, typer.Option(help="poster: train and test the poster's claims (hours); resumes what was begun.")
     ] = None,
@@ -64,6 +67,8 @@ def command(
     """
     if context.invoked_subcommand is not None:
         return
+    if report is not None:
+        _reportable(suite is not None or end_to_end)
     if suite is not None:
         _suite(suite, data, work, out, as_json)
         return
@@ -91,9 +96,13 @@ def command(
     sizes = (batch,) if batch else Options.batches
     options = Options(split, seconds, limit, threads, sizes, rounds, peaks, benchmark_app)
     found = bench(chosen, manifest, options, conditions=conditions, progress=console.progress, say=console.say)
-    result = {"machine": describe(), **found}
+    result = {"machine": describe() | {"measured_at": _now()}, **found}
     if out is not None:
         write_json(out, result)
+    if report is not None:
+        from edgewbc.report import page
+
+        page.write(result, report, manifest)
     if as_json:
         console.emit(result)
     else:
@@ -144,6 +153,23 @@ def compare(
         raise GateError(
             f"{worse[0]['row']}: {worse[0]['verdict']}" + (f" (and {len(worse) - 1} more)" * (len(worse) > 1))
         )
+
+
+def _now() -> str:
+    """The time, to the minute, in a form that is the same everywhere."""
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _reportable(other: bool) -> None:
+    """Look that a report can be made, before hours are spent for one."""
+    from edgewbc.errors import UserError
+    from edgewbc.report import page
+
+    if other:
+        raise UserError("--report is of a bench of rows: leave out --suite and --end-to-end")
+    page.ready()
 
 
 def _suite(name: str, data: Path | None, work: Path | None, out: Path | None, as_json: bool) -> None:
