@@ -51,7 +51,8 @@ def command(
         ("selftest", bundle),
         ("classify", "--model", bundle, data / "cells", "--out", result),
         ("bench", "--device", "cpu", "--model", bundle, "--model", runs / "whole", "--data", data)
-        + ("--seconds", seconds, "--out", bench),
+        # One turn a row, and nothing beside it: a demonstration, not a measurement.
+        + ("--seconds", seconds, "--rounds", 1, "--no-peaks", "--no-benchmark-app", "--out", bench),
     ]
     shown = io.StringIO()
     for step in steps:
