@@ -41,6 +41,22 @@ def test_newest_run_is_quantized_without_an_argument(edgewbc: Callable[..., obje
     assert "5 of 5" in again.out
 
 
+def test_checks_are_printed_and_recorded(edgewbc: Callable[..., object], place: Path) -> None:
+    """With --sensitivity and --check-isa two more tables; all is in quantize.json, and in the lineage what a bundle
+    tells."""
+    ran = edgewbc("quantize", "--safe", "--subset", 5, "--sensitivity", "--check-isa")
+    assert ran.code == 0
+    files, layers, machines = ran.out.split("\n\n")
+    assert len(files.splitlines()) == 5
+    assert (len(layers.splitlines()), layers.splitlines()[-1].startswith("all of them")) == (8, True)
+    record = json.loads((place / "runs" / "tiny-int8" / "quantize.json").read_text())
+    assert record["settings"]["overflow_fix"] == "all"
+    assert len(record["sensitivity"]["layers"]) == 5
+    same = record["isa"]["same_isa"]
+    assert ("nothing was compared" in machines, "same label on" in machines) == (same, not same)
+    assert json.loads((place / "runs" / "tiny-int8" / "lineage.json").read_text())["isa"] == record["isa"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -48,6 +64,11 @@ def test_newest_run_is_quantized_without_an_argument(edgewbc: Callable[..., obje
         (["--subset", "0"], "--subset 0: use 1 or more pictures"),
         (["--max-drop", "2"], "--max-drop 2.0: use a share from 0 to 1"),
         (["--preset", "fast"], "--preset fast: use mixed or performance"),
+        (["--overflow-fix", "some"], "--overflow-fix some: use first, all, none"),
+        (["--safe", "--overflow-fix", "none"], "--safe is --overflow-fix all: leave --overflow-fix none out"),
+        (["--teacher", "runs/tiny"], "--teacher: is for quantization-aware fine-tuning: add --qat"),
+        (["--qat", "--set", "fit.precision=bf16"], "fit.precision must be f32"),
+        (["--qat", "--sensitivity"], "--sensitivity: layers that are fine-tuned together"),
         (["--data", "nowhere"], "nowhere: no manifest here"),
         (["--to", "runs/tiny"], "runs/tiny: exists already"),
     ],

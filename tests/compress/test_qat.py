@@ -1,0 +1,185 @@
+"""Tests of edgewbc.compress.qat and edgewbc.compress.fake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from edgewbc import assets, runs
+from edgewbc.compress import extension, fake, qat
+from edgewbc.compress.ptq import Options
+from edgewbc.compress.qat import QatRecipe, finetune
+from edgewbc.compress.record import Checks
+from edgewbc.convert import graph, parity
+from edgewbc.errors import GateError, UserError
+from edgewbc.nets import model
+from edgewbc.nets.spec import PLAIN
+from edgewbc.train import recipe
+from tests.compress.normed import LAYERS, normed
+from tests.tiny_run import trained
+
+RECIPE = {"name": "qat", "fit": {"epochs": 1, "batch": 20, "lr": 1e-4, "precision": "f32", "weight_decay": 0}}
+
+
+@pytest.fixture
+def options() -> QatRecipe:
+    """One epoch of two batches."""
+    return QatRecipe.model_validate(RECIPE)
+
+
+@pytest.fixture
+def _compiled() -> None:
+    """NNCF's quantizers, if they are compiled already: without them a step takes seconds."""
+    if not extension.is_built(extension.folder()):
+        pytest.skip("NNCF's quantizers are not compiled here: edgewbc quantize --qat does that")
+
+
+def test_the_shipped_recipe_is_valid() -> None:
+    """It is in f32, learns mostly from the teacher, and takes nothing of the ranges by weight decay."""
+    found = recipe.read(assets.folder("recipes") / "qat.yaml", QatRecipe)
+    assert (found.name, found.fit.precision, found.fit.weight_decay, found.distil.weight) == ("qat", "f32", 0.0, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"fit.precision": "bf16"}, "fit.precision must be f32"),
+        ({"fit.freeze_blocks": 2}, "fit.freeze_blocks must be 0"),
+        ({"distil.features": 1}, "distil.features must be 0"),
+        ({"keep_macs": 0.5}, "no such key"),
+    ],
+)
+def test_what_does_not_go_with_it_is_refused(change: dict, words: str) -> None:
+    """A recipe that could not work is a user's mistake."""
+    with pytest.raises(UserError, match=words):
+        recipe.read(assets.folder("recipes") / "qat.yaml", QatRecipe, change)
+
+
+@pytest.mark.parametrize(
+    ("settings", "checks", "words"),
+    [
+        ({"fast_bias_correction": False}, {}, "the biases are learnt"),
+        ({}, {"sensitivity": True}, "cannot be measured alone"),
+    ],
+)
+def test_options_that_do_not_go_with_it(
+    options: QatRecipe, tmp_path: Path, settings: dict, checks: dict, words: str
+) -> None:
+    """They are refused before anything is compiled or written."""
+    run, manifest = trained()
+    with pytest.raises(UserError, match=words):
+        finetune(run, options, manifest, Options(**settings), to=tmp_path / "new", checks=Checks(**checks))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_process_alone(options: QatRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under accelerate launch with several processes it says so."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    run, manifest = trained()
+    with pytest.raises(UserError, match="runs in one process"):
+        finetune(run, options, manifest, Options(), to=tmp_path / "new")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_compiled")
+@pytest.mark.parametrize("arch", ["edgenet", "efficientnet-lite0"])
+def test_both_files_answer_as_the_network_with_quantizers(arch: str, tmp_path: Path) -> None:
+    """Folded, quantized, exported: every layer in int8, half of the range where that is asked for, the same answers."""
+    net, spec = normed(arch)
+    shown = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    quantized = fake.insert(net, spec, [picture[None] for picture in shown], Options(subset=6, overflow_fix="all"))
+    plain = model.fold(net, spec)[1]
+    assert (plain.form, set(quantized.network().state_dict())) == (PLAIN, set(model.build(plain).state_dict()))
+    wanted = fake.answers(quantized, plain)(shown)
+    graph.save_ir(fake.to_openvino(quantized, plain), tmp_path / "int8.xml")
+    said = parity.openvino_model(tmp_path / "int8.xml")(shown)
+    before = parity.torch_model(net, spec)(shown)
+    assert 0 < np.abs(said - wanted).max() < 0.5 * np.abs(before - wanted).max() + 1e-3
+    import openvino as ov
+
+    from edgewbc.compress import ptq
+
+    layers = ptq.layers_ir(ov.Core().read_model(tmp_path / "int8.xml"))
+    assert [ptq.is_int8(layer) for layer in layers] == [True] * LAYERS[arch]
+    if fake.has_onnx():
+        fake.to_onnx(quantized, plain, tmp_path / "int8.onnx")
+        proto = onnx.load(tmp_path / "int8.onnx")
+        assert (len(ptq.operations_onnx(proto)["int8"]), ptq.operations_onnx(proto)["float"]) == (LAYERS[arch], [])
+        assert np.abs(parity.onnx_model(tmp_path / "int8.onnx")(shown) - wanted).max() < 5e-3
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_compiled")
+def test_a_run_is_fine_tuned(options: QatRecipe, tmp_path: Path) -> None:
+    """Files, record and lineage are those of a quantized run; weights have moved; the files answer as trained."""
+    run, manifest = trained()
+    made = finetune(run, options, manifest, Options(subset=10), to=tmp_path / "new", checks=Checks(isa=True))
+    record = json.loads((made / "quantize.json").read_text())
+    assert record["method"] == "qat"
+    assert {row["n"] for row in record["validation"]} == {record["parent"]["n"], record["start"]["n"], 20} == {20}
+    assert (record["best"]["epoch"], record["teachers"][0]["run"]) == (1, "tiny")
+    assert record["parity"]["fake-quantized"]["openvino"]["agreement"] == 1.0
+    assert record["parity"]["fake-quantized"]["openvino"]["largest_difference"] < 1e-3
+    assert len(record["operations"]["openvino"]["int8"]) == 5
+    assert ("onnx/int8.onnx" in record["files"]) == fake.has_onnx()
+    lineage = runs.lineage(made)
+    assert (lineage["step"], lineage["method"], lineage["isa"]["n"]) == ("quantize", "qat", 20)
+    old, new = model.load(run)[0], model.load(made)[0]
+    moved = float((old.features[0].weight - new.features[0].weight).abs().max())
+    assert 0 < moved < 1e-2
+    assert not (made / "checkpoint.safetensors").exists()
+    from edgewbc.convert.export import check_quantized
+
+    check_quantized(made)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_compiled")
+def test_without_torchao_there_is_no_onnx(options: QatRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run has OpenVINO's file alone, says which command mends that, and can be exported."""
+    monkeypatch.setattr(fake, "has_onnx", lambda: False)
+    run, manifest = trained()
+    said: list[str] = []
+    made = finetune(run, options, manifest, Options(subset=10), to=tmp_path / "new", say=said.append)
+    assert 'pip install "edgewbc[qat]"' in said[-1]
+    record = json.loads((made / "quantize.json").read_text())
+    assert (list(record["drop"]), record["parity"]["int8"]) == (["openvino"], None)
+    from edgewbc.bundle import Bundle
+    from edgewbc.convert.export import export
+
+    bundle = Bundle.open(export(made, to=tmp_path / "bundle", manifest=manifest))
+    assert list(bundle.manifest["files"]["int8"]) == ["openvino"]
+    assert list(bundle.manifest["parity"]["int8"]) == ["openvino"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_compiled")
+def test_the_gate_leaves_nothing_behind(options: QatRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--max-drop is a gate on the saved files."""
+
+    def refuse(record: dict, max_drop: float) -> None:
+        raise GateError(f"{max_drop}")
+
+    monkeypatch.setattr(qat, "check_drop", refuse)
+    run, manifest = trained()
+    with pytest.raises(GateError, match="0.25"):
+        finetune(run, options, manifest, Options(subset=5, max_drop=0.25), to=tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whole_numbers_take_no_gradient() -> None:
+    """Thawing a quantized network leaves NNCF's whole numbers alone."""
+    part = torch.nn.Linear(2, 2)
+    part.register_parameter("bits", torch.nn.Parameter(torch.tensor([8]), requires_grad=False))
+    net = fake.Quantized(part)
+    net.requires_grad_(True)
+    assert {name: p.requires_grad for name, p in net.named_parameters()} == {
+        "features.0.weight": True,
+        "features.0.bias": True,
+        "features.0.bits": False,
+    }

@@ -1,0 +1,80 @@
+"""Tests of edgewbc.compress.sensitivity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+from openvino import opset13 as op
+
+from edgewbc import runs
+from edgewbc.compress import ptq, sensitivity
+from edgewbc.convert import graph
+from tests.compress.normed import LAYERS, normed
+from tests.tiny_run import quantized
+
+
+def test_layers_are_ranked() -> None:
+    """All five layers are there with their names, kinds and multiply-adds, most sensitive first; n is told."""
+    run, manifest = quantized()
+    folder, spec = run / "openvino", runs.spec(run)
+    found = sensitivity.measure(folder / "f32.xml", folder / "int8.xml", spec, manifest)
+    assert (found["n"], found["split"]) == (20, "val")
+    assert {(row["layer"], row["kind"], row["macs"]) for row in found["layers"]} == {
+        ("features.0", "convolution", 32 * 36 * 8 * 27),
+        ("features.3", "convolution", 16 * 18 * 8 * 72),
+        ("features.6", "convolution", 8 * 9 * 16 * 72),
+        ("head.0", "dense", 160),
+        ("head.2", "dense", 50),
+    }
+    losses = [row["kl"] for row in found["layers"]]
+    assert losses == sorted(losses, reverse=True)
+    assert all(value > 0 for value in losses)
+    assert found["all"]["kl"] > losses[-1]
+    assert found["all"]["agreement"] == 1.0
+
+
+def test_a_spoilt_layer_is_found(tmp_path: Path) -> None:
+    """Where one layer's weights are spoilt in the int8 file, that layer answers worse, and all others as before."""
+    run, manifest = quantized()
+    f32, spec = run / "openvino" / "f32.xml", runs.spec(run)
+    model = ov.Core().read_model(run / "openvino" / "int8.xml")
+    layer = ptq.layers_ir(model)[2]
+    layer.input(1).replace_source_output(op.multiply(layer.input_value(1), op.constant(np.float32(1.5))).output(0))
+    graph.save_ir(model, tmp_path / "int8.xml")
+    before, after = (
+        {row["layer"]: row["kl"] for row in sensitivity.measure(f32, int8, spec, manifest)["layers"]}
+        for int8 in (run / "openvino" / "int8.xml", tmp_path / "int8.xml")
+    )
+    assert after.pop("features.6") > 10 * before.pop("features.6")
+    assert after == pytest.approx(before, rel=1e-3)
+
+
+@pytest.mark.parametrize("arch", ["efficientnet-lite0", "edgenet"])
+def test_all_layers_at_once_are_the_int8_file(arch: str, tmp_path: Path) -> None:
+    """Every layer of the float graph takes what the int8 file has; a chain of them all answers as that file does."""
+    net, spec = normed(arch)
+    shown = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    graph.save_ir(graph.to_openvino(net, spec), tmp_path / "f32.xml")
+    core = ov.Core()
+    options = ptq.Options(subset=6)
+    int8 = ptq.quantize_ir(tmp_path / "f32.xml", [picture[None] for picture in shown], [], options)
+    made = core.read_model(tmp_path / "f32.xml")
+    donors = ptq.layers_ir(int8)
+    for layer, donor in zip(ptq.layers_ir(made), donors, strict=True):
+        sensitivity.transplant(layer, donor)
+    assert len(ptq.operations_ir(made)["int8"]) == LAYERS[arch]
+    names = [row["layer"] for row in sensitivity._names(spec, len(donors))]
+    assert names[-1] == "head.0"
+    before = sensitivity._answers(core.read_model(tmp_path / "f32.xml"), shown)
+    said, wanted = sensitivity._answers(made, shown), sensitivity._answers(int8, shown)
+    assert np.abs(said - wanted).max() < 0.5 * np.abs(before - wanted).max() + 2e-3
+
+
+def test_kl_is_what_it_says() -> None:
+    """Nothing for equal answers; ln 2 where all certainty becomes an even chance."""
+    sure = np.array([[1.0, 0.0]], dtype=np.float32)
+    assert sensitivity.kl(sure, sure) == 0
+    assert sensitivity.kl(sure, np.array([[0.5, 0.5]], dtype=np.float32)) == pytest.approx(np.log(2))
