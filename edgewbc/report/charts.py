@@ -12,7 +12,7 @@ from edgewbc.report.scale import Scale, linear, logarithmic, plain
 from edgewbc.report.strips import fill
 
 WIDE, TALL = 440, 310  # of a chart, in its own units: about a pixel on a phone
-LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 42  # margins
+LEFT, RIGHT, TOP, BOTTOM = 52, 16, 22, 42  # margins
 LARGEST: Final = 22.0  # radius of the largest model's circle
 CLOSE: Final = 20.0  # a number farther from its mark has a line to it
 SHAPES: Final = {"openvino": "circle", "onnx": "square", "torch": "triangle"}

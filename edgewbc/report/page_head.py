@@ -46,7 +46,7 @@ def lead(result: dict[str, Any]) -> str:
     parts.append(f"{short(row['images_per_s'])} images a second")
     base = next((one for one in result["rows"] if one.get("baseline")), None)
     if row["speedup"] is not None and base is not None and base is not row:
-        over = span(row.get("speedup_range"), times)
+        over = span(row.get("speedup_range"), "\u00d7")
         parts.append(
             f"{times(row['speedup'])} its baseline ({base['model']} {base['backend']} {base['precision']}"
             + (f"; {over} over the rounds" if "\u2013" in over else "")
@@ -62,15 +62,14 @@ def warnings(result: dict[str, Any]) -> list[str]:
     """What a reader must know before the figures."""
     found = []
     if result["data"]["source"] == SYNTHETIC:
-        found.append(
-            "These pictures were drawn by the toolkit: speeds are real, and the answers say nothing about real cells."
-        )
+        found.append("These pictures were drawn by the toolkit: the answers say nothing about real cells.")
     found += [f"{line[0].upper()}{line[1:]}." for line in table.disturbed(result)]
     wide = [name.full for name, row in measured(result["rows"]) if row["unsteady"]]
     if wide:
+        which = "every row" if len(wide) == len(measured(result["rows"])) else ", ".join(wide)
         found.append(
             f"Figures marked ! are unsteady: their rounds lie further apart than "
-            f"{100 * result['protocol']['wide']:.0f} % of their median. That is {', '.join(wide)}. Do not rely on "
+            f"{100 * result['protocol']['wide']:.0f} % of their median. That is {which}. Do not rely on "
             "them; measure again on a quiet machine, or with more rounds."
         )
     return found

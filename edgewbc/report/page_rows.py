@@ -98,12 +98,12 @@ def overview(rows: Sequence[Row]) -> Table | None:
     return table("All rows", rows, OVERVIEW, failed=True)
 
 
-def span(values: Sequence[float] | None, show: Callable[[float], str] = short) -> str:
-    """Least to most; - for a single value."""
+def span(values: Sequence[float] | None, unit: str = "") -> str:
+    """Least to most; - for a single value, and one figure for values that read the same."""
     if not values or len(values) < 2:
         return "-"
-    low, high = show(min(values)), show(max(values))
-    return high if low == high else f"{low}\u2013{high}"
+    low, high = short(min(values)), short(max(values))
+    return (high if low == high else f"{low}\u2013{high}") + unit
 
 
 def between(bounds: Sequence[float] | None, digits: int = 2) -> str:

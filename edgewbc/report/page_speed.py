@@ -73,8 +73,8 @@ def on_front(rows: Sequence[Row]) -> list[Named]:
 def throughput(rows: Sequence[Row]) -> Strips:
     """Images a second in each round, as percent above or below the row's median: how steady the figure is."""
     done = measured(rows)
-    far = max(abs(100 * (v / row["images_per_s"] - 1)) for _, row in done for v in row["rounds"]["images_per_s"])
-    scale = linear(-max(LEAST, far), max(LEAST, far))
+    far = [100 * (v / row["images_per_s"] - 1) for _, row in done for v in row["rounds"]["images_per_s"]]
+    scale = linear(min(-LEAST, *far), max(LEAST, *far))
     found = []
     for name, row in done:
         rates = row["rounds"]["images_per_s"]
@@ -147,7 +147,7 @@ def _app(row: Row, part: str) -> float | None:
 THROUGHPUT: tuple[Column, ...] = (
     ("images/s", lambda row: short(row["images_per_s"]) + unsteady(row, "images_per_s")),
     ("rounds", lambda row: span(row["rounds"]["images_per_s"])),
-    ("to baseline, rounds", lambda row: span(row["rounds"].get("speedup"), times)),
+    ("to baseline, rounds", lambda row: span(row["rounds"].get("speedup"), "\u00d7")),
     ("batch", lambda row: str(row["batch"])),
     ("threads \u00d7 streams", lambda row: _threads(row, "throughput")),
     ("cores busy", lambda row: f"{row['modes']['throughput']['cores_busy']:.1f}"),
