@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from edgewbc.compress.noise import quiet_nncf
-from edgewbc.errors import UserError
 
 TIMEOUT = "NNCF_EXTENSION_LOAD_TIMEOUT"
-STALE = 1800
-"""Seconds after which a build that has not ended is taken for one that was killed."""
 
 
 def folder() -> Path:
@@ -36,15 +32,9 @@ def build(say: Callable[[str], None]) -> bool:
 
     Returns:
         whether there is compiled code.
-
-    Raises:
-        UserError: a build that was killed has left its lock behind, which torch would wait for without end.
     """
     os.environ.setdefault(TIMEOUT, "0")
     place = folder()
-    lock = place / "lock"
-    if lock.exists() and time.time() - lock.stat().st_mtime > STALE:
-        raise UserError(f"{lock}: left by a compilation that was killed: delete it and start again")
     if not is_built(place):
         say(f"NNCF compiles its quantizers for this machine, once: about a minute (kept in {place})")
     path = os.environ.get("PATH", "")

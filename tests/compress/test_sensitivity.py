@@ -52,7 +52,7 @@ def test_a_spoilt_layer_is_found(tmp_path: Path) -> None:
     assert after == pytest.approx(before, rel=1e-3)
 
 
-@pytest.mark.parametrize("arch", ["efficientnet-lite0", "edgenet"])
+@pytest.mark.parametrize("arch", ["edgenet", pytest.param("efficientnet-lite0", marks=pytest.mark.slow)])
 def test_all_layers_at_once_are_the_int8_file(arch: str, tmp_path: Path) -> None:
     """Every layer of the float graph takes what the int8 file has; a chain of them all answers as that file does."""
     net, spec = normed(arch)
