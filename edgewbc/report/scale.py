@@ -7,6 +7,7 @@ from math import ceil, floor, log10
 
 STEPS = (1, 2, 5)
 MARGIN = 1.08  # of a logarithmic axis beyond its values, as a ratio
+TINY = 1e-300  # below this a step between ticks could not be told from 0
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def linear(low: float, high: float, most: int = 6) -> Scale:
     """From the round value below `low` to the one above `high`, with at most `most` ticks or so."""
     span = high - low
     if span <= 1e-9 * max(abs(low), abs(high)):  # one value, or as good as
-        span = abs(high) or 1.0
+        span = abs(high) if abs(high) > TINY else 1.0
     rough = span / max(1, most - 1)
     unit = 10.0 ** floor(log10(rough))
     step = next((unit * by for by in STEPS if unit * by >= rough * 0.999), unit * 10)

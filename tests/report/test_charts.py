@@ -6,7 +6,7 @@ import re
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgewbc.report import charts, strips
@@ -24,6 +24,9 @@ positive = st.floats(min_value=1e-5, max_value=1e7)
 
 
 @given(st.floats(-1e6, 1e6), st.just(0.0) | st.floats(1e-6, 1e6))
+@example(5e-324, 0.0)
+@example(-1e-300, 0.0)
+@example(1e-299, 0.0)
 def test_linear_axis_holds_its_values(low: float, span: float) -> None:
     """Both ends lie inside, ticks rise and are few."""
     scale = linear(low, low + span)
