@@ -132,3 +132,20 @@ def test_without_a_manifest_nothing_is_claimed() -> None:
 def test_each_crop_is_described(spec: PixelSpec, words: str) -> None:
     """The input is told for each crop rule."""
     assert words in card(manifest(pixels=spec.to_dict()))
+
+
+def test_a_cpu_without_vnni_is_told_of_where_it_was_simulated() -> None:
+    """Agreement and counts of both; nothing where both CPUs were one, or where none was asked."""
+    found = {
+        "n": 1030,
+        "native": {"isa": "large", "correct": 1022},
+        "avx2": {"isa": "small", "correct": 1012},
+        "same_isa": False,
+        "agreement": 0.9883,
+        "largest_difference": 0.925,
+    }
+    text = card(manifest(lineage={"isa": found}))
+    assert "on a CPU without VNNI (small, simulated) against large: same label on 98.83 % of 1030" in text
+    assert "1012 and 1022 of them right, largest difference in a probability 0.925." in text
+    for lineage in ({}, {"isa": {**found, "same_isa": True}}):
+        assert "VNNI" not in card(manifest(lineage=lineage))
