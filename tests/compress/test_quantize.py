@@ -114,7 +114,7 @@ def test_int8_is_smaller() -> None:
 
 
 def test_max_drop_puts_layers_back_or_fails(tmp_path: Path) -> None:
-    """With fragile weights, control keeps both saved files within the limit, and some layers in int8."""
+    """With fragile weights, control keeps both saved files within the limit, and fewer layers are int8."""
     fragile, manifest = _fragile(tmp_path)
     with pytest.raises(GateError, match=r"loses .* points of accuracy on validation"):
         check_drop(json.loads((quantize(fragile, manifest, to=tmp_path / "a") / "quantize.json").read_text()), 0.0)
@@ -122,7 +122,7 @@ def test_max_drop_puts_layers_back_or_fails(tmp_path: Path) -> None:
     told = json.loads((made / "quantize.json").read_text())
     for backend in ("openvino", "onnx"):
         assert told["drop"][backend]["drop"] <= 0.1
-        assert 0 < len(told["operations"][backend]["int8"]) <= 5  # how many give way hangs on the last bit of a weight
+        assert 0 < len(told["operations"][backend]["int8"]) < 5
 
 
 def _fragile(folder: Path) -> tuple[Path, object]:
@@ -132,9 +132,9 @@ def _fragile(folder: Path) -> tuple[Path, object]:
     run, manifest = trained()
     net, spec = model.load(run)
     with torch.no_grad():
-        net.features[3].weight[0] *= 400
-        net.features[3].bias[0] *= 400
-        net.features[6].weight[:, 0] /= 400
+        net.features[3].weight[0] *= 4000
+        net.features[3].bias[0] *= 4000
+        net.features[6].weight[:, 0] /= 4000
     (folder / "fragile").mkdir()
     model.save(folder / "fragile", net, spec)
     runs.write_lineage(folder / "fragile", "train")
