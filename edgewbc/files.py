@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,34 @@ def whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(to: Path) -> Iterator[Path]:
+    """Give an empty folder beside `to`; it takes the place of `to` when the block ends well, and is gone else.
+
+    `to` must not be `occupied`. What lies beside the given folder goes with the block: room for scratch.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
+        folder = Path(temporary) / "whole"
+        folder.mkdir()
+        yield folder
+        if to.exists():
+            to.rmdir()
+        folder.rename(to)
+
+
+def occupied(path: Path) -> bool:
+    """Whether something is there that must not be overwritten: anything but an empty folder."""
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """Names for one more of a kind, without end: `path`, then the same with -2, -3, ..."""
+    yield path
+    for number in count(2):
+        yield path.with_name(f"{path.name}-{number}")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from edgewbc import __version__
 from edgewbc.errors import UserError
-from edgewbc.files import read_json, sha256, write_json
+from edgewbc.files import numbered, occupied, read_json, sha256, write_json
 from edgewbc.nets.spec import ModelSpec
 
 ROOT = Path("runs")
@@ -29,19 +29,17 @@ def new(name: str, out: Path | None = None) -> Path:
         UserError: `out` exists already.
     """
     if out is not None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if occupied(out):
             raise UserError(f"{out}: exists already, and a run is never overwritten: give another --to")
         out.mkdir(parents=True, exist_ok=True)
         return out
-    count = 1
-    while True:
-        folder = ROOT / (name if count == 1 else f"{name}-{count}")
+    for folder in numbered(ROOT / name):
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            count += 1
-        else:
-            return folder
+            continue
+        break
+    return folder
 
 
 def newest(root: Path = ROOT, holding: str = "model.safetensors", lacking: str | None = None) -> Path:

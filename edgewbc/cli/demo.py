@@ -79,14 +79,13 @@ def _run(step: tuple[Any, ...]) -> None:
 def _folder(to: Path | None) -> Path:
     """A folder that is empty: the one named, or the first of demo, demo-2, ... that is free."""
     from edgewbc.errors import UserError
+    from edgewbc.files import numbered, occupied
 
     if to is not None:
-        if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        if occupied(to):
             raise UserError(f"{to}: is not an empty folder: give another --to")
         to.mkdir(parents=True, exist_ok=True)
         return to
-    count = 1
-    while (found := Path("demo" if count == 1 else f"demo-{count}")).exists():
-        count += 1
+    found = next(path for path in numbered(Path("demo")) if not path.exists())
     found.mkdir()
     return found

@@ -7,7 +7,6 @@ it lies on the disk.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from edgewbc.data.sample import balanced
 from edgewbc.errors import UserError
 from edgewbc.evaluate import Progress, quiet
 from edgewbc.extras import need
-from edgewbc.files import read_json, sha256, write_json, write_text
+from edgewbc.files import occupied, read_json, sha256, whole_folder, write_json, write_text
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 
@@ -84,23 +83,17 @@ def export(
         raise UserError(f"no precision is named: use one or more of {', '.join(PRECISIONS)}")
     packed = to.with_name(f"{to.name}.zip")
     for target in (to, packed) if zip else (to,):
-        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        if occupied(target):
             raise UserError(f"{target}: exists already, and a bundle is never overwritten: give another --to")
     network = _Network(run, *model.load(run))
     if "int8" in wanted:
         check_quantized(run)
     if manifest is not None:
         pictures.truth(manifest, manifest.split(evidence.SPLIT), network.spec.classes)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
-        folder = Path(temporary) / "bundle"
-        folder.mkdir()
-        _fill(folder, Path(temporary) / "f32", network, manifest, wanted, name or to.resolve().name, progress)
+    with whole_folder(to) as folder:
+        _fill(folder, folder.with_name("f32"), network, manifest, wanted, name or to.resolve().name, progress)
         bundle.seal(folder)
         bundle.Bundle.open(folder).verify()
-        if to.exists():
-            to.rmdir()
-        folder.rename(to)
     if zip:
         bundle.pack(to, packed)
     return to

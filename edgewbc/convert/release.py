@@ -5,7 +5,6 @@ Half the bytes of the run's file. The figures that belong to it are those of the
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ import torch
 from edgewbc import runs
 from edgewbc.convert.contents import without_paths
 from edgewbc.errors import UserError
-from edgewbc.files import sha256, write_json
+from edgewbc.files import occupied, sha256, whole_folder, write_json
 from edgewbc.nets import model
 
 
@@ -27,18 +26,12 @@ def release(run: Path, to: Path) -> Path:
     Raises:
         UserError: not a run, or `to` exists.
     """
-    if to.exists() and not (to.is_dir() and not any(to.iterdir())):
+    if occupied(to):
         raise UserError(f"{to}: exists already, and a network is never overwritten: give another --to")
     net, spec = model.load(run)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
-        folder = Path(temporary) / "network"
-        folder.mkdir()
+    with whole_folder(to) as folder:
         model.save(folder, net, spec, torch.float16)
         told = without_paths(runs.lineage(run))
         told |= {"released_from_sha256": told.get("model_sha256"), "model_sha256": sha256(folder / model.WEIGHTS)}
         write_json(folder / runs.LINEAGE, told)
-        if to.exists():
-            to.rmdir()
-        folder.rename(to)
     return to

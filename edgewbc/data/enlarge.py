@@ -10,7 +10,6 @@ import csv
 import io
 import math
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from edgewbc.cells import in_order
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
-from edgewbc.files import read_json, write_json, write_text
+from edgewbc.files import read_json, whole_folder, write_json, write_text
 from edgewbc.pixels import Picture
 
 ORIGINALS = "originals.csv"
@@ -136,13 +135,12 @@ def write(
             return drawn
         raise UserError(f"{to}: holds something else already: give another --to")
     jobs = _jobs(manifest, total)
-    partial = to.with_name(f"{to.name}.partial-{os.getpid()}")
-    try:
+    with whole_folder(to) as made:
         for label in sorted({entry.label for entry, _ in jobs}):
-            (partial / label).mkdir(parents=True)
+            (made / label).mkdir(parents=True)
         rows: list[tuple[str, str, str]] = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            tasks = [(partial, manifest, entry, count, seed, height, width, ranges) for entry, count in jobs]
+            tasks = [(made, manifest, entry, count, seed, height, width, ranges) for entry, count in jobs]
             drawing = pool.map(lambda task: _one(*task), tasks)
             try:
                 for part in progress(drawing, "originals", len(tasks)):
@@ -153,12 +151,8 @@ def write(
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([("path", "label", "group"), *sorted(rows)])
-        write_text(partial / ORIGINALS, text.getvalue())
-        write_json(partial / FACTS, asdict(drawn))
-        partial.rename(to)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        write_text(made / ORIGINALS, text.getvalue())
+        write_json(made / FACTS, asdict(drawn))
     return drawn
 
 

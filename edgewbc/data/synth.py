@@ -18,7 +18,7 @@ from edgewbc import __version__
 from edgewbc.cells import CLASSES
 from edgewbc.data.smear import CELL_FIELD, RADII, Slide, develop, empty, surroundings, white_cell
 from edgewbc.errors import UserError
-from edgewbc.files import write_json, write_text
+from edgewbc.files import occupied, write_json, write_text
 from edgewbc.pixels import Box, Picture
 
 SLIDES = 10
@@ -137,7 +137,7 @@ def write(
         UserError: the folder holds something else.
     """
     drawn = Drawn(seed, cells, fields, size)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if occupied(folder):
         if _says(folder / "synthetic.json") == asdict(drawn):
             return drawn
         raise UserError(f"{folder}: something else is here already: give another --to")

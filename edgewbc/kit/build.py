@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ import edgewbc
 from edgewbc import bundle as bundles
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.files import sha256, whole, write_json, write_text
+from edgewbc.files import occupied, sha256, whole, whole_folder, write_json, write_text
 from edgewbc.kit import guide, licences, own, templates
 from edgewbc.kit.collect import LEFT_OUT, Say, collect
 from edgewbc.kit.slim import Slimmed, slim
@@ -102,18 +101,16 @@ def build(
     platform = targets[0].platform
     packed = to.with_name(f"{to.name}.zip")
     for path in (to, packed) if options.zip else (to,):
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        if occupied(path):
             raise UserError(f"{path}: exists already, and a kit is never overwritten: give another --to")
     if options.wheels is not None and not any(options.wheels.glob("*.whl")):
         raise UserError(f"{options.wheels}: no wheels are in this folder")
     if "openvino" not in bundle.manifest["files"][bundle.default_precision]:
         raise UserError(f"{bundle.path}: has no OpenVINO files, and a lab's PC runs nothing else")
     installers = _installers(options, platform)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
-        kit = Path(temporary) / "kit"
+    with whole_folder(to) as kit:
         (kit / "files" / "wheels").mkdir(parents=True)
-        wheels = _wheels(targets, kit / "files", Path(temporary), options, say)
+        wheels = _wheels(targets, kit / "files", kit.parent, options, say)
         rows = licences.gather(wheels, kit / "LICENCES")
         for name in bundle.verify():
             file = kit / "files" / "model" / name
@@ -127,9 +124,6 @@ def build(
         write_json(kit / "files" / "kit.json", facts)
         _launchers(kit, targets, facts, bundle, installers)
         bundles.seal(kit)
-        if to.exists():
-            to.rmdir()
-        kit.rename(to)
     if options.zip:
         pack(to, packed)
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())

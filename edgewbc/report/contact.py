@@ -7,7 +7,6 @@ and in black and white: words say all, colour only what the cells have. `sheet.p
 from __future__ import annotations
 
 import base64
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from html import escape
@@ -23,7 +22,7 @@ from edgewbc.data.label_audit import LabelAudit
 from edgewbc.data.labels import Judged
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
-from edgewbc.files import write_text
+from edgewbc.files import numbered, occupied, whole_folder, write_text
 from edgewbc.pixels import Box, Picture, PixelSpec, prepare
 from edgewbc.report.labels import at, headline
 
@@ -58,13 +57,10 @@ def folder(to: Path | None, name: str) -> Path:
         UserError: `to` is there and holds something, or is a file.
     """
     if to is not None:
-        if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        if occupied(to):
             raise UserError(f"{to}: exists already, and is not overwritten: give another --to")
         return to
-    count = 1
-    while (path := ROOT / (name if count == 1 else f"{name}-{count}")).exists():
-        count += 1
-    return path
+    return next(path for path in numbered(ROOT / name) if not path.exists())
 
 
 def write(found: LabelAudit, to: Path, progress: Progress = lambda items, what, total: items) -> None:
@@ -75,17 +71,11 @@ def write(found: LabelAudit, to: Path, progress: Progress = lambda items, what, 
     """
     cells = shown(found)
     views = look(found.manifest, cells, found.source.spec.pixels, progress)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
-        made = Path(temporary) / to.name
-        made.mkdir()
+    with whole_folder(to) as made:
         write_text(made / "labels.csv", found.to_csv())
         write_text(made / SHEET, html(found, cells, views))
         (made / "sheet.png").write_bytes(_encode(png(cells[:ON_PNG], views[:ON_PNG]), ".png"))
         folder(to, "")  # once more: it took a while
-        if to.exists():
-            to.rmdir()
-        made.rename(to)
 
 
 def shown(found: LabelAudit) -> tuple[Judged, ...]:
