@@ -3,7 +3,7 @@ protocol. On a bundle this needs the lab side only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,10 @@ from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import GateError
 from edgewbc.metrics import score
 from edgewbc.predictors import Loaded, load
-
-Progress = Callable[[Iterable[Any], str, int | None], Iterable[Any]]
-"""Goes through items, showing how far it is: what, and how many in all (`cli.console.progress`)."""
+from edgewbc.progress import Progress, quiet
 
 SYNTHETIC = "synthetic"
 """The source of pictures that the toolkit drew itself: they check that the chain works, and say nothing of cells."""
-
-
-def quiet(items: Iterable[Any], what: str, total: int | None = None) -> Iterable[Any]:
-    """A `Progress` that shows nothing."""
-    return items
 
 
 def evaluate(

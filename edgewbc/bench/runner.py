@@ -17,7 +17,8 @@ from edgewbc.bench.requirements import Condition
 from edgewbc.bench.turns import Execute, Seat, execute
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.evaluate import SYNTHETIC, Progress, facts, quiet
+from edgewbc.evaluate import SYNTHETIC, facts
+from edgewbc.progress import Progress, quiet
 
 FORMAT = 2
 """Of the result; 1 had one measurement a row, and no `format`."""

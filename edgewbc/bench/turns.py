@@ -24,7 +24,7 @@ from edgewbc.bench.load import Meter
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.prepare import Options, Planned
 from edgewbc.bench.worker import MARKER, Job
-from edgewbc.evaluate import Progress
+from edgewbc.progress import Progress
 
 LONGEST = 3600
 """Seconds after which a turn is given up."""

@@ -22,10 +22,11 @@ from edgewbc.convert.evidence import BATCH, SPLIT, ModelFile
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
-from edgewbc.evaluate import Progress, facts, quiet
+from edgewbc.evaluate import facts
 from edgewbc.lab.engine import Engine
 from edgewbc.metrics import score
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.progress import Progress, quiet
 
 LIMITED = {"ONEDNN_MAX_CPU_ISA": "AVX2", "OV_CPU_MAX_ISA": "AVX2"}
 """Environment that keeps oneDNN and OpenVINO's own kernels to AVX2. Both are needed."""

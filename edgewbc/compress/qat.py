@@ -38,13 +38,13 @@ from edgewbc.data import pictures
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sample import balanced
 from edgewbc.errors import UserError
-from edgewbc.evaluate import Progress, quiet
 from edgewbc.extras import need
 from edgewbc.files import write_json, write_text
 from edgewbc.metrics import score
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.progress import Progress, quiet
 from edgewbc.train import checkpoint, loop, recipe
 from edgewbc.train import teacher as teaching
 from edgewbc.train.recipe import Distil, Fit, Strict

@@ -20,11 +20,11 @@ from edgewbc.convert import graph
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sample import balanced
-from edgewbc.evaluate import Progress, quiet
 from edgewbc.extras import need
 from edgewbc.files import write_json
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.progress import Progress, quiet
 
 METHOD = "ptq"
 

@@ -15,11 +15,11 @@ from edgewbc.convert import graph, parity
 from edgewbc.convert.evidence import Evidence, ModelFile, collect
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import GateError
-from edgewbc.evaluate import Progress, quiet
 from edgewbc.files import sha256
 from edgewbc.metrics import score
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.progress import Progress, quiet
 
 RECORD = "quantize.json"
 FORMAT = 1

@@ -24,9 +24,10 @@ from edgewbc.convert import parity
 from edgewbc.convert.evidence import BATCH, SPLIT
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Manifest
-from edgewbc.evaluate import Progress, facts, quiet
+from edgewbc.evaluate import facts
 from edgewbc.nets import model
 from edgewbc.nets.spec import PLAIN, ModelSpec
+from edgewbc.progress import Progress, quiet
 
 KINDS = {"Convolution": "convolution", "GroupConvolution": "depthwise", "MatMul": "dense"}
 _PASSED = ("MaxPool", "Pad", "Reshape", "Squeeze", "Unsqueeze", "Transpose")

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from edgewbc.convert import parity
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Manifest
-from edgewbc.evaluate import Progress, facts, quiet
+from edgewbc.evaluate import facts
 from edgewbc.files import sha256
 from edgewbc.metrics import score
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.progress import Progress, quiet
 
 SPLIT = "val"
 """What is measured here steers nothing but the int8 conversion; `test` is for reporting, by `edgewbc eval`."""

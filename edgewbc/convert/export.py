@@ -22,11 +22,11 @@ from edgewbc.data import pictures
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sample import balanced
 from edgewbc.errors import UserError
-from edgewbc.evaluate import Progress, quiet
 from edgewbc.extras import need
 from edgewbc.files import occupied, read_json, sha256, whole_folder, write_json, write_text
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.progress import Progress, quiet
 
 PRECISIONS = ("int8", "f32")
 BACKENDS = ("openvino", "onnx")

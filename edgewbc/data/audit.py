@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,11 +12,9 @@ from edgewbc.data.duplicates import CORRELATION, HASH_BITS, Fingerprint, fingerp
 from edgewbc.data.manifest import SPLITS, Entry, Manifest
 from edgewbc.errors import GateError, UserError
 from edgewbc.lab.decode import PictureError, decode
+from edgewbc.progress import Progress, quiet
 
 SHOWN = 20  # lines of each kind in the text; the JSON has all
-
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""Goes through the items and shows it: (items, what they are, how many)."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def _section(title: str, rows: Sequence[str]) -> list[str]:
     return [f"{title}:", *(f"  {row}" for row in rows[:SHOWN]), *more]
 
 
-def audit(manifest: Manifest, near: bool = True, progress: Progress = lambda items, what, total: items) -> Audit:
+def audit(manifest: Manifest, near: bool = True, progress: Progress = quiet) -> Audit:
     """Read every picture of a manifest once and check it, alone and against the others.
 
     Args:

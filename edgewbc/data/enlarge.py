@@ -10,7 +10,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -27,13 +27,11 @@ from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
 from edgewbc.files import read_json, whole_folder, write_json, write_text
 from edgewbc.pixels import Picture
+from edgewbc.progress import Progress, quiet
 
 ORIGINALS = "originals.csv"
 FACTS = "augmented.json"
 QUALITY = 95  # of the JPEG files
-
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""Goes through the items and shows it: (items, what they are, how many)."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def write(
     height: int = 240,
     width: int = 320,
     ranges: Ranges | None = None,
-    progress: Progress = lambda items, what, total: items,
+    progress: Progress = quiet,
 ) -> Enlarged:
     """Draw `total` pictures, equally many of each class, into a new folder; the same arguments give the same bytes.
 

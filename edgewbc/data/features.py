@@ -7,7 +7,7 @@ trained on PBC), on the last two 83.2, on the last one 77.5; of PBC (ImageNet's)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from edgewbc.errors import UserError
 from edgewbc.extras import need
 from edgewbc.nets.spec import VGG16, ModelSpec
 from edgewbc.pixels import PixelSpec
+from edgewbc.progress import Progress, quiet
 
 IMAGENET: Final = "imagenet"
 """Names VGG16's convolutions as ImageNet left them: no label of ours is in them."""
@@ -34,9 +35,6 @@ FAMILIES: Final = (frozenset({"bccd", "kaggle-bccd", "augmented"}),)
 """Sources that hold the same cells: a manifest's hash alone would not tell."""
 SAME: Final = "the network was trained on this manifest"
 ANYTHING: Final = frozenset({"folder", "augmented"})  # sources whose name does not say which pictures they are
-
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""Goes through the items and shows it: (items, what they are, how many)."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def extract(
     manifest: Manifest,
     entries: Sequence[Entry],
     batch: int = 32,
-    progress: Progress = lambda items, what, total: items,
+    progress: Progress = quiet,
 ) -> NDArray[np.float32]:
     """The features of each entry's cell, (n, d): means over space of the last maps of the last blocks, in their order.
 

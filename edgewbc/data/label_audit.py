@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ from edgewbc.data.labels import Judged, Judgement
 from edgewbc.data.manifest import Manifest
 from edgewbc.extras import need
 from edgewbc.pixels import Box
+from edgewbc.progress import Progress, quiet
 
 COLUMNS: Final = (
     "path", "box", "split", "group", "given", "suggested", "p_given", "p_suggested", "quality", "flagged", "rank"
@@ -25,9 +25,6 @@ SAW: Final = {
     "yes": "features saw these labels: flags are too few",
     "unknown": "features may have seen these labels: flags may be too few",
 }
-
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""Goes through the items and shows it: (items, what they are, how many)."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def run(
     folds: int = 5,
     seed: int = 0,
     near: bool = True,
-    progress: Progress = lambda items, what, total: items,
+    progress: Progress = quiet,
 ) -> LabelAudit:
     """Audit the labels of every cell of a manifest, whatever its split. No label and no split is changed.
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,10 @@ from edgewbc.data.smear import CELL_FIELD, RADII, Slide, develop, empty, surroun
 from edgewbc.errors import UserError
 from edgewbc.files import occupied, write_json, write_text
 from edgewbc.pixels import Box, Picture
+from edgewbc.progress import Progress, quiet
 
 SLIDES = 10
 FIELD_SCALE = (5.2, 6.4)  # pixels a micrometre in a field
-
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""Goes through the items and shows it: (items, what they are, how many)."""
 
 
 def draw_cell(label: str, rng: np.random.Generator, size: int = 96, slide: Slide | None = None) -> Picture:
@@ -118,7 +116,7 @@ def write(
     fields: int = 0,
     seed: int = 0,
     size: int = 96,
-    progress: Progress = lambda items, what, total: items,
+    progress: Progress = quiet,
 ) -> Drawn:
     """Draw cells and fields into a new folder; the same arguments give the same bytes.
 

@@ -7,11 +7,11 @@ and in black and white: words say all, colour only what the cells have. `sheet.p
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.files import numbered, occupied, whole_folder, write_text
 from edgewbc.pixels import Box, Picture, PixelSpec, prepare
+from edgewbc.progress import Progress, quiet
 from edgewbc.report.labels import at, headline
 
 ROOT: Final = Path("label-audits")
@@ -33,9 +34,6 @@ QUALITY: Final = 88  # of its JPEG
 LEAST, MOST = 48, 600  # cells on the HTML sheet: the first ones are shown even if they are not flagged
 ON_PNG, COLUMNS = 48, 8
 GAP, CAPTION, LINE = 10, 48, 15  # pixels on the PNG: between cells, under each, from one line of words to the next
-
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
-"""Goes through the items and shows it: (items, what they are, how many)."""
 
 STYLE: Final = """
 body{font:16px/1.35 system-ui,sans-serif;color:#000;background:#fff;margin:1rem}
@@ -63,7 +61,7 @@ def folder(to: Path | None, name: str) -> Path:
     return next(path for path in numbered(ROOT / name) if not path.exists())
 
 
-def write(found: LabelAudit, to: Path, progress: Progress = lambda items, what, total: items) -> None:
+def write(found: LabelAudit, to: Path, progress: Progress = quiet) -> None:
     """Write `labels.csv`, `sheet.html` and `sheet.png` into a new folder, all or none.
 
     Raises:
@@ -87,7 +85,7 @@ def look(
     manifest: Manifest,
     cells: Sequence[Judged],
     spec: PixelSpec,
-    progress: Progress = lambda items, what, total: items,
+    progress: Progress = quiet,
 ) -> list[Picture]:
     """What the network saw of each cell, larger, white beyond the picture's edge: uint8 RGB (SIDE, SIDE, 3)."""
     larger = replace(spec, height=SIDE, width=SIDE)

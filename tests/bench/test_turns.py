@@ -8,7 +8,7 @@ from typing import Any
 from edgewbc.bench.prepare import Options, Planned
 from edgewbc.bench.turns import execute, seats, take
 from edgewbc.bench.worker import Job
-from edgewbc.evaluate import quiet
+from edgewbc.progress import quiet
 from tests.bench.conftest import Fake
 
 
