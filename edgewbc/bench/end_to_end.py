@@ -23,6 +23,7 @@ from edgewbc import cells
 from edgewbc.bench import fresh
 from edgewbc.bundle import Bundle
 from edgewbc.data.manifest import Manifest
+from edgewbc.encode import encode
 from edgewbc.evaluate import SYNTHETIC, facts
 from edgewbc.lab import pipeline, tuning
 from edgewbc.lab.decode import decode
@@ -214,10 +215,7 @@ def _draw(folder: Path) -> list[Path]:
     random = np.random.default_rng(0)
     for index in range(DRAWN):
         picture = draw_cell(cells.CLASSES[index % len(cells.CLASSES)], random, SIZE)
-        done, data = cv2.imencode(".jpg", picture[..., ::-1])
-        if not done:
-            raise RuntimeError("OpenCV cannot write JPEG here")
         place = folder / f"{index:06d}.jpg"
-        place.write_bytes(data.tobytes())
+        place.write_bytes(encode(picture, ".jpg"))
         found.append(place)
     return found

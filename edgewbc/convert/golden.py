@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edgewbc.cells import CLASSES
 from edgewbc.data.synth import draw_cell
+from edgewbc.encode import encode
 from edgewbc.files import write_text
 from edgewbc.lab.decode import decode
 from edgewbc.lab.engine import Answer, Engine
@@ -46,7 +47,7 @@ def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, s
         plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in label)
         names.append(f"golden/{number:02d}-{plain}.png")
         (folder / "golden").mkdir(parents=True, exist_ok=True)
-        (folder / names[-1]).write_bytes(_png(picture))
+        (folder / names[-1]).write_bytes(encode(picture, ".png", (cv2.IMWRITE_PNG_COMPRESSION, 9)))
     return names
 
 
@@ -74,10 +75,3 @@ def _told(answer: Answer) -> dict[str, list[float]]:
     """Numbers with the seven digits that float32 has."""
     parts = {"probabilities": answer.probabilities[0], "features": answer.features[0]}
     return {name: [float(f"{value:.7g}") for value in values] for name, values in parts.items()}
-
-
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    if not done:
-        raise RuntimeError("OpenCV could not write a PNG")
-    return data.tobytes()

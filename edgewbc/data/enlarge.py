@@ -24,6 +24,7 @@ from edgewbc import __version__
 from edgewbc.cells import in_order
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.encode import encode
 from edgewbc.errors import UserError
 from edgewbc.files import read_json, whole_folder, write_json, write_text
 from edgewbc.pixels import Picture
@@ -190,9 +191,6 @@ def _one(
         rng = np.random.default_rng((seed, int(entry.sha256[:16], 16), number))
         done = draw(picture, height, width, ranges, rng)
         path = f"{entry.label}/{PurePosixPath(entry.path).stem}_{number:04d}.jpg"
-        good, data = cv2.imencode(".jpg", cv2.cvtColor(done, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        if not good:
-            raise UserError(f"{to / path}: OpenCV cannot write JPEG here")
-        (to / path).write_bytes(data.tobytes())
+        (to / path).write_bytes(encode(done, ".jpg", (cv2.IMWRITE_JPEG_QUALITY, QUALITY)))
         rows.append((path, entry.label, entry.group))
     return rows

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from edgewbc import __version__
 from edgewbc.cells import CLASSES
 from edgewbc.data.smear import CELL_FIELD, RADII, Slide, develop, empty, surroundings, white_cell
+from edgewbc.encode import encode
 from edgewbc.errors import UserError
 from edgewbc.files import occupied, write_json, write_text
 from edgewbc.pixels import Box, Picture
@@ -177,7 +177,7 @@ def _write_fields(folder: Path, number: int, seed: int, slides: Sequence[Slide],
 
 def _save(path: Path, picture: Picture) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
+    path.write_bytes(encode(picture, ".png"))
 
 
 def _says(path: Path) -> Any:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edgewbc.data.synth import draw_cell
+from edgewbc.encode import encode
 from edgewbc.pixels import Picture
 
 SIZE = 72  # pixels of a drawn cell
@@ -39,8 +40,8 @@ def _image(label: str, seed: int, blurred: bool) -> str:
     picture: Picture = draw_cell(label, np.random.default_rng(seed), SIZE)
     if blurred:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR), dtype=np.uint8)
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-    source = f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
+    encoded = encode(picture, ".jpg", (cv2.IMWRITE_JPEG_QUALITY, 85))
+    source = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
     return f'<img alt="{"a blurred cell" if blurred else f"a {label}"}" src="{source}">'
 
 

@@ -21,6 +21,7 @@ from edgewbc.data import pictures
 from edgewbc.data.label_audit import LabelAudit
 from edgewbc.data.labels import Judged
 from edgewbc.data.manifest import Manifest
+from edgewbc.encode import encode
 from edgewbc.errors import UserError
 from edgewbc.files import numbered, occupied, whole_folder, write_text
 from edgewbc.pixels import Box, Picture, PixelSpec, prepare
@@ -72,7 +73,7 @@ def write(found: LabelAudit, to: Path, progress: Progress = quiet) -> None:
     with whole_folder(to) as made:
         write_text(made / "labels.csv", found.to_csv())
         write_text(made / SHEET, html(found, cells, views))
-        (made / "sheet.png").write_bytes(_encode(png(cells[:ON_PNG], views[:ON_PNG]), ".png"))
+        (made / "sheet.png").write_bytes(encode(png(cells[:ON_PNG], views[:ON_PNG]), ".png"))
         folder(to, "")  # once more: it took a while
 
 
@@ -129,7 +130,7 @@ def html(found: LabelAudit, cells: Sequence[Judged], views: Sequence[Picture]) -
 
 
 def _item(cell: Judged, view: Picture) -> str:
-    data = base64.b64encode(_encode(view, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, QUALITY])).decode()
+    data = base64.b64encode(encode(view, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, QUALITY])).decode()
     name = escape(cell.entry.path + at(cell.entry.box))
     given, suggested = escape(cell.given), escape(cell.suggested)
     labels = f"{given} &rarr; {suggested}" if cell.given != cell.suggested else given
@@ -166,11 +167,3 @@ def png(cells: Sequence[Judged], views: Sequence[Picture]) -> Picture:
 
 def _short(label: str) -> str:
     return SHORT.get(label, label[:7])
-
-
-def _encode(picture: Picture, suffix: str, options: Sequence[int] = ()) -> bytes:
-    """A picture file's bytes, from RGB. Raises ValueError if OpenCV cannot encode it."""
-    done, data = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), list(options))
-    if not done:
-        raise ValueError(f"a picture of {picture.shape} cannot be written as {suffix}")
-    return bytes(data)

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.encode import encode
 from edgewbc.errors import UserError
 from edgewbc.pixels import Picture, PixelSpec
 
@@ -73,12 +74,10 @@ def crop(picture: Picture, entry: Entry) -> Picture:
     return part if part.size else picture
 
 
-def jpeg(picture: Picture) -> bytes | None:
-    """A picture's thumbnail: the longer side `SIDE`, the shape kept; None where OpenCV cannot write it."""
+def jpeg(picture: Picture) -> bytes:
+    """A picture's thumbnail: the longer side `SIDE`, the shape kept."""
     tall, wide = picture.shape[:2]
     by = SIDE / max(tall, wide)
     size = (max(1, round(wide * by)), max(1, round(tall * by)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if by < 1 else cv2.INTER_LINEAR)
-    bgr = np.ascontiguousarray(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return bytes(data) if done else None
+    return encode(np.asarray(small, dtype=np.uint8), ".jpg", (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
