@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import subprocess  # noqa: S404
-import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edgewbc import child
 from edgewbc.errors import UserError
 from edgewbc.files import read_json, write_json
 
@@ -73,22 +73,15 @@ def run(job: AppJob) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as temporary:
         folder = Path(temporary)
         try:
-            ran = subprocess.run(  # noqa: S603
-                [sys.executable, "-c", START, *job.arguments(folder)],
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=LONGEST,
-                env={**os.environ, "CI": "true"},
-            )
+            environment = {**os.environ, "CI": "true"}
+            ran = child.run(["-c", START, *job.arguments(folder)], environment=environment, timeout=LONGEST)
             found = read_json(folder / REPORT, "benchmark_app's report")["execution_results"]
             return {"images_per_s": float(found["throughput"]), **told(ran.stdout)}
         except subprocess.TimeoutExpired:
             return {"error": f"benchmark_app gave no result in {LONGEST} s"}
         except (UserError, KeyError, ValueError):
-            said = [line for line in (ran.stdout + ran.stderr).splitlines() if line.strip()]
-            return {"error": f"benchmark_app ended with {ran.returncode}: {said[-1] if said else 'it said nothing'}"}
+            said = child.last_words(ran.stdout + ran.stderr)
+            return {"error": f"benchmark_app ended with {ran.returncode}: {said}"}
 
 
 def told(log: str) -> dict[str, int]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess  # noqa: S404
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -14,9 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from edgewbc import child
 from edgewbc.errors import UserError
 
-MARKER = "edgewbc-peak-memory:"
 LONGEST = 7200
 """Seconds after which a command is given up."""
 
@@ -24,14 +21,15 @@ LINKS = 20_000
 """Most names for one file: file systems have a limit (65,000 on ext4)."""
 
 _COMMAND = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
-_MEMORY = f"""
+_MEMORY = """
 import sys
 from edgewbc.cli.main import main
 try:
     main(sys.argv[1:])
 finally:
     from edgewbc.bench.memory import peak
-    print({MARKER!r} + str(peak()), file=sys.stderr)
+    from edgewbc.child import tell
+    tell(peak())
 """
 
 
@@ -76,14 +74,12 @@ def memory(bundle: Path, pictures: Sequence[Path], count: int, threads: int | No
                 shutil.copyfile(picture, place)
         start = time.perf_counter()
         command = ["classify", *_model(bundle, threads), str(cells), "--out", f"{folder}/rows.csv"]
-        ran = _run(_MEMORY, command)
+        peak = _run(_MEMORY, command)
         seconds = time.perf_counter() - start
         with Path(folder, "rows.csv").open("rb") as file:
             rows = sum(1 for _ in file) - 1
     if rows != count:
         raise RuntimeError(f"{count} pictures and {rows} rows")
-    told = [line.removeprefix(MARKER) for line in ran.splitlines() if line.startswith(MARKER)]
-    peak = json.loads(told[-1]) if told and told[-1] != "None" else None
     return {
         "pictures": count,
         "peak_mb": None if peak is None else round(peak / 1e6, 1),
@@ -102,22 +98,12 @@ def _timed(arguments: Sequence[str]) -> float:
     return time.perf_counter() - start
 
 
-def _run(script: str, arguments: Sequence[str]) -> str:
-    """Run a command line in a fresh process; what it said on stderr. Raises UserError if it fails."""
-    ran = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", script, *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=LONGEST,
-    )
+def _run(script: str, arguments: Sequence[str]) -> Any:
+    """Run a command line in a fresh process; what it told, if anything. Raises UserError if it fails."""
+    ran = child.run(["-c", script, *arguments], timeout=LONGEST)
     if ran.returncode:
-        said = [line for line in ran.stderr.splitlines() if line.strip() and not line.startswith(MARKER)]
-        raise UserError(
-            f"edgewbc {arguments[0]} ended with {ran.returncode}: {said[-1] if said else 'it said nothing'}"
-        )
-    return ran.stderr
+        raise UserError(f"edgewbc {arguments[0]} ended with {ran.returncode}: {child.last_words(ran.stderr)}")
+    return child.told(ran)
 
 
 def _several(seconds: Sequence[float]) -> dict[str, Any]:

@@ -10,20 +10,19 @@ ASPLOS; Kalibera and Jones 2013, "Rigorous benchmarking in reasonable time", ISM
 
 from __future__ import annotations
 
-import json
 import subprocess  # noqa: S404
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
+from edgewbc import child
 from edgewbc.bench import benchmark_app
 from edgewbc.bench.benchmark_app import AppJob
 from edgewbc.bench.load import Meter
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.prepare import Options, Planned
-from edgewbc.bench.worker import MARKER, Job
+from edgewbc.bench.worker import Job
 from edgewbc.progress import Progress
 
 LONGEST = 3600
@@ -38,22 +37,13 @@ def execute(job: AnyJob) -> dict[str, Any]:
     if isinstance(job, AppJob):
         return benchmark_app.run(job)
     try:
-        ran = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "edgewbc.bench.worker"],
-            input=job.to_json(),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=LONGEST,
-        )
+        ran = child.run(["-m", "edgewbc.bench.worker"], given=job.to_json(), timeout=LONGEST)
     except subprocess.TimeoutExpired:
         return {"error": f"gave no result in {LONGEST} s"}
-    for line in ran.stdout.splitlines():
-        if line.startswith(MARKER):
-            return dict(json.loads(line.removeprefix(MARKER)))
-    said = ran.stderr.strip().splitlines()
-    return {"error": f"the process ended with {ran.returncode}: {said[-1] if said else 'it said nothing'}"}
+    told = child.told(ran)
+    if told is None:
+        return {"error": f"the process ended with {ran.returncode}: {child.last_words(ran.stderr)}"}
+    return dict(told)
 
 
 @dataclass(eq=False)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess  # noqa: S404
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc import child
 from edgewbc.convert import parity
 from edgewbc.convert.evidence import BATCH, SPLIT, ModelFile
 from edgewbc.data import pictures
@@ -30,8 +30,6 @@ from edgewbc.progress import Progress, quiet
 
 LIMITED = {"ONEDNN_MAX_CPU_ISA": "AVX2", "OV_CPU_MAX_ISA": "AVX2"}
 """Environment that keeps oneDNN and OpenVINO's own kernels to AVX2. Both are needed."""
-
-MARKER = "edgewbc-isa-result:"
 
 
 def check(xml: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = quiet) -> dict[str, Any]:
@@ -97,29 +95,20 @@ def answer(job: dict[str, str]) -> dict[str, Any]:
 def _elsewhere(job: dict[str, str], limits: dict[str, str]) -> dict[str, Any]:
     """`answer` in a process of its own: both runtimes read the limits once, when they are loaded."""
     environment = {key: value for key, value in os.environ.items() if key not in LIMITED} | limits
-    ran = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "edgewbc.compress.isa"],
-        input=json.dumps(job),
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    told = [line.removeprefix(MARKER) for line in ran.stdout.splitlines() if line.startswith(MARKER)]
-    if ran.returncode or not told:
-        said = [line for line in ran.stderr.splitlines() if line.strip()]
+    ran = child.run(["-m", "edgewbc.compress.isa"], given=json.dumps(job), environment=environment)
+    told = child.told(ran)
+    if ran.returncode or told is None:
         raise UserError(
             f"{job['model']}: could not be asked in a process of its own"
             + (f" ({', '.join(f'{k}={v}' for k, v in limits.items())})" if limits else "")
-            + f": {said[-1] if said else f'it ended with {ran.returncode}'}"
+            + f", which ended with {ran.returncode}: {child.last_words(ran.stderr)}"
         )
-    return dict(json.loads(told[-1]))
+    return dict(told)
 
 
 def main() -> None:
     """Read a job from stdin, print its result."""
-    print(f"\n{MARKER}{json.dumps(answer(json.load(sys.stdin)))}", flush=True)
+    child.tell(answer(json.load(sys.stdin)))
 
 
 if __name__ == "__main__":
