@@ -11,6 +11,7 @@ from edgewbc import assets, runs
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.extras import need
+from edgewbc.lab.runtime import capabilities
 from edgewbc.nets.spec import VGG16
 from edgewbc.pixels import PixelSpec
 
@@ -25,10 +26,7 @@ class Abilities:
 
     @classmethod
     def here(cls) -> Abilities:
-        import openvino as ov
-
-        able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        return cls(find_spec("torch") is not None, find_spec("onnxruntime") is not None, "BF16" in able)
+        return cls(find_spec("torch") is not None, find_spec("onnxruntime") is not None, "BF16" in capabilities())
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from edgewbc import __version__
 from edgewbc.bundle import Bundle
 from edgewbc.lab import machine, tuning
 from edgewbc.lab.gain import measure
-from edgewbc.lab.runtime import openvino
+from edgewbc.lab.runtime import capabilities
 
 PACKAGES = ("openvino", "numpy", "opencv-python-headless", "typer")
 
@@ -32,13 +32,12 @@ def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None
     Raises:
         UserError: OpenVINO refuses the bundle's models.
     """
-    core = openvino().Core()
     gain = measure(bundle, seconds, threads)
     memory = machine.memory()
     return {
         "cpu": machine.processor(),
         "isa": gain.isa,
-        "capabilities": sorted(map(str, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))),
+        "capabilities": sorted(capabilities()),
         "cores": machine.cores(),
         "memory_gb": _gb(memory.total),
         "memory_free_gb": _gb(memory.free),

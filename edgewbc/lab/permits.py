@@ -31,13 +31,13 @@ class Permits:
         except (OSError, ValueError):
             return nullcontext()  # reading it will say why
 
-    @contextmanager
-    def picture(self) -> Iterator[None]:
-        with self._left:
-            yield
+    def picture(self) -> AbstractContextManager[object]:
+        """To be held while a picture is decoded and prepared."""
+        return self._left
 
     @contextmanager
     def batch(self) -> Iterator[None]:
+        """To be held while a batch is answered."""
         with self._several:  # two that had one of several each would wait for each other
             for _ in range(self._of_a_batch):
                 self._left.acquire()

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -132,7 +133,7 @@ def _answers(
         _pool("reader", readers) as pool,
     ):
         groups = _Groups(engine, requests, permits, network)
-        for path in paths:
+        for path in chain(paths, (None,)):
             if isinstance(path, np.ndarray):
                 reads.append(_ready(_Seen(Path(), picture=prepare(path, spec))))
             elif path is not None:
@@ -146,13 +147,6 @@ def _answers(
                 yield from groups.add(part)
                 yield from groups.rest()
                 part = []
-        while reads:
-            part.append(reads.popleft().result())
-            if _full(part, batch):
-                yield from groups.add(part)
-                part = []
-        yield from groups.add(part)
-        yield from groups.rest()
 
 
 def _ready(seen: _Seen) -> Future[_Seen]:

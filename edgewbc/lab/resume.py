@@ -10,6 +10,7 @@ from edgewbc.errors import UserError
 from edgewbc.lab.classify import Model, Row
 from edgewbc.lab.find import SUFFIXES
 from edgewbc.lab.journal import Journal, Version
+from edgewbc.lab.pipeline import Outcome
 
 
 def place(out: Path | None, named: Path | None) -> Path | None:
@@ -52,9 +53,14 @@ def answer(model: Model, journal: Journal, names: Iterable[str], batch: int = 8)
         UserError: the journal cannot be written.
     """
     for outcome in model.outcomes(map(Path, names), batch):
-        row = model.row(outcome)
-        journal.add(row, Version(outcome.size, outcome.mtime_ns), outcome.sha256)
-        yield row
+        yield keep(model, journal, outcome)
+
+
+def keep(model: Model, journal: Journal, outcome: Outcome) -> Row:
+    """What is said of a picture, when the journal has it. Raises UserError if that cannot be written."""
+    row = model.row(outcome)
+    journal.add(row, Version(outcome.size, outcome.mtime_ns), outcome.sha256)
+    return row
 
 
 def _version(name: str) -> Version:

@@ -27,6 +27,11 @@ def openvino() -> Any:
     return module
 
 
+def capabilities() -> list[str]:
+    """OpenVINO's words for what this CPU can compute in, such as BF16. INT8 is among them on any."""
+    return [str(word) for word in openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
+
+
 def _late(name: str) -> Any:
     if name != "convert_model":
         raise AttributeError(f"module 'openvino' has no attribute {name!r}")

@@ -20,7 +20,7 @@ from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab import machine, remembered
 from edgewbc.lab.engine import Engine
-from edgewbc.lab.runtime import openvino
+from edgewbc.lab.runtime import capabilities
 
 Compute = Literal["f32", "bf16"]
 
@@ -106,7 +106,7 @@ def candidates(bundle: Bundle, threads: int | None = None) -> list[Choice]:
     first = default(bundle, threads)
     held = [p for p, files in bundle.manifest["files"].items() if "openvino" in files]
     kinds: list[tuple[str, Compute]] = [(p, "f32") for p in held]
-    if "f32" in held and "BF16" in _capabilities():
+    if "f32" in held and "BF16" in capabilities():
         kinds.append(("f32", "bf16"))
     # A core with two hyperthreads may do more with one: half of the processors are tried too where nobody set a limit.
     counts = {first.threads} if _limit(threads) else {first.threads, max(1, first.threads // 2)}
@@ -219,10 +219,6 @@ def _remembered(bundle: Bundle, threads: int | None) -> Choice | None:
 def _limit(threads: int | None) -> int | None:
     """A limit that is one: None where it lets all processors be used."""
     return None if threads is None or threads >= machine.cores() else threads
-
-
-def _capabilities() -> list[str]:
-    return [str(word) for word in openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
 
 
 def _kind(choice: Choice) -> tuple[str, str]:

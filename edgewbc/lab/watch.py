@@ -20,6 +20,7 @@ from edgewbc.lab.classify import Model, Row
 from edgewbc.lab.folders import NONE, Folders
 from edgewbc.lab.journal import Journal, Version
 from edgewbc.lab.pipeline import Outcome
+from edgewbc.lab.resume import keep
 
 INTERVAL = 0.2
 """Seconds between two looks."""
@@ -199,9 +200,7 @@ def watch(
 
     for outcome in model.outcomes(paths(), batch):
         if watcher.judge(outcome):
-            row = model.row(outcome)
-            journal.add(row, Version(outcome.size, outcome.mtime_ns), outcome.sha256)
-            yield row
+            yield keep(model, journal, outcome)
 
 
 def outermost(tops: Sequence[Path]) -> list[str]:

@@ -21,7 +21,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of its own, on a PC of two processors that compute in bfloat16."""
     monkeypatch.setenv(remembered.CACHE, str(tmp_path / "cache"))
     monkeypatch.setattr(machine, "cores", lambda: 2)
-    monkeypatch.setattr(tuning, "_capabilities", lambda: ["FP32", "BF16", "INT8"])
+    monkeypatch.setattr(tuning, "capabilities", lambda: ["FP32", "BF16", "INT8"])
     return tmp_path / "cache"
 
 
@@ -47,7 +47,7 @@ def test_candidates_are_what_there_is(bundle: Bundle, monkeypatch: pytest.Monkey
     assert {(c.precision, c.compute) for c in every} == {("int8", "f32"), ("f32", "f32"), ("f32", "bf16")}
     assert {(c.threads, c.streams) for c in every} == {(2, 1), (2, 2), (1, 1)}
     assert {c.threads for c in candidates(bundle, 1)} == {1}
-    monkeypatch.setattr(tuning, "_capabilities", lambda: ["FP32"])
+    monkeypatch.setattr(tuning, "capabilities", lambda: ["FP32"])
     assert BF16 not in candidates(bundle)
 
 
