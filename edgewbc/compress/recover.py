@@ -86,7 +86,7 @@ def _recover(
 ) -> Path:
     """All the steps that are still to do, each in its own folder, the last one in the run's."""
     net, spec = model.load(parent)
-    whole = model.macs(spec)
+    whole, parameters = model.macs(spec), model.count(net)
     best: dict[str, Any] = {}
     for step in range(1, options.steps + 1):
         last = step == options.steps
@@ -117,7 +117,7 @@ def _recover(
     before = dict(runs.lineage(parent).get("kept") or {"macs": 1.0, "parameters": 1.0})
     kept = {
         "macs": before["macs"] * (model.macs(spec) / whole),
-        "parameters": before["parameters"] * (model.count(net) / model.count(model.load(parent)[0])),
+        "parameters": before["parameters"] * (model.count(net) / parameters),
     }
     facts = {"kept": kept, **taught_by(teachers, paths=False), "recipe": options.model_dump(mode="json")}
     finish(run, net, spec, "prune", manifest, best, parent=parent, **facts)

@@ -86,7 +86,7 @@ class EfficientNetLite0(Network):
         counts = [int(c) for c in channels]
         if len(counts) != len(LITE0):
             raise ValueError(f"{len(counts)} channel counts: efficientnet-lite0 has {len(LITE0)}")
-        self._made = (classes, tuple(head), dropout)
+        self._made = (classes, dropout)
         stem, first, *inner, last = counts
         pairs = [(0, first), *zip(inner[::2], inner[1::2], strict=True)]
         parts: list[nn.Module] = [_unit(3, stem, 3, 2, form)]
@@ -112,7 +112,7 @@ class EfficientNetLite0(Network):
         return tuple(found)
 
     def folded(self) -> EfficientNetLite0:
-        classes, _, dropout = self._made
+        classes, dropout = self._made
         plain = EfficientNetLite0(classes, self.channels(), self.hidden(), dropout, PLAIN)
         for ours, theirs in zip(_units(plain.features), _units(self.features), strict=True):
             convolution, given = ours[0], theirs[0]

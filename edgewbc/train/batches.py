@@ -47,26 +47,6 @@ def plan(labels: NDArray[np.int64], batch: int, balance: float, seed: int, epoch
     return [order[i * batch : (i + 1) * batch] for i in range(full)] if full else [order]
 
 
-def prepared(
-    manifest: Manifest,
-    entries: Sequence[Entry],
-    spec: PixelSpec,
-    batches: Sequence[NDArray[np.int64]],
-    *,
-    ranges: Ranges,
-    seed: tuple[int, ...],
-    first: int = 0,
-    workers: int = 2,
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Augmented pictures uint8 (n, h, w, 3) and indices (n,) of each batch from number `first` on.
-
-    Each picture's changes are drawn from (seed, number of the batch, place in it): a resumed epoch draws the same.
-    """
-    drawn = views(manifest, entries, (spec,), batches, ranges=ranges, seed=seed, first=first, workers=workers)
-    for (pictures,), rows in drawn:
-        yield pictures, rows
-
-
 def views(
     manifest: Manifest,
     entries: Sequence[Entry],
@@ -78,7 +58,11 @@ def views(
     first: int = 0,
     workers: int = 2,
 ) -> Iterator[tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]]:
-    """As `prepared`, with every picture drawn at each of several sizes: decoded once, under the same changes."""
+    """Augmented pictures of each size, uint8 (n, h, w, 3), and indices (n,) of each batch from number `first` on.
+
+    A picture is decoded once, and drawn at each size under the same changes. These come from (seed, number of the
+    batch, place in it): a resumed epoch draws the same.
+    """
 
     def one(number: int, place: int) -> tuple[Picture, ...]:
         entry = entries[batches[number][place]]

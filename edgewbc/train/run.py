@@ -16,7 +16,7 @@ from edgewbc.files import read_json, write_json, write_text
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.train import loop, recipe, teacher
+from edgewbc.train import checkpoint, loop, recipe, teacher
 from edgewbc.train.processes import processes
 from edgewbc.train.recipe import TrainRecipe
 
@@ -147,7 +147,7 @@ def _write(
         run, step, manifest_sha256=manifest.sha256, protocol=manifest.protocol, source=manifest.facts.get("source"),
         validation=best, **facts,
     )  # fmt: skip
-    (run / "checkpoint.safetensors").unlink(missing_ok=True)
+    (run / checkpoint.NAME).unlink(missing_ok=True)
 
 
 def _shared_folder(name: str, to: Path | None) -> Path:

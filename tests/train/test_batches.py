@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewbc.pixels import PixelSpec
-from edgewbc.train.batches import plan, prepared, views
+from edgewbc.train.batches import plan, views
 from edgewbc.train.recipe import Augment
 from tests.coloured import make_manifest
 
@@ -48,26 +48,26 @@ def test_a_resumed_epoch_draws_the_same_pictures(tmp_path):
 
     def stream(first, workers):
         return list(
-            prepared(manifest, entries, spec, chosen, ranges=Augment(), seed=(0, 0), first=first, workers=workers)
+            views(manifest, entries, (spec,), chosen, ranges=Augment(), seed=(0, 0), first=first, workers=workers)
         )
 
     whole, rest = stream(0, 2), stream(2, 1)
     assert [rows.tolist() for _, rows in whole] == [rows.tolist() for rows in chosen]
     assert len(rest) == len(whole) - 2
-    for (a, _), (b, _) in zip(whole[2:], rest, strict=True):
+    for ((a,), _), ((b,), _) in zip(whole[2:], rest, strict=True):
         assert a.shape == (4, 16, 16, 3)
         assert np.array_equal(a, b)
 
 
 def test_views_show_the_same_cell_at_each_size(tmp_path):
-    """At half the size and at the whole, the changes are the same ones; the first view is what `prepared` gives."""
+    """At half the size and at the whole, the changes are the same ones; the first view is what its size alone gives."""
     manifest = make_manifest(tmp_path, per_class=4, side=64)
     entries = manifest.split("train")
     chosen = [np.arange(6)]
     sizes = (PixelSpec(32, 32), PixelSpec(16, 16))
     options = {"ranges": Augment(blur=0), "seed": (0, 0, 0)}
     ((large, small), rows), *_ = views(manifest, entries, sizes, chosen, **options)
-    alone = next(prepared(manifest, entries, sizes[0], chosen, **options))[0]
+    (alone,), _ = next(views(manifest, entries, sizes[:1], chosen, **options))
     assert (rows == chosen[0]).all()
     assert np.array_equal(large, alone)
     halved = np.stack([cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA) for picture in large])
