@@ -52,11 +52,19 @@ def evaluate(
         UserError: not a model or not one that runs here, the split is empty, a picture changed, or a label is not a
             class of the model.
     """
-    entries = manifest.split(split)
+    manifest.split(split)  # an empty one is refused before a model is loaded
     loaded = load(model, backend=backend, precision=precision, threads=threads)
+    return judged(loaded, manifest, split, batch, progress)[0]
+
+
+def judged(
+    loaded: Loaded, manifest: Manifest, split: str, batch: int = 32, progress: Progress = quiet
+) -> tuple[dict[str, Any], NDArray[np.int64], NDArray[np.int64]]:
+    """What `evaluate` gives; and the class of each entry and what was answered, as indices, (n,) each."""
+    entries = manifest.split(split)
     truth = pictures.truth(manifest, entries, loaded.classes)
     predicted = probabilities(loaded, manifest, entries, batch, progress).argmax(1)
-    return {
+    found = {
         **facts(manifest, split),
         "model": loaded.model,
         "model_sha256": loaded.sha256,
@@ -65,6 +73,7 @@ def evaluate(
         **(scored := score(truth, predicted, loaded.classes)),
         "reference": reference(scored["accuracy"], manifest),
     }
+    return found, truth, predicted
 
 
 def probabilities(

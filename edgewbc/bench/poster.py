@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from edgewbc import assets, evaluate, runs
-from edgewbc.data import enlarge, pictures
+from edgewbc.data import enlarge
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
 from edgewbc.errors import UserError
 from edgewbc.files import read_json, write_json
-from edgewbc.metrics import clustered, score
+from edgewbc.metrics import clustered
 from edgewbc.predictors import load
 
 PROTOCOLS = ("poster", "grouped")
@@ -211,24 +211,15 @@ def judge(path: Path, manifest: Manifest, *, backend: str, precision: str | None
         as `evaluate.evaluate`; and `originals` (how many the test pictures come from), `clustered_interval` (both of
         each class too), and `seen_in_train` (how many test pictures come from an original that is in train too).
     """
-    entries = manifest.split("test")
-    loaded = load(path, backend=backend, precision=precision)
-    truth = pictures.truth(manifest, entries, loaded.classes)
-    predicted = evaluate.probabilities(loaded, manifest, entries).argmax(1)
-    scored = score(truth, predicted, loaded.classes)
-    groups = np.array([entry.group for entry in entries])
-    for index, name in enumerate(loaded.classes):
+    found, truth, predicted = evaluate.judged(load(path, backend=backend, precision=precision), manifest, "test")
+    groups = np.array([entry.group for entry in manifest.split("test")])
+    for index, name in enumerate(found["classes"]):
         mine = truth == index
-        scored["per_class"][name] |= _by_original((predicted == truth)[mine], groups[mine])
+        found["per_class"][name] |= _by_original((predicted == truth)[mine], groups[mine])
     return {
-        **evaluate.facts(manifest, "test"),
-        "model_sha256": loaded.sha256,
-        "precision": loaded.precision,
-        "backend": loaded.backend,
-        **scored,
+        **found,
         **_by_original(predicted == truth, groups),
         "seen_in_train": int(np.isin(groups, [entry.group for entry in manifest.split("train")]).sum()),
-        "reference": evaluate.reference(scored["accuracy"], manifest),
     }
 
 
