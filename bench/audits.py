@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc.data.manifest import Manifest
-from edgewbc.errors import UserError
+from edgewbc.errors import UserError, exit_code
 from edgewbc.files import read_json, write_json
 
 EXAMPLES = 5
@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("pairs", nargs="+", metavar="MANIFEST=AUDIT", help="a manifest, and the JSON of its audit")
     parser.add_argument("--out", type=Path, required=True, help="file of results to write")
     options = parser.parse_args(arguments)
-    try:
+
+    def step() -> None:
         found = []
         for pair in options.pairs:
             manifest, equals, audit = pair.partition("=")
@@ -66,10 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             told = read_json(Path(audit), "what `edgewbc data audit --json` printed")
             found.append(short(Manifest.read(Path(manifest)), told))
         write_json(options.out, {"audits": found})
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_code(step)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,10 @@
 """The ways a command can fail, each with its exit code."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
 
 class UserError(Exception):
     """Bad input or usage: one line that names the file and the mend. Exit code 2."""
@@ -11,3 +16,13 @@ class GateError(Exception):
     """A gate (accuracy, parity, leak, selftest) was not met. Exit code 3."""
 
     exit_code = 3
+
+
+def exit_code(step: Callable[[], object]) -> int:
+    """Do what a script is for; a mistake is one line on stderr. Gives 0, or the error's exit code."""
+    try:
+        step()
+    except (UserError, GateError) as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0

@@ -15,7 +15,7 @@ from typing import Any, Final
 from edgewbc.bench.runner import FORMAT
 from edgewbc.cells import REFERENCE_ACCURACY
 from edgewbc.data.manifest import Manifest
-from edgewbc.errors import UserError
+from edgewbc.errors import UserError, exit_code
 from edgewbc.evaluate import SYNTHETIC
 from edgewbc.extras import need
 from edgewbc.files import read_json, write_text
@@ -136,16 +136,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("page", type=Path, help="the HTML file to write")
     parser.add_argument("--data", type=Path, help="the manifest that was answered: for pictures of the mistakes")
     options = parser.parse_args(arguments)
-    try:
+
+    def step() -> None:
         result = read(options.result)
         try:
             write(result, options.page, None if options.data is None else Manifest.read(options.data))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{options.result}: was not written by this edgewbc's bench: {error!r}") from None
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_code(step)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from edgewbc.errors import GateError, UserError
+from edgewbc.errors import GateError, UserError, exit_code
 from edgewbc.files import read_json, write_text
 from edgewbc.report import leak
 from edgewbc.report.tables import LEAK, POSTER, results
@@ -70,15 +70,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--readme", type=Path, default=Path("README.md"))
     parser.add_argument("--results", type=Path, default=Path("bench/results"))
     options = parser.parse_args(arguments)
-    try:
+
+    def step() -> None:
         if not options.check:
             draw(options.results)
         if rewrite(options.readme, options.results, check=options.check) and options.check:
             raise GateError(f"{options.readme}: differs from {options.results}: run python -m edgewbc.report.readme")
-    except (UserError, GateError) as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return exit_code(step)
 
 
 if __name__ == "__main__":
