@@ -18,11 +18,11 @@ from statistics import fmean, variance
 from typing import Any
 
 from edgewbc.bench.requirements import name
+from edgewbc.bench.runner import FORMAT
 from edgewbc.errors import UserError
 from edgewbc.metrics import mcnemar
 from edgewbc.report import text
 
-FORMAT = 2
 LEAST = 0.03
 """Changes smaller than this are no change, however sure they are."""
 

@@ -23,6 +23,7 @@ from edgewbc import cells
 from edgewbc.bench import fresh
 from edgewbc.bundle import Bundle
 from edgewbc.data.manifest import Manifest
+from edgewbc.data.sample import spread
 from edgewbc.encode import encode
 from edgewbc.evaluate import SYNTHETIC, facts
 from edgewbc.lab import pipeline, tuning
@@ -196,11 +197,8 @@ def _pictures(files: list[Path], spec: PixelSpec, batch: int) -> list[NDArray[np
 
 def _copy(manifest: Manifest, options: Options, folder: Path) -> list[Path]:
     """Copies of a split's pictures, so that they are in the system's memory."""
-    entries = manifest.split(options.split)
-    if options.limit is not None and options.limit < len(entries):
-        entries = [entries[i] for i in np.linspace(0, len(entries) - 1, options.limit).round().astype(int)]
     found = []
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(spread(manifest.split(options.split), options.limit)):
         place = folder / f"{index:06d}{Path(entry.path).suffix}"
         place.write_bytes(manifest.read_bytes(entry))
         found.append(place)

@@ -17,6 +17,7 @@ from edgewbc.bench.requirements import Condition
 from edgewbc.bench.turns import Execute, Seat, execute
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.sample import spread
 from edgewbc.evaluate import SYNTHETIC, facts
 from edgewbc.progress import Progress, quiet
 
@@ -65,7 +66,7 @@ def bench(
     models = [plan(path, able) for path in paths]
     for condition in conditions:
         condition.of([_named(model, *row, model is models[0]) for model in models for row in model.rows])
-    entries = None if manifest is None else _spread(manifest.split(options.split), options.limit)
+    entries = None if manifest is None else spread(manifest.split(options.split), options.limit)
     truths = [_truth(model, manifest, entries) for model in models]
     if options.benchmark_app and not benchmark_app.installed():
         options = Options(**{**vars(options), "benchmark_app": False})
@@ -147,12 +148,6 @@ def _agree(rows: Sequence[dict[str, Any]], said: Sequence[Said | None], planned:
 
 def _truth(model: Model, manifest: Manifest | None, entries: list[Entry] | None) -> Any:
     return None if manifest is None or entries is None else pictures.truth(manifest, entries, model.classes)
-
-
-def _spread(entries: list[Entry], limit: int | None) -> list[Entry]:
-    if limit is None or limit >= len(entries):
-        return entries
-    return [entries[i] for i in np.linspace(0, len(entries) - 1, limit).round().astype(int)]
 
 
 def _data(

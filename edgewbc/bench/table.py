@@ -149,17 +149,17 @@ def _throughput(row: dict[str, Any]) -> list[str]:
     rates, app = row["rounds"]["images_per_s"], row["benchmark_app"] or {}
     mode = row["modes"]["throughput"]
     return [
-        _short(row["images_per_s"]) + ("!" if "images_per_s" in row["unsteady"] else ""),
+        text.figure(row["images_per_s"]) + ("!" if "images_per_s" in row["unsteady"] else ""),
         _range(rates),
         _ratio(row["speedup"]),
         _range(row["rounds"].get("speedup", [])),
         "-" if row["peak_share"] is None else f"{100 * row['peak_share']:.0f} %",
-        "-" if app.get("images_per_s") is None else _short(app["images_per_s"]),
+        text.figure(app.get("images_per_s")),
         "-" if app.get("ratio") is None else f"{app['ratio']:.2f}",
         str(row["batch"]),
         _threads(mode),
         f"{mode['cores_busy']:.1f}",
-        _short(row["size_mb"]),
+        text.figure(row["size_mb"]),
         "-" if row["rss_mb"] is None else f"{row['rss_mb']:.0f}",
     ]
 
@@ -167,13 +167,13 @@ def _throughput(row: dict[str, Any]) -> list[str]:
 def _latency(row: dict[str, Any]) -> list[str]:
     late = row["latency_ms"]
     return [
-        _short(late["p50"]) + ("!" if "latency_p50_ms" in row["unsteady"] else ""),
-        *(_short(late[name]) for name in ("p90", "p95", "p99")),
+        text.figure(late["p50"]) + ("!" if "latency_p50_ms" in row["unsteady"] else ""),
+        *(text.figure(late[name]) for name in ("p90", "p95", "p99")),
         str(late["n"]),
         _range(row["rounds"]["latency_p50_ms"]),
         _threads(row["modes"]["latency"]),
         "-" if row["rss_latency_mb"] is None else f"{row['rss_latency_mb']:.0f}",
-        _short(row["cold_start_s"]),
+        text.figure(row["cold_start_s"]),
     ]
 
 
@@ -203,17 +203,13 @@ def _threads(mode: dict[str, Any]) -> str:
 
 
 def _range(values: Sequence[float]) -> str:
-    return f"{_short(min(values))}-{_short(max(values))}" if len(values) > 1 else "-"
-
-
-def _short(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{text.figure(min(values))}-{text.figure(max(values))}" if len(values) > 1 else "-"
 
 
 def _ratio(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{_short(value)}x" if value >= 0.01 else "<0.01x"
+    return f"{text.figure(value)}x" if value >= 0.01 else "<0.01x"
 
 
 def _shorten(name: str, room: int) -> str:

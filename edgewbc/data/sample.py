@@ -1,4 +1,4 @@
-"""A few entries drawn from many, each class as often as the others."""
+"""A few entries of many: drawn, each class as often as the others, or spread evenly over all."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def balanced(entries: Sequence[Entry], count: int, seed: int = 0) -> list[Entry]
     rounds = max((len(found) for found in shuffled), default=0)
     turns = [found[turn] for turn in range(rounds) for found in shuffled if turn < len(found)]
     return turns[:count]
+
+
+def spread(entries: Sequence[Entry], limit: int | None) -> list[Entry]:
+    """At most `limit` entries, from the first to the last at equal distances, in their order; all of them for None."""
+    if limit is None or limit >= len(entries):
+        return list(entries)
+    return [entries[i] for i in np.linspace(0, len(entries) - 1, limit).round().astype(int)]

@@ -10,7 +10,7 @@ from edgewbc.errors import UserError
 from edgewbc.evaluate import SYNTHETIC
 from edgewbc.files import read_json
 from edgewbc.report import audits, poster
-from edgewbc.report.text import interval, markdown, percent
+from edgewbc.report.text import figure, interval, markdown, percent
 
 EVALS = "eval-*.json"
 BENCH = "bench-cpu.json"
@@ -95,11 +95,11 @@ def speed_table(bench: dict[str, Any]) -> str:
             row["backend"],
             row["precision"],
             "-" if row["gmac"] is None else f"{row['gmac']:.3g}",
-            _figure(row["images_per_s"]) + ("!" if "images_per_s" in row.get("unsteady", []) else ""),
+            figure(row["images_per_s"]) + ("!" if "images_per_s" in row.get("unsteady", []) else ""),
             _ratio(row),
-            " / ".join(_figure(row["latency_ms"][name]) for name in ("p50", "p95", "p99")),
-            _figure(row["size_mb"]),
-            _figure(row["rss_mb"]),
+            " / ".join(figure(row["latency_ms"][name]) for name in ("p50", "p95", "p99")),
+            figure(row["size_mb"]),
+            figure(row["rss_mb"]),
             f"{row['correct']} of {row['n']}" if counted and row["accuracy"] is not None else "-",
         ]
         for row in rows
@@ -135,7 +135,7 @@ def _peak_share(row: dict[str, Any]) -> str:
 
 
 def _benchmark_app(row: dict[str, Any]) -> str:
-    return _figure((row.get("benchmark_app") or {}).get("images_per_s"))
+    return figure((row.get("benchmark_app") or {}).get("images_per_s"))
 
 
 def _rounds(bench: dict[str, Any]) -> str:
@@ -150,9 +150,3 @@ def _rounds(bench: dict[str, Any]) -> str:
     if any(row.get("unsteady") for row in bench["rows"]):
         words += f" !: rounds further apart than {100 * how['wide']:.0f} %."
     return words
-
-
-def _figure(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

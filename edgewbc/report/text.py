@@ -16,6 +16,13 @@ def interval(values: Sequence[float] | None, digits: int = 2) -> str:
     return "-" if values is None else f"{100 * values[0]:.{digits}f}-{100 * values[1]:.{digits}f} %"
 
 
+def figure(value: float | None) -> str:
+    """A measurement of 0 or more, with three digits where it is small; - where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Columns set apart by two spaces; the first `left` are aligned left, the others right."""
     lines = [list(header), *map(list, rows)]
