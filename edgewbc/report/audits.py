@@ -55,24 +55,20 @@ def label_table(folder: Path) -> str | None:
     found = [read_json(path, "an audit of labels") for path in sorted(folder.glob(LABELS))]
     if not found:
         return None
-    header = (
-        "data", "cells", "features", "out-of-fold accuracy", "flagged", "label -> suggested", "by eye, of the first 24",
-    )  # fmt: skip
+    header = ("data", "cells", "features", "out-of-fold accuracy", "flagged", "label -> suggested")
     return markdown(header, [_labels(one) for one in found], numbers=(1, 3, 4))
 
 
 def _labels(one: Mapping[str, Any]) -> Sequence[str]:
-    scored, seen = one["out_of_fold"], one.get("seen")
+    scored = one["out_of_fold"]
     pairs = [f"{pair['n']} {pair['given']} -> {pair['suggested']}" for pair in one["pairs"]]
-    eye = "-" if not seen else f"{seen['label_looks_wrong']['n']} look wrong, {seen['ambiguous']['n']} are ambiguous"
     return [
         one["source"],
-        f"{one['cells']:,}",
+        f"{scored['n']:,}",
         one["features"]["network"],
         f"{percent(scored['accuracy'])} ({interval(scored['interval'], 1)})",
         str(one["flagged"]),
         ", ".join(pairs[:3]) + (f" and {len(pairs) - 3} other" if len(pairs) > 3 else ""),
-        eye,
     ]
 
 
