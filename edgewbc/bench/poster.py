@@ -212,6 +212,7 @@ def judge(path: Path, manifest: Manifest, *, backend: str, precision: str | None
         each class too), and `seen_in_train` (how many test pictures come from an original that is in train too).
     """
     found, truth, predicted = evaluate.judged(load(path, backend=backend, precision=precision), manifest, "test")
+    del found["model"]  # a folder's name, which the part's key says better
     groups = np.array([entry.group for entry in manifest.split("test")])
     for index, name in enumerate(found["classes"]):
         mine = truth == index

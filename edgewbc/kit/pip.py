@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -45,8 +45,12 @@ def download(requirements: Sequence[str], target: Target, to: Path, wheels: Path
         NoWheelError: a requirement has no wheel for that PC.
         UserError: no pip, no network, or pip failed otherwise.
     """
-    if importlib.util.find_spec("pip") is None:
-        raise UserError("edgewbc kit fetches wheels with pip, which is not installed here: python -m ensurepip")
+    try:
+        # Not `find_spec`: setuptools takes the question for pip's own start, and can no longer be imported after it.
+        importlib.metadata.version("pip")
+    except importlib.metadata.PackageNotFoundError:
+        message = "edgewbc kit fetches wheels with pip, which is not installed here: python -m ensurepip"
+        raise UserError(message) from None
     command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
     command += ["--progress-bar=off", "--retries=1", "--timeout=20", "--no-deps", f"--dest={to}", *target.pip_options]
     if wheels is not None:

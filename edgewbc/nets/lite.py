@@ -57,7 +57,13 @@ class Inverted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         inner: Tensor = x if self.expand is None else self.expand(x)
-        inner = self.project(self.depthwise(inner))
+        if inner.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            # oneDNN's backward pass of a depthwise convolution is several times slower in bfloat16 than in float32.
+            with torch.autocast("cpu", enabled=False):
+                inner = self.depthwise(inner.float())
+        else:
+            inner = self.depthwise(inner)
+        inner = self.project(inner)
         return x + inner if self.adds else inner
 
 

@@ -25,15 +25,23 @@ LAYERS = {"vgg16gap": 4, "efficientnet-lite0": 50, "edgenet": 4}
 
 def normed(arch: str) -> tuple[Network, ModelSpec]:
     """The network, in evaluation mode; batch norm has seen random pictures."""
-    torch.manual_seed(1)
     spec = SPECS[arch]
+    net = built(spec, batches=10)
+    with torch.no_grad():
+        list(net.head)[-1].weight *= 0.1  # answers that are not near 0 and 1, where nothing can be seen
+    return net, spec
+
+
+def built(spec: ModelSpec, batches: int) -> Network:
+    """A network in evaluation mode, the same each time, whose batch norm has seen random pictures."""
+    torch.manual_seed(1)
     net = model.build(spec)
     with torch.no_grad():
         for part in net.modules():
             if isinstance(part, nn.BatchNorm2d):
                 nn.init.uniform_(part.weight, 0.5, 1.5)
                 nn.init.normal_(part.bias, 0, 0.3)
-        for _ in range(10):
-            net.train()(torch.randn(8, 3, 32, 32))
-        list(net.head)[-1].weight *= 0.1  # answers that are not near 0 and 1, where nothing can be seen
-    return net.eval(), spec
+        for _ in range(batches):
+            net.train()(torch.randn(8, 3, spec.pixels.height, spec.pixels.width))
+    net.eval()
+    return net

@@ -13,6 +13,7 @@ from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 from edgewbc.train.recipe import PruneRecipe
 from tests.coloured import make_manifest
+from tests.killed import Killed, at_report
 
 OPTIONS = PruneRecipe.model_validate(
     {"name": "half", "keep_macs": 0.5, "pictures": 16, "fit": {"epochs": 2, "batch": 8, "precision": "f32"}}
@@ -93,18 +94,8 @@ def test_pruned_in_steps(parent, tmp_path):
     assert 0.3 * full < model.macs(between) <= 0.3**0.5 * full
     assert model.macs(runs.spec(whole)) <= 0.3 * full
     assert not list(whole.rglob("checkpoint.safetensors"))
-    seen = []
-
-    class Killed(BaseException):
-        pass
-
-    def kill(line):
-        seen.append(line["epoch"])
-        if len(seen) == 2:
-            raise Killed
-
     with pytest.raises(Killed):
-        recover.prune(parent, options, manifest, to=tmp_path / "broken", report=kill)
+        recover.prune(parent, options, manifest, to=tmp_path / "broken", report=at_report(2))
     assert runs.is_run(tmp_path / "broken" / "steps" / "1")
     resumed = recover.resume(tmp_path / "broken", manifest)
     assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
@@ -129,14 +120,8 @@ def test_a_killed_recovery_resumes_to_the_same_weights(parent, tmp_path):
     manifest = make_manifest(tmp_path / "cells", 4)
     whole = recover.prune(parent, OPTIONS, manifest, to=tmp_path / "whole")
 
-    class Killed(BaseException):
-        pass
-
-    def kill(line):
-        raise Killed
-
     with pytest.raises(Killed):
-        recover.prune(parent, OPTIONS, manifest, to=tmp_path / "broken", report=kill)
+        recover.prune(parent, OPTIONS, manifest, to=tmp_path / "broken", report=at_report())
     resumed = recover.resume(tmp_path / "broken", manifest)
     assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     with pytest.raises(UserError, match="finished already"):

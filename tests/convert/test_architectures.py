@@ -9,7 +9,6 @@ import onnx
 import openvino as ov
 import pytest
 import torch
-from torch import nn
 
 from edgewbc.compress import ptq
 from edgewbc.convert import contents, graph, parity
@@ -17,6 +16,7 @@ from edgewbc.convert.evidence import ModelFile
 from edgewbc.nets import model
 from edgewbc.nets.spec import LITE0, ModelSpec
 from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
+from tests.compress.normed import built
 
 PIXELS = PixelSpec(32, 40, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 LITE = tuple(max(8, int(c) // 16) for c in LITE0)
@@ -31,18 +31,9 @@ LAYERS = {"efficientnet-lite0": 50, "edgenet": 4}
 @pytest.fixture(scope="module", params=SPECS)
 def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelSpec]:
     """A network whose batch norm has statistics of its own, saved as a run and converted in f32."""
-    torch.manual_seed(1)
     spec = SPECS[request.param]
-    net = model.build(spec)
-    with torch.no_grad():
-        for part in net.modules():
-            if isinstance(part, nn.BatchNorm2d):
-                nn.init.uniform_(part.weight, 0.5, 1.5)
-                nn.init.normal_(part.bias, 0, 0.3)
-        for _ in range(20):
-            net.train()(torch.randn(8, 3, 32, 40))
     folder = tmp_path_factory.mktemp(request.param)
-    model.save(folder, net.eval(), spec)
+    model.save(folder, built(spec, batches=20), spec)
     net, spec = model.load(folder)
     graph.save_ir(graph.to_openvino(net, spec), folder / "openvino" / "f32.xml")
     graph.to_onnx(net, spec, folder / "onnx" / "f32.onnx")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 from pathlib import Path
 
 import pytest
 
+from edgewbc import child
 from edgewbc.errors import UserError
 from edgewbc.kit import pip
 from edgewbc.kit.target import Platform, Target
@@ -62,6 +63,26 @@ def test_another_failure_is_one_line(said: str) -> None:
 
 def test_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment without pip is told how to get it."""
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+    def none(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", none)
     with pytest.raises(UserError, match="python -m ensurepip"):
         pip.download(["numpy"], WINDOWS, tmp_path, None)
+
+
+def test_setuptools_can_be_imported_after(tmp_path: Path) -> None:
+    """To look for pip leaves Python as it was: setuptools takes over distutils, unless pip seems to be imported."""
+    code = f"""
+from pathlib import Path
+from edgewbc.kit import pip
+from edgewbc.kit.target import Platform, Target
+try:
+    pip.download(["numpy"], Target(Platform.WINDOWS, (3, 12)), Path({str(tmp_path)!r}), Path({str(tmp_path)!r}))
+except pip.NoWheelError:
+    import setuptools
+    print("imported")
+"""
+    ran = child.run(["-c", code])
+    assert ran.stdout == "imported\n", ran.stderr

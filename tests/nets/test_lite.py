@@ -11,7 +11,7 @@ from torch.nn import functional
 from edgewbc.errors import UserError
 from edgewbc.nets import lite_weights, model
 from edgewbc.nets.info import resolve
-from edgewbc.nets.lite import EfficientNetLite0, SameConv2d
+from edgewbc.nets.lite import EfficientNetLite0, Inverted, SameConv2d
 from edgewbc.nets.spec import LITE0
 
 REFERENCE = [-2.035305, -0.218946, 0.006196, 0.236455, 0.196874]
@@ -105,3 +105,21 @@ def test_imagenet_weights_are_of_this_network():
     with torch.no_grad():
         logits = net(x)[0]
     torch.testing.assert_close(logits[:5], torch.tensor(REFERENCE), atol=1e-4, rtol=1e-4)
+
+
+def test_depthwise_layers_stay_float32_in_bfloat16() -> None:
+    """On a CPU: their backward pass is slow there in bfloat16. The answers keep to float32's within its rounding."""
+    torch.manual_seed(0)
+    net = EfficientNetLite0(5).eval()
+    seen = {}
+    block = net.features[2]
+    assert isinstance(block, Inverted)
+    block.depthwise[0].register_forward_hook(lambda layer, given, out: seen.update(depthwise=out.dtype))
+    block.project[0].register_forward_hook(lambda layer, given, out: seen.update(project=out.dtype))
+    x = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        expected = net(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = net(x)
+    assert seen == {"depthwise": torch.float32, "project": torch.bfloat16}
+    assert torch.allclose(half.float(), expected, atol=0.05 * float(expected.abs().max()))

@@ -12,6 +12,7 @@ from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 from edgewbc.train import frozen, loop
 from edgewbc.train.recipe import Fit
 from tests.coloured import make_manifest
+from tests.killed import Killed, at_batch
 
 OFF = {
     "rotate": 0, "scale": 0, "shift": 0, "brightness": 0, "contrast": 0, "saturation": 0, "colour": 0, "blur": 0,
@@ -66,16 +67,11 @@ def test_a_kept_training_resumes(manifest, tmp_path):
     chosen = {"freeze_blocks": 2, "cache_frozen": True}
     loop.fit(unbroken, spec, options(**chosen), manifest, tmp_path / "a")
 
-    class Killed(BaseException):
-        pass
-
-    def kill(epoch, done, total):
-        if (epoch, done) == (2, 2):
-            raise Killed
-
     broken, _ = network(manifest)
     with pytest.raises(Killed):
-        loop.fit(broken, spec, options(**chosen, checkpoint_minutes=1e-9), manifest, tmp_path / "b", progress=kill)
+        loop.fit(
+            broken, spec, options(**chosen, checkpoint_minutes=1e-9), manifest, tmp_path / "b", progress=at_batch(2, 2)
+        )
     loop.fit(broken, spec, options(**chosen), manifest, tmp_path / "b", resume=True)
     for name, value in unbroken.state_dict().items():
         assert torch.equal(broken.state_dict()[name], value), name

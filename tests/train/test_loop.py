@@ -13,6 +13,7 @@ from edgewbc.train import loop
 from edgewbc.train.recipe import Distil, Fit
 from edgewbc.train.teacher import Teacher
 from tests.coloured import make_manifest
+from tests.killed import Killed, at_batch
 
 GENTLE = {"rotate": 20, "scale": 0.05, "shift": 0.0, "brightness": 0.02, "colour": 0.0, "saturation": 0.0, "blur": 0.0}
 
@@ -59,16 +60,9 @@ def test_a_killed_training_resumes_to_the_same_weights(manifest, tmp_path):
     (tmp_path / "b").mkdir()
     loop.fit(unbroken, spec, options(), manifest, tmp_path / "a")
 
-    class Killed(BaseException):
-        pass
-
-    def kill(epoch, done, total):
-        if (epoch, done) == (2, 3):
-            raise Killed
-
     broken, _ = network(manifest)
     with pytest.raises(Killed):
-        loop.fit(broken, spec, options(checkpoint_minutes=1e-9), manifest, tmp_path / "b", progress=kill)
+        loop.fit(broken, spec, options(checkpoint_minutes=1e-9), manifest, tmp_path / "b", progress=at_batch(2, 3))
     resumed, _ = network(manifest, seed=99)
     loop.fit(resumed, spec, options(), manifest, tmp_path / "b", resume=True)
     for name, value in unbroken.state_dict().items():

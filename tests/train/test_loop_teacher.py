@@ -15,6 +15,7 @@ from edgewbc.train import run as steps
 from edgewbc.train.recipe import TrainRecipe
 from edgewbc.train.teacher import Teacher
 from tests.coloured import make_manifest
+from tests.killed import Killed, at_report
 
 PIXELS = PixelSpec(16, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 TEACHER = ModelSpec("vgg16gap", (), replace(PIXELS, height=24, width=24), (8, "M", 12), (6,))
@@ -82,15 +83,8 @@ def test_killed_and_resumed_with_the_same_result(taught, tmp_path):
     options = OPTIONS.model_copy(update={"distil": OPTIONS.distil.model_copy(update={"views": 0})})
     whole = steps.train(options, manifest, teachers=teachers, to=tmp_path / "whole")
 
-    class Killed(BaseException):
-        pass
-
-    def kill(line):
-        if line["epoch"] == 2:
-            raise Killed
-
     with pytest.raises(Killed):
-        steps.train(options, manifest, teachers=teachers, to=tmp_path / "broken", report=kill)
+        steps.train(options, manifest, teachers=teachers, to=tmp_path / "broken", report=at_report(2))
     resumed = steps.resume(tmp_path / "broken", manifest)
     assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
@@ -99,14 +93,8 @@ def test_a_teacher_that_changed_is_refused(taught, tmp_path):
     """A resume needs the teachers that the run was started with."""
     manifest, teachers = taught
 
-    class Killed(BaseException):
-        pass
-
-    def kill(line):
-        raise Killed
-
     with pytest.raises(Killed):
-        steps.train(OPTIONS, manifest, teachers=teachers, to=tmp_path / "broken", report=kill)
+        steps.train(OPTIONS, manifest, teachers=teachers, to=tmp_path / "broken", report=at_report())
     net, spec = model.load(teachers[0])
     model.save(teachers[0], model.build(spec), spec)
     with pytest.raises(UserError, match="teacher1: a teacher of .* is gone or has changed"):

@@ -11,6 +11,7 @@ from edgewbc.nets import model
 from edgewbc.train import run as steps
 from edgewbc.train.recipe import TrainRecipe
 from tests.coloured import make_manifest
+from tests.killed import Killed, at_report
 
 TINY = {
     "name": "tiny",
@@ -51,14 +52,8 @@ def test_killed_and_resumed_with_the_same_result(manifest, tmp_path):
     """A run killed after an epoch and resumed ends in the same weights file, byte for byte."""
     whole = steps.train(TrainRecipe.model_validate(TINY), manifest, to=tmp_path / "whole")
 
-    class Killed(BaseException):
-        pass
-
-    def kill(line):
-        raise Killed
-
     with pytest.raises(Killed):
-        steps.train(TrainRecipe.model_validate(TINY), manifest, to=tmp_path / "broken", report=kill)
+        steps.train(TrainRecipe.model_validate(TINY), manifest, to=tmp_path / "broken", report=at_report())
     torch.randn(5)
     resumed = steps.resume(tmp_path / "broken", manifest)
     assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
@@ -77,13 +72,7 @@ def test_start_weights_are_used(manifest, tmp_path):
 def test_another_manifest_cannot_resume(manifest, tmp_path):
     """A run is resumed only on the manifest it was started on."""
 
-    class Killed(BaseException):
-        pass
-
-    def kill(line):
-        raise Killed
-
     with pytest.raises(Killed):
-        steps.train(TrainRecipe.model_validate(TINY), manifest, to=tmp_path / "run", report=kill)
+        steps.train(TrainRecipe.model_validate(TINY), manifest, to=tmp_path / "run", report=at_report())
     with pytest.raises(UserError, match="started on another manifest"):
         steps.resume(tmp_path / "run", make_manifest(tmp_path / "other", 4, seed=2))
