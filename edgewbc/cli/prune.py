@@ -62,6 +62,7 @@ def command(
     else:
         print(
             f"{made}: keeps {kept['macs']:.1%} of the multiply-adds and {kept['parameters']:.1%} of the parameters; "
-            f"validation {best['val_accuracy']:.2%} ({best['val_correct']} of {best['val_n']})"
+            f"validation {best['val_accuracy']:.2%} ({best['val_correct']} of {best['val_n']}, "
+            f"protocol {best['protocol']})"
         )
         say(f"next: edgewbc quantize {made} --int8")

@@ -123,7 +123,7 @@ def command(
     from edgewbc.compress import tables
 
     parts = [tables.accuracy(record)]
-    parts += [tables.sensitivity(record["sensitivity"])] if sensitivity else []
-    parts += [tables.isa(record["isa"])] if check_isa else []
+    parts += [tables.sensitivity(record)] if sensitivity else []
+    parts += [tables.isa(record)] if check_isa else []
     print("\n\n".join(parts))
     say(f"next: edgewbc export {made}")

@@ -75,6 +75,6 @@ def command(
         emit({"run": str(made), "best": best})
     else:
         print(
-            f"{made}: validation {best['val_accuracy']:.2%} ({best['val_correct']} of {best['val_n']}), "
-            f"epoch {best['epoch']}; next: edgewbc prune {made}"
+            f"{made}: validation {best['val_accuracy']:.2%} ({best['val_correct']} of {best['val_n']}, "
+            f"protocol {best['protocol']}), epoch {best['epoch']}; next: edgewbc prune {made}"
         )

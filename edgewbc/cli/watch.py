@@ -38,8 +38,8 @@ class Watch:
     def report(self, line: dict[str, Any]) -> None:
         say(
             f"epoch {line['epoch']}: train loss {line['train_loss']:.4f}, validation loss {line['val_loss']:.4f}, "
-            f"validation accuracy {line['val_accuracy']:.2%} ({line['val_correct']} of {line['val_n']}), "
-            f"{line['seconds']:.0f} s"
+            f"validation accuracy {line['val_accuracy']:.2%} ({line['val_correct']} of {line['val_n']}, "
+            f"protocol {line['protocol']}), {line['seconds']:.0f} s"
         )
 
     def best(self, run: Path) -> dict[str, Any]:

@@ -118,8 +118,8 @@ def check_drop(record: dict[str, Any], max_drop: float | None) -> None:
         lost, left = drop["drop"], record["operations"][backend]["int8"]
         if max_drop is not None and lost > max_drop:
             raise GateError(
-                f"the int8 file for {backend} loses {100 * lost:.2f} points of accuracy on validation, and "
-                f"{100 * max_drop:.2f} is the most allowed (--max-drop); nothing was written"
+                f"the int8 file for {backend} loses {100 * lost:.2f} points of accuracy on validation (protocol "
+                f"{record['protocol']}), and {100 * max_drop:.2f} is the most allowed (--max-drop); nothing was written"
             )
         if not left:
             raise GateError(

@@ -26,16 +26,19 @@ def accuracy(record: dict[str, Any]) -> str:
     return table(["saved file", counted, "accuracy", "95 % interval", float_name, "layers in int8"], rows)
 
 
-def sensitivity(found: dict[str, Any]) -> str:
+def sensitivity(record: dict[str, Any]) -> str:
     """A row a layer, the most sensitive first, and last the whole file."""
+    found = record["sensitivity"]
     rows = [[row["layer"], row["kind"], f"{row['macs'] / 1e6:.2f} M", *_changed(row)] for row in found["layers"]]
     rows.append(["all of them", "", "", *_changed(found["all"])])
     header = ["alone in int8", "kind", "MACs", "KL, nats", "same label", "largest difference", "accuracy"]
-    return f"of {found['n']} validation pictures, against the float network:\n" + table(header, rows)
+    of = f"of {found['n']} validation pictures, protocol {record['protocol']}, against the float network:\n"
+    return of + table(header, rows)
 
 
-def isa(found: dict[str, Any]) -> str:
+def isa(record: dict[str, Any]) -> str:
     """Both CPUs, or that they are one."""
+    found = record["isa"]
     native, limited = found["native"], found["avx2"]
     if found["same_isa"]:
         return f"this CPU ({native['isa']}) has no more than what would be simulated: nothing was compared"
@@ -44,7 +47,7 @@ def isa(found: dict[str, Any]) -> str:
         for name, told in (("native", native), ("simulated", limited))
     ]
     return (
-        table(["OpenVINO int8 on", "validation", "accuracy", "95 % interval"], rows)
+        table(["OpenVINO int8 on", f"validation, protocol {record['protocol']}", "accuracy", "95 % interval"], rows)
         + f"\nsame label on {percent(found['agreement'])}; largest difference in a probability "
         f"{found['largest_difference']:.4f}"
     )

@@ -69,12 +69,13 @@ def _limits(m: Mapping[str, Any]) -> str:
         "is given one of them all the same, often with a high probability.\n\n"
         "**Another lab's stain and microscope break it.** A network of this kind, trained on PBC (Barcelona, "
         "CellaVision DM96), was measured on other labs' pictures:\n\n"
-        f"| pictures from | accuracy |\n|---|---|\n{rows}\n\n"
+        f"| pictures from, none of them trained on | accuracy |\n|---|---|\n{rows}\n\n"
         "Before it is used anywhere, measure it there on cells that an expert has labelled:\n"
         "`edgewbc data manifest folder DIR --to M`, then `edgewbc eval BUNDLE --data M --split test`.\n\n"
         f"A cell whose probability is below {m['review_below']:.4f} should be looked at by a person"
         + (
-            f": {m['review']['accepted']} of the {m['review']['n']} validation pictures are at or above it, and "
+            f": {m['review']['accepted']} of the {m['review']['n']} validation pictures (protocol "
+            f"{m['data']['protocol']}) are at or above it, and "
             f"{m['review']['wrong']} of those were wrong. The figures hold for pictures like those, and no others."
             if m["review"]
             else "; this threshold was not chosen on any pictures."

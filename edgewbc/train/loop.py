@@ -214,6 +214,7 @@ def fit(
         scores = metrics.score(val_labels, predicted, spec.classes)
         line = {
             "epoch": epoch + 1,
+            "protocol": manifest.protocol,
             "lr": _rate(options, epoch + 1),
             "train_loss": state["loss"] / state["seen"],
             "val_loss": val_loss,

@@ -1,6 +1,7 @@
 """`edgewbc train`."""
 
 import json
+import re
 
 import pytest
 
@@ -30,6 +31,7 @@ def test_json_is_all_of_stdout(edgewbc, here):
     told = json.loads(ran.out)
     assert (here / told["run"] / "model.safetensors").is_file()
     assert told["best"]["val_n"] == 10
+    assert re.search(r"validation accuracy \d+\.\d\d% \(\d+ of 10, protocol grouped\), \d+ s$", ran.err, re.MULTILINE)
     assert "manifests/m (the newest manifest here)" in ran.err.replace("\\", "/")
 
 

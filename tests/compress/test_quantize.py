@@ -144,14 +144,20 @@ def _fragile(folder: Path) -> tuple[Path, object]:
 @pytest.mark.parametrize(
     ("lost", "left", "max_drop", "words"),
     [
-        (0.004, ["a"], 0.003, "loses 0.40 points of accuracy on validation, and 0.30 is the most allowed"),
+        (
+            0.004,
+            ["a"],
+            0.003,
+            "loses 0.40 points of accuracy on validation (protocol grouped), and 0.30 is the most allowed",
+        ),
         (0.0, [], 0.003, "no layer could stay in int8"),
     ],
 )
 def test_drop_is_a_gate(lost: float, left: list[str], max_drop: float, words: str) -> None:
     """The gate names the backend, what is lost and what is allowed."""
     good = {"drop": {"drop": 0.0}, "operations": {"int8": ["a"]}}
-    record = {key: {"openvino": good[key], "onnx": dict(good[key])} for key in good}
+    record: dict = {key: {"openvino": good[key], "onnx": dict(good[key])} for key in good}
+    record["protocol"] = "grouped"
     check_drop(record, 0.0)
     record["drop"]["onnx"]["drop"], record["operations"]["onnx"]["int8"] = lost, left
     with pytest.raises(GateError, match="for onnx") as caught:

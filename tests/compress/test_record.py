@@ -59,8 +59,10 @@ def test_sensitivity_is_a_row_a_layer() -> None:
     """Layers in their order, then all of them; losses in points."""
     change = {"kl": 0.00123, "agreement": 0.95, "largest_difference": 0.3, "drop": 0.05}
     layer = {"layer": "features.0", "kind": "convolution", "macs": 2_500_000, **change}
-    lines = tables.sensitivity({"n": 20, "all": {**change, "drop": 0.0}, "layers": [layer]}).splitlines()
-    assert lines[0] == "of 20 validation pictures, against the float network:"
+    lines = tables.sensitivity(
+        {"protocol": "published", "sensitivity": {"n": 20, "all": {**change, "drop": 0.0}, "layers": [layer]}}
+    ).splitlines()
+    assert lines[0] == "of 20 validation pictures, protocol published, against the float network:"
     assert lines[2].split() == ["features.0", "convolution", "2.50", "M", "1.23e-03", "95.00", "%", "0.3000", "-5.00",
                                 "points"]  # fmt: skip
     assert lines[3].startswith("all of them")
@@ -69,8 +71,9 @@ def test_sensitivity_is_a_row_a_layer() -> None:
 
 def test_two_cpus_or_one() -> None:
     """Both rows and the agreement; a CPU that cannot be held against a lesser one says so."""
-    text = tables.isa(ISA)
+    text = tables.isa({"protocol": "grouped", "isa": ISA})
+    assert "validation, protocol grouped" in text.splitlines()[0]
     assert "native: large" in text.splitlines()[1]
     assert "19 of 20" in text.splitlines()[2]
     assert text.endswith("same label on 95.00 %; largest difference in a probability 0.2500")
-    assert "nothing was compared" in tables.isa({**ISA, "same_isa": True})
+    assert "nothing was compared" in tables.isa({"isa": {**ISA, "same_isa": True}})

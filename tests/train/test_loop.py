@@ -48,6 +48,7 @@ def test_it_learns_colours(manifest, tmp_path):
     seen = []
     best = loop.fit(net, spec, options(epochs=14), manifest, tmp_path, report=seen.append)
     assert best["val_accuracy"] >= 0.85
+    assert best["protocol"] == manifest.protocol
     assert [line["epoch"] for line in seen] == list(range(1, 15))
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 14
     assert best["val_n"] == 20
