@@ -125,7 +125,8 @@ def agree(said: Said, other: Said) -> dict[str, Any]:
 
 
 def reference_of(index: int, rows: Sequence[dict[str, Any]], models: Sequence[int]) -> int | None:
-    """The f32 reference of a row: its own network's in f32 (OpenVINO's, else the first), else the baseline.
+    """The f32 reference of a row: its own network's in f32 (OpenVINO's, else the first), else that of the network with
+    most multiply-adds of those that were asked.
 
     Args:
         index: of the row.
@@ -137,5 +138,7 @@ def reference_of(index: int, rows: Sequence[dict[str, Any]], models: Sequence[in
         return row["precision"] == "f32" and row["accuracy"] is not None
 
     own = [i for i, row in enumerate(rows) if models[i] == models[index] and able(row)]
-    base = [i for i, row in enumerate(rows) if row.get("baseline") and able(row)]
-    return next(iter(sorted(own, key=lambda i: rows[i]["backend"] != "openvino") or base), None)
+    if own:
+        return min(own, key=lambda i: rows[i]["backend"] != "openvino")
+    others = [i for i, row in enumerate(rows) if able(row)]
+    return max(others, key=lambda i: (rows[i]["backend"] == "openvino", rows[i]["gmac"] or 0), default=None)

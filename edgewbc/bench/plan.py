@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Model:
         rows: (backend, precision) of each row, slowest backends first.
         delivered: the row of those that a lab would run: OpenVINO in a bundle's default precision; of a run in int8,
             else f32.
+        answers: whether it is asked about pictures with labels; else only its speed is measured.
     """
 
     path: Path
@@ -48,18 +50,55 @@ class Model:
     pixels: PixelSpec
     rows: tuple[tuple[str, str], ...]
     delivered: tuple[str, str]
+    answers: bool = True
 
     @property
     def is_run(self) -> bool:
         return runs.is_run(self.path)
 
 
-def plan(path: Path, able: Abilities) -> Model:
-    """The rows of one model.
+def plan(path: Path, able: Abilities, only: Sequence[tuple[str, str]] | None = None) -> Model:
+    """The rows of one model: all that can be run, or `only` those (backend, precision).
 
     Raises:
         UserError: no model there, or nothing of it can be run with what is installed.
     """
+    model = _whole(path, able)
+    if only is None:
+        return model
+    rows = [row for row in model.rows if row in only]
+    if not rows:
+        wanted = ", ".join("/".join(row) for row in only)
+        raise UserError(f"{path}: has no row {wanted}; it has {', '.join('/'.join(row) for row in model.rows)}")
+    return replace(model, rows=tuple(rows), delivered=_delivered(rows, model.delivered[1]))
+
+
+def baseline(side: int, folder: Path) -> Model:
+    """The unpruned network in f32, in OpenVINO, at another input size: a speed to hold others against.
+
+    Its weights do not depend on the input size, and its speed does not depend on its weights; what it would answer at a
+    size that it was not trained at is worth nothing, so it is not asked.
+
+    Args:
+        side: height and width of its input, in pixels.
+        folder: where it is written; the last part of it is its name in the table.
+
+    Raises:
+        UserError: there is no unpruned network here, or no torch.
+    """
+    found = reference_network()
+    if found is None:
+        raise UserError(f"--baseline {side}: needs torch, and the unpruned network of a checkout (export/networks)")
+    spec = runs.spec(found)
+    spec = replace(spec, pixels=replace(spec.pixels, height=side, width=side))
+    folder.mkdir(parents=True)
+    spec.write(folder / "model.json")
+    shutil.copyfile(found / "model.safetensors", folder / "model.safetensors")
+    row = ("openvino", "f32")
+    return Model(folder, folder.name, spec.classes, spec.pixels, (row,), row, answers=False)
+
+
+def _whole(path: Path, able: Abilities) -> Model:
     if runs.is_run(path):
         spec = runs.spec(path)
         rows = _rows_of_run(path, able)

@@ -32,6 +32,8 @@ class Options:
         rounds: how often every row has its turn.
         peaks: measure what the CPU can do too, as the roof over the rows.
         benchmark_app: run OpenVINO's own benchmark on the IR of each OpenVINO row too.
+        rows: measure only these (backend, precision) of each model.
+        baseline: time the unpruned network at this input size too, in f32 (see `plan.baseline`).
     """
 
     split: str = "test"
@@ -42,6 +44,8 @@ class Options:
     rounds: int = 3
     peaks: bool = True
     benchmark_app: bool = True
+    rows: tuple[tuple[str, str], ...] | None = None
+    baseline: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def jobs(
                 batches=options.batches,
                 threads=options.threads,
                 converted=str(converted) if model.is_run else None,
-                answers=None if entries is None else str(folder / f"answers-{len(planned)}.npy"),
+                answers=None if entries is None or not model.answers else str(folder / f"answers-{len(planned)}.npy"),
             )
             xml = _xml(ir.of(model, converted, precision), converted, precision) if backend == "openvino" else None
             planned.append(Planned(index, job, None if precision == "int8" else refused.get(backend), xml, gmac))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from edgewbc.bench import answers, benchmark_app, load, summary, turns
 from edgewbc.bench.answers import Said
-from edgewbc.bench.plan import Abilities, Model, plan
+from edgewbc.bench.plan import Abilities, Model, baseline, plan
 from edgewbc.bench.prepare import Options, Planned, jobs
 from edgewbc.bench.requirements import Condition
 from edgewbc.bench.turns import Execute, Seat, execute
@@ -63,19 +64,21 @@ def bench(
             condition that matches no row.
     """
     able = able or Abilities.here()
-    models = [plan(path, able) for path in paths]
-    for condition in conditions:
-        condition.of([_named(model, *row, model is models[0]) for model in models for row in model.rows])
-    entries = None if manifest is None else spread(manifest.split(options.split), options.limit)
-    truths = [_truth(model, manifest, entries) for model in models]
-    if options.benchmark_app and not benchmark_app.installed():
-        options = Options(**{**vars(options), "benchmark_app": False})
-    used = load.before()
-    if used is not None and used > load.BUSY:
-        say(f"this machine is busy ({100 * used:.0f} % of it): the speeds will be too low, and unsteady")
-    say("decoding and resizing the pictures, and converting what must be, before anything is timed")
-    peaks = [p for p in ("f32", "bf16", "int8") if p != "bf16" or able.bf16] if options.peaks else []
     with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as temporary:
+        models = [plan(path, able, options.rows) for path in paths]
+        if options.baseline is not None:
+            models.append(baseline(options.baseline, Path(temporary) / f"vgg16gap-{options.baseline}"))
+        for condition in conditions:
+            condition.of([_named(model, *row, model is models[0]) for model in models for row in model.rows])
+        entries = None if manifest is None else spread(manifest.split(options.split), options.limit)
+        truths = [_truth(model, manifest, entries) for model in models]
+        if options.benchmark_app and not benchmark_app.installed():
+            options = replace(options, benchmark_app=False)
+        used = load.before()
+        if used is not None and used > load.BUSY:
+            say(f"this machine is busy ({100 * used:.0f} % of it): the speeds will be too low, and unsteady")
+        say("decoding and resizing the pictures, and converting what must be, before anything is timed")
+        peaks = [p for p in ("f32", "bf16", "int8") if p != "bf16" or able.bf16] if options.peaks else []
         planned = jobs(models, manifest, entries, options, Path(temporary))
         seats = turns.seats(planned, peaks, options)
         turns.take(seats, planned, options, execute, progress)

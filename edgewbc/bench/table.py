@@ -190,7 +190,7 @@ def _answers(row: dict[str, Any]) -> list[str]:
         text.percent(row["agreement"]),
         "-" if row["mcnemar"] is None else f"{row['mcnemar']['p']:.2g}",
         "-" if row["parity"] is None else f"{row['parity']:.1g}",
-        own or ("-" if not against else "own f32" if against["same_model"] else "baseline"),
+        own or ("-" if not against else "own f32" if against["same_model"] else _name(against)),
     ]
 
 

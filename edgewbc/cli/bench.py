@@ -41,6 +41,10 @@ def command(
     benchmark_app: Annotated[
         bool, typer.Option(help="Run OpenVINO's own benchmark beside each of its rows, where it is installed.")
     ] = True,
+    baseline: Annotated[
+        int | None,
+        typer.Option(min=32, help="Time the unpruned network at this input size too (f32): what speedups are held to."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write the result here as one HTML page, to read and to print.")
@@ -94,7 +98,7 @@ def command(
         chosen.append(network)
     manifest = defaults.manifest_or_none(data)
     sizes = (batch,) if batch else Options.batches
-    options = Options(split, seconds, limit, threads, sizes, rounds, peaks, benchmark_app)
+    options = Options(split, seconds, limit, threads, sizes, rounds, peaks, benchmark_app, baseline=baseline)
     found = bench(chosen, manifest, options, conditions=conditions, progress=console.progress, say=console.say)
     result = {"machine": describe() | {"measured_at": _now()}, **found}
     if out is not None:

@@ -50,13 +50,15 @@ def test_answers_are_a_letter_a_picture() -> None:
     assert coded(np.array([0]), 37) is None
 
 
-def test_reference_is_the_own_f32_or_the_baseline() -> None:
-    """OpenVINO's f32 of the same network, else any f32 of it, else the baseline, else nothing."""
+def test_reference_is_the_own_f32_or_the_largest_networks() -> None:
+    """OpenVINO's f32 of the same network, else any f32 of it, else that of the largest network that was asked."""
 
-    def row(backend: str, precision: str, **more: object) -> dict[str, object]:
-        return {"backend": backend, "precision": precision, "accuracy": 1.0, **more}
+    def row(backend: str, precision: str, gmac: float, accuracy: float | None = 1.0) -> dict[str, object]:
+        return {"backend": backend, "precision": precision, "accuracy": accuracy, "gmac": gmac}
 
-    rows = [row("onnx", "int8"), row("torch", "f32"), row("openvino", "f32", baseline=True), row("openvino", "int8")]
+    rows = [row("onnx", "int8", 1), row("torch", "f32", 2), row("openvino", "f32", 2), row("openvino", "int8", 2)]
     assert [reference_of(i, rows, [0, 1, 1, 1]) for i in range(4)] == [2, 2, 2, 2]
-    assert reference_of(0, rows[:2], [0, 1]) is None
     assert reference_of(1, rows[:2], [0, 1]) == 1
+    larger = [*rows, row("openvino", "f32", 4), row("openvino", "f32", 9, None)]
+    assert [reference_of(i, larger, [0, 1, 1, 1, 2, 3]) for i in range(6)] == [4, 2, 2, 2, 4, 4]
+    assert reference_of(0, rows[:1], [0]) is None

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bench.plan import Abilities, plan
+from edgewbc.bench import plan as planning
+from edgewbc.bench.plan import Abilities, baseline, plan
 from edgewbc.errors import UserError
 from edgewbc.nets.spec import VGG16, ModelSpec
 from edgewbc.pixels import PixelSpec
@@ -49,3 +50,26 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     """A path that is neither a bundle nor a run is the user's mistake."""
     with pytest.raises(UserError, match="no such bundle"):
         plan(tmp_path / "none", LAB)
+
+
+def test_only_some_rows(tmp_path: Path) -> None:
+    """Rows can be chosen; the one that is delivered stays among them; none left is the user's mistake."""
+    tiny.make_bundle(tmp_path / "b")
+    found = plan(tmp_path / "b", LAB, [("openvino", "f32"), ("torch", "f32")])
+    assert found.rows == (("openvino", "f32"),)
+    assert found.delivered == ("openvino", "f32")
+    with pytest.raises(UserError, match=r"b: has no row onnx/int8; it has openvino/f32, openvino/bf16, openvino/int8"):
+        plan(tmp_path / "b", LAB, [("onnx", "int8")])
+
+
+def test_baseline_is_the_unpruned_network_at_another_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its weights and channels, the size asked for, one row, no answers; without torch there is none."""
+    network = run(tmp_path / "network")
+    monkeypatch.setattr(planning, "reference_network", lambda: network)
+    found = baseline(224, tmp_path / "work" / "vgg16gap-224")
+    assert (found.name, found.rows, found.answers) == ("vgg16gap-224", (("openvino", "f32"),), False)
+    assert (found.pixels.height, found.pixels.width) == (224, 224)
+    assert ModelSpec.read(found.path / "model.json").channels == VGG16
+    monkeypatch.setattr(planning, "reference_network", lambda: None)
+    with pytest.raises(UserError, match="--baseline 224: needs torch"):
+        baseline(224, tmp_path / "other")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgewbc.bench import prepare as prepare_module
+from edgewbc.bench import runner
 from edgewbc.bench.benchmark_app import AppJob
+from edgewbc.bench.plan import Model, plan
 from edgewbc.bench.prepare import Options
 from edgewbc.bench.requirements import parse
 from edgewbc.bench.runner import bench, lowest
@@ -155,3 +159,26 @@ def test_mistakes_stop_before_anything_is_measured(tmp_path: Path, fake: Fake) -
     with pytest.raises(UserError, match="matches no row; the rows are: tiny/openvino/f32, "):
         bench([tmp_path / "b"], None, QUICK, conditions=[parse("onnx:speedup>=1")], execute=fake, able=LAB)
     assert fake.jobs == []
+
+
+def test_a_baseline_is_timed_and_not_asked(tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a speed that others are held against, and no accuracy; McNemar is against a network that was asked."""
+    tiny.make_bundle(tmp_path / "b")
+    manifest = labelled.make_manifest(tmp_path / "m", n=10)
+
+    def slow(side: int, folder: Path) -> Model:
+        model = plan(tmp_path / "b", LAB, [("openvino", "f32")])
+        return replace(
+            model, name=f"vgg16gap-{side}", pixels=replace(model.pixels, height=side, width=side), answers=False
+        )
+
+    monkeypatch.setattr(runner, "baseline", slow)
+    monkeypatch.setattr(prepare_module, "_gmac", lambda found: next(counted))
+    counted = iter([1.0, 9.0])
+    options = replace(QUICK, rows=(("openvino", "f32"), ("openvino", "int8")), baseline=24)
+    found = bench([tmp_path / "b"], manifest, options, execute=fake, able=LAB)
+    one, int8, base = found["rows"]
+    assert (base["model"], base["input"], base["baseline"]) == ("vgg16gap-24", [24, 24], True)
+    assert (base["accuracy"], base.get("answers"), base["images_per_s"]) == (None, None, 100.0)
+    assert (one["baseline"], one["speedup"], int8["speedup"]) == (False, 1.0, 3.0)
+    assert int8["against"]["model"] == "tiny"
