@@ -67,6 +67,9 @@ class VGG16Flatten(_VGG):
     """The poster's network before GAP: VGG16 base -> Flatten (25,088 at 224 x 224) -> 4096 -> 4096 -> Dense K.
 
     Input: float32 (n, 3, height, width), normalised. Output: logits, (n, K).
+
+    The dense layers begin at N(0, 0.01 ** 2), as VGG's do (Simonyan and Zisserman 2015): the base gives values up to
+    hundreds, of which layers this wide make logits so large otherwise that the first steps ruin the base.
     """
 
     def __init__(
@@ -84,6 +87,9 @@ class VGG16Flatten(_VGG):
         self.features = base(channels)
         self.head = dense([counts[-1] * (height >> pools) * (width >> pools), *head, classes], dropout)
         initialise(self)
+        for layer in self.head:
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, 0, 0.01)
 
     def pool(self, maps: Tensor) -> Tensor:
         """The last map (n, c, h, w) laid out flat: (n, c * h * w)."""

@@ -263,7 +263,8 @@ def _optimizer(net: nn.Module, options: Fit, pupil: Pupil | None = None) -> torc
     groups = [group for group in groups if group["params"]]
     if options.optimizer == "sgd":
         return torch.optim.SGD(groups, options.lr, momentum=0.9, nesterov=True, weight_decay=options.weight_decay)
-    return torch.optim.AdamW(groups, options.lr, weight_decay=options.weight_decay)
+    # One kernel for all: with the 44 M weights of VGG16-Flatten a third of a CPU's step goes into the unfused one.
+    return torch.optim.AdamW(groups, options.lr, weight_decay=options.weight_decay, fused=True)
 
 
 def _rate(options: Fit, done: float) -> float:

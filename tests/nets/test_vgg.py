@@ -60,3 +60,13 @@ def test_he_initialisation_keeps_the_signal():
     channels = tuple(c if c == "M" else c // 4 for c in VGG16)
     maps = VGG16GAP(5, channels).features(torch.randn(4, 3, 64, 64))
     assert 0.1 < maps.std() < 10
+
+
+def test_flatten_begins_with_small_dense_weights():
+    """N(0, 0.01 ** 2) in the wide layers, so that the base's large values do not make the first steps too large."""
+    torch.manual_seed(0)
+    net = VGG16Flatten(4, (8, "M"), (64, 64), height=16, width=16)
+    for layer in net.head:
+        if isinstance(layer, nn.Linear):
+            assert float(layer.weight.std()) == pytest.approx(0.01, rel=0.2)
+            assert not layer.bias.any()
