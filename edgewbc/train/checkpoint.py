@@ -50,10 +50,19 @@ def load(run: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[d
             index, _, key = name.partition(".")
             moments.setdefault(int(index), {})[key] = value
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+        _lay_out(optimizer)
         torch.set_rng_state(tensors["random"])
     except Exception as error:
         raise UserError(f"{path}: this checkpoint cannot be resumed: {error}") from None
     return _part(tensors, "best."), state
+
+
+def _lay_out(optimizer: torch.optim.Optimizer) -> None:
+    """Give each moment its weight's layout in memory (channels last): a fused step takes them to be laid out alike."""
+    for weight, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if value.shape == weight.shape:
+                moments[name] = torch.empty_like(weight).copy_(value)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
