@@ -6,9 +6,6 @@ same for all. A part that stands in the results is not done again, and one that 
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgewbc import assets, evaluate, runs
+from edgewbc.bench.parts import Watch, finished, minutes
 from edgewbc.data import enlarge
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
@@ -73,15 +71,6 @@ def parts() -> list[Part]:
     """Every part, in the order in which they are done: all rows once, then the further seeds."""
     every = [Part(row, protocol, seed) for row in ROWS for seed in range(row.seeds) for protocol in PROTOCOLS]
     return sorted(every, key=lambda part: part.seed)
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What the suite tells while it runs: a line, and a training's progress and epochs."""
-
-    say: Callable[[str], None] = lambda line: None
-    progress: Callable[[int, int, int], None] | None = None
-    report: Callable[[dict[str, Any]], None] | None = None
 
 
 def run(
@@ -164,40 +153,29 @@ def train(part: Part, recipe: Any, manifest: Manifest, work: Path, watch: Watch)
     Raises:
         UserError: the folder has another recipe or manifest than this part.
     """
-    from edgewbc.train import checkpoint
     from edgewbc.train import run as steps
-    from edgewbc.train.recipe import TrainRecipe, read
 
     folder = work / part.key
-    if not folder.exists():
-        watch.say(f"{part.key}: training")
-        return steps.train(recipe, manifest, to=folder, progress=watch.progress, report=watch.report)
-    steps.check_started(folder, manifest)
-    if read(folder / steps.RECIPE, TrainRecipe) != recipe:
-        raise UserError(f"{folder}: was trained by another recipe than recipes/poster/{part.row.name}: move it away")
-    if (folder / runs.LINEAGE).exists():
-        return folder
-    if not (folder / checkpoint.NAME).exists():  # interrupted in its first minutes: there is nothing to go on with
-        shutil.rmtree(folder)
-        return train(part, recipe, manifest, work, watch)
-    watch.say(f"{part.key}: going on")
-    return steps.resume(folder, manifest, progress=watch.progress, report=watch.report)
+    return finished(
+        folder, recipe, manifest, watch,
+        begin=lambda: steps.train(recipe, manifest, to=folder, **watch.training),
+        go_on=lambda: steps.resume(folder, manifest, **watch.training),
+    )  # fmt: skip
 
 
 def trained(folder: Path) -> dict[str, Any]:
     """What a finished training was: weights in all and those that were trained, minutes, and its best epoch."""
     from edgewbc.nets import model
-    from edgewbc.train import frozen, loop
+    from edgewbc.train import frozen
 
     net, spec = model.load(folder)
     lineage = runs.lineage(folder)
     frozen.freeze(net, lineage["recipe"]["fit"]["freeze_blocks"])
-    lines = [line for line in (folder / loop.METRICS).read_text().splitlines() if line]
     return {
         "parameters": model.count(net),
         "trained_parameters": sum(p.numel() for p in net.parameters() if p.requires_grad),
         "input": [spec.pixels.height, spec.pixels.width],
-        "minutes": round(sum(json.loads(line)["seconds"] for line in lines) / 60, 1),
+        "minutes": minutes(folder),
         "validation": lineage["validation"],
         "commit": lineage["commit"],
         "versions": lineage["versions"],

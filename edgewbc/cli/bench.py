@@ -50,7 +50,11 @@ def command(
         Path | None, typer.Option(help="Write the result here as one HTML page, to read and to print.")
     ] = None,
     suite: Annotated[
-        str | None, typer.Option(help="poster: train and test the poster's claims (hours); resumes what was begun.")
+        str | None,
+        typer.Option(
+            help="poster: train and test the poster's claims; edge: search for the fastest network that keeps its "
+            "accuracy. Hours; what was begun is gone on with."
+        ),
     ] = None,
     work: Annotated[Path | None, typer.Option(help="With --suite: folder for what it trains.")] = None,
     end_to_end: Annotated[
@@ -177,31 +181,44 @@ def _reportable(other: bool) -> None:
 
 
 def _suite(name: str, data: Path | None, work: Path | None, out: Path | None, as_json: bool) -> None:
+    from edgewbc.bench.parts import Watch as Told
     from edgewbc.cli import console, defaults
     from edgewbc.cli.watch import Watch
     from edgewbc.errors import UserError
     from edgewbc.extras import need
-
-    if name != "poster":
-        raise UserError(f"--suite {name}: the suites are: poster")
-    for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors", "onnx"):
-        need(module, "edgewbc bench --suite poster")
-    from edgewbc.bench import poster
-    from edgewbc.report import poster as tables
     from edgewbc.report import readme
 
+    if name not in ("poster", "edge"):
+        raise UserError(f"--suite {name}: the suites are: poster, edge")
+    for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors", "onnx"):
+        need(module, f"edgewbc bench --suite {name}")
     seen = Watch()
-    told = poster.Watch(console.say, seen.progress, seen.report)
-    results = poster.run(
-        defaults.originals(data), work or Path("runs/poster"), out or defaults.results("poster.json"), watch=told
-    )
+    watch = Told(console.say, seen.progress, seen.report)
+    place, file = work or Path("runs") / name, out or defaults.results(f"{name}.json")
+    if name == "poster":
+        from edgewbc.bench import poster
+        from edgewbc.report import poster as poster_tables
+
+        results = poster.run(defaults.originals(data), place, file, watch=watch)
+        text = poster_tables.text
+    else:
+        from edgewbc.bench import edge, plan
+        from edgewbc.report import edge as edge_tables
+
+        reference = plan.reference_network()
+        if reference is None:
+            raise UserError("--suite edge: needs the unpruned network of a checkout (export/networks)")
+        manifest = defaults.manifest(data)
+        results = edge.run(manifest, place, file, reference=reference, watch=watch)
+        results = edge.measure(results, manifest, place, file, watch=watch, progress=console.progress)
+        text = edge_tables.text
     if out is None and readme.of_checkout():
         readme.draw(Path("bench/results"))
         readme.rewrite(Path("README.md"), Path("bench/results"))
     if as_json:
         console.emit(results)
     else:
-        print(tables.text(results))
+        print(text(results))
 
 
 def _end_to_end(

@@ -1,0 +1,150 @@
+"""What `bench --suite edge` found: every point as a table, and the front as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgewbc.extras import need
+from edgewbc.files import whole
+from edgewbc.report import text as words
+from edgewbc.report.charts import Point, pareto
+from edgewbc.report.text import figure, interval, percent
+
+CAPTION = "Validation accuracy of every network that was tried, over its speed and over its size; the line is the front"
+
+HEADER = (
+    "network", "input", "MACs kept", "million MACs", "parameters", "MB", "validation, f32", "validation, int8",
+    "95 % interval", "of VGG16-GAP's speed at 224, f32", "minutes",
+)  # fmt: skip
+
+LOOKS = {
+    "vgg16gap": ("s", "#D55E00", "VGG16-GAP"),
+    "lite0": ("^", "#009E73", "EfficientNet-Lite0"),
+    "edgenet": ("o", "#0072B2", "edgenet"),
+}
+"""Marker, colour and legend of each family: told apart in black and white too."""
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """For the README."""
+    rule = ["---", *["---:"] * (len(HEADER) - 1)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in (HEADER, rule, *rows(results)))
+    return f"{table}\n\n{said(results)}"
+
+
+def text(results: Mapping[str, Any]) -> str:
+    """For a terminal."""
+    return f"{words.table(list(HEADER), rows(results))}\n{said(results)}"
+
+
+def rows(results: Mapping[str, Any]) -> list[list[str]]:
+    """A line for each point, those with the fewest multiply-adds first; below a pruned one its twin from random
+    weights."""
+    found = []
+    for key, point in sorted(results["points"].items(), key=lambda item: (item[1]["family"], item[1]["macs"])):
+        found.append(_line(key in results["chosen"].values(), point, point, timed(results, key)))
+        if "scratch" in point:
+            found.append(
+                _line(False, point, point["scratch"], None, "the same shape, not pruned but from random weights")
+            )
+    return found
+
+
+def _line(
+    chosen: bool, point: Mapping[str, Any], result: Mapping[str, Any], row: Mapping[str, Any] | None,
+    name: str | None = None,
+) -> list[str]:  # fmt: skip
+    f32, int8 = result["validation"]["f32"], result["validation"]["int8"]
+    name = name or LOOKS[point["family"]][2]
+    return [
+        f"{name} (chosen)" if chosen else name,
+        f"{point['size']}",
+        percent(point["keep"], 0),
+        f"{result['macs'] / 1e6:,.1f}",
+        f"{result['parameters']:,}",
+        "-" if row is None else figure(row["size_mb"]),
+        percent(f32["accuracy"]),
+        f"{percent(int8['accuracy'])} ({int8['correct']} of {int8['n']})",
+        interval(int8["interval"]),
+        "-" if row is None else f"{row['speedup']:,.0f}x",
+        f"{result['minutes']:.0f}",
+    ]
+
+
+def timed(results: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
+    """The row of a point's int8 file in the bench; None if it was not timed, or could not be."""
+    measured = results.get("bench", {"rows": []})["rows"]
+    return next(
+        (row for row in measured if row["model"] == key and row["precision"] == "int8" and row["images_per_s"]), None
+    )
+
+
+def said(results: Mapping[str, Any]) -> str:
+    """What the figures are of."""
+    reference = results["reference"]
+    return (
+        f"Protocol {results['protocol']}, validation; the test split was not read. The unpruned VGG16-GAP answers "
+        f"{reference['correct']} of {reference['n']} there ({percent(reference['accuracy'])}); a point holds if its "
+        f"int8 file has at least {percent(results['bar'])}. Speeds are OpenVINO's on one machine in one bench, as "
+        "ratios to VGG16-GAP in f32 at 224 x 224; int8 that is safe for CPUs without VNNI."
+    )
+
+
+def draw(results: Mapping[str, Any], path: Path) -> None:
+    """Write the figure (SVG or PNG, by the suffix): validation accuracy of the int8 files over speed and over MB.
+
+    Raises:
+        UserError: matplotlib is not installed.
+    """
+    need("matplotlib", "the figure of the edge suite")
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    measured = [(point, row) for key, point in results["points"].items() if (row := timed(results, key))]
+    # The same bytes for the same figures: no date, and ids from a fixed salt.
+    with mpl.rc_context({"svg.hashsalt": "edgewbc", "svg.fonttype": "none", "font.size": 10}):
+        figure = Figure(figsize=(9.2, 3.8), layout="constrained")
+        panels = figure.subplots(1, 2, sharey=True)
+        _panel(panels[0], [(point, row, row["speedup"]) for point, row in measured], faster=True)
+        panels[0].set_xlabel("images a second, times those of VGG16-GAP f32 at 224 x 224")
+        panels[0].set_ylabel("validation accuracy in int8, %")
+        _panel(panels[1], [(point, row, row["size_mb"]) for point, row in measured], faster=False)
+        panels[1].set_xlabel("MB of the int8 file")
+        for axes in panels:
+            axes.axhline(100 * results["bar"], color="0.5", linewidth=1, linestyle=":")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, handletextpad=0.2)
+        with whole(path) as temporary:
+            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+            figure.savefig(temporary, format=path.suffix.lstrip("."), metadata=metadata, dpi=150)
+
+
+def _panel(axes: Any, measured: Sequence[tuple[Mapping[str, Any], Mapping[str, Any], float]], *, faster: bool) -> None:
+    """One panel: a mark and an interval for each point, its input size beside it, and the front as stairs."""
+    seen: set[str] = set()
+    marks = []
+    for point, row, x in measured:
+        marker, colour, legend = LOOKS[point["family"]]
+        told = point["validation"]["int8"]
+        low, high = (100 * bound for bound in told["interval"])
+        axes.plot([x, x], [low, high], color=colour, linewidth=1, alpha=0.4)
+        label = None if point["family"] in seen else legend
+        axes.plot(x, 100 * told["accuracy"], marker, color=colour, markersize=6, linestyle="none", label=label)
+        axes.annotate(
+            f"{point['size']}", (x, 100 * told["accuracy"]), xytext=(5, 3), textcoords="offset points", fontsize=8
+        )
+        seen.add(point["family"])
+        speed = x if faster else 1 / x
+        marks.append(Point("", "", speed, told["accuracy"], (0, 0), row["size_mb"], "openvino", "int8"))
+    best = pareto(marks)
+    axes.plot(
+        [mark.speed if faster else 1 / mark.speed for mark in best], [100 * mark.accuracy for mark in best],
+        color="0.3", linewidth=1, drawstyle="steps-pre" if faster else "steps-pre", zorder=0,
+    )  # fmt: skip
+    axes.set_xscale("log")
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
