@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edgewbc.errors import GateError, UserError, exit_code
 from edgewbc.files import read_json, write_text
-from edgewbc.report import leak
-from edgewbc.report.tables import LEAK, POSTER, results
+from edgewbc.report import edge, leak
+from edgewbc.report.tables import EDGE, FRONT, LEAK, POSTER, results
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
@@ -56,6 +56,10 @@ def draw(folder: Path) -> None:
         told = read_json(folder / POSTER, "a result of `edgewbc bench --suite poster`")
         if leak.drawable(told):
             leak.draw(told, folder / LEAK)
+    if (folder / EDGE).is_file():
+        told = read_json(folder / EDGE, "a result of `edgewbc bench --suite edge`")
+        if "bench" in told:
+            edge.draw(told, folder / FRONT)
 
 
 def of_checkout(readme: Path = Path("README.md")) -> bool:

@@ -9,13 +9,15 @@ from typing import Any
 from edgewbc.errors import UserError
 from edgewbc.evaluate import SYNTHETIC
 from edgewbc.files import read_json
-from edgewbc.report import audits, poster
+from edgewbc.report import audits, edge, poster
 from edgewbc.report.text import figure, interval, markdown, percent
 
 EVALS = "eval-*.json"
 BENCH = "bench-cpu.json"
 POSTER = "poster.json"
 LEAK = "poster-leak.svg"
+EDGE = "edge.json"
+FRONT = "edge-front.svg"
 
 
 def results(folder: Path) -> str:
@@ -40,6 +42,11 @@ def results(folder: Path) -> str:
             parts += ["### The poster's claims, and what they are made of", poster.markdown(told)]
             if (folder / LEAK).is_file():
                 parts.append(f"![{poster.CAPTION}](bench/results/{LEAK})")
+        if (folder / EDGE).is_file():
+            told = read_json(folder / EDGE, "a result of `edgewbc bench --suite edge`")
+            parts += ["### How small and fast a network may become", edge.markdown(told)]
+            if (folder / FRONT).is_file():
+                parts.append(f"![{edge.CAPTION}](bench/results/{FRONT})")
         audited = audits.table(folder)
         if audited:
             parts += ["### Duplicates and leaks in the data", audited]

@@ -1,0 +1,147 @@
+"""The edge suite: what it asks, keeps and goes on with, on tiny networks; and its search on made-up accuracies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgewbc import runs
+from edgewbc.bench import edge
+from edgewbc.bench.parts import Watch
+from edgewbc.bench.points import Point
+from edgewbc.errors import UserError
+from edgewbc.files import read_json
+from edgewbc.report import edge as tables
+from edgewbc.train import run as steps
+from edgewbc.train.recipe import PruneRecipe, TrainRecipe
+from tests.bench.conftest import Fake
+from tests.coloured import make_manifest
+
+FIT = {"epochs": 1, "batch": 16, "lr": 1e-3, "precision": "f32", "workers": 1}
+
+
+def tiny(point: Point) -> Any:
+    """Recipes in place of the shipped ones: thin networks on small pictures, for one epoch."""
+    if point.pruned:
+        return PruneRecipe.model_validate(
+            {"name": "edge-prune", "keep_macs": point.keep, "fit": FIT, "round_to": 2, "pictures": 8}
+        )
+    archs = {
+        "edgenet": {"arch": "edgenet", "channels": ["/", 8, "/", 8]},
+        "vgg16gap": {"arch": "vgg16gap", "channels": [8, "M", 8, "M"], "head": [8]},
+        "lite0": {"arch": "edgenet", "channels": ["/", 8, "/", 16]},
+    }
+    model = {**archs[point.family], "input": {"height": point.size, "width": point.size}}
+    return TrainRecipe.model_validate({"name": f"edge-{point.family}", "weights": "none", "model": model, "fit": FIT})
+
+
+RIGHT = {"lite0-112-100": 100, "edgenet-64-10": 90, "edgenet-80-10": 98, "vgg16gap-64-25": 99, "vgg16gap-80-25": 100}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A suite whose points are not trained but looked up; what was asked, in order."""
+    found: list[str] = []
+
+    def result(self: edge.Suite, run: Path) -> dict[str, Any]:
+        found.append(run.name)
+        n = RIGHT.get(run.name.removesuffix("-scratch"), 99) - 4 * run.name.endswith("-scratch")
+        told = {"n": 100, "correct": n, "accuracy": n / 100, "interval": [0.8, 1.0]}
+        return {
+            "macs": 1e6, "parameters": 1000, "minutes": 1.0, "quantized": f"{run.name}-int8",
+            "validation": {"f32": told, "int8": told},
+        }  # fmt: skip
+
+    monkeypatch.setattr(edge.Suite, "result", result)
+    monkeypatch.setattr(edge.Suite, "trained", lambda self, point: self.work / point.key)
+    monkeypatch.setattr(edge.Suite, "scratch", lambda self, point: self.work / f"{point.key}-scratch")
+    monkeypatch.setattr(edge, "load", lambda *given, **more: None)
+    facts = {"accuracy": 0.98 + edge.HOLD, "correct": 98, "n": 100}
+    monkeypatch.setattr(edge.evaluate, "judged", lambda *given: (facts, None, None))
+    line = [Point("x", size, keep) for keep in (0.1, 0.25) for size in (64, 80)]
+    monkeypatch.setattr(
+        edge, "points", lambda family, classes: [Point(family, point.size, point.keep) for point in line]
+    )
+    return found
+
+
+def test_it_searches_and_goes_on(asked: list[str], tmp_path: Path) -> None:
+    """The cheapest that holds in each family; a pruned one beside its twin; what stands is not asked again."""
+    manifest = make_manifest(tmp_path / "m", per_class=2)
+
+    def run() -> dict[str, Any]:
+        return edge.run(
+            manifest, tmp_path / "work", tmp_path / "edge.json", reference=tmp_path, families=("edgenet", "vgg16gap")
+        )
+
+    results = run()
+    assert results["chosen"] == {"edgenet": "edgenet-80-10", "vgg16gap": "vgg16gap-64-10"}
+    assert asked[0] == "lite0-112-100"
+    assert asked[1:4] == ["edgenet-64-25", "edgenet-80-10", "edgenet-64-10"]
+    assert asked[-1] == "vgg16gap-64-10-scratch"
+    assert results == read_json(tmp_path / "edge.json", "")
+    twin = results["points"]["vgg16gap-64-10"]["scratch"]["validation"]["int8"]
+    assert twin["accuracy"] < results["points"]["vgg16gap-64-10"]["validation"]["int8"]["accuracy"]
+    before = len(asked)
+    assert run() == results
+    assert len(asked) == before
+    with pytest.raises(UserError, match=r"edge.json: has results of another manifest"):
+        edge.run(
+            make_manifest(tmp_path / "other", per_class=3), tmp_path / "work", tmp_path / "edge.json",
+            reference=tmp_path,
+        )  # fmt: skip
+
+
+def test_points_are_trained_taught_and_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pruned point makes its teacher and its whole network first; its twin has its shape and its epochs."""
+    monkeypatch.setattr(edge, "recipe_of", tiny)
+    monkeypatch.setattr(edge, "TEACHER", ("lite0", 32, 1.0))
+    manifest = make_manifest(tmp_path / "m", per_class=6)
+    (tmp_path / "work").mkdir()
+    reference = steps.train(tiny(Point("vgg16gap", 32, 1.0)), manifest, to=tmp_path / "reference")
+    suite = edge.Suite(manifest, tmp_path / "work", reference, Watch())
+    made = suite.trained(Point("vgg16gap", 32, 0.5))
+    assert sorted(p.name for p in (tmp_path / "work").iterdir()) == [
+        "lite0-32-100",
+        "vgg16gap-32-100",
+        "vgg16gap-32-50",
+    ]
+    lineage = runs.lineage(made)
+    assert [each["run"] for each in lineage["teachers"]] == ["lite0-32-100"]
+    assert lineage["kept"]["macs"] <= 0.55
+    twin = suite.scratch(Point("vgg16gap", 32, 0.5))
+    assert runs.spec(twin).channels == runs.spec(made).channels
+    told = runs.lineage(twin)["recipe"]
+    assert (told["weights"], told["fit"]["epochs"]) == ("none", 1)
+
+
+def test_points_are_timed_once(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All in one bench, under their keys; a second call measures nothing, the table has the ratios."""
+    manifest = make_manifest(tmp_path / "m", per_class=2)
+    work, out = tmp_path / "work", tmp_path / "edge.json"
+    results = edge.run(manifest, work, out, reference=tmp_path, families=("vgg16gap",))
+    calls = []
+
+    def bench(paths: list[Path], *given: Any, **more: Any) -> dict[str, Any]:
+        calls.append(paths)
+        rows = [{"model": path.name, "precision": "int8", "images_per_s": 9.0, "speedup": 450.0, "size_mb": 1.5}
+                for path in paths]  # fmt: skip
+        return {"rows": [*rows, {"model": "vgg16gap-224", "precision": "f32", "images_per_s": 0.02}]}
+
+    monkeypatch.setattr(edge.runner, "bench", bench)
+    results = edge.measure(results, manifest, work, out, watch=Watch(), execute=Fake())
+    assert [path.name for path in calls[0]] == [f"{key}-int8" for key in results["points"]]
+    edge.measure(results, manifest, work, out, watch=Watch())
+    assert len(calls) == 1
+    assert read_json(out, "")["bench"]["rows"][-1]["model"] == "vgg16gap-224"
+    lines = [line for line in tables.markdown(results).splitlines() if line.startswith("| VGG16-GAP (chosen)")]
+    assert "| VGG16-GAP (chosen) | 64 | 10 % | 1.0 | 1,000 | 1.50 | 99.00 % | 99.00 % (99 of 100) |" in lines[0]
+    assert "450x" in lines[0]
+    assert "not pruned but from random weights" in tables.markdown(results)
+    tables.draw(results, tmp_path / "front.svg")
+    svg = (tmp_path / "front.svg").read_text()
+    assert "VGG16-GAP f32 at 224" in svg
+    tables.draw(results, tmp_path / "again.svg")
+    assert (tmp_path / "again.svg").read_text() == svg
