@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,7 @@ def test_without_an_environment_nothing_is_tried(home: Path, tmp_path: Path, ord
 
 def test_a_bundle_is_named_by_its_checksums(tmp_path: Path) -> None:
     """Another network, another name; the same one elsewhere, the same."""
-    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+    for name, seed in (("a", 0), ("c", 1)):
         tiny.make_bundle(tmp_path / name, seed=seed)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
     assert fingerprint(tmp_path / "a") == fingerprint(tmp_path / "b") != fingerprint(tmp_path / "c")
