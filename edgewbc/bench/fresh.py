@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess  # noqa: S404
 import tempfile
 import time
 from collections.abc import Sequence
@@ -100,7 +101,10 @@ def _timed(arguments: Sequence[str]) -> float:
 
 def _run(script: str, arguments: Sequence[str]) -> Any:
     """Run a command line in a fresh process; what it told, if anything. Raises UserError if it fails."""
-    ran = child.run(["-c", script, *arguments], timeout=LONGEST)
+    try:
+        ran = child.run(["-c", script, *arguments], timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        raise UserError(f"edgewbc {arguments[0]} did not end in {LONGEST} s: give fewer --pictures") from None
     if ran.returncode:
         raise UserError(f"edgewbc {arguments[0]} ended with {ran.returncode}: {child.last_words(ran.stderr)}")
     return child.told(ran)

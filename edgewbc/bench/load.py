@@ -98,3 +98,8 @@ def before(seconds: float = 1.0) -> float | None:
     if busy is None or now is None:
         return None
     return round(min(1.0, max(0.0, (now - busy) / (wall * machine.cores()))), 3)
+
+
+def warning(used: float) -> str:
+    """What a person is told before a measurement on a busy machine."""
+    return f"this machine is busy ({100 * used:.0f} % of it): the speeds will be too low, and unsteady"

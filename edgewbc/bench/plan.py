@@ -81,7 +81,7 @@ def baseline(side: int, folder: Path) -> Model:
 
     Args:
         side: height and width of its input, in pixels.
-        folder: where it is written; the last part of it is its name in the table.
+        folder: where it is written, into a folder of its name in the table.
 
     Raises:
         UserError: there is no unpruned network here, or no torch.
@@ -91,11 +91,17 @@ def baseline(side: int, folder: Path) -> Model:
         raise UserError(f"--baseline {side}: needs torch, and the unpruned network of a checkout (export/networks)")
     spec = runs.spec(found)
     spec = replace(spec, pixels=replace(spec.pixels, height=side, width=side))
+    folder /= baseline_name(side)
     folder.mkdir(parents=True)
     spec.write(folder / "model.json")
     shutil.copyfile(found / "model.safetensors", folder / "model.safetensors")
     row = ("openvino", "f32")
     return Model(folder, folder.name, spec.classes, spec.pixels, (row,), row, answers=False)
+
+
+def baseline_name(side: int) -> str:
+    """What the table calls it."""
+    return f"vgg16gap-{side}"
 
 
 def _whole(path: Path, able: Abilities) -> Model:

@@ -67,7 +67,7 @@ def bench(
     with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as temporary:
         models = [plan(path, able, options.rows) for path in paths]
         if options.baseline is not None:
-            models.append(baseline(options.baseline, Path(temporary) / f"vgg16gap-{options.baseline}"))
+            models.append(baseline(options.baseline, Path(temporary)))
         for condition in conditions:
             condition.of([_named(model, *row, model is models[0]) for model in models for row in model.rows])
         entries = None if manifest is None else spread(manifest.split(options.split), options.limit)
@@ -76,7 +76,7 @@ def bench(
             options = replace(options, benchmark_app=False)
         used = load.before()
         if used is not None and used > load.BUSY:
-            say(f"this machine is busy ({100 * used:.0f} % of it): the speeds will be too low, and unsteady")
+            say(load.warning(used))
         say("decoding and resizing the pictures, and converting what must be, before anything is timed")
         peaks = [p for p in ("f32", "bf16", "int8") if p != "bf16" or able.bf16] if options.peaks else []
         planned = jobs(models, manifest, entries, options, Path(temporary))
@@ -175,6 +175,7 @@ def _protocol(options: Options, used: float | None, seats: Sequence[Seat]) -> di
         "seconds": options.seconds,
         "threads": options.threads,
         "batches": list(options.batches),
+        "baseline": options.baseline,
         "order": "every row once a round, each turn in a fresh process, every other round backwards",
         "wide": summary.WIDE,
         "load_before": used,

@@ -82,8 +82,6 @@ def notes(result: dict[str, Any]) -> list[str]:
         base = next((row for row in rows if row.get("baseline")), None)
         ratio = "" if base is None else f"ratio: of img/s to {_name(base)}, in each round, the median of them. "
         found.append(ratio + LEGEND)
-    other = [row for row in rows if row["precision_ran"] not in (None, row["precision"])]
-    found += [f"{_name(row)} ran in {row['precision_ran']}: {row['kernels']}" for row in other]
     wide = [row for row in rows if row["unsteady"]]
     if wide:
         found.append(
@@ -91,17 +89,24 @@ def notes(result: dict[str, Any]) -> list[str]:
             f"{len(rows)} rows): do not rely on it; measure again on a quiet machine, or with more --rounds."
         )
     found += disturbed(result)
-    behind = [row for row in rows if (row["benchmark_app"] or {}).get("near") is False]
-    found += [f"{_name(row)}: benchmark_app is faster by more than 3 %" for row in behind]
-    unlike = [row for row in rows if (row["benchmark_app"] or {}).get("alike") is False]
-    found += [f"{_name(row)}: benchmark_app ran with other threads or streams than ours" for row in unlike]
-    found += [
-        f"{_name(row)}: no benchmark_app: {row['benchmark_app']['error']}"
-        for row in rows
-        if (row["benchmark_app"] or {}).get("error")
-    ]
-    found += [f"no peak of {p}: {roof['error']}" for p, roof in result["peaks"].items() if roof.get("error")]
+    found += problems([(_name(row), row) for row in rows], result["peaks"])
     return [*found, sentence(result)]
+
+
+def problems(rows: Sequence[tuple[str, dict[str, Any]]], peaks: dict[str, dict[str, Any]]) -> list[str]:
+    """What did not go as it should with rows that were measured, by their names, and with the peaks."""
+    found = []
+    for name, row in rows:
+        app = row.get("benchmark_app") or {}
+        if row["precision_ran"] not in (None, row["precision"]):
+            found.append(f"{name} was asked for in {row['precision']}, and ran in {row['precision_ran']}.")
+        if app.get("error"):
+            found.append(f"{name}: no benchmark_app: {app['error']}.")
+        if app.get("near") is False:
+            found.append(f"{name}: benchmark_app is faster by more than 3 %.")
+        if app.get("alike") is False:
+            found.append(f"{name}: benchmark_app ran with other threads or streams than ours.")
+    return [*found, *(f"No peak of {name}: {roof['error']}." for name, roof in peaks.items() if roof.get("error"))]
 
 
 def disturbed(result: dict[str, Any]) -> list[str]:

@@ -232,7 +232,7 @@ def _end_to_end(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    from edgewbc.bench import end_to_end
+    from edgewbc.bench import end_to_end, load
     from edgewbc.bench.machine import describe
     from edgewbc.bundle import Bundle
     from edgewbc.cli import console, defaults
@@ -244,10 +244,13 @@ def _end_to_end(
     bundle = Bundle.open(defaults.bundle(model[0] if model else None))
     manifest = defaults.manifest_or_none(data)
     options = end_to_end.Options(split, limit, pictures=pictures, threads=threads, batch=batch or 8)
-    machine = describe()
-    if machine["load_1m"] is not None and machine["load_1m"] > machine["cores"] / 2:
-        console.say(f"this machine is busy (load {machine['load_1m']}): the speeds will be too low, and unsteady")
-    result = {"machine": machine, **end_to_end.measure(bundle, manifest, options, console.say)}
+    used = load.before()
+    if used is not None and used > load.BUSY:
+        console.say(load.warning(used))
+    result = {
+        "machine": describe() | {"load_before": used},
+        **end_to_end.measure(bundle, manifest, options, console.say),
+    }
     if out is not None:
         write_json(out, result)
     if as_json:

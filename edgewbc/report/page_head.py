@@ -6,6 +6,7 @@ import shlex
 from typing import Any
 
 from edgewbc.bench import table
+from edgewbc.bench.plan import baseline_name
 from edgewbc.cells import REFERENCE
 from edgewbc.evaluate import SYNTHETIC
 from edgewbc.report.page_answers import main_row
@@ -120,26 +121,19 @@ def reference(result: dict[str, Any]) -> list[str]:
 
 def problems(result: dict[str, Any]) -> list[str]:
     """What did not go as it should, other than rows that failed (the table has these)."""
-    found = []
-    for name, row in measured(result["rows"]):
-        app = row.get("benchmark_app") or {}
-        if row["precision_ran"] not in (None, row["precision"]):
-            found.append(f"{name.full} was asked for in {row['precision']}, and ran in {row['precision_ran']}.")
-        if app.get("error"):
-            found.append(f"{name.full}: benchmark_app: {app['error']}.")
-        if app.get("near") is False:
-            found.append(f"{name.full}: benchmark_app is faster by more than 3 %.")
-        if app.get("alike") is False:
-            found.append(f"{name.full}: benchmark_app ran with other threads or streams than ours.")
-    found += [f"No peak of {name}: {one['error']}." for name, one in result["peaks"].items() if one.get("error")]
-    return found
+    return table.problems([(name.full, row) for name, row in measured(result["rows"])], result["peaks"])
 
 
 def commands(result: dict[str, Any]) -> list[str]:
     """The commands that measure it again; capitals stand for paths, which the result does not hold."""
     data, how, rows = result["data"], result["protocol"], result["rows"]
     words = ["edgewbc bench --device cpu"]
-    words += [f"--model {shlex.quote(name)}" for name in dict.fromkeys(row["model"] for row in rows)]
+    side = how.get("baseline")
+    timed = None if side is None else baseline_name(side)
+    models = [name for name in dict.fromkeys(row["model"] for row in rows) if name != timed]
+    words += [f"--model {shlex.quote(name)}" for name in models]
+    if side is not None:
+        words.append(f"--baseline {side}")
     if data["protocol"] is not None:
         words.append(f"--data MANIFEST --split {shlex.quote(data['split'])}")
         if data["n"] < data["of"]:

@@ -122,3 +122,10 @@ def test_the_command(
     ran = edgewbc("bench", "--end-to-end", "--model", "b", "--model", "b")
     assert (ran.code, ran.out) == (2, "")
     assert "--end-to-end measures one bundle" in ran.err
+
+
+def test_a_command_that_does_not_end_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stopped, and the mend is named."""
+    monkeypatch.setattr(fresh, "LONGEST", 0.01)
+    with pytest.raises(UserError, match=r"edgewbc --help did not end in 0.01 s: give fewer --pictures"):
+        fresh.help_time(1)

@@ -66,7 +66,7 @@ def test_baseline_is_the_unpruned_network_at_another_size(tmp_path: Path, monkey
     """Its weights and channels, the size asked for, one row, no answers; without torch there is none."""
     network = run(tmp_path / "network")
     monkeypatch.setattr(planning, "reference_network", lambda: network)
-    found = baseline(224, tmp_path / "work" / "vgg16gap-224")
+    found = baseline(224, tmp_path / "work")
     assert (found.name, found.rows, found.answers) == ("vgg16gap-224", (("openvino", "f32"),), False)
     assert (found.pixels.height, found.pixels.width) == (224, 224)
     assert ModelSpec.read(found.path / "model.json").channels == VGG16

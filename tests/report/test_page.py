@@ -248,7 +248,7 @@ def test_unsteady_rows_disturbance_and_odd_runs_are_said(result: dict[str, Any])
     assert "1: small openvino int8 was asked for in int8, and ran in f32." in text
     assert "1: small openvino int8: benchmark_app is faster by more than 3 %." in text
     assert "ran with other threads or streams than ours" in text
-    assert "5: whole openvino f32: benchmark_app: not today." in text
+    assert "5: whole openvino f32: no benchmark_app: not today." in text
     assert "No peak of bf16: refused." in text
 
 
@@ -272,6 +272,10 @@ def test_command_that_repeats_it(result: dict[str, Any]) -> None:
         "edgewbc bench --device cpu --model small --model whole --data MANIFEST --split test --limit 100 "
         "--seconds 0.5 --rounds 3 --threads 2 --batch 8 --out again.json --report again.html"
     ) in text
+    held["protocol"]["baseline"] = 224  # no model that a path could name
+    held["rows"].append({**held["rows"][0], "model": "vgg16gap-224"})
+    text = Reader(page.html(held)).text
+    assert "--model small --model whole --baseline 224 --data MANIFEST" in text
 
 
 def test_the_same_result_gives_the_same_bytes(result: dict[str, Any], tmp_path: Path) -> None:
