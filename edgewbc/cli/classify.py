@@ -69,15 +69,15 @@ def command(
         rows.check_place(out)
     place = resume.place(out, journal)
     resume.check_not_among(files, out, place)
-    ready = Model.load(Bundle.open(defaults.bundle(model)), precision, threads)
+    bundle = Bundle.open(defaults.bundle(model))
     jsonl = jsonl or (out is not None and out.suffix.lower() == ".jsonl")
     if place is None and not (watch or as_json):
+        ready = Model.load(bundle, precision, threads)
         answers = progress(map(ready.row, ready.outcomes(map(Path, files), batch)), "classify", len(files))
         _tell(ready, lambda: answers, None, jsonl, False)
         return
-    from edgewbc.lab.journal import Journal
-
-    with Journal(place, ready.settings, ready.engine.info) as kept:
+    ready, kept = resume.begin(bundle, place, precision, threads)
+    with kept:
         try:
             if watch:
                 found = _watch(ready, kept, paths, out, jsonl, as_json, batch)

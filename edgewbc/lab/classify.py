@@ -74,7 +74,11 @@ class Model:
         Raises:
             UserError: the bundle has no such model, or it cannot run.
         """
-        choice = tuning.chosen(bundle, threads, precision)
+        return cls.of(bundle, tuning.chosen(bundle, threads, precision))
+
+    @classmethod
+    def of(cls, bundle: Bundle, choice: tuning.Choice) -> Model:
+        """Compile a bundle's model as chosen. Raises UserError as `load`."""
         engine = choice.engine(bundle)
         if engine.info["classes"] != len(bundle.classes):
             raise UserError(

@@ -70,6 +70,18 @@ class Version:
         return cls(found.st_size, found.st_mtime_ns)
 
 
+class OtherSettings(UserError):
+    """The journal holds answers of another model, or other settings.
+
+    Attributes:
+        held: its settings.
+    """
+
+    def __init__(self, message: str, held: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.held = held
+
+
 class Journal:
     """A journal that is open to write; nobody else can open it meanwhile.
 
@@ -87,7 +99,8 @@ class Journal:
             engine: what runs (`Engine.info`), for the record.
 
         Raises:
-            UserError: the file is no journal, of other settings, in use, or cannot be written.
+            OtherSettings: the file was begun with others.
+            UserError: the file is no journal, in use, or cannot be written.
         """
         self.path = path
         self._sha256, self._classes = str(settings["model_sha256"]), [str(name) for name in settings["classes"]]
@@ -148,10 +161,11 @@ class Journal:
         held = dict(self._database.execute("SELECT name, value FROM about"))
         for name, value in settings.items():
             if held.get(name) != _json(value):
-                raise UserError(
+                raise OtherSettings(
                     f"{self._name}: holds answers of another model or other settings ({name} was "
                     f"{_short(held.get(name, 'not set'))} and is {_short(_json(value))}): "
-                    "name another file with --journal, or delete this one"
+                    "name another file with --journal, or delete this one",
+                    {key: json.loads(text) for key, text in held.items()},
                 )
 
     def _note_run(self, engine: Mapping[str, Any]) -> int:

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
+from edgewbc.lab import tuning
 from edgewbc.lab.classify import Model, Row
 from edgewbc.lab.find import SUFFIXES
-from edgewbc.lab.journal import Journal, Version
+from edgewbc.lab.journal import Journal, OtherSettings, Version
 from edgewbc.lab.pipeline import Outcome
 
 
@@ -39,6 +41,33 @@ def check_not_among(names: Iterable[str], *files: Path | None) -> None:
     for name in names:
         if (os.path.islink(name) or os.path.basename(name) in last) and os.path.realpath(name) in ours:  # noqa: PTH114, PTH119
             raise UserError(f"{name}: is where the answers are written, and cannot be classified too")
+
+
+def begin(
+    bundle: Bundle, place: Path | None, precision: str | None = None, threads: int | None = None
+) -> tuple[Model, Journal]:
+    """Compile a bundle's model and open the journal for its answers.
+
+    A journal that was begun in another precision is gone on with in that one, unless the user wishes for one: `doctor`
+    may have found since that another is faster here, and the answers of one journal are of one model.
+
+    Args:
+        bundle, precision, threads: see `Model.load`.
+        place: of the journal; None for a private one.
+
+    Raises:
+        UserError: as `Model.load` and `Journal`.
+    """
+    model = Model.load(bundle, precision, threads)
+    try:
+        return model, Journal(place, model.settings, model.engine.info)
+    except OtherSettings as other:
+        sha256, compute = str(other.held.get("model_sha256")), str(other.held.get("compute"))
+        before = None if precision else tuning.as_before(bundle, threads, sha256, compute)
+        if before is None:
+            raise
+    model = Model.of(bundle, before)
+    return model, Journal(place, model.settings, model.engine.info)
 
 
 def left(journal: Journal, names: Iterable[str]) -> list[str]:

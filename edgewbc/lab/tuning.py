@@ -210,6 +210,14 @@ def chosen(bundle: Bundle, threads: int | None = None, precision: str | None = N
     return found if precision is None else replace(found, precision=precision, compute="f32")
 
 
+def as_before(bundle: Bundle, threads: int | None, sha256: str, compute: str) -> Choice | None:
+    """The choice that runs a certain file in a certain precision of computation; None where there is none here."""
+    usual = default(bundle, threads)
+    kinds = dict.fromkeys(_kind(choice) for choice in candidates(bundle, threads))
+    found = ((p, c) for p, c in kinds if c == compute and bundle.model_sha256("openvino", p) == sha256)
+    return next((replace(usual, precision=precision, compute=how) for precision, how in found), None)
+
+
 def _remembered(bundle: Bundle, threads: int | None) -> Choice | None:
     """None for what is not one of the candidates, whatever it is."""
     values = remembered.read(bundle, _limit(threads))
@@ -221,7 +229,7 @@ def _limit(threads: int | None) -> int | None:
     return None if threads is None or threads >= machine.cores() else threads
 
 
-def _kind(choice: Choice) -> tuple[str, str]:
+def _kind(choice: Choice) -> tuple[str, Compute]:
     return choice.precision, choice.compute
 
 

@@ -222,3 +222,19 @@ def test_looking_up_what_is_done_is_cheap(tmp_path: Path) -> None:
         begun = time.perf_counter()
         assert resume.left(journal, files) == files
         assert time.perf_counter() - begun < 0.5
+
+
+def test_a_journal_is_gone_on_with_in_its_own_precision(tmp_path: Path) -> None:
+    """What is best on this PC may have been measured anew since; a wish that says otherwise is refused, as is another
+    network."""
+    bundle, place = make_bundle(tmp_path / "tiny"), tmp_path / "cells.journal"
+    model, journal = resume.begin(bundle, place, "f32")
+    journal.close()
+    assert model.engine.info["compute"] == "f32"
+    again, journal = resume.begin(bundle, place)
+    journal.close()
+    assert Model.load(bundle).sha256 == bundle.model_sha256("openvino", "int8") != model.sha256
+    assert again.settings == model.settings
+    for other, wish in ((bundle, "int8"), (make_bundle(tmp_path / "other", seed=1), None)):
+        with pytest.raises(UserError, match="holds answers of another model or other settings"):
+            resume.begin(other, place, wish)
