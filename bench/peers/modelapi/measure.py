@@ -26,11 +26,12 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
     xml = folder / f"{precision}.xml"
     xml.write_bytes(contents[0])
     xml.with_suffix(".bin").write_bytes(contents[1])
-    model = _open(xml, {"threads": job["threads"], "mode": "latency"})
+    model = _open(xml, {"threads": job["threads"], "mode": "latency"}, len(bundle.classes))
     labels = list(model.params.labels)
     if sorted(labels) != sorted(job["classes"]):
         raise peer.Refused(f"it reads the labels {labels} from the IR, and the bundle's are {job['classes']}")
-    shared = {"xml": str(xml), "network": hashlib.sha256(b"".join(contents)).hexdigest()}
+    network = hashlib.sha256(b"".join(contents)).hexdigest()
+    shared = {"precision": precision, "xml": str(xml), "network": network, "classes": len(labels)}
     size = [bundle.pixels.height, bundle.pixels.width]
     cropped = _cropped(job, folder)
     return {
@@ -41,7 +42,7 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
         },
         "minutes": None,
         "version": peer.versions("openvino-model-api", "openvino"),
-        "facts": {"precision": precision, "features_output": "features" in model.outputs},
+        "facts": {"features_output": "features" in model.outputs},
     }
 
 
@@ -50,16 +51,16 @@ def load(job: dict[str, Any], row: dict[str, Any]) -> peer.Model:
     import numpy as np
 
     xml = Path(row["xml"])
-    model = _open(xml, job)
+    model = _open(xml, job, row["classes"])
+    order = {name: index for index, name in enumerate(model.params.labels)}
     model(np.zeros(row["inputs"]["shape"][1:], np.uint8))
 
     def predict(batch: Any) -> Any:
-        return np.stack([model(picture[..., ::-1]).raw_scores for picture in batch]).astype(np.float32)
+        return np.stack([_told(model(_bgr(picture)), order) for picture in batch])
 
     def stream(batches: Iterable[Any]) -> Iterator[Any]:
         for batch in batches:
-            found = model.infer_batch([picture[..., ::-1] for picture in batch])
-            yield np.stack([answer.raw_scores for answer in found]).astype(np.float32)
+            yield np.stack([_told(answer, order) for answer in model.infer_batch([_bgr(picture) for picture in batch])])
 
     compiled = model.inference_adapter.compiled_model
     facts = {
@@ -71,8 +72,28 @@ def load(job: dict[str, Any], row: dict[str, Any]) -> peer.Model:
     return peer.Model(predict, [xml, xml.with_suffix(".bin")], facts, stream)
 
 
-def _open(xml: Path, job: dict[str, Any]) -> Any:
-    """The model, by the wrapper that the file asks for."""
+def _bgr(picture: Any) -> Any:
+    """RGB to BGR, in memory of its own."""
+    import numpy as np
+
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def _told(answer: Any, order: dict[str, int]) -> Any:
+    """Probabilities by class, from the labels that it gives, float32 (K,).
+
+    Not its `raw_scores`: in 0.4.7 these are a view of the runtime's memory, which the next answer overwrites.
+    """
+    import numpy as np
+
+    found = np.zeros(len(order), np.float32)
+    for label in answer.top_labels:
+        found[order[label.name]] = label.confidence
+    return found
+
+
+def _open(xml: Path, job: dict[str, Any], classes: int) -> Any:
+    """The model, by the wrapper that the file asks for; it is to tell the probabilities of all classes."""
     from model_api.adapters import OpenvinoAdapter, create_core
     from model_api.models import ClassificationModel, Model
 
@@ -82,7 +103,7 @@ def _open(xml: Path, job: dict[str, Any]) -> Any:
         "INFERENCE_PRECISION_HINT": "f32",
     }
     adapter = OpenvinoAdapter(create_core(), str(xml), device="CPU", plugin_config=options)
-    model = Model.create_model(adapter, preload=True)
+    model = Model.create_model(adapter, configuration={"topk": classes}, preload=True)
     if not isinstance(model, ClassificationModel):
         raise peer.Refused(f"it opens the IR as {type(model).__name__}, not as a ClassificationModel")
     return model

@@ -5,8 +5,8 @@ No peer resizes what another has resized before: the crop is cut out, and each r
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,7 +15,7 @@ from edgewbc.data.manifest import SPLITS, Entry, Manifest
 from edgewbc.data.sample import balanced, spread
 from edgewbc.encode import encode
 from edgewbc.errors import UserError
-from edgewbc.files import read_json, whole, whole_folder, write_json
+from edgewbc.files import read_json, sha256, whole, whole_folder, write_json
 from edgewbc.pixels import Picture, PixelSpec, prepare
 from edgewbc.progress import Progress, quiet
 
@@ -34,6 +34,11 @@ class Drawn:
 
     folder: Path
     entries: dict[str, list[Entry]]
+
+    @property
+    def sha256(self) -> str:
+        """Of the index: names the pictures."""
+        return sha256(self.folder / INDEX)
 
 
 def draw(manifest: Manifest, spec: PixelSpec, folder: Path, limit: int | None, progress: Progress = quiet) -> Drawn:
@@ -97,7 +102,7 @@ def raw(manifest: Manifest, drawn: Drawn, split: str, spec: PixelSpec, folder: P
     Raises:
         UserError: a picture is gone or has changed.
     """
-    return _write(manifest, drawn.entries[split], spec, folder / f"{split}-{_name(spec)}.u8")
+    return _write(manifest, drawn.entries[split], spec, folder / f"{split}-{_name(drawn, spec)}.u8")
 
 
 def calibration(manifest: Manifest, drawn: Drawn, spec: PixelSpec, count: int, seed: int, folder: Path) -> Raw:
@@ -109,7 +114,7 @@ def calibration(manifest: Manifest, drawn: Drawn, spec: PixelSpec, count: int, s
     if not drawn.entries.get("train"):
         raise UserError("the manifest has no train pictures to calibrate on")
     chosen = balanced(drawn.entries["train"], count, seed)
-    return _write(manifest, chosen, spec, folder / f"calibration-{count}-{seed}-{_name(spec)}.u8")
+    return _write(manifest, chosen, spec, folder / f"calibration-{count}-{seed}-{_name(drawn, spec)}.u8")
 
 
 def _write(manifest: Manifest, entries: list[Entry], spec: PixelSpec, file: Path) -> Raw:
@@ -121,9 +126,9 @@ def _write(manifest: Manifest, entries: list[Entry], spec: PixelSpec, file: Path
     return raw
 
 
-def _name(spec: PixelSpec) -> str:
-    part = sha256(repr((spec.crop, spec.size, spec.scale)).encode()).hexdigest()[:8]
-    return f"{spec.height}x{spec.width}-{part}"
+def _name(drawn: Drawn, spec: PixelSpec) -> str:
+    told = hashlib.sha256(repr((drawn.sha256, spec.crop, spec.size, spec.scale)).encode()).hexdigest()
+    return f"{spec.height}x{spec.width}-{told[:12]}"
 
 
 def cut(picture: Picture, spec: PixelSpec, entry: Entry) -> Picture:

@@ -81,7 +81,7 @@ def compare(
         networks: run folders whose networks both sides run; the toolkit's row is OpenVINO's in f32.
         work: folder for pictures, environments and preparations; what is finished there is not done again.
         only: peers to take; empty takes all.
-        prepare_only: measure nothing; each row's `error` says whether it is ready to be measured.
+        prepare_only: measure nothing; each row's `error` says that it is ready, or why not.
         home: folder of the peers.
 
     Returns:
@@ -116,7 +116,7 @@ def compare(
     turn = Turn("latency", options.seconds, options.batches, options.threads)
     if prepare_only:
         for runner in runners:
-            runner.error = runner.error or "prepared, and not measured"
+            runner.error = runner.error or "it is ready"
     else:
         take(runners, options.rounds, turn, progress)
     return {
@@ -184,7 +184,7 @@ class _Bench:
         peer, options = variant.peer, self.options
         order = Order(
             pictures=self.drawn.folder,
-            pictures_sha256=sha256(self.drawn.folder / drawing.INDEX),
+            pictures_sha256=self.drawn.sha256,
             split=options.split,
             classes=bundle.classes,
             bundle=bundle.path,
@@ -208,7 +208,7 @@ class _Bench:
                 "what": row.get("what", peer.what),
                 "model": variant.model,
                 "backend": row["backend"],
-                "precision": row["precision"],
+                "precision": mine.get("precision", row["precision"]),
                 **dict.fromkeys(PREPARED),
                 **{name: mine.get(name) for name in ("input", "network")},
                 **{name: told.get(name) for name in ("facts", "minutes", "version")},

@@ -18,7 +18,7 @@ def text(result: dict[str, Any]) -> str:
     done = [_cells(row) for row in rows if not row.get("error")]
     parts = [table(HEADER, done, left=4)] if done else []
     parts += [
-        f"failed: {row['peer']} {row['model']} {row['backend']} {row['precision']}: {row['error']}"
+        f"not measured: {row['peer']} {row['model']} {row['backend']} {row['precision']}: {row['error']}"
         for row in rows
         if row.get("error")
     ]

@@ -9,7 +9,8 @@ A `measure.py` calls `main(prepare, load)`:
     prepare(job) -> dict    job: see `peerbench.preparation.Order.job`. What it gives:
         classes     names in the order of the network's outputs
         inputs      what its own preprocessing makes of the split's pictures (`save_inputs`); or by row, in `rows`
-        rows        by key: what `load` needs, and `input` ([height, width]), `network`, `xml`, or `error`: why not
+        rows        by key: what `load` needs, and `input` ([height, width]), `network` (names the weights), `xml`,
+                    `precision`; or `error`: why not
         minutes     of training; None if it does not train
         facts       whatever else should stand in the results
     load(job, row) -> Model     job: see `peerbench.turns`; row: that of `prepare`
