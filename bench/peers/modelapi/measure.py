@@ -111,10 +111,11 @@ def _open(xml: Path, job: dict[str, Any], classes: int) -> Any:
 
 def _cropped(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The drawn pictures as they are; the row's error where they are not all of one size."""
-    import cv2
     import numpy as np
 
-    pictures = [cv2.imread(str(path))[..., ::-1] for path, _ in peer.listed(job, job["split"])]
+    from edgewbc.lab.decode import decode
+
+    pictures = [decode(path.read_bytes()).picture for path, _ in peer.listed(job, job["split"])]
     sizes = {picture.shape for picture in pictures}
     if len(sizes) > 1:
         return {"error": "the cropped pictures differ in size: they are not timed together"}

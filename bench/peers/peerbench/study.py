@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -175,6 +177,7 @@ class _Bench:
             "input": [pictures.height, pictures.width],
             "network": network,
             "gmac": self.gmac[network],
+            "minutes": _minutes(model.path) if model.is_run else None,
             "version": runs.versions("edgewbc").get("edgewbc"),
         }
         return Runner(told, model.classes, of_toolkit(job), self._answers())
@@ -199,7 +202,7 @@ class _Bench:
         for key, row in peer.rows.items():
             mine: dict[str, Any] = {"inputs": told.get("inputs"), **told.get("rows", {}).get(key, {}), "key": key}
             network = mine.get("network")
-            gmac = self.gmac.get(network) if network else _count(mine.get("xml"))
+            gmac = self.gmac.get(network) if network else _count(mine)
             facts = {
                 "ours": False,
                 "peer": peer.name,
@@ -272,12 +275,31 @@ def _gmac(model: plan.Model, converted: Path | None) -> float | None:
     return None if counted is None else counted / 1e9
 
 
-def _count(xml: str | None) -> float | None:
-    """Billions of multiply-adds of an IR that a peer wrote; None if it wrote none."""
-    if xml is None:
+def _count(row: dict[str, Any]) -> float | None:
+    """Billions of multiply-adds of an IR that a peer wrote, for a picture of the size that it is measured with.
+
+    None if it wrote none.
+    """
+    if not row.get("xml") or not row.get("inputs"):
         return None
-    counted = macs.count(Path(xml).read_bytes(), Path(xml).with_suffix(".bin").read_bytes())
+    import openvino as ov
+
+    with tempfile.TemporaryDirectory(prefix="edgewbc-peers-") as folder:
+        fixed = Path(folder) / "fixed.xml"
+        network = ov.Core().read_model(row["xml"])
+        network.reshape([1, *row["inputs"]["shape"][1:]])
+        ov.save_model(network, fixed, compress_to_fp16=False)
+        counted = macs.count(fixed.read_bytes(), fixed.with_suffix(".bin").read_bytes())
     return None if counted is None else counted / 1e9
+
+
+def _minutes(run: Path) -> float | None:
+    """How long a run was trained, by its metrics; None where they are not with it."""
+    path = run / "metrics.jsonl"
+    if not path.is_file():
+        return None
+    epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return round(sum(float(epoch.get("seconds", 0)) for epoch in epochs) / 60, 1)
 
 
 def _protocol(options: Options, used: float | None, runners: Sequence[Runner]) -> dict[str, Any]:
