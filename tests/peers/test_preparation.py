@@ -52,6 +52,16 @@ def test_finished_preparation_is_not_repeated(home: Path, tmp_path: Path, order:
     assert calls.read_text() == "xxx"
 
 
+def test_a_moved_work_folder_is_no_loss(home: Path, tmp_path: Path, order: Order) -> None:
+    """Nothing is prepared again, and files are named where they are now."""
+    told = prepare(variant(home), order, HERE, tmp_path / "work" / "prepared" / "fake-64")
+    (tmp_path / "work").rename(tmp_path / "moved")
+    found = prepare(variant(home), order, HERE, tmp_path / "moved" / "prepared" / "fake-64")
+    assert (tmp_path / "moved" / "calls").read_text() == "x"
+    assert Path(found["inputs"]["file"]).is_file()
+    assert found["inputs"]["shape"] == told["inputs"]["shape"]
+
+
 @pytest.mark.parametrize(
     ("before", "why"),
     [

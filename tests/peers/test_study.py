@@ -63,7 +63,7 @@ def test_one_file_with_every_row(ready: Path, capsys: pytest.CaptureFixture[str]
     assert sick["error"] == "RuntimeError: the library is broken"
     assert sick["accuracy"] is None
     out = capsys.readouterr().out
-    assert "not measured: sick fake 64 numpy f32: RuntimeError: the library is broken" in out.splitlines()
+    assert "not measured: sick sick 64 numpy f32: RuntimeError: the library is broken" in out.splitlines()
     assert str(ready) not in (ready / "peers.json").read_text(encoding="utf-8")
 
 

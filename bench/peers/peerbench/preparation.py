@@ -18,8 +18,8 @@ from peerbench.catalogue import HOME, Variant
 from peerbench.environment import Environment
 
 DONE = "prepared.json"
-PLACES = ("folder", "pictures", "bundle", "source", "inputs", "calibration_inputs")
-"""Of a job: they say where something lies, and what lies there is named by the rest."""
+PLACES = ("folder", "pictures", "bundle", "inputs", "calibration_inputs")
+"""Of a job: they say where something lies that is kept in the work folder, or of which all that is needed is."""
 
 LONGEST = 6 * 3600
 """Seconds after which a preparation is given up; those of a training come on top."""
@@ -92,7 +92,7 @@ def prepare(
     if done.is_file():
         kept: dict[str, Any] = read_json(done, "what a peer prepared")
         if kept.get("key") == key:
-            return kept
+            return _moved(kept, folder)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     start = time.monotonic()
@@ -108,9 +108,20 @@ def prepare(
         return {"error": f"its preparation ended with {ran.returncode}: {child.last_words(ran.stderr)}"}
     if told.get("error"):
         return {"error": str(told["error"])}
-    told |= {"seconds": round(time.monotonic() - start, 1), "key": key}
+    told |= {"seconds": round(time.monotonic() - start, 1), "key": key, "work": _work(folder)}
     write_json(done, told)
     return told
+
+
+def _work(folder: Path) -> str:
+    """The folder of all that is kept, of which a preparation's is `prepared/NAME`."""
+    return str(folder.resolve().parents[1])
+
+
+def _moved(kept: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What was kept, with its files where they are now: hours of training outlive a renamed folder."""
+    old, new = (json.dumps(place)[1:-1] for place in (kept["work"], _work(folder)))
+    return dict(json.loads(json.dumps(kept).replace(old, new)))
 
 
 def _key(variant: Variant, order: Order, job: dict[str, Any]) -> str:

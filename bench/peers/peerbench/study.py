@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc import runs
-from edgewbc.bench import load, machine, macs, plan, summary
+from edgewbc.bench import load, machine, plan, summary
 from edgewbc.bench.worker import Job
 from edgewbc.bundle import Bundle
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.pictures import truth
 from edgewbc.errors import UserError
 from edgewbc.evaluate import facts
-from edgewbc.files import sha256
-from edgewbc.pixels import PixelSpec
 from edgewbc.predictors import convert
 from edgewbc.progress import Progress, quiet
-from peerbench import catalogue, drawing, environment
+from peerbench import about, catalogue, drawing, environment
 from peerbench.catalogue import Variant
 from peerbench.preparation import Order, prepare
 from peerbench.rows import rows
@@ -94,10 +89,10 @@ def compare(
             a network that sees another part of the pictures than the bundle.
     """
     chosen = catalogue.peers(home, only)
-    models = [_model(path, "bundle") for path in bundles] + [_model(path, "run folder") for path in networks]
+    models = [about.model(path, "bundle") for path in bundles] + [about.model(path, "run folder") for path in networks]
     first = models[0]
     for model in models[1:]:
-        if _crop(model.pixels) != _crop(first.pixels):
+        if about.crop(model.pixels) != about.crop(first.pixels):
             raise UserError(f"{model.path}: sees another part of a picture than {first.path}: they cannot be compared")
     for model in models:
         truth(manifest, manifest.split(options.split), model.classes)
@@ -129,7 +124,7 @@ def compare(
             **facts(manifest, options.split),
             "n": len(entries),
             "of": len(manifest.split(options.split)),
-            "crop": dict(zip(("crop", "size", "scale"), _crop(first.pixels), strict=True)),
+            "crop": dict(zip(("crop", "size", "scale"), about.crop(first.pixels), strict=True)),
         },
         "protocol": _protocol(options, used, runners),
         "rows": rows(runners, manifest, entries),
@@ -148,11 +143,11 @@ class _Bench:
         """The toolkit's row of a bundle (as a lab would run it) or of a run (OpenVINO in f32)."""
         backend, precision = ("openvino", "f32") if model.is_run else model.delivered
         pictures = drawing.raw(self.manifest, self.drawn, self.options.split, model.pixels, self.work / "inputs")
-        network = _network(model)
+        network = about.network(model)
         converted = self.work / "converted" / f"{model.name}-{network[:12]}" if model.is_run else None
         if converted is not None and not (converted / "f32.xml").is_file():
             convert(model.path, converted, "openvino")
-        self.gmac[network] = _gmac(model, converted)
+        self.gmac[network] = about.gmac(model, converted)
         job = Job(
             model=str(model.path),
             backend=backend,
@@ -177,7 +172,7 @@ class _Bench:
             "input": [pictures.height, pictures.width],
             "network": network,
             "gmac": self.gmac[network],
-            "minutes": _minutes(model.path) if model.is_run else None,
+            "minutes": about.minutes(model.path) if model.is_run else None,
             "version": runs.versions("edgewbc").get("edgewbc"),
         }
         return Runner(told, model.classes, of_toolkit(job), self._answers())
@@ -202,7 +197,7 @@ class _Bench:
         for key, row in peer.rows.items():
             mine: dict[str, Any] = {"inputs": told.get("inputs"), **told.get("rows", {}).get(key, {}), "key": key}
             network = mine.get("network")
-            gmac = self.gmac.get(network) if network else _count(mine)
+            gmac = self.gmac.get(network) if network else about.gmac_of_row(mine)
             facts = {
                 "ours": False,
                 "peer": peer.name,
@@ -246,60 +241,6 @@ class _Bench:
         folder = self.work / "answers"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{self.count:03d}.npy"
-
-
-def _model(path: Path, what: str) -> plan.Model:
-    if runs.is_run(path) == (what == "bundle"):
-        raise UserError(f"{path}: is not a {what}")
-    return plan.plan(path, plan.Abilities.here())
-
-
-def _crop(spec: PixelSpec) -> tuple[str, int, float]:
-    """What decides which part of a picture is seen; what a rule does not use is left at nothing."""
-    return (spec.crop, spec.size if spec.crop == "centre" else 0, spec.scale if spec.crop == "box" else 1.0)
-
-
-def _network(model: plan.Model) -> str:
-    """Names the network: the weights of a run, the IR of a bundle's delivered precision."""
-    if model.is_run:
-        return sha256(model.path / "model.safetensors")
-    bundle = Bundle.open(model.path)
-    return hashlib.sha256(b"".join(bundle.read(name) for name in bundle.model_files(*model.delivered))).hexdigest()
-
-
-def _gmac(model: plan.Model, converted: Path | None) -> float | None:
-    from edgewbc.bench import ir
-
-    found = ir.any_of(model, converted)
-    counted = None if found is None else macs.count(*found)
-    return None if counted is None else counted / 1e9
-
-
-def _count(row: dict[str, Any]) -> float | None:
-    """Billions of multiply-adds of an IR that a peer wrote, for a picture of the size that it is measured with.
-
-    None if it wrote none.
-    """
-    if not row.get("xml") or not row.get("inputs"):
-        return None
-    import openvino as ov
-
-    with tempfile.TemporaryDirectory(prefix="edgewbc-peers-") as folder:
-        fixed = Path(folder) / "fixed.xml"
-        network = ov.Core().read_model(row["xml"])
-        network.reshape([1, *row["inputs"]["shape"][1:]])
-        ov.save_model(network, fixed, compress_to_fp16=False)
-        counted = macs.count(fixed.read_bytes(), fixed.with_suffix(".bin").read_bytes())
-    return None if counted is None else counted / 1e9
-
-
-def _minutes(run: Path) -> float | None:
-    """How long a run was trained, by its metrics; None where they are not with it."""
-    path = run / "metrics.jsonl"
-    if not path.is_file():
-        return None
-    epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return round(sum(float(epoch.get("seconds", 0)) for epoch in epochs) / 60, 1)
 
 
 def _protocol(options: Options, used: float | None, runners: Sequence[Runner]) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""What is known of a network before it is measured: what it sees, what names it, its multiply-adds, its training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from edgewbc import runs
+from edgewbc.bench import ir, macs, plan
+from edgewbc.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.files import sha256
+from edgewbc.pixels import PixelSpec
+
+
+def model(path: Path, what: str) -> plan.Model:
+    """A model of the toolkit's.
+
+    Args:
+        what: `bundle` or `run folder`: which of the two it has to be.
+
+    Raises:
+        UserError: it is not that.
+    """
+    if runs.is_run(path) == (what == "bundle"):
+        raise UserError(f"{path}: is not a {what}")
+    return plan.plan(path, plan.Abilities.here())
+
+
+def crop(spec: PixelSpec) -> tuple[str, int, float]:
+    """What decides which part of a picture is seen; what a rule does not use is left at nothing."""
+    return (spec.crop, spec.size if spec.crop == "centre" else 0, spec.scale if spec.crop == "box" else 1.0)
+
+
+def network(model: plan.Model) -> str:
+    """Names the network: the weights of a run, the IR of a bundle's delivered precision."""
+    if model.is_run:
+        return sha256(model.path / "model.safetensors")
+    bundle = Bundle.open(model.path)
+    return hashlib.sha256(b"".join(bundle.read(name) for name in bundle.model_files(*model.delivered))).hexdigest()
+
+
+def gmac(model: plan.Model, converted: Path | None) -> float | None:
+    """Billions of multiply-adds of a picture; None where they cannot be counted.
+
+    Args:
+        converted: where a run was converted to OpenVINO.
+    """
+    found = ir.any_of(model, converted)
+    counted = None if found is None else macs.count(*found)
+    return None if counted is None else counted / 1e9
+
+
+def gmac_of_row(row: dict[str, Any]) -> float | None:
+    """Billions of multiply-adds of an IR that a peer wrote, for a picture of the size that it is measured with.
+
+    None if it wrote none.
+    """
+    if not row.get("xml") or not row.get("inputs"):
+        return None
+    import openvino as ov
+
+    with tempfile.TemporaryDirectory(prefix="edgewbc-peers-") as folder:
+        fixed = Path(folder) / "fixed.xml"
+        network = ov.Core().read_model(row["xml"])
+        network.reshape([1, *row["inputs"]["shape"][1:]])
+        ov.save_model(network, fixed, compress_to_fp16=False)
+        counted = macs.count(fixed.read_bytes(), fixed.with_suffix(".bin").read_bytes())
+    return None if counted is None else counted / 1e9
+
+
+def minutes(run: Path) -> float | None:
+    """How long a run was trained, by its metrics; None where they are not with it."""
+    path = run / "metrics.jsonl"
+    if not path.is_file():
+        return None
+    epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return round(sum(float(epoch.get("seconds", 0)) for epoch in epochs) / 60, 1)
