@@ -16,7 +16,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+# In place of this folder, where `timm` and `torch` are peers and no packages.
+_HERE = Path(__file__).resolve().parent
+sys.path[:] = [str(_HERE / "lib"), *(place for place in sys.path if place != str(_HERE))]
 
 from peerbench.catalogue import HOME  # noqa: E402
 from peerbench.study import Options, compare  # noqa: E402

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 HOME = Path(__file__).parents[2] / "bench/peers"
-sys.path += [str(HOME), str(HOME / "peerside")]
+sys.path += [str(HOME / "lib"), str(HOME / "lib/peerside")]
 
 FAKE = """
 from pathlib import Path

@@ -78,7 +78,7 @@ def test_a_peer_is_told_to_stay_offline(tmp_path: Path, monkeypatch: pytest.Monk
     assert told["YOLO_CONFIG_DIR"] == str(tmp_path)
     assert told["OMP_NUM_THREADS"] == "3"
     assert "/somewhere" not in told["PYTHONPATH"]
-    assert str(HOME / "peerside") in told["PYTHONPATH"]
+    assert str(HOME / "lib/peerside") in told["PYTHONPATH"]
 
 
 def test_size_counts_files(tmp_path: Path) -> None:

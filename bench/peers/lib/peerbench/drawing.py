@@ -92,7 +92,7 @@ class Raw:
     width: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As `bench/peers/peerside/peer.py` reads it."""
+        """As `bench/peers/lib/peerside/peer.py` reads it."""
         return {"file": str(self.file.resolve()), "dtype": "uint8", "shape": [self.n, self.height, self.width, 3]}
 
 

@@ -90,7 +90,7 @@ def variables(folder: Path, threads: int) -> Mapping[str, str]:
         threads: for the runtimes that take them from a variable.
     """
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    paths = [HOME / "peerside", HOME.parents[1]]  # what peers share, and the checkout: its clock and nothing else
+    paths = [HOME / "lib/peerside", HOME.parents[1]]  # what peers share, and the checkout: its clock and nothing else
     return {
         **kept,
         **OFFLINE,

@@ -11,7 +11,7 @@ from edgewbc import runs
 from edgewbc.errors import UserError
 from edgewbc.files import read_json
 
-HOME = Path(__file__).resolve().parents[1]
+HOME = Path(__file__).resolve().parents[2]
 """The folder of the peers."""
 
 EACH = ("bundle", "imgsz", "network")

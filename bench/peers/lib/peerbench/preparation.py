@@ -82,7 +82,7 @@ def prepare(
         inputs: of a network of the toolkit's: `inputs` and `calibration_inputs`, as the toolkit prepares them.
 
     Returns:
-        what the peer told (see `bench/peers/peerside/peer.py`), `seconds`, or `error`. An error is not kept.
+        what the peer told (see `bench/peers/lib/peerside/peer.py`), `seconds`, or `error`. An error is not kept.
     """
     if where.error:
         return {"error": where.error}
@@ -128,7 +128,7 @@ def _key(variant: Variant, order: Order, job: dict[str, Any]) -> str:
     """Names everything that a preparation depends on; where it lies is not a part of it."""
     placeless = {name: value for name, value in job.items() if name not in PLACES}
     files = [path for path in (variant.peer.folder / "measure.py", variant.peer.requirements) if path is not None]
-    files += sorted((HOME / "peerside").glob("*.py"))
+    files += sorted((HOME / "lib/peerside").glob("*.py"))
     source = "" if variant.source is None else fingerprint(variant.source)
     told = json.dumps([placeless, order.pictures_sha256, sha256(*files), source], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
