@@ -9,6 +9,7 @@ import json
 import subprocess  # noqa: S404
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 MARKER = "edgewbc-told:"
@@ -18,22 +19,25 @@ MARKER = "edgewbc-told:"
 def run(
     arguments: Sequence[str],
     *,
+    python: Path | None = None,
     given: str | None = None,
     environment: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run this Python with these arguments and wait for it.
+    """Run Python with these arguments and wait for it.
 
     Args:
+        python: the interpreter; None takes this one.
         given: on its stdin.
         environment: in place of this process's.
         timeout: seconds.
 
     Raises:
         subprocess.TimeoutExpired: it took longer, and was stopped.
+        OSError: there is no such interpreter.
     """
     return subprocess.run(  # noqa: S603
-        [sys.executable, *arguments],
+        [str(python or sys.executable), *arguments],
         input=given,
         env=environment,
         capture_output=True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from peerbench import environment
@@ -19,7 +18,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Commands that would have been run; the second of an environment fails if the file `fails` says so."""
     commands: list[list[str]] = []
 
-    def run(command: list[str], *_: Any) -> subprocess.CompletedProcess[str]:
+    def run(arguments: list[str], *, python: Path | None = None, timeout: float) -> subprocess.CompletedProcess[str]:
+        command = [str(python or sys.executable), *arguments]
         commands.append(command)
         if "venv" in command:
             folder = Path(command[-1])
@@ -29,7 +29,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         said = "ERROR: Could not find a version\nERROR: No matching distribution found for nothing==0\n"
         return subprocess.CompletedProcess(command, int(broken), "", said if broken else "")
 
-    monkeypatch.setattr(environment, "_run", run)
+    monkeypatch.setattr(environment.child, "run", run)
     return commands
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +19,6 @@ def test_inputs_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert inputs == {"file": str(tmp_path / "i"), "dtype": "float32", "shape": [7, 2, 3]}
     np.testing.assert_array_equal(peer.read_inputs(inputs, 5, 4), values[5:])
     np.testing.assert_array_equal(peer.read_inputs(inputs, 0, 2), values[:2])
-
-
-def test_calibration_never_sees_the_test_pictures(tmp_path: Path) -> None:
-    """Train pictures, as many as asked for, the same for the same seed."""
-    listed = {split: [[f"{split}/{i}.png", "a"] for i in range(9)] for split in ("train", "val", "test")}
-    (tmp_path / "index.json").write_text(json.dumps({"pictures": listed}))
-    job = {"pictures": str(tmp_path), "calibration": 4, "seed": 1}
-    found = peer.calibration(job)
-    assert len(found) == 4
-    assert {path.parent.name for path in found} == {"train"}
-    assert found == peer.calibration(job) != peer.calibration({**job, "seed": 2})
 
 
 def test_softmax_is_of_each_row() -> None:

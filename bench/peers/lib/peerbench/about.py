@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from edgewbc import runs
-from edgewbc.bench import ir, macs, plan
+from edgewbc.bench import ir, macs, parts, plan
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.files import sha256
 from edgewbc.pixels import PixelSpec
+from edgewbc.train.loop import METRICS
 
 
 def model(path: Path, what: str) -> plan.Model:
@@ -74,8 +74,4 @@ def gmac_of_row(row: dict[str, Any]) -> float | None:
 
 def minutes(run: Path) -> float | None:
     """How long a run was trained, by its metrics; None where they are not with it."""
-    path = run / "metrics.jsonl"
-    if not path.is_file():
-        return None
-    epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return round(sum(float(epoch.get("seconds", 0)) for epoch in epochs) / 60, 1)
+    return parts.minutes(run) if (run / METRICS).is_file() else None

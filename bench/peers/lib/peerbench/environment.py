@@ -64,9 +64,9 @@ def make(peer: Peer, folder: Path) -> Environment:
             return Environment(python, facts["mb"])
     shutil.rmtree(folder, ignore_errors=True)
     pip = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "-r", str(peer.requirements)]
-    for command in ([sys.executable, "-m", "venv", str(folder)], [str(python), *pip]):
+    for who, arguments in ((None, ["-m", "venv", str(folder)]), (python, pip)):
         try:
-            ran = _run(command, None, dict(os.environ), LONGEST)
+            ran = child.run(arguments, python=who, timeout=LONGEST)
         except (OSError, subprocess.TimeoutExpired) as error:
             return Environment(python, error=f"its environment could not be made: {error}")
         write_text(folder.with_name(f"{folder.name}.log"), ran.stdout + ran.stderr)
@@ -112,19 +112,4 @@ def run(
         subprocess.TimeoutExpired: it took longer than `longest` seconds, and was stopped.
         OSError: there is no such interpreter.
     """
-    return _run([str(python), str(script)], given, variables(folder, threads), longest)
-
-
-def _run(
-    command: list[str], given: str | None, environment: Mapping[str, str], longest: float
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
-        command,
-        input=given,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=longest,
-    )
+    return child.run([str(script)], python=python, given=given, environment=variables(folder, threads), timeout=longest)

@@ -109,7 +109,7 @@ def compare(
             runners += bench.peer(variant, where, first)
     used = None if prepare_only else load.before()
     if used is not None and used > load.BUSY:
-        say(f"this machine is busy ({100 * used:.0f} % of it): the speeds will be too low, and unsteady")
+        say(load.warning(used))
     turn = Turn("latency", options.seconds, options.batches, options.threads)
     if prepare_only:
         for runner in runners:

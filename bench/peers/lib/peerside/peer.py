@@ -162,15 +162,6 @@ def listed(job: dict[str, Any], split: str) -> list[tuple[Path, str]]:
     return [(top / name, label) for name, label in index["pictures"].get(split, [])]
 
 
-def calibration(job: dict[str, Any]) -> list[Path]:
-    """Train pictures for a calibration: drawn at random with the job's seed, never of the split that is answered."""
-    import random
-
-    files = [path for path, _ in listed(job, "train")]
-    random.Random(job["seed"]).shuffle(files)  # noqa: S311
-    return files[: job["calibration"]]
-
-
 def batched(items: Sequence[Any], size: int = AT_ONCE) -> Iterator[Sequence[Any]]:
     """Parts of a sequence, the last one shorter."""
     return (items[start : start + size] for start in range(0, len(items), size))
