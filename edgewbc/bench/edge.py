@@ -14,10 +14,9 @@ from typing import Any
 from edgewbc import assets, evaluate, runs
 from edgewbc.bench import runner
 from edgewbc.bench.machine import describe
-from edgewbc.bench.parts import Watch, finished, minutes
+from edgewbc.bench.parts import Watch, finished, minutes, train
 from edgewbc.bench.points import KEEPS, TEACHER, Point, points, recipe_of, search
 from edgewbc.bench.prepare import Options
-from edgewbc.bench.turns import Execute, execute
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.files import read_json, write_json
@@ -55,12 +54,10 @@ class Suite:
     def trained(self, point: Point) -> Path:
         """The point's run folder in float; makes what it comes from first."""
         from edgewbc.compress import recover
-        from edgewbc.train import run as steps
 
         recipe, folder = recipe_of(point), self.work / point.key
-        taught = [] if point == Point(*TEACHER) else [self.trained(Point(*TEACHER))]
         if point.pruned:
-            parent = self.trained(point.whole)
+            parent, taught = self.trained(point.whole), [self.trained(TEACHER)]
             return finished(
                 folder, recipe, self.manifest, self.watch,
                 begin=lambda: recover.prune(
@@ -68,15 +65,11 @@ class Suite:
                 ),
                 go_on=lambda: recover.resume(folder, self.manifest, **self.watch.training),
             )  # fmt: skip
+        if point.family == TEACHER.family:  # a rival at every size: from the labels alone, as its users would
+            return train(folder, recipe, self.manifest, self.watch)
         if point.family == "vgg16gap":
             recipe = recipe.model_copy(update={"weights": str(self.reference / "model.safetensors")})
-        if point.family == "lite0":  # a rival at every size: it learns from the labels alone, as its users would
-            taught = []
-        return finished(
-            folder, recipe, self.manifest, self.watch,
-            begin=lambda: steps.train(recipe, self.manifest, teachers=taught, to=folder, **self.watch.training),
-            go_on=lambda: steps.resume(folder, self.manifest, **self.watch.training),
-        )  # fmt: skip
+        return train(folder, recipe, self.manifest, self.watch, [self.trained(TEACHER)])
 
     def scratch(self, point: Point) -> Path:
         """A network of a pruned point's shape, from random weights, with its teacher and as many epochs."""
@@ -87,12 +80,7 @@ class Suite:
         fit = pruned.fit.model_copy(update={"epochs": pruned.fit.epochs + (pruned.steps - 1) * pruned.step_epochs})
         recipe = TrainRecipe(name="edge-scratch", weights="none", fit=fit, distil=pruned.distil)
         recipe = steps.shaped_like(self.trained(point), recipe)
-        folder, taught = self.work / f"{point.key}-scratch", [self.trained(Point(*TEACHER))]
-        return finished(
-            folder, recipe, self.manifest, self.watch,
-            begin=lambda: steps.train(recipe, self.manifest, teachers=taught, to=folder, **self.watch.training),
-            go_on=lambda: steps.resume(folder, self.manifest, **self.watch.training),
-        )  # fmt: skip
+        return train(self.work / f"{point.key}-scratch", recipe, self.manifest, self.watch, [self.trained(TEACHER)])
 
     def quantized(self, run: Path) -> dict[str, Any]:
         """`quantize.json` of a run in int8: safe for any CPU, fine-tuned where int8 costs more than `QAT_ABOVE`."""
@@ -114,7 +102,7 @@ class Suite:
         if not (tuned / runs.LINEAGE).exists():
             self.watch.say(f"{run.name}: fine-tuning in int8")
             recipe = read(assets.folder("recipes") / "qat.yaml", QatRecipe)
-            teachers = [self.trained(Point(*TEACHER))]
+            teachers = [self.trained(TEACHER)]
             finetune(
                 run, recipe, self.manifest, Options(overflow_fix="all"), teachers=teachers, to=tuned, checks=checks,
                 say=self.watch.say, **self.watch.training,
@@ -176,7 +164,7 @@ def run(
         )
         return held
 
-    holds(Point(*TEACHER))
+    holds(TEACHER)
     for family in families:
         found = search(points(family, manifest.classes), holds)
         results["chosen"][family] = None if found is None else found.key
@@ -187,9 +175,8 @@ def run(
 
 
 def measure(
-    results: dict[str, Any], manifest: Manifest, work: Path, out: Path, *, watch: Watch, progress: Progress = quiet,
-    execute: Execute = execute,
-) -> dict[str, Any]:  # fmt: skip
+    results: dict[str, Any], manifest: Manifest, work: Path, out: Path, *, watch: Watch, progress: Progress = quiet
+) -> dict[str, Any]:
     """Time every point in one bench, beside VGG16-GAP at 224 in f32; kept under `bench`, unless it stands already.
 
     Each point's row has the key of the point as its model, and answers the validation split.
@@ -199,7 +186,7 @@ def measure(
     stands = results.get("bench", {"rows": []})["rows"]
     if {row["model"] for row in stands} >= set(runs_by_key):
         return results
-    found = runner.bench(list(runs_by_key.values()), manifest, TIMED, progress=progress, say=watch.say, execute=execute)
+    found = runner.bench(list(runs_by_key.values()), manifest, TIMED, progress=progress, say=watch.say)
     for row in found["rows"]:
         row["model"] = names.get(row["model"], row["model"])
     results["bench"] = {"machine": describe(), **found}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,17 @@ def finished(
         return begin()
     watch.say(f"{folder.name}: going on")
     return go_on()
+
+
+def train(folder: Path, recipe: Any, manifest: Manifest, watch: Watch, teachers: Sequence[Path] = ()) -> Path:
+    """`finished`, of a `train.recipe.TrainRecipe`: in a run folder of its own, learning from teachers if there are."""
+    from edgewbc.train import run as steps
+
+    return finished(
+        folder, recipe, manifest, watch,
+        begin=lambda: steps.train(recipe, manifest, teachers=teachers, to=folder, **watch.training),
+        go_on=lambda: steps.resume(folder, manifest, **watch.training),
+    )  # fmt: skip
 
 
 def minutes(folder: Path) -> float:

@@ -19,7 +19,6 @@ KEEPS = {
     "lite0": (1.0, 0.5, 0.25),
 }
 """Families, and the shares of their multiply-adds that are tried at each size."""
-TEACHER = ("lite0", 112, 1.0)
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,9 @@ class Point:
     @property
     def whole(self) -> Point:
         return Point(self.family, self.size, 1.0)
+
+
+TEACHER = Point("lite0", 112, 1.0)
 
 
 def search(points: Sequence[Point], holds: Callable[[Point], bool]) -> Point | None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgewbc import assets, evaluate, runs
-from edgewbc.bench.parts import Watch, finished, minutes
+from edgewbc.bench.parts import Watch, minutes, train
 from edgewbc.data import enlarge
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
@@ -103,7 +103,7 @@ def run(
         where = (part.protocol, part.seed)
         if where not in manifests:
             manifests[where] = make("augmented", work / "set", protocol=part.protocol, seed=part.seed)
-        folder = train(part, recipe, manifests[where], work, watch)
+        folder = train(work / part.key, recipe, manifests[where], watch)
         results["parts"][part.key] = {
             "row": part.row.name,
             "seed": part.seed,
@@ -145,22 +145,6 @@ def _results(out: Path, facts: dict[str, Any]) -> dict[str, Any]:
     if results.get("format") != FORMAT or results.get("set") != facts:
         raise UserError(f"{out}: has results of another set of pictures: give another --out, or move it away")
     return results
-
-
-def train(part: Part, recipe: Any, manifest: Manifest, work: Path, watch: Watch) -> Path:
-    """The part's run folder, trained now, or gone on with, or finished before.
-
-    Raises:
-        UserError: the folder has another recipe or manifest than this part.
-    """
-    from edgewbc.train import run as steps
-
-    folder = work / part.key
-    return finished(
-        folder, recipe, manifest, watch,
-        begin=lambda: steps.train(recipe, manifest, to=folder, **watch.training),
-        go_on=lambda: steps.resume(folder, manifest, **watch.training),
-    )  # fmt: skip
 
 
 def trained(folder: Path) -> dict[str, Any]:

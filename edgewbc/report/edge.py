@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgewbc.extras import need
-from edgewbc.files import whole
 from edgewbc.report import text as words
 from edgewbc.report.charts import Point, pareto
+from edgewbc.report.drawing import drawn
 from edgewbc.report.text import figure, interval, percent
 
 CAPTION = "Validation accuracy of every network that was tried, over its speed and over its size; the line is the front"
@@ -98,14 +97,8 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     Raises:
         UserError: matplotlib is not installed.
     """
-    need("matplotlib", "the figure of the edge suite")
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     measured = [(point, row) for key, point in results["points"].items() if (row := timed(results, key))]
-    # The same bytes for the same figures: no date, and ids from a fixed salt.
-    with mpl.rc_context({"svg.hashsalt": "edgewbc", "svg.fonttype": "none", "font.size": 10}):
-        figure = Figure(figsize=(9.2, 3.8), layout="constrained")
+    with drawn(path, 9.2, 3.8, "the figure of the edge suite") as figure:
         panels = figure.subplots(1, 2, sharey=True)
         _panel(panels[0], [(point, row, row["speedup"]) for point, row in measured], faster=True)
         panels[0].set_xlabel("images a second, times those of VGG16-GAP f32 at 224 x 224")
@@ -116,9 +109,6 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
             axes.axhline(100 * results["bar"], color="0.5", linewidth=1, linestyle=":")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, handletextpad=0.2)
-        with whole(path) as temporary:
-            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            figure.savefig(temporary, format=path.suffix.lstrip("."), metadata=metadata, dpi=150)
 
 
 def _panel(axes: Any, measured: Sequence[tuple[Mapping[str, Any], Mapping[str, Any], float]], *, faster: bool) -> None:
@@ -141,7 +131,7 @@ def _panel(axes: Any, measured: Sequence[tuple[Mapping[str, Any], Mapping[str, A
     best = pareto(marks)
     axes.plot(
         [mark.speed if faster else 1 / mark.speed for mark in best], [100 * mark.accuracy for mark in best],
-        color="0.3", linewidth=1, drawstyle="steps-pre" if faster else "steps-pre", zorder=0,
+        color="0.3", linewidth=1, drawstyle="steps-pre", zorder=0,
     )  # fmt: skip
     axes.set_xscale("log")
     axes.grid(color="0.9")

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgewbc.extras import need
-from edgewbc.files import whole
+from edgewbc.report.drawing import drawn
 
 SHOWN = "gap"
 """The row of the suite that is drawn."""
@@ -33,15 +32,9 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     Raises:
         UserError: matplotlib is not installed.
     """
-    need("matplotlib", "the figure of the poster's suite")
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     tests = {protocol: results["parts"][f"{SHOWN}-{protocol}-s0"]["test"]["f32"] for protocol in LOOKS}
     classes = list(tests["poster"]["classes"])
-    # The same bytes for the same figures: no date, and ids from a fixed salt.
-    with mpl.rc_context({"svg.hashsalt": "edgewbc", "svg.fonttype": "none", "font.size": 10}):
-        figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    with drawn(path, 7.2, 3.4, "the figure of the poster's suite") as figure:
         axes = figure.add_subplot()
         for place, (protocol, tested) in enumerate(tests.items()):
             marker, colour, legend = LOOKS[protocol]
@@ -82,6 +75,3 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
             axes.spines[side].set_visible(False)
         axes.tick_params(axis="y", length=0)
         figure.legend(loc="outside upper left", ncols=2, frameon=False, handletextpad=0.2)
-        with whole(path) as temporary:
-            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            figure.savefig(temporary, format=path.suffix.lstrip("."), metadata=metadata, dpi=150)

@@ -13,10 +13,8 @@ from edgewbc.bench.parts import Watch
 from edgewbc.bench.points import Point
 from edgewbc.errors import UserError
 from edgewbc.files import read_json
-from edgewbc.report import edge as tables
 from edgewbc.train import run as steps
 from edgewbc.train.recipe import PruneRecipe, TrainRecipe
-from tests.bench.conftest import Fake
 from tests.coloured import make_manifest
 
 FIT = {"epochs": 1, "batch": 16, "lr": 1e-3, "precision": "f32", "workers": 1}
@@ -97,7 +95,7 @@ def test_it_searches_and_goes_on(asked: list[str], tmp_path: Path) -> None:
 def test_points_are_trained_taught_and_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pruned point makes its teacher and its whole network first; its twin has its shape and its epochs."""
     monkeypatch.setattr(edge, "recipe_of", tiny)
-    monkeypatch.setattr(edge, "TEACHER", ("lite0", 32, 1.0))
+    monkeypatch.setattr(edge, "TEACHER", Point("lite0", 32, 1.0))
     manifest = make_manifest(tmp_path / "m", per_class=6)
     (tmp_path / "work").mkdir()
     reference = steps.train(tiny(Point("vgg16gap", 32, 1.0)), manifest, to=tmp_path / "reference")
@@ -118,7 +116,7 @@ def test_points_are_trained_taught_and_pruned(tmp_path: Path, monkeypatch: pytes
 
 
 def test_points_are_timed_once(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All in one bench, under their keys; a second call measures nothing, the table has the ratios."""
+    """All in one bench, under their keys; a second call measures nothing."""
     manifest = make_manifest(tmp_path / "m", per_class=2)
     work, out = tmp_path / "work", tmp_path / "edge.json"
     results = edge.run(manifest, work, out, reference=tmp_path, families=("vgg16gap",))
@@ -131,17 +129,8 @@ def test_points_are_timed_once(asked: list[str], tmp_path: Path, monkeypatch: py
         return {"rows": [*rows, {"model": "vgg16gap-224", "precision": "f32", "images_per_s": 0.02}]}
 
     monkeypatch.setattr(edge.runner, "bench", bench)
-    results = edge.measure(results, manifest, work, out, watch=Watch(), execute=Fake())
+    results = edge.measure(results, manifest, work, out, watch=Watch())
     assert [path.name for path in calls[0]] == [f"{key}-int8" for key in results["points"]]
     edge.measure(results, manifest, work, out, watch=Watch())
     assert len(calls) == 1
     assert read_json(out, "")["bench"]["rows"][-1]["model"] == "vgg16gap-224"
-    lines = [line for line in tables.markdown(results).splitlines() if line.startswith("| VGG16-GAP (chosen)")]
-    assert "| VGG16-GAP (chosen) | 64 | 10 % | 1.0 | 1,000 | 1.50 | 99.00 % | 99.00 % (99 of 100) |" in lines[0]
-    assert "450x" in lines[0]
-    assert "not pruned but from random weights" in tables.markdown(results)
-    tables.draw(results, tmp_path / "front.svg")
-    svg = (tmp_path / "front.svg").read_text()
-    assert "VGG16-GAP f32 at 224" in svg
-    tables.draw(results, tmp_path / "again.svg")
-    assert (tmp_path / "again.svg").read_text() == svg
