@@ -61,3 +61,10 @@ def test_frozen_batch_norm_keeps_its_statistics():
     after = [net.features[i].wide[1].running_mean for i in (0, 2)]
     assert torch.equal(before[0], after[0])
     assert not torch.equal(before[1], after[1])
+
+
+def test_no_pointwise_convolution_has_a_stride() -> None:
+    """One of 3 channels, channels last, corrupts the heap in torch 2.14's backward pass: pixels are picked before it."""
+    convolutions = [part for part in EdgeNet(5).modules() if isinstance(part, nn.Conv2d)]
+    assert {part.stride for part in convolutions if part.kernel_size == (1, 1)} == {(1, 1)}
+    assert (2, 2) in {part.stride for part in convolutions}
