@@ -15,7 +15,7 @@ from edgewbc import assets, evaluate, runs
 from edgewbc.bench import runner
 from edgewbc.bench.machine import describe
 from edgewbc.bench.parts import Watch, finished, minutes, train
-from edgewbc.bench.points import KEEPS, TEACHER, Point, points, recipe_of, search
+from edgewbc.bench.points import FAMILIES, RIVALS, TEACHER, Point, points, recipe_of, search
 from edgewbc.bench.prepare import Options
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
@@ -131,7 +131,7 @@ class Suite:
 
 
 def run(
-    manifest: Manifest, work: Path, out: Path, *, reference: Path, families: Sequence[str] = tuple(KEEPS),
+    manifest: Manifest, work: Path, out: Path, *, reference: Path, families: Sequence[str] = tuple(FAMILIES),
     watch: Watch | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Search each family, writing the results after each point.
@@ -139,7 +139,7 @@ def run(
     Args:
         out: the results; points that stand in it for the same manifest are kept.
         reference: run folder of the unpruned VGG16-GAP.
-        families: of `KEEPS`.
+        families: of `FAMILIES`; those of `RIVALS` are measured after them.
 
     Returns:
         what was written: `reference` (its validation), `bar`, `points` by key in the order in which they were done, and
@@ -171,6 +171,8 @@ def run(
         if found is not None and found.pruned and "scratch" not in results["points"][found.key]:
             results["points"][found.key]["scratch"] = suite.result(suite.scratch(found))
         write_json(out, results)
+    for rival in RIVALS:
+        holds(rival)
     return results
 
 

@@ -78,7 +78,7 @@ def test_it_searches_and_goes_on(asked: list[str], tmp_path: Path) -> None:
     assert results["chosen"] == {"edgenet": "edgenet-80-10", "vgg16gap": "vgg16gap-64-10"}
     assert asked[0] == "lite0-112-100"
     assert asked[1:4] == ["edgenet-64-25", "edgenet-80-10", "edgenet-64-10"]
-    assert asked[-1] == "vgg16gap-64-10-scratch"
+    assert asked[-4:] == ["vgg16gap-64-10-scratch", "lite0-96-100", "lite0-80-100", "lite0-64-100"]
     assert results == read_json(tmp_path / "edge.json", "")
     twin = results["points"]["vgg16gap-64-10"]["scratch"]["validation"]["int8"]
     assert twin["accuracy"] < results["points"]["vgg16gap-64-10"]["validation"]["int8"]["accuracy"]

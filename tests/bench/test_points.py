@@ -7,7 +7,7 @@ from math import ceil, log2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewbc.bench.points import KEEPS, SIZES, Point, points, recipe_of, search
+from edgewbc.bench.points import FAMILIES, RIVALS, SIZES, Point, points, recipe_of, search
 from edgewbc.cells import CLASSES
 
 
@@ -28,12 +28,12 @@ def test_bisection_finds_the_cheapest(count: int, data: st.DataObject) -> None:
 
 def test_points_are_ordered_by_cost() -> None:
     """Every size and share of a family once, a smaller input of the same share always before a larger one."""
-    for family, keeps in KEEPS.items():
+    for family, (sizes, keeps) in FAMILIES.items():
         found = points(family, CLASSES)
-        assert len(set(found)) == len(found) == len(SIZES) * len(keeps)
+        assert len(set(found)) == len(found) == len(sizes) * len(keeps)
         for keep in keeps:
-            assert [point.size for point in found if point.keep == keep] == sorted(SIZES)
-        for size in SIZES:
+            assert [point.size for point in found if point.keep == keep] == sorted(sizes)
+        for size in sizes:
             assert [point.keep for point in found if point.size == size] == sorted(keeps)
 
 
@@ -46,6 +46,11 @@ def test_recipes_are_of_the_point() -> None:
     assert narrow.input.height == 96
     assert narrow.channels == ("/", 16, "/", 16, 16, "/", 32, 32, "/", 64, 64)
     assert recipe_of(Point("lite0", 64, 1.0)).model.arch == "efficientnet-lite0"
+
+
+def test_rivals_are_whole_at_every_size() -> None:
+    """So that no rival is missing from the figure because another point of its family was cheaper."""
+    assert [(point.size, point.pruned) for point in RIVALS] == [(size, False) for size in SIZES]
 
 
 def test_keys_tell_points_apart() -> None:
