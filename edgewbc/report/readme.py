@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edgewbc.errors import GateError, UserError, exit_code
 from edgewbc.files import read_json, write_text
-from edgewbc.report import edge, leak
-from edgewbc.report.tables import EDGE, FRONT, LEAK, POSTER, results
+from edgewbc.report import edge, leak, peers
+from edgewbc.report.tables import EDGE, FRONT, LEAK, PEERS, PEERS_FRONT, POSTER, results
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
@@ -60,6 +60,8 @@ def draw(folder: Path) -> None:
         told = read_json(folder / EDGE, "a result of `edgewbc bench --suite edge`")
         if "bench" in told:
             edge.draw(told, folder / FRONT)
+    if (folder / PEERS).is_file():
+        peers.draw(read_json(folder / PEERS, "a result of bench/peers/run.py"), folder / PEERS_FRONT)
 
 
 def of_checkout(readme: Path = Path("README.md")) -> bool:

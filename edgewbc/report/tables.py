@@ -9,7 +9,7 @@ from typing import Any
 from edgewbc.errors import UserError
 from edgewbc.evaluate import SYNTHETIC
 from edgewbc.files import read_json
-from edgewbc.report import audits, edge, poster
+from edgewbc.report import audits, edge, peers, poster
 from edgewbc.report.text import figure, interval, markdown, percent
 
 EVALS = "eval-*.json"
@@ -18,6 +18,8 @@ POSTER = "poster.json"
 LEAK = "poster-leak.svg"
 EDGE = "edge.json"
 FRONT = "edge-front.svg"
+PEERS = "peers.json"
+PEERS_FRONT = "peers-front.svg"
 
 
 def results(folder: Path) -> str:
@@ -47,6 +49,11 @@ def results(folder: Path) -> str:
             parts += ["### How small and fast a network may become", edge.markdown(told)]
             if (folder / FRONT).is_file():
                 parts.append(f"![{edge.CAPTION}](bench/results/{FRONT})")
+        if (folder / PEERS).is_file():
+            told = read_json(folder / PEERS, "a result of bench/peers/run.py")
+            parts += ["### Beside what one would pick instead", peers.table(told)]
+            if (folder / PEERS_FRONT).is_file():
+                parts.append(f"![{peers.CAPTION}](bench/results/{PEERS_FRONT})")
         audited = audits.table(folder)
         if audited:
             parts += ["### Duplicates and leaks in the data", audited]

@@ -64,7 +64,7 @@ def test_frozen_batch_norm_keeps_its_statistics():
 
 
 def test_no_pointwise_convolution_has_a_stride() -> None:
-    """One of 3 channels, channels last, corrupts the heap in torch 2.14's backward pass: pixels are picked before it."""
+    """Of 3 channels, channels last, it corrupts the heap in torch 2.14's backward pass: pixels are picked before it."""
     convolutions = [part for part in EdgeNet(5).modules() if isinstance(part, nn.Conv2d)]
     assert {part.stride for part in convolutions if part.kernel_size == (1, 1)} == {(1, 1)}
     assert (2, 2) in {part.stride for part in convolutions}

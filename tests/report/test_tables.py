@@ -9,7 +9,9 @@ import pytest
 
 from edgewbc.errors import UserError
 from edgewbc.files import write_json
+from edgewbc.report.readme import draw
 from edgewbc.report.tables import accuracy_table, results, speed_table
+from tests.report.test_peers import results as peers
 from tests.report.test_text import RESULT
 
 EVAL = RESULT | {"model": "wbc"}
@@ -87,3 +89,14 @@ def test_files_are_put_together(tmp_path: Path) -> None:
     write_json(tmp_path / "eval-c.json", {"source": "pbc"})
     with pytest.raises(UserError, match="was not written by this edgewbc"):
         results(tmp_path)
+
+
+def test_peers_have_a_part_of_their_own(tmp_path: Path) -> None:
+    """Their table, and the figure only where it was drawn."""
+    write_json(tmp_path / "peers.json", peers())
+    told = results(tmp_path)
+    assert "### Beside what one would pick instead" in told
+    assert "| ultralytics | yolo11n-cls 64 |" in told
+    assert "peers-front.svg" not in told
+    draw(tmp_path)
+    assert "](bench/results/peers-front.svg)" in results(tmp_path)

@@ -1,0 +1,135 @@
+"""What `bench/peers/run.py` found: the toolkit's rows and those of what one would take instead, as table and figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgewbc.report.charts import Point, pareto
+from edgewbc.report.drawing import drawn
+from edgewbc.report.text import figure, interval, markdown, percent
+
+CAPTION = "Test accuracy over images a second, all measured in one run; the line is the front"
+
+HEADER = (
+    "toolkit", "network", "input", "backend", "precision", "img/s", "of ours", "p50 ms", "MB", "correct", "accuracy",
+    "95 % interval", "p (McNemar)", "minutes of training",
+)  # fmt: skip
+
+LOOKS = {
+    "ours": ("o", "#0072B2", "edgewbc"),
+    "ultralytics": ("^", "#D55E00", "Ultralytics"),
+    "timm": ("s", "#009E73", "timm, ONNX Runtime"),
+    "torch": ("D", "#CC79A7", "PyTorch"),
+    "modelapi": ("x", "0.3", "Model API"),
+}
+"""Marker, colour and legend: told apart in black and white too."""
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """For the README: a row for each that was measured, and a sentence for each that was not."""
+    done = _done(results)
+    first = done[0]
+    machine, data, how = results["machine"], results["data"], results["protocol"]
+    lines = [markdown(HEADER, [_line(row) for row in done], numbers=range(5, len(HEADER)))]
+    lines += [
+        f"Not measured: {row['peer']}, {row['model']}, {row['precision']}: {row['error']}."
+        for row in results["rows"]
+        if row.get("error")
+    ]
+    lines.append(
+        f"One run on {machine['cpu']}, {machine['cores']} cores, {how['rounds']} rounds of {how['seconds']:g} s in "
+        f"turns. On {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}. Ours is "
+        f"{first['model']}; ratio and McNemar's test are to it. Timed is the network alone. int8 of the toolkit is "
+        "NNCF's, of the others their own; versions and hashes stand in the JSON."
+    )
+    same = [_same(row) for row in done if not row["ours"] and row.get("same_network")]
+    if same:
+        lines.append("With the same weights: " + "; ".join(same) + ".")
+    return "\n\n".join(lines)
+
+
+def _done(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [row for row in results["rows"] if not row.get("error")]
+
+
+def _line(row: Mapping[str, Any]) -> list[str]:
+    speed, mcnemar = row["speed"], row["mcnemar"]
+    return [
+        row["peer"],
+        row["model"],
+        " x ".join(str(side) for side in row["input"]) if row["input"] else "-",
+        row["backend"],
+        row["precision"],
+        figure(row["images_per_s"]) + ("!" if "images_per_s" in row.get("unsteady", []) else ""),
+        "1" if speed is None else f"{speed['ratio']:.3g}",
+        figure(row["latency_ms"]["p50"]),
+        figure(row["size_mb"]),
+        f"{row['correct']} of {row['n']}",
+        percent(row["accuracy"]),
+        interval(row["interval"]),
+        "-" if mcnemar is None else f"{mcnemar['p']:.2g}",
+        "-" if row["minutes"] is None else f"{row['minutes']:.0f}",
+    ]
+
+
+def _same(row: Mapping[str, Any]) -> str:
+    beside = row["same_network"]
+    against = beside["against"]
+    return (
+        f"{row['peer']} ({row['backend']} {row['precision']}) is within {beside['largest_difference']:.1e} of ours in "
+        f"{against['backend']} {against['precision']}, and gives the same class for {percent(beside['agreement'])}"
+    )
+
+
+def draw(results: Mapping[str, Any], path: Path) -> None:
+    """Write the figure (SVG or PNG, by the suffix): test accuracy over images a second, filled marks for int8.
+
+    Raises:
+        UserError: matplotlib is not installed.
+    """
+    done = _done(results)
+    with drawn(path, 8.0, 4.2, "the figure of the peers") as picture:
+        axes = picture.subplots()
+        seen: set[str] = set()
+        for row in done:
+            _mark(axes, row, seen)
+        best = _front(done)
+        axes.plot(
+            [mark.speed for mark in best], [100 * mark.accuracy for mark in best],
+            color="0.3", linewidth=1, drawstyle="steps-pre", zorder=0,
+        )  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_xlabel("images a second (filled: int8; the number is the input's side in pixels)")
+        axes.set_ylabel("test accuracy, %")
+        axes.grid(color="0.9")
+        axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        handles, labels = axes.get_legend_handles_labels()
+        picture.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, handletextpad=0.2)
+
+
+def _mark(axes: Any, row: Mapping[str, Any], seen: set[str]) -> None:
+    key = "ours" if row["ours"] else row["peer"]
+    marker, colour, legend = LOOKS.get(key, ("*", "0.3", key))
+    x, y = row["images_per_s"], 100 * row["accuracy"]
+    low, high = (100 * bound for bound in row["interval"])
+    axes.plot([x, x], [low, high], color=colour, linewidth=1, alpha=0.4)
+    axes.plot(
+        x, y, marker, color=colour, markersize=6, linestyle="none", label=None if key in seen else legend,
+        fillstyle="full" if row["precision"] == "int8" else "none",
+    )  # fmt: skip
+    axes.annotate(f"{row['input'][0]}", (x, y), xytext=(5, 3), textcoords="offset points", fontsize=8)
+    seen.add(key)
+
+
+def _front(done: Sequence[Mapping[str, Any]]) -> list[Point]:
+    return pareto(
+        [
+            Point("", "", row["images_per_s"], row["accuracy"], (0, 0), row["size_mb"], row["backend"],
+                  row["precision"])
+            for row in done
+        ]
+    )  # fmt: skip
