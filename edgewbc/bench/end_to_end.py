@@ -44,7 +44,7 @@ class Options:
     Attributes:
         split: of the manifest.
         limit: most pictures that are taken of it, spread over it.
-        rounds: measurements of each part, in turns; their median counts.
+        rounds: measurements of each part, in turns; medians count, of the ratio that of each round's.
         pictures: of the run whose memory is measured; 0 leaves it out.
         threads: limit of processors; None takes them all.
         batch: pictures answered at once.
@@ -53,10 +53,10 @@ class Options:
 
     split: str = "test"
     limit: int | None = None
-    rounds: int = 5
+    rounds: int = 15
     pictures: int = 2000
     threads: int | None = None
-    batch: int = 8
+    batch: int = pipeline.BATCH
     starts: int = 5
 
 
@@ -119,12 +119,12 @@ def rate(choice: tuning.Choice, bundle: Bundle, files: list[Path], options: Opti
         rounds["decode_ms"].append(1000 * _decoding(files, spec) / len(files))
         rounds["inference_ms"].append(1000 * _inference(alone, pictures) / sum(map(len, pictures)))
         rounds["images_per_s"].append(len(files) / _pipeline(both, spec, files, options.batch))
-    found = {name: median(values) for name, values in rounds.items()}
-    limit = 1000 * choice.threads / (found["decode_ms"] + found["inference_ms"])
+    limits = [1000 * choice.threads / (a + b) for a, b in zip(rounds["decode_ms"], rounds["inference_ms"], strict=True)]
+    ratios = [rate / limit for rate, limit in zip(rounds["images_per_s"], limits, strict=True)]
     return {
-        **{name: round(value, 4) for name, value in found.items()},
-        "limit_images_per_s": round(limit, 2),
-        "ratio": round(found["images_per_s"] / limit, 4),
+        **{name: round(median(values), 4) for name, values in rounds.items()},
+        "limit_images_per_s": round(median(limits), 2),
+        "ratio": round(median(ratios), 4),
         "rounds": {name: [round(value, 4) for value in values] for name, values in rounds.items()},
     }
 

@@ -243,7 +243,8 @@ def _end_to_end(
         raise UserError("--end-to-end measures one bundle: name it with a single --model")
     bundle = Bundle.open(defaults.bundle(model[0] if model else None))
     manifest = defaults.manifest_or_none(data)
-    options = end_to_end.Options(split, limit, pictures=pictures, threads=threads, batch=batch or 8)
+    size = batch or end_to_end.Options.batch
+    options = end_to_end.Options(split, limit, pictures=pictures, threads=threads, batch=size)
     used = load.before()
     if used is not None and used > load.BUSY:
         console.say(load.warning(used))

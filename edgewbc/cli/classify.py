@@ -41,7 +41,7 @@ def command(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Processors to use. [default: what doctor chose, else all]")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures answered at once.")] = 8,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures answered at once.")] = 32,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object: rows and differential.")] = False,
 ) -> None:
     """Classify pictures of single cells; a row each, and a differential count at the end.

@@ -45,7 +45,7 @@ class Classifier:
         *,
         precision: str | None = None,
         threads: int | None = None,
-        batch: int = 8,
+        batch: int = pipeline.BATCH,
     ) -> None:
         """Open a bundle and compile its model.
 

@@ -97,7 +97,7 @@ class Model:
             "review_below": self.threshold,
         }
 
-    def outcomes(self, paths: Iterable[Path | None], batch: int = 8) -> Iterator[Outcome]:
+    def outcomes(self, paths: Iterable[Path | None], batch: int = pipeline.BATCH) -> Iterator[Outcome]:
         """Answer picture files, in order; see `pipeline.run`."""
         return pipeline.run(self.engine, self.bundle.pixels, paths, batch=batch)
 
@@ -116,7 +116,12 @@ class Model:
 
 
 def classify(
-    bundle: Bundle, paths: Iterable[Path], *, precision: str | None = None, threads: int | None = None, batch: int = 8
+    bundle: Bundle,
+    paths: Iterable[Path],
+    *,
+    precision: str | None = None,
+    threads: int | None = None,
+    batch: int = pipeline.BATCH,
 ) -> Iterator[Row]:
     """Classify picture files, in order, a row each. A bad picture is a row, and the others go on.
 

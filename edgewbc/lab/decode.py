@@ -72,17 +72,21 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
         data = data[:at] + bytes(size) + data[at + size :]
     if header.animated:
         data = headers.still(data)
+    jpeg, clear = header.kind == "JPEG", False  # OpenCV gives its RGB at once; a TIFF's not always rightly
     if header.alpha:
         picture, clear = _with_alpha(data, header)
+    elif jpeg:
+        picture = _to_8_bits(_raw(data, cv2.IMREAD_COLOR_RGB))
     else:
         depth = cv2.IMREAD_ANYDEPTH if header.bits == 16 else 0
-        picture, clear = _to_8_bits(_raw(data, cv2.IMREAD_COLOR | depth)), False
+        picture = _to_8_bits(_raw(data, cv2.IMREAD_COLOR | depth))
     if sorted(picture.shape[:2]) != sorted((header.height, header.width)):
         raise PictureError(headers.CUT)
-    picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    if not jpeg:
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
     if header.inverted:
         picture = np.asarray(cv2.bitwise_not(picture), dtype=np.uint8)
-    missing = header.kind == "JPEG" and (header.incomplete or _ends_in_grey(picture))
+    missing = jpeg and (header.incomplete or _ends_in_grey(picture))
     return Decoded(picture, _notes(header, clear, missing))
 
 
@@ -112,7 +116,7 @@ def _notes(header: headers.Header, clear: bool, missing: bool) -> tuple[str, ...
 
 
 def _raw(data: bytes, flags: int) -> NDArray[np.generic]:
-    """What OpenCV makes of the bytes, in its BGR order."""
+    """What OpenCV makes of the bytes; in its BGR order, unless the flags ask for RGB."""
     try:
         found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:

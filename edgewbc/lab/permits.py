@@ -16,7 +16,7 @@ LARGE = 32 << 20
 
 
 class Permits:
-    """As many as the engine has threads; a picture takes one, a batch as many as its stream has threads."""
+    """As many as the engine has threads; decoding takes one, a batch as many as its stream has threads."""
 
     def __init__(self, engine: Engine) -> None:
         self._left = threading.Semaphore(engine.info["threads"])

@@ -1,9 +1,11 @@
 """Picture files to answers: reading, decoding and inference at the same time, in order, in bounded memory.
 
-Reader threads read, decode and prepare (OpenCV lets go of the interpreter meanwhile); full batches go to OpenVINO's
-asynchronous requests. Both take their turns on the same cores: a picture is decoded and a batch is answered only while
-it holds one of as many permits as the engine has threads. So no core is idle while there is work, none is fought over,
-and the engine's number of threads is the number of cores that are used, all in all.
+Pictures go in groups, so that little is handed from thread to thread: readers fetch a group's files; a worker decodes
+and prepares them, one by one, and asks the network about all of them at once (OpenCV and OpenVINO let go of the
+interpreter meanwhile). There are as many workers as the engine has threads, and as many permits: a group is decoded
+with one of them, a batch is answered with as many as its stream has threads. So no core is idle while there is work,
+none is fought over, and the engine's number of threads is the number of cores that are used, all in all. (A thread a
+picture and more threads than cores took 1.5 times as long with a small network.)
 
 What was measured and left out (PBC validation, n = 1,030, 112 x 112 input): decoding JPEG at half scale takes 0.4 ms
 off 6.3 ms of CPU time a picture, but 4 labels change and 4 more are wrong. A last batch is left smaller, not filled up:
@@ -26,17 +28,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.lab.decode import PictureError, decode
-from edgewbc.lab.engine import Answer, Engine
+from edgewbc.lab.engine import Engine
 from edgewbc.lab.permits import Permits, one_thread_in_opencv
-from edgewbc.lab.reading import read
+from edgewbc.lab.reading import Contents, read
 from edgewbc.pixels import Picture, PixelSpec, prepare
 
-WAITING = 2
-"""Reader threads beyond the permits: so many files can be on their way from a slow disk while the cores work."""
+BATCH = 32
+"""Pictures of a group."""
 
-LONGEST = 4
-"""A batch is sent before it is full when it would hold back more than so many times its size of unreadable files."""
+READERS = 2
+"""Threads that do nothing but fetch files, while the cores work: a disk may be slow."""
 
+AHEAD = 4 << 20
+"""Bytes of files that are held of a group; what goes beyond is fetched when its turn has come."""
 
 NO_MEMORY = "too large for the memory of this PC"
 
@@ -89,8 +93,8 @@ def run(
     spec: PixelSpec,
     paths: Iterable[Path | Picture | None],
     *,
-    batch: int = 8,
-    readers: int | None = None,
+    batch: int = BATCH,
+    readers: int = READERS,
 ) -> Iterator[Outcome]:
     """Answer pictures: an `Outcome` each, in the order given.
 
@@ -98,139 +102,132 @@ def run(
     ahead; so one that waits for something (a folder that is watched) must give None, which means "nothing now": then
     everything that was given before is answered, before it is asked again.
 
-    Memory does not depend on the number of paths: about `batch` times (the engine's requests + 2) prepared pictures
-    are held, and one decoded picture a reader. Closing the iterator early ends the threads.
+    Memory does not depend on the number of paths: the files or the prepared pictures of twice as many groups as there
+    are workers are held, and all pixels of one picture a worker. Closing the iterator early ends the threads.
 
     Args:
         engine: answers; its threads are the cores that decoding and inference share.
         spec: how a picture meets the network.
         paths: of files; None in between as said above. Pictures in memory, uint8 RGB (height, width, 3), may stand
             among them: they are prepared as soon as they are given, and their outcomes have an empty path.
-        batch: pictures answered at once; the last batch, and the one before a None, may be smaller.
-        readers: threads that read and decode; None takes two more than the engine has threads.
+        batch: pictures of a group; they are answered at once, those that can be read.
+        readers: threads that fetch files.
 
     Raises:
         ValueError: batch or readers below 1. (Raised at once.)
     """
-    count = engine.info["threads"] + WAITING if readers is None else readers
-    if batch < 1 or count < 1:
-        raise ValueError(f"batch {batch} and readers {count} must be 1 or more")
-    return _answers(engine, spec, paths, batch, count)
+    if batch < 1 or readers < 1:
+        raise ValueError(f"batch {batch} and readers {readers} must be 1 or more")
+    return _answers(engine, spec, paths, batch, readers)
 
 
 def _answers(
     engine: Engine, spec: PixelSpec, paths: Iterable[Path | Picture | None], batch: int, readers: int
 ) -> Iterator[Outcome]:
-    permits = Permits(engine)
-    lanes: int = engine.info["requests"]
-    ahead = 2 * batch + readers
-    reads: deque[Future[_Seen]] = deque()
-    part: list[_Seen] = []
+    sent: deque[Future[list[Outcome]]] = deque()
+    group: list[Path | _Seen] = []
+    workers: int = engine.info["threads"]
     with (
         one_thread_in_opencv(),
-        engine.requests(lanes) as requests,
-        _pool("network", lanes) as network,
-        _pool("reader", readers) as pool,
+        engine.requests(engine.info["requests"]) as requests,
+        _pool("worker", workers) as pool,
+        _pool("reader", readers) as reading,
     ):
-        groups = _Groups(engine, requests, permits, network)
+        work = _Work(engine, spec, requests)
         for path in chain(paths, (None,)):
-            if isinstance(path, np.ndarray):
-                reads.append(_ready(_Seen(Path(), picture=prepare(path, spec))))
-            elif path is not None:
-                reads.append(pool.submit(_see, path, spec, permits))
-            while len(reads) > (0 if path is None else ahead):
-                part.append(reads.popleft().result())
-                if _full(part, batch):
-                    yield from groups.add(part)
-                    part = []
-            if path is None:
-                yield from groups.add(part)
-                yield from groups.rest()
-                part = []
+            if path is not None:
+                group.append(_Seen(Path(), picture=prepare(path, spec)) if isinstance(path, np.ndarray) else path)
+            if group and (path is None or len(group) == batch):
+                sent.append(pool.submit(work.outcomes, reading.submit(_fetched, group)))
+                group = []
+            while len(sent) >= (1 if path is None else 2 * workers):
+                yield from sent.popleft().result()
 
 
-def _ready(seen: _Seen) -> Future[_Seen]:
-    """What a reader would have given, where there is nothing to read."""
-    future: Future[_Seen] = Future()
-    future.set_result(seen)
-    return future
+_Held = Path | tuple[Path, Contents | str] | _Seen
+"""A picture of a group: a file not fetched yet, or with what it held (or why that is unknown), or prepared."""
 
 
-class _Groups:
-    """Pictures in their order, in groups of which each has a batch with the network, or none if all are unreadable.
+class _Work:
+    """What the workers do."""
 
-    A thread for each batch that the engine can work on at once starts a request and waits for it. (OpenVINO could call
-    back instead, but a request that is freed while its callback is ending takes the program down with it.)
-    """
-
-    def __init__(self, engine: Engine, requests: list[Any], permits: Permits, pool: ThreadPoolExecutor) -> None:
-        self._engine, self._permits, self._pool = engine, permits, pool
+    def __init__(self, engine: Engine, spec: PixelSpec, requests: list[Any]) -> None:
+        self._engine, self._spec, self._permits = engine, spec, Permits(engine)
         self._requests: SimpleQueue[Any] = SimpleQueue()
         for request in requests:
             self._requests.put(request)
-        self._most = len(requests) + 1  # one to go on with while the caller looks at an outcome
-        self._sent: deque[tuple[list[_Seen], Future[Answer] | None]] = deque()
 
-    def add(self, group: list[_Seen]) -> Iterator[Outcome]:
-        """Send a group off, and give the outcomes that must be taken to make room for it."""
-        if not group:
-            return
-        good = [seen.picture for seen in group if seen.picture is not None]
-        if len(self._sent) == self._most:
-            yield from self._oldest()
-        self._sent.append((group, self._pool.submit(self._answer, np.stack(good)) if good else None))
-
-    def rest(self) -> Iterator[Outcome]:
-        """The outcomes of everything that was sent off."""
-        while self._sent:
-            yield from self._oldest()
-
-    def _answer(self, pictures: NDArray[np.uint8]) -> Answer:
+    def outcomes(self, fetched: Future[list[_Held]]) -> list[Outcome]:
+        """A group from its files to its answers."""
+        seen = self._seen(fetched.result())
+        good = [one.picture for one in seen if one.picture is not None]
+        if not good:
+            return [one.outcome() for one in seen]
         request = self._requests.get()
         try:
             with self._permits.batch():
-                return self._engine.answer(request, pictures)
+                answer = self._engine.answer(request, np.stack(good))
         finally:
             self._requests.put(request)
+        rows = zip(answer.probabilities, answer.features, strict=True)
+        return [one.outcome(*next(rows)) if one.picture is not None else one.outcome() for one in seen]
 
-    def _oldest(self) -> Iterator[Outcome]:
-        group, future = self._sent.popleft()
-        answer = None if future is None else future.result()
-        index = 0
-        for seen in group:
-            if seen.picture is None or answer is None:
-                yield seen.outcome()
-            else:
-                yield seen.outcome(answer.probabilities[index], answer.features[index])
-                index += 1
+    def _seen(self, group: list[_Held]) -> list[_Seen]:
+        """The group decoded and prepared; in the place of its bytes, which are not needed any longer."""
+        with self._permits.picture():
+            for index, one in enumerate(group):
+                if isinstance(one, tuple):
+                    group[index] = self._prepared(*one)
+        return [self._alone(one) if isinstance(one, Path) else one for one in group]  # type: ignore[misc]
+
+    def _alone(self, path: Path) -> _Seen:
+        """A file that was not fetched before."""
+        with self._permits.file(path):
+            contents = _contents(path)
+            with self._permits.picture():
+                return self._prepared(path, contents)
+
+    def _prepared(self, path: Path, contents: Contents | str) -> _Seen:
+        """A picture from its file's bytes, or what is wrong with it."""
+        if isinstance(contents, str):
+            return _Seen(path, error=contents)
+        facts = (path, contents.sha256, contents.size, contents.mtime_ns)
+        try:
+            decoded = decode(contents.data)
+            return _Seen(*facts, prepare(decoded.picture, self._spec), decoded.notes)
+        except PictureError as error:
+            return _Seen(*facts, error=str(error))
+        except MemoryError:
+            return _Seen(*facts, error=NO_MEMORY)
 
 
-def _full(part: list[_Seen], batch: int) -> bool:
-    return sum(seen.picture is not None for seen in part) == batch or len(part) >= LONGEST * batch
+def _fetched(group: list[Path | _Seen]) -> list[_Held]:
+    """A group with its files' contents, as far as they are not large."""
+    left, found = AHEAD, list[_Held]()
+    for one in group:
+        if isinstance(one, Path):
+            left -= _size(one)
+            found.append((one, _contents(one)) if left >= 0 else one)
+        else:
+            found.append(one)
+    return found
 
 
-def _see(path: Path, spec: PixelSpec, permits: Permits) -> _Seen:
-    """Read, decode and prepare one picture; whatever is wrong with it is its `error`."""
-    with permits.file(path):
-        return _prepared(path, spec, permits)
-
-
-def _prepared(path: Path, spec: PixelSpec, permits: Permits) -> _Seen:
+def _size(path: Path) -> int:
     try:
-        found = read(path)
-    except PictureError as error:
-        return _Seen(path, error=str(error))
-    except MemoryError:
-        return _Seen(path, error=NO_MEMORY)
-    facts = (path, found.sha256, found.size, found.mtime_ns)
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0  # reading it will say why
+
+
+def _contents(path: Path) -> Contents | str:
+    """A file's bytes, or why there are none."""
     try:
-        with permits.picture():
-            decoded = decode(found.data)
-            return _Seen(*facts, prepare(decoded.picture, spec), decoded.notes)
+        return read(path)
     except PictureError as error:
-        return _Seen(*facts, error=str(error))
+        return str(error)
     except MemoryError:
-        return _Seen(*facts, error=NO_MEMORY)
+        return NO_MEMORY
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from edgewbc.lab import tuning
 from edgewbc.lab.classify import Model, Row
 from edgewbc.lab.find import SUFFIXES
 from edgewbc.lab.journal import Journal, OtherSettings, Version
-from edgewbc.lab.pipeline import Outcome
+from edgewbc.lab.pipeline import BATCH, Outcome
 
 
 def place(out: Path | None, named: Path | None) -> Path | None:
@@ -75,7 +75,7 @@ def left(journal: Journal, names: Iterable[str]) -> list[str]:
     return [name for name in names if not journal.holds(name, _version(name))]
 
 
-def answer(model: Model, journal: Journal, names: Iterable[str], batch: int = 8) -> Iterator[Row]:
+def answer(model: Model, journal: Journal, names: Iterable[str], batch: int = BATCH) -> Iterator[Row]:
     """Classify files, in order, and keep each answer before the next is asked for; see `Journal.add`.
 
     Raises:

@@ -19,7 +19,7 @@ from edgewbc.errors import UserError
 from edgewbc.lab.classify import Model, Row
 from edgewbc.lab.folders import NONE, Folders
 from edgewbc.lab.journal import Journal, Version
-from edgewbc.lab.pipeline import Outcome
+from edgewbc.lab.pipeline import BATCH, Outcome
 from edgewbc.lab.resume import keep
 
 INTERVAL = 0.2
@@ -169,7 +169,7 @@ def watch(
     tops: Sequence[str],
     *,
     step: Callable[[Watcher], bool],
-    batch: int = 8,
+    batch: int = BATCH,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Row]:

@@ -134,8 +134,7 @@ def test_memory_is_bounded(engine: Engine, bundle: Bundle, paths: list[Path]) ->
         answered += 1
         most = max(most, taken - answered)
     assert answered == 400
-    # read ahead, one batch being filled, and those that are with the network
-    assert most <= 2 * 4 + 2 + 1 + 4 * (engine.info["requests"] + 2)
+    assert most <= 4 * (2 * engine.info["threads"] + 1)  # two groups a worker, and the one that is being gathered
 
 
 def test_unreadable_files_do_not_pile_up(engine: Engine, bundle: Bundle, paths: list[Path], tmp_path: Path) -> None:
@@ -251,11 +250,36 @@ def test_large_files_are_held_one_at_a_time(
         now -= 1
         return real_prepare(*arguments)
 
+    monkeypatch.setattr(pipeline, "AHEAD", 0)
     monkeypatch.setattr(permits, "LARGE", 1)
     monkeypatch.setattr(pipeline, "read", read)
     monkeypatch.setattr(pipeline, "prepare", done)
     assert [outcome.path for outcome in run(engine, bundle.pixels, paths, readers=4)] == paths
     assert most == 1
+
+
+def test_only_so_many_bytes_are_held_of_a_group(
+    engine: Engine, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes beyond is read when it is decoded, and answered in its place all the same."""
+    events = []
+    real_read, real_decode = pipeline.read, pipeline.decode
+
+    def read(path: Path) -> Any:
+        events.append("read")
+        return real_read(path)
+
+    def decode(data: bytes) -> Any:
+        events.append("decode")
+        return real_decode(data)
+
+    monkeypatch.setattr(pipeline, "AHEAD", paths[0].stat().st_size + paths[1].stat().st_size)
+    monkeypatch.setattr(pipeline, "read", read)
+    monkeypatch.setattr(pipeline, "decode", decode)
+    found = list(run(engine, bundle.pixels, [*paths[:4], picture(4)], batch=5))
+    assert [outcome.path for outcome in found] == [*paths[:4], Path()]
+    assert all(outcome.probabilities is not None for outcome in found)
+    assert events == ["read", "read", "decode", "decode", "read", "decode", "read", "decode"]
 
 
 def test_a_lack_of_memory_is_a_row(
