@@ -20,7 +20,9 @@ HEAD = "head.npz"
 
 
 def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Path) -> dict[str, Any]:
-    """What the network is, and which of its files lie in `folder`; the first file's precision is the default."""
+    """What the network is as it ships (folded), and which of its files lie in `folder`; the first file's precision is
+    the default."""
+    net, spec = model.fold(net, spec)
     held: dict[str, dict[str, list[str]]] = {}
     for file in shipped:
         held.setdefault(file.precision, {})[file.backend] = [p.relative_to(folder).as_posix() for p in file.paths]

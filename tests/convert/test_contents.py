@@ -7,6 +7,8 @@ import pytest
 
 from edgewbc.convert import contents
 from edgewbc.nets import model
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.pixels import PixelSpec
 from tests.tiny_run import make_spec, trained
 
 
@@ -39,6 +41,18 @@ def test_outputs_have_their_sizes(arch: str, features: int) -> None:
     assert found["outputs"] == {"probabilities": 2, "features": features, "map": [16, 8, 9]}
     assert found["files"] == {"f32": {"onnx": ["onnx/f32.onnx"]}}
     assert found["golden"]["tolerance"] == {"f32": 1e-3}
+
+
+def test_a_network_with_branches_is_described_as_it_ships() -> None:
+    """Its branches are in its convolutions by then: they count neither as parameters nor as multiply-adds."""
+    from edgewbc.convert.evidence import ModelFile
+
+    spec = ModelSpec("edgenet", ("a", "b"), PixelSpec(16, 16), ("/", 8, 8), (), form="branches")
+    run = trained()[0]
+    found = contents.network(model.build(spec), spec, [ModelFile("f32", run / "onnx" / "f32.onnx")], run)
+    assert (found["form"], found["outputs"]["map"]) == ("plain", [8, 8, 8])
+    assert found["parameters"] == (3 * 9 * 8 + 8) + (8 * 9 * 8 + 8) + (8 * 2 + 2)
+    assert found["macs"] == 8 * 8 * (3 * 9 * 8 + 8 * 9 * 8) + 8 * 2
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgewbc.nets.edgenet import EdgeNet
+from edgewbc.nets.edgenet import EdgeNet, Pointwise
 
 
 def _lived(net):
@@ -63,8 +63,13 @@ def test_frozen_batch_norm_keeps_its_statistics():
     assert not torch.equal(before[1], after[1])
 
 
-def test_no_pointwise_convolution_has_a_stride() -> None:
-    """Of 3 channels, channels last, it corrupts the heap in torch 2.14's backward pass: pixels are picked before it."""
-    convolutions = [part for part in EdgeNet(5).modules() if isinstance(part, nn.Conv2d)]
-    assert {part.stride for part in convolutions if part.kernel_size == (1, 1)} == {(1, 1)}
-    assert (2, 2) in {part.stride for part in convolutions}
+def test_pixels_are_picked_as_a_stride_would() -> None:
+    """The same as torch's own convolution, odd sizes too, and no stride reaches it (see `Pointwise`)."""
+    ours, torchs = Pointwise(3, 4, 1, 2), nn.Conv2d(3, 4, 1, 2)
+    torchs.load_state_dict(ours.state_dict())
+    for size in (6, 7):
+        x = torch.randn(2, 3, size, size)
+        torch.testing.assert_close(ours(x), torchs(x))
+    strided = [part for part in EdgeNet(5).modules() if isinstance(part, nn.Conv2d) and part.stride != (1, 1)]
+    assert strided
+    assert all(isinstance(part, Pointwise) for part in strided if part.kernel_size == (1, 1))
