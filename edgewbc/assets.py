@@ -7,7 +7,7 @@ from pathlib import Path
 from edgewbc.errors import UserError
 
 _PACKAGE = Path(__file__).resolve().parent
-SHIPPED_BUNDLE = "wbc5-vgg16gap"
+SHIPPED_BUNDLE = "wbc5-edge"
 
 
 def folder(name: str) -> Path:

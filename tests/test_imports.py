@@ -28,7 +28,8 @@ FOREIGN = (
     "scipy",
     "sklearn",
     "pandas",
-    "yaml",  # but not pydantic: newer typers bring it along and use it themselves
+    "yaml",
+    "pydantic",
     "PIL",
     "imagehash",
     "jinja2",

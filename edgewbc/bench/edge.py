@@ -112,6 +112,7 @@ class Suite:
 
     def result(self, run: Path) -> dict[str, Any]:
         """What a run is worth: multiply-adds, parameters, minutes, and float and int8 on validation."""
+        from edgewbc.convert import contents
         from edgewbc.nets import model
 
         net, spec = model.load(run)
@@ -126,7 +127,7 @@ class Suite:
             "method": record["method"],
             "validation": {precision: _validation(record, precision) for precision in ("f32", "int8")},
             "isa": record["isa"],
-            "lineage": runs.lineage(run),
+            "lineage": contents.without_paths(runs.lineage(run)),
         }
 
 
