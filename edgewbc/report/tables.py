@@ -18,6 +18,7 @@ POSTER = "poster.json"
 LEAK = "poster-leak.svg"
 EDGE = "edge.json"
 FRONT = "edge-front.svg"
+LAB = "lab.json"
 PEERS = "peers.json"
 PEERS_FRONT = "peers-front.svg"
 
@@ -39,6 +40,9 @@ def results(folder: Path) -> str:
         if (folder / BENCH).is_file():
             told = read_json(folder / BENCH, "a result of `edgewbc bench --out`")
             parts += ["### Speed on a CPU", speed_table(told)]
+        if (folder / LAB).is_file():
+            told = read_json(folder / LAB, "a result of `edgewbc bench --end-to-end --out`")
+            parts += ["### From file to label", from_file_to_label(told)]
         if (folder / POSTER).is_file():
             told = read_json(folder / POSTER, "a result of `edgewbc bench --suite poster`")
             parts += ["### The poster's claims, and what they are made of", poster.markdown(told)]
@@ -135,6 +139,27 @@ def speed_table(bench: dict[str, Any]) -> str:
     )
     table = markdown(header, lines, numbers)
     return f"{table}\n\nMeasured in one run on {where}.{ratio}{_rounds(bench)} {on}"
+
+
+def from_file_to_label(found: dict[str, Any]) -> str:
+    """What `bench --end-to-end` measured, as sentences; what was left out is not told."""
+    data, machine, choice = found["data"], found["machine"], found["choice"]
+    lines = [
+        f"{found['bundle']} {choice['precision']} answers {found['images_per_s']:,.0f} images/s, from file to label, "
+        f"on {data['n']:,} pictures of {data['source']}: {percent(found['ratio'], 0)} of the limit "
+        f"({found['limit_images_per_s']:,.0f}), which is {found['decode_ms']:.2f} ms of decoding and "
+        f"{found['inference_ms']:.2f} ms of inference a picture (CPU time on one thread) over {choice['threads']} "
+        f"cores ({machine['cpu']}, {machine['isa']}; median of {len(found['rounds']['images_per_s'])} rounds)."
+    ]
+    if found["cold_start_s"]:
+        lines.append(
+            f"Process start to the first label: {found['cold_start_s']['median']:.2f} s; `edgewbc --help`: "
+            f"{found['help_s']['median']:.2f} s."
+        )
+    if found["memory"] and found["memory"]["peak_mb"] is not None:
+        held = found["memory"]
+        lines.append(f"Peak memory over {held['pictures']:,} pictures: {held['peak_mb']:.0f} MB.")
+    return " ".join(lines)
 
 
 def _ratio(row: dict[str, Any]) -> str:

@@ -100,3 +100,23 @@ def test_peers_have_a_part_of_their_own(tmp_path: Path) -> None:
     assert "peers-front.svg" not in told
     draw(tmp_path)
     assert "](bench/results/peers-front.svg)" in results(tmp_path)
+
+
+def test_from_file_to_label(tmp_path: Path) -> None:
+    """Rate, share of the limit and what the limit is; starts and memory only where they were measured."""
+    found: dict[str, Any] = {
+        "bundle": "wbc", "data": {"n": 1547, "source": "pbc"}, "machine": {"cpu": "a CPU", "isa": "AVX2"},
+        "choice": {"precision": "int8", "threads": 2}, "images_per_s": 1836.4, "limit_images_per_s": 2457.7,
+        "ratio": 0.788, "decode_ms": 0.73, "inference_ms": 0.09, "rounds": {"images_per_s": [1.0] * 15},
+        "cold_start_s": None, "help_s": None, "memory": None,
+    }  # fmt: skip
+    write_json(tmp_path / "lab.json", found)
+    told = results(tmp_path)
+    assert "### From file to label" in told
+    assert "wbc int8 answers 1,836 images/s, from file to label, on 1,547 pictures of pbc: 79 % of the limit" in told
+    assert "(2,458), which is 0.73 ms of decoding and 0.09 ms of inference" in told
+    assert "memory" not in told
+    found |= {"cold_start_s": {"median": 0.42}, "help_s": {"median": 0.12}}
+    found |= {"memory": {"pictures": 100000, "peak_mb": 166.4}}
+    write_json(tmp_path / "lab.json", found)
+    assert "0.42 s; `edgewbc --help`: 0.12 s. Peak memory over 100,000 pictures: 166 MB." in results(tmp_path)
