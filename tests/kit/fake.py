@@ -46,7 +46,12 @@ def index(folder: Path) -> Path:
         name = Requirement(line).name.lower()
         if name not in special:
             wheel(folder, name)
-    wheel(folder, "typer", requires=["deep>=1", 'colorama; platform_system == "Windows"', 'extra-one; extra == "all"'])
+    wheel(
+        folder,
+        "typer",
+        "0.28.9999",
+        requires=["deep>=1", 'colorama; platform_system == "Windows"', 'extra-one; extra == "all"'],
+    )
     wheel(folder, "deep", requires=["deeper"])
     wheel(folder, "deeper", members={f"deeper-{VERSION}.dist-info/licenses/LICENSE": b"Be kind.\n"})
     wheel(folder, "colorama", facts=["License: BSD"])
