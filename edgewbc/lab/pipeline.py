@@ -4,8 +4,8 @@ Pictures go in groups, so that little is handed from thread to thread: readers f
 and prepares them, one by one, and asks the network about all of them at once (OpenCV and OpenVINO let go of the
 interpreter meanwhile). There are as many workers as the engine has threads, and as many permits: a group is decoded
 with one of them, a batch is answered with as many as its stream has threads. So no core is idle while there is work,
-none is fought over, and the engine's number of threads is the number of cores that are used, all in all. (A thread a
-picture and more threads than cores took 1.5 times as long with a small network.)
+none is fought over, and the engine's number of threads is the number of cores that are used, all in all. (A task a
+picture, and more working threads than cores, are slower with a small network.)
 
 What was measured and left out (PBC validation, n = 1,030, 112 x 112 input): decoding JPEG at half scale takes 0.4 ms
 off 6.3 ms of CPU time a picture, but 4 labels change and 4 more are wrong. A last batch is left smaller, not filled up:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from edgewbc.extras import need
 from edgewbc.files import whole
+from edgewbc.report.charts import Point, pareto
+
+Look = tuple[str, str, str]
+"""Marker, colour and legend of a kind of mark."""
 
 
 @contextmanager
@@ -33,3 +37,48 @@ def drawn(path: Path, width: float, height: float, what: str) -> Iterator[Any]:
         with whole(path) as temporary:
             metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
             figure.savefig(temporary, format=path.suffix.lstrip("."), metadata=metadata, dpi=150)
+
+
+def mark(
+    axes: Any, look: Look, x: float, accuracy: float, interval: Sequence[float], beside: str, seen: set[str],
+    *, filled: bool = True,
+) -> None:  # fmt: skip
+    """An accuracy (of 0..1, drawn in percent) with its interval and a word beside it; each legend is given once.
+
+    Args:
+        seen: legends given so far; this one is added.
+    """
+    marker, colour, legend = look
+    low, high = (100 * bound for bound in interval)
+    axes.plot([x, x], [low, high], color=colour, linewidth=1, alpha=0.4)
+    axes.plot(
+        x, 100 * accuracy, marker, color=colour, markersize=6, linestyle="none",
+        label=None if legend in seen else legend, fillstyle="full" if filled else "none",
+    )  # fmt: skip
+    axes.annotate(beside, (x, 100 * accuracy), xytext=(5, 3), textcoords="offset points", fontsize=8)
+    seen.add(legend)
+
+
+def front(axes: Any, points: Sequence[tuple[float, float]], *, faster: bool = True) -> None:
+    """The Pareto front of (x, accuracy) as stairs, and plain axes with a logarithmic x.
+
+    Args:
+        faster: whether a larger x is the better one.
+    """
+    marks = [Point("", "", x if faster else 1 / x, accuracy, (0, 0), 0, "", "") for x, accuracy in points]
+    best = pareto(marks)
+    axes.plot(
+        [one.speed if faster else 1 / one.speed for one in best], [100 * one.accuracy for one in best],
+        color="0.3", linewidth=1, drawstyle="steps-pre", zorder=0,
+    )  # fmt: skip
+    axes.set_xscale("log")
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def legend(figure: Any, axes: Any) -> None:
+    """The legend of the axes in one line above the figure."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, handletextpad=0.2)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc.report import text as words
-from edgewbc.report.charts import Point, pareto
-from edgewbc.report.drawing import drawn
+from edgewbc.report.drawing import Look, drawn, front, legend, mark
 from edgewbc.report.text import figure, interval, percent
 
 CAPTION = "Validation accuracy of every network that was tried, over its speed and over its size; the line is the front"
@@ -18,7 +17,7 @@ HEADER = (
     "95 % interval", "of VGG16-GAP's speed at 224, f32", "minutes",
 )  # fmt: skip
 
-LOOKS = {
+LOOKS: dict[str, Look] = {
     "vgg16gap": ("s", "#D55E00", "VGG16-GAP"),
     "lite0": ("^", "#009E73", "EfficientNet-Lite0"),
     "edgenet": ("o", "#0072B2", "edgenet"),
@@ -107,34 +106,13 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         panels[1].set_xlabel("MB of the int8 file")
         for axes in panels:
             axes.axhline(100 * results["bar"], color="0.5", linewidth=1, linestyle=":")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, handletextpad=0.2)
+        legend(figure, panels[0])
 
 
 def _panel(axes: Any, measured: Sequence[tuple[Mapping[str, Any], Mapping[str, Any], float]], *, faster: bool) -> None:
     """One panel: a mark and an interval for each point, its input size beside it, and the front as stairs."""
     seen: set[str] = set()
-    marks = []
-    for point, row, x in measured:
-        marker, colour, legend = LOOKS[point["family"]]
+    for point, _, x in measured:
         told = point["validation"]["int8"]
-        low, high = (100 * bound for bound in told["interval"])
-        axes.plot([x, x], [low, high], color=colour, linewidth=1, alpha=0.4)
-        label = None if point["family"] in seen else legend
-        axes.plot(x, 100 * told["accuracy"], marker, color=colour, markersize=6, linestyle="none", label=label)
-        axes.annotate(
-            f"{point['size']}", (x, 100 * told["accuracy"]), xytext=(5, 3), textcoords="offset points", fontsize=8
-        )
-        seen.add(point["family"])
-        speed = x if faster else 1 / x
-        marks.append(Point("", "", speed, told["accuracy"], (0, 0), row["size_mb"], "openvino", "int8"))
-    best = pareto(marks)
-    axes.plot(
-        [mark.speed if faster else 1 / mark.speed for mark in best], [100 * mark.accuracy for mark in best],
-        color="0.3", linewidth=1, drawstyle="steps-pre", zorder=0,
-    )  # fmt: skip
-    axes.set_xscale("log")
-    axes.grid(color="0.9")
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+        mark(axes, LOOKS[point["family"]], x, told["accuracy"], told["interval"], f"{point['size']}", seen)
+    front(axes, [(x, point["validation"]["int8"]["accuracy"]) for point, _, x in measured], faster=faster)

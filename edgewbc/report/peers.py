@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgewbc.report.charts import Point, pareto
-from edgewbc.report.drawing import drawn
+from edgewbc.report.drawing import Look, drawn, front, legend, mark
 from edgewbc.report.text import figure, interval, markdown, percent
 
 CAPTION = "Test accuracy over images a second, all measured in one run; the line is the front"
@@ -17,7 +16,7 @@ HEADER = (
     "95 % interval", "p (McNemar)", "minutes of training",
 )  # fmt: skip
 
-LOOKS = {
+LOOKS: dict[str, Look] = {
     "ours": ("o", "#0072B2", "edgewbc"),
     "ultralytics": ("^", "#D55E00", "Ultralytics"),
     "timm": ("s", "#009E73", "timm, ONNX Runtime"),
@@ -94,42 +93,12 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         axes = picture.subplots()
         seen: set[str] = set()
         for row in done:
-            _mark(axes, row, seen)
-        best = _front(done)
-        axes.plot(
-            [mark.speed for mark in best], [100 * mark.accuracy for mark in best],
-            color="0.3", linewidth=1, drawstyle="steps-pre", zorder=0,
-        )  # fmt: skip
-        axes.set_xscale("log")
+            key = "ours" if row["ours"] else row["peer"]
+            mark(
+                axes, LOOKS.get(key, ("*", "0.3", key)), row["images_per_s"], row["accuracy"], row["interval"],
+                f"{row['input'][0]}", seen, filled=row["precision"] == "int8",
+            )  # fmt: skip
+        front(axes, [(row["images_per_s"], row["accuracy"]) for row in done])
         axes.set_xlabel("images a second (filled: int8; the number is the input's side in pixels)")
         axes.set_ylabel("test accuracy, %")
-        axes.grid(color="0.9")
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        handles, labels = axes.get_legend_handles_labels()
-        picture.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, handletextpad=0.2)
-
-
-def _mark(axes: Any, row: Mapping[str, Any], seen: set[str]) -> None:
-    key = "ours" if row["ours"] else row["peer"]
-    marker, colour, legend = LOOKS.get(key, ("*", "0.3", key))
-    x, y = row["images_per_s"], 100 * row["accuracy"]
-    low, high = (100 * bound for bound in row["interval"])
-    axes.plot([x, x], [low, high], color=colour, linewidth=1, alpha=0.4)
-    axes.plot(
-        x, y, marker, color=colour, markersize=6, linestyle="none", label=None if key in seen else legend,
-        fillstyle="full" if row["precision"] == "int8" else "none",
-    )  # fmt: skip
-    axes.annotate(f"{row['input'][0]}", (x, y), xytext=(5, 3), textcoords="offset points", fontsize=8)
-    seen.add(key)
-
-
-def _front(done: Sequence[Mapping[str, Any]]) -> list[Point]:
-    return pareto(
-        [
-            Point("", "", row["images_per_s"], row["accuracy"], (0, 0), row["size_mb"], row["backend"],
-                  row["precision"])
-            for row in done
-        ]
-    )  # fmt: skip
+        legend(picture, axes)
