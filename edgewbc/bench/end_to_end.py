@@ -1,8 +1,7 @@
 """From picture files to labels: how many a second, beside the limit that this PC's cores set; start and memory.
 
-The limit is what the cores could do if they did nothing but the work: CPU seconds of decoding and preparing a picture,
-plus CPU seconds of answering it, each measured by itself on one thread, over the cores. What is measured against it is
-the pipeline that `classify` runs, on files that the system holds in memory: the disk is not part of it.
+What is measured against the limit (see `bench.limit`) is the pipeline that `classify` runs, on files that the system
+holds in memory: the disk is not part of it.
 """
 
 from __future__ import annotations
@@ -10,26 +9,22 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edgewbc import cells
-from edgewbc.bench import fresh
+from edgewbc.bench import fresh, limit
 from edgewbc.bundle import Bundle
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sample import spread
 from edgewbc.encode import encode
 from edgewbc.evaluate import SYNTHETIC, facts
 from edgewbc.lab import pipeline, tuning
-from edgewbc.lab.decode import decode
-from edgewbc.lab.engine import Engine
-from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.lab.lanes import Lanes
+from edgewbc.pixels import PixelSpec
 
 DRAWN = 64
 """Synthetic pictures where there is no manifest, of PBC's size."""
@@ -73,8 +68,9 @@ def measure(
 
     Returns:
         bundle, model_sha256, data, choice (precision, compute, threads, streams), batch, decode_ms and inference_ms
-        (CPU milliseconds a picture), limit_images_per_s, images_per_s, ratio, rounds (of each of the three),
-        cold_start_s and help_s (median and runs) and memory (see `fresh.memory`); the last three None if left out.
+        (CPU milliseconds a picture, with every core at work), limit_images_per_s, images_per_s, ratio; the same with
+        `_alone` of one core at work and the others idle; rounds (of each that is measured), cold_start_s and help_s
+        (median and runs) and memory (see `fresh.memory`); the last three None if left out.
 
     Raises:
         UserError: an empty split, a picture that changed, or a model that cannot run.
@@ -107,24 +103,30 @@ def measure(
 
 
 def rate(choice: tuning.Choice, bundle: Bundle, files: list[Path], options: Options) -> dict[str, Any]:
-    """Decoding alone, inference alone and the pipeline, in turns, so that whatever else the PC does meets all alike."""
-    spec = bundle.pixels
-    alone = replace(choice, threads=1, streams=1).engine(bundle)
-    both = choice.engine(bundle)
-    pictures = _pictures(files, spec, options.batch)
-    list(alone.stream(pictures[:1]))  # weights are packed in the first
-    list(pipeline.run(both, spec, (files * 4)[: 4 * options.batch * choice.streams], batch=options.batch))
-    rounds: dict[str, list[float]] = {"decode_ms": [], "inference_ms": [], "images_per_s": []}
-    for _ in range(options.rounds):
-        rounds["decode_ms"].append(1000 * _decoding(files, spec) / len(files))
-        rounds["inference_ms"].append(1000 * _inference(alone, pictures) / sum(map(len, pictures)))
-        rounds["images_per_s"].append(len(files) / _pipeline(both, spec, files, options.batch))
-    limits = [1000 * choice.threads / (a + b) for a, b in zip(rounds["decode_ms"], rounds["inference_ms"], strict=True)]
-    ratios = [rate / limit for rate, limit in zip(rounds["images_per_s"], limits, strict=True)]
+    """The parts and the pipeline in turns, so that whatever else the PC does meets all alike."""
+    both = choice.lanes(bundle)
+    list(pipeline.run(both, bundle.pixels, (files * 4)[: 4 * options.batch * choice.streams], batch=options.batch))
+    with limit.parts(choice, bundle, files, options.batch) as parts:
+        measured: dict[str, Callable[[], float]] = {
+            **parts,
+            "images_per_s": lambda: len(files) / _pipeline(both, bundle.pixels, files, options.batch),
+        }
+        rounds: dict[str, list[float]] = {name: [] for name in measured}
+        for _ in range(options.rounds):
+            for name, one in measured.items():
+                rounds[name].append(one())
+    figures = {name: np.array(values) for name, values in rounds.items()}
+    beside = {
+        kind: 1000 * choice.threads / (figures[f"decode{kind}_ms"] + figures[f"inference{kind}_ms"])
+        for kind in ("", "_alone")
+    }
     return {
-        **{name: round(median(values), 4) for name, values in rounds.items()},
-        "limit_images_per_s": round(median(limits), 2),
-        "ratio": round(median(ratios), 4),
+        **{name: round(float(np.median(values)), 4) for name, values in figures.items()},
+        **{f"limit{kind}_images_per_s": round(float(np.median(values)), 2) for kind, values in beside.items()},
+        **{
+            f"ratio{kind}": round(float(np.median(figures["images_per_s"] / values)), 4)
+            for kind, values in beside.items()
+        },
         "rounds": {name: [round(value, 4) for value in values] for name, values in rounds.items()},
     }
 
@@ -138,8 +140,9 @@ def render(result: dict[str, Any]) -> str:
         f"{result['batch']}; {data['n']} pictures of {data['source']}; {machine['cpu']}, {machine['isa']}",
         f"from file to label  {result['images_per_s']:.1f} images/s",
         f"limit               {result['limit_images_per_s']:.1f} images/s: {result['decode_ms']:.2f} ms of decoding "
-        f"and {result['inference_ms']:.2f} ms of inference a picture, over {choice['threads']} cores",
-        f"ratio               {result['ratio']:.2f}",
+        f"and {result['inference_ms']:.2f} ms of inference a picture, over {choice['threads']} cores, all at work",
+        f"ratio               {result['ratio']:.2f}; {result['ratio_alone']:.2f} of what as many cores would do, each "
+        f"with the PC to itself ({result['decode_alone_ms']:.2f} and {result['inference_alone_ms']:.2f} ms)",
     ]
     if result["cold_start_s"]:
         lines.append(
@@ -156,43 +159,12 @@ def render(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _decoding(files: list[Path], spec: PixelSpec) -> float:
-    """CPU seconds of decoding and preparing all of them on one thread."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    spent = 0.0
-    try:
-        for file in files:
-            data = file.read_bytes()
-            start = time.thread_time()
-            prepare(decode(data).picture, spec)
-            spent += time.thread_time() - start
-    finally:
-        cv2.setNumThreads(before)
-    return spent
-
-
-def _inference(engine: Engine, batches: list[NDArray[np.uint8]]) -> float:
-    """CPU seconds of answering them; of the whole process, as OpenVINO's threads do the work."""
-    start = time.process_time()
-    for _ in engine.stream(batches):
-        pass
-    return time.process_time() - start
-
-
-def _pipeline(engine: Engine, spec: PixelSpec, files: list[Path], batch: int) -> float:
+def _pipeline(engine: Lanes, spec: PixelSpec, files: list[Path], batch: int) -> float:
     start = time.perf_counter()
     for outcome in pipeline.run(engine, spec, files, batch=batch):
         if outcome.error:
             raise RuntimeError(f"{outcome.path}: {outcome.error}")
     return time.perf_counter() - start
-
-
-def _pictures(files: list[Path], spec: PixelSpec, batch: int) -> list[NDArray[np.uint8]]:
-    """Full batches of prepared pictures, a few hundred pictures at most."""
-    some = [prepare(decode(file.read_bytes()).picture, spec) for file in files[: max(batch, 256 // batch * batch)]]
-    stack = np.resize(np.stack(some), (max(batch, len(some) // batch * batch), *some[0].shape))
-    return [stack[index : index + batch] for index in range(0, len(stack), batch)]
 
 
 def _copy(manifest: Manifest, options: Options, folder: Path) -> list[Path]:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab import pipeline, tuning
-from edgewbc.lab.engine import Engine
 from edgewbc.lab.find import find as find
+from edgewbc.lab.lanes import Lanes
 from edgewbc.lab.pipeline import Outcome
 
 REVIEW_BELOW = 0.5
@@ -58,7 +58,7 @@ class Model:
     """
 
     bundle: Bundle
-    engine: Engine
+    engine: Lanes
     threshold: float
     sha256: str
 
@@ -79,7 +79,7 @@ class Model:
     @classmethod
     def of(cls, bundle: Bundle, choice: tuning.Choice) -> Model:
         """Compile a bundle's model as chosen. Raises UserError as `load`."""
-        engine = choice.engine(bundle)
+        engine = choice.lanes(bundle)
         if engine.info["classes"] != len(bundle.classes):
             raise UserError(
                 f"{bundle.path}: its model has {engine.info['classes']} classes and its manifest {len(bundle.classes)}"

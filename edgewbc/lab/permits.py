@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from edgewbc.lab.engine import Engine
+from edgewbc.lab.lanes import Lanes
 
 LARGE = 32 << 20
 """Bytes of a file from which on only one is held at a time."""
@@ -18,7 +18,7 @@ LARGE = 32 << 20
 class Permits:
     """As many as the engine has threads; decoding takes one, a batch as many as its stream has threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Lanes) -> None:
         self._left = threading.Semaphore(engine.info["threads"])
         self._of_a_batch = max(1, engine.info["threads"] // max(1, engine.info["streams"]))
         self._several = threading.Lock()

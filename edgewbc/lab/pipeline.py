@@ -21,14 +21,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.lab.decode import PictureError, decode
-from edgewbc.lab.engine import Engine
+from edgewbc.lab.lanes import Lanes
 from edgewbc.lab.permits import Permits, one_thread_in_opencv
 from edgewbc.lab.reading import Contents, read
 from edgewbc.pixels import Picture, PixelSpec, prepare
@@ -89,7 +87,7 @@ class _Seen:
 
 
 def run(
-    engine: Engine,
+    engine: Lanes,
     spec: PixelSpec,
     paths: Iterable[Path | Picture | None],
     *,
@@ -122,18 +120,17 @@ def run(
 
 
 def _answers(
-    engine: Engine, spec: PixelSpec, paths: Iterable[Path | Picture | None], batch: int, readers: int
+    engine: Lanes, spec: PixelSpec, paths: Iterable[Path | Picture | None], batch: int, readers: int
 ) -> Iterator[Outcome]:
     sent: deque[Future[list[Outcome]]] = deque()
     group: list[Path | _Seen] = []
     workers: int = engine.info["threads"]
     with (
         one_thread_in_opencv(),
-        engine.requests(engine.info["requests"]) as requests,
         _pool("worker", workers) as pool,
         _pool("reader", readers) as reading,
     ):
-        work = _Work(engine, spec, requests)
+        work = _Work(engine, spec)
         for path in chain(paths, (None,)):
             if path is not None:
                 group.append(_Seen(Path(), picture=prepare(path, spec)) if isinstance(path, np.ndarray) else path)
@@ -151,11 +148,8 @@ _Held = Path | tuple[Path, Contents | str] | _Seen
 class _Work:
     """What the workers do."""
 
-    def __init__(self, engine: Engine, spec: PixelSpec, requests: list[Any]) -> None:
+    def __init__(self, engine: Lanes, spec: PixelSpec) -> None:
         self._engine, self._spec, self._permits = engine, spec, Permits(engine)
-        self._requests: SimpleQueue[Any] = SimpleQueue()
-        for request in requests:
-            self._requests.put(request)
 
     def outcomes(self, fetched: Future[list[_Held]]) -> list[Outcome]:
         """A group from its files to its answers."""
@@ -163,12 +157,8 @@ class _Work:
         good = [one.picture for one in seen if one.picture is not None]
         if not good:
             return [one.outcome() for one in seen]
-        request = self._requests.get()
-        try:
-            with self._permits.batch():
-                answer = self._engine.answer(request, np.stack(good))
-        finally:
-            self._requests.put(request)
+        with self._permits.batch():
+            answer = self._engine(np.stack(good))
         rows = zip(answer.probabilities, answer.features, strict=True)
         return [one.outcome(*next(rows)) if one.picture is not None else one.outcome() for one in seen]
 

@@ -44,24 +44,47 @@ def read(path: Path) -> Contents:
             or another program keeps it shut, or it was written to in the meantime.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise PictureError("not a file")
-        with path.open("rb") as file:
-            before = os.fstat(file.fileno())
-            if before.st_size > LARGEST:
-                raise PictureError(f"too large: a file of more than {LARGEST >> 20} MiB")
-            data = file.read(before.st_size + 1)  # one more: it may be growing
-            after = os.fstat(file.fileno())
+        before, data, after = _read(path)
     except FileNotFoundError:
         raise PictureError("no such file") from None
     except PermissionError:
+        if path.is_dir():  # which Windows does not open
+            raise PictureError(_NO_FILE) from None
         raise PictureError("cannot be read: no permission, or another program holds it") from None
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
             raise PictureError("no such file") from None
+        if error.errno == errno.ENXIO:  # a socket
+            raise PictureError(_NO_FILE) from None
         raise PictureError(f"cannot be read: {error.strerror or error}") from None
     except ValueError:  # a NUL in the name
         raise PictureError("no such file") from None
     if len(data) != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise PictureError("changed while it was read")
     return Contents(data, hashlib.sha256(data).hexdigest(), before.st_mtime_ns)
+
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Not to wait for the other end of a pipe."""
+_NO_FILE = "not a file"
+
+
+def _read(path: Path) -> tuple[os.stat_result, bytes, os.stat_result]:
+    """A file's state, its bytes (one more than it should have, if it grows), and its state again.
+
+    With the system's own calls: each lets another thread have the interpreter, and Python's file objects make twice as
+    many.
+    """
+    descriptor = os.open(path, _FLAGS)
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise PictureError(_NO_FILE)
+        if before.st_size > LARGEST:
+            raise PictureError(f"too large: a file of more than {LARGEST >> 20} MiB")
+        data = os.read(descriptor, before.st_size + 1)
+        while len(data) < before.st_size and (more := os.read(descriptor, before.st_size - len(data))):
+            data += more  # a system may give less at once than was asked for
+        return before, data, os.fstat(descriptor)
+    finally:
+        os.close(descriptor)

@@ -20,12 +20,13 @@ from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab import machine, remembered
 from edgewbc.lab.engine import Engine
+from edgewbc.lab.lanes import Lanes
 from edgewbc.lab.runtime import capabilities
 
 Compute = Literal["f32", "bf16"]
 
 BATCH = 8
-"""Pictures that are answered at once while measuring, as in `classify`."""
+"""Pictures that are answered at once while measuring: fewer than in `classify`, to end in time on a slow PC."""
 
 MOST_STREAMS = 4
 """Streams that are taken where nothing was measured: each has memory of its own."""
@@ -50,8 +51,17 @@ class Choice:
     threads: int
     streams: int
 
+    def lanes(self, bundle: Bundle) -> Lanes:
+        """For whoever decodes and answers in threads of its own. Raises UserError if the bundle's model cannot run."""
+
+        def make() -> Engine:
+            threads = max(1, self.threads // self.streams)
+            return Engine.of(bundle, self.precision, compute=self.compute, threads=threads, streams=1, pinned=False)
+
+        return Lanes(make, self.streams)
+
     def engine(self, bundle: Bundle) -> Engine:
-        """The engine that runs so. Raises UserError if the bundle's model cannot run."""
+        """For a stream of batches. Raises UserError if the bundle's model cannot run."""
         return Engine.of(
             bundle,
             self.precision,
@@ -246,7 +256,7 @@ def _rate(engine: Engine, seconds: float) -> float:
     """Pictures a second of the network alone, over about `seconds`; at least two batches a stream."""
     size = (BATCH, *engine.info["input"], 3)
     pictures = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    least = 2 * engine.info["requests"]
+    least = engine.info["requests"]
 
     def batches(until: float) -> Iterator[NDArray[np.uint8]]:
         count = 0

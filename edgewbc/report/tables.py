@@ -148,8 +148,10 @@ def from_file_to_label(found: dict[str, Any]) -> str:
         f"{found['bundle']} {choice['precision']} answers {found['images_per_s']:,.0f} images/s, from file to label, "
         f"on {data['n']:,} pictures of {data['source']}: {percent(found['ratio'], 0)} of the limit "
         f"({found['limit_images_per_s']:,.0f}), which is {found['decode_ms']:.2f} ms of decoding and "
-        f"{found['inference_ms']:.2f} ms of inference a picture (CPU time on one thread) over {choice['threads']} "
-        f"cores ({machine['cpu']}, {machine['isa']}; median of {len(found['rounds']['images_per_s'])} rounds)."
+        f"{found['inference_ms']:.2f} ms of inference a picture (CPU time, with all cores at it) over "
+        f"{choice['threads']} cores ({machine['cpu']}, {machine['isa']}; median of "
+        f"{len(found['rounds']['images_per_s'])} rounds). A core alone is faster than one of several at work: it is "
+        f"{percent(found['ratio_alone'], 0)} of what as many cores would do, each with the PC to itself."
     ]
     if found["cold_start_s"]:
         lines.append(

@@ -17,16 +17,17 @@ from hypothesis import strategies as st
 
 from edgewbc.bundle import Bundle
 from edgewbc.lab import permits, pipeline
-from edgewbc.lab.engine import Engine
+from edgewbc.lab.lanes import Lanes
 from edgewbc.lab.pipeline import Outcome, run
+from edgewbc.lab.tuning import Choice
 from edgewbc.pixels import prepare
 from tests.lab import samples
 from tests.tiny import CHANNELS, encode, picture
 
 
-@pytest.fixture(scope="module", params=[{"threads": 1}, {"threads": 2, "streams": 2, "hint": "throughput"}], ids=str)
-def engine(request: pytest.FixtureRequest, bundle: Bundle) -> Engine:
-    return Engine.of(bundle, "f32", **request.param)
+@pytest.fixture(scope="module", params=[(1, 1), (2, 2)], ids=str)
+def engine(request: pytest.FixtureRequest, bundle: Bundle) -> Lanes:
+    return Choice("f32", "f32", *request.param).lanes(bundle)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def readers() -> list[str]:
 
 
 @pytest.mark.parametrize("batch", [1, 5, 100])
-def test_outcomes_are_the_engines_answers(engine: Engine, bundle: Bundle, paths: list[Path], batch: int) -> None:
+def test_outcomes_are_the_engines_answers(engine: Lanes, bundle: Bundle, paths: list[Path], batch: int) -> None:
     """Each outcome has its file's facts and what the engine says of the prepared picture, whatever the batch."""
     found = list(run(engine, bundle.pixels, paths, batch=batch))
     want = engine(np.stack([prepare(picture(seed), bundle.pixels) for seed in range(12)]))
@@ -64,7 +65,7 @@ def test_outcomes_are_the_engines_answers(engine: Engine, bundle: Bundle, paths:
 @settings(max_examples=20)
 @given(plan=st.lists(st.sampled_from("gGbvnm"), max_size=30), batch=st.integers(1, 6), readers=st.integers(1, 4))
 def test_every_picture_once_in_order(
-    engine: Engine, bundle: Bundle, paths: list[Path], plan: list[str], batch: int, readers: int
+    engine: Lanes, bundle: Bundle, paths: list[Path], plan: list[str], batch: int, readers: int
 ) -> None:
     """Good files, bad ones, vanished ones, pictures in memory and flushes in any order: an outcome each, in place."""
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +94,7 @@ def test_every_picture_once_in_order(
             np.testing.assert_allclose(outcome.probabilities, good["gG".find(kind) if kind != "m" else 1], atol=1e-6)
 
 
-def test_notes_and_reasons(engine: Engine, bundle: Bundle, tmp_path: Path) -> None:
+def test_notes_and_reasons(engine: Lanes, bundle: Bundle, tmp_path: Path) -> None:
     """What decode notes comes along, and so does why there is no answer."""
     (tmp_path / "grey.png").write_bytes(encode(samples.PLAIN[..., 0]))
     (tmp_path / "empty.png").write_bytes(b"")
@@ -103,7 +104,7 @@ def test_notes_and_reasons(engine: Engine, bundle: Bundle, tmp_path: Path) -> No
     assert (folder.error, folder.sha256, folder.mtime_ns) == ("not a file", "", 0)
 
 
-def test_none_means_nothing_now(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+def test_none_means_nothing_now(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
     """When the source gives None, everything before it is answered before the source is asked again."""
     got: list[Outcome] = []
     counts = []
@@ -120,7 +121,7 @@ def test_none_means_nothing_now(engine: Engine, bundle: Bundle, paths: list[Path
     assert [outcome.path for outcome in got] == paths
 
 
-def test_memory_is_bounded(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+def test_memory_is_bounded(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
     """However many paths there are, only so many are taken ahead of the outcome that is given."""
     taken = answered = most = 0
 
@@ -137,7 +138,7 @@ def test_memory_is_bounded(engine: Engine, bundle: Bundle, paths: list[Path]) ->
     assert most <= 4 * (2 * engine.info["threads"] + 1)  # two groups a worker, and the one that is being gathered
 
 
-def test_unreadable_files_do_not_pile_up(engine: Engine, bundle: Bundle, paths: list[Path], tmp_path: Path) -> None:
+def test_unreadable_files_do_not_pile_up(engine: Lanes, bundle: Bundle, paths: list[Path], tmp_path: Path) -> None:
     """A good picture before very many bad files is not held back until a batch is full."""
     taken = 0
 
@@ -155,7 +156,7 @@ def test_unreadable_files_do_not_pile_up(engine: Engine, bundle: Bundle, paths: 
 
 
 @pytest.mark.parametrize("after", [0, 1, 7])
-def test_closing_early_leaves_nothing(engine: Engine, bundle: Bundle, paths: list[Path], after: int) -> None:
+def test_closing_early_leaves_nothing(engine: Lanes, bundle: Bundle, paths: list[Path], after: int) -> None:
     """No thread and no open file is left, OpenCV has its threads again, and the engine answers on."""
     before = cv2.getNumThreads()
     open_files = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").is_dir() else 0
@@ -173,7 +174,7 @@ def test_closing_early_leaves_nothing(engine: Engine, bundle: Bundle, paths: lis
     assert len(list(run(engine, bundle.pixels, paths))) == 12
 
 
-def test_a_failing_source_comes_through(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+def test_a_failing_source_comes_through(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
     """What goes wrong in the source is raised as it is, and no thread is left."""
 
     def source() -> Iterator[Path]:
@@ -185,7 +186,7 @@ def test_a_failing_source_comes_through(engine: Engine, bundle: Bundle, paths: l
     assert readers() == []
 
 
-def test_a_failing_network_comes_through(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+def test_a_failing_network_comes_through(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
     """A picture that the network does not take is an error of the program, raised at once; nothing hangs or is left."""
     other = type(bundle.pixels)(8, 8)
     with pytest.raises(ValueError, match="not uint8"):
@@ -193,7 +194,7 @@ def test_a_failing_network_comes_through(engine: Engine, bundle: Bundle, paths: 
     assert readers() == []
 
 
-def test_two_pipelines_at_once(engine: Engine, bundle: Bundle, paths: list[Path]) -> None:
+def test_two_pipelines_at_once(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
     """Two threads that use one engine each get their own answers."""
     found: dict[int, list[Path]] = {}
 
@@ -213,7 +214,7 @@ def test_two_pipelines_at_once(engine: Engine, bundle: Bundle, paths: list[Path]
 
 def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """With one thread, however many readers there are, two pictures are never decoded at the same time."""
-    engine = Engine.of(bundle, "f32", threads=1)
+    engine = Choice("f32", "f32", 1, 1).lanes(bundle)
     now = most = 0
     lock, real = threading.Lock(), pipeline.decode
 
@@ -233,7 +234,7 @@ def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], mo
 
 
 def test_large_files_are_held_one_at_a_time(
-    engine: Engine, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: Lanes, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a size on, the bytes of two files are never in memory together, and all are answered."""
     now = most = 0
@@ -259,7 +260,7 @@ def test_large_files_are_held_one_at_a_time(
 
 
 def test_only_so_many_bytes_are_held_of_a_group(
-    engine: Engine, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: Lanes, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What goes beyond is read when it is decoded, and answered in its place all the same."""
     events = []
@@ -283,7 +284,7 @@ def test_only_so_many_bytes_are_held_of_a_group(
 
 
 def test_a_lack_of_memory_is_a_row(
-    engine: Engine, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: Lanes, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A picture that this PC has no memory for is an error in its place."""
 
@@ -297,7 +298,7 @@ def test_a_lack_of_memory_is_a_row(
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"readers": 0}])
-def test_wrong_numbers_are_told_at_once(engine: Engine, bundle: Bundle, wrong: dict[str, int]) -> None:
+def test_wrong_numbers_are_told_at_once(engine: Lanes, bundle: Bundle, wrong: dict[str, int]) -> None:
     """A batch or a number of readers below 1 is a ValueError of the call."""
     with pytest.raises(ValueError, match="must be 1 or more"):
         run(engine, bundle.pixels, [], **wrong)

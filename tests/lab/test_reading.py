@@ -71,9 +71,28 @@ def test_a_locked_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "open", refuse)
+            patch.setattr(reading.os, "open", refuse)
             with pytest.raises(PictureError, match=reason):
                 read(tmp_path / "f")
+
+
+def test_a_system_that_gives_less_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that comes in pieces is put together."""
+    (tmp_path / "f").write_bytes(bytes(range(200)))
+    real = os.read
+    monkeypatch.setattr(reading.os, "read", lambda descriptor, length: real(descriptor, min(length, 7)))
+    assert read(tmp_path / "f").data == bytes(range(200))
+
+
+def test_a_folder_that_does_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows refuses to open a folder; the reason is that it is no file."""
+
+    def refuse(*_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(reading.os, "open", refuse)
+    with pytest.raises(PictureError, match="not a file"):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is written anew"])

@@ -107,14 +107,15 @@ def test_from_file_to_label(tmp_path: Path) -> None:
     found: dict[str, Any] = {
         "bundle": "wbc", "data": {"n": 1547, "source": "pbc"}, "machine": {"cpu": "a CPU", "isa": "AVX2"},
         "choice": {"precision": "int8", "threads": 2}, "images_per_s": 1836.4, "limit_images_per_s": 2457.7,
-        "ratio": 0.788, "decode_ms": 0.73, "inference_ms": 0.09, "rounds": {"images_per_s": [1.0] * 15},
-        "cold_start_s": None, "help_s": None, "memory": None,
+        "ratio": 0.788, "ratio_alone": 0.712, "decode_ms": 0.73, "inference_ms": 0.09,
+        "rounds": {"images_per_s": [1.0] * 15}, "cold_start_s": None, "help_s": None, "memory": None,
     }  # fmt: skip
     write_json(tmp_path / "lab.json", found)
     told = results(tmp_path)
     assert "### From file to label" in told
     assert "wbc int8 answers 1,836 images/s, from file to label, on 1,547 pictures of pbc: 79 % of the limit" in told
     assert "(2,458), which is 0.73 ms of decoding and 0.09 ms of inference" in told
+    assert "it is 71 % of what as many cores would do, each with the PC to itself." in told
     assert "memory" not in told
     found |= {"cold_start_s": {"median": 0.42}, "help_s": {"median": 0.12}}
     found |= {"memory": {"pictures": 100000, "peak_mb": 166.4}}
