@@ -1,7 +1,7 @@
 """Picture files to answers: reading, decoding and inference at the same time, in order, in bounded memory.
 
 Pictures go in groups, so that little is handed from thread to thread: readers fetch a group's files; a worker decodes
-and prepares them, one by one, and asks the network about all of them at once (OpenCV and OpenVINO let go of the
+and prepares them, one by one, and then asks the network about a batch at a time (OpenCV and OpenVINO let go of the
 interpreter meanwhile). There are as many workers as the engine has threads, and as many permits: a group is decoded
 with one of them, a batch is answered with as many as its stream has threads. So no core is idle while there is work,
 none is fought over, and the engine's number of threads is the number of cores that are used, all in all. (A task a
@@ -15,7 +15,7 @@ a new batch size costs some 10 ms once, and 5 idle pictures 25 ms.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,12 +32,16 @@ from edgewbc.lab.reading import Contents, read
 from edgewbc.pixels import Picture, PixelSpec, prepare
 
 BATCH = 32
-"""Pictures of a group."""
+"""Pictures that are answered at once."""
+
+GROUP = 3
+"""Batches of a group: who decodes many pictures and then answers several batches finds the caches warm more often. The
+first groups have one batch, so that a small folder is shared out among the workers too."""
 
 READERS = 2
 """Threads that do nothing but fetch files, while the cores work: a disk may be slow."""
 
-AHEAD = 4 << 20
+AHEAD = 8 << 20
 """Bytes of files that are held of a group; what goes beyond is fetched when its turn has come."""
 
 NO_MEMORY = "too large for the memory of this PC"
@@ -108,7 +112,7 @@ def run(
         spec: how a picture meets the network.
         paths: of files; None in between as said above. Pictures in memory, uint8 RGB (height, width, 3), may stand
             among them: they are prepared as soon as they are given, and their outcomes have an empty path.
-        batch: pictures of a group; they are answered at once, those that can be read.
+        batch: pictures that are answered at once; with 1 each outcome is given as soon as it is there.
         readers: threads that fetch files.
 
     Raises:
@@ -130,13 +134,15 @@ def _answers(
         _pool("worker", workers) as pool,
         _pool("reader", readers) as reading,
     ):
-        work = _Work(engine, spec)
+        work, given = _Work(engine, spec, batch), 0
         for path in chain(paths, (None,)):
+            full = batch if batch == 1 or given < 2 * workers else GROUP * batch
             if path is not None:
                 group.append(_Seen(Path(), picture=prepare(path, spec)) if isinstance(path, np.ndarray) else path)
-            if group and (path is None or len(group) == batch):
+            if group and (path is None or len(group) == full):
                 sent.append(pool.submit(work.outcomes, reading.submit(_fetched, group)))
                 group = []
+                given = 0 if path is None else given + 1
             while len(sent) >= (1 if path is None else 2 * workers):
                 yield from sent.popleft().result()
 
@@ -148,19 +154,22 @@ _Held = Path | tuple[Path, Contents | str] | _Seen
 class _Work:
     """What the workers do."""
 
-    def __init__(self, engine: Lanes, spec: PixelSpec) -> None:
-        self._engine, self._spec, self._permits = engine, spec, Permits(engine)
+    def __init__(self, engine: Lanes, spec: PixelSpec, batch: int) -> None:
+        self._engine, self._spec, self._batch, self._permits = engine, spec, batch, Permits(engine)
 
     def outcomes(self, fetched: Future[list[_Held]]) -> list[Outcome]:
         """A group from its files to its answers."""
         seen = self._seen(fetched.result())
         good = [one.picture for one in seen if one.picture is not None]
-        if not good:
-            return [one.outcome() for one in seen]
-        with self._permits.batch():
-            answer = self._engine(np.stack(good))
-        rows = zip(answer.probabilities, answer.features, strict=True)
+        rows = chain.from_iterable(
+            self._answered(good[first : first + self._batch]) for first in range(0, len(good), self._batch)
+        )
         return [one.outcome(*next(rows)) if one.picture is not None else one.outcome() for one in seen]
+
+    def _answered(self, pictures: Sequence[Picture]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        with self._permits.batch():
+            answer = self._engine(np.stack(pictures))
+        return zip(answer.probabilities, answer.features, strict=True)
 
     def _seen(self, group: list[_Held]) -> list[_Seen]:
         """The group decoded and prepared; in the place of its bytes, which are not needed any longer."""

@@ -121,6 +121,22 @@ def test_none_means_nothing_now(engine: Lanes, bundle: Bundle, paths: list[Path]
     assert [outcome.path for outcome in got] == paths
 
 
+def test_a_few_pictures_are_shared_out(
+    engine: Lanes, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first groups are of one batch, later ones of several; after a pause it begins anew."""
+    groups: list[int] = []
+    real = pipeline._fetched
+    monkeypatch.setattr(pipeline, "_fetched", lambda group: groups.append(len(group)) or real(group))
+    monkeypatch.setattr(pipeline, "GROUP", 3)
+    short = 2 * engine.info["threads"]
+    list(run(engine, bundle.pixels, [*(paths * 9)[: 2 * short + 13], None, *paths[:3]], batch=2, readers=1))
+    assert groups == [2] * short + [6, 6, 1, 2, 1]
+    groups.clear()
+    list(run(engine, bundle.pixels, paths, batch=1, readers=1))
+    assert groups == [1] * 12
+
+
 def test_memory_is_bounded(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
     """However many paths there are, only so many are taken ahead of the outcome that is given."""
     taken = answered = most = 0
@@ -135,7 +151,9 @@ def test_memory_is_bounded(engine: Lanes, bundle: Bundle, paths: list[Path]) -> 
         answered += 1
         most = max(most, taken - answered)
     assert answered == 400
-    assert most <= 4 * (2 * engine.info["threads"] + 1)  # two groups a worker, and the one that is being gathered
+    assert most <= pipeline.GROUP * 4 * (
+        2 * engine.info["threads"] + 1
+    )  # two groups a worker, and the one that is being gathered
 
 
 def test_unreadable_files_do_not_pile_up(engine: Lanes, bundle: Bundle, paths: list[Path], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
+from edgewbc.lab import reading
 from edgewbc.lab.classify import Model, Row
 from edgewbc.lab.journal import Journal, Version
 from edgewbc.lab.watch import INTERVAL, MOST, PATIENCE, SETTLE, Watcher, outermost, watch
@@ -220,15 +221,15 @@ def test_the_watched_folder_may_be_away_for_a_while(lab: Lab) -> None:
 def test_a_file_that_is_kept_shut_waits(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program keeps it shut it waits, has one error row in the end, and its own when it is let go."""
     path, shut = lab.top / "a.png", [True]
-    plain = Path.open
+    plain = os.open
 
-    def refuse(self: Path, *arguments: object, **options: object) -> object:
-        if self == path and shut[0]:
+    def refuse(file: Path, flags: int) -> int:
+        if file == path and shut[0]:
             raise PermissionError(13, "Permission denied")
-        return plain(self, *arguments, **options)  # type: ignore[call-overload]
+        return plain(file, flags)
 
     path.write_bytes(DATA)
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(reading.os, "open", refuse)
     found = lab.run(PATIENCE + 20, lambda: shut.clear() or shut.append(False), 10.0)
     assert found == ["a.png", "a.png"]
     assert [row.status for row in lab.rows] == ["error", "ok"]
