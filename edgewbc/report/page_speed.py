@@ -151,8 +151,6 @@ THROUGHPUT: tuple[Column, ...] = (
     ("batch", lambda row: str(row["batch"])),
     ("threads \u00d7 streams", lambda row: _threads(row, "throughput")),
     ("cores busy", lambda row: f"{row['modes']['throughput']['cores_busy']:.1f}"),
-    ("GMAC/s", lambda row: short(row["gmac_per_s"])),
-    ("of peak", lambda row: share(row["peak_share"])),
     ("benchmark_app", lambda row: short(_app(row, "images_per_s"))),
     ("ours to its", lambda row: times(_app(row, "ratio"))),
 )
