@@ -14,12 +14,18 @@ from typing import Any
 
 import peer
 
+STRIDE = 32
+"""Its input sizes are multiples of this: it trains at the next one, whatever it is asked for."""
+
 CHECKED = 64
 """Pictures that its own predictor answers too."""
 
 
 def prepare(job: dict[str, Any]) -> dict[str, Any]:
     """Train, export f32 and INT8, and let its own transforms prepare the pictures."""
+    if wrong := job["imgsz"] % STRIDE:
+        taken = job["imgsz"] + STRIDE - wrong
+        raise peer.Refused(f"it takes multiples of {STRIDE} alone, and would train at {taken}: that is another row")
     peer.torchvision_beside_cpu_torch()
     import torch
 
