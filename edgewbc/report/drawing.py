@@ -65,6 +65,8 @@ def front(axes: Any, points: Sequence[tuple[float, float]], *, faster: bool = Tr
     Args:
         faster: whether a larger x is the better one.
     """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     marks = [Point("", "", x if faster else 1 / x, accuracy, (0, 0), 0, "", "") for x, accuracy in points]
     best = pareto(marks)
     axes.plot(
@@ -72,6 +74,10 @@ def front(axes: Any, points: Sequence[tuple[float, float]], *, faster: bool = Tr
         color="0.3", linewidth=1, drawstyle="steps-pre", zorder=0,
     )  # fmt: skip
     axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
     for side in ("top", "right"):
