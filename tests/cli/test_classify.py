@@ -279,7 +279,8 @@ def test_json_is_what_json_dumps_gives(
 def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, how: str) -> None:
     """`--watch` classifies what is there and what comes; Ctrl-C ends it with exit code 0 and the differential."""
     options = {"out": ["--out", str(tmp_path / "cells.csv")], "csv": [], "jsonl": ["--jsonl"], "json": ["--json"]}[how]
-    script = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # background jobs ignore it
+    script = f"{heard}; import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
     child = subprocess.Popen(
         [sys.executable, "-c", script, "classify", "--model", str(bundle.path), "--watch", str(smear), *options],
         stdout=subprocess.PIPE,
