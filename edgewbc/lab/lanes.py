@@ -27,19 +27,20 @@ class Lanes:
 
     info: dict[str, Any]
 
-    def __init__(self, make: Callable[[], Engine], count: int) -> None:
+    def __init__(self, make: Callable[[], Engine], count: int, threads: int) -> None:
         """Compile them, at the same time.
 
         Args:
             make: makes an engine that answers a batch at a time.
             count: how many, 1 or more.
+            threads: of all together: the cores that whoever asks may use. They need not be a multiple of `count`.
 
         Raises:
             UserError: what `make` raises.
         """
         with ThreadPoolExecutor(count) as pool:
             engines = list(pool.map(lambda _: make(), range(count)))
-        self.info = {**engines[0].info, "threads": count * engines[0].info["threads"], "streams": count}
+        self.info = {**engines[0].info, "threads": threads, "streams": count}
         self._free: SimpleQueue[Engine] = SimpleQueue()
         for engine in engines:
             self._free.put(engine)

@@ -58,7 +58,7 @@ class Choice:
             threads = max(1, self.threads // self.streams)
             return Engine.of(bundle, self.precision, compute=self.compute, threads=threads, streams=1, pinned=False)
 
-        return Lanes(make, self.streams)
+        return Lanes(make, self.streams, self.threads)
 
     def engine(self, bundle: Bundle) -> Engine:
         """For a stream of batches. Raises UserError if the bundle's model cannot run."""

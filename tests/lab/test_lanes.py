@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,20 +18,21 @@ from edgewbc.pixels import prepare
 from tests.tiny import picture
 
 
-def fake(most: int) -> Any:
-    """An engine whose threads are counted: more at once in one engine than it may have is an error."""
-    inside = threading.Semaphore(most)
+class Meeting:
+    """An engine that answers when as many are at work as the barrier asks for; asked twice at once it fails."""
 
-    class One:
-        info = {"threads": 1, "streams": 1, "requests": 2, "compute": "f32"}
+    info = {"threads": 1, "streams": 1, "requests": 2, "compute": "f32"}
 
-        def __call__(self, pictures: Any) -> Any:
-            assert inside.acquire(blocking=False)
-            time.sleep(0.01)
-            inside.release()
-            return SimpleNamespace(count=len(pictures))
+    def __init__(self, all_of_them: threading.Barrier) -> None:
+        self._inside, self._all_of_them = threading.Lock(), all_of_them
 
-    return One()
+    def __call__(self, pictures: Any) -> Any:
+        assert self._inside.acquire(blocking=False)
+        try:
+            self._all_of_them.wait(60)
+        finally:
+            self._inside.release()
+        return SimpleNamespace(count=len(pictures))
 
 
 def test_the_answers_are_an_engines(bundle: Bundle) -> None:
@@ -52,24 +52,34 @@ def test_the_answers_are_an_engines(bundle: Bundle) -> None:
 
 def test_an_engine_has_one_batch_at_a_time() -> None:
     """Twelve threads on three lanes: none meets another, and three work at once."""
-    lanes = Lanes(lambda: fake(1), 3)
+    three = threading.Barrier(3)
+    lanes = Lanes(lambda: Meeting(three), 3, 3)  # type: ignore[arg-type, return-value]
     found: list[int] = []
-    start = time.perf_counter()
     asking = [threading.Thread(target=lambda: found.append(lanes([0]).count)) for _ in range(12)]  # type: ignore[arg-type]
     for thread in asking:
         thread.start()
     for thread in asking:
         thread.join(60)
     assert found == [1] * 12
-    assert 0.04 <= time.perf_counter() - start < 0.11  # one lane would take 0.12
     assert lanes.info["threads"] == lanes.info["streams"] == 3
 
 
-@pytest.mark.parametrize(("threads", "streams", "used"), [(3, 2, 2), (4, 2, 4), (1, 2, 2)])
-def test_threads_are_shared_out(bundle: Bundle, threads: int, streams: int, used: int) -> None:
-    """Each lane has its part of the threads, one at the least."""
+@pytest.mark.parametrize(("threads", "streams", "each"), [(3, 2, 1), (4, 2, 2), (1, 2, 1), (6, 4, 1)])
+def test_no_core_is_left_out(
+    bundle: Bundle, threads: int, streams: int, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each lane has its part of the threads, one at the least; whoever asks has all of them."""
+    made: list[int] = []
+    real = Engine.of
+
+    def of(bundle: Bundle, precision: str | None = None, **options: Any) -> Engine:
+        made.append(options["threads"])
+        return real(bundle, precision, **options)
+
+    monkeypatch.setattr(Engine, "of", of)
     info = Choice("f32", "f32", threads, streams).lanes(bundle).info
-    assert (info["threads"], info["streams"]) == (used, streams)
+    assert (info["threads"], info["streams"]) == (threads, streams)
+    assert made == [each] * streams
 
 
 def test_a_model_that_cannot_run_is_told(bundle: Bundle) -> None:
@@ -79,4 +89,4 @@ def test_a_model_that_cannot_run_is_told(bundle: Bundle) -> None:
         raise UserError("b: OpenVINO cannot run it: why")
 
     with pytest.raises(UserError, match="cannot run it: why"):
-        Lanes(refuse, 2)
+        Lanes(refuse, 2, 2)
