@@ -99,20 +99,20 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     measured = [(point, row) for key, point in results["points"].items() if (row := timed(results, key))]
     with drawn(path, 9.2, 3.8, "the figure of the edge suite") as figure:
         panels = figure.subplots(1, 2, sharey=True)
-        _panel(panels[0], [(point, row, row["speedup"]) for point, row in measured], faster=True)
+        _panel(panels[0], [(point, row["speedup"]) for point, row in measured], faster=True)
         panels[0].set_xlabel("images a second, times those of VGG16-GAP f32 at 224 x 224")
         panels[0].set_ylabel("validation accuracy in int8, %")
-        _panel(panels[1], [(point, row, row["size_mb"]) for point, row in measured], faster=False)
+        _panel(panels[1], [(point, row["size_mb"]) for point, row in measured], faster=False)
         panels[1].set_xlabel("MB of the int8 file")
         for axes in panels:
             axes.axhline(100 * results["bar"], color="0.5", linewidth=1, linestyle=":")
         legend(figure, panels[0])
 
 
-def _panel(axes: Any, measured: Sequence[tuple[Mapping[str, Any], Mapping[str, Any], float]], *, faster: bool) -> None:
+def _panel(axes: Any, measured: Sequence[tuple[Mapping[str, Any], float]], *, faster: bool) -> None:
     """One panel: a mark and an interval for each point, its input size beside it, and the front as stairs."""
     seen: set[str] = set()
-    for point, _, x in measured:
+    for point, x in measured:
         told = point["validation"]["int8"]
         mark(axes, LOOKS[point["family"]], x, told["accuracy"], told["interval"], f"{point['size']}", seen)
-    front(axes, [(x, point["validation"]["int8"]["accuracy"]) for point, _, x in measured], faster=faster)
+    front(axes, [(x, point["validation"]["int8"]["accuracy"]) for point, x in measured], faster=faster)
