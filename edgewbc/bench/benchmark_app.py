@@ -1,7 +1,7 @@
 """OpenVINO's own `benchmark_app` on the same IR, under the same hint, threads, streams and batch as our row.
 
-It is run as its makers ship it (`openvino.tools.benchmark`), in a process of its own, for about as many batches as ours
-answered. `CI=true` keeps it from the network: it does not import this package, which does so else.
+It is run as its makers ship it (`openvino.tools.benchmark`), in a process of its own, for as many batches as ours
+answered in the first round. `CI=true` keeps it from the network: it does not import this package, which does so else.
 """
 
 from __future__ import annotations

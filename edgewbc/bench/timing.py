@@ -18,8 +18,11 @@ from edgewbc.predictors import Batch, Loaded
 LEAST = 10
 """Fewest measurements of a latency, however slow the model is."""
 
-FEWEST = 2
-"""Fewest batches of a rate, for the same reason; two, so that a runtime can work on them side by side."""
+FEWEST = 8
+"""Fewest batches a stream in the rate that is given: at its end a stream may wait a batch long for the others."""
+
+TRIED = 2
+"""Fewest batches a stream in a trial, which only has to find the best size."""
 
 WARM = 3
 """Answers that are not measured: memory is laid out and weights are packed in the first ones."""
@@ -65,10 +68,11 @@ def latency(loaded: Loaded, pictures: Batch, seconds: float) -> list[float]:
 
 @dataclass(frozen=True)
 class Rate:
-    """Pictures a second, the batch with which they were reached, and how many cores were busy meanwhile."""
+    """Pictures a second, the batch with which they were reached, how many of them, and how many cores were busy."""
 
     images_per_s: float
     batch: int
+    batches: int
     cores_busy: float
 
 
@@ -78,29 +82,40 @@ def throughput(loaded: Loaded, pictures: Batch, sizes: Sequence[int], seconds: f
     Each size is tried for a part of the time; the figure that is given is that of the last measurement alone, as the
     best of several would flatter.
     """
-    best = max(sizes, key=lambda size: rate(loaded, pictures, size, seconds / 4)) if len(sizes) > 1 else sizes[0]
+    best = sizes[0]
+    if len(sizes) > 1:
+        best = max(sizes, key=lambda size: _speed(loaded, pictures, size, seconds / 4, TRIED))
     rate(loaded, pictures, best, 0)  # not counted: memory is laid out anew for another batch size
     with Busy() as busy:
-        found = rate(loaded, pictures, best, seconds)
-    return Rate(found, best, busy.cores)
+        batches, taken = rate(loaded, pictures, best, seconds, FEWEST)
+    return Rate(batches * best / taken, best, batches, busy.cores)
 
 
-def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float) -> float:
-    """Pictures a second in batches of `size`, streamed for about `seconds`, until the last one is answered.
+def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float, fewest: int = 1) -> tuple[int, float]:
+    """Stream batches of `size` for about `seconds`, until the last one is answered.
 
-    At least `FEWEST` batches are answered.
+    As many for each stream, and `fewest` at least: a stream that has one less waits, and that is not the model's speed.
+
+    Returns:
+        number of batches, and the seconds that they took.
     """
+    streams = loaded.facts.get("streams") or 1
     batches = _cut(pictures, size)
     start = time.perf_counter()
 
     def feed() -> Iterator[Batch]:
         count = 0
-        while count < FEWEST or time.perf_counter() - start < seconds:
+        while count % streams or count < fewest * streams or time.perf_counter() - start < seconds:
             yield batches[count % len(batches)]
             count += 1
 
-    answered = sum(len(found) for found in loaded.stream(feed()))
-    return answered / (time.perf_counter() - start)
+    answered = sum(1 for _ in loaded.stream(feed()))
+    return answered, time.perf_counter() - start
+
+
+def _speed(loaded: Loaded, pictures: Batch, size: int, seconds: float, fewest: int) -> float:
+    batches, taken = rate(loaded, pictures, size, seconds, fewest)
+    return batches * size / taken
 
 
 class Busy:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import subprocess  # noqa: S404
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
 from typing import Any
 
 from edgewbc import child
@@ -112,6 +111,6 @@ def _job(seat: Seat, seats: Sequence[Seat], planned: Sequence[Planned], options:
         batch=ours["batch"],
         height=plan.job.height,
         width=plan.job.width,
-        iterations=max(2, ceil(options.seconds * ours["images_per_s"] / ours["batch"])),
+        iterations=ours["batches"],
         threads=options.threads,
     )

@@ -86,7 +86,7 @@ def measure(job: Job, start: float | None = None) -> dict[str, Any]:
 
     Returns:
         size_mb, model_sha256, isa, version, threads, streams, kernels (see `Loaded`), cores_busy (see `timing.Busy`),
-        cold_start_s (to the first answer) and rss_mb (peak); and samples_ms, or images_per_s and batch.
+        cold_start_s (to the first answer) and rss_mb (peak); and samples_ms, or images_per_s, batch and batches.
 
     Raises:
         UserError: the model cannot run here.
@@ -133,6 +133,7 @@ def _throughput(loaded: Loaded, pool: Batch, job: Job) -> dict[str, Any]:
     return {
         "images_per_s": tidy(most.images_per_s),
         "batch": most.batch,
+        "batches": most.batches,
         "cores_busy": tidy(most.cores_busy, 3),
     }
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgewbc.bench.timing import LEAST, Busy, latency, percentiles, quantiles, rate, throughput
+from edgewbc.bench.timing import FEWEST, LEAST, TRIED, Busy, latency, percentiles, quantiles, rate, throughput
 from edgewbc.pixels import PixelSpec
 from edgewbc.predictors import Batch, Loaded
 
 PICTURES = np.zeros((5, 4, 4, 3), dtype=np.uint8)
 
 
-def loaded(sizes: list[int], fixed: float = 0.0, each: float = 0.0) -> Loaded:
+def loaded(sizes: list[int], fixed: float = 0.0, each: float = 0.0, streams: int | None = None) -> Loaded:
     """A model that takes `fixed` seconds a batch and `each` a picture, and notes the sizes of its batches."""
 
     def predict(batch: Batch) -> NDArray[np.float32]:
@@ -27,7 +27,7 @@ def loaded(sizes: list[int], fixed: float = 0.0, each: float = 0.0) -> Loaded:
     def stream(batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
         return (predict(batch) for batch in batches)
 
-    return Loaded(predict, stream, ("a", "b"), PixelSpec(4, 4), "m", "openvino", "f32", 1, "0")
+    return Loaded(predict, stream, ("a", "b"), PixelSpec(4, 4), "m", "openvino", "f32", 1, "0", {"streams": streams})
 
 
 def test_percentiles_are_milliseconds() -> None:
@@ -62,12 +62,28 @@ def test_throughput_takes_the_better_batch() -> None:
     assert found.images_per_s <= 8 / 0.01
 
 
-def test_rate_counts_pictures() -> None:
-    """Batches are full even where there are fewer pictures, and the rate is not above what is possible."""
+def test_throughput_ends_weigh_little() -> None:
+    """However slow the model is, what is measured last is `FEWEST` batches a stream."""
     sizes: list[int] = []
-    found = rate(loaded(sizes, each=0.001), PICTURES, 8, seconds=0.03)
+    found = throughput(loaded(sizes, streams=3), PICTURES, (2, 4), seconds=0)
+    assert found.batches == 3 * FEWEST
+    assert [sizes.count(size) for size in (2, 4) if size != found.batch] == [3 * TRIED]
+
+
+def test_rate_counts_batches() -> None:
+    """Batches are full even where there are fewer pictures, and none takes less time than is possible."""
+    sizes: list[int] = []
+    batches, taken = rate(loaded(sizes, each=0.001), PICTURES, 8, seconds=0.03)
     assert set(sizes) == {8}
-    assert 0 < found <= 1000
+    assert batches == len(sizes)
+    assert taken >= batches * 8 * 0.001
+
+
+@pytest.mark.parametrize("streams", [None, 1, 2, 4])
+def test_rate_gives_every_stream_as_many(streams: int | None) -> None:
+    """A stream that had a batch less than the others would wait for them at the end."""
+    batches, _ = rate(loaded([], fixed=0.001, streams=streams), PICTURES, 1, seconds=0.005)
+    assert batches % (streams or 1) == 0
 
 
 def test_cores_are_counted_as_they_work() -> None:

@@ -125,6 +125,7 @@ class _Timed:
     def __init__(self, model: Model) -> None:
         self.predict = model.predict
         self.stream = model.answers
+        self.facts = model.facts
 
 
 def save_inputs(path: Path, batches: Iterable[Any]) -> dict[str, Any]:
