@@ -45,6 +45,8 @@ def mark(
 ) -> None:  # fmt: skip
     """An accuracy (of 0..1, drawn in percent) with its interval and a word beside it; each legend is given once.
 
+    Marks in the same place share their words, and the same word is not written twice beside each other.
+
     Args:
         seen: legends given so far; this one is added.
     """
@@ -55,8 +57,21 @@ def mark(
         x, 100 * accuracy, marker, color=colour, markersize=6, linestyle="none",
         label=None if legend in seen else legend, fillstyle="full" if filled else "none",
     )  # fmt: skip
-    axes.annotate(beside, (x, 100 * accuracy), xytext=(5, 3), textcoords="offset points", fontsize=8)
+    _write(axes, x, 100 * accuracy, beside)
     seen.add(legend)
+
+
+def _write(axes: Any, x: float, percent: float, word: str) -> None:
+    """A word beside a mark: with that of a mark in the same place, and not a second time beside its like."""
+    for other in axes.texts:
+        far, up = max(other.xy[0] / x, x / other.xy[0]), abs(other.xy[1] - percent)
+        words = other.get_text().split(", ")
+        if word in words and far < 1.3 and up < 0.3:
+            return
+        if far < 1.1 and up < 0.05:
+            other.set_text(", ".join([*words, word]))
+            return
+    axes.annotate(word, (x, percent), xytext=(5, 3), textcoords="offset points", fontsize=8)
 
 
 def front(axes: Any, points: Sequence[tuple[float, float]], *, faster: bool = True) -> None:
@@ -85,6 +100,7 @@ def front(axes: Any, points: Sequence[tuple[float, float]], *, faster: bool = Tr
 
 
 def legend(figure: Any, axes: Any) -> None:
-    """The legend of the axes in one line above the figure."""
+    """The legend of the axes above the figure, four to a line at most."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False, handletextpad=0.2)
+    columns = min(4, len(labels))
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, frameon=False, handletextpad=0.2)

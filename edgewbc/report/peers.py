@@ -17,13 +17,16 @@ HEADER = (
 )  # fmt: skip
 
 LOOKS: dict[str, Look] = {
-    "ours": ("o", "#0072B2", "edgewbc"),
+    "edgenet": ("o", "#0072B2", "edgewbc: edgenet"),
+    "efficientnet-lite0": ("v", "#56B4E9", "edgewbc: EfficientNet-Lite0"),
+    "vgg16gap": ("P", "#0b3c5d", "edgewbc: VGG16-GAP"),
     "ultralytics": ("^", "#D55E00", "Ultralytics"),
     "timm": ("s", "#009E73", "timm, ONNX Runtime"),
     "torch": ("D", "#CC79A7", "PyTorch"),
     "modelapi": ("x", "0.3", "Model API"),
 }
-"""Marker, colour and legend: told apart in black and white too."""
+"""Marker, colour and legend, by the architecture of a network of the toolkit's or else by the peer: told apart in black
+and white too."""
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -92,16 +95,11 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     with drawn(path, 8.0, 4.2, "the figure of the peers") as picture:
         axes = picture.subplots()
         seen: set[str] = set()
-        told: list[tuple[str, float, float]] = []
         for row in done:
-            side, speed, accuracy = f"{row['input'][0]}", row["images_per_s"], row["accuracy"]
-            # The same number a second time beside the first is only hard to read.
-            beside = any(one == side and 0.6 < x / speed < 1.7 and abs(y - accuracy) < 0.003 for one, x, y in told)
-            told.append((side, speed, accuracy))
-            key = "ours" if row["ours"] else row["peer"]
+            key = row["arch"] if row["ours"] else row["peer"]
             mark(
-                axes, LOOKS.get(key, ("*", "0.3", key)), speed, accuracy, row["interval"],
-                "" if beside else side, seen, filled=row["precision"] == "int8",
+                axes, LOOKS.get(key, ("*", "0.3", row["peer"])), row["images_per_s"], row["accuracy"], row["interval"],
+                f"{row['input'][0]}", seen, filled=row["precision"] == "int8",
             )  # fmt: skip
         front(axes, [(row["images_per_s"], row["accuracy"]) for row in done])
         axes.set_xlabel("images a second (filled: int8; the number is the input's side in pixels)")

@@ -25,6 +25,21 @@ def test_multiply_adds_of_a_file_are_those_of_the_size_that_is_measured(tmp_path
     assert about.gmac(about.model(tmp_path / "b", "bundle"), None) == MACS / 1e9
 
 
+def test_the_architecture_is_what_a_bundle_tells(tmp_path: Path) -> None:
+    """None where its maker left it out."""
+    for name, more in (("b", {"arch": "edgenet"}), ("c", {})):
+        tiny.make_bundle(tmp_path / name, **more)
+    assert about.arch(about.model(tmp_path / "b", "bundle")) == "edgenet"
+    assert about.arch(about.model(tmp_path / "c", "bundle")) is None
+
+
+def test_the_architecture_of_a_run_is_that_of_its_network() -> None:
+    """Of the one that is released."""
+    assert (
+        about.arch(about.model(Path(__file__).parents[2] / "export/networks/vgg16gap-112", "run folder")) == "vgg16gap"
+    )
+
+
 def test_a_crop_is_what_is_seen_and_no_more() -> None:
     """The size of a centre crop counts; a scale that is not used does not."""
     assert about.crop(PixelSpec(8, 8, "centre", 20, 1.3)) == about.crop(PixelSpec(16, 16, "centre", 20, 1.0))

@@ -55,3 +55,12 @@ def test_a_legend_is_given_once(tmp_path: Path) -> None:
         legend(figure, axes)
         assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours"]
         assert [line.get_fillstyle() for line in axes.lines[1::2]] == ["full", "none"]
+
+
+def test_words_of_one_place_stand_together(tmp_path: Path) -> None:
+    """Two marks in one place share a line; a word is not repeated beside itself, and stands again further away."""
+    with drawn(tmp_path / "front.svg", 2, 2, "a figure") as figure:
+        axes = figure.subplots()
+        for x, accuracy, word in [(3.9, 0.994, "112"), (4.0, 0.994, "96"), (4.8, 0.994, "96"), (0.2, 0.994, "96")]:
+            mark(axes, BLUE, x, accuracy, (0.98, 1.0), word, set())
+        assert [text.get_text() for text in axes.texts] == ["112, 96", "96"]

@@ -12,6 +12,7 @@ def row(peer: str, model: str, speed: float, correct: int, **more: Any) -> dict[
     """A row as `bench/peers/run.py` writes it, as far as the table reads it."""
     found = {
         "ours": peer == "edgewbc", "peer": peer, "model": model, "input": [64, 64], "backend": "openvino",
+        "arch": "edgenet" if peer == "edgewbc" else None,
         "precision": "int8", "images_per_s": speed, "latency_ms": {"p50": 0.2}, "size_mb": 0.5, "n": 1000,
         "correct": correct, "accuracy": correct / 1000, "interval": [correct / 1000 - 0.01, correct / 1000 + 0.004],
         "speed": None if model == "wbc5-edge" else {"ratio": speed / 8000},

@@ -43,6 +43,12 @@ def network(model: plan.Model) -> str:
     return hashlib.sha256(b"".join(bundle.read(name) for name in bundle.model_files(*model.delivered))).hexdigest()
 
 
+def arch(model: plan.Model) -> str | None:
+    """Names the architecture, as `edgewbc train --arch` does; None if a bundle does not tell."""
+    found: str | None = runs.spec(model.path).arch if model.is_run else Bundle.open(model.path).manifest.get("arch")
+    return found
+
+
 def gmac(model: plan.Model, converted: Path | None) -> float | None:
     """Billions of multiply-adds of a picture; None where they cannot be counted.
 

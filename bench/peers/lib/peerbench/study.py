@@ -26,7 +26,7 @@ from peerbench.turns import Runner, Turn, of_peer, of_toolkit, take
 
 FORMAT = 1
 
-PREPARED = ("input", "network", "gmac", "facts", "minutes", "prepared_s", "env_mb", "version")
+PREPARED = ("input", "network", "arch", "gmac", "facts", "minutes", "prepared_s", "env_mb", "version")
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,7 @@ class _Bench:
             **dict.fromkeys(PREPARED),
             "input": [pictures.height, pictures.width],
             "network": network,
+            "arch": about.arch(model),
             "gmac": self.gmac[network],
             "minutes": about.minutes(model.path) if model.is_run else None,
             "version": runs.versions("edgewbc").get("edgewbc"),
