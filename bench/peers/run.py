@@ -1,7 +1,7 @@
 """Measure edgewbc beside what a user would pick instead, on the same pictures, split and cores.
 
     python bench/peers/run.py --data manifests/pbc --bundle export/bundles/wbc5-edge \
-        --weights-of export/networks/vgg16gap-112 runs/edge/lite0-112-100 --imgsz 64 80 96 112 \
+        --weights-of export/networks/vgg16gap-112 runs/edge/lite0-112-100 --imgsz 64 80 96 112 128 \
         --work peers --out bench/results/peers.json
 
 Each peer gets an environment of its own from the package registry, and trains or converts what it needs; all of that is

@@ -16,6 +16,8 @@ HEADER = (
     "95 % interval", "p (McNemar)", "minutes of training",
 )  # fmt: skip
 
+SAME = ("toolkit", "network", "as it runs it", "against ours in", "largest difference in probability", "same class")
+
 LOOKS: dict[str, Look] = {
     "edgenet": ("o", "#0072B2", "edgewbc: edgenet"),
     "efficientnet-lite0": ("v", "#56B4E9", "edgewbc: EfficientNet-Lite0"),
@@ -35,11 +37,7 @@ def table(results: Mapping[str, Any]) -> str:
     first = done[0]
     machine, data, how = results["machine"], results["data"], results["protocol"]
     lines = [markdown(HEADER, [_line(row) for row in done], numbers=range(5, len(HEADER)))]
-    lines += [
-        f"Not measured: {row['peer']}, {row['model']}, {row['precision']}: {row['error']}."
-        for row in results["rows"]
-        if row.get("error")
-    ]
+    lines += _refused(results)
     lines.append(
         f"One run on {machine['cpu']}, {machine['cores']} cores, {how['rounds']} rounds of {how['seconds']:g} s in "
         f"turns. On {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}. Ours is "
@@ -48,8 +46,23 @@ def table(results: Mapping[str, Any]) -> str:
     )
     same = [_same(row) for row in done if not row["ours"] and row.get("same_network")]
     if same:
-        lines.append("With the same weights: " + "; ".join(same) + ".")
+        lines += [
+            "With the same weights as a row of ours, how far the answers are apart:",
+            markdown(SAME, same, (4, 5)),
+        ]
     return "\n\n".join(lines)
+
+
+def _refused(results: Mapping[str, Any]) -> list[str]:
+    """A sentence for each network that was not measured, its precisions together."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in results["rows"]:
+        if row.get("error"):
+            found.setdefault((row["peer"], row["model"], row["error"]), []).append(row["precision"])
+    return [
+        f"Not measured: {peer}, {model}, {' and '.join(precisions)}: {error}."
+        for (peer, model, error), precisions in found.items()
+    ]
 
 
 def _done(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -61,7 +74,7 @@ def _line(row: Mapping[str, Any]) -> list[str]:
     return [
         row["peer"],
         row["model"],
-        " x ".join(str(side) for side in row["input"]) if row["input"] else "-",
+        _side(row),
         row["backend"],
         row["precision"],
         figure(row["images_per_s"]) + ("!" if "images_per_s" in row.get("unsteady", []) else ""),
@@ -76,13 +89,21 @@ def _line(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _same(row: Mapping[str, Any]) -> str:
+def _same(row: Mapping[str, Any]) -> list[str]:
     beside = row["same_network"]
     against = beside["against"]
-    return (
-        f"{row['peer']} ({row['backend']} {row['precision']}) is within {beside['largest_difference']:.1e} of ours in "
-        f"{against['backend']} {against['precision']}, and gives the same class for {percent(beside['agreement'])}"
-    )
+    return [
+        row["peer"],
+        row["model"],
+        f"{row['backend']} {row['precision']}, {_side(row)}",
+        f"{against['backend']} {against['precision']}",
+        f"{beside['largest_difference']:.1e}",
+        percent(beside["agreement"]),
+    ]
+
+
+def _side(row: Mapping[str, Any]) -> str:
+    return " x ".join(str(side) for side in row["input"]) if row["input"] else "-"
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:

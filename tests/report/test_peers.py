@@ -51,7 +51,16 @@ def test_a_line_a_row_and_why_one_is_missing() -> None:
     assert "| 800! | 0.1 |" in lines[4]
     assert "Not measured: torchvision, x, int8: has no such network." in text
     assert "protocol `published`, test, n = 1000" in text
-    assert "timm (openvino f32) is within 1.2e-07 of ours in openvino f32, and gives the same class for 100" in text
+    assert lines[-1] == "| timm | lite0 | openvino f32, 64 x 64 | openvino f32 | 1.2e-07 | 100.00 % |"
+
+
+def test_a_network_that_was_not_measured_is_a_sentence() -> None:
+    """One for all its precisions, where the reason is the same."""
+    told = results()
+    told["rows"].append({**told["rows"][-1], "precision": "f32"})
+    text = peers.table(told)
+    assert text.count("Not measured") == 1
+    assert "Not measured: torchvision, x, int8 and f32: has no such network." in text
 
 
 def test_the_same_figure_has_the_same_bytes(tmp_path: Path) -> None:
