@@ -27,11 +27,10 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
         taken = job["imgsz"] + STRIDE - wrong
         raise peer.Refused(f"it takes multiples of {STRIDE} alone, and would train at {taken}: that is another row")
     peer.torchvision_beside_cpu_torch()
-    import torch
-
-    torch.set_num_threads(job["threads"])
     from ultralytics import YOLO, settings
+    from ultralytics.utils import torch_utils
 
+    torch_utils.NUM_THREADS = job["threads"]  # by itself it leaves a core idle
     settings.update({"sync": False})  # no statistics to its maker
     folder, size = Path(job["folder"]), job["imgsz"]
     data = _data(job, folder)
@@ -43,7 +42,7 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
         time=job["minutes"] / 60,  # hours; takes the place of its number of epochs
         pretrained=False,
         device="cpu",
-        workers=min(2, job["threads"]),
+        cache=True,  # decoded once: on a CPU it decodes in the thread that trains
         seed=job["seed"],
         plots=False,
         project=str(folder),
