@@ -53,7 +53,8 @@ def command(
         str | None,
         typer.Option(
             help="poster: train and test the poster's claims; edge: search for the fastest network that keeps its "
-            "accuracy. Hours; what was begun is gone on with."
+            "accuracy. Hours; what was begun is gone on with. widths: what a convolution costs here by its channels; "
+            "minutes."
         ),
     ] = None,
     work: Annotated[Path | None, typer.Option(help="With --suite: folder for what it trains.")] = None,
@@ -188,14 +189,21 @@ def _suite(name: str, data: Path | None, work: Path | None, out: Path | None, as
     from edgewbc.extras import need
     from edgewbc.report import readme
 
-    if name not in ("poster", "edge"):
-        raise UserError(f"--suite {name}: the suites are: poster, edge")
-    for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors", "onnx"):
-        need(module, f"edgewbc bench --suite {name}")
+    if name not in ("poster", "edge", "widths"):
+        raise UserError(f"--suite {name}: the suites are: poster, edge, widths")
+    if name != "widths":
+        for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors", "onnx"):
+            need(module, f"edgewbc bench --suite {name}")
     seen = Watch()
     watch = Told(console.say, seen.progress, seen.report)
     place, file = work or Path("runs") / name, out or defaults.results(f"{name}.json")
-    if name == "poster":
+    if name == "widths":
+        from edgewbc.bench import widths
+        from edgewbc.report import widths as widths_tables
+
+        results = widths.run(file, progress=console.progress)
+        text = widths_tables.text
+    elif name == "poster":
         from edgewbc.bench import poster
         from edgewbc.report import poster as poster_tables
 

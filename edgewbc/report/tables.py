@@ -9,7 +9,7 @@ from typing import Any
 from edgewbc.errors import UserError
 from edgewbc.evaluate import SYNTHETIC
 from edgewbc.files import read_json
-from edgewbc.report import audits, edge, peers, poster
+from edgewbc.report import audits, edge, peers, poster, widths
 from edgewbc.report.text import figure, interval, markdown, percent
 
 EVALS = "eval-*.json"
@@ -19,6 +19,7 @@ LEAK = "poster-leak.svg"
 EDGE = "edge.json"
 FRONT = "edge-front.svg"
 LAB = "lab.json"
+WIDTHS = "widths.json"
 PEERS = "peers.json"
 PEERS_FRONT = "peers-front.svg"
 
@@ -53,6 +54,9 @@ def results(folder: Path) -> str:
             parts += ["### How small and fast a network may become", edge.markdown(told)]
             if (folder / FRONT).is_file():
                 parts.append(f"![{edge.CAPTION}](bench/results/{FRONT})")
+        if (folder / WIDTHS).is_file():
+            told = read_json(folder / WIDTHS, "a result of `edgewbc bench --suite widths`")
+            parts += ["### What a channel costs", widths.markdown(told)]
         if (folder / PEERS).is_file():
             told = read_json(folder / PEERS, "a result of bench/peers/run.py")
             parts += ["### Beside what one would pick instead", peers.table(told)]
