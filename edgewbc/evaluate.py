@@ -14,7 +14,7 @@ from edgewbc.cells import REFERENCE_ACCURACY
 from edgewbc.data import pictures
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import GateError
-from edgewbc.metrics import score
+from edgewbc.metrics import proper, score
 from edgewbc.predictors import Loaded, load
 from edgewbc.progress import Progress, quiet
 
@@ -45,8 +45,8 @@ def evaluate(
         progress: shows how far it is.
 
     Returns:
-        what `metrics.score` gives (over the classes of the model), and protocol, split, source, manifest_sha256, model,
-        model_sha256, precision (that really ran), backend, reference.
+        what `metrics.score` and `metrics.proper` give (over the classes of the model), and protocol, split, source,
+        manifest_sha256, model, model_sha256, precision (that really ran), backend, reference.
 
     Raises:
         UserError: not a model or not one that runs here, the split is empty, a picture changed, or a label is not a
@@ -63,7 +63,8 @@ def judged(
     """What `evaluate` gives; and the class of each entry and what was answered, as indices, (n,) each."""
     entries = manifest.split(split)
     truth = pictures.truth(manifest, entries, loaded.classes)
-    predicted = probabilities(loaded, manifest, entries, batch, progress).argmax(1)
+    said = probabilities(loaded, manifest, entries, batch, progress)
+    predicted = said.argmax(1)
     found = {
         **facts(manifest, split),
         "model": loaded.model,
@@ -71,6 +72,7 @@ def judged(
         "precision": loaded.precision,
         "backend": loaded.backend,
         **(scored := score(truth, predicted, loaded.classes)),
+        **proper(truth, said),
         "reference": reference(scored["accuracy"], manifest),
     }
     return found, truth, predicted

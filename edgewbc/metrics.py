@@ -98,6 +98,33 @@ def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dic
     }
 
 
+def proper(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, float | None]:
+    """What the probabilities are worth, not only the class that is on top: the less the better.
+
+    Args:
+        truth: class indices, int, (n,).
+        probabilities: of each class, (n, K).
+
+    Returns:
+        brier: the mean over pictures of the squared differences to the truth, summed over classes, 0..2 (Brier 1950,
+        "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78:1).
+        log_loss: the mean of -ln of the true class's probability, which counts as 1e-7 at least.
+        Both None for no pictures.
+
+    Raises:
+        ValueError: the two differ in length.
+    """
+    true = np.asarray(truth, dtype=np.int64).reshape(-1)
+    said = np.asarray(probabilities, dtype=np.float64)
+    if true.size != len(said):
+        raise ValueError(f"{true.size} labels and {len(said)} answers")
+    if not true.size:
+        return {"brier": None, "log_loss": None}
+    right = said[np.arange(true.size), true]
+    brier = (said**2).sum(1) - 2 * right + 1
+    return {"brier": float(brier.mean()), "log_loss": float(-np.log(np.maximum(right, 1e-7)).mean())}
+
+
 def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:
     """Whether two models differ on the same pictures: McNemar's test, exact (binomial), two-sided.
 

@@ -13,7 +13,7 @@ import pytest
 from edgewbc import cells
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluate import evaluate, reference, require
-from edgewbc.metrics import wilson
+from edgewbc.metrics import proper, wilson
 from edgewbc.pixels import prepare
 from edgewbc.predictors import load
 from tests import labelled, tiny
@@ -25,8 +25,9 @@ def test_row_is_that_of_the_answers(tmp_path: Path) -> None:
     manifest = labelled.make_manifest(tmp_path / "m", n=13)
     found = evaluate(tmp_path / "b", manifest, "test", precision="f32", batch=4, threads=1)
     pictures = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(13)])
-    said = load(tmp_path / "b", precision="f32", threads=1).predict(pictures).argmax(1)
-    truth = np.arange(13) % 5
+    probabilities = load(tmp_path / "b", precision="f32", threads=1).predict(pictures)
+    said, truth = probabilities.argmax(1), np.arange(13) % 5
+    assert {name: found[name] for name in ("brier", "log_loss")} == pytest.approx(proper(truth, probabilities))
     assert found["n"] == 13
     assert found["correct"] == int((said == truth).sum())
     assert found["interval"] == wilson(found["correct"], 13)

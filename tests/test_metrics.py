@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewbc.metrics import clustered, confusion, mcnemar, score, wilson
+from edgewbc.metrics import clustered, confusion, mcnemar, proper, score, wilson
 
 NAMES = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
@@ -96,6 +96,26 @@ def test_confusion_refuses_what_does_not_fit() -> None:
         confusion([0, 2], [0, 1], 2)
     with pytest.raises(ValueError, match="outside"):
         confusion([0, -1], [0, 1], 2)
+
+
+def test_probabilities_are_scored_too() -> None:
+    """By hand: one picture that is half sure of the right class, one that is sure of the wrong one."""
+    found = proper([0, 1], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    assert found["brier"] == pytest.approx((0.5 + 2.0) / 2)
+    assert found["log_loss"] == pytest.approx((np.log(2) + np.log(1e7)) / 2)
+    assert proper([], np.zeros((0, 3))) == {"brier": None, "log_loss": None}
+    with pytest.raises(ValueError, match="1 labels and 2 answers"):
+        proper([0], [[1.0, 0.0], [1.0, 0.0]])
+
+
+def test_probabilities_are_scored_as_scikit_learn_does() -> None:
+    """Log loss, and the Brier score of two classes, which is half of the sum over both."""
+    sklearn = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(0)
+    said, truth = random.dirichlet([1, 1], 50), random.integers(0, 2, 50)
+    found = proper(truth, said)
+    assert found["log_loss"] == pytest.approx(sklearn.log_loss(truth, said))
+    assert found["brier"] == pytest.approx(2 * sklearn.brier_score_loss(truth, said[:, 1]))
 
 
 def test_mcnemar_of_worked_examples() -> None:

@@ -23,7 +23,7 @@ def command(
     png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Accuracy of a model on a split: n, correct, Wilson interval, recall by class, confusion matrix.
+    """Accuracy of a model on a split: n, correct, Wilson interval, recall by class, confusion matrix, Brier score.
 
     \b
     Example:
@@ -60,5 +60,6 @@ def command(
     if as_json:
         console.emit(result)
     else:
-        print(text.headline(result), text.class_table(result), text.confusion_table(result), sep="\n\n")
+        print(text.headline(result), text.worth(result), sep="\n", end="\n\n")
+        print(text.class_table(result), text.confusion_table(result), sep="\n\n")
     require(result["accuracy"], require_accuracy, result["protocol"])

@@ -46,6 +46,11 @@ def headline(result: dict[str, Any]) -> str:
     )
 
 
+def worth(result: dict[str, Any]) -> str:
+    """The scores of the probabilities that `evaluate` found, in one line."""
+    return f"probabilities: Brier score {result['brier']:.5f}, log loss {result['log_loss']:.5f} (the less the better)"
+
+
 def class_table(result: dict[str, Any]) -> str:
     """Recall with its interval, precision and F1 of each class."""
     rows = [

@@ -29,6 +29,12 @@ def test_headline_says_of_what_on_what() -> None:
     )
 
 
+def test_probabilities_have_a_line() -> None:
+    """With digits enough to tell good networks apart."""
+    said = text.worth({"brier": 0.0124812, "log_loss": 0.0598})
+    assert said == "probabilities: Brier score 0.01248, log loss 0.05980 (the less the better)"
+
+
 def test_undefined_values_are_dashes() -> None:
     """A class without pictures shows dashes."""
     line = text.class_table(RESULT).splitlines()[3]
