@@ -62,7 +62,9 @@ def mark(
 
 
 def _write(axes: Any, x: float, percent: float, word: str) -> None:
-    """A word beside a mark: with that of a mark in the same place, and not a second time beside its like."""
+    """A word beside a mark: with that of a mark in the same place, not a second time beside its like, and below the
+    mark where that of another one stands."""
+    height = 3
     for other in axes.texts:
         far, up = max(other.xy[0] / x, x / other.xy[0]), abs(other.xy[1] - percent)
         words = other.get_text().split(", ")
@@ -71,7 +73,9 @@ def _write(axes: Any, x: float, percent: float, word: str) -> None:
         if far < 1.1 and up < 0.05:
             other.set_text(", ".join([*words, word]))
             return
-    axes.annotate(word, (x, percent), xytext=(5, 3), textcoords="offset points", fontsize=8)
+        if far < 1.6 and up < 0.1:
+            height = -11
+    axes.annotate(word, (x, percent), xytext=(5, height), textcoords="offset points", fontsize=8)
 
 
 def front(axes: Any, points: Sequence[tuple[float, float]], *, faster: bool = True) -> None:

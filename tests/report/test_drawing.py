@@ -64,3 +64,12 @@ def test_words_of_one_place_stand_together(tmp_path: Path) -> None:
         for x, accuracy, word in [(3.9, 0.994, "112"), (4.0, 0.994, "96"), (4.8, 0.994, "96"), (0.2, 0.994, "96")]:
             mark(axes, BLUE, x, accuracy, (0.98, 1.0), word, set())
         assert [text.get_text() for text in axes.texts] == ["112, 96", "96"]
+
+
+def test_words_of_neighbours_do_not_stand_on_each_other(tmp_path: Path) -> None:
+    """The second of two marks that are close has its word below."""
+    with drawn(tmp_path / "front.svg", 2, 2, "a figure") as figure:
+        axes = figure.subplots()
+        for x, word in [(0.1, "80"), (0.14, "64"), (1.0, "96")]:
+            mark(axes, BLUE, x, 0.994, (0.98, 1.0), word, set())
+        assert [text.xyann[1] > 0 for text in axes.texts] == [True, False, True]
