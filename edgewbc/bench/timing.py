@@ -82,9 +82,12 @@ def throughput(loaded: Loaded, pictures: Batch, sizes: Sequence[int], seconds: f
     Each size is tried for a part of the time; the figure that is given is that of the last measurement alone, as the
     best of several would flatter.
     """
-    best = sizes[0]
-    if len(sizes) > 1:
-        best = max(sizes, key=lambda size: _speed(loaded, pictures, size, seconds / 4, TRIED))
+
+    def tried(size: int) -> float:
+        batches, taken = rate(loaded, pictures, size, seconds / 4, TRIED)
+        return batches * size / taken
+
+    best = max(sizes, key=tried) if len(sizes) > 1 else sizes[0]
     rate(loaded, pictures, best, 0)  # not counted: memory is laid out anew for another batch size
     with Busy() as busy:
         batches, taken = rate(loaded, pictures, best, seconds, FEWEST)
@@ -111,11 +114,6 @@ def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float, fewest: int
 
     answered = sum(1 for _ in loaded.stream(feed()))
     return answered, time.perf_counter() - start
-
-
-def _speed(loaded: Loaded, pictures: Batch, size: int, seconds: float, fewest: int) -> float:
-    batches, taken = rate(loaded, pictures, size, seconds, fewest)
-    return batches * size / taken
 
 
 class Busy:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import subprocess  # noqa: S404
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from edgewbc import child
 from edgewbc.bench import benchmark_app
@@ -27,6 +27,7 @@ from edgewbc.progress import Progress
 LONGEST = 3600
 """Seconds after which a turn is given up."""
 
+T = TypeVar("T")
 AnyJob = Job | PeakJob | AppJob
 Execute = Callable[[AnyJob], dict[str, Any]]
 
@@ -76,13 +77,17 @@ def seats(planned: Sequence[Planned], peaks: Sequence[str], options: Options) ->
     return taken
 
 
+def back_and_forth(items: Sequence[T], rounds: int) -> list[T]:
+    """Everything once a round, every other round backwards."""
+    return [item for index in range(rounds) for item in (items if index % 2 == 0 else items[::-1])]
+
+
 def take(
     seats: Sequence[Seat], planned: Sequence[Planned], options: Options, execute: Execute, progress: Progress
 ) -> None:
     """Go through all rounds, filling `Seat.found`. A row that failed has no further turns."""
-    rounds = [seats if index % 2 == 0 else seats[::-1] for index in range(options.rounds)]
     failed: set[int | str] = set()
-    for seat in progress([seat for turn in rounds for seat in turn], "bench", len(seats) * options.rounds):
+    for seat in progress(back_and_forth(seats, options.rounds), "bench", len(seats) * options.rounds):
         if seat.of in failed or seat.error:
             continue
         job = _job(seat, seats, planned, options)

@@ -15,8 +15,8 @@ from typing import Any
 from edgewbc.bench import load
 from edgewbc.bench.machine import describe
 from edgewbc.bench.peaks import PeakJob
-from edgewbc.bench.summary import spread
-from edgewbc.bench.turns import Execute, execute
+from edgewbc.bench.summary import ratios, spread
+from edgewbc.bench.turns import Execute, back_and_forth, execute
 from edgewbc.bench.worker import tidy
 from edgewbc.errors import UserError
 from edgewbc.files import write_json
@@ -53,8 +53,7 @@ def run(
     used = load.before()
     plan = [(precision, width) for precision in PRECISIONS for width in widths]
     rates: dict[tuple[str, int], list[float]] = {key: [] for key in plan}
-    turns = [key for index in range(rounds) for key in (plan if index % 2 == 0 else plan[::-1])]
-    for precision, width in progress(turns, "bench", len(turns)):
+    for precision, width in progress(back_and_forth(plan, rounds), "bench", rounds * len(plan)):
         found = execute(PeakJob(precision, seconds, threads, ((PLACE[0], width, PLACE[1]),)))
         if found.get("error"):
             raise UserError(f"{width} channels in {precision}: {found['error']}")
@@ -73,28 +72,23 @@ def run(
 
 
 def _of(precision: str, widths: Sequence[int], rates: dict[tuple[str, int], list[float]]) -> dict[str, Any]:
+    seconds = {width: [_macs(width) / (rate * 1e9) for rate in rates[precision, width]] for width in widths}
     found = {}
-    for width in widths:
-        mine = rates[precision, width]
+    for width, taken in seconds.items():
         beside = {step: -(-width // step) * step for step in MULTIPLES}
+        mine = rates[precision, width]
         found[str(width)] = {
             "gmac_per_s": tidy(median(mine)),
             "rounds": [tidy(rate) for rate in mine],
             "spread": spread(mine),
-            "microseconds": tidy(median(_seconds(width, rate) for rate in mine) * 1e6),
+            "microseconds": tidy(median(taken) * 1e6),
             "to_multiple": {
-                str(step): tidy(_ratio(width, mine, other, rates[precision, other]))
-                for step, other in beside.items()
-                if other in widths
+                str(step): ratios(taken, seconds[other])["ratio"] for step, other in beside.items() if other in seconds
             },
         }
     return found
 
 
-def _seconds(width: int, rate: float) -> float:
+def _macs(width: int) -> int:
     """Of a picture in one convolution."""
-    return PLACE[1] ** 2 * 9 * width**2 / (rate * 1e9)
-
-
-def _ratio(width: int, mine: Sequence[float], other: int, theirs: Sequence[float]) -> float:
-    return median(_seconds(width, a) / _seconds(other, b) for a, b in zip(mine, theirs, strict=True))
+    return PLACE[1] ** 2 * 9 * width**2

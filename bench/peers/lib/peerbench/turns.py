@@ -71,7 +71,7 @@ class Runner:
 def take(runners: Sequence[Runner], rounds: int, turn: Turn, progress: Progress = quiet) -> None:
     """Go through all rounds; a row that failed has no further turns."""
     seats = [(runner, mode) for runner in runners for mode in ("latency", "throughput")]
-    order = [seat for index in range(rounds) for seat in (seats if index % 2 == 0 else seats[::-1])]
+    order = ours.back_and_forth(seats, rounds)
     for runner, mode in progress(order, "peers", len(order)):
         if runner.error:
             continue
