@@ -18,11 +18,17 @@ class GateError(Exception):
     exit_code = 3
 
 
+class StalledError(Exception):
+    """A run in which nothing moves any more, though nothing has failed: one line that names the stage. Exit code 1."""
+
+    exit_code = 1
+
+
 def exit_code(step: Callable[[], object]) -> int:
     """Do what a script is for; a mistake is one line on stderr. Gives 0, or the error's exit code."""
     try:
         step()
-    except (UserError, GateError) as error:
+    except (UserError, GateError, StalledError) as error:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgewbc.cli.console import progress, say
-from edgewbc.errors import UserError
+from edgewbc.errors import StalledError, UserError
 
 if TYPE_CHECKING:
     from edgewbc.lab.classify import Model, Row
@@ -63,34 +63,36 @@ def command(
     from edgewbc.lab import resume, rows
     from edgewbc.lab.classify import Model
     from edgewbc.lab.find import names
+    from edgewbc.lab.watchdog import end_if_frozen
 
     files = [] if watch else names(paths)
     if out is not None:
         rows.check_place(out)
     place = resume.place(out, journal)
     resume.check_not_among(files, out, place)
-    bundle = Bundle.open(defaults.bundle(model))
-    jsonl = jsonl or (out is not None and out.suffix.lower() == ".jsonl")
-    if place is None and not (watch or as_json):
-        ready = Model.load(bundle, precision, threads)
-        answers = progress(map(ready.row, ready.outcomes(map(Path, files), batch)), "classify", len(files))
-        _tell(ready, lambda: answers, None, jsonl, False)
-        return
-    ready, kept = resume.begin(bundle, place, precision, threads)
-    with kept:
-        try:
-            if watch:
-                found = _watch(ready, kept, paths, out, jsonl, as_json, batch)
-            else:
-                found = _answer(ready, kept, files, batch)
-        except KeyboardInterrupt:
-            if place is not None:
-                say(f"every answer until here is in {place}: the same command goes on from there")
-            raise
-        kept.settle()  # before the file of rows is there, so that it never says more than the journal
-        _tell(ready, found, out, jsonl, as_json, written=watch and not (out or as_json))
-    if place is not None:
-        say(f"journal: {place}")
+    with end_if_frozen():
+        bundle = Bundle.open(defaults.bundle(model))
+        jsonl = jsonl or (out is not None and out.suffix.lower() == ".jsonl")
+        if place is None and not (watch or as_json):
+            ready = Model.load(bundle, precision, threads)
+            answers = progress(map(ready.row, ready.outcomes(map(Path, files), batch)), "classify", len(files))
+            _tell(ready, lambda: answers, None, jsonl, False)
+            return
+        ready, kept = resume.begin(bundle, place, precision, threads)
+        with kept:
+            try:
+                if watch:
+                    found = _watch(ready, kept, paths, out, jsonl, as_json, batch)
+                else:
+                    found = _answer(ready, kept, files, batch)
+            except (KeyboardInterrupt, StalledError):
+                if place is not None:
+                    say(f"all results so far are in {place}; run the same command again to resume")
+                raise
+            kept.settle()  # before the file of rows is there, so that it never says more than the journal
+            _tell(ready, found, out, jsonl, as_json, written=watch and not (out or as_json))
+        if place is not None:
+            say(f"journal: {place}")
 
 
 def _answer(model: Model, kept: Journal, files: list[str], batch: int) -> Callable[[], Iterable[Row]]:

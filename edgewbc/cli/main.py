@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,7 +15,7 @@ from typer.core import TyperGroup
 from edgewbc import __version__
 from edgewbc.cli import bench, classify, data, demo, doctor, export, info, kit, prune, quantize, selftest, train
 from edgewbc.cli import eval as evaluate
-from edgewbc.errors import GateError, UserError
+from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
     *("data", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
@@ -77,17 +79,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a Windows console may not speak UTF-8: never fail for a name
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    code: int | str | None = 1
     try:
         app(args=arguments, prog_name="edgewbc")
-    except (UserError, GateError) as error:
+    except SystemExit as stop:
+        code = stop.code
+    except (UserError, GateError, StalledError) as error:
         print(f"edgewbc: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except KeyboardInterrupt:
         print("edgewbc: stopped", file=sys.stderr)
-        sys.exit(130)
+        code = 130
     except BrokenPipeError:
-        sys.exit(0)
+        code = 0
     except Exception:
         traceback.print_exc()
         print("edgewbc: this is a bug; please report the lines above", file=sys.stderr)
-        sys.exit(1)
+    if any(thread.name.startswith("edgewbc-") and thread.is_alive() for thread in threading.enumerate()):
+        sys.stdout.flush()
+        os._exit(code if isinstance(code, int) else 1)  # a stuck worker must not keep the process from ending
+    sys.exit(code)

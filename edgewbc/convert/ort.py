@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgewbc.elsewhere import oddity
 from edgewbc.errors import UserError
 from edgewbc.extras import need
+from edgewbc.lab.runtime import first_use
 
 ERRORS_ONLY = 3  # ONNX Runtime's log level
 
@@ -46,16 +47,20 @@ class OrtModel:
             raise UserError(f"{name}: cannot be read: {error.strerror}") from None
         if wrong := oddity("model.onnx", data):
             raise UserError(f"{name}: {wrong}")
-        try:
-            # The only provider that every build has; a build's own first choice may be a service on the network.
-            self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime has a class of its own for each way in which a file can be wrong
-            raise UserError(f"{name}: ONNX Runtime cannot run it: {str(error).splitlines()[0]}") from None
-        outputs = [output.name for output in self._session.get_outputs()]
-        self._input = self._session.get_inputs()[0].name
-        if not {"probabilities", "features"} <= set(outputs):
-            raise UserError(f"{name}: has the outputs {', '.join(outputs)}, not probabilities and features")
-        self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+        with first_use("onnxruntime") as first:
+            try:
+                # The only provider that every build has; a build's own first choice may be a service on the network.
+                self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            except Exception as error:  # ONNX Runtime has a class of its own for each way in which a file can be wrong
+                raise UserError(f"{name}: ONNX Runtime cannot run it: {str(error).splitlines()[0]}") from None
+            outputs = [output.name for output in self._session.get_outputs()]
+            taken = self._session.get_inputs()[0]
+            self._input = taken.name
+            if not {"probabilities", "features"} <= set(outputs):
+                raise UserError(f"{name}: has the outputs {', '.join(outputs)}, not probabilities and features")
+            self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+            if first:
+                self(np.zeros([size if isinstance(size, int) else 1 for size in taken.shape], np.uint8))
 
     def __call__(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Answer one batch, uint8 RGB (n, height, width, 3): probabilities (n, K) and features (n, d), float32."""

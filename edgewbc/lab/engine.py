@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgewbc.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab.runtime import openvino
+from edgewbc.lab.runtime import first_use, openvino
 
 OUTPUTS = ("probabilities", "features")
 
@@ -78,8 +78,6 @@ class Engine:
         Raises:
             UserError: OpenVINO refuses the model, or it is not one of a bundle.
         """
-        ov = openvino()
-
         if threads is not None and threads < 1:
             raise UserError(f"{threads} threads: use 1 or more")
         options: dict[str, Any] = {"PERFORMANCE_HINT": hint.upper(), "INFERENCE_PRECISION_HINT": compute}
@@ -89,17 +87,20 @@ class Engine:
             options["NUM_STREAMS"] = streams
         if not pinned:
             options["ENABLE_CPU_PINNING"] = False
-        core = ov.Core()
-        try:
-            model = core.read_model(xml, weights)
-            self._compiled = core.compile_model(model, "CPU", options)
-        except RuntimeError as error:
-            raise UserError(f"{name}: OpenVINO cannot run it: {_last_line(error)}") from None
-        self._lock = threading.Lock()
-        self._free: list[Any] = []
-        self._outputs = [self._output(name, output) for output in OUTPUTS]
-        self._shape = self._input_shape(name)
-        self.info = self._info(model, hint)
+        with first_use("openvino") as first:
+            core = openvino().Core()
+            try:
+                model = core.read_model(xml, weights)
+                self._compiled = core.compile_model(model, "CPU", options)
+            except RuntimeError as error:
+                raise UserError(f"{name}: OpenVINO cannot run it: {_last_line(error)}") from None
+            self._lock = threading.Lock()
+            self._free: list[Any] = []
+            self._outputs = [self._output(name, output) for output in OUTPUTS]
+            self._shape = self._input_shape(name)
+            self.info = self._info(model, hint)
+            if first:
+                self(np.zeros((1, *self._shape), np.uint8))
 
     @classmethod
     def of(cls, bundle: Bundle, precision: str | None = None, **options: Any) -> Engine:

@@ -28,7 +28,7 @@ class Lanes:
     info: dict[str, Any]
 
     def __init__(self, make: Callable[[], Engine], count: int, threads: int) -> None:
-        """Compile them, at the same time.
+        """Compile them: the first one alone, the others at the same time.
 
         Args:
             make: makes an engine that answers a batch at a time.
@@ -38,8 +38,10 @@ class Lanes:
         Raises:
             UserError: what `make` raises.
         """
-        with ThreadPoolExecutor(count) as pool:
-            engines = list(pool.map(lambda _: make(), range(count)))
+        engines = [make()]  # OpenVINO's first use, from one thread alone (see `runtime.first_use`)
+        if count > 1:
+            with ThreadPoolExecutor(count - 1) as pool:
+                engines += pool.map(lambda _: make(), range(count - 1))
         self.info = {**engines[0].info, "threads": threads, "streams": count}
         self._free: SimpleQueue[Engine] = SimpleQueue()
         for engine in engines:

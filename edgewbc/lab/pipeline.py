@@ -21,7 +21,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from threading import Thread, current_thread
+from time import monotonic
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +32,7 @@ from edgewbc.lab.decode import PictureError, decode
 from edgewbc.lab.lanes import Lanes
 from edgewbc.lab.permits import Permits, one_thread_in_opencv
 from edgewbc.lab.reading import Contents, read
+from edgewbc.lab.watchdog import LIMIT, Activity
 from edgewbc.pixels import Picture, PixelSpec, prepare
 
 BATCH = 32
@@ -43,6 +47,9 @@ READERS = 2
 
 AHEAD = 8 << 20
 """Bytes of files that are held of a group; what goes beyond is fetched when its turn has come."""
+
+GRACE = 5.0
+"""Seconds for which a run that ends early waits for what its threads are in the middle of."""
 
 NO_MEMORY = "too large for the memory of this PC"
 
@@ -117,6 +124,7 @@ def run(
 
     Raises:
         ValueError: batch or readers below 1. (Raised at once.)
+        StalledError: nothing moves any more, for longer than any batch can take.
     """
     if batch < 1 or readers < 1:
         raise ValueError(f"batch {batch} and readers {readers} must be 1 or more")
@@ -134,17 +142,21 @@ def _answers(
         _pool("worker", workers) as pool,
         _pool("reader", readers) as reading,
     ):
-        work, given = _Work(engine, spec, batch), 0
+        activity = Activity(LIMIT * max(1, batch / BATCH))
+        work, given = _Work(engine, spec, batch, activity), 0
+        with activity.stage("loading OpenCV"):  # its first use is in one thread too, before any worker starts
+            cv2.resize(cv2.cvtColor(np.zeros((4, 4, 3), np.uint8), cv2.COLOR_BGR2RGB), (2, 2))
+            cv2.imdecode(cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1], cv2.IMREAD_COLOR)
         for path in chain(paths, (None,)):
             full = batch if batch == 1 or given < 2 * workers else GROUP * batch
             if path is not None:
                 group.append(_Seen(Path(), picture=prepare(path, spec)) if isinstance(path, np.ndarray) else path)
             if group and (path is None or len(group) == full):
-                sent.append(pool.submit(work.outcomes, reading.submit(_fetched, group)))
+                sent.append(pool.submit(work.outcomes, reading.submit(_fetched, group, activity)))
                 group = []
                 given = 0 if path is None else given + 1
             while len(sent) >= (1 if path is None else 2 * workers):
-                yield from sent.popleft().result()
+                yield from activity.result(sent.popleft())
 
 
 _Held = Path | tuple[Path, Contents | str] | _Seen
@@ -154,8 +166,9 @@ _Held = Path | tuple[Path, Contents | str] | _Seen
 class _Work:
     """What the workers do."""
 
-    def __init__(self, engine: Lanes, spec: PixelSpec, batch: int) -> None:
+    def __init__(self, engine: Lanes, spec: PixelSpec, batch: int, activity: Activity) -> None:
         self._engine, self._spec, self._batch, self._permits = engine, spec, batch, Permits(engine)
+        self._activity = activity
 
     def outcomes(self, fetched: Future[list[_Held]]) -> list[Outcome]:
         """A group from its files to its answers."""
@@ -167,7 +180,7 @@ class _Work:
         return [one.outcome(*next(rows)) if one.picture is not None else one.outcome() for one in seen]
 
     def _answered(self, pictures: Sequence[Picture]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        with self._permits.batch():
+        with self._permits.batch(), self._activity.stage(f"running the network on {len(pictures)} images"):
             answer = self._engine(np.stack(pictures))
         return zip(answer.probabilities, answer.features, strict=True)
 
@@ -182,7 +195,8 @@ class _Work:
     def _alone(self, path: Path) -> _Seen:
         """A file that was not fetched before."""
         with self._permits.file(path):
-            contents = _contents(path)
+            with self._activity.stage(f"reading {path}"):
+                contents = _contents(path)
             with self._permits.picture():
                 return self._prepared(path, contents)
 
@@ -192,21 +206,23 @@ class _Work:
             return _Seen(path, error=contents)
         facts = (path, contents.sha256, contents.size, contents.mtime_ns)
         try:
-            decoded = decode(contents.data)
-            return _Seen(*facts, prepare(decoded.picture, self._spec), decoded.notes)
+            with self._activity.stage(f"decoding {path}"):
+                decoded = decode(contents.data)
+                return _Seen(*facts, prepare(decoded.picture, self._spec), decoded.notes)
         except PictureError as error:
             return _Seen(*facts, error=str(error))
         except MemoryError:
             return _Seen(*facts, error=NO_MEMORY)
 
 
-def _fetched(group: list[Path | _Seen]) -> list[_Held]:
+def _fetched(group: list[Path | _Seen], activity: Activity) -> list[_Held]:
     """A group with its files' contents, as far as they are not large."""
     left, found = AHEAD, list[_Held]()
     for one in group:
         if isinstance(one, Path):
-            left -= _size(one)
-            found.append((one, _contents(one)) if left >= 0 else one)
+            with activity.stage(f"reading {one}"):
+                left -= _size(one)
+                found.append((one, _contents(one)) if left >= 0 else one)
         else:
             found.append(one)
     return found
@@ -230,10 +246,14 @@ def _contents(path: Path) -> Contents | str:
 
 
 @contextmanager
-def _pool(name: str, threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads, which end with the block; what they have not begun by then is left."""
-    pool = ThreadPoolExecutor(threads, f"edgewbc-{name}")
+def _pool(name: str, count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that end with the block, save one that is stuck: that one is left behind after `GRACE` seconds."""
+    threads: list[Thread] = []
+    pool = ThreadPoolExecutor(count, f"edgewbc-{name}", initializer=lambda: threads.append(current_thread()))
     try:
         yield pool
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        end = monotonic() + GRACE
+        for thread in threads:
+            thread.join(max(0.0, end - monotonic()))

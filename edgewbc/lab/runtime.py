@@ -3,9 +3,38 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 CONVERTER = "openvino.tools.ovc"
+
+_first_use = threading.RLock()
+_used: set[str] = set()
+
+
+@contextmanager
+def first_use(library: str) -> Iterator[bool]:
+    """Serialize the block until a C extension has been used once; afterwards it costs nothing.
+
+    C extensions fill static tables on first use, behind a lock of their own. If a thread releases the interpreter lock
+    inside, and a second thread that holds the interpreter lock waits for the table, both wait forever (seen with
+    OpenVINO 2026.4 at the first conversion of an array, in two threads). The block therefore has to exercise what
+    other threads are going to use: compile, infer, read the result.
+
+    Args:
+        library: whose first use this is, such as `openvino`.
+
+    Yields:
+        whether this is the first use. It stays the first until a block ends without an exception.
+    """
+    if library in _used:
+        yield False
+        return
+    with _first_use:
+        yield library not in _used
+        _used.add(library)
 
 
 def openvino() -> Any:

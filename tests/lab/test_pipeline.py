@@ -127,7 +127,9 @@ def test_a_few_pictures_are_shared_out(
     """The first groups are of one batch, later ones of several; after a pause it begins anew."""
     groups: list[int] = []
     real = pipeline._fetched
-    monkeypatch.setattr(pipeline, "_fetched", lambda group: groups.append(len(group)) or real(group))
+    monkeypatch.setattr(
+        pipeline, "_fetched", lambda group, activity: groups.append(len(group)) or real(group, activity)
+    )
     monkeypatch.setattr(pipeline, "GROUP", 3)
     short = 2 * engine.info["threads"]
     list(run(engine, bundle.pixels, [*(paths * 9)[: 2 * short + 13], None, *paths[:3]], batch=2, readers=1))

@@ -37,3 +37,55 @@ def test_the_converter_comes_when_it_is_asked_for() -> None:
         timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_first_use_is_from_one_thread_and_once() -> None:
+    """Until a block has succeeded they run one at a time, the first ones as first; afterwards side by side."""
+    import threading
+
+    from edgewbc.lab.runtime import first_use
+
+    name = "a library of this test"
+    inside, most, firsts = 0, 0, list[bool]()
+    lock = threading.Lock()
+
+    def use(fail: bool) -> None:
+        nonlocal inside, most
+        try:
+            with first_use(name) as first:
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                    firsts.append(first)
+                threading.Event().wait(0.01)
+                with lock:
+                    inside -= 1
+                if fail:
+                    raise OSError("no such library")
+        except OSError:
+            pass
+
+    def together(count: int, fail: bool) -> None:
+        threads = [threading.Thread(target=use, args=(fail,)) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+    together(4, fail=True)
+    assert (most, firsts) == (1, [True] * 4)
+    firsts.clear()
+    together(4, fail=False)
+    assert (most, sorted(firsts)) == (1, [False] * 3 + [True])
+    meeting = threading.Barrier(2, timeout=30)
+
+    def meet() -> None:
+        with first_use(name):
+            meeting.wait()
+
+    threads = [threading.Thread(target=meet) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not meeting.broken
