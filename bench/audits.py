@@ -18,7 +18,7 @@ from typing import Any
 
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError, exit_code
-from edgewbc.files import read_json, write_json
+from edgewbc.utils.files import read_json, write_json
 
 EXAMPLES = 5
 KEPT = ("manifest_sha256", "protocol", "cells", "pictures", "near_checked", "thresholds", "counts", "leak", "faults")

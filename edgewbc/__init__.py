@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from edgewbc._version import __version__
+
 if TYPE_CHECKING:
     from edgewbc.lab.classifier import Classifier as Classifier
 
@@ -16,7 +18,6 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("NNCF_CI", "1")
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-__version__ = "0.1.0"
 __all__ = ["Classifier", "__version__"]
 
 

@@ -98,7 +98,7 @@ def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dic
     }
 
 
-def proper(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, float | None]:
+def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, float | None]:
     """What the probabilities are worth, not only the class that is on top: the less the better.
 
     Args:
@@ -150,7 +150,9 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:
     return {"b": only_a, "c": only_b, "p": min(1.0, 2 * tail / 2**n)}
 
 
-def clustered(correct: ArrayLike, groups: Sequence[str], draws: int = 2000, seed: int = 0) -> list[float] | None:
+def cluster_bootstrap(
+    correct: ArrayLike, groups: Sequence[str], draws: int = 2000, seed: int = 0
+) -> list[float] | None:
     """Confidence interval of an accuracy where answers come in groups that stand or fall together, [low, high].
 
     Twenty pictures of one cell are not twenty cells: `wilson`, which counts them so, is far too narrow. This draws

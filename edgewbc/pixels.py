@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 """RGB picture, uint8, (height, width, 3)."""
 
 Box = tuple[float, float, float, float]
@@ -81,7 +81,7 @@ class PixelSpec:
         return (0, 0, width, height)
 
 
-def prepare(picture: Picture, spec: PixelSpec, box: Box | None = None) -> Picture:
+def prepare(picture: Image, spec: PixelSpec, box: Box | None = None) -> Image:
     """Crop and resize a decoded picture to the network's input, in one resampling.
 
     Shrinking averages over areas, so that nothing aliases; growing is bilinear. What a box reaches past the

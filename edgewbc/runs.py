@@ -13,10 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from edgewbc import __version__
+from edgewbc._version import __version__
 from edgewbc.errors import UserError
-from edgewbc.files import numbered, occupied, read_json, sha256, write_json
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.utils.files import numbered, occupied, read_json, sha256, write_json
 
 ROOT = Path("runs")
 LINEAGE = "lineage.json"

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgewbc.cells import CLASSES
 from edgewbc.data.manifest import SPLITS, Entry, Manifest
-from edgewbc.files import sha256
+from edgewbc.utils.files import sha256
 
 COLOURS = ((200, 60, 60), (60, 60, 200), (60, 160, 60), (220, 140, 20), (90, 30, 110))
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.main import main
+from tests.tiny import make_bundle
 
 REAL_DATA = os.environ.get("EDGEWBC_DATA")
 
@@ -63,3 +65,15 @@ def real_data() -> Path:
     if not REAL_DATA:
         pytest.skip("EDGEWBC_DATA is not set: no real pictures here")
     return Path(REAL_DATA).resolve()
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A tiny bundle that no test changes."""
+    return make_bundle(tmp_path_factory.mktemp("shared") / "tiny")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Bundle:
+    """A tiny bundle that a test may change."""
+    return make_bundle(tmp_path / "tiny")

@@ -24,8 +24,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edgewbc.files import write_json
-from edgewbc.lab.decode import Decoded, PictureError, decode
+from edgewbc.images.decode import Decoded, ImageError, decode
+from edgewbc.utils.files import write_json
 from tests import fuzz_bundles, fuzz_pictures
 
 CHUNK = 5000
@@ -46,7 +46,7 @@ def picture(seed: int, number: int) -> tuple[str, str]:
     )
     try:
         found = decode(data)
-    except PictureError as error:
+    except ImageError as error:
         told = str(error)
     else:
         return kind, _sound(found)

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from edgewbc.bundle import MANIFEST, SUMS, Bundle
+from edgewbc.bundle.bundle import MANIFEST, SUMS, Bundle
 from edgewbc.errors import UserError
 
 SECRET = b"what no bundle may read"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc import bundle as room
-from edgewbc.bundle import SUMS, Bundle
+from edgewbc.bundle import bundle as room
+from edgewbc.bundle.bundle import SUMS, Bundle
 from edgewbc.errors import UserError
 from tests import fuzz_bundles
 from tests.fuzz_bundles import OUTSIDE, SECRET, files, seal

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewbc.metrics import clustered, confusion, mcnemar, proper, score, wilson
+from edgewbc.metrics import cluster_bootstrap, confusion, mcnemar, probability_scores, score, wilson
 
 NAMES = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
@@ -100,12 +100,12 @@ def test_confusion_refuses_what_does_not_fit() -> None:
 
 def test_probabilities_are_scored_too() -> None:
     """By hand: one picture that is half sure of the right class, one that is sure of the wrong one."""
-    found = proper([0, 1], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    found = probability_scores([0, 1], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
     assert found["brier"] == pytest.approx((0.5 + 2.0) / 2)
     assert found["log_loss"] == pytest.approx((np.log(2) + np.log(1e7)) / 2)
-    assert proper([], np.zeros((0, 3))) == {"brier": None, "log_loss": None}
+    assert probability_scores([], np.zeros((0, 3))) == {"brier": None, "log_loss": None}
     with pytest.raises(ValueError, match="1 labels and 2 answers"):
-        proper([0], [[1.0, 0.0], [1.0, 0.0]])
+        probability_scores([0], [[1.0, 0.0], [1.0, 0.0]])
 
 
 def test_probabilities_are_scored_as_scikit_learn_does() -> None:
@@ -113,7 +113,7 @@ def test_probabilities_are_scored_as_scikit_learn_does() -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
     random = np.random.default_rng(0)
     said, truth = random.dirichlet([1, 1], 50), random.integers(0, 2, 50)
-    found = proper(truth, said)
+    found = probability_scores(truth, said)
     assert found["log_loss"] == pytest.approx(sklearn.log_loss(truth, said))
     assert found["brier"] == pytest.approx(2 * sklearn.brier_score_loss(truth, said[:, 1]))
 
@@ -143,7 +143,7 @@ def test_mcnemar_agrees_with_scipy(only_a: int, only_b: int) -> None:
 def test_pictures_of_one_original_count_as_one() -> None:
     """Twenty copies each of ten originals: the interval is that of ten answers, several times wider than Wilson's."""
     correct = np.repeat([1, 1, 1, 1, 1, 1, 1, 0, 0, 0], 20)
-    low, high = clustered(correct, [str(i) for i in np.repeat(range(10), 20)])
+    low, high = cluster_bootstrap(correct, [str(i) for i in np.repeat(range(10), 20)])
     alone = wilson(140, 200) or [0, 0]
     assert low == pytest.approx(0.4)
     assert high == pytest.approx(0.9, abs=0.101)
@@ -153,19 +153,19 @@ def test_pictures_of_one_original_count_as_one() -> None:
 def test_groups_of_one_give_about_wilson() -> None:
     """Where every picture is its own group, the bootstrap's interval is that of independent answers."""
     correct = np.arange(400) % 10 != 0
-    low, high = clustered(correct, [str(i) for i in range(400)])
+    low, high = cluster_bootstrap(correct, [str(i) for i in range(400)])
     assert [low, high] == pytest.approx(wilson(360, 400), abs=0.012)
 
 
 def test_all_right_is_not_certainty() -> None:
     """Without one wrong answer the interval is Wilson's over the groups, not empty."""
     groups = [str(i) for i in np.repeat(range(33), 19)]
-    assert clustered([True] * 627, groups) == wilson(33, 33)
-    assert clustered([False] * 627, groups) == wilson(0, 33)
+    assert cluster_bootstrap([True] * 627, groups) == wilson(33, 33)
+    assert cluster_bootstrap([False] * 627, groups) == wilson(0, 33)
 
 
 def test_one_group_has_no_interval() -> None:
     """Nothing can be said of the spread over originals from one of them."""
-    assert clustered([True, False], ["a", "a"]) is None
+    assert cluster_bootstrap([True, False], ["a", "a"]) is None
     with pytest.raises(ValueError, match="2 answers and 1 groups"):
-        clustered([True, False], ["a"])
+        cluster_bootstrap([True, False], ["a"])

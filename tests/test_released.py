@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc import assets
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.sources import make
-from edgewbc.evaluate import evaluate
+from edgewbc.evaluation.evaluate import evaluate
+from edgewbc.utils import resources
 
 RESULTS = Path(__file__).resolve().parent.parent / "bench" / "results"
 
@@ -22,7 +22,7 @@ BUNDLES = {"wbc5-edge": 2_000_000, "wbc5-accurate": 8_000_000, "wbc5-vgg16gap": 
 
 
 def path(name):
-    return assets.folder("export/bundles") / name
+    return resources.folder("export/bundles") / name
 
 
 def said(name, backend="openvino"):
@@ -31,8 +31,8 @@ def said(name, backend="openvino"):
 
 def test_what_is_released():
     """These bundles and no other; the default is one of them."""
-    assert {one.name for one in assets.folder("export/bundles").iterdir()} == set(BUNDLES)
-    assert assets.shipped_bundle() == path("wbc5-edge")
+    assert {one.name for one in resources.folder("export/bundles").iterdir()} == set(BUNDLES)
+    assert resources.shipped_bundle() == path("wbc5-edge")
 
 
 @pytest.mark.parametrize("name", BUNDLES)

@@ -6,7 +6,7 @@ import pytest
 
 from edgewbc import runs
 from edgewbc.errors import UserError
-from edgewbc.files import sha256
+from edgewbc.utils.files import sha256
 
 
 def finished(folder, when):

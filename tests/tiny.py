@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc import cells
-from edgewbc.bundle import Bundle, seal
-from edgewbc.files import write_json, write_text
-from edgewbc.lab.decode import decode
-from edgewbc.lab.engine import Engine
+from edgewbc.bundle.bundle import Bundle, seal
+from edgewbc.images.decode import decode
 from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.utils.files import write_json, write_text
 
 CHANNELS = 8
 TOLERANCE = 0.02

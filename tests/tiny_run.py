@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from edgewbc import runs
 from edgewbc.compress.quantize import quantize
-from edgewbc.data import pictures
+from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
 from edgewbc.nets import model
-from edgewbc.nets.deploy import Deployed
+from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
 from tests.coloured import make_manifest
@@ -34,8 +34,8 @@ def make_run(folder: Path, manifest: Manifest, steps: int = 300) -> Path:
     spec = make_spec(manifest.classes)
     net = model.build(spec)
     entries = manifest.split("train")
-    seen = torch.from_numpy(next(pictures.batches(manifest, entries, spec.pixels, len(entries))))
-    truth = torch.from_numpy(pictures.truth(manifest, entries, spec.classes))
+    seen = torch.from_numpy(next(images.batches(manifest, entries, spec.pixels, len(entries))))
+    truth = torch.from_numpy(images.truth(manifest, entries, spec.classes))
     inputs = Deployed(net, spec.pixels).normalise(seen)
     with torch.no_grad():
         net.features[0].weight /= 60  # to the scale of the input: 0..255 less its mean

@@ -28,8 +28,8 @@ from edgewbc.bench import plan  # noqa: E402
 from edgewbc.cli.console import progress, say  # noqa: E402
 from edgewbc.data.manifest import Manifest  # noqa: E402
 from edgewbc.errors import UserError, exit_code  # noqa: E402
-from edgewbc.files import write_json  # noqa: E402
-from edgewbc.lab import machine  # noqa: E402
+from edgewbc.runtime import host  # noqa: E402
+from edgewbc.utils.files import write_json  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 split=options.split,
                 rounds=options.rounds,
                 seconds=options.seconds,
-                threads=options.threads or machine.cores(),
+                threads=options.threads or host.cores(),
                 batches=tuple(options.batches),
                 minutes=options.minutes,
                 sizes=tuple(options.imgsz),

@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgewbc import child
 from edgewbc.errors import UserError
-from edgewbc.files import read_json, write_json
+from edgewbc.utils import subprocesses
+from edgewbc.utils.files import read_json, write_json
 
 START = "from openvino.tools.benchmark.main import main; main()"
 REPORT = "benchmark_report.json"
@@ -74,13 +74,13 @@ def run(job: AppJob) -> dict[str, Any]:
         folder = Path(temporary)
         try:
             environment = {**os.environ, "CI": "true"}
-            ran = child.run(["-c", START, *job.arguments(folder)], environment=environment, timeout=LONGEST)
+            ran = subprocesses.run(["-c", START, *job.arguments(folder)], environment=environment, timeout=LONGEST)
             found = read_json(folder / REPORT, "benchmark_app's report")["execution_results"]
             return {"images_per_s": float(found["throughput"]), **told(ran.stdout)}
         except subprocess.TimeoutExpired:
             return {"error": f"benchmark_app gave no result in {LONGEST} s"}
         except (UserError, KeyError, ValueError):
-            said = child.last_words(ran.stdout + ran.stderr)
+            said = subprocesses.last_words(ran.stdout + ran.stderr)
             return {"error": f"benchmark_app ended with {ran.returncode}: {said}"}
 
 

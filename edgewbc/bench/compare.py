@@ -17,11 +17,11 @@ from math import exp, log, sqrt
 from statistics import fmean, variance
 from typing import Any
 
-from edgewbc.bench.requirements import name
+from edgewbc.bench.gates import name
 from edgewbc.bench.runner import FORMAT
 from edgewbc.errors import UserError
 from edgewbc.metrics import mcnemar
-from edgewbc.report import text
+from edgewbc.utils import text
 
 LEAST = 0.03
 """Changes smaller than this are no change, however sure they are."""

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 
 from edgewbc import cells
-from edgewbc.bench import fresh, limit
-from edgewbc.bundle import Bundle
-from edgewbc.data.manifest import Manifest
-from edgewbc.data.sample import spread
-from edgewbc.encode import encode
-from edgewbc.evaluate import SYNTHETIC, facts
-from edgewbc.lab import pipeline, tuning
-from edgewbc.lab.lanes import Lanes
+from edgewbc.bench import core_limit, process_metrics
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.data.manifest import SYNTHETIC, Manifest, facts
+from edgewbc.data.sampling import spread
+from edgewbc.images.encode import encode
+from edgewbc.lab import pipeline
 from edgewbc.pixels import PixelSpec
+from edgewbc.runtime import tuning
+from edgewbc.runtime.pool import Lanes
 
 DRAWN = 64
 """Synthetic pictures where there is no manifest, of PBC's size."""
@@ -83,12 +83,12 @@ def measure(
         starts: dict[str, Any] = {"cold_start_s": None, "help_s": None}
         if options.starts:
             say("cold starts")
-            starts["cold_start_s"] = fresh.cold_start(bundle.path, files[0], options.threads, options.starts)
-            starts["help_s"] = fresh.help_time(options.starts)
+            starts["cold_start_s"] = process_metrics.cold_start(bundle.path, files[0], options.threads, options.starts)
+            starts["help_s"] = process_metrics.help_time(options.starts)
         held = None
         if options.pictures:
             say(f"memory over {options.pictures} pictures")
-            held = fresh.memory(bundle.path, files[:64], options.pictures, options.threads)
+            held = process_metrics.memory(bundle.path, files[:64], options.pictures, options.threads)
     data: dict[str, Any] = {"source": SYNTHETIC, "protocol": None, "split": None, "manifest_sha256": None}
     return {
         "bundle": bundle.name,
@@ -106,7 +106,7 @@ def rate(choice: tuning.Choice, bundle: Bundle, files: list[Path], options: Opti
     """The parts and the pipeline in turns, so that whatever else the PC does meets all alike."""
     both = choice.lanes(bundle)
     list(pipeline.run(both, bundle.pixels, (files * 4)[: 4 * options.batch * choice.streams], batch=options.batch))
-    with limit.parts(choice, bundle, files, options.batch) as parts:
+    with core_limit.parts(choice, bundle, files, options.batch) as parts:
         measured: dict[str, Callable[[], float]] = {
             **parts,
             "images_per_s": lambda: len(files) / _pipeline(both, bundle.pixels, files, options.batch),
@@ -179,7 +179,7 @@ def _copy(manifest: Manifest, options: Options, folder: Path) -> list[Path]:
 
 def _draw(folder: Path) -> list[Path]:
     """Synthetic cells as JPEG files."""
-    from edgewbc.data.synth import draw_cell
+    from edgewbc.synth.cells import draw_cell
 
     found = []
     random = np.random.default_rng(0)

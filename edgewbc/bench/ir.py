@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgewbc.bench.plan import Model
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 
 IR = tuple[bytes, bytes]
 """Contents of the .xml and of the .bin."""

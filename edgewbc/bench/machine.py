@@ -7,8 +7,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from edgewbc import __version__, runs
-from edgewbc.lab import engine, machine
+from edgewbc import runs
+from edgewbc._version import __version__
+from edgewbc.runtime import host, openvino_engine
 
 INSTRUCTIONS = (
     *("avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
@@ -21,12 +22,12 @@ def describe() -> dict[str, Any]:
     """cpu, isa (as OpenVINO uses it), instructions (that the processor has; None where the system does not list them),
     cores (that this process may use), memory_gb, os, python, versions, commit and load_1m: how many processes wanted a
     core over the last minute, None where the system does not tell."""
-    memory = machine.memory().total
+    memory = host.memory().total
     return {
-        "cpu": machine.processor(),
+        "cpu": host.processor(),
         "isa": _isa(),
         "instructions": instructions(),
-        "cores": machine.cores(),
+        "cores": host.cores(),
         "memory_gb": None if memory is None else round(memory / 1e9, 1),
         "os": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -56,4 +57,4 @@ def _isa() -> str:
     from openvino import opset13 as op
 
     given = op.parameter([1], ov.Type.f32)
-    return engine.isa(ov.Core().compile_model(ov.Model([op.result(op.relu(given))], [given], "isa"), "CPU"))
+    return openvino_engine.isa(ov.Core().compile_model(ov.Model([op.result(op.relu(given))], [given], "isa"), "CPU"))

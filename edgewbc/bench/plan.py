@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgewbc import assets, runs
-from edgewbc.bundle import Bundle
+from edgewbc import runs
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.extras import need
-from edgewbc.lab.runtime import capabilities
 from edgewbc.nets.spec import VGG16
 from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.openvino_import import capabilities
+from edgewbc.utils import resources
+from edgewbc.utils.optional import need
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def reference_network() -> Path | None:
     if find_spec("torch") is None:
         return None
     try:
-        folder = assets.folder("export/networks")
+        folder = resources.folder("export/networks")
     except UserError:  # an installed wheel leaves it out
         return None
     found = [p.parent for p in sorted(folder.glob("*/model.json")) if runs.is_run(p.parent)]

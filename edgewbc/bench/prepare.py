@@ -13,10 +13,10 @@ from edgewbc import cells
 from edgewbc.bench import ir, macs
 from edgewbc.bench.plan import Model
 from edgewbc.bench.worker import POOL, Job
-from edgewbc.data import pictures
+from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.evaluation.predictors import convert
 from edgewbc.pixels import PixelSpec, prepare
-from edgewbc.predictors import convert
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,10 @@ def _prepare(file: Path, spec: PixelSpec, manifest: Manifest | None, entries: li
     """Write prepared pictures as raw bytes: those of the entries, or synthetic cells to be timed."""
     with file.open("wb") as out:
         if manifest is not None and entries is not None:
-            for batch in pictures.batches(manifest, entries, spec):
+            for batch in images.batches(manifest, entries, spec):
                 out.write(batch.tobytes())
             return
-        from edgewbc.data.synth import draw_cell
+        from edgewbc.synth.cells import draw_cell
 
         random = np.random.default_rng(0)
         for index in range(POOL):

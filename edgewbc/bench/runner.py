@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from edgewbc.bench import answers, benchmark_app, load, summary, turns
-from edgewbc.bench.answers import Said
+from edgewbc.bench import benchmark_app, interleave, prediction_metrics, summary, system_load
+from edgewbc.bench.gates import Condition
+from edgewbc.bench.interleave import Execute, Seat, execute
 from edgewbc.bench.plan import Abilities, Model, baseline, plan
+from edgewbc.bench.prediction_metrics import Said
 from edgewbc.bench.prepare import Options, Planned, jobs
-from edgewbc.bench.requirements import Condition
-from edgewbc.bench.turns import Execute, Seat, execute
-from edgewbc.data import pictures
-from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.data.sample import spread
-from edgewbc.evaluate import SYNTHETIC, facts
-from edgewbc.progress import Progress, quiet
+from edgewbc.data import images
+from edgewbc.data.manifest import SYNTHETIC, Entry, Manifest, facts
+from edgewbc.data.sampling import spread
+from edgewbc.utils.progress import Progress, quiet
 
 FORMAT = 2
 """Of the result; 1 had one measurement a row, and no `format`."""
@@ -74,20 +73,20 @@ def bench(
         truths = [_truth(model, manifest, entries) for model in models]
         if options.benchmark_app and not benchmark_app.installed():
             options = replace(options, benchmark_app=False)
-        used = load.before()
-        if used is not None and used > load.BUSY:
-            say(load.warning(used))
+        used = system_load.before()
+        if used is not None and used > system_load.BUSY:
+            say(system_load.warning(used))
         say("decoding and resizing the pictures, and converting what must be, before anything is timed")
         peaks = [p for p in ("f32", "bf16", "int8") if p != "bf16" or able.bf16] if options.peaks else []
         planned = jobs(models, manifest, entries, options, Path(temporary))
-        seats = turns.seats(planned, peaks, options)
-        turns.take(seats, planned, options, execute, progress)
+        seats = interleave.seats(planned, peaks, options)
+        interleave.take(seats, planned, options, execute, progress)
         roofs = {str(seat.of): summary.roof(seat.found) for seat in seats if seat.kind == "peak"}
         rows = [_row(index, models, planned, seats) for index in range(len(planned))]
         said = [_said(row, item, truths[item.model], models) for row, item in zip(rows, planned, strict=True)]
     for row, answered in zip(rows, said, strict=True):
         if answered is not None and manifest is not None and entries is not None:
-            row |= answers.judge(answered, manifest, entries)
+            row |= prediction_metrics.judge(answered, manifest, entries)
     summary.compare(rows, roofs)
     _agree(rows, said, planned)
     return {
@@ -139,18 +138,18 @@ def _agree(rows: Sequence[dict[str, Any]], said: Sequence[Said | None], planned:
     """Compare each row's answers with those of its f32 reference, in place."""
     models = [item.model for item in planned]
     for index, row in enumerate(rows):
-        mine, which = said[index], answers.reference_of(index, rows, models)
+        mine, which = said[index], prediction_metrics.reference_of(index, rows, models)
         other = None if which is None else said[which]
         if mine is None or which is None or other is None:
             continue
-        row |= answers.agree(mine, other)
+        row |= prediction_metrics.agree(mine, other)
         row["against"] = {name: rows[which][name] for name in ("model", "backend", "precision")} | {
             "same_model": models[which] == models[index]
         }
 
 
 def _truth(model: Model, manifest: Manifest | None, entries: list[Entry] | None) -> Any:
-    return None if manifest is None or entries is None else pictures.truth(manifest, entries, model.classes)
+    return None if manifest is None or entries is None else images.truth(manifest, entries, model.classes)
 
 
 def _data(
@@ -163,7 +162,7 @@ def _data(
         "n": len(entries),
         "of": len(manifest.split(options.split)),
         "classes": list(models[0].classes),
-        "truth": answers.coded(truths[0], len(models[0].classes)),
+        "truth": prediction_metrics.coded(truths[0], len(models[0].classes)),
     }
 
 
@@ -180,7 +179,7 @@ def _protocol(options: Options, used: float | None, seats: Sequence[Seat]) -> di
         "wide": summary.WIDE,
         "load_before": used,
         "load_during": {"median": float(np.median(during)), "most": max(during)} if during else None,
-        "busy": load.BUSY,
+        "busy": system_load.BUSY,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edgewbc.predictors import Batch, Loaded
+from edgewbc.evaluation.predictors import Batch, Loaded
 
 LEAST = 10
 """Fewest measurements of a latency, however slow the model is."""

@@ -1,7 +1,7 @@
 """One turn of a row of `bench`, in a process of its own: `python -m edgewbc.bench.worker`, a job as JSON on stdin.
 
 A process a turn, so that no runtime's threads, memory or settings reach the next one. The result comes back as
-`edgewbc.child` has it.
+`edgewbc.utils.subprocesses` has it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any, Literal  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from edgewbc import child  # noqa: E402
 from edgewbc.bench.memory import peak  # noqa: E402
 from edgewbc.bench.timing import Busy, latency, throughput  # noqa: E402
 from edgewbc.errors import UserError  # noqa: E402
-from edgewbc.predictors import Batch, Loaded, load  # noqa: E402
+from edgewbc.evaluation.predictors import Batch, Loaded, load  # noqa: E402
+from edgewbc.utils import subprocesses  # noqa: E402
 
 POOL = 64
 """Pictures that are timed, over and over; a few, so that they weigh little beside the model."""
@@ -163,7 +163,7 @@ def work(values: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Read a job from stdin, print its result."""
-    child.tell(work(json.load(sys.stdin)))
+    subprocesses.write_result(work(json.load(sys.stdin)))
 
 
 if __name__ == "__main__":

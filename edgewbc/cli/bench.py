@@ -49,15 +49,7 @@ def command(
     report: Annotated[
         Path | None, typer.Option(help="Write the result here as one HTML page, to read and to print.")
     ] = None,
-    suite: Annotated[
-        str | None,
-        typer.Option(
-            help="poster: train and test the poster's claims; edge: search for the fastest network that keeps its "
-            "accuracy. Hours; what was begun is gone on with. widths: what a convolution costs here by its channels; "
-            "minutes."
-        ),
-    ] = None,
-    work: Annotated[Path | None, typer.Option(help="With --suite: folder for what it trains.")] = None,
+    suite: Annotated[str | None, typer.Option(hidden=True)] = None,
     end_to_end: Annotated[
         bool, typer.Option("--end-to-end", help="A bundle from file to label: speed, its limit, start and memory.")
     ] = False,
@@ -76,27 +68,27 @@ def command(
     """
     if context.invoked_subcommand is not None:
         return
-    if report is not None:
-        _reportable(suite is not None or end_to_end)
     if suite is not None:
-        _suite(suite, data, work, out, as_json)
-        return
-    from edgewbc.bench import requirements, table
+        raise typer.BadParameter(f"--suite has moved: run `python -m bench.{suite}` in a checkout of edgewbc")
+    if report is not None:
+        _reportable(end_to_end)
+    from edgewbc.bench import gates
     from edgewbc.bench.machine import describe
     from edgewbc.bench.plan import reference_network
     from edgewbc.bench.prepare import Options
     from edgewbc.bench.runner import bench, lowest
     from edgewbc.cli import console, defaults
     from edgewbc.errors import UserError
-    from edgewbc.evaluate import require as require_least
-    from edgewbc.files import write_json
+    from edgewbc.evaluation.evaluate import require as require_least
+    from edgewbc.report import terminal
+    from edgewbc.utils.files import write_json
 
     if device.lower() != "cpu":
         raise UserError(f"--device {device}: only the CPU is measured; use --device cpu")
     if end_to_end:
         _end_to_end(model, data, split, limit, threads, batch, pictures, out, as_json)
         return
-    conditions = [requirements.parse(text) for text in require or []]
+    conditions = [gates.parse(text) for text in require or []]
     chosen = model or [defaults.bundle(None)]
     if not model and (network := reference_network()):
         console.say(f"beside it: {network} (unpruned)")
@@ -115,7 +107,7 @@ def command(
     if as_json:
         console.emit(result)
     else:
-        print(table.render(result))
+        print(terminal.render(result))
     if all(row.get("error") for row in result["rows"]):
         raise UserError(f"no row could be measured: {result['rows'][0]['error']}")
     require_least(lowest(result["rows"]), require_accuracy, result["data"]["protocol"])
@@ -142,7 +134,7 @@ def compare(
     from edgewbc.bench import compare as comparing
     from edgewbc.cli import console
     from edgewbc.errors import GateError, UserError
-    from edgewbc.files import read_json
+    from edgewbc.utils.files import read_json
 
     what = "a result of `edgewbc bench --out`"
     results = [read_json(path, what) for path in (first, second)]
@@ -177,56 +169,8 @@ def _reportable(other: bool) -> None:
     from edgewbc.report import page
 
     if other:
-        raise UserError("--report is of a bench of rows: leave out --suite and --end-to-end")
+        raise UserError("--report is of a bench of rows: leave out --end-to-end")
     page.ready()
-
-
-def _suite(name: str, data: Path | None, work: Path | None, out: Path | None, as_json: bool) -> None:
-    from edgewbc.bench.parts import Watch as Told
-    from edgewbc.cli import console, defaults
-    from edgewbc.cli.watch import Watch
-    from edgewbc.errors import UserError
-    from edgewbc.extras import need
-    from edgewbc.report import readme
-
-    if name not in ("poster", "edge", "widths"):
-        raise UserError(f"--suite {name}: the suites are: poster, edge, widths")
-    if name != "widths":
-        for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors", "onnx"):
-            need(module, f"edgewbc bench --suite {name}")
-    seen = Watch()
-    watch = Told(console.say, seen.progress, seen.report)
-    place, file = work or Path("runs") / name, out or defaults.results(f"{name}.json")
-    if name == "widths":
-        from edgewbc.bench import widths
-        from edgewbc.report import widths as widths_tables
-
-        results = widths.run(file, progress=console.progress)
-        text = widths_tables.text
-    elif name == "poster":
-        from edgewbc.bench import poster
-        from edgewbc.report import poster as poster_tables
-
-        results = poster.run(defaults.originals(data), place, file, watch=watch)
-        text = poster_tables.text
-    else:
-        from edgewbc.bench import edge, plan
-        from edgewbc.report import edge as edge_tables
-
-        reference = plan.reference_network()
-        if reference is None:
-            raise UserError("--suite edge: needs the unpruned network of a checkout (export/networks)")
-        manifest = defaults.manifest(data)
-        results = edge.run(manifest, place, file, reference=reference, watch=watch)
-        results = edge.measure(results, manifest, place, file, watch=watch, progress=console.progress)
-        text = edge_tables.text
-    if out is None and readme.of_checkout():
-        readme.draw(Path("bench/results"))
-        readme.rewrite(Path("README.md"), Path("bench/results"))
-    if as_json:
-        console.emit(results)
-    else:
-        print(text(results))
 
 
 def _end_to_end(
@@ -240,12 +184,12 @@ def _end_to_end(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    from edgewbc.bench import end_to_end, load
+    from edgewbc.bench import end_to_end, system_load
     from edgewbc.bench.machine import describe
-    from edgewbc.bundle import Bundle
+    from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import console, defaults
     from edgewbc.errors import UserError
-    from edgewbc.files import write_json
+    from edgewbc.utils.files import write_json
 
     if model and len(model) > 1:
         raise UserError("--end-to-end measures one bundle: name it with a single --model")
@@ -253,9 +197,9 @@ def _end_to_end(
     manifest = defaults.manifest_or_none(data)
     size = batch or end_to_end.Options.batch
     options = end_to_end.Options(split, limit, pictures=pictures, threads=threads, batch=size)
-    used = load.before()
-    if used is not None and used > load.BUSY:
-        console.say(load.warning(used))
+    used = system_load.before()
+    if used is not None and used > system_load.BUSY:
+        console.say(system_load.warning(used))
     result = {
         "machine": describe() | {"load_before": used},
         **end_to_end.measure(bundle, manifest, options, console.say),

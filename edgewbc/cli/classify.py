@@ -58,18 +58,18 @@ def command(
       edgewbc classify smear-17 --out smear-17.csv
       edgewbc classify --watch camera --out today.csv
     """
-    from edgewbc.bundle import Bundle
+    from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import defaults
-    from edgewbc.lab import resume, rows
+    from edgewbc.images.discover import names
+    from edgewbc.lab import results, session
     from edgewbc.lab.classify import Model
-    from edgewbc.lab.find import names
     from edgewbc.lab.watchdog import end_if_frozen
 
     files = [] if watch else names(paths)
     if out is not None:
-        rows.check_place(out)
-    place = resume.place(out, journal)
-    resume.check_not_among(files, out, place)
+        results.check_place(out)
+    place = session.place(out, journal)
+    session.check_not_among(files, out, place)
     with end_if_frozen():
         bundle = Bundle.open(defaults.bundle(model))
         jsonl = jsonl or (out is not None and out.suffix.lower() == ".jsonl")
@@ -78,7 +78,7 @@ def command(
             answers = progress(map(ready.row, ready.outcomes(map(Path, files), batch)), "classify", len(files))
             _tell(ready, lambda: answers, None, jsonl, False)
             return
-        ready, kept = resume.begin(bundle, place, precision, threads)
+        ready, kept = session.begin(bundle, place, precision, threads)
         with kept:
             try:
                 if watch:
@@ -97,12 +97,12 @@ def command(
 
 def _answer(model: Model, kept: Journal, files: list[str], batch: int) -> Callable[[], Iterable[Row]]:
     """Answer what has no answer in the journal; gives all rows."""
-    from edgewbc.lab import resume
+    from edgewbc.lab import session
 
-    left = resume.left(kept, files)
+    left = session.left(kept, files)
     if len(left) < len(files):
         say(f"{len(files) - len(left)} of {len(files)} pictures have their answer already; {len(left)} to go")
-    for _ in progress(resume.answer(model, kept, left, batch), "classify", len(left)):
+    for _ in progress(session.answer(model, kept, left, batch), "classify", len(left)):
         pass
     return lambda: kept.rows(files)
 
@@ -111,7 +111,7 @@ def _watch(
     model: Model, kept: Journal, paths: list[Path], out: Path | None, jsonl: bool, as_json: bool, batch: int
 ) -> Callable[[], Iterable[Row]]:
     """Answer what comes until Ctrl-C; gives the rows of all that came, now and before."""
-    from edgewbc.lab.rows import Sheet, save, write_csv, write_jsonl
+    from edgewbc.lab.results import Sheet, save, write_csv, write_jsonl
     from edgewbc.lab.watch import outermost, watch
 
     tops, classes = outermost(paths), model.bundle.classes
@@ -168,7 +168,7 @@ def _tell(
 ) -> None:
     """Put the rows where they are wanted (unless they are `written` already), and the differential beside them."""
     from edgewbc.lab.differential import Differential
-    from edgewbc.lab.rows import save, write_csv, write_jsonl, write_object
+    from edgewbc.lab.results import save, write_csv, write_jsonl, write_object
 
     classes = model.bundle.classes
     count = Differential(classes)
@@ -194,7 +194,7 @@ def _tell(
 
 def table(told: dict[str, Any]) -> str:
     """The differential for a person."""
-    from edgewbc.report import text
+    from edgewbc.utils import text
 
     lines = [
         [name, str(share["n"]), *(["-", "-"] if share["percent"] is None else _percents(share))]

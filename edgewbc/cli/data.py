@@ -39,7 +39,7 @@ def synth(
     """
     from edgewbc.data import describe
     from edgewbc.data.sources import make
-    from edgewbc.data.synth import write
+    from edgewbc.synth.cells import write
 
     write(to, cells, fields, seed, size, progress=progress)
     manifest = make("synthetic", to, seed=seed)
@@ -69,7 +69,7 @@ def augment(
       edgewbc data manifest augmented bccd-augmented --protocol poster --to manifests/poster
     """
     from edgewbc.data import describe
-    from edgewbc.data.enlarge import write
+    from edgewbc.data.augmented_set import write
     from edgewbc.data.manifest import Manifest
     from edgewbc.data.sources import make, protocol_of
 
@@ -153,7 +153,7 @@ def audit(
     from edgewbc.cli import defaults
     from edgewbc.data import audit as checks
     from edgewbc.errors import UserError
-    from edgewbc.files import write_json
+    from edgewbc.utils.files import write_json
 
     if where is not None and data is not None and where != data:
         raise UserError(f"{where} and --data {data}: name one manifest")
@@ -175,15 +175,15 @@ def _labels(
 ) -> None:
     from edgewbc.cli.console import say
     from edgewbc.data import label_audit
-    from edgewbc.files import write_json
-    from edgewbc.report import contact
+    from edgewbc.report import contact_sheet
     from edgewbc.report import labels as words
+    from edgewbc.utils.files import write_json
 
-    folder = contact.folder(to, str(chosen.facts.get("source") or "labels"))
+    folder = contact_sheet.folder(to, str(chosen.facts.get("source") or "labels"))
     found = label_audit.run(chosen, network, **options, progress=progress)
-    contact.write(found, folder, progress)
+    contact_sheet.write(found, folder, progress)
     result = found.to_dict()
     if out is not None:
         write_json(out, result)
     emit({**result, "folder": str(folder)}) if json else print(words.text(found))
-    say(f"look at: {folder / contact.SHEET} ({folder / 'labels.csv'} has all cells)")
+    say(f"look at: {folder / contact_sheet.SHEET} ({folder / 'labels.csv'} has all cells)")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edgewbc import assets, runs
+from edgewbc import runs
 from edgewbc.cli.console import say
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
+from edgewbc.utils import resources
 
 MANIFESTS = Path("manifests")
 SYNTHETIC_CELLS = 120  # of each type: fewer do not train the demo's network
@@ -52,15 +53,15 @@ def manifest_or_synthetic(path: Path | None) -> Manifest:
         return manifest(path)
     except NoManifest:
         pass
-    from edgewbc.data import synth
     from edgewbc.data.sources import make
+    from edgewbc.synth import cells
 
     folder = MANIFESTS / "synthetic"
     say(
         f"no manifest here: drawing synthetic cells into {folder}, to try the chain; their accuracy means nothing. "
         "For real cells: edgewbc data manifest folder DIR --to manifests/mine"
     )
-    synth.write(folder, cells=SYNTHETIC_CELLS, fields=0, seed=0)
+    cells.write(folder, cells=SYNTHETIC_CELLS, fields=0, seed=0)
     drawn = make("synthetic", folder)
     drawn.write(folder)
     return drawn
@@ -101,7 +102,7 @@ def recipe(name: str) -> Path:
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
-    shipped = assets.folder("recipes")
+    shipped = resources.folder("recipes")
     if not (shipped / f"{name}.yaml").is_file():
         names = ", ".join(
             sorted(file.relative_to(shipped).with_suffix("").as_posix() for file in shipped.rglob("*.yaml"))
@@ -125,6 +126,6 @@ def bundle(path: Path | None) -> Path:
     """The bundle named, else the newest in ./bundles, else the shipped one."""
     if path is not None:
         return path
-    found = assets.newest_bundle()
+    found = resources.newest_bundle()
     say(f"model: {found}")
     return found

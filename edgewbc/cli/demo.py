@@ -15,6 +15,7 @@ from edgewbc.cli.console import emit, say
 
 
 def command(
+    context: typer.Context,
     to: Annotated[Path | None, typer.Option(help="Folder to make (default: demo, demo-2, ...).")] = None,
     cells: Annotated[int, typer.Option(min=20, help="Synthetic cells of each type.")] = 160,
     seconds: Annotated[float, typer.Option(help="How long bench times each row.")] = 2.0,
@@ -30,8 +31,8 @@ def command(
     Example:
       edgewbc demo --to demo
     """
-    from edgewbc.compress.noise import quiet_nncf
-    from edgewbc.extras import need
+    from edgewbc.compress.nncf_logging import quiet_nncf
+    from edgewbc.utils.optional import need
 
     for module in ("torch", "accelerate", "torch_pruning", "onnx", "onnxruntime", "pydantic", "yaml"):
         need(module, "edgewbc demo")
@@ -58,7 +59,7 @@ def command(
     for step in steps:
         say(f"\n$ edgewbc {' '.join(str(part) for part in step)}")
         with contextlib.redirect_stdout(shown if json else sys.stdout):
-            _run(step)
+            _run(context.find_root().command, step)
     taken = time.monotonic() - began
     if json:
         emit({"folder": str(folder), "result": str(result), "bench": str(bench), "seconds": round(taken, 1)})
@@ -67,11 +68,9 @@ def command(
     print(f"One row a picture: {result}")
 
 
-def _run(step: tuple[Any, ...]) -> None:
-    """One command in this process, as if typed; its errors go up as they are."""
-    from edgewbc.cli.main import app
-
-    code = app([str(part) for part in step], standalone_mode=False)
+def _run(root: Any, step: tuple[Any, ...]) -> None:
+    """Run one command of `edgewbc` in this process, as if typed; its errors are raised as they are."""
+    code = root.main([str(part) for part in step], prog_name="edgewbc", standalone_mode=False)
     if isinstance(code, int) and code:
         raise RuntimeError(f"edgewbc {step[0]} ended with exit code {code}")
 
@@ -79,7 +78,7 @@ def _run(step: tuple[Any, ...]) -> None:
 def _folder(to: Path | None) -> Path:
     """A folder that is empty: the one named, or the first of demo, demo-2, ... that is free."""
     from edgewbc.errors import UserError
-    from edgewbc.files import numbered, occupied
+    from edgewbc.utils.files import numbered, occupied
 
     if to is not None:
         if occupied(to):

@@ -34,7 +34,7 @@ def command(
     Example:
       edgewbc doctor
     """
-    from edgewbc.bundle import Bundle
+    from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import defaults
     from edgewbc.lab.doctor import diagnose
 
@@ -82,7 +82,7 @@ def _best(tuned: dict[str, Any]) -> str:
 
 
 def _measured(found: list[dict[str, Any]]) -> list[str]:
-    from edgewbc.report import text
+    from edgewbc.utils import text
 
     golden = {True: "as they must be", False: "differ: not taken", None: "not known"}
     rows = [

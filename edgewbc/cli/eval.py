@@ -30,10 +30,11 @@ def command(
       edgewbc eval bundles/mine --data manifests/mine --split test --precision int8
     """
     from edgewbc.cli import console, defaults
-    from edgewbc.evaluate import SYNTHETIC, evaluate, require
-    from edgewbc.extras import need
-    from edgewbc.files import write_json
-    from edgewbc.report import text
+    from edgewbc.data.manifest import SYNTHETIC
+    from edgewbc.evaluation.evaluate import evaluate, require
+    from edgewbc.utils import text
+    from edgewbc.utils.files import write_json
+    from edgewbc.utils.optional import need
 
     if png is not None:
         need("matplotlib", "--png")

@@ -41,13 +41,13 @@ def command(
       edgewbc export runs/vgg16gap-112-quarter-int8 --precision int8,f32 --to bundles/mine --zip
     """
     from edgewbc.cli import defaults
-    from edgewbc.extras import need
+    from edgewbc.utils.optional import need
 
     for module in ("torch", "safetensors", "onnx"):
         need(module, "edgewbc export")
-    from edgewbc.bundle import Bundle
-    from edgewbc.convert.export import export
-    from edgewbc.convert.release import release
+    from edgewbc.bundle.bundle import Bundle
+    from edgewbc.export.export import export
+    from edgewbc.export.weights import release
 
     chosen = defaults.run(run or named)
     if network:
@@ -85,7 +85,7 @@ def _sizes(bundle: Any) -> dict[str, dict[str, int]]:
 
 
 def _table(bundle: Any) -> str:
-    from edgewbc.report.text import interval, percent, table
+    from edgewbc.utils.text import interval, percent, table
 
     found = {(row["precision"], row["backend"]): row for row in bundle.manifest["evidence"]}
     rows = []

@@ -33,11 +33,11 @@ def command(
     Example:
       edgewbc info vgg16gap --classes 4
     """
-    from edgewbc.extras import need
+    from edgewbc.utils.optional import need
 
     for module in ("torch", "safetensors"):
         need(module, "edgewbc info")
-    from edgewbc.nets.info import info, resolve
+    from edgewbc.cli.network_info import info, resolve
 
     found = info(resolve(net, classes, None if input is None else _size(input)), freeze)
     if as_json:
@@ -56,7 +56,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _table(found: dict[str, Any]) -> str:
-    from edgewbc.report.text import table
+    from edgewbc.utils.text import table
 
     rows = [
         [

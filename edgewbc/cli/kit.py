@@ -44,17 +44,17 @@ def command(
     Example:
       edgewbc kit --for windows --to edgewbc-kit-windows --zip
     """
-    from edgewbc import assets
-    from edgewbc.bundle import Bundle
+    from edgewbc.bundle.bundle import Bundle
     from edgewbc.errors import UserError
     from edgewbc.kit.build import Options, build
     from edgewbc.kit.target import Target
+    from edgewbc.utils import resources
 
     versions = [part.strip() for value in python or ["3.12"] for part in value.split(",") if part.strip()]
     if not versions:
         raise UserError("no Python is named: --python 3.12")
     targets = sorted({Target.parse(platform, version) for version in versions}, key=lambda target: target.python)
-    chosen = model or assets.shipped_bundle()
+    chosen = model or resources.shipped_bundle()
     say(f"model: {chosen}")
     options = Options(wheels, whole_wheels, python_installer, vc_redist, zip)
     made = build(targets, to or Path(f"edgewbc-kit-{platform}"), Bundle.open(chosen), options, say)
@@ -66,7 +66,7 @@ def command(
 
 
 def _table(kit: Kit) -> str:
-    from edgewbc.report.text import table
+    from edgewbc.utils.text import table
 
     bytes_of = {wheel["file"]: wheel["bytes"] for wheel in kit.facts["wheels"]}
     rows = [

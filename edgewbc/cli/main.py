@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from edgewbc import __version__
+from edgewbc._version import __version__
 from edgewbc.cli import bench, classify, data, demo, doctor, export, info, kit, prune, quantize, selftest, train
 from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, StalledError, UserError

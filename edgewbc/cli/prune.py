@@ -31,19 +31,19 @@ def command(
       edgewbc prune runs/vgg16gap-112 --keep-macs 0.25 --data manifests/pbc
     """
     from edgewbc.cli import defaults
-    from edgewbc.cli.watch import Watch
-    from edgewbc.extras import need
+    from edgewbc.cli.training_progress import Watch
+    from edgewbc.utils.optional import need
 
     for module in ("torch", "accelerate", "torch_pruning", "pydantic", "yaml", "safetensors"):
         need(module, "edgewbc prune")
     from edgewbc import runs
-    from edgewbc.compress import recover
+    from edgewbc.compress import prune_and_finetune
     from edgewbc.train.recipe import PruneRecipe, parse_changes, read
 
     watch = Watch()
     manifest = defaults.manifest(data)
     if resume is not None:
-        made = recover.resume(resume, manifest, progress=watch.progress, report=watch.report)
+        made = prune_and_finetune.resume(resume, manifest, progress=watch.progress, report=watch.report)
     else:
         parent = defaults.run(run)
         changes = parse_changes(change or [])
@@ -51,7 +51,7 @@ def command(
             changes["keep_macs"] = keep_macs
         teachers = [defaults.run(path) for path in teacher or []]
         options = read(defaults.recipe(recipe), PruneRecipe, changes)
-        made = recover.prune(
+        made = prune_and_finetune.prune(
             parent, options, manifest, teacher=teachers or None, to=to, progress=watch.progress, report=watch.report
         )
     if not watch.first:

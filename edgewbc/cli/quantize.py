@@ -73,8 +73,8 @@ def command(
       edgewbc quantize runs/vgg16gap-112-quarter --int8 --data manifests/pbc --max-drop 0.003
     """
     from edgewbc.cli import defaults
-    from edgewbc.extras import need
-    from edgewbc.files import read_json
+    from edgewbc.utils.files import read_json
+    from edgewbc.utils.optional import need
 
     if preset not in ("mixed", "performance"):
         raise UserError(f"--preset {preset}: use mixed or performance")
@@ -86,7 +86,7 @@ def command(
     for module in ("torch", "safetensors", *(("accelerate", "pydantic", "yaml") if qat else ())):
         need(module, "edgewbc quantize")
     from edgewbc.compress.ptq import Options
-    from edgewbc.compress.record import RECORD, Checks
+    from edgewbc.compress.quantization_report import RECORD, Checks
 
     settings: dict[str, Any] = {
         "subset": subset,
@@ -100,7 +100,7 @@ def command(
     chosen = defaults.run(run or named, lacking="openvino/int8.xml")
     manifest = defaults.manifest(data)
     if qat:
-        from edgewbc.cli.watch import Watch
+        from edgewbc.cli.training_progress import Watch
         from edgewbc.compress.qat import QatRecipe, finetune
         from edgewbc.train.recipe import parse_changes, read
 

@@ -10,7 +10,7 @@ import typer
 from edgewbc.cli.console import emit
 
 if TYPE_CHECKING:
-    from edgewbc.lab.selftest import Report
+    from edgewbc.runtime.selftest import Report
 
 
 def command(
@@ -31,9 +31,9 @@ def command(
     Example:
       edgewbc selftest --model bundles/mine
     """
-    from edgewbc.bundle import Bundle
+    from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import defaults
-    from edgewbc.lab.selftest import selftest
+    from edgewbc.runtime.selftest import selftest
 
     report = selftest(Bundle.open(defaults.bundle(model or named)), threads)
     if as_json:
@@ -44,7 +44,7 @@ def command(
 
 
 def _table(report: Report) -> str:
-    from edgewbc.report import text
+    from edgewbc.utils import text
 
     lines = [
         [

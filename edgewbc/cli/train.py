@@ -42,8 +42,8 @@ def command(
       edgewbc train --recipe vgg16gap-112 --data manifests/pbc --weights vgg16.safetensors
     """
     from edgewbc.cli import defaults
-    from edgewbc.cli.watch import Watch
-    from edgewbc.extras import need
+    from edgewbc.cli.training_progress import Watch
+    from edgewbc.utils.optional import need
 
     for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors"):
         need(module, "edgewbc train")

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgewbc.compress.costs import Groups
-from edgewbc.data import pictures
+from edgewbc.compress.channel_groups import Groups
+from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
 from edgewbc.nets import model
-from edgewbc.nets.deploy import Deployed
+from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import BRANCHED, ModelSpec
 
@@ -143,7 +143,7 @@ def taylor_gradients(
     net.eval().requires_grad_(True)
     net.zero_grad(set_to_none=True)
     size = 32
-    prepared: Iterator[Any] = pictures.batches(manifest, chosen, spec.pixels, size)
+    prepared: Iterator[Any] = images.batches(manifest, chosen, spec.pixels, size)
     if step is not None:
         prepared = step(prepared, -(-len(chosen) // size))
     for number, batch in enumerate(prepared):
@@ -158,7 +158,7 @@ def taylor_gradients(
 def train_loss(spec: ModelSpec, manifest: Manifest, count: int, *, seed: int = 0) -> Loss:
     """The mean loss of a network over `count` training pictures, drawn from the seed and kept in memory."""
     chosen, labels = _drawn(manifest, spec, count, seed)
-    kept = list(pictures.batches(manifest, chosen, spec.pixels, 64))
+    kept = list(images.batches(manifest, chosen, spec.pixels, 64))
 
     def loss(net: nn.Module) -> float:
         scale = Deployed(net, spec.pixels)
@@ -173,4 +173,4 @@ def _drawn(manifest: Manifest, spec: ModelSpec, count: int, seed: int) -> tuple[
     """So many training pictures, and their labels (n,)."""
     train = manifest.split("train")
     chosen = [train[i] for i in np.random.default_rng(seed).permutation(len(train))[:count]]
-    return chosen, torch.from_numpy(pictures.truth(manifest, chosen, spec.classes))
+    return chosen, torch.from_numpy(images.truth(manifest, chosen, spec.classes))

@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.compress.noise import quiet_nncf
-from edgewbc.convert.graph import INPUT
-from edgewbc.convert.ort import OrtModel
+from edgewbc.compress.nncf_logging import quiet_nncf
 from edgewbc.errors import UserError
+from edgewbc.export.graph import INPUT
+from edgewbc.runtime.onnxruntime_engine import OrtModel
 
 Preset = Literal["mixed", "performance"]
 OverflowFix = Literal["first", "all", "none"]

@@ -18,10 +18,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from edgewbc import runs
-from edgewbc.compress import extension, fake
+from edgewbc.compress import fake_quantize, nncf_extension
 from edgewbc.compress.ptq import Options
-from edgewbc.compress.quantize import calibration
-from edgewbc.compress.record import (
+from edgewbc.compress.quantization_report import (
     FAKE,
     FORMAT,
     PARENT,
@@ -33,22 +32,23 @@ from edgewbc.compress.record import (
     summary,
     write_f32,
 )
-from edgewbc.convert import evidence, graph, parity
-from edgewbc.data import pictures
+from edgewbc.compress.quantize import calibration
+from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
-from edgewbc.data.sample import balanced
+from edgewbc.data.sampling import balanced
 from edgewbc.errors import UserError
-from edgewbc.extras import need
-from edgewbc.files import write_json, write_text
+from edgewbc.export import graph, parity, validation
 from edgewbc.metrics import score
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.progress import Progress, quiet
 from edgewbc.train import checkpoint, loop, recipe
 from edgewbc.train import teacher as teaching
 from edgewbc.train.recipe import Distil, Fit, Strict
 from edgewbc.train.run import RECIPE, taught_by
+from edgewbc.utils.files import write_json, write_text
+from edgewbc.utils.optional import need
+from edgewbc.utils.progress import Progress, quiet
 
 METHOD = "qat"
 
@@ -117,16 +117,16 @@ def finetune(
     plain = model.fold(net, spec)[1]
     guide = teaching.load(teachers or [run], plain)
     chosen = balanced(manifest.split("train"), settings.subset, settings.seed)
-    pictures.truth(manifest, [*chosen, *manifest.split(evidence.SPLIT)], spec.classes)
-    compiled = extension.build(say)
+    images.truth(manifest, [*chosen, *manifest.split(validation.SPLIT)], spec.classes)
+    compiled = nncf_extension.build(say)
     folder = runs.new(f"{run.resolve().name}-{options.name}", to)
     try:
         write_text(folder / RECIPE, recipe.write(options))
-        quantized = fake.insert(net, spec, calibration(manifest, chosen, spec, steps), settings)
-        start = _accuracy(fake.answers(quantized, plain), plain, manifest)
+        quantized = fake_quantize.insert(net, spec, calibration(manifest, chosen, spec, steps), settings)
+        start = _accuracy(fake_quantize.answers(quantized, plain), plain, manifest)
         best = _fit(quantized, plain, options, manifest, folder, guide, **watch)
         _write(folder, quantized, plain, say)
-        asked = {PARENT: parity.torch_model(net, spec), FAKE: fake.answers(quantized, plain)}
+        asked = {PARENT: parity.torch_model(net, spec), FAKE: fake_quantize.answers(quantized, plain)}
         taught = taught_by(teachers or [run], paths=False)
         told = {**asdict(settings), "recipe": options.model_dump(mode="json")}
         record = {"format": FORMAT, "method": METHOD, "settings": told, "start": start, "best": best, **taught}
@@ -141,7 +141,7 @@ def finetune(
     return folder
 
 
-def _fit(quantized: fake.Quantized, spec: ModelSpec, options: QatRecipe, manifest: Manifest, folder: Path,
+def _fit(quantized: fake_quantize.Quantized, spec: ModelSpec, options: QatRecipe, manifest: Manifest, folder: Path,
          guide: teaching.Teacher | None, **watch: Any) -> dict[str, Any]:  # fmt: skip
     """`loop.fit`; NNCF compiles its quantizers for a GPU only now, and may not be able to."""
     import nncf
@@ -157,21 +157,21 @@ def _fit(quantized: fake.Quantized, spec: ModelSpec, options: QatRecipe, manifes
         ) from None
 
 
-def _write(folder: Path, quantized: fake.Quantized, spec: ModelSpec, say: Callable[[str], None]) -> None:
+def _write(folder: Path, quantized: fake_quantize.Quantized, spec: ModelSpec, say: Callable[[str], None]) -> None:
     """The fine-tuned weights, and both kinds of files of them."""
     net: Network = quantized.network()
     model.save(folder, net, spec)
     write_f32(folder, net, spec)
-    graph.save_ir(fake.to_openvino(quantized, spec), file(folder, "openvino", "int8").path)
-    if fake.has_onnx():
-        fake.to_onnx(quantized, spec, file(folder, "onnx", "int8").path)
+    graph.save_ir(fake_quantize.to_openvino(quantized, spec), file(folder, "openvino", "int8").path)
+    if fake_quantize.has_onnx():
+        fake_quantize.to_onnx(quantized, spec, file(folder, "onnx", "int8").path)
     else:
-        say(f"torchao is not installed: the run holds no onnx/int8.onnx ({fake.INSTALL})")
+        say(f"torchao is not installed: the run holds no onnx/int8.onnx ({fake_quantize.INSTALL})")
 
 
 def _accuracy(answer: parity.Model, spec: ModelSpec, manifest: Manifest) -> dict[str, Any]:
     """n, correct, accuracy and interval on the validation pictures."""
-    entries = manifest.split(evidence.SPLIT)
-    said = [answer(batch).argmax(1) for batch in pictures.batches(manifest, entries, spec.pixels, evidence.BATCH)]
-    found = score(pictures.truth(manifest, entries, spec.classes), np.concatenate(said), spec.classes)
+    entries = manifest.split(validation.SPLIT)
+    said = [answer(batch).argmax(1) for batch in images.batches(manifest, entries, spec.pixels, validation.BATCH)]
+    found = score(images.truth(manifest, entries, spec.classes), np.concatenate(said), spec.classes)
     return {key: found[key] for key in ("n", "correct", "accuracy", "interval")}

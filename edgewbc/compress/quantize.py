@@ -13,18 +13,18 @@ from typing import Any
 
 from edgewbc import runs
 from edgewbc.compress import ptq
-from edgewbc.compress.noise import quiet_nncf
+from edgewbc.compress.nncf_logging import quiet_nncf
 from edgewbc.compress.ptq import Options
-from edgewbc.compress.record import FORMAT, RECORD, Checks, check_drop, file, measure, summary, write_f32
-from edgewbc.convert import graph
-from edgewbc.data import pictures
+from edgewbc.compress.quantization_report import FORMAT, RECORD, Checks, check_drop, file, measure, summary, write_f32
+from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.data.sample import balanced
-from edgewbc.extras import need
-from edgewbc.files import write_json
+from edgewbc.data.sampling import balanced
+from edgewbc.export import graph
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.progress import Progress, quiet
+from edgewbc.utils.files import write_json
+from edgewbc.utils.optional import need
+from edgewbc.utils.progress import Progress, quiet
 
 METHOD = "ptq"
 
@@ -63,7 +63,7 @@ def quantize(
     settings = Options(**options)
     net, spec = model.load(run)
     chosen = balanced(manifest.split("train"), settings.subset, settings.seed)
-    pictures.truth(manifest, [*chosen, *manifest.split("val")], spec.classes)
+    images.truth(manifest, [*chosen, *manifest.split("val")], spec.classes)
     folder = runs.new(f"{run.resolve().name}-int8", to)
     try:
         for name in (model.WEIGHTS, model.SPEC):
@@ -84,7 +84,7 @@ def quantize(
 
 def calibration(manifest: Manifest, chosen: Sequence[Entry], spec: ModelSpec, progress: Progress = quiet) -> list[Any]:
     """The calibration pictures, each as a batch of its own, uint8 (1, h, w, 3)."""
-    return list(progress(pictures.batches(manifest, chosen, spec.pixels, 1), "calibration pictures", len(chosen)))
+    return list(progress(images.batches(manifest, chosen, spec.pixels, 1), "calibration pictures", len(chosen)))
 
 
 def _convert(
@@ -95,8 +95,8 @@ def _convert(
     control: list[ptq.Labelled] = []
     if settings.max_drop is not None:
         entries = manifest.split("val")
-        labels = pictures.truth(manifest, entries, spec.classes).tolist()
-        single = pictures.batches(manifest, entries, spec.pixels, 1)
+        labels = images.truth(manifest, entries, spec.classes).tolist()
+        single = images.batches(manifest, entries, spec.pixels, 1)
         control = list(zip(progress(single, "validation pictures", len(entries)), labels, strict=True))
     quantized = ptq.quantize_ir(file(folder, "openvino", "f32").path, shown, control, settings)
     graph.save_ir(quantized, file(folder, "openvino", "int8").path)

@@ -20,14 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.compress import ptq
-from edgewbc.convert import parity
-from edgewbc.convert.evidence import BATCH, SPLIT
-from edgewbc.data import pictures
-from edgewbc.data.manifest import Manifest
-from edgewbc.evaluate import facts
+from edgewbc.data import images
+from edgewbc.data.manifest import Manifest, facts
+from edgewbc.export import parity
+from edgewbc.export.validation import BATCH, SPLIT
 from edgewbc.nets import model
 from edgewbc.nets.spec import PLAIN, ModelSpec
-from edgewbc.progress import Progress, quiet
+from edgewbc.utils.progress import Progress, quiet
 
 KINDS = {"Convolution": "convolution", "GroupConvolution": "depthwise", "MatMul": "dense"}
 _PASSED = ("MaxPool", "Pad", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
@@ -52,11 +51,11 @@ def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress
     import openvino as ov
 
     entries = manifest.split(SPLIT)
-    truth = pictures.truth(manifest, entries, spec.classes)
+    truth = images.truth(manifest, entries, spec.classes)
     core = ov.Core()
     quantized = ptq.layers_ir(core.read_model(int8))
     names = _names(spec, len(quantized))
-    shown = np.concatenate(list(pictures.batches(manifest, entries, spec.pixels, BATCH)))
+    shown = np.concatenate(list(images.batches(manifest, entries, spec.pixels, BATCH)))
     before = _answers(core.read_model(f32), shown)
     rows = []
     places = [place for place, layer in enumerate(quantized) if ptq.is_int8(layer)]

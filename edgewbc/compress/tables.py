@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgewbc.report.text import interval, percent, table
+from edgewbc.utils.text import interval, percent, table
 
 
 def accuracy(record: dict[str, Any]) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 from edgewbc.data.duplicates import CORRELATION, HASH_BITS, Fingerprint, fingerprint, near_duplicates
 from edgewbc.data.manifest import SPLITS, Entry, Manifest
 from edgewbc.errors import GateError, UserError
-from edgewbc.lab.decode import PictureError, decode
-from edgewbc.progress import Progress, quiet
+from edgewbc.images.decode import ImageError, decode
+from edgewbc.utils.progress import Progress, quiet
 
 SHOWN = 20  # lines of each kind in the text; the JSON has all
 
@@ -184,7 +184,7 @@ def audit(manifest: Manifest, near: bool = True, progress: Progress = quiet) -> 
             faults.append(Fault(path, "changed", "its bytes are not those of the manifest"))
         try:
             picture = decode(data).picture
-        except PictureError as error:
+        except ImageError as error:
             faults.append(Fault(path, "unreadable", str(error)))
             continue
         if near and content[path] not in seen:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.pixels import Box, Picture, PixelSpec, fit_map
+from edgewbc.pixels import Box, Image, PixelSpec, fit_map
 
 
 class Ranges(Protocol):
@@ -39,7 +39,7 @@ class Ranges(Protocol):
     def blur(self) -> float: ...
 
 
-def augment(picture: Picture, spec: PixelSpec, box: Box | None, ranges: Ranges, rng: np.random.Generator) -> Picture:
+def augment(picture: Image, spec: PixelSpec, box: Box | None, ranges: Ranges, rng: np.random.Generator) -> Image:
     """A random variant of what `pixels.prepare(picture, spec, box)` gives; uint8, (spec.height, spec.width, 3)."""
     total = _compose(_geometry(spec, ranges, rng), fit_map(spec, picture.shape[0], picture.shape[1], box))
     shrink = 1 / math.sqrt(max(1e-9, abs(float(np.linalg.det(total[:, :2])))))
@@ -75,7 +75,7 @@ def _geometry(spec: PixelSpec, ranges: Ranges, rng: np.random.Generator) -> NDAr
     return np.column_stack([linear, centre + shift - linear @ centre])
 
 
-def _colours(picture: Picture, ranges: Ranges, rng: np.random.Generator) -> Picture:
+def _colours(picture: Image, ranges: Ranges, rng: np.random.Generator) -> Image:
     """Gain of each channel, saturation, contrast and brightness, as one linear map of the colours."""
     gains = np.diag(1 + rng.uniform(-ranges.colour, ranges.colour, 3))
     saturation = 1 + rng.uniform(-ranges.saturation, ranges.saturation)

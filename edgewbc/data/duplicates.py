@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.extras import need
-from edgewbc.pixels import Picture
+from edgewbc.pixels import Image
+from edgewbc.utils.optional import need
 
 HASH_BITS: Final = 12
 """Candidates differ in at most this many of the 64 bits of imagehash's `phash`."""
@@ -35,7 +35,7 @@ class Fingerprint:
     """What a picture is compared by: 64 bits as bool (64,), thumbnail uint8 RGB (48, 48, 3)."""
 
     bits: NDArray[np.bool_]
-    thumbnail: Picture
+    thumbnail: Image
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Near:
     correlation: float
 
 
-def fingerprint(picture: Picture) -> Fingerprint:
+def fingerprint(picture: Image) -> Fingerprint:
     """Fingerprint of a decoded picture. Raises UserError where imagehash is not installed."""
     imagehash = need("imagehash", "edgewbc data audit")
     pillow = need("PIL.Image", "edgewbc data audit")

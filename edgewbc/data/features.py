@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc import runs
-from edgewbc.data import pictures
+from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
-from edgewbc.extras import need
 from edgewbc.nets.spec import VGG16, ModelSpec
 from edgewbc.pixels import PixelSpec
-from edgewbc.progress import Progress, quiet
+from edgewbc.utils.optional import need
+from edgewbc.utils.progress import Progress, quiet
 
 IMAGENET: Final = "imagenet"
 """Names VGG16's convolutions as ImageNet left them: no label of ours is in them."""
@@ -150,7 +150,7 @@ def extract(
     import torch
 
     from edgewbc.nets import model
-    from edgewbc.nets.deploy import Deployed
+    from edgewbc.nets.export_wrapper import Deployed
 
     if found.run is None:
         net = model.build(found.spec)
@@ -164,7 +164,7 @@ def extract(
     parts = list(net.features.children())
     taken = set(net.ends()[-BLOCKS:])
     rows = []
-    steps = progress(pictures.batches(manifest, entries, found.spec.pixels, batch), "cells", -(-len(entries) // batch))
+    steps = progress(images.batches(manifest, entries, found.spec.pixels, batch), "cells", -(-len(entries) // batch))
     for prepared in steps:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bool(half)):
             maps = deployed.normalise(torch.from_numpy(prepared).to(device))

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgewbc.data import features, labels
+from edgewbc.data import features, label_issues
 from edgewbc.data.audit import audit
 from edgewbc.data.features import Source
-from edgewbc.data.labels import Judged, Judgement
+from edgewbc.data.label_issues import Judged, Judgement
 from edgewbc.data.manifest import Manifest
-from edgewbc.extras import need
 from edgewbc.pixels import Box
-from edgewbc.progress import Progress, quiet
+from edgewbc.utils.optional import need
+from edgewbc.utils.progress import Progress, quiet
 
 COLUMNS: Final = (
     "path", "box", "split", "group", "given", "suggested", "p_given", "p_suggested", "quality", "flagged", "rank"
@@ -81,7 +81,7 @@ class LabelAudit:
             "near_checked": self.near_checked,
             "copies": self.copies,
             "folds": found.folds,
-            "repeats": labels.REPEATS,
+            "repeats": label_issues.REPEATS,
             "groups": found.groups,
             "penalty": found.strength,
             "out_of_fold": found.score,
@@ -115,14 +115,14 @@ def run(
             something is not installed.
     """
     for module in ("torch", "safetensors", "sklearn", "cleanlab"):
-        need(module, labels.PURPOSE)
+        need(module, label_issues.PURPOSE)
     found = features.source(name, manifest, centre, scale)
-    labels.check(manifest.entries, manifest.classes, folds)  # before the features, which take their time
+    label_issues.check(manifest.entries, manifest.classes, folds)  # before the features, which take their time
     checked = audit(manifest, near=near, progress=progress)
     checked.check_pictures()
     rows = features.extract(found, manifest, manifest.entries, progress=progress)
     copies = [duplicate.paths for duplicate in checked.duplicates]
-    judgement = labels.judge(rows, manifest.entries, manifest.classes, copies=copies, folds=folds, seed=seed)
+    judgement = label_issues.judge(rows, manifest.entries, manifest.classes, copies=copies, folds=folds, seed=seed)
     return LabelAudit(manifest, found, judgement, len(copies), near)
 
 

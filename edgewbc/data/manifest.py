@@ -17,8 +17,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgewbc.errors import UserError
-from edgewbc.files import read_json, sha256, write_json, write_text
 from edgewbc.pixels import Box
+from edgewbc.utils.files import read_json, sha256, write_json, write_text
+
+SYNTHETIC = "synthetic"
+"""The source of pictures that the toolkit drew itself: they check that the chain works, and say nothing of cells."""
 
 FORMAT = 1
 COLUMNS = ("path", "label", "group", "split", "sha256", "box")
@@ -178,3 +181,13 @@ def _parse(text: str, path: Path) -> Sequence[Entry]:
             Entry(row["path"], row["label"], row["group"], row["split"], row["sha256"], box if len(box) == 4 else None)
         )
     return entries
+
+
+def facts(manifest: Manifest, split: str) -> dict[str, Any]:
+    """What was answered: protocol, split, source and hash of the manifest."""
+    return {
+        "protocol": manifest.protocol,
+        "split": split,
+        "source": manifest.facts.get("source"),
+        "manifest_sha256": manifest.sha256,
+    }

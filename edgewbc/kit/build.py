@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import edgewbc
-from edgewbc import bundle as bundles
-from edgewbc.bundle import Bundle
+from edgewbc.bundle import bundle as bundles
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.files import occupied, sha256, whole, whole_folder, write_json, write_text
 from edgewbc.kit import guide, licences, own, templates
 from edgewbc.kit.collect import LEFT_OUT, Say, collect
 from edgewbc.kit.slim import Slimmed, slim
 from edgewbc.kit.target import GLIBC, Platform, Target
 from edgewbc.kit.wheel import Wheel, member
+from edgewbc.utils.files import atomic_write, occupied, sha256, whole_folder, write_json, write_text
 
 FORMAT = 1
 LARGEST = 150_000_000  # bytes; a larger kit is made all the same, and that is said
@@ -136,7 +136,7 @@ def build(
 
 def pack(folder: Path, to: Path) -> None:
     """Zip a kit, its folder's name before each; the same files give the same bytes. Scripts keep their permission."""
-    with whole(to) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with atomic_write(to) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for file in sorted(f for f in folder.rglob("*") if f.is_file()):
             name = (Path(folder.name) / file.relative_to(folder)).as_posix()
             info = member(name, executable=file.suffix == ".sh")

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edgewbc.errors import UserError
-from edgewbc.extras import need
 from edgewbc.kit import pip
 from edgewbc.kit.target import PACKAGING, Target
 from edgewbc.kit.wheel import Wheel
+from edgewbc.utils.optional import need
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from edgewbc.data.synth import draw_cell
-from edgewbc.encode import encode
-from edgewbc.pixels import Picture
+from edgewbc.images.encode import encode
+from edgewbc.pixels import Image
+from edgewbc.synth.cells import draw_cell
 
 SIZE = 72  # pixels of a drawn cell
 BLUR = 3.5  # standard deviation in pixels of the cell that cannot be told
@@ -26,7 +26,7 @@ ROWS = (
 
 
 def rows() -> str:
-    """The example's rows as HTML. The cells are drawn (`edgewbc.data.synth`): no data set's picture is in the guide."""
+    """The example's rows as HTML. The cells are synthetic: the guide holds no image of a data set."""
     shown = []
     for number, (label, seed, probability, status, action) in enumerate(ROWS, start=1):
         cell = "-" if seed is None else _image(label, seed, blurred=status == "review")
@@ -37,7 +37,7 @@ def rows() -> str:
 
 
 def _image(label: str, seed: int, blurred: bool) -> str:
-    picture: Picture = draw_cell(label, np.random.default_rng(seed), SIZE)
+    picture: Image = draw_cell(label, np.random.default_rng(seed), SIZE)
     if blurred:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR), dtype=np.uint8)
     encoded = encode(picture, ".jpg", (cv2.IMWRITE_JPEG_QUALITY, 85))

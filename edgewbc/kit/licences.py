@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from edgewbc.files import write_text
 from edgewbc.kit.slim import Slimmed
+from edgewbc.utils.files import write_text
 
 LIST = "LICENCES.csv"
 _TEXT = re.compile(r"(licen[sc]e|copying|notice|third-party)", re.IGNORECASE)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from edgewbc.files import sha256
 from edgewbc.kit.wheel import Wheel, write
+from edgewbc.utils.files import sha256
 
 UNNEEDED: Final = {
     "openvino": (

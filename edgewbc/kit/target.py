@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edgewbc.errors import UserError
-from edgewbc.extras import need
+from edgewbc.utils.optional import need
 
 if TYPE_CHECKING:
     from packaging.tags import Tag

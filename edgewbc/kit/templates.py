@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgewbc import assets
 from edgewbc.errors import UserError
+from edgewbc.utils import resources
 
 FOLDER = "export/kits"
 _PLACE = re.compile(r"@([A-Z][A-Z0-9_]*)@")
@@ -19,7 +19,7 @@ def read(name: str) -> str:
     Raises:
         UserError: it did not come with this installation.
     """
-    path = assets.folder(FOLDER) / name
+    path = resources.folder(FOLDER) / name
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -14,9 +14,9 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 from edgewbc.errors import UserError
-from edgewbc.extras import need
-from edgewbc.files import whole
 from edgewbc.kit.target import PACKAGING
+from edgewbc.utils.files import atomic_write
+from edgewbc.utils.optional import need
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can tell
 
@@ -88,7 +88,7 @@ def write(path: Path, info: str, members: Mapping[str, bytes], executable: Itera
     names = sorted((name for name in members if name != record), key=lambda name: (name.startswith(f"{info}/"), name))
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
-    with whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
             digest = base64.urlsafe_b64encode(hashlib.sha256(members[name]).digest()).rstrip(b"=").decode()
             rows.writerow([name, f"sha256={digest}", len(members[name])])

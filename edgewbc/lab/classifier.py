@@ -10,13 +10,13 @@ from typing import TypeAlias, TypeGuard
 
 import numpy as np
 
-from edgewbc import assets
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.lab import pipeline
 from edgewbc.lab.classify import Model, Row
-from edgewbc.pixels import Picture
+from edgewbc.pixels import Image
+from edgewbc.utils import resources
 
-Given: TypeAlias = Path | str | Picture
+Given: TypeAlias = Path | str | Image
 """A picture file, or a picture: uint8 RGB (height, width, 3)."""
 
 
@@ -63,7 +63,7 @@ class Classifier:
         """
         if batch < 1:
             raise ValueError(f"a batch of {batch}: use 1 or more")
-        self._model = Model.load(Bundle.open(Path(model or assets.shipped_bundle())), precision, threads)
+        self._model = Model.load(Bundle.open(Path(model or resources.shipped_bundle())), precision, threads)
         self._batch = batch
 
     @property
@@ -98,7 +98,7 @@ class Classifier:
         """
         names: deque[str] = deque()
 
-        def named() -> Iterator[Path | Picture | None]:
+        def named() -> Iterator[Path | Image | None]:
             for number, picture in enumerate(pictures):
                 if isinstance(picture, np.ndarray):
                     if not _one(picture):
@@ -117,7 +117,7 @@ class Classifier:
             yield replace(self._model.row(outcome), path=names.popleft())
 
 
-def _one(found: object) -> TypeGuard[Picture]:
+def _one(found: object) -> TypeGuard[Image]:
     """Whether it is a picture in memory."""
     return (
         isinstance(found, np.ndarray)

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab import pipeline, tuning
-from edgewbc.lab.find import find as find
-from edgewbc.lab.lanes import Lanes
+from edgewbc.images.discover import find as find
+from edgewbc.lab import pipeline
 from edgewbc.lab.pipeline import Outcome
+from edgewbc.runtime import tuning
+from edgewbc.runtime.pool import Lanes
 
 REVIEW_BELOW = 0.5
 """Probability under which a label is for a person to look at, where the bundle does not say another."""

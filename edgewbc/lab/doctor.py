@@ -7,11 +7,11 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
-from edgewbc import __version__
-from edgewbc.bundle import Bundle
-from edgewbc.lab import machine, tuning
-from edgewbc.lab.gain import measure
-from edgewbc.lab.runtime import capabilities
+from edgewbc._version import __version__
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.runtime import host, tuning
+from edgewbc.runtime.int8_speedup import measure
+from edgewbc.runtime.openvino_import import capabilities
 
 PACKAGES = ("openvino", "numpy", "opencv-python-headless", "typer")
 
@@ -33,12 +33,12 @@ def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None
         UserError: OpenVINO refuses the bundle's models.
     """
     gain = measure(bundle, seconds, threads)
-    memory = machine.memory()
+    memory = host.memory()
     return {
-        "cpu": machine.processor(),
+        "cpu": host.processor(),
         "isa": gain.isa,
         "capabilities": sorted(capabilities()),
-        "cores": machine.cores(),
+        "cores": host.cores(),
         "memory_gb": _gb(memory.total),
         "memory_free_gb": _gb(memory.free),
         "os": f"{platform.system()} {platform.release()} ({platform.machine()})",

@@ -27,10 +27,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edgewbc import __version__
+from edgewbc._version import __version__
 from edgewbc.errors import UserError
+from edgewbc.images.discover import inside
 from edgewbc.lab.classify import Row
-from edgewbc.lab.find import inside
 
 VERSION = 1
 APPLICATION = 0x65574243  # "eWBC": tells our files from other SQLite files

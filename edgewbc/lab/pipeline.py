@@ -28,12 +28,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.lab.decode import PictureError, decode
-from edgewbc.lab.lanes import Lanes
-from edgewbc.lab.permits import Permits, one_thread_in_opencv
-from edgewbc.lab.reading import Contents, read
+from edgewbc.images.decode import ImageError, decode
+from edgewbc.images.files import Contents, read
+from edgewbc.lab.cpu_budget import Permits, one_thread_in_opencv
 from edgewbc.lab.watchdog import LIMIT, Activity
-from edgewbc.pixels import Picture, PixelSpec, prepare
+from edgewbc.pixels import Image, PixelSpec, prepare
+from edgewbc.runtime.pool import Lanes
 
 BATCH = 32
 """Pictures that are answered at once."""
@@ -86,7 +86,7 @@ class _Seen:
     sha256: str = ""
     size: int = 0
     mtime_ns: int = 0
-    picture: Picture | None = None
+    picture: Image | None = None
     notes: tuple[str, ...] = ()
     error: str = ""
 
@@ -100,7 +100,7 @@ class _Seen:
 def run(
     engine: Lanes,
     spec: PixelSpec,
-    paths: Iterable[Path | Picture | None],
+    paths: Iterable[Path | Image | None],
     *,
     batch: int = BATCH,
     readers: int = READERS,
@@ -132,7 +132,7 @@ def run(
 
 
 def _answers(
-    engine: Lanes, spec: PixelSpec, paths: Iterable[Path | Picture | None], batch: int, readers: int
+    engine: Lanes, spec: PixelSpec, paths: Iterable[Path | Image | None], batch: int, readers: int
 ) -> Iterator[Outcome]:
     sent: deque[Future[list[Outcome]]] = deque()
     group: list[Path | _Seen] = []
@@ -179,7 +179,7 @@ class _Work:
         )
         return [one.outcome(*next(rows)) if one.picture is not None else one.outcome() for one in seen]
 
-    def _answered(self, pictures: Sequence[Picture]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    def _answered(self, pictures: Sequence[Image]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         with self._permits.batch(), self._activity.stage(f"running the network on {len(pictures)} images"):
             answer = self._engine(np.stack(pictures))
         return zip(answer.probabilities, answer.features, strict=True)
@@ -209,7 +209,7 @@ class _Work:
             with self._activity.stage(f"decoding {path}"):
                 decoded = decode(contents.data)
                 return _Seen(*facts, prepare(decoded.picture, self._spec), decoded.notes)
-        except PictureError as error:
+        except ImageError as error:
             return _Seen(*facts, error=str(error))
         except MemoryError:
             return _Seen(*facts, error=NO_MEMORY)
@@ -239,7 +239,7 @@ def _contents(path: Path) -> Contents | str:
     """A file's bytes, or why there are none."""
     try:
         return read(path)
-    except PictureError as error:
+    except ImageError as error:
         return str(error)
     except MemoryError:
         return NO_MEMORY

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from edgewbc.errors import UserError
 from edgewbc.lab.classify import Model, Row
-from edgewbc.lab.folders import NONE, Folders
+from edgewbc.lab.folder_scan import NONE, Folders
 from edgewbc.lab.journal import Journal, Version
 from edgewbc.lab.pipeline import BATCH, Outcome
-from edgewbc.lab.resume import keep
+from edgewbc.lab.session import keep
 
 INTERVAL = 0.2
 """Seconds between two looks."""

@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from edgewbc.errors import UserError
-from edgewbc.files import whole
 from edgewbc.nets import layers
 from edgewbc.nets.edgenet import EdgeNet
-from edgewbc.nets.lite import EfficientNetLite0
+from edgewbc.nets.efficientnet_lite import EfficientNetLite0
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import PLAIN, ModelSpec
 from edgewbc.nets.vgg import VGG16GAP, VGG16Flatten
+from edgewbc.utils.files import atomic_write
 
 WEIGHTS = "model.safetensors"
 SPEC = "model.json"
@@ -49,7 +49,7 @@ def save(folder: Path, net: nn.Module, spec: ModelSpec, dtype: torch.dtype = tor
         for name, value in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    with whole(folder / WEIGHTS) as temporary:
+    with atomic_write(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
     spec.write(folder / SPEC)
 
@@ -107,7 +107,7 @@ def load_imagenet_base(net: nn.Module) -> None:
         UserError: they cannot be had (no network, no package, no such weights).
     """
     if isinstance(net, EfficientNetLite0):
-        from edgewbc.nets.lite_weights import imagenet_base
+        from edgewbc.nets.efficientnet_lite_weights import imagenet_base
 
         wanted = imagenet_base()
         fitting = net.features.state_dict()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc.errors import UserError
-from edgewbc.files import read_json, write_json
 from edgewbc.pixels import PixelSpec
+from edgewbc.utils.files import read_json, write_json
 
 FORMAT = 1
 VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")

@@ -9,7 +9,7 @@ from math import cos, hypot, pi, sin, sqrt
 from typing import Final
 
 from edgewbc.report.scale import Scale, linear, logarithmic, plain
-from edgewbc.report.strips import fill
+from edgewbc.report.strip_charts import fill
 
 WIDE, TALL = 440, 310  # of a chart, in its own units: about a pixel on a phone
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 22, 42  # margins

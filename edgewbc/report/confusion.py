@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from edgewbc.extras import need
-from edgewbc.files import whole
-from edgewbc.report.text import interval, percent
+from edgewbc.utils.files import atomic_write
+from edgewbc.utils.optional import need
+from edgewbc.utils.text import interval, percent
 
 CELL = 1.05  # inches
 
@@ -69,7 +69,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     figure.supxlabel(
         f"model {result['model_sha256'][:12]}, manifest {result['manifest_sha256'][:12]}", fontsize=8, color="#555555"
     )
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=120, format="png", metadata={"Software": "edgewbc"})
 
 

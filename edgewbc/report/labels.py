@@ -6,9 +6,9 @@ from typing import Final
 
 from edgewbc.data.features import Source
 from edgewbc.data.label_audit import LabelAudit
-from edgewbc.data.labels import REPEATS
+from edgewbc.data.label_issues import REPEATS
 from edgewbc.pixels import Box
-from edgewbc.report.text import interval, percent, table
+from edgewbc.utils.text import interval, percent, table
 
 SHOWN: Final = 20  # rows in the text; labels.csv has all
 

@@ -14,12 +14,11 @@ from typing import Any, Final
 
 from edgewbc.bench.runner import FORMAT
 from edgewbc.cells import REFERENCE_ACCURACY
-from edgewbc.data.manifest import Manifest
+from edgewbc.data.manifest import SYNTHETIC, Manifest
 from edgewbc.errors import UserError, exit_code
-from edgewbc.evaluate import SYNTHETIC
-from edgewbc.extras import need
-from edgewbc.files import read_json, write_text
 from edgewbc.report import page_answers, page_head, page_rows, page_speed, thumbnails
+from edgewbc.utils.files import read_json, write_text
+from edgewbc.utils.optional import need
 
 TEMPLATE: Final = "page.html.j2"
 INSTALL: Final = "pip install jinja2"

@@ -10,11 +10,11 @@ from typing import Any
 
 from edgewbc.cells import SHORT
 from edgewbc.metrics import wilson
-from edgewbc.report import charts, strips
+from edgewbc.report import charts, strip_charts
 from edgewbc.report.page_rows import Column, Named, Row, Table, between, measured, table
 from edgewbc.report.page_speed import Strip, Strips
 from edgewbc.report.scale import linear
-from edgewbc.report.text import percent
+from edgewbc.utils.text import percent
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def recalls(row: Row) -> Strips:
         held = one["recall_interval"]
         scaled = None if one["recall"] is None else 100 * one["recall"]
         words = f"{percent(one['recall'])} ({between(held)})"
-        svg = strips.interval(
+        svg = strip_charts.interval(
             scale,
             scaled,
             None if held is None else [100 * value for value in held],
@@ -146,7 +146,7 @@ def recalls(row: Row) -> Strips:
         )
         name = Named(number, label, f"n = {one['n']}, precision {percent(one['precision'])}", ())
         found.append(Strip(name, svg, percent(one["recall"]), between(held)))
-    return Strips("recall, %", strips.axis(scale), tuple(found))
+    return Strips("recall, %", strip_charts.axis(scale), tuple(found))
 
 
 def reliability(row: Row) -> tuple[str, list[Bin]] | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from edgewbc.bench import table
 from edgewbc.bench.plan import baseline_name
 from edgewbc.cells import REFERENCE
-from edgewbc.evaluate import SYNTHETIC
+from edgewbc.data.manifest import SYNTHETIC
+from edgewbc.report import terminal
 from edgewbc.report.page_answers import main_row
 from edgewbc.report.page_rows import Named, Row, between, measured, span, times
 from edgewbc.report.scale import short
-from edgewbc.report.text import percent
+from edgewbc.utils.text import percent
 
 Fact = tuple[str, str]
 """A term, and what is said of it."""
@@ -64,7 +64,7 @@ def warnings(result: dict[str, Any]) -> list[str]:
     found = []
     if result["data"]["source"] == SYNTHETIC:
         found.append("These pictures were drawn by the toolkit: the answers say nothing about real cells.")
-    found += [f"{line[0].upper()}{line[1:]}." for line in table.disturbed(result)]
+    found += [f"{line[0].upper()}{line[1:]}." for line in terminal.disturbed(result)]
     wide = [name.full for name, row in measured(result["rows"]) if row["unsteady"]]
     if wide:
         which = "every row" if len(wide) == len(measured(result["rows"])) else ", ".join(wide)
@@ -112,7 +112,7 @@ def facts(result: dict[str, Any]) -> list[Fact]:
 def reference(result: dict[str, Any]) -> list[str]:
     """Whether the poster's figure is met, and what that figure is."""
     return [
-        table.sentence(result),
+        terminal.sentence(result),
         f"The reference is a research poster's figure for VGG16 with global average pooling, on {REFERENCE.n:,} test "
         f"pictures of {len(REFERENCE.classes)} types, under the protocol named {REFERENCE.protocol} here. Figures of "
         "two protocols are not the same claim.",
@@ -121,7 +121,7 @@ def reference(result: dict[str, Any]) -> list[str]:
 
 def problems(result: dict[str, Any]) -> list[str]:
     """What did not go as it should, other than rows that failed (the table has these)."""
-    return table.problems([(name.full, row) for name, row in measured(result["rows"])], result["peaks"])
+    return terminal.problems([(name.full, row) for name, row in measured(result["rows"])], result["peaks"])
 
 
 def commands(result: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgewbc.report.scale import short
-from edgewbc.report.text import percent
+from edgewbc.utils.text import percent
 
 Row = dict[str, Any]
 """A row of a bench result."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edgewbc.report import charts, strips
+from edgewbc.report import charts, strip_charts
 from edgewbc.report.charts import Point
 from edgewbc.report.page_rows import Column, Named, Row, Table, between, measured, share, span, table, times, unsteady
 from edgewbc.report.scale import Scale, linear, logarithmic, short
-from edgewbc.report.text import percent
+from edgewbc.utils.text import percent
 
 LEAST: Final = 5.0
 """Percent that the axis of the rounds reaches at least to both sides: half of what makes a figure unsteady."""
@@ -80,11 +80,11 @@ def throughput(rows: Sequence[Row]) -> Strips:
         rates = row["rounds"]["images_per_s"]
         label = f"{name.full}: {_list(rates)} images a second in the rounds, median {short(row['images_per_s'])}"
         off = [100 * (value / row["images_per_s"] - 1) for value in rates]
-        svg = strips.rounds(scale, off, 0, row["precision"], label)
+        svg = strip_charts.rounds(scale, off, 0, row["precision"], label)
         apart = row["spread"]["images_per_s"]
         remark = "" if apart is None else f"spread {share(apart, 1)}" + (" !" * ("images_per_s" in row["unsteady"]))
         found.append(Strip(name, svg, f"{short(row['images_per_s'])} images/s", remark))
-    return Strips("% off the median", strips.axis(scale), tuple(found))
+    return Strips("% off the median", strip_charts.axis(scale), tuple(found))
 
 
 def latency(rows: Sequence[Row]) -> Strips:
@@ -97,10 +97,10 @@ def latency(rows: Sequence[Row]) -> Strips:
         late = row["latency_ms"]
         words = ", ".join(f"{part} {short(late[part])}" for part in ("p50", "p90", "p95", "p99"))
         label = f"{name.full}: {words} ms, of {late['n']} pictures"
-        svg = strips.boxes(scale, row["latency_quantiles_ms"], row["precision"], label)
+        svg = strip_charts.boxes(scale, row["latency_quantiles_ms"], row["precision"], label)
         figures = f"{short(late['p50'])} ms{unsteady(row, 'latency_p50_ms')}"
         found.append(Strip(name, svg, figures, f"p95 {short(late['p95'])}, p99 {short(late['p99'])}"))
-    return Strips("milliseconds", strips.axis(scale), tuple(found))
+    return Strips("milliseconds", strip_charts.axis(scale), tuple(found))
 
 
 def roofline(rows: Sequence[Row], peaks: dict[str, Any]) -> Strips | None:
@@ -115,9 +115,9 @@ def roofline(rows: Sequence[Row], peaks: dict[str, Any]) -> Strips | None:
         roof = peaks[precision]["gmac_per_s"]
         remark = f"{short(row['gmac_per_s'])} of {short(roof)} GMAC/s"
         label = f"{name.full}: {share(row['peak_share'])} of the peak, {remark}"
-        svg = strips.bar(scale, 100 * row["peak_share"], row["precision"], label)
+        svg = strip_charts.bar(scale, 100 * row["peak_share"], row["precision"], label)
         found.append(Strip(name, svg, share(row["peak_share"]), remark))
-    return Strips("% of the peak", strips.axis(scale), tuple(found))
+    return Strips("% of the peak", strip_charts.axis(scale), tuple(found))
 
 
 def details(rows: Sequence[Row]) -> list[Table]:

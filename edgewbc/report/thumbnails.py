@@ -8,11 +8,11 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from edgewbc.data import pictures
+from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.encode import encode
 from edgewbc.errors import UserError
-from edgewbc.pixels import Picture, PixelSpec
+from edgewbc.images.encode import encode
+from edgewbc.pixels import Image, PixelSpec
 
 SIDE: Final = 144  # pixels of the longer side
 QUALITY: Final = 82  # of the JPEG
@@ -45,7 +45,7 @@ def _of(mistake: dict[str, Any], data: dict[str, Any], entries: Sequence[Entry],
     if entry is None:
         return None
     try:
-        picture = pictures.read(manifest, entry)
+        picture = images.read(manifest, entry)
     except UserError:
         return None
     return jpeg(crop(picture, entry) if sure else picture)
@@ -63,7 +63,7 @@ def find(mistake: dict[str, Any], data: dict[str, Any], entries: Sequence[Entry]
     return (alike[0] if alike else None), len(alike) == 1
 
 
-def crop(picture: Picture, entry: Entry) -> Picture:
+def crop(picture: Image, entry: Entry) -> Image:
     """The square around an entry's box, as much of it as the picture has; the whole picture if there is no box."""
     if entry.box is None:
         return picture
@@ -74,7 +74,7 @@ def crop(picture: Picture, entry: Entry) -> Picture:
     return part if part.size else picture
 
 
-def jpeg(picture: Picture) -> bytes:
+def jpeg(picture: Image) -> bytes:
     """A picture's thumbnail: the longer side `SIDE`, the shape kept."""
     tall, wide = picture.shape[:2]
     by = SIDE / max(tall, wide)

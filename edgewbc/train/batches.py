@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.data.augment import Ranges, augment
+from edgewbc.data.images import read
 from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.data.pictures import read
-from edgewbc.pixels import Picture, PixelSpec
+from edgewbc.pixels import Image, PixelSpec
 
 AHEAD = 4  # batches that are prepared while the network is busy
 
@@ -64,7 +64,7 @@ def views(
     batch, place in it): a resumed epoch draws the same.
     """
 
-    def one(number: int, place: int) -> tuple[Picture, ...]:
+    def one(number: int, place: int) -> tuple[Image, ...]:
         entry = entries[batches[number][place]]
         picture = read(manifest, entry)
         return tuple(
@@ -72,7 +72,7 @@ def views(
         )
 
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[tuple[int, list[Future[tuple[Picture, ...]]]]] = deque()
+        waiting: deque[tuple[int, list[Future[tuple[Image, ...]]]]] = deque()
 
         def oldest() -> tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]:
             ready, parts = waiting.popleft()

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from edgewbc.errors import UserError
-from edgewbc.files import whole
+from edgewbc.utils.files import atomic_write
 
 NAME = "checkpoint.safetensors"
 
@@ -27,7 +27,7 @@ def save(
         for name, value in moments.items():
             tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value).detach().cpu().clone().contiguous()
     tensors["random"] = torch.get_rng_state()
-    with whole(run / NAME) as temporary:
+    with atomic_write(run / NAME) as temporary:
         save_file(tensors, temporary, metadata={"state": json.dumps(state)})
 
 

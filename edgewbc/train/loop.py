@@ -18,19 +18,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgewbc import metrics
-from edgewbc.data import pictures
+from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
-from edgewbc.files import write_text
-from edgewbc.nets.deploy import Deployed
+from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.train import batches, checkpoint, frozen
-from edgewbc.train.answers import Answers
+from edgewbc.train import batches, checkpoint, frozen_features
 from edgewbc.train.distil import distillation, feature_loss
-from edgewbc.train.processes import processes
+from edgewbc.train.distributed import processes
 from edgewbc.train.recipe import Distil, Fit
 from edgewbc.train.teacher import Answer, Pupil, Teacher
+from edgewbc.train.teacher_cache import Answers
+from edgewbc.utils.files import write_text
 
 METRICS = "metrics.jsonl"
 Progress = Callable[[int, int, int], None]
@@ -67,14 +67,14 @@ def fit(
         UserError: a split is empty, a label is unknown, a checkpoint does not fit, or the loss is not finite.
     """
     train, val = manifest.split("train"), manifest.split("val")
-    labels = pictures.truth(manifest, train, spec.classes)
-    val_labels = pictures.truth(manifest, val, spec.classes)
+    labels = images.truth(manifest, train, spec.classes)
+    val_labels = images.truth(manifest, val, spec.classes)
     cv2.setNumThreads(1)  # the pictures of a batch are spread over threads already
     processes()  # before the accelerator, which takes over what it finds
     accelerator = Accelerator()
     device = accelerator.device
     torch.manual_seed(options.seed)
-    frozen.freeze(net, options.freeze_blocks)
+    frozen_features.freeze(net, options.freeze_blocks)
     # What is trained and checkpointed: with features to learn, the network and a linear map to the teacher's.
     pupil = Pupil(net, teacher.width) if teacher is not None and distil is not None and distil.features else None
     learner: nn.Module = net if pupil is None else pupil
@@ -88,7 +88,7 @@ def fit(
         if state["manifest_sha256"] != manifest.sha256:
             raise UserError(f"{run}: was trained on another manifest ({state['manifest_sha256'][:12]}): name that one")
     cached = options.cache_frozen
-    trained = frozen.Tail(net, options.freeze_blocks) if cached else learner
+    trained = frozen_features.Tail(net, options.freeze_blocks) if cached else learner
     model, optimizer = accelerator.prepare(trained, optimizer)
     scale = Deployed(net, spec.pixels).to(device)
     answers: Answers | None = None
@@ -114,7 +114,7 @@ def fit(
     if cached:
         dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
         for name, entries in (("train", train), ("val", val)):
-            kept[name] = frozen.maps(
+            kept[name] = frozen_features.maps(
                 net, options.freeze_blocks, manifest, entries, spec.pixels, picture_tensor, dtype=dtype
             )
 
@@ -151,7 +151,7 @@ def fit(
             for start in range(0, len(chosen), size):
                 yield kept["val"][torch.from_numpy(chosen[start : start + size])].to(device)
             return
-        for prepared in pictures.batches(manifest, [val[i] for i in chosen], spec.pixels, size):
+        for prepared in images.batches(manifest, [val[i] for i in chosen], spec.pixels, size):
             yield picture_tensor(prepared)
 
     def validate() -> tuple[NDArray[np.int64], float]:

@@ -12,13 +12,13 @@ import torch
 from edgewbc import runs
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
-from edgewbc.files import read_json, write_json, write_text
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.train import checkpoint, loop, recipe, teacher
-from edgewbc.train.processes import processes
+from edgewbc.train.distributed import processes
 from edgewbc.train.recipe import TrainRecipe
+from edgewbc.utils.files import read_json, write_json, write_text
 
 RECIPE = "recipe.yaml"
 STARTED = "started.json"

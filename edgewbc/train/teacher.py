@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from edgewbc import runs
 from edgewbc.errors import UserError
-from edgewbc.files import sha256
 from edgewbc.nets import model
-from edgewbc.nets.deploy import Deployed
+from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
+from edgewbc.utils.files import sha256
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edgewbc.bench.benchmark_app import AppJob
+from edgewbc.bench.interleave import AnyJob
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.plan import Abilities
-from edgewbc.bench.turns import AnyJob
 from edgewbc.bench.worker import Job
 
 LAB = Abilities(torch=False, onnx=False, bf16=True)
@@ -80,4 +80,4 @@ def fake() -> Fake:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine is not watched for a second before each bench."""
-    monkeypatch.setattr("edgewbc.bench.load.before", lambda seconds=1.0: 0.0)
+    monkeypatch.setattr("edgewbc.bench.system_load.before", lambda seconds=1.0: 0.0)

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgewbc.bench import end_to_end, fresh
+from edgewbc.bench import end_to_end, process_metrics
 from edgewbc.bench.end_to_end import Options, measure
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab import remembered
+from edgewbc.runtime import tuning_cache
 from tests import labelled, tiny
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is remembered on this PC."""
-    monkeypatch.setenv(remembered.CACHE, str(tmp_path / "cache"))
+    monkeypatch.setenv(tuning_cache.CACHE, str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -81,18 +81,18 @@ def test_starts_are_timed_in_fresh_processes(bundle: Bundle, tmp_path: Path) -> 
     """A median of the runs that were asked for, in seconds of a real process."""
     picture = tmp_path / "a.png"
     picture.write_bytes(tiny.encode(tiny.picture(0)))
-    for found in (fresh.cold_start(bundle.path, picture, 1, runs=1), fresh.help_time(1)):
+    for found in (process_metrics.cold_start(bundle.path, picture, 1, runs=1), process_metrics.help_time(1)):
         assert len(found["runs"]) == 1
         assert 0.02 < found["median"] == found["runs"][0] < 60
 
 
 def test_memory_of_many_pictures(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pictures stand in the folder again and again, each has its row, and the peak is that of the process."""
-    monkeypatch.setattr(fresh, "LINKS", 5)
+    monkeypatch.setattr(process_metrics, "LINKS", 5)
     pictures = [tmp_path / f"{seed}.png" for seed in range(3)]
     for seed, picture in enumerate(pictures):
         picture.write_bytes(tiny.encode(tiny.picture(seed)))
-    found = fresh.memory(bundle.path, pictures, 20, threads=1)
+    found = process_metrics.memory(bundle.path, pictures, 20, threads=1)
     assert found["pictures"] == 20
     assert found["peak_mb"] is None or 30 < found["peak_mb"] < 1000
     assert found["images_per_s"] == pytest.approx(20 / found["seconds"], rel=0.1)
@@ -102,7 +102,7 @@ def test_memory_of_many_pictures(bundle: Bundle, tmp_path: Path, monkeypatch: py
 def test_a_command_that_fails_is_told(tmp_path: Path) -> None:
     """What a fresh process said last is the reason."""
     with pytest.raises(UserError, match=r"edgewbc classify ended with 2: .*no such bundle"):
-        fresh.cold_start(tmp_path / "gone", Path(__file__), runs=1)
+        process_metrics.cold_start(tmp_path / "gone", Path(__file__), runs=1)
 
 
 def test_the_command(
@@ -110,8 +110,8 @@ def test_the_command(
 ) -> None:
     """bench --end-to-end prints one object, the same as it writes; it takes one bundle only."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fresh, "cold_start", lambda *_: {"median": 0.5, "runs": [0.5]})
-    monkeypatch.setattr(fresh, "help_time", lambda *_: {"median": 0.1, "runs": [0.1]})
+    monkeypatch.setattr(process_metrics, "cold_start", lambda *_: {"median": 0.5, "runs": [0.5]})
+    monkeypatch.setattr(process_metrics, "help_time", lambda *_: {"median": 0.1, "runs": [0.1]})
     labelled.make_manifest(tmp_path / "m")
     arguments = ("--model", "b", "--data", "m", "--threads", "1", "--pictures", "0")
     ran = edgewbc("bench", "--end-to-end", *arguments, "--json", "--out", "o.json")
@@ -128,6 +128,6 @@ def test_the_command(
 
 def test_a_command_that_does_not_end_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stopped, and the mend is named."""
-    monkeypatch.setattr(fresh, "LONGEST", 0.01)
+    monkeypatch.setattr(process_metrics, "LONGEST", 0.01)
     with pytest.raises(UserError, match=r"edgewbc --help did not end in 0.01 s: give fewer --pictures"):
-        fresh.help_time(1)
+        process_metrics.help_time(1)

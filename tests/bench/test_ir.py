@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgewbc.bench import ir
 from edgewbc.bench.plan import Model, plan
-from edgewbc.bundle import pack
+from edgewbc.bundle.bundle import pack
 from tests import tiny
 from tests.bench.conftest import LAB
 

@@ -12,9 +12,9 @@ import pytest
 from edgewbc.bench import prepare as prepare_module
 from edgewbc.bench import runner
 from edgewbc.bench.benchmark_app import AppJob
+from edgewbc.bench.gates import parse
 from edgewbc.bench.plan import Model, plan
 from edgewbc.bench.prepare import Options
-from edgewbc.bench.requirements import parse
 from edgewbc.bench.runner import bench, lowest
 from edgewbc.bench.worker import Job
 from edgewbc.errors import UserError

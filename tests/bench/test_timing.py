@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edgewbc.bench.timing import FEWEST, LEAST, TRIED, Busy, latency, percentiles, quantiles, rate, throughput
+from edgewbc.evaluation.predictors import Batch, Loaded
 from edgewbc.pixels import PixelSpec
-from edgewbc.predictors import Batch, Loaded
 
 PICTURES = np.zeros((5, 4, 4, 3), dtype=np.uint8)
 

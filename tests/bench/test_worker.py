@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgewbc.bench.turns import execute
+from edgewbc.bench.interleave import execute
 from edgewbc.bench.worker import Job, measure, tidy, work
-from edgewbc.predictors import load
+from edgewbc.evaluation.predictors import load
 from tests import tiny
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from tests.lab import samples
 from tests.tiny import encode, make_bundle, picture
 
@@ -207,8 +207,8 @@ def test_a_full_disk_is_one_line(
     edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the journal or the file of rows finds no room: exit code 2, a line, and what was answered is kept."""
-    from edgewbc import files
     from edgewbc.lab.journal import Journal
+    from edgewbc.utils import files
 
     out = tmp_path / "cells.csv"
     arguments = ["classify", "--model", bundle.path, smear, "--out", out, "--batch", "1"]

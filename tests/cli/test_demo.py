@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import CLASSES
 
 

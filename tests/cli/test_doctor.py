@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from edgewbc import assets
 from edgewbc.errors import UserError
+from edgewbc.utils import resources
 from tests.tiny import make_bundle
 
 
@@ -39,7 +39,7 @@ def test_without_a_bundle_the_pc_is_looked_at(
         raise UserError("no released bundle came with this installation")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(assets, "shipped_bundle", none)
+    monkeypatch.setattr(resources, "shipped_bundle", none)
     ran = edgewbc("doctor", "--seconds", "0")
     assert ran.code == 0
     assert "no bundle: no released bundle came with this installation" in ran.err

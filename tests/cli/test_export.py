@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from tests.tiny_run import quantized
 
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from edgewbc import assets
+from edgewbc.utils import resources
 from tests.labelled import make_run
 
-BUNDLE = assets.folder("export/bundles") / assets.SHIPPED_BUNDLE
+BUNDLE = resources.folder("export/bundles") / resources.SHIPPED_BUNDLE
 
 
 def test_the_poster_as_a_table(edgewbc):

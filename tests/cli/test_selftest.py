@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgewbc.bundle import pack, seal
+from edgewbc.bundle.bundle import pack, seal
 from tests.tiny import make_bundle
 
 

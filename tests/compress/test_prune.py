@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from edgewbc.compress.costs import Groups
+from edgewbc.compress.channel_groups import Groups
 from edgewbc.compress.prune import prunable, shrink, taylor_gradients, train_loss
 from edgewbc.errors import UserError
 from edgewbc.nets import model
@@ -68,8 +68,8 @@ def test_taylor_gradients_are_those_of_the_mean_loss(tmp_path):
     """Accumulated over batches, they equal one backward pass over all the pictures."""
     from torch.nn import functional
 
-    from edgewbc.data import pictures
-    from edgewbc.nets.deploy import Deployed
+    from edgewbc.data import images
+    from edgewbc.nets.export_wrapper import Deployed
 
     manifest = make_manifest(tmp_path, per_class=9)
     torch.manual_seed(0)
@@ -77,8 +77,8 @@ def test_taylor_gradients_are_those_of_the_mean_loss(tmp_path):
     net = model.build(spec)
     got = taylor_gradients(net, spec, manifest, 1000)
     entries = manifest.split("train")
-    x = torch.cat([torch.from_numpy(b) for b in pictures.batches(manifest, entries, spec.pixels)])
-    labels = torch.from_numpy(pictures.truth(manifest, entries, spec.classes))
+    x = torch.cat([torch.from_numpy(b) for b in images.batches(manifest, entries, spec.pixels)])
+    labels = torch.from_numpy(images.truth(manifest, entries, spec.classes))
     functional.cross_entropy(net(Deployed(net, spec.pixels).normalise(x)), labels).backward()
     for name, parameter in net.named_parameters():
         torch.testing.assert_close(got[name], parameter.grad, atol=1e-4, rtol=1e-3)

@@ -10,11 +10,11 @@ import openvino as ov
 import pytest
 
 from edgewbc import runs
-from edgewbc.compress import ptq, record
-from edgewbc.convert import graph as convert
-from edgewbc.convert import parity
-from edgewbc.data import pictures
+from edgewbc.compress import ptq, quantization_report
+from edgewbc.data import images
 from edgewbc.errors import UserError
+from edgewbc.export import graph as convert
+from edgewbc.export import parity
 from tests.compress.normed import LAYERS, normed
 from tests.tiny_run import quantized
 
@@ -49,7 +49,7 @@ def test_operations_are_told_apart(precision: str) -> None:
 
 def test_a_layer_put_back_is_seen() -> None:
     """With the dense layers ignored, only the three convolutions are int8."""
-    from edgewbc.compress.noise import quiet_nncf
+    from edgewbc.compress.nncf_logging import quiet_nncf
 
     run, _ = quantized()
     batch = np.random.default_rng(0).integers(0, 256, (1, 32, 36, 3), dtype=np.uint8)
@@ -72,7 +72,7 @@ def test_overflow_fix_halves_the_weights(fix: str, halved: list[int]) -> None:
     xml = run / "openvino" / "int8.xml"
     if fix != "first":  # which is what `quantized` has
         spec = runs.spec(run)
-        shown = list(pictures.batches(manifest, manifest.split("train")[:4], spec.pixels, 1))
+        shown = list(images.batches(manifest, manifest.split("train")[:4], spec.pixels, 1))
         graph = ptq.quantize_ir(run / "openvino" / "f32.xml", shown, [], ptq.Options(subset=4, overflow_fix=fix))
     else:
         graph = ov.Core().read_model(xml)
@@ -91,7 +91,7 @@ def test_exact_bias_correction(arch: str, tmp_path: Path) -> None:
     net, spec = normed(arch)
     shown = np.random.default_rng(0).integers(0, 256, (6, spec.pixels.height, spec.pixels.width, 3), dtype=np.uint8)
     options = ptq.Options(subset=6, fast_bias_correction=False)
-    record.write_f32(tmp_path, net, spec)
+    quantization_report.write_f32(tmp_path, net, spec)
     answers = parity.torch_model(net, spec)(shown)  # with batch norm
     ir = ptq.quantize_ir(tmp_path / "openvino" / "f32.xml", [p[None] for p in shown], [], options)
     proto = ptq.quantize_onnx(tmp_path / "onnx" / "f32.onnx", [p[None] for p in shown], [], options)

@@ -1,4 +1,4 @@
-"""Tests of edgewbc.compress.qat and edgewbc.compress.fake."""
+"""Tests of edgewbc.compress.qat and edgewbc.compress.fake_quantize."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import onnx
 import pytest
 import torch
 
-from edgewbc import assets, runs
-from edgewbc.compress import extension, fake, qat
+from edgewbc import runs
+from edgewbc.compress import fake_quantize, nncf_extension, qat
 from edgewbc.compress.ptq import Options
 from edgewbc.compress.qat import QatRecipe, finetune
-from edgewbc.compress.record import Checks
-from edgewbc.convert import graph, parity
+from edgewbc.compress.quantization_report import Checks
 from edgewbc.errors import GateError, UserError
+from edgewbc.export import graph, parity
 from edgewbc.nets import model
 from edgewbc.nets.spec import PLAIN
 from edgewbc.train import recipe
+from edgewbc.utils import resources
 from tests.compress.normed import LAYERS, normed
 from tests.tiny_run import trained
 
@@ -35,13 +36,13 @@ def options() -> QatRecipe:
 @pytest.fixture
 def _compiled() -> None:
     """NNCF's quantizers, if they are compiled already: without them a step takes seconds."""
-    if not extension.is_built(extension.folder()):
+    if not nncf_extension.is_built(nncf_extension.folder()):
         pytest.skip("NNCF's quantizers are not compiled here: edgewbc quantize --qat does that")
 
 
 def test_the_shipped_recipe_is_valid() -> None:
     """It is in f32, learns mostly from the teacher, and takes nothing of the ranges by weight decay."""
-    found = recipe.read(assets.folder("recipes") / "qat.yaml", QatRecipe)
+    found = recipe.read(resources.folder("recipes") / "qat.yaml", QatRecipe)
     assert (found.name, found.fit.precision, found.fit.weight_decay, found.distil.weight) == ("qat", "f32", 0.0, 0.9)
 
 
@@ -57,7 +58,7 @@ def test_the_shipped_recipe_is_valid() -> None:
 def test_what_does_not_go_with_it_is_refused(change: dict, words: str) -> None:
     """A recipe that could not work is a user's mistake."""
     with pytest.raises(UserError, match=words):
-        recipe.read(assets.folder("recipes") / "qat.yaml", QatRecipe, change)
+        recipe.read(resources.folder("recipes") / "qat.yaml", QatRecipe, change)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +93,13 @@ def test_both_files_answer_as_the_network_with_quantizers(arch: str, tmp_path: P
     """Folded, quantized, exported: every layer in int8, half of the range where that is asked for, the same answers."""
     net, spec = normed(arch)
     shown = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
-    quantized = fake.insert(net, spec, [picture[None] for picture in shown], Options(subset=6, overflow_fix="all"))
+    quantized = fake_quantize.insert(
+        net, spec, [picture[None] for picture in shown], Options(subset=6, overflow_fix="all")
+    )
     plain = model.fold(net, spec)[1]
     assert (plain.form, set(quantized.network().state_dict())) == (PLAIN, set(model.build(plain).state_dict()))
-    wanted = fake.answers(quantized, plain)(shown)
-    graph.save_ir(fake.to_openvino(quantized, plain), tmp_path / "int8.xml")
+    wanted = fake_quantize.answers(quantized, plain)(shown)
+    graph.save_ir(fake_quantize.to_openvino(quantized, plain), tmp_path / "int8.xml")
     said = parity.openvino_model(tmp_path / "int8.xml")(shown)
     before = parity.torch_model(net, spec)(shown)
     assert 0 < np.abs(said - wanted).max() < 0.5 * np.abs(before - wanted).max() + 1e-3
@@ -106,8 +109,8 @@ def test_both_files_answer_as_the_network_with_quantizers(arch: str, tmp_path: P
 
     layers = ptq.layers_ir(ov.Core().read_model(tmp_path / "int8.xml"))
     assert [ptq.is_int8(layer) for layer in layers] == [True] * LAYERS[arch]
-    if fake.has_onnx():
-        fake.to_onnx(quantized, plain, tmp_path / "int8.onnx")
+    if fake_quantize.has_onnx():
+        fake_quantize.to_onnx(quantized, plain, tmp_path / "int8.onnx")
         proto = onnx.load(tmp_path / "int8.onnx")
         assert (len(ptq.operations_onnx(proto)["int8"]), ptq.operations_onnx(proto)["float"]) == (LAYERS[arch], [])
         assert np.abs(parity.onnx_model(tmp_path / "int8.onnx")(shown) - wanted).max() < 5e-3
@@ -126,14 +129,14 @@ def test_a_run_is_fine_tuned(options: QatRecipe, tmp_path: Path) -> None:
     assert record["parity"]["fake-quantized"]["openvino"]["agreement"] == 1.0
     assert record["parity"]["fake-quantized"]["openvino"]["largest_difference"] < 1e-3
     assert len(record["operations"]["openvino"]["int8"]) == 5
-    assert ("onnx/int8.onnx" in record["files"]) == fake.has_onnx()
+    assert ("onnx/int8.onnx" in record["files"]) == fake_quantize.has_onnx()
     lineage = runs.lineage(made)
     assert (lineage["step"], lineage["method"], lineage["isa"]["n"]) == ("quantize", "qat", 20)
     old, new = model.load(run)[0], model.load(made)[0]
     moved = float((old.features[0].weight - new.features[0].weight).detach().abs().max())
     assert 0 < moved < 1e-2
     assert not (made / "checkpoint.safetensors").exists()
-    from edgewbc.convert.export import check_quantized
+    from edgewbc.export.export import check_quantized
 
     check_quantized(made)
 
@@ -142,15 +145,15 @@ def test_a_run_is_fine_tuned(options: QatRecipe, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_compiled")
 def test_without_torchao_there_is_no_onnx(options: QatRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run has OpenVINO's file alone, says which command mends that, and can be exported."""
-    monkeypatch.setattr(fake, "has_onnx", lambda: False)
+    monkeypatch.setattr(fake_quantize, "has_onnx", lambda: False)
     run, manifest = trained()
     said: list[str] = []
     made = finetune(run, options, manifest, Options(subset=10), to=tmp_path / "new", say=said.append)
     assert 'pip install "edgewbc[qat]"' in said[-1]
     record = json.loads((made / "quantize.json").read_text())
     assert (list(record["drop"]), record["parity"]["int8"]) == (["openvino"], None)
-    from edgewbc.bundle import Bundle
-    from edgewbc.convert.export import export
+    from edgewbc.bundle.bundle import Bundle
+    from edgewbc.export.export import export
 
     bundle = Bundle.open(export(made, to=tmp_path / "bundle", manifest=manifest))
     assert list(bundle.manifest["files"]["int8"]) == ["openvino"]
@@ -176,7 +179,7 @@ def test_whole_numbers_take_no_gradient() -> None:
     """Thawing a quantized network leaves NNCF's whole numbers alone."""
     part = torch.nn.Linear(2, 2)
     part.register_parameter("bits", torch.nn.Parameter(torch.tensor([8]), requires_grad=False))
-    net = fake.Quantized(part)
+    net = fake_quantize.Quantized(part)
     net.requires_grad_(True)
     assert {name: p.requires_grad for name, p in net.named_parameters()} == {
         "features.0.weight": True,

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgewbc.compress.qdq import quantized, store_int8
-from edgewbc.convert.ort import OrtModel
+from edgewbc.runtime.onnxruntime_engine import OrtModel
 
 
 def _proto() -> object:

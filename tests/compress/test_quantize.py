@@ -12,13 +12,13 @@ import pytest
 
 from edgewbc import runs
 from edgewbc.compress import quantize as module
+from edgewbc.compress.quantization_report import calibration_sha256, check_drop
 from edgewbc.compress.quantize import quantize
-from edgewbc.compress.record import calibration_sha256, check_drop
-from edgewbc.convert import parity
-from edgewbc.convert.evidence import collect
-from edgewbc.data import pictures
-from edgewbc.data.sample import balanced
+from edgewbc.data import images
+from edgewbc.data.sampling import balanced
 from edgewbc.errors import GateError, UserError
+from edgewbc.export import parity
+from edgewbc.export.validation import collect
 from edgewbc.nets import model
 from tests.tiny_run import quantized, trained
 
@@ -74,13 +74,13 @@ def test_calibration_is_drawn_from_train_alone(record: dict) -> None:
 def test_no_test_picture_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Quantizing reads train and validation pictures only; the same seed gives the same bytes as before."""
     run, manifest = trained()
-    real, read = pictures.read, set()
+    real, read = images.read, set()
 
     def watched(manifest, entry):
         read.add(entry.split)
         return real(manifest, entry)
 
-    monkeypatch.setattr(pictures, "read", watched)
+    monkeypatch.setattr(images, "read", watched)
     made = quantize(run, manifest, to=tmp_path / "again", subset=20, seed=3)
     assert read == {"train", "val"}
     before = quantized()[0]
@@ -93,8 +93,8 @@ def test_figures_are_those_of_the_saved_files(record: dict) -> None:
     run, manifest = quantized()
     _, spec = model.load(run)
     entries = manifest.split("val")
-    truth = pictures.truth(manifest, entries, spec.classes)
-    batch = next(pictures.batches(manifest, entries, spec.pixels, len(entries)))
+    truth = images.truth(manifest, entries, spec.classes)
+    batch = next(images.batches(manifest, entries, spec.pixels, len(entries)))
     for row in record["validation"]:
         suffix = "onnx" if row["backend"] == "onnx" else "xml"
         path = run / row["backend"] / f"{row['precision']}.{suffix}"
@@ -203,7 +203,7 @@ def test_unknown_labels_and_full_targets_are_refused(tmp_path: Path) -> None:
 
 def test_evidence_has_the_names_that_the_record_uses() -> None:
     """collect names its answers `<backend> <precision>`, which the record looks up."""
-    from edgewbc.convert.evidence import ModelFile
+    from edgewbc.export.validation import ModelFile
 
     run, manifest = quantized()
     _, spec = model.load(run)

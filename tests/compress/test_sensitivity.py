@@ -11,7 +11,7 @@ from openvino import opset13 as op
 
 from edgewbc import runs
 from edgewbc.compress import ptq, sensitivity
-from edgewbc.convert import graph
+from edgewbc.export import graph
 from tests.compress.normed import LAYERS, normed
 from tests.tiny_run import quantized
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.data import synth
+from edgewbc.synth import cells
 from tests.tiny import encode, picture
 
 Put = Callable[..., Path]
@@ -63,5 +63,5 @@ def voc(boxes: Sequence[tuple[str, int, int, int, int]], head: str = "") -> str:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Synthetic cells (10 a class, 48 pixels) and two fields."""
     folder = tmp_path_factory.mktemp("drawn") / "cells"
-    synth.write(folder, cells=10, fields=2, seed=4, size=48)
+    cells.write(folder, cells=10, fields=2, seed=4, size=48)
     return folder

@@ -16,14 +16,14 @@ from edgewbc.data.audit import audit
 from edgewbc.data.duplicates import fingerprint, near_duplicates
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
-from edgewbc.data.synth import draw_cell
 from edgewbc.errors import GateError, UserError
-from edgewbc.pixels import Picture
+from edgewbc.pixels import Image
+from edgewbc.synth.cells import draw_cell
 from tests.data.conftest import Put, voc, write_csv
 from tests.tiny import encode
 
 
-def cell(seed: int) -> Picture:
+def cell(seed: int) -> Image:
     return draw_cell(CLASSES[seed % 5], np.random.default_rng(seed), 96)
 
 

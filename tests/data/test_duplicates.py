@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgewbc.data.duplicates import CORRELATION, HASH_BITS, THUMBNAIL, Fingerprint, _correlations, near_duplicates
 from edgewbc.data.duplicates import fingerprint as of
-from edgewbc.data.synth import draw_cell
+from edgewbc.synth.cells import draw_cell
 
 
 @pytest.fixture(scope="module")

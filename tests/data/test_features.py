@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from edgewbc import runs
-from edgewbc.data import features, pictures
+from edgewbc.data import features, images
 from edgewbc.data.features import extract, source, taught_by
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.nets import model
-from edgewbc.nets.deploy import Deployed
+from edgewbc.nets.export_wrapper import Deployed
 from tests.labelled import make_manifest, make_run
 
 
@@ -94,7 +94,7 @@ def test_features_are_means_of_the_last_maps(manifest: Manifest, tmp_path: Path)
     rows = extract(found, manifest, manifest.entries)
     assert (rows.shape, rows.dtype) == ((6, 24), np.float32)
     net, spec = model.load(tmp_path / "run")
-    seen = torch.from_numpy(next(pictures.batches(manifest, manifest.entries, spec.pixels)))
+    seen = torch.from_numpy(next(images.batches(manifest, manifest.entries, spec.pixels)))
     deployed = Deployed(net, spec.pixels)
     with torch.inference_mode():
         block = net.features[: net.ends()[-3]](deployed.normalise(seen)).mean((2, 3)).numpy()

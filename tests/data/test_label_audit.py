@@ -16,7 +16,7 @@ from edgewbc.cells import CLASSES
 from edgewbc.data import label_audit
 from edgewbc.data.features import Source, Taught
 from edgewbc.data.label_audit import LabelAudit
-from edgewbc.data.labels import Judged, Judgement
+from edgewbc.data.label_issues import Judged, Judgement
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
 from edgewbc.metrics import score

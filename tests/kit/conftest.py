@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.kit.build import Kit, Options, build
 from edgewbc.kit.target import Target
 from tests.kit.fake import index

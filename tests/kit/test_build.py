@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.kit.build import Options, build, pack
 from edgewbc.kit.target import Platform, Target

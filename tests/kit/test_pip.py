@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc import child
 from edgewbc.errors import UserError
 from edgewbc.kit import pip
 from edgewbc.kit.target import Platform, Target
+from edgewbc.utils import subprocesses
 from tests.kit.fake import wheel
 
 WINDOWS = Target(Platform.WINDOWS, (3, 12))
@@ -84,5 +84,5 @@ except pip.NoWheelError:
     import setuptools
     print("imported")
 """
-    ran = child.run(["-c", code])
+    ran = subprocesses.run(["-c", code])
     assert ran.stdout == "imported\n", ran.stderr

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewbc import assets
+from edgewbc.utils import resources
 from tests.kit.conftest import Made
 
 
 def load(name: str) -> ModuleType:
     """A template as a module."""
-    path = assets.folder("export/kits") / "files" / f"{name}.py"
+    path = resources.folder("export/kits") / "files" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"kit_{name}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -192,7 +192,7 @@ def test_classify_counts_what_is_to_be_reviewed(
     code, ran = run(monkeypatch, tmp_path, [str(tmp_path / "smear 17")])
     assert code == 0
     table = str(tmp_path / "smear 17.csv")
-    model = str(assets.folder("export/kits") / "files" / "model")
+    model = str(resources.folder("export/kits") / "files" / "model")
     expected = ["classify", str(tmp_path / "smear 17"), "--model", model, "--out", table]
     assert ran == [[sys.executable, "-I", "-m", "edgewbc", *expected]]
     out = capsys.readouterr().out

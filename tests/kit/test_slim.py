@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.files import sha256
 from edgewbc.kit.slim import slim
 from edgewbc.kit.wheel import Wheel
+from edgewbc.utils.files import sha256
 from tests.kit.fake import wheel
 from tests.kit.test_wheel import record_is_right
 

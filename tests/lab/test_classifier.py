@@ -14,18 +14,19 @@ import numpy as np
 import pytest
 
 import edgewbc
-from edgewbc import Classifier, assets
-from edgewbc.bundle import Bundle
+from edgewbc import Classifier
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab import remembered
 from edgewbc.lab.classify import Row, classify
+from edgewbc.runtime import tuning_cache
+from edgewbc.utils import resources
 from tests.tiny import encode, picture
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is remembered on this PC."""
-    monkeypatch.setenv(remembered.CACHE, str(tmp_path / "cache"))
+    monkeypatch.setenv(tuning_cache.CACHE, str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_the_example_runs(
     """The docstring's example prints a line for each picture of the folder, with the label of the bundle that ships."""
     example = textwrap.dedent((inspect.getdoc(Classifier) or "").split("Example:\n")[1].split("\n\nA row")[0])
     monkeypatch.chdir(cells[0].parents[1])
-    monkeypatch.setattr(assets, "shipped_bundle", lambda: bundle.path)
+    monkeypatch.setattr(resources, "shipped_bundle", lambda: bundle.path)
     exec(example, {})  # noqa: S102
     lines = capsys.readouterr().out.splitlines()
     want = list(classify(bundle, cells))

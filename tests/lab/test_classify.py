@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab.classify import Model, Row, classify
-from edgewbc.lab.engine import Engine
 from edgewbc.pixels import prepare
+from edgewbc.runtime.openvino_engine import Engine
 from tests.lab import samples
 from tests.tiny import encode, make_bundle, picture
 

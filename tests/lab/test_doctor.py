@@ -6,7 +6,7 @@ import json
 import platform
 
 from edgewbc import __version__
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.lab.doctor import diagnose
 
 

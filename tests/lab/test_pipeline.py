@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewbc.bundle import Bundle
-from edgewbc.lab import permits, pipeline
-from edgewbc.lab.lanes import Lanes
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.lab import cpu_budget, pipeline
 from edgewbc.lab.pipeline import Outcome, run
-from edgewbc.lab.tuning import Choice
 from edgewbc.pixels import prepare
+from edgewbc.runtime.pool import Lanes
+from edgewbc.runtime.tuning import Choice
 from tests.lab import samples
 from tests.tiny import CHANNELS, encode, picture
 
@@ -272,7 +272,7 @@ def test_large_files_are_held_one_at_a_time(
         return real_prepare(*arguments)
 
     monkeypatch.setattr(pipeline, "AHEAD", 0)
-    monkeypatch.setattr(permits, "LARGE", 1)
+    monkeypatch.setattr(cpu_budget, "LARGE", 1)
     monkeypatch.setattr(pipeline, "read", read)
     monkeypatch.setattr(pipeline, "prepare", done)
     assert [outcome.path for outcome in run(engine, bundle.pixels, paths, readers=4)] == paths

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab import reading
+from edgewbc.images import files
 from edgewbc.lab.classify import Model, Row
 from edgewbc.lab.journal import Journal, Version
 from edgewbc.lab.watch import INTERVAL, MOST, PATIENCE, SETTLE, Watcher, outermost, watch
@@ -229,7 +229,7 @@ def test_a_file_that_is_kept_shut_waits(lab: Lab, monkeypatch: pytest.MonkeyPatc
         return plain(file, flags)
 
     path.write_bytes(DATA)
-    monkeypatch.setattr(reading.os, "open", refuse)
+    monkeypatch.setattr(files.os, "open", refuse)
     found = lab.run(PATIENCE + 20, lambda: shut.clear() or shut.append(False), 10.0)
     assert found == ["a.png", "a.png"]
     assert [row.status for row in lab.rows] == ["error", "ok"]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from edgewbc.cli.network_info import info, resolve
 from edgewbc.nets import layers, model
-from edgewbc.nets.info import info, resolve
 from edgewbc.nets.spec import ARCHITECTURES, ModelSpec
 from edgewbc.pixels import PixelSpec
 

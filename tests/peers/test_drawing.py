@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from peerbench import drawing
 
-from edgewbc.data import pictures
+from edgewbc.data import images
 from edgewbc.errors import UserError
-from edgewbc.lab.decode import decode
+from edgewbc.images.decode import decode
 from edgewbc.pixels import PixelSpec, prepare
 from tests import labelled, tiny
 from tests.coloured import make_manifest
@@ -29,7 +29,7 @@ def test_crops_are_lossless_and_in_the_order_of_the_manifest(tmp_path: Path) -> 
         for entry, (name, label) in zip(entries, index["pictures"][split], strict=True):
             assert name.split("/")[:2] == [split, label] == [entry.split, entry.label]
             png = decode((tmp_path / "drawn" / name).read_bytes()).picture
-            whole = pictures.read(manifest, entry)
+            whole = images.read(manifest, entry)
             np.testing.assert_array_equal(png, whole[10:30, 10:30])
             np.testing.assert_array_equal(prepare(png, SPEC), prepare(whole, SPEC))
 
@@ -54,10 +54,10 @@ def test_raw_pictures_are_those_of_the_toolkit(tmp_path: Path) -> None:
     raw = drawing.raw(manifest, drawn, "val", SPEC, tmp_path)
     assert raw.to_dict()["shape"] == [20, 8, 8, 3]
     seen = np.fromfile(raw.file, np.uint8).reshape(20, 8, 8, 3)
-    expected = np.concatenate(list(pictures.batches(manifest, manifest.split("val"), SPEC)))
+    expected = np.concatenate(list(images.batches(manifest, manifest.split("val"), SPEC)))
     np.testing.assert_array_equal(seen, expected)
     made = drawing.calibration(manifest, drawn, SPEC, 10, 0, tmp_path)
-    train = np.concatenate(list(pictures.batches(manifest, manifest.split("train"), SPEC)))
+    train = np.concatenate(list(images.batches(manifest, manifest.split("train"), SPEC)))
     for picture in np.fromfile(made.file, np.uint8).reshape(10, 8, 8, 3):
         assert (train == picture).all((1, 2, 3)).any()
 
@@ -66,6 +66,6 @@ def test_no_train_pictures_no_calibration(tmp_path: Path) -> None:
     """One line, before any peer begins."""
     manifest = labelled.make_manifest(tmp_path / "m")
     drawn = drawing.draw(manifest, PixelSpec(8, 8), tmp_path / "drawn", None)
-    assert tiny.picture(0).shape == pictures.read(manifest, drawn.entries["test"][0]).shape
+    assert tiny.picture(0).shape == images.read(manifest, drawn.entries["test"][0]).shape
     with pytest.raises(UserError, match="no train pictures"):
         drawing.calibration(manifest, drawn, PixelSpec(8, 8), 4, 0, tmp_path)

@@ -29,7 +29,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         said = "ERROR: Could not find a version\nERROR: No matching distribution found for nothing==0\n"
         return subprocess.CompletedProcess(command, int(broken), "", said if broken else "")
 
-    monkeypatch.setattr(environment.child, "run", run)
+    monkeypatch.setattr(environment.subprocesses, "run", run)
     return commands
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import peer
 import pytest
 
-from edgewbc import child
+from edgewbc.utils import subprocesses
 
 
 def test_inputs_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -31,8 +31,8 @@ def test_softmax_is_of_each_row() -> None:
 def test_an_answer_is_what_the_toolkit_reads(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The marker is that of edgewbc.child; what else is printed does not disturb it."""
-    assert peer.MARKER == child.MARKER
+    """The marker is that of edgewbc.utils.subprocesses; what else is printed does not disturb it."""
+    assert peer.MARKER == subprocesses.MARKER
     monkeypatch.setattr("sys.stdin", io.StringIO('{"action": "prepare"}'))
 
     def prepare(job: dict[str, str]) -> dict[str, str]:
@@ -40,8 +40,8 @@ def test_an_answer_is_what_the_toolkit_reads(
         return {"did": job["action"]}
 
     peer.main(prepare, lambda job, row: None)  # type: ignore[arg-type, return-value]
-    said = child.subprocess.CompletedProcess([], 0, capsys.readouterr().out, "")
-    assert child.told(said) == {"did": "prepare"}
+    said = subprocesses.subprocess.CompletedProcess([], 0, capsys.readouterr().out, "")
+    assert subprocesses.read_result(said) == {"did": "prepare"}
 
 
 def test_versions_name_what_is_there() -> None:

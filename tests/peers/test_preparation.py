@@ -13,8 +13,8 @@ from peerbench.catalogue import Variant, peers
 from peerbench.environment import Environment
 from peerbench.preparation import Order, fingerprint, prepare
 
-from edgewbc.files import sha256
 from edgewbc.pixels import PixelSpec
+from edgewbc.utils.files import sha256
 from tests import labelled, tiny
 from tests.peers.conftest import make_peer
 

@@ -13,7 +13,7 @@ from peerbench.study import Options, compare
 
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
-from edgewbc.evaluate import evaluate
+from edgewbc.evaluation.evaluate import evaluate
 from tests import labelled, tiny
 from tests.peers.conftest import HOME, make_peer
 
@@ -24,7 +24,7 @@ def ready(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny.make_bundle(tmp_path / "b")
     labelled.make_manifest(tmp_path / "m")
     make_peer(home / "sick", loading="raise RuntimeError('the library is broken')")
-    monkeypatch.setattr(study.load, "before", lambda: 0.0)
+    monkeypatch.setattr(study.system_load, "before", lambda: 0.0)
     return tmp_path
 
 

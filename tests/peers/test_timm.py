@@ -6,7 +6,7 @@ import runpy
 
 import torch
 
-from edgewbc.nets.lite import EfficientNetLite0
+from edgewbc.nets.efficientnet_lite import EfficientNetLite0
 from tests.peers.conftest import HOME
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from edgewbc import cells
-from edgewbc.bench import answers, summary
-from edgewbc.bench.answers import Said
+from edgewbc.bench import prediction_metrics, summary
+from edgewbc.bench.prediction_metrics import Said
 from edgewbc.bench.runner import FORMAT, UNMEASURED
-from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.evaluate import facts
+from edgewbc.data.manifest import Entry, Manifest, facts
 
 ROWS = (
     # model, backend, precision, images a second, share of wrong answers, MB, GMAC
@@ -69,7 +68,7 @@ def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> dict[str, A
         }
         row |= summary.timed(*turns(rate, precision, size, rounds, random))
         told = Said(probabilities(truth, wrong, np.random.default_rng(int(wrong * 1000))), truth, held.classes)
-        row |= answers.judge(told, held, entries)
+        row |= prediction_metrics.judge(told, held, entries)
         rows.append(row)
         said.append(told)
     roofs = {
@@ -78,7 +77,7 @@ def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> dict[str, A
     }
     summary.compare(rows, roofs)
     for row, told in zip(rows, said, strict=True):
-        row |= answers.agree(told, said[4])
+        row |= prediction_metrics.agree(told, said[4])
         row["against"] = {"model": "whole", "backend": "openvino", "precision": "f32", "same_model": False}
         if row["backend"] == "openvino":
             app = {"images_per_s": row["images_per_s"] / 1.02, "threads": 2, "streams": 1, "requests": 1}
@@ -94,7 +93,7 @@ def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> dict[str, A
             "n": len(entries),
             "of": len(entries),
             "classes": list(held.classes),
-            "truth": answers.coded(truth, len(held.classes)),
+            "truth": prediction_metrics.coded(truth, len(held.classes)),
         },
         "protocol": {
             "rounds": rounds,

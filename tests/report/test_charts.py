@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edgewbc.report import charts, strips
+from edgewbc.report import charts, strip_charts
 from edgewbc.report.charts import Point, front, pareto
 from edgewbc.report.scale import linear, logarithmic, plain, short
 
@@ -106,11 +106,11 @@ def test_reference_line_only_in_sight() -> None:
 def test_strips_lie_where_their_values_are() -> None:
     """Percent of the width, from the quantiles; the label is escaped."""
     scale = linear(0, 100)
-    drawn = strips.boxes(scale, [float(value) for value in range(101)], "bf16", 'a "<b>"')
+    drawn = strip_charts.boxes(scale, [float(value) for value in range(101)], "bf16", 'a "<b>"')
     boxes = re.findall(r'<rect class="bf16" x="([\d.]+)%" width="([\d.]+)%"', drawn)
     assert boxes == [("1.00", "98.00"), ("5.00", "90.00"), ("25.00", "50.00")]
     assert 'aria-label="a &quot;&lt;b&gt;&quot;"' in drawn
     assert 'class="tick" x1="50.00%"' in drawn
-    bars = strips.bar(scale, 67, "f16", "x")
+    bars = strip_charts.bar(scale, 67, "f16", "x")
     assert '<rect class="other" x="0.00%" width="67.00%"' in bars
-    assert "circle" not in strips.interval(scale, None, None, "nothing")
+    assert "circle" not in strip_charts.interval(scale, None, None, "nothing")

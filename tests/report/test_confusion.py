@@ -9,7 +9,7 @@ import pytest
 
 from edgewbc.metrics import score
 from edgewbc.report.confusion import draw
-from tests.report.test_text import RESULT
+from tests.utils.test_text import RESULT
 
 
 def test_picture_is_written_whole(tmp_path: Path) -> None:

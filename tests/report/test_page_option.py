@@ -20,7 +20,7 @@ from tests.bench.conftest import Fake
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own, with a worker that does no work."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("edgewbc.bench.load.before", lambda seconds=1.0: 0.0)
+    monkeypatch.setattr("edgewbc.bench.system_load.before", lambda seconds=1.0: 0.0)
     monkeypatch.setattr(bench, "__kwdefaults__", bench.__kwdefaults__ | {"execute": Fake()})
     tiny.make_bundle(tmp_path / "b")
     labelled.make_manifest(tmp_path / "m")
@@ -51,11 +51,10 @@ def test_without_a_manifest(edgewbc: Callable[..., Any]) -> None:
 def test_what_cannot_be_reported_is_said_before_it_is_measured(
     edgewbc: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit 2 for the other kinds of bench, and where jinja2 is missing."""
-    for other in (("--end-to-end",), ("--suite", "poster")):
-        ran = edgewbc("bench", "--report", "o.html", *other)
-        assert ran.code == 2
-        assert "leave out --suite and --end-to-end" in ran.err
+    """Exit 2 for a bench from file to label, and where jinja2 is missing."""
+    ran = edgewbc("bench", "--report", "o.html", "--end-to-end")
+    assert ran.code == 2
+    assert "leave out --end-to-end" in ran.err
     monkeypatch.setitem(sys.modules, "jinja2", None)
     ran = edgewbc("bench", "--model", "b", "--data", "m", "--report", "o.html")
     assert ran.code == 2

@@ -118,10 +118,10 @@ def test_features_are_learnt(taught, tmp_path):
 
 def test_frozen_blocks_of_any_network():
     """Freezing counts blocks by the network's own ends, and batch norm in them stays as it is."""
-    from edgewbc.train import frozen
+    from edgewbc.train import frozen_features
 
     net = model.build(OPTIONS.model.model_copy(update={"channels": ("/", 8, "/", 8)}).spec(("a",), pretrained=False))
-    assert frozen.layers(net, 1) == 2
-    frozen.freeze(net, 1)
+    assert frozen_features.layers(net, 1) == 2
+    frozen_features.freeze(net, 1)
     net.train()
     assert [part.wide[1].training for part in net.features[::2]] == [False, True]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from edgewbc import assets
 from edgewbc.errors import UserError
 from edgewbc.train.recipe import Model, PruneRecipe, TrainRecipe, parse_changes, read, write
+from edgewbc.utils import resources
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ def recipe(tmp_path):
     return make
 
 
-@pytest.mark.parametrize("file", sorted(assets.folder("recipes").rglob("*.yaml")), ids=str)
+@pytest.mark.parametrize("file", sorted(resources.folder("recipes").rglob("*.yaml")), ids=str)
 def test_every_shipped_recipe_is_valid(file):
     """Each shipped recipe is one for training or one for pruning."""
     kind = PruneRecipe if "keep_macs" in file.read_text() else TrainRecipe
-    parts = file.relative_to(assets.folder("recipes")).with_suffix("").parts
+    parts = file.relative_to(resources.folder("recipes")).with_suffix("").parts
     assert read(file, kind).name == "-".join(parts)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from edgewbc.errors import UserError
 from edgewbc.nets import model
-from edgewbc.nets.deploy import Deployed
+from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 from edgewbc.train import teacher as teaching
@@ -81,7 +81,7 @@ def test_what_cannot_teach_is_refused(tmp_path):
 
 def test_loaded_from_runs_it_knows_their_hashes(tmp_path):
     """The hashes are those of the weights' files."""
-    from edgewbc.files import sha256
+    from edgewbc.utils.files import sha256
 
     net, spec = _made(SAME)[0]
     tmp_path.joinpath("run").mkdir()

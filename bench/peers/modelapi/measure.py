@@ -17,7 +17,7 @@ import peer
 
 def prepare(job: dict[str, Any]) -> dict[str, Any]:
     """Take the IR out of the bundle, and look that the wrapper opens it."""
-    from edgewbc.bundle import Bundle
+    from edgewbc.bundle.bundle import Bundle
 
     bundle, folder = Bundle.open(Path(job["bundle"])), Path(job["folder"])
     precision = bundle.default_precision
@@ -113,7 +113,7 @@ def _cropped(job: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The drawn pictures as they are; the row's error where they are not all of one size."""
     import numpy as np
 
-    from edgewbc.lab.decode import decode
+    from edgewbc.images.decode import decode
 
     pictures = [decode(path.read_bytes()).picture for path, _ in peer.listed(job, job["split"])]
     sizes = {picture.shape for picture in pictures}

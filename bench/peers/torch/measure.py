@@ -20,7 +20,7 @@ CALIBRATED_AT_ONCE = 10
 def prepare(job: dict[str, Any]) -> dict[str, Any]:
     """Look for a compiler, and quantize."""
     from edgewbc import runs
-    from edgewbc.files import sha256
+    from edgewbc.utils.files import sha256
 
     run, folder = Path(job["source"]), Path(job["folder"])
     spec = runs.spec(run)
@@ -76,7 +76,7 @@ def _f32(run: Path, compiled: bool) -> Callable[[Any], Any]:
     import torch
 
     from edgewbc.nets import model
-    from edgewbc.nets.deploy import Deployed
+    from edgewbc.nets.export_wrapper import Deployed
 
     net, spec = model.load(run)
     plain, _ = model.fold(net, spec)
@@ -120,7 +120,7 @@ def _quantize(run: Path, job: dict[str, Any], to: Path) -> Path:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     from edgewbc.nets import model
-    from edgewbc.nets.deploy import Deployed
+    from edgewbc.nets.export_wrapper import Deployed
 
     torch.set_num_threads(job["threads"])
     net, spec = model.load(run)

@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgewbc.data.enlarge import FACTS, ORIGINALS
+from edgewbc.data.augmented_set import FACTS, ORIGINALS
+from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.data.sources.scan import Cell, Found, need_folder, read_rows
 from edgewbc.errors import UserError
-from edgewbc.files import read_json
-
-SYNTHETIC = "synthetic"
+from edgewbc.utils.files import read_json
 
 
 def find(folder: Path, classes: Sequence[str] | None = None) -> Found:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgewbc.errors import UserError
-from edgewbc.files import sha256
 from edgewbc.pixels import Box
+from edgewbc.utils.files import sha256
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 

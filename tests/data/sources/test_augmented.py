@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.data.enlarge import ORIGINALS, write
+from edgewbc.data.augmented_set import ORIGINALS, write
 from edgewbc.data.sources import make
 from edgewbc.errors import UserError
-from edgewbc.evaluate import reference
+from edgewbc.evaluation.evaluate import reference
 from tests.data.conftest import Put, write_csv
 
 

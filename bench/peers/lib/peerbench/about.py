@@ -7,13 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench import stages
 from edgewbc import runs
-from edgewbc.bench import ir, macs, parts, plan
-from edgewbc.bundle import Bundle
+from edgewbc.bench import ir, macs, plan
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.files import sha256
 from edgewbc.pixels import PixelSpec
 from edgewbc.train.loop import METRICS
+from edgewbc.utils.files import sha256
 
 
 def model(path: Path, what: str) -> plan.Model:
@@ -80,4 +81,4 @@ def gmac_of_row(row: dict[str, Any]) -> float | None:
 
 def minutes(run: Path) -> float | None:
     """How long a run was trained, by its metrics; None where they are not with it."""
-    return parts.minutes(run) if (run / METRICS).is_file() else None
+    return stages.minutes(run) if (run / METRICS).is_file() else None

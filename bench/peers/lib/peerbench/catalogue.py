@@ -9,7 +9,7 @@ from typing import Any
 
 from edgewbc import runs
 from edgewbc.errors import UserError
-from edgewbc.files import read_json
+from edgewbc.utils.files import read_json
 
 HOME = Path(__file__).resolve().parents[2]
 """The folder of the peers."""

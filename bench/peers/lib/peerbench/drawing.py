@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from edgewbc.data import pictures
+from edgewbc.data import images
 from edgewbc.data.manifest import SPLITS, Entry, Manifest
-from edgewbc.data.sample import balanced, spread
-from edgewbc.encode import encode
+from edgewbc.data.sampling import balanced, spread
 from edgewbc.errors import UserError
-from edgewbc.files import read_json, sha256, whole, whole_folder, write_json
-from edgewbc.pixels import Picture, PixelSpec, prepare
-from edgewbc.progress import Progress, quiet
+from edgewbc.images.encode import encode
+from edgewbc.pixels import Image, PixelSpec, prepare
+from edgewbc.utils.files import atomic_write, read_json, sha256, whole_folder, write_json
+from edgewbc.utils.progress import Progress, quiet
 
 INDEX = "index.json"
 
@@ -71,7 +71,7 @@ def draw(manifest: Manifest, spec: PixelSpec, folder: Path, limit: int | None, p
             for number, entry in enumerate(progress(chosen, f"drawing {split}", len(chosen))):
                 name = f"{split}/{entry.label}/{number:05d}-{PurePosixPath(entry.path).stem}.png"
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-                (temporary / name).write_bytes(encode(cut(pictures.read(manifest, entry), spec, entry), ".png"))
+                (temporary / name).write_bytes(encode(cut(images.read(manifest, entry), spec, entry), ".png"))
                 listed[split].append([name, entry.label])
         write_json(temporary / INDEX, {**wanted, "classes": list(manifest.classes), "pictures": listed})
     return Drawn(folder, entries)
@@ -120,8 +120,8 @@ def calibration(manifest: Manifest, drawn: Drawn, spec: PixelSpec, count: int, s
 def _write(manifest: Manifest, entries: list[Entry], spec: PixelSpec, file: Path) -> Raw:
     raw = Raw(file, len(entries), spec.height, spec.width)
     if not file.is_file():
-        with whole(file) as temporary, temporary.open("wb") as out:
-            for batch in pictures.batches(manifest, entries, spec):
+        with atomic_write(file) as temporary, temporary.open("wb") as out:
+            for batch in images.batches(manifest, entries, spec):
                 out.write(batch.tobytes())
     return raw
 
@@ -131,7 +131,7 @@ def _name(drawn: Drawn, spec: PixelSpec) -> str:
     return f"{spec.height}x{spec.width}-{told[:12]}"
 
 
-def cut(picture: Picture, spec: PixelSpec, entry: Entry) -> Picture:
+def cut(picture: Image, spec: PixelSpec, entry: Entry) -> Image:
     """The part of a picture that the network of `spec` sees, not resized: uint8 RGB (height, width, 3)."""
     _, _, width, height = spec.rectangle(picture.shape[0], picture.shape[1], entry.box)
     return prepare(picture, replace(spec, height=int(height), width=int(width)), entry.box)

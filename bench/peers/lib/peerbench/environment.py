@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgewbc import child
-from edgewbc.files import read_json, sha256, write_json, write_text
+from edgewbc.utils import subprocesses
+from edgewbc.utils.files import read_json, sha256, write_json, write_text
 from peerbench.catalogue import HOME, Peer
 
 MADE = "made.json"
@@ -66,12 +66,14 @@ def make(peer: Peer, folder: Path) -> Environment:
     pip = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "-r", str(peer.requirements)]
     for who, arguments in ((None, ["-m", "venv", str(folder)]), (python, pip)):
         try:
-            ran = child.run(arguments, python=who, timeout=LONGEST)
+            ran = subprocesses.run(arguments, python=who, timeout=LONGEST)
         except (OSError, subprocess.TimeoutExpired) as error:
             return Environment(python, error=f"its environment could not be made: {error}")
         write_text(folder.with_name(f"{folder.name}.log"), ran.stdout + ran.stderr)
         if ran.returncode:
-            return Environment(python, error=f"its environment could not be made: {child.last_words(ran.stderr)}")
+            return Environment(
+                python, error=f"its environment could not be made: {subprocesses.last_words(ran.stderr)}"
+            )
     mb = size_mb(folder)
     write_json(made, {**wanted, "mb": mb})
     return Environment(python, mb)
@@ -112,4 +114,6 @@ def run(
         subprocess.TimeoutExpired: it took longer than `longest` seconds, and was stopped.
         OSError: there is no such interpreter.
     """
-    return child.run([str(script)], python=python, given=given, environment=variables(folder, threads), timeout=longest)
+    return subprocesses.run(
+        [str(script)], python=python, given=given, environment=variables(folder, threads), timeout=longest
+    )

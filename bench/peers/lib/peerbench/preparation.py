@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgewbc import child
-from edgewbc.files import read_json, sha256, write_json
+from edgewbc.utils import subprocesses
+from edgewbc.utils.files import read_json, sha256, write_json
 from peerbench import environment
 from peerbench.catalogue import HOME, Variant
 from peerbench.environment import Environment
@@ -103,9 +103,9 @@ def prepare(
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"error": f"its preparation failed: {error}"}
     folder.with_name(f"{folder.name}.log").write_text(ran.stdout + ran.stderr, encoding="utf-8")
-    told = child.told(ran)
+    told = subprocesses.read_result(ran)
     if not isinstance(told, dict):
-        return {"error": f"its preparation ended with {ran.returncode}: {child.last_words(ran.stderr)}"}
+        return {"error": f"its preparation ended with {ran.returncode}: {subprocesses.last_words(ran.stderr)}"}
     if told.get("error"):
         return {"error": str(told["error"])}
     told |= {"seconds": round(time.monotonic() - start, 1), "key": key, "work": _work(folder)}

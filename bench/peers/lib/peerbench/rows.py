@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from edgewbc.bench import summary
-from edgewbc.bench.answers import Said, agree
-from edgewbc.data import pictures
+from edgewbc.bench.prediction_metrics import Said, agree
+from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.metrics import score
 from peerbench.turns import Runner
@@ -58,7 +58,7 @@ def _said(runner: Runner, manifest: Manifest, entries: Sequence[Entry]) -> Said 
     if not np.isfinite(probabilities).all():
         runner.error = "some probabilities are no numbers"
         return None
-    return Said(probabilities, pictures.truth(manifest, entries, runner.classes), runner.classes)
+    return Said(probabilities, images.truth(manifest, entries, runner.classes), runner.classes)
 
 
 def _row(runner: Runner, said: Said | None) -> dict[str, Any]:

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc import runs
-from edgewbc.bench import load, machine, plan, summary
+from edgewbc.bench import machine, plan, summary, system_load
 from edgewbc.bench.worker import Job
-from edgewbc.bundle import Bundle
-from edgewbc.data.manifest import Manifest
-from edgewbc.data.pictures import truth
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.data.images import truth
+from edgewbc.data.manifest import Manifest, facts
 from edgewbc.errors import UserError
-from edgewbc.evaluate import facts
-from edgewbc.predictors import convert
-from edgewbc.progress import Progress, quiet
+from edgewbc.evaluation.predictors import convert
+from edgewbc.utils.progress import Progress, quiet
 from peerbench import about, catalogue, drawing, environment
 from peerbench.catalogue import Variant
 from peerbench.preparation import Order, prepare
@@ -107,9 +106,9 @@ def compare(
         for variant in catalogue.variants(peer, first.path, networks, options.sizes):
             say(f"{variant.name}: what it needs (training, conversion), if it was not made before")
             runners += bench.peer(variant, where, first)
-    used = None if prepare_only else load.before()
-    if used is not None and used > load.BUSY:
-        say(load.warning(used))
+    used = None if prepare_only else system_load.before()
+    if used is not None and used > system_load.BUSY:
+        say(system_load.warning(used))
     turn = Turn("latency", options.seconds, options.batches, options.threads)
     if prepare_only:
         for runner in runners:
@@ -254,5 +253,5 @@ def _protocol(options: Options, used: float | None, runners: Sequence[Runner]) -
         "wide": summary.WIDE,
         "load_before": used,
         "load_during_most": max(known, default=None),
-        "busy": load.BUSY,
+        "busy": system_load.BUSY,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgewbc.report.text import figure, interval, percent, table
+from edgewbc.utils.text import figure, interval, percent, table
 
 HEADER = (
     *("peer", "model", "backend", "prec", "img/s", "to ours", "p50 ms", "p99", "MB", "accuracy", "95 % interval"),

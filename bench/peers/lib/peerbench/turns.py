@@ -1,6 +1,6 @@
 """Turns: every row once a round, each in a fresh process, every other round backwards (A B C, C B A, A B C).
 
-As in `edgewbc.bench.turns`, which says why; here a turn may run in another environment.
+As in `edgewbc.bench.interleave`, which says why; here a turn may run in another environment.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from edgewbc import child
-from edgewbc.bench import turns as ours
-from edgewbc.bench.load import Meter
+from edgewbc.bench import interleave as ours
+from edgewbc.bench.system_load import Meter
 from edgewbc.bench.worker import Job
-from edgewbc.progress import Progress, quiet
+from edgewbc.utils import subprocesses
+from edgewbc.utils.progress import Progress, quiet
 from peerbench import environment
 
 LONGEST = 3600
@@ -111,9 +111,9 @@ def of_peer(python: Path, script: Path, folder: Path, row: dict[str, Any]) -> Ex
             ran = environment.run(python, script, json.dumps(job), folder.resolve(), turn.threads, LONGEST)
         except (OSError, subprocess.TimeoutExpired) as error:
             return {"error": f"a turn failed: {error}"}
-        told = child.told(ran)
+        told = subprocesses.read_result(ran)
         if not isinstance(told, dict):
-            return {"error": f"a turn ended with {ran.returncode}: {child.last_words(ran.stderr)}"}
+            return {"error": f"a turn ended with {ran.returncode}: {subprocesses.last_words(ran.stderr)}"}
         return told
 
     return execute

@@ -34,7 +34,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 MARKER = "edgewbc-told:"
-"""As in `edgewbc.child`."""
+"""As in `edgewbc.utils.subprocesses`."""
 
 AT_ONCE = 32
 

@@ -1,0 +1,1 @@
+"""Comparison with other toolkits, each in an environment of its own."""

@@ -1,0 +1,1 @@
+"""The claims of the poster, trained and tested."""

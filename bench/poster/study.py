@@ -1,0 +1,208 @@
+"""`bench --suite poster`: the poster's claims, each trained and tested under the poster's own split and an honest one.
+
+A part is one row under one protocol with one seed. The seed draws the split and the training; the pictures are the
+same for all. A part that stands in the results is not done again, and one that was interrupted is gone on with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.stages import Watch, minutes, train
+from edgewbc import runs
+from edgewbc.data import augmented_set
+from edgewbc.data.manifest import Manifest
+from edgewbc.data.sources import make
+from edgewbc.errors import UserError
+from edgewbc.evaluation import evaluate
+from edgewbc.evaluation.predictors import load
+from edgewbc.metrics import cluster_bootstrap
+from edgewbc.utils import resources
+from edgewbc.utils.files import read_json, write_json
+
+PROTOCOLS = ("poster", "grouped")
+TOTAL = 12515
+"""Pictures of the poster's augmented set, a fifth of which are the poster's 2,503 test pictures."""
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim of the poster, or a comparison that it names.
+
+    Attributes:
+        name: of its recipe in recipes/poster.
+        says: what the poster reports for it; None where it gives no figure.
+        what: for a table.
+        seeds: how many seeds are wanted of it.
+    """
+
+    name: str
+    says: float | None
+    what: str
+    seeds: int = 1
+
+
+ROWS = (
+    Row("gap", 0.99, "VGG16-GAP, all of it fine-tuned", 3),
+    Row("frozen", None, "base frozen, new head"),
+    Row("last", None, "last block fine-tuned"),
+    Row("flatten", 0.88, "Flatten and dense 4096 in place of GAP, all fine-tuned"),
+    Row("scratch", None, "VGG16-GAP from random weights"),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One training and its test."""
+
+    row: Row
+    protocol: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.row.name}-{self.protocol}-s{self.seed}"
+
+
+def parts() -> list[Part]:
+    """Every part, in the order in which they are done: all rows once, then the further seeds."""
+    every = [Part(row, protocol, seed) for row in ROWS for seed in range(row.seeds) for protocol in PROTOCOLS]
+    return sorted(every, key=lambda part: part.seed)
+
+
+def run(
+    originals: Manifest, work: Path, out: Path, *, total: int = TOTAL, watch: Watch | None = None
+) -> dict[str, Any]:
+    """Do what is still to do of the suite, writing the results after each part.
+
+    Args:
+        originals: the manifest of the original pictures (source bccd), of which the augmented set is drawn.
+        work: holds the set and a run folder for each part; made at need.
+        out: the results; parts that stand in it for the same set and the same recipe are kept.
+        total: pictures of the augmented set.
+
+    Returns:
+        what was written: `set`, and `parts` by key (see `judge`).
+
+    Raises:
+        UserError: the results are of another set, a run folder is of another recipe or manifest, or training fails.
+    """
+    watch = watch or Watch()
+    drawn = augmented_set.write(originals, work / "set", total)
+    facts = {"total": total, "seed": drawn.seed, "source": drawn.source, "source_manifest_sha256": originals.sha256}
+    results = _results(out, facts)
+    manifests: dict[tuple[str, int], Manifest] = {}
+    for part in parts():
+        recipe = recipe_of(part)
+        if _stands(results["parts"].get(part.key), recipe):
+            watch.say(f"{part.key}: stands in {out}")
+            continue
+        where = (part.protocol, part.seed)
+        if where not in manifests:
+            manifests[where] = make("augmented", work / "set", protocol=part.protocol, seed=part.seed)
+        folder = train(work / part.key, recipe, manifests[where], watch)
+        results["parts"][part.key] = {
+            "row": part.row.name,
+            "seed": part.seed,
+            "recipe": recipe.model_dump(mode="json"),
+            **trained(folder),
+            "test": {"f32": judge(folder, manifests[where], backend="torch", precision="f32")},
+        }
+        if part.row is ROWS[0]:
+            bundle = int8(folder, manifests[where], work, watch)
+            results["parts"][part.key]["test"]["int8"] = judge(bundle, manifests[where], backend="openvino")
+        write_json(out, results)
+        found = results["parts"][part.key]["test"]["f32"]
+        watch.say(
+            f"{part.key}: test {found['accuracy']:.2%} ({found['correct']} of {found['n']}), protocol {part.protocol}"
+        )
+    return results
+
+
+def recipe_of(part: Part) -> Any:
+    """The part's `train.recipe.TrainRecipe`, as it ships, with the part's seed."""
+    from edgewbc.train.recipe import TrainRecipe, read
+
+    return read(resources.folder("recipes") / "poster" / f"{part.row.name}.yaml", TrainRecipe, {"fit.seed": part.seed})
+
+
+def _stands(found: dict[str, Any] | None, recipe: Any) -> bool:
+    """Whether a result is there, and of this recipe (keys that recipes have gained since have their defaults)."""
+    try:
+        return found is not None and bool(type(recipe).model_validate(found["recipe"]) == recipe)
+    except ValueError:
+        return False
+
+
+def _results(out: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """What stands in the results' file, or the start of it."""
+    if not out.exists():
+        return {"format": FORMAT, "set": facts, "parts": {}}
+    results = dict(read_json(out, "results of `edgewbc bench --suite poster`"))
+    if results.get("format") != FORMAT or results.get("set") != facts:
+        raise UserError(f"{out}: has results of another set of pictures: give another --out, or move it away")
+    return results
+
+
+def trained(folder: Path) -> dict[str, Any]:
+    """What a finished training was: weights in all and those that were trained, minutes, and its best epoch."""
+    from edgewbc.nets import model
+    from edgewbc.train import frozen_features
+
+    net, spec = model.load(folder)
+    lineage = runs.lineage(folder)
+    frozen_features.freeze(net, lineage["recipe"]["fit"]["freeze_blocks"])
+    return {
+        "parameters": model.count(net),
+        "trained_parameters": sum(p.numel() for p in net.parameters() if p.requires_grad),
+        "input": [spec.pixels.height, spec.pixels.width],
+        "minutes": minutes(folder),
+        "validation": lineage["validation"],
+        "commit": lineage["commit"],
+        "versions": lineage["versions"],
+    }
+
+
+def judge(path: Path, manifest: Manifest, *, backend: str, precision: str | None = None) -> dict[str, Any]:
+    """Answer the test split once. Beside what `eval` gives, intervals that count originals and not pictures.
+
+    Returns:
+        as `evaluate.evaluate`; and `originals` (how many the test pictures come from), `clustered_interval` (both of
+        each class too), and `seen_in_train` (how many test pictures come from an original that is in train too).
+    """
+    found, truth, predicted = evaluate.judged(load(path, backend=backend, precision=precision), manifest, "test")
+    del found["model"]  # a folder's name, which the part's key says better
+    groups = np.array([entry.group for entry in manifest.split("test")])
+    for index, name in enumerate(found["classes"]):
+        mine = truth == index
+        found["per_class"][name] |= _by_original((predicted == truth)[mine], groups[mine])
+    return {
+        **found,
+        **_by_original(predicted == truth, groups),
+        "seen_in_train": int(np.isin(groups, [entry.group for entry in manifest.split("train")]).sum()),
+    }
+
+
+def _by_original(correct: Any, groups: Any) -> dict[str, Any]:
+    return {"originals": len(set(groups.tolist())), "clustered_interval": cluster_bootstrap(correct, groups.tolist())}
+
+
+def int8(folder: Path, manifest: Manifest, work: Path, watch: Watch) -> Path:
+    """The int8 bundle of a run: quantized (calibrated on train), exported, both only where that is still to do."""
+    from edgewbc.compress.quantize import quantize
+    from edgewbc.export.export import export
+
+    quantized = work / f"{folder.name}-int8"
+    bundle = work / f"{folder.name}-bundle"
+    if not (quantized / runs.LINEAGE).exists():
+        watch.say(f"{folder.name}: quantizing")
+        quantize(folder, manifest, to=quantized)
+    if not bundle.exists():
+        watch.say(f"{folder.name}: exporting")
+        export(quantized, to=bundle, manifest=manifest, precisions=["int8"], name=f"poster-{folder.name}")
+    return bundle

@@ -1,0 +1,1 @@
+"""What a convolution costs by its number of channels."""

@@ -1,0 +1,1 @@
+"""The bundle, the only thing that crosses from the training side to the lab side: read, write, verify."""

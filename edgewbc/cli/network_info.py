@@ -1,0 +1,109 @@
+"""What a network is, layer by layer: for `edgewbc info`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgewbc import runs
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.cells import CLASSES
+from edgewbc.errors import UserError
+from edgewbc.nets import layers, model
+from edgewbc.nets.spec import ARCHITECTURES, ModelSpec
+from edgewbc.pixels import PixelSpec
+
+STOCK = "vgg16"
+"""VGG16 as it was published: 1000 classes of ImageNet, Flatten, two dense layers of 4096."""
+NAMES = (*ARCHITECTURES, STOCK)
+
+
+def resolve(net: str, classes: int | None = None, size: tuple[int, int] | None = None) -> ModelSpec:
+    """The description of what a person named.
+
+    Args:
+        net: an architecture, a run folder, or a bundle (folder or zip).
+        classes: number of outputs of an architecture (default: 1000 for the stock VGG16, else the five cell types).
+        size: height and width of the input; None takes 224 x 224, or what the run or bundle has.
+
+    Raises:
+        UserError: it is none of these, or a run or bundle was to have other classes.
+    """
+    if net in NAMES:
+        count = classes or (1000 if net == STOCK else len(CLASSES))
+        kind = ARCHITECTURES["vgg16flatten" if net == STOCK else net]
+        return ModelSpec(
+            "vgg16flatten" if net == STOCK else net,
+            CLASSES if count == len(CLASSES) else tuple(str(number) for number in range(count)),
+            PixelSpec(*(size or (224, 224))),
+            kind.channels,
+            (4096, 4096) if net == STOCK else kind.head,
+            form=kind.forms[0],
+        )
+    path = Path(net)
+    if not path.exists():
+        raise UserError(f"{net}: neither a run, a bundle, nor one of {', '.join(NAMES)}")
+    spec = runs.spec(path) if runs.is_run(path) else from_bundle(path)
+    if classes not in (None, len(spec.classes)):
+        raise UserError(f"{net}: has {len(spec.classes)} classes; --classes is for the name of an architecture")
+    if size is None:
+        return spec
+    return replace(spec, pixels=replace(spec.pixels, height=size[0], width=size[1]))
+
+
+def from_bundle(path: Path) -> ModelSpec:
+    """The description of a bundle's network, from its manifest. Raises UserError if it does not tell."""
+    told = Bundle.open(path).manifest
+    try:
+        return ModelSpec.from_dict({**told, "format": 1, "head": told["head_widths"], "notes": {}})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: its manifest does not describe the network: {error!r}") from None
+
+
+def net_and_size(spec: ModelSpec) -> str:
+    """`vgg16gap at 112 x 112`."""
+    return f"{spec.arch} at {spec.pixels.height} x {spec.pixels.width}"
+
+
+def info(spec: ModelSpec, frozen: int = 0) -> dict[str, Any]:
+    """Layers and totals of a network.
+
+    Args:
+        frozen: blocks that stay as they are while training, from the first.
+
+    Returns:
+        arch, form, classes, height, width, channels, head; `layers`: name, kind, output (without the number of
+        pictures), parameters, macs, trainable; `parameters`, `trainable`, `macs`, and `parts`: the parameters of
+        features and head.
+    """
+    with torch.device("meta"):
+        net = model.build(spec)
+    end = ([0, *net.ends()])[min(frozen, len(net.ends()))]
+    for part in list(net.features)[:end]:
+        part.requires_grad_(False)
+    try:
+        found = layers.layers(net, spec.pixels.height, spec.pixels.width)
+    except ValueError as error:
+        raise UserError(f"{net_and_size(spec)}: {error}") from None
+    if min(min(layer.output) for layer in found) < 1:
+        raise UserError(f"{net_and_size(spec)}: so small an input leaves an empty map")
+    return {
+        "arch": spec.arch,
+        "form": spec.form,
+        "classes": len(spec.classes),
+        "height": spec.pixels.height,
+        "width": spec.pixels.width,
+        "channels": list(spec.channels),
+        "head": list(spec.head),
+        "layers": [{**asdict(layer), "output": list(layer.output)} for layer in found],
+        "parameters": sum(layer.parameters for layer in found),
+        "trainable": sum(layer.trainable for layer in found),
+        "macs": sum(layer.macs for layer in found),
+        "parts": {
+            part: sum(layer.parameters for layer in found if layer.name.startswith(part))
+            for part in ("features", "head")
+        },
+    }

@@ -1,0 +1,261 @@
+"""Labels that are most likely wrong: what a head says of each cell that saw neither it nor its group.
+
+Confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70:1373, arXiv 1911.00068) as cleanlab has it. Whoever
+looks at the cells decides: nothing here changes a label, and a flag is no proof.
+
+The probabilities are honest only as far as the features are: a network that was fine-tuned on these labels has learnt
+the wrong ones too, and finds little (`data.features.taught_by`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.data.manifest import Entry
+from edgewbc.errors import UserError
+from edgewbc.metrics import score
+from edgewbc.utils.optional import need
+
+STRENGTHS: Final = (1e-4, 1e-3, 1e-2, 1e-1)
+"""Inverse strengths of the L2 penalty, of which the one with the least log loss out of fold is taken."""
+
+REPEATS: Final = 3
+"""Divisions into folds, over which the probabilities of a cell are averaged. Of one division alone, a third of the
+flags depends on how the cells happened to be divided (BCCD, four seeds: 16 to 21 of 22 to 29 in common with the first).
+"""
+
+TRIES: Final = 20  # shuffles of the folds, of which the first is taken that leaves every class in every training part
+PURPOSE: Final = "edgewbc data audit --labels"
+
+Probabilities = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A cell, and what out-of-fold probabilities say of its label.
+
+    Attributes:
+        given, suggested: the label of the manifest, and the class that is most probable.
+        p_given, p_suggested: their probabilities.
+        quality: of the label, 0..1: the lower, the more likely it is wrong (cleanlab's score).
+        flagged: cleanlab counts it among the wrong ones.
+        rank: from 1: the flagged ones first, each by quality.
+        place: of the cell in what was judged, from 0.
+    """
+
+    entry: Entry
+    given: str
+    suggested: str
+    p_given: float
+    p_suggested: float
+    quality: float
+    flagged: bool
+    rank: int
+    place: int
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All cells, by rank; and how good the heads were that judged them.
+
+    Attributes:
+        folds: how many there were; fewer than wanted where a class has fewer groups.
+        groups: what was kept together: groups of the manifest, joined where they hold copies.
+        strength: of `STRENGTHS`, the one taken.
+        score: of the most probable class against the label given (`metrics.score`). The strength was chosen on the
+            same cells, one number of four.
+    """
+
+    cells: tuple[Judged, ...]
+    folds: int
+    groups: int
+    strength: float
+    score: dict[str, Any]
+
+    @property
+    def flagged(self) -> tuple[Judged, ...]:
+        return tuple(cell for cell in self.cells if cell.flagged)
+
+    def pairs(self) -> list[tuple[str, str, int]]:
+        """How many were flagged by given and suggested label, the most frequent first."""
+        counts = Counter((cell.given, cell.suggested) for cell in self.flagged)
+        return [(given, suggested, n) for (given, suggested), n in sorted(counts.items(), key=lambda x: (-x[1], x[0]))]
+
+
+def judge(
+    features: NDArray[np.float32],
+    entries: Sequence[Entry],
+    classes: Sequence[str],
+    *,
+    copies: Iterable[Sequence[str]] = (),
+    folds: int = 5,
+    seed: int = 0,
+) -> Judgement:
+    """Ask of every cell's label how likely it is, by heads that saw neither the cell nor its group nor a copy of it.
+
+    Args:
+        features: of each entry's cell, (n, d).
+        entries: n labelled cells.
+        classes: in the order of reports; those without a cell are left out.
+        copies: paths of pictures that show the same thing, exact or near.
+        folds: heads to fit in each of `REPEATS` divisions, each to all but its own part of the groups.
+        seed: of the divisions.
+
+    Raises:
+        UserError: there is but one class, or a class stands in one group only.
+    """
+    names, truth = _truth(entries, classes)
+    groups = joined(entries, copies)
+    divisions = [divide(truth, groups, names, folds, seed + repeat * TRIES) for repeat in range(REPEATS)]
+    probabilities, strength = out_of_fold(features, truth, divisions)
+    quality, wrong = issues(truth, probabilities)
+    suggested = probabilities.argmax(1)
+    order = np.lexsort((np.arange(len(truth)), quality, ~wrong))
+    cells = [
+        Judged(
+            entries[i],
+            names[truth[i]],
+            names[suggested[i]],
+            float(probabilities[i, truth[i]]),
+            float(probabilities[i, suggested[i]]),
+            float(quality[i]),
+            bool(wrong[i]),
+            rank,
+            int(i),
+        )
+        for rank, i in enumerate(order, 1)
+    ]
+    scored = score(truth, suggested, names)
+    return Judgement(tuple(cells), int(divisions[0].max()) + 1, len(set(groups.tolist())), strength, scored)
+
+
+def check(entries: Sequence[Entry], classes: Sequence[str], folds: int) -> None:
+    """Raises UserError where `judge` would, as far as can be told without features and copies."""
+    names, truth = _truth(entries, classes)
+    _parts(truth, joined(entries), names, folds)
+
+
+def joined(entries: Sequence[Entry], copies: Iterable[Sequence[str]] = ()) -> NDArray[np.int64]:
+    """What each cell must stay together with, as a number, (n,): its group, its picture, pictures of the same bytes,
+    and pictures that are copies of one another."""
+    parent: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def root(node: tuple[str, str]) -> tuple[str, str]:
+        parent.setdefault(node, node)
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for entry in entries:
+        top = root(("group", entry.group))
+        for other in (("path", entry.path), ("sha256", entry.sha256)):
+            parent[root(other)] = top
+    for paths in copies:
+        for path in paths[1:]:
+            parent[root(("path", path))] = root(("path", paths[0]))
+    numbers: dict[tuple[str, str], int] = {}
+    return np.array([numbers.setdefault(root(("group", e.group)), len(numbers)) for e in entries], dtype=np.int64)
+
+
+def divide(
+    truth: NDArray[np.int64], groups: NDArray[np.int64], names: Sequence[str], folds: int, seed: int = 0
+) -> NDArray[np.int64]:
+    """The fold of each cell, (n,), 0 and up: whole groups, each class about evenly; every class in every training part.
+
+    Raises:
+        UserError: fewer than two folds are wanted, or a class stands in too few groups.
+    """
+    need("sklearn", PURPOSE)
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    parts = _parts(truth, groups, names, folds)
+    for attempt in range(TRIES):
+        fold = np.zeros(len(truth), dtype=np.int64)
+        splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed + attempt)
+        for part, (_, held) in enumerate(splitter.split(truth, truth, groups)):
+            fold[held] = part
+        if all(len(set(truth[fold != part].tolist())) == len(names) for part in range(parts)):
+            return fold
+    raise UserError(
+        f"{PURPOSE}: the groups (slide, patient or picture) cannot be divided into {parts} folds so that each class is "
+        f"seen without each of them: give fewer --folds, or a manifest with more groups"
+    )
+
+
+def _truth(entries: Sequence[Entry], classes: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """The classes that have cells, and the index of each entry's label among them, (n,)."""
+    present = {entry.label for entry in entries}
+    names = [name for name in classes if name in present]
+    if len(names) < 2:
+        raise UserError(f"{PURPOSE}: all cells are {names[0] if names else 'gone'}: two classes are the least")
+    index = {name: i for i, name in enumerate(names)}
+    return names, np.array([index[entry.label] for entry in entries], dtype=np.int64)
+
+
+def _parts(truth: NDArray[np.int64], groups: NDArray[np.int64], names: Sequence[str], folds: int) -> int:
+    """As many folds as are wanted, or as the class with the fewest groups allows."""
+    if folds < 2:
+        raise UserError(f"--folds {folds}: give 2 or more")
+    number = [len(np.unique(groups[truth == label])) for label in range(len(names))]
+    least = int(np.argmin(number))
+    if number[least] < 2:
+        raise UserError(
+            f"{PURPOSE}: class {names[least]!r} has one group (slide, patient or picture), so that no head could know "
+            "the class without it: give more groups of it, or make the manifest without it (--classes)"
+        )
+    return min(folds, number[least])
+
+
+def out_of_fold(
+    features: NDArray[np.float32], truth: NDArray[np.int64], divisions: Sequence[NDArray[np.int64]]
+) -> tuple[Probabilities, float]:
+    """Class probabilities of each cell, (n, K), by heads fitted to the other folds; and the strength of their penalty.
+
+    A head is multinomial logistic regression with an L2 penalty, on features standardised by its own training part.
+
+    Args:
+        divisions: the fold of each cell, (n,), once or several times; probabilities are the mean over them.
+    """
+    need("sklearn", PURPOSE)
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    found = [np.zeros((len(truth), int(truth.max()) + 1)) for _ in STRENGTHS]
+    for fold in divisions:
+        for part in np.unique(fold):
+            rest, held = fold != part, fold == part
+            mean, spread = features[rest].mean(0, dtype=np.float64), features[rest].std(0, dtype=np.float64)
+            scaled = (features - mean) / np.where(spread > 0, spread, 1)
+            for strength, probabilities in zip(STRENGTHS, found, strict=True):
+                head = LogisticRegression(C=strength, max_iter=2000)
+                with warnings.catch_warnings():
+                    # What is not at its best after so many steps is penalised too little to be taken.
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    head.fit(scaled[rest], truth[rest])
+                probabilities[held] += head.predict_proba(scaled[held]) / len(divisions)
+    losses = [-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-15)).mean() for p in found]
+    best = int(np.argmin(losses))
+    return found[best], STRENGTHS[best]
+
+
+def issues(truth: NDArray[np.int64], probabilities: Probabilities) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """cleanlab's quality of each label, (n,), and which ones it counts as wrong, (n,).
+
+    Quality is the probability of the given label. Wrong are the most doubtful ones of each pair of classes, as many as
+    the confident joint says there are, if another class is more probable.
+    """
+    need("cleanlab", PURPOSE)
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    quality = get_label_quality_scores(truth, probabilities, method="self_confidence")
+    wrong = find_label_issues(truth, probabilities, filter_by="prune_by_noise_rate", n_jobs=1)
+    return np.asarray(quality, dtype=np.float64), np.asarray(wrong, dtype=bool)

@@ -1,0 +1,1 @@
+"""Accuracy of any model on a split of a manifest."""

@@ -1,0 +1,90 @@
+"""What a bundle's manifest says of the network and of the data, and the dense layers as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import numpy as np
+
+from edgewbc._version import __version__
+from edgewbc.data.manifest import Manifest
+from edgewbc.export import golden
+from edgewbc.export.validation import ModelFile
+from edgewbc.nets import model
+from edgewbc.nets.spec import ModelSpec
+
+HEAD = "head.npz"
+
+
+def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Path) -> dict[str, Any]:
+    """What the network is as it ships (folded), and which of its files lie in `folder`; the first file's precision is
+    the default."""
+    net, spec = model.fold(net, spec)
+    held: dict[str, dict[str, list[str]]] = {}
+    for file in shipped:
+        held.setdefault(file.precision, {})[file.backend] = [p.relative_to(folder).as_posix() for p in file.paths]
+    found = model.describe(spec)
+    pooled = next(number for number, layer in enumerate(found) if layer.name == "pool")  # what comes before it is a map
+    return {
+        "edgewbc": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "arch": spec.arch,
+        "form": spec.form,
+        "channels": list(spec.channels),
+        "head_widths": list(spec.head),
+        "parameters": model.count(net),
+        "macs": model.macs(spec),
+        "classes": list(spec.classes),
+        "pixels": spec.pixels.to_dict(),
+        "files": held,
+        "default_precision": shipped[0].precision,
+        "outputs": {
+            "probabilities": len(spec.classes),
+            "features": found[pooled].output[0],
+            "map": list(found[pooled - 1].output),
+        },
+        "head": HEAD,
+        "golden": {"expected": golden.EXPECTED, "tolerance": {p: golden.TOLERANCE[p] for p in held}},
+    }
+
+
+def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the pictures are from; empty without a manifest. The first step of `lineage` is the training."""
+    if manifest is None:
+        return {}
+    first = next(iter(lineage.get("ancestors", [])), lineage)
+    return {
+        "source": manifest.facts.get("source"),
+        "protocol": manifest.protocol,
+        "manifest_sha256": manifest.sha256,
+        "training_manifest_sha256": first.get("manifest_sha256"),
+        "counts": manifest.counts(),
+        "citation": manifest.facts.get("citation"),
+        "licence": manifest.facts.get("licence"),
+    }
+
+
+def head(net: Any) -> dict[str, Any]:
+    """Weights (out, in) and biases (out,) of the dense layers as float32: w0, b0, w1, b1, ..."""
+    layers = [layer for layer in net.head if hasattr(layer, "in_features")]
+    arrays = {}
+    for number, layer in enumerate(layers):
+        arrays[f"w{number}"] = layer.weight.detach().numpy().astype(np.float32)
+        arrays[f"b{number}"] = layer.bias.detach().numpy().astype(np.float32)
+    return arrays
+
+
+def without_paths(value: Any) -> Any:
+    """A record with every path to a folder of this machine cut down to the file's name: a bundle is for strangers."""
+    if isinstance(value, Mapping):
+        return {key: without_paths(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_paths(inner) for inner in value]
+    if isinstance(value, str):
+        for path in (PurePosixPath(value), PureWindowsPath(value)):
+            if path.is_absolute() or ".." in path.parts:
+                return path.name
+    return value

@@ -1,0 +1,186 @@
+"""From torch to an OpenVINO IR and to an ONNX file, each straight from the same exported program.
+
+Both graphs take `image` (uint8 NHWC RGB, any number of pictures) and give `probabilities` and `features`. The map that
+is pooled into the features is no output, but keeps the name `map`, so that it can be made a third one where a class
+activation map is wanted: `model.add_outputs("map")`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import logging
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edgewbc.export.model_info import describe_ir, describe_onnx
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.utils.files import atomic_write
+from edgewbc.utils.optional import need
+
+INPUT = "image"
+OUTPUTS = ("probabilities", "features")
+MAP = "map"
+OPSET = 18  # the lowest that torch's exporter writes: read by ONNX Runtime since 1.14
+_NUMBERED = re.compile(r"([A-Z]\w*?)_\d+")
+_NOISY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "torch.utils.cpp_extension")
+
+
+def to_openvino(net: Any, spec: ModelSpec) -> Any:
+    """Convert a network (`nets.model.load`) to an `openvino.Model` in f32, described and named as a bundle's model."""
+    ov: Any = need("openvino", "converting to OpenVINO")
+    with quiet():
+        model = ov.convert_model(_program(net, spec))
+    return named(model, spec)
+
+
+def named(model: Any, spec: ModelSpec) -> Any:
+    """Describe and name a converted `openvino.Model` as a bundle's; its results are probabilities, features and map.
+
+    The model is changed in place, and given back.
+    """
+    import openvino as ov
+
+    model.reshape([-1, spec.pixels.height, spec.pixels.width, 3])
+    image = model.get_parameters()[0]
+    image.set_friendly_name(INPUT)
+    image.output(0).get_tensor().set_names({INPUT})
+    image.set_layout(ov.Layout("NHWC"))
+    for result, name in zip(list(model.get_results()), (*OUTPUTS, MAP), strict=True):
+        result.output(0).get_tensor().set_names({name})
+        result.input_value(0).get_tensor().set_names({name})  # the name of what is computed: it outlives the result
+        if name == MAP:
+            model.remove_result(result)
+    model.set_friendly_name(spec.arch)
+    describe_ir(model, spec)
+    return model
+
+
+def save_ir(model: Any, xml: Path) -> None:
+    """Write an IR as `xml` and the `.bin` beside it, weights as they are, whole or not at all.
+
+    Operations that OpenVINO numbered as it met them are numbered by their place, so that the same network gives the
+    same bytes.
+
+    Raises:
+        RuntimeError: what was written does not read back as a bundle's model (a bug).
+    """
+    import openvino as ov
+
+    for number, operation in enumerate(model.get_ordered_ops()):
+        if found := _NUMBERED.fullmatch(operation.get_friendly_name()):
+            operation.set_friendly_name(f"{found[1]}_{number}")
+    xml.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{xml.name}.", dir=xml.parent) as folder:
+        written = Path(folder) / xml.name
+        ov.save_model(model, written, compress_to_fp16=False)
+        check_ir(written)
+        for suffix in (".bin", ".xml"):
+            with atomic_write(xml.with_suffix(suffix)) as temporary:
+                shutil.copyfile(written.with_suffix(suffix), temporary)
+
+
+def check_ir(xml: Path) -> None:
+    """Raises RuntimeError unless an IR has the input, the outputs and the map that a bundle's model has."""
+    import openvino as ov
+
+    model = ov.Core().read_model(xml)
+    names = [output.get_any_name() for output in model.outputs]
+    if [i.get_any_name() for i in model.inputs] != [INPUT] or names != list(OUTPUTS):
+        raise RuntimeError(f"{xml}: {model.inputs} and {model.outputs} are not a bundle's inputs and outputs")
+    model.add_outputs(MAP)  # raises RuntimeError itself
+
+
+def to_onnx(net: Any, spec: ModelSpec, path: Path) -> None:
+    """Convert a network (`nets.model.load`) to an ONNX file in f32, with its weights inside."""
+    need("onnxscript", "converting to ONNX")
+    torch: Any = need("torch", "converting to ONNX")
+    with quiet():
+        program = torch.onnx.export(
+            _program(net, spec),
+            input_names=[INPUT],
+            output_names=[*OUTPUTS, MAP],
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    save_onnx(without_map(program.model_proto), spec, path)
+
+
+def without_map(proto: Any) -> Any:
+    """Make the map of an `onnx.ModelProto` no output of it, in place; it keeps its name."""
+    graph = proto.graph
+    maps = next(output for output in graph.output if output.name == MAP)
+    graph.value_info.append(maps)
+    graph.output.remove(maps)
+    return proto
+
+
+def save_onnx(proto: Any, spec: ModelSpec, path: Path) -> None:
+    """Write an ONNX model, described and without the exporter's notes, whole or not at all.
+
+    The exporter leaves the source line of every operation in its metadata, with the path of the file on this machine.
+
+    Raises:
+        RuntimeError: it is not a bundle's model (a bug). onnx.checker.ValidationError: it is not valid ONNX.
+    """
+    onnx: Any = need("onnx", "writing an ONNX file")
+    graph = proto.graph
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    proto.ClearField("doc_string")
+    graph.name = spec.arch
+    _name_batch(graph)
+    describe_onnx(proto, spec)
+    onnx.checker.check_model(proto, full_check=True)
+    names = [[value.name for value in values] for values in (graph.input, graph.output)]
+    if names != [[INPUT], list(OUTPUTS)] or not any(MAP in node.output for node in graph.node):
+        raise RuntimeError(f"{path}: {names} are not a bundle's inputs and outputs, or there is no {MAP}")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence what exporters print, log and warn of: stdout is for results. Errors are raised as ever."""
+    loggers = [logging.getLogger(name) for name in _NOISY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _program(net: Any, spec: ModelSpec) -> Any:
+    """The deployed network as a torch.export program for any number of pictures."""
+    torch: Any = need("torch", "converting a network")
+    from edgewbc.nets import model
+    from edgewbc.nets.export_wrapper import Deployed
+
+    plain, _ = model.fold(copy.deepcopy(net).eval(), spec)  # batch norm and branches go into the convolutions
+    deployed = Deployed(plain, spec.pixels).eval().requires_grad_(False)
+    example = torch.zeros(2, spec.pixels.height, spec.pixels.width, 3, dtype=torch.uint8)  # 1 would be taken as fixed
+    with quiet():
+        return torch.export.export(deployed, (example,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
+
+
+def _name_batch(graph: Any) -> None:
+    """Call the number of pictures `batch`; the exporter calls it by a symbol such as s32."""
+    old = graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param == old:
+                size.dim_param = "batch"

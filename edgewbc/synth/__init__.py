@@ -1,0 +1,1 @@
+"""Synthetic smears and cells, for demos and tests."""

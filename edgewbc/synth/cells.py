@@ -1,0 +1,187 @@
+"""Synthetic smears: single cells and whole fields with boxes, from a seed. For demos and tests, not for accuracy."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgewbc._version import __version__
+from edgewbc.cells import CLASSES
+from edgewbc.errors import UserError
+from edgewbc.images.encode import encode
+from edgewbc.pixels import Box, Image
+from edgewbc.synth.smear import CELL_FIELD, RADII, Slide, develop, empty, surroundings, white_cell
+from edgewbc.utils.files import occupied, write_json, write_text
+from edgewbc.utils.progress import Progress, quiet
+
+SLIDES = 10
+FIELD_SCALE = (5.2, 6.4)  # pixels a micrometre in a field
+
+
+def draw_cell(label: str, rng: np.random.Generator, size: int = 96, slide: Slide | None = None) -> Image:
+    """A picture of one white cell among red cells.
+
+    Args:
+        label: one of `cells.CLASSES`.
+        rng: of everything in it.
+        size: height and width in pixels; they show 25 micrometres, give or take the zoom.
+        slide: whose stain and light it has; one of its own by default.
+
+    Returns:
+        uint8 RGB, (size, size, 3).
+
+    Raises:
+        ValueError: an unknown label.
+    """
+    _known(label)
+    slide = slide or Slide.draw(rng)
+    scale = size / CELL_FIELD * rng.uniform(0.94, 1.08)
+    radius = rng.uniform(*RADII[label]) * scale
+    centre = size / 2 + rng.normal(0, 0.025 * size, 2)
+    canvas = empty(size, size)
+    surroundings(canvas, rng, slide, scale, [(centre, radius)])
+    white_cell(canvas, label, rng, centre, radius, scale)
+    return develop(canvas, rng, slide, scale)
+
+
+def draw_field(
+    rng: np.random.Generator, labels: Sequence[str], height: int = 480, width: int = 640, slide: Slide | None = None
+) -> tuple[Image, list[tuple[str, Box]]]:
+    """A field of red cells with these white cells in it, none over another.
+
+    Returns:
+        The picture, uint8 RGB (height, width, 3), and for each label, in order, its box (left, top, width, height in
+        pixels), which is inside of the picture.
+
+    Raises:
+        ValueError: an unknown label, or cells that do not fit into the field.
+    """
+    slide = slide or Slide.draw(rng)
+    scale = rng.uniform(*FIELD_SCALE)
+    taken: list[tuple[np.ndarray[Any, np.dtype[np.float64]], float]] = []
+    for label in labels:
+        _known(label)
+        radius = rng.uniform(*RADII[label]) * scale
+        margin = 1.25 * radius  # an outline reaches to 1.2 of the radius at most, so boxes stay inside
+        if 2 * margin > min(height, width):
+            raise ValueError(f"a {label} does not fit into {height} x {width} pixels")
+        for _ in range(400):
+            at = rng.uniform((margin, margin), (width - margin, height - margin))
+            if all(np.hypot(*(at - c)) > 1.25 * (r + radius) for c, r in taken):
+                taken.append((at, radius))
+                break
+        else:
+            raise ValueError(f"{len(labels)} white cells do not fit into {height} x {width} pixels")
+    canvas = empty(height, width)
+    surroundings(canvas, rng, slide, scale, taken)
+    boxes: list[tuple[str, Box]] = []
+    for label, (centre, radius) in zip(labels, taken, strict=True):
+        # Painted on a window around the cell: a field has many more pixels than a cell needs.
+        reach = int(np.ceil(1.3 * radius))
+        x0, y0 = (max(int(v) - reach, 0) for v in centre)
+        window = canvas[y0 : y0 + 2 * reach + 1, x0 : x0 + 2 * reach + 1]
+        left, top, wide, tall = white_cell(window, label, rng, centre - (x0, y0), radius, scale)
+        boxes.append((label, (left + x0, top + y0, wide, tall)))
+    return develop(canvas, rng, slide, scale), boxes
+
+
+def _known(label: str) -> None:
+    if label not in RADII:
+        raise ValueError(f"label {label!r}: use one of {', '.join(RADII)}")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What `write` drew: `synthetic.json`."""
+
+    seed: int
+    cells: int
+    fields: int
+    size: int
+    slides: int = SLIDES
+    edgewbc: str = __version__
+
+
+def write(
+    folder: Path,
+    cells: int = 100,
+    fields: int = 0,
+    seed: int = 0,
+    size: int = 96,
+    progress: Progress = quiet,
+) -> Drawn:
+    """Draw cells and fields into a new folder; the same arguments give the same bytes.
+
+    `cells/<label>/slide03_00012.png`, `fields/slide03_00001.png` and `fields/boxes.csv` (path, label, left, top,
+    width, height), and `synthetic.json`. Each slide has its own stain, light and background.
+
+    Args:
+        folder: to be made; it appears when all is drawn. One that already holds the same drawing is left as it is.
+        cells: of each of the five classes.
+        fields: of 480 x 640 pixels, with one to four white cells each.
+        seed: of everything.
+        size: of a cell's picture, in pixels.
+        progress: to show what is going on.
+
+    Raises:
+        UserError: the folder holds something else.
+    """
+    drawn = Drawn(seed, cells, fields, size)
+    if occupied(folder):
+        if _says(folder / "synthetic.json") == asdict(drawn):
+            return drawn
+        raise UserError(f"{folder}: something else is here already: give another --to")
+    folder = folder.resolve()
+    if folder == Path.cwd():  # it will be replaced as a whole, and nobody should stand in it
+        raise UserError(f"{folder}: give --to a folder of its own, such as cells")
+    partial = folder.with_name(f".{folder.name}.partial")
+    if partial.exists():
+        shutil.rmtree(partial)
+    slides = [Slide.draw(np.random.default_rng([seed, 0, number])) for number in range(SLIDES)]
+    (partial / "cells").mkdir(parents=True)
+    todo = [(label, i) for label in CLASSES for i in range(cells)]
+    for label, i in progress(todo, "cells", len(todo)):
+        rng = np.random.default_rng([seed, 1, CLASSES.index(label), i])
+        name = f"slide{i % SLIDES:02d}_{i:05d}.png"
+        _save(partial / "cells" / label / name, draw_cell(label, rng, size, slides[i % SLIDES]))
+    if fields:
+        _write_fields(partial / "fields", fields, seed, slides, progress)
+    write_json(partial / "synthetic.json", asdict(drawn))
+    if folder.exists():
+        folder.rmdir()
+    partial.replace(folder)
+    return drawn
+
+
+def _write_fields(folder: Path, number: int, seed: int, slides: Sequence[Slide], progress: Progress) -> None:
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(["path", "label", "left", "top", "width", "height"])
+    for i in progress(range(number), "fields", number):
+        rng = np.random.default_rng([seed, 2, i])
+        labels = [str(name) for name in rng.choice(CLASSES, int(rng.integers(1, 5)))]
+        name = f"slide{i % SLIDES:02d}_{i:05d}.png"
+        picture, boxes = draw_field(rng, labels, slide=slides[i % SLIDES])
+        _save(folder / name, picture)
+        rows.writerows([name, label, *(f"{value:.1f}" for value in box)] for label, box in boxes)
+    write_text(folder / "boxes.csv", table.getvalue())
+
+
+def _save(path: Path, picture: Image) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode(picture, ".png"))
+
+
+def _says(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

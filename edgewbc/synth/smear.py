@@ -1,0 +1,210 @@
+"""Drawn blood smears: white blood cells as May-Gruenwald-Giemsa shows them, among red cells and platelets.
+
+Everything is painted as optical density and turned into light at the end (Beer-Lambert), so that cells that overlap
+grow darker and one slide's stain, thickness and lamp change all of it together. Sizes are in micrometres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.pixels import Box, Image
+from edgewbc.synth import nuclei
+from edgewbc.synth.nuclei import Array, blob, circles, fill, wobble
+
+RED_CELL_RADIUS = 3.6
+CELL_FIELD = 25.0  # width of a single cell's picture
+
+# Smallest and largest radius of each white cell in a smear, where it is spread flat.
+RADII = {
+    "neutrophil": (5.8, 7.2),
+    "lymphocyte": (4.6, 6.4),
+    "monocyte": (7.0, 8.8),
+    "eosinophil": (6.0, 7.4),
+    "basophil": (5.6, 6.9),
+}
+
+
+@dataclass(frozen=True)
+class Slide:
+    """What the pictures of one slide share.
+
+    Attributes:
+        light: of the empty background, RGB in 0..255, (3,).
+        dye: factor on the optical density by channel, (3,): how strongly, and how blue or red, it was stained.
+        crowding: share of the free area that red cells take.
+        blur: standard deviation of the optics' blur, in micrometres.
+        noise: standard deviation of the camera's noise, in grey levels.
+        red: optical density of a red cell, (3,).
+    """
+
+    light: Array
+    dye: Array
+    crowding: float
+    blur: float
+    noise: float
+    red: Array
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Slide:
+        light = rng.uniform(222, 248) + rng.uniform(-9, 6, 3)
+        dye = rng.uniform(0.78, 1.2) * rng.uniform(0.9, 1.1, 3)
+        red = density((226, 180, 176)) * rng.uniform(0.7, 1.25) + rng.uniform(0, 0.05, 3)
+        return cls(light, dye, rng.uniform(0.35, 0.8), rng.uniform(0.1, 0.22), rng.uniform(1.5, 3.5), red)
+
+
+def density(rgb: Sequence[float]) -> Array:
+    """Optical density by channel of something that looks like this on a white background, (3,)."""
+    return -np.log(np.asarray(rgb, dtype=np.float64) / 245)
+
+
+def stain(canvas: Array, mask: Array, colour: Array) -> None:
+    """Blend a density (3,) or (h, w, 3) into the canvas (h, w, 3) where the mask (h, w), 0..1, says so, in place."""
+    canvas += (colour - canvas) * mask[..., None]
+
+
+def white_cell(canvas: Array, label: str, rng: np.random.Generator, centre: Array, radius: float, scale: float) -> Box:
+    """Paint a white cell onto a canvas of optical density, in place.
+
+    Args:
+        canvas: (h, w, 3); what the cell covers is replaced.
+        label: one of `cells.CLASSES`.
+        rng: what the cell looks like.
+        centre: (x, y) in pixels.
+        radius: in pixels.
+        scale: pixels a micrometre.
+
+    Returns:
+        The outline's bounding box: left, top, width, height in pixels; it may reach past the canvas.
+    """
+    shape = canvas.shape[:2]
+    ragged = {"monocyte": 0.07, "lymphocyte": 0.03}.get(label, 0.045)
+    outline = blob(rng, centre, radius, ragged)
+    body = fill(shape, [outline], soft=0.12 * scale)
+    nucleus = nuclei.OF[label](shape, rng, centre, radius)
+    tint = rng.uniform(0.85, 1.15)
+    plasma, core = (density(colour) * tint for colour in COLOURS[label])
+    texture = wobble(rng, shape, 1.1 * scale)
+    stain(canvas, body, plasma * (1 + 0.10 * texture[..., None]))
+    _granules_below(canvas, label, rng, centre, radius, scale, body)
+    lumps = wobble(rng, shape, (0.9 if label == "monocyte" else 0.7) * scale)
+    strength = {"monocyte": 0.16, "lymphocyte": 0.12}.get(label, 0.13)
+    solid = rng.uniform(0.9, 1.08) * core * (1 + strength * lumps[..., None])
+    stain(canvas, nucleus * body * 0.97, solid)
+    _granules_above(canvas, label, rng, centre, radius, scale, body)
+    left, top = outline.min(axis=0)
+    right, bottom = outline.max(axis=0)
+    return (float(left), float(top), float(right - left), float(bottom - top))
+
+
+# Colour of the cytoplasm and of the nucleus on white, by class. Basophils' nuclei are pale beneath their granules.
+COLOURS = {
+    "neutrophil": ((230, 205, 214), (118, 66, 142)),
+    "lymphocyte": ((164, 180, 220), (104, 60, 138)),
+    "monocyte": ((184, 178, 204), (136, 92, 160)),
+    "eosinophil": ((234, 200, 192), (120, 70, 144)),
+    "basophil": ((206, 176, 208), (128, 84, 154)),
+}
+
+
+def _granules_below(
+    canvas: Array, label: str, rng: np.random.Generator, centre: Array, radius: float, scale: float, body: Array
+) -> None:
+    """Granules and vacuoles of the cytoplasm, which the nucleus covers."""
+    shape = canvas.shape[:2]
+    if label == "neutrophil":  # fine and pale: more a texture than dots
+        dots = circles(shape, rng, centre, radius * 0.94, 160, (0.12 * scale, 0.24 * scale))
+        stain(canvas, dots * body * 0.5, density((206, 158, 186)))
+    elif label == "eosinophil":  # coarse, round, of one size, packed
+        dots = circles(shape, rng, centre, radius * 0.93, 190, (0.36 * scale, 0.5 * scale), apart=0.78 * scale)
+        stain(canvas, dots * body * 0.9, density((216, 118, 92)) * rng.uniform(0.8, 1.2))
+    elif label == "monocyte":
+        dust = circles(shape, rng, centre, radius * 0.93, 70, (0.1 * scale, 0.18 * scale))
+        stain(canvas, dust * body * 0.35, density((170, 140, 180)))
+        if rng.random() < 0.6:
+            holes = circles(shape, rng, centre, radius * 0.9, int(rng.integers(2, 7)), (0.35 * scale, 0.75 * scale))
+            stain(canvas, holes * body * 0.75, density((232, 228, 236)))
+    elif label == "lymphocyte" and rng.random() < 0.25:  # a few azure granules, as in large granular lymphocytes
+        dots = circles(shape, rng, centre, radius * 0.95, int(rng.integers(3, 9)), (0.18 * scale, 0.28 * scale))
+        stain(canvas, dots * body * 0.8, density((150, 80, 150)))
+
+
+def _granules_above(
+    canvas: Array, label: str, rng: np.random.Generator, centre: Array, radius: float, scale: float, body: Array
+) -> None:
+    """Granules that lie over the nucleus: many and dark in basophils, a few in eosinophils."""
+    shape = canvas.shape[:2]
+    if label == "basophil":
+        number = int(rng.integers(50, 130))
+        dots = circles(shape, rng, centre, radius * 0.92, number, (0.3 * scale, 0.72 * scale), apart=0.55 * scale)
+        stain(canvas, dots * body * 0.85, density((82, 44, 116)) * rng.uniform(0.85, 1.1))
+    elif label == "eosinophil":
+        dots = circles(shape, rng, centre, radius * 0.7, 9, (0.34 * scale, 0.46 * scale))
+        stain(canvas, dots * body * 0.55, density((206, 112, 104)))
+
+
+def surroundings(
+    canvas: Array, rng: np.random.Generator, slide: Slide, scale: float, taken: Sequence[tuple[Array, float]]
+) -> None:
+    """Add red cells and platelets, which overlap one another but no white cell (centre, radius in pixels)."""
+    tall, wide = canvas.shape[:2]
+    unit = RED_CELL_RADIUS * scale
+    number = round(slide.crowding * (tall + 2 * unit) * (wide + 2 * unit) / (np.pi * unit**2))
+    placed: list[Array] = []
+    for _ in range(4 * number):
+        at = rng.uniform((-unit, -unit), (wide + unit, tall + unit))
+        radius = unit * rng.uniform(0.86, 1.12)
+        # A red cell's own outline reaches to 1.1 of its radius; it may touch a white cell, and be dented by it.
+        if any(np.hypot(*(at - c)) < r + 1.02 * radius for c, r in taken):
+            continue
+        nearest = min((float(np.hypot(*(at - other))) for other in placed), default=np.inf)
+        if nearest < unit * (1.95 if rng.random() < 0.85 else 1.2):
+            continue
+        placed.append(at)
+        _red_cell(canvas, rng, slide, at, radius)
+        if len(placed) >= number:
+            break
+    for _ in range(rng.poisson(1.2e-3 * tall * wide / scale**2)):
+        at = rng.uniform((0, 0), (wide, tall))
+        if all(np.hypot(*(at - c)) > r + 1.6 * scale for c, r in taken):
+            outline = blob(rng, at, rng.uniform(0.7, 1.4) * scale, 0.15)
+            canvas += fill((tall, wide), [outline], soft=0.25 * scale)[..., None] * density((176, 140, 190))
+
+
+def _red_cell(canvas: Array, rng: np.random.Generator, slide: Slide, at: Array, radius: float) -> None:
+    """Add a disc, thick at the rim and thin in the middle."""
+    reach = int(np.ceil(radius * 1.4))
+    x0, y0 = (int(round(v)) - reach for v in at)
+    xs = np.arange(max(x0, 0), min(x0 + 2 * reach, canvas.shape[1]))
+    ys = np.arange(max(y0, 0), min(y0 + 2 * reach, canvas.shape[0]))
+    if not len(xs) or not len(ys):
+        return
+    dx, dy = np.meshgrid(xs - at[0], ys - at[1])
+    angle = np.arctan2(dy, dx)
+    edge = radius * (1 + rng.uniform(0, 0.09) * np.cos(2 * angle + rng.uniform(0, 6.28)))
+    edge = edge + radius * rng.uniform(0, 0.03) * np.cos(3 * angle + rng.uniform(0, 6.28))
+    part = np.hypot(dx, dy) / edge
+    inside = np.clip((1 - part) * radius / 1.6 + 0.5, 0, 1)
+    pallor = rng.uniform(0.25, 0.75) * np.exp(-((part / rng.uniform(0.42, 0.62)) ** 3))
+    view = canvas[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
+    view += (inside * (1 - pallor))[..., None] * (slide.red * rng.uniform(0.9, 1.1))
+
+
+def develop(canvas: Array, rng: np.random.Generator, slide: Slide, scale: float) -> Image:
+    """Optical density (h, w, 3) to a picture: uneven light, blur of the optics, noise of the camera."""
+    tall, wide = canvas.shape[:2]
+    light = slide.light * np.exp(-canvas * slide.dye)
+    light *= 1 + 0.02 * wobble(rng, (tall, wide), max(tall, wide) / 3)[..., None]
+    light = np.asarray(cv2.GaussianBlur(light, (0, 0), max(slide.blur * rng.uniform(0.8, 1.3) * scale, 0.35)))
+    noise = np.asarray(cv2.GaussianBlur(rng.normal(0, 1, light.shape), (0, 0), 0.5)) * 1.8
+    return np.clip(np.rint(light + slide.noise * noise), 0, 255).astype(np.uint8)
+
+
+def empty(height: int, width: int) -> NDArray[np.float64]:
+    """A canvas without anything on it: optical density 0, (height, width, 3)."""
+    return np.zeros((height, width, 3))

@@ -1,0 +1,38 @@
+"""edgewbc.bench.system_load: what else the machine does."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from edgewbc.bench import system_load
+
+STAT = ["cpu  9 9 9 9 9 9 9 9 9 9", "cpu0 10 1 5 100 7 1 2 3 4 0", "cpu1 20 0 0 50 0 0 0", "intr 5"]
+
+
+def test_busy_is_all_but_idle_and_waiting() -> None:
+    """user, nice, system, irq, softirq and steal of the processors that are ours."""
+    assert system_load._busy_ticks(STAT, {"cpu0"}) == 10 + 1 + 5 + 1 + 2 + 3
+    assert system_load._busy_ticks(STAT, {"cpu0", "cpu1"}) == 22 + 20
+
+
+def test_what_this_process_does_is_not_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 3 busy seconds in 2 on two cores, 1 was ours: others had half of the machine."""
+    busy, own, now = iter([10.0, 13.0]), iter([5.0, 6.0]), iter([0.0, 2.0])
+    monkeypatch.setattr(system_load, "busy_seconds", lambda: next(busy))
+    monkeypatch.setattr(system_load, "own_seconds", lambda: next(own))
+    monkeypatch.setattr(system_load.time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(system_load.host, "cores", lambda: 2)
+    with system_load.Meter() as meter:
+        pass
+    assert meter.others == 0.5
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_share_of_a_real_moment() -> None:
+    """A share is between none and all."""
+    assert (system_load.busy_seconds() or -1) >= 0
+    with system_load.Meter() as meter:
+        sum(range(10000))
+    assert meter.others is None or 0 <= meter.others <= 1

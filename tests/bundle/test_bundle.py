@@ -1,0 +1,243 @@
+"""The contract: a bundle opens, is checked, and whatever is wrong with it is one line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgewbc.bundle.bundle import MANIFEST, SUMS, Bundle, pack, seal
+from edgewbc.errors import UserError
+from edgewbc.pixels import PixelSpec
+from tests.tiny import make_bundle
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle that no test changes."""
+    return make_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
+
+
+@pytest.fixture
+def folder(made: Bundle, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(made.path, tmp_path / "copy"))
+
+
+def test_a_bundle_says_what_it_is(made: Bundle) -> None:
+    """Name, classes, pixels and precisions come from the manifest."""
+    assert made.name == "tiny"
+    assert made.classes == ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
+    assert made.pixels == PixelSpec(16, 16)
+    assert made.precisions == ("int8", "f32")
+    assert made.default_precision == "int8"
+    assert made.model_files("openvino") == ("openvino/int8.xml", "openvino/int8.bin")
+    assert made.model_files("openvino", "f32") == ("openvino/f32.xml", "openvino/f32.bin")
+
+
+def test_the_models_hash_is_that_of_its_files_in_turn(made: Bundle) -> None:
+    """`cat int8.xml int8.bin | sha256sum` gives the model's hash, and their bytes together are its size."""
+    data = b"".join((made.path / "openvino" / name).read_bytes() for name in ("int8.xml", "int8.bin"))
+    assert made.model_sha256() == hashlib.sha256(data).hexdigest()
+    assert made.size("openvino", "int8") == len(data)
+    assert made.model_sha256("openvino", "f32") != made.model_sha256()
+
+
+def test_every_file_is_verified(made: Bundle) -> None:
+    """verify reads each file but SHA256SUMS itself."""
+    files = {file.relative_to(made.path).as_posix() for file in made.path.rglob("*") if file.is_file()}
+    assert set(made.verify()) == files - {SUMS}
+
+
+def test_a_zip_is_the_same_bundle(made: Bundle, tmp_path: Path) -> None:
+    """The zip opens and verifies like the folder, and zipping twice gives the same bytes."""
+    pack(made.path, tmp_path / "a.zip")
+    pack(made.path, tmp_path / "b.zip")
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    zipped = Bundle.open(tmp_path / "a.zip")
+    assert zipped.manifest == made.manifest
+    assert zipped.verify() == made.verify()
+    assert zipped.model_sha256() == made.model_sha256()
+
+
+def test_a_precision_that_is_not_there_names_those_that_are(made: Bundle) -> None:
+    """Another precision or backend is refused with what the bundle holds."""
+    with pytest.raises(UserError, match=r"holds no bf16 model for openvino; it holds: int8 \(openvino\), f32"):
+        made.model_files("openvino", "bf16")
+    with pytest.raises(UserError, match="holds no int8 model for onnx"):
+        made.model_files("onnx")
+
+
+def test_a_wrong_hash_is_refused(folder: Path) -> None:
+    """A changed file is found when it is read, and by verify; a changed manifest when the bundle is opened."""
+    with (folder / "openvino/f32.bin").open("r+b") as file:
+        file.write(b"x")
+    bundle = Bundle.open(folder)
+    assert bundle.read("openvino/int8.bin")
+    for read in (lambda: bundle.read("openvino/f32.bin"), bundle.verify):
+        with pytest.raises(UserError, match="f32.bin is not the file that was released .wrong hash.: copy the bundle"):
+            read()
+    (folder / MANIFEST).write_text((folder / MANIFEST).read_text() + " ")
+    with pytest.raises(UserError, match="manifest.json is not the file that was released"):
+        Bundle.open(folder)
+
+
+def test_a_wrong_hash_in_a_zip_is_refused(folder: Path, tmp_path: Path) -> None:
+    """The same holds inside a zip."""
+    (folder / "CARD.md").write_text("changed")
+    pack(folder, tmp_path / "b.zip")
+    with pytest.raises(UserError, match="CARD.md is not the file that was released"):
+        Bundle.open(tmp_path / "b.zip").verify()
+
+
+def test_a_missing_file_is_named(folder: Path, made: Bundle) -> None:
+    """A file that is gone is named; so is one that SHA256SUMS does not know."""
+    (folder / "openvino/f32.bin").unlink()
+    with pytest.raises(UserError, match="openvino/f32.bin is missing"):
+        Bundle.open(folder).verify()
+    with pytest.raises(UserError, match="passwd is not listed in its SHA256SUMS"):
+        made.read("passwd")
+
+
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    """Nothing there, an empty folder, a text file, an empty zip: one line each."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.zip").write_text("hello")
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+    for name, reason in {
+        "gone": "no such bundle",
+        "empty": "SHA256SUMS is missing; is this a bundle",
+        "text.zip": "neither a bundle's folder nor a readable zip",
+        "empty.zip": "SHA256SUMS is missing",
+    }.items():
+        with pytest.raises(UserError, match=f"{name}: {reason}"):
+            Bundle.open(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../secret", "..\\secret", "C:secret", "a\0b"])
+def test_names_that_lead_out_are_refused(folder: Path, name: str) -> None:
+    """No line of SHA256SUMS may lead out of the bundle."""
+    (folder.parent / "secret").write_text("secret")
+    with (folder / SUMS).open("a") as file:
+        file.write(f"{hashlib.sha256(b'secret').hexdigest()}  {name}\n")
+    with pytest.raises(UserError, match="SHA256SUMS has a line that is not one"):
+        Bundle.open(folder)
+
+
+def test_links_that_lead_out_are_refused(folder: Path) -> None:
+    """A link to a file outside is not followed, even with the right hash."""
+    (folder.parent / "secret").write_text("secret")
+    try:
+        (folder / "inside").symlink_to(folder.parent / "secret")
+    except OSError:
+        pytest.skip("this system does not let us make links")
+    seal(folder)
+    with pytest.raises(UserError, match="inside leads out of the bundle"):
+        Bundle.open(folder).verify()
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda m: m.update(format=2), "bundle format '2'; this edgewbc reads 1"),
+        (lambda m: m.pop("classes"), "its manifest.json is not a bundle's: KeyError"),
+        (lambda m: m.update(pixels={"height": 0, "width": 16, "mean": [0, 0, 0], "std": [1, 1, 1]}), "input size 0"),
+        (lambda m: m.update(files=[]), "its manifest.json is not a bundle's"),
+        (lambda m: m.update(default_precision="f16"), "default_precision has no files"),
+        (lambda m: m["files"]["f32"].update(openvino=["openvino/f16.xml"]), "f16.xml is not listed in its SHA256SUMS"),
+    ],
+)
+def test_a_manifest_of_another_make_is_refused(folder: Path, edit: Callable[[Any], Any], reason: str) -> None:
+    """What is missing or impossible in the manifest is told when the bundle is opened."""
+    told = json.loads((folder / MANIFEST).read_text())
+    edit(told)
+    (folder / MANIFEST).write_text(json.dumps(told))
+    seal(folder)
+    with pytest.raises(UserError, match=reason):
+        Bundle.open(folder)
+
+
+def _opens_or_is_refused(folder: Path) -> None:
+    try:
+        bundle = Bundle.open(folder)
+        bundle.verify()
+        for precision in bundle.precisions:
+            bundle.model_files("openvino", precision)
+    except UserError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+
+
+WILD = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@WILD
+@given(data=st.binary(max_size=300), start=st.integers(0, 900), stop=st.integers(0, 900))
+def test_mangled_sums_are_refused(folder: Path, data: bytes, start: int, stop: int) -> None:
+    """Whatever stands in SHA256SUMS, only a UserError of one line comes out."""
+    original = (folder / SUMS).read_bytes()
+    (folder / SUMS).write_bytes(original[:start] + data + original[stop:])
+    try:
+        _opens_or_is_refused(folder)
+    finally:
+        (folder / SUMS).write_bytes(original)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 999) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = ("format", "name", "classes", "pixels", "files", "default_precision")
+
+
+@WILD
+@given(change=st.dictionaries(st.sampled_from(KEYS), JSON, max_size=3))
+def test_mangled_manifests_are_refused(folder: Path, change: dict[str, Any]) -> None:
+    """Whatever stands in a sealed manifest, only a UserError of one line comes out."""
+    original = (folder / MANIFEST).read_bytes()
+    (folder / MANIFEST).write_text(json.dumps({**json.loads(original), **change}))
+    seal(folder)
+    try:
+        _opens_or_is_refused(folder)
+    finally:
+        (folder / MANIFEST).write_bytes(original)
+
+
+@WILD
+@given(data=st.binary(max_size=200))
+def test_any_bytes_as_a_manifest_are_refused(folder: Path, data: bytes) -> None:
+    """A sealed manifest of any bytes, not even text, is a UserError."""
+    original = (folder / MANIFEST).read_bytes()
+    (folder / MANIFEST).write_bytes(data)
+    seal(folder)
+    try:
+        with pytest.raises(UserError):
+            Bundle.open(folder)
+    finally:
+        (folder / MANIFEST).write_bytes(original)
+
+
+@WILD
+@given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
+def test_a_changed_byte_of_a_zip_is_refused_or_harmless(made: Bundle, tmp_path: Path, place: float, value: int) -> None:
+    """A zip with a byte changed verifies with the right contents, or is a UserError."""
+    path = tmp_path / "b.zip"
+    if not path.exists():
+        pack(made.path, path)
+    original = path.read_bytes()
+    changed = bytearray(original)
+    changed[int(place * len(changed))] = value
+    path.write_bytes(changed)
+    try:
+        _opens_or_is_refused(path)
+    finally:
+        path.write_bytes(original)

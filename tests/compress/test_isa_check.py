@@ -1,0 +1,62 @@
+"""Tests of edgewbc.compress.isa_check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgewbc import runs
+from edgewbc.compress import isa_check
+from edgewbc.data import images
+from edgewbc.errors import UserError
+from edgewbc.export import parity
+from tests.tiny_run import quantized
+
+
+def test_two_processes_are_held_against_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The native answers are those of this process; the other's are of AVX2; limits set from outside are taken off."""
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    run, manifest = quantized()
+    spec, xml = runs.spec(run), run / "openvino" / "int8.xml"
+    found = isa_check.check(xml, spec, manifest)
+    batch = np.concatenate(list(images.batches(manifest, manifest.split("val"), spec.pixels)))
+    truth = images.truth(manifest, manifest.split("val"), spec.classes)
+    right = int((parity.openvino_model(xml)(batch).argmax(1) == truth).sum())
+    assert (found["n"], found["split"], found["native"]["correct"]) == (20, "val", right)
+    assert found["agreement"] >= 0.95
+    assert found["largest_difference"] < 0.1
+    assert found["drop"] == (found["native"]["correct"] - found["avx2"]["correct"]) / 20
+    assert found["same_isa"] == (found["native"]["isa"] == found["avx2"]["isa"])
+    assert sum(found["native"]["kernels"].values()) == 5
+
+
+def test_differences_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agreement, drop and the largest difference are those of the two answers."""
+    run, manifest = quantized()
+    spec = runs.spec(run)
+    truth = images.truth(manifest, manifest.split("val"), spec.classes)
+    right = np.full((20, 5), 0.1, dtype=np.float32)
+    right[np.arange(20), truth] = 0.6
+    wrong = right.copy()
+    wrong[:2] = np.roll(right[:2], 1, axis=1)
+
+    def elsewhere(job: dict[str, str], limits: dict[str, str]) -> dict[str, object]:
+        np.save(job["answers"], wrong if limits else right)
+        return {"isa": "small" if limits else "large", "kernels": {}}
+
+    monkeypatch.setattr(isa_check, "_elsewhere", elsewhere)
+    found = isa_check.check(run / "openvino" / "int8.xml", spec, manifest)
+    assert (found["native"]["correct"], found["avx2"]["correct"]) == (20, 18)
+    assert (found["agreement"], found["drop"], found["same_isa"]) == (0.9, 0.1, False)
+    assert found["largest_difference"] == pytest.approx(0.5)
+    assert found["avx2"]["interval"][0] < 0.9 < found["avx2"]["interval"][1]
+    assert found["mcnemar"]["b"] == 2
+
+
+def test_a_process_that_fails_is_named(tmp_path: Path) -> None:
+    """A model that is not there is one line, with the limits under which it was asked."""
+    job = {"model": str(tmp_path / "none.xml"), "pictures": "", "answers": ""}
+    with pytest.raises(UserError, match="none.xml: could not be asked.*ONEDNN_MAX_CPU_ISA=AVX2.*No such file"):
+        isa_check._elsewhere(job, isa_check.LIMITED)

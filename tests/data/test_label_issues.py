@@ -1,0 +1,182 @@
+"""Tests of `edgewbc.data.label_issues`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edgewbc.cells import CLASSES
+from edgewbc.data import label_issues
+from edgewbc.data.label_issues import check, divide, issues, joined, judge, out_of_fold
+from edgewbc.data.manifest import Entry
+from edgewbc.errors import UserError
+
+NAMES = CLASSES[:3]
+
+
+def blobs(per_class: int = 40, spread: float = 1.0, seed: int = 0) -> tuple[NDArray[np.float32], list[Entry]]:
+    """Features of three classes around three corners of a 12-dimensional space, two cells a group."""
+    random = np.random.default_rng(seed)
+    corners = 4 * np.eye(3, 12)
+    features, entries = [], []
+    for number in range(per_class):
+        for label, corner in zip(NAMES, corners, strict=True):
+            path = f"{label}/{number:03d}.png"
+            features.append(corner + random.normal(size=12) * spread)
+            entries.append(Entry(path, label, f"{label}-{number // 2}", "train", f"hash of {path}"))
+    return np.array(features, dtype=np.float32), entries
+
+
+def flipped(entries: list[Entry], places: list[int]) -> list[Entry]:
+    """The same entries, some with the label of the next class."""
+    turned = {name: NAMES[(i + 1) % 3] for i, name in enumerate(NAMES)}
+    return [replace(e, label=turned[e.label]) if i in places else e for i, e in enumerate(entries)]
+
+
+def test_flipped_labels_are_ranked_first() -> None:
+    """The seven planted errors come first, all but one at most are flagged, with their true label; no others are."""
+    features, entries = blobs(spread=0.6)
+    places = [3, 10, 32, 47, 80, 101, 118]
+    found = judge(features, flipped(entries, places), CLASSES)
+    assert {cell.place for cell in found.cells[:7]} == set(places)
+    assert len(found.flagged) in (6, 7)
+    assert {cell.place for cell in found.flagged} <= set(places)
+    assert all(cell.suggested == entries[cell.place].label for cell in found.flagged)
+    assert all(cell.given != cell.suggested and cell.p_given < 0.5 < cell.p_suggested for cell in found.flagged)
+    assert [cell.rank for cell in found.cells] == list(range(1, 121))
+    assert (found.folds, found.groups, found.score["n"], found.score["correct"]) == (5, 60, 120, 113)
+    assert found.score["classes"] == list(NAMES)  # those without a cell are left out
+    assert sum(n for _, _, n in found.pairs()) == len(found.flagged)
+    counts = [n for _, _, n in found.pairs()]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_clean_labels_are_left_alone() -> None:
+    """Where the classes lie apart and every label is right, nothing is flagged."""
+    features, entries = blobs(spread=0.3)
+    found = judge(features, entries, NAMES)
+    assert found.flagged == ()
+    assert found.pairs() == []
+    assert found.score["accuracy"] == 1.0
+    assert [cell.quality for cell in found.cells] == sorted(cell.quality for cell in found.cells)
+
+
+def test_a_judgement_is_reproducible() -> None:
+    """The same cells, folds and seed give the same numbers; another seed divides otherwise."""
+    features, entries = blobs(per_class=12, spread=2)
+    assert judge(features, entries, NAMES, seed=1) == judge(features, entries, NAMES, seed=1)
+    assert judge(features, entries, NAMES, seed=1) != judge(features, entries, NAMES, seed=2)
+
+
+def test_no_head_learns_from_the_cells_that_it_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong labels in a fold change nothing of what is said in that fold, and something in the others."""
+    monkeypatch.setattr(label_issues, "STRENGTHS", (1e-2,))
+    features, entries = blobs(spread=2)
+    truth = np.arange(len(entries)) % 3
+    fold = divide(truth, joined(entries), NAMES, 4)
+    other = np.where(fold == 2, (truth + 1) % 3, truth)
+    one, two = (out_of_fold(features, labelled, [fold])[0] for labelled in (truth, other))
+    np.testing.assert_array_equal(one[fold == 2], two[fold == 2])
+    assert np.abs(one - two)[fold != 2].max() > 0.01
+    np.testing.assert_allclose(one.sum(1), 1)
+
+
+def test_divisions_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probabilities of several divisions are the mean of those of each."""
+    monkeypatch.setattr(label_issues, "STRENGTHS", (1e-2,))
+    features, entries = blobs(per_class=12, spread=2)
+    truth = np.arange(len(entries)) % 3
+    folds = [divide(truth, joined(entries), NAMES, 3, seed) for seed in (0, 1)]
+    assert (folds[0] != folds[1]).any()
+    each = [out_of_fold(features, truth, [fold])[0] for fold in folds]
+    np.testing.assert_allclose(out_of_fold(features, truth, folds)[0], np.mean(each, 0))
+
+
+def test_the_penalty_suits_the_labels() -> None:
+    """Labels without any sense get a strong penalty, classes that lie apart a weak one; constants do no harm."""
+    features, entries = blobs()
+    features[:, 5] = 7
+    truth = np.arange(len(entries)) % 3
+    fold = divide(truth, joined(entries), NAMES, 3)
+    assert out_of_fold(features, np.random.default_rng(0).permutation(truth), [fold])[1] in label_issues.STRENGTHS[:2]
+    probabilities, strength = out_of_fold(features, truth, [fold])
+    assert strength == label_issues.STRENGTHS[-1]
+    assert np.isfinite(probabilities).all()
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 14)), min_size=30, max_size=90), st.integers(2, 6))
+def test_groups_never_cross_folds(cells: list[tuple[int, int]], folds: int) -> None:
+    """Whatever the labels and groups: a group has one fold, and every class is seen without each of the folds."""
+    truth = np.array([label for label, _ in cells])
+    groups = np.array([group for _, group in cells])
+    try:
+        fold = divide(truth, groups, NAMES[: truth.max() + 1], folds)
+    except (UserError, ValueError):  # too few groups, or a class without a cell, which `judge` never asks for
+        return
+    assert 2 <= len(set(fold.tolist())) <= folds
+    for group in set(groups.tolist()):
+        assert len(set(fold[groups == group].tolist())) == 1
+    for part in set(fold.tolist()):
+        assert set(truth[fold != part].tolist()) == set(truth.tolist())
+
+
+def test_copies_stay_together() -> None:
+    """Cells of one group, one picture or the same bytes, and copies of copies, have one number; others their own."""
+    rows = [("a", "g1", "1"), ("b", "g1", "2"), ("c", "g2", "2"), ("d", "g3", "3"), ("e", "g4", "4"), ("f", "g5", "5"),
+            ("f", "g6", "5")]  # fmt: skip
+    entries = [Entry(path, "monocyte", group, "train", sha) for path, group, sha in rows]
+    assert joined(entries).tolist() == [0, 0, 0, 1, 2, 3, 3]
+    assert joined(entries, [("d", "e"), ("e", "a")]).tolist() == [0, 0, 0, 0, 0, 1, 1]
+    assert joined(entries, [("d", "e", "f")]).tolist() == [0, 0, 0, 1, 1, 1, 1]
+
+
+def test_few_groups_make_fewer_folds() -> None:
+    """A class with three groups allows three folds, and two that are copies of each other leave two."""
+    features, entries = blobs(per_class=6)
+    assert judge(features, entries, NAMES).folds == 3
+    assert judge(features, entries, NAMES, copies=[("monocyte/000.png", "monocyte/005.png")]).folds == 2
+
+
+@pytest.mark.parametrize(
+    ("keep", "folds", "message"),
+    [
+        (lambda e: e.label == "monocyte", 5, "all cells are monocyte: two classes are the least"),
+        (lambda e: False, 5, "all cells are gone"),
+        (lambda e: e.label != "monocyte" or e.group == "monocyte-1", 5, "class 'monocyte' has one group"),
+        (lambda e: True, 1, "--folds 1: give 2 or more"),
+    ],
+)
+def test_what_cannot_be_judged(keep: object, folds: int, message: str) -> None:
+    """One class, a class of one group, and a single fold are told in one line, before any feature is needed."""
+    assert callable(keep)
+    entries = [entry for entry in blobs(per_class=6)[1] if keep(entry)]
+    with pytest.raises(UserError, match=message) as error:
+        check(entries, NAMES, folds)
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match=message):
+        judge(np.zeros((len(entries), 2), np.float32), entries, NAMES, folds=folds)
+
+
+def test_a_group_of_all_classes_cannot_be_left_out() -> None:
+    """Two groups, one of which alone has two of the classes, are refused as few groups of those classes."""
+    truth, groups = np.array([0, 1, 2, 0, 0]), np.array([0, 0, 0, 1, 1])
+    with pytest.raises(UserError, match="class 'lymphocyte' has one group"):
+        divide(truth, groups, NAMES, 2)
+
+
+def test_issues_are_the_doubtful_labels() -> None:
+    """Quality is the probability of the given label; a cell whose label is the most probable one is no issue."""
+    probabilities = np.full((40, 2), 0.05)
+    truth = np.arange(40) % 2
+    probabilities[np.arange(40), truth] = 0.95
+    probabilities[6] = (0.02, 0.98)
+    quality, wrong = issues(truth, probabilities)
+    assert np.flatnonzero(wrong).tolist() == [6]
+    assert quality[6] == pytest.approx(0.02)
+    assert quality[7] == pytest.approx(0.95)

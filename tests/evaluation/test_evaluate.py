@@ -1,0 +1,132 @@
+"""edgewbc.evaluation.evaluate: what is said about a model's answers is what the model answered."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgewbc import cells
+from edgewbc.errors import GateError, UserError
+from edgewbc.evaluation.evaluate import evaluate, reference, require
+from edgewbc.evaluation.predictors import load
+from edgewbc.metrics import probability_scores, wilson
+from edgewbc.pixels import prepare
+from tests import labelled, tiny
+
+
+def test_row_is_that_of_the_answers(tmp_path: Path) -> None:
+    """n, correct, interval and confusion are those of the model's own answers, picture by picture."""
+    made = tiny.make_bundle(tmp_path / "b")
+    manifest = labelled.make_manifest(tmp_path / "m", n=13)
+    found = evaluate(tmp_path / "b", manifest, "test", precision="f32", batch=4, threads=1)
+    pictures = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(13)])
+    probabilities = load(tmp_path / "b", precision="f32", threads=1).predict(pictures)
+    said, truth = probabilities.argmax(1), np.arange(13) % 5
+    assert {name: found[name] for name in ("brier", "log_loss")} == pytest.approx(
+        probability_scores(truth, probabilities)
+    )
+    assert found["n"] == 13
+    assert found["correct"] == int((said == truth).sum())
+    assert found["interval"] == wilson(found["correct"], 13)
+    for row, column in zip(truth, said, strict=True):
+        assert found["confusion"][row][column] == int(((truth == row) & (said == column)).sum())
+    assert (found["protocol"], found["split"], found["source"]) == ("grouped", "test", "folder")
+    assert (found["precision"], found["backend"], found["model"]) == ("f32", "openvino", "tiny")
+    assert found["model_sha256"] == made.model_sha256(precision="f32")
+    assert found["manifest_sha256"] == manifest.sha256
+    assert found["classes"] == list(cells.CLASSES)
+    assert found["reference"]["protocol"] == "grouped"
+    json.dumps(found, allow_nan=False)
+
+
+def test_run_folder_is_answered_by_torch(tmp_path: Path) -> None:
+    """A run is answered by torch in f32 unless told otherwise."""
+    pytest.importorskip("torch")
+    labelled.make_run(tmp_path / "run")
+    found = evaluate(tmp_path / "run", labelled.make_manifest(tmp_path / "m", n=5), threads=1)
+    assert (found["backend"], found["precision"], found["n"], found["model"]) == ("torch", "f32", 5, "run")
+
+
+def test_model_may_know_more_classes(tmp_path: Path) -> None:
+    """A manifest of fewer classes is scored over the model's; a class without pictures has no recall."""
+    tiny.make_bundle(tmp_path / "b")
+    manifest = labelled.make_manifest(tmp_path / "m", n=4, classes=("basophil", "monocyte"))
+    found = evaluate(tmp_path / "b", manifest, threads=1)
+    assert found["per_class"]["basophil"]["n"] == 2
+    assert found["per_class"]["neutrophil"]["recall"] is None
+    assert len(found["confusion"]) == 5
+
+
+def test_unknown_class_is_refused(tmp_path: Path) -> None:
+    """A label that the model does not know is named, with the file."""
+    tiny.make_bundle(tmp_path / "b")
+    manifest = labelled.make_manifest(tmp_path / "m", n=3, classes=("neutrophil", "erythroblast"))
+    with pytest.raises(UserError, match=r"001\.png: its label 'erythroblast' is not a class of the model"):
+        evaluate(tmp_path / "b", manifest)
+
+
+def test_empty_split_and_missing_model_are_refused(tmp_path: Path) -> None:
+    """A split without pictures and a model that is not there are the user's mistakes."""
+    manifest = labelled.make_manifest(tmp_path / "m", n=3)
+    with pytest.raises(UserError, match="has no val pictures"):
+        evaluate(tmp_path / "b", manifest, "val")
+    with pytest.raises(UserError, match="no such bundle"):
+        evaluate(tmp_path / "b", manifest)
+
+
+def test_progress_sees_every_batch(tmp_path: Path) -> None:
+    """The callback is told how many batches there are and goes through them."""
+    tiny.make_bundle(tmp_path / "b")
+    seen = []
+
+    def watch(items, what, total):  # type: ignore[no-untyped-def]
+        for item in items:
+            seen.append((len(item), what, total))
+            yield item
+
+    evaluate(tmp_path / "b", labelled.make_manifest(tmp_path / "m", n=5), batch=2, threads=1, progress=watch)
+    assert seen == [(2, "eval", 3), (2, "eval", 3), (1, "eval", 3)]
+
+
+def test_reference_is_not_met_by_synthetic_cells(tmp_path: Path) -> None:
+    """Synthetic pictures neither meet nor miss the reference."""
+    real = labelled.make_manifest(tmp_path / "real", n=2, protocol="poster")
+    drawn = labelled.make_manifest(tmp_path / "drawn", n=2, source="synthetic")
+    assert reference(0.99, real) == {"accuracy": 0.99, "protocol": "poster", "met": True}
+    assert reference(0.989, real)["met"] is False
+    assert reference(1.0, drawn)["met"] is None
+    assert reference(None, real)["met"] is None
+
+
+def test_gate() -> None:
+    """An accuracy at the threshold passes; one below it, or none at all, does not."""
+    require(0.99, 0.99, "grouped")
+    require(None, None, None)
+    with pytest.raises(GateError, match=r"99\.00 % is required, 98\.90 % was measured .protocol grouped."):
+        require(0.989, 0.99, "grouped")
+    with pytest.raises(GateError, match="none was measured .protocol none."):
+        require(None, 0.5, None)
+
+
+LAB_SIDE = """
+import sys
+from pathlib import Path
+from edgewbc.data.manifest import Manifest
+from edgewbc.evaluation.evaluate import evaluate
+evaluate(Path("b"), Manifest.read(Path("m")), threads=1)
+taken = "torch torchvision nncf onnx onnxruntime matplotlib scipy sklearn pydantic yaml".split()
+print(*[name for name in taken if name in sys.modules])
+"""
+
+
+def test_bundle_needs_the_lab_side_only(tmp_path: Path) -> None:
+    """Answering from a bundle imports nothing of the training side."""
+    tiny.make_bundle(tmp_path / "b")
+    labelled.make_manifest(tmp_path / "m", n=3)
+    ran = subprocess.run([sys.executable, "-c", LAB_SIDE], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []

@@ -1,0 +1,93 @@
+"""Tests of edgewbc.export.parity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgewbc.data import images
+from edgewbc.errors import GateError
+from edgewbc.export import parity
+from edgewbc.nets import model
+from tests.tiny_run import quantized
+
+SAID = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.4, 0.35, 0.25]], dtype=np.float32)
+
+
+def shifted(by: float, picture: int = 1) -> np.ndarray:
+    other = SAID.copy()
+    other[picture, 0] += by
+    other[picture, 1] -= by
+    return other
+
+
+def test_each_pair_is_compared() -> None:
+    """Three answers make three pairs, each with its largest difference and agreement."""
+    rows = parity.compare({"torch": SAID, "onnx f32": SAID, "openvino f32": shifted(5e-5)})
+    assert [row["pair"] for row in rows] == [
+        ["torch", "onnx f32"],
+        ["torch", "openvino f32"],
+        ["onnx f32", "openvino f32"],
+    ]
+    assert rows[0]["largest_difference"] == 0
+    assert rows[1]["largest_difference"] == pytest.approx(5e-5, rel=1e-2)
+    assert {row["agreement"] for row in rows} == {1.0}
+    assert {row["pictures"] for row in rows} == {3}
+
+
+def test_a_pair_that_differs_is_named() -> None:
+    """A difference above the limit is a gate that is not met; it names the pair and the picture."""
+    with pytest.raises(GateError, match=r"torch and openvino f32 differ by 0\.0002 .*no\. 3 of 3") as caught:
+        parity.compare({"torch": SAID, "onnx f32": SAID, "openvino f32": shifted(2e-4, picture=2)})
+    assert caught.value.exit_code == 3
+
+
+def test_not_a_number_is_a_difference() -> None:
+    """NaN never passes."""
+    with pytest.raises(GateError, match="no. 2 of 3"):
+        parity.compare({"torch": SAID, "onnx f32": shifted(float("nan"))})
+
+
+def test_drop_counts_what_is_lost() -> None:
+    """Two of three right before and one after: a third is lost, and McNemar counts the picture."""
+    after = shifted(0.5)  # the second picture is now called class 0
+    truth = np.array([0, 1, 2])
+    found = parity.drop(truth, SAID, after)
+    assert found["drop"] == pytest.approx(1 / 3)
+    assert found["agreement"] == pytest.approx(2 / 3)
+    assert found["largest_difference"] == pytest.approx(0.5)
+    assert found["mcnemar"] == {"b": 1, "c": 0, "p": 1.0}
+    assert parity.drop(truth, after, SAID)["drop"] == pytest.approx(-1 / 3)
+
+
+def test_every_model_is_asked_of_every_batch() -> None:
+    """Answers are joined in the order of the pictures, and each batch is read once."""
+    seen = []
+
+    def batches():
+        for value in (1, 2):
+            seen.append(value)
+            yield np.full((2, 4, 4, 3), value, dtype=np.uint8)
+
+    said = parity.ask({"a": lambda b: b[:, 0, 0].astype(np.float32), "b": lambda b: b[:, 0, 0] * 2.0}, batches())
+    assert said["a"][:, 0].tolist() == [1, 1, 2, 2]
+    assert said["b"][:, 0].tolist() == [2, 2, 4, 4]
+    assert seen == [1, 2]
+
+
+def test_saved_files_answer_as_torch_does() -> None:
+    """The run's f32 files and torch agree within the limit on pictures from their bytes; int8 gives the same labels."""
+    run, manifest = quantized()
+    net, spec = model.load(run)
+    models = {
+        "torch": parity.torch_model(net, spec),
+        "onnx": parity.onnx_model(run / "onnx" / "f32.onnx"),
+        "openvino": parity.openvino_model(run / "openvino" / "f32.xml"),
+    }
+    batches = list(images.batches(manifest, manifest.split("val"), spec.pixels, 8))
+    rows = parity.compare(parity.ask(models, batches))
+    assert max(row["largest_difference"] for row in rows) <= 1e-5
+    assert rows[0]["pictures"] == 20
+    int8 = parity.ask({"int8": parity.openvino_model(run / "openvino" / "int8.xml")} | models, batches)
+    assert parity.difference(int8["int8"], int8["torch"])["agreement"] == 1.0
+    assert 1e-4 < parity.difference(int8["int8"], int8["torch"])["largest_difference"] < 0.2

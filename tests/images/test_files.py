@@ -1,0 +1,119 @@
+"""Reading a file: all of it, as it was at one moment, or a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgewbc.images import files
+from edgewbc.images.decode import ImageError
+from edgewbc.images.files import read
+
+
+def test_contents_and_facts(tmp_path: Path) -> None:
+    """Bytes, hash, size and time of a file, under a name with quotes, a line feed and letters of another script."""
+    path = tmp_path / "zelle 'a\" \u767d\u8840\u7403.bin"
+    path.write_bytes(b"abc")
+    os.utime(path, ns=(5, 1_600_000_000_123_456_700))
+    found = read(path)
+    assert (found.data, found.size) == (b"abc", 3)
+    assert found.sha256 == hashlib.sha256(b"abc").hexdigest()
+    assert found.mtime_ns == path.stat().st_mtime_ns
+
+
+def test_an_empty_file_is_read(tmp_path: Path) -> None:
+    """That it holds no picture is for decode to say."""
+    (tmp_path / "e").touch()
+    assert read(tmp_path / "e").data == b""
+
+
+def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing, a folder, under a file, a name that cannot be one, too large: each has its reason."""
+    (tmp_path / "f").write_bytes(b"abcd")
+    for path, reason in (
+        (tmp_path / "gone", "no such file"),
+        (tmp_path, "not a file"),
+        (tmp_path / "f" / "g", "no such file"),
+        (tmp_path / "a\0b", "no such file"),
+    ):
+        with pytest.raises(ImageError, match=reason):
+            read(path)
+    monkeypatch.setattr(files, "LARGEST", 3)
+    with pytest.raises(ImageError, match="too large"):
+        read(tmp_path / "f")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and links in the file system")
+def test_pipes_and_circles(tmp_path: Path) -> None:
+    """A pipe is not waited for, and a link in a circle leads nowhere."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(ImageError, match="not a file"):
+        read(tmp_path / "pipe")
+    with pytest.raises(ImageError, match="no such file"):
+        read(tmp_path / "circle")
+
+
+def test_a_locked_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is kept shut, or a disk that fails, has its reason."""
+    (tmp_path / "f").write_bytes(b"abcd")
+    for error, reason in (
+        (PermissionError(13, "Permission denied"), "no permission, or another program holds it"),
+        (OSError(5, "Input/output error"), "cannot be read: Input/output error"),
+    ):
+
+        def refuse(*_: Any, error: OSError = error, **__: Any) -> Any:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os, "open", refuse)
+            with pytest.raises(ImageError, match=reason):
+                read(tmp_path / "f")
+
+
+def test_a_system_that_gives_less_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that comes in pieces is put together."""
+    (tmp_path / "f").write_bytes(bytes(range(200)))
+    real = os.read
+    monkeypatch.setattr(files.os, "read", lambda descriptor, length: real(descriptor, min(length, 7)))
+    assert read(tmp_path / "f").data == bytes(range(200))
+
+
+def test_a_folder_that_does_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows refuses to open a folder; the reason is that it is no file."""
+
+    def refuse(*_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files.os, "open", refuse)
+    with pytest.raises(ImageError, match="not a file"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is written anew"])
+def test_a_file_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """What is written to while it is read is told of: half of one picture and half of another is none."""
+    path = tmp_path / "f"
+    path.write_bytes(b"abcd")
+    real, calls = os.fstat, 0
+
+    def fstat(handle: int) -> os.stat_result:
+        nonlocal calls
+        calls += 1
+        found = real(handle)
+        if calls == 1 and change == "grows":
+            path.write_bytes(b"abcdefg")
+        if calls == 1 and change == "shrinks":
+            path.write_bytes(b"ab")
+        if calls == 1 and change == "is written anew":
+            os.utime(path, ns=(5, found.st_mtime_ns + 10**9))
+        return found
+
+    monkeypatch.setattr(files.os, "fstat", fstat)
+    with pytest.raises(ImageError, match="changed while it was read"):
+        read(path)

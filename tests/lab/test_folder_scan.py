@@ -1,0 +1,120 @@
+"""What is new or changed in folders, and how little is asked to know it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgewbc.lab.folder_scan import SHARE, Folders
+from edgewbc.lab.journal import Version
+
+
+class Clock:
+    """Each look at it takes `tick` seconds."""
+
+    def __init__(self, tick: float = 0.0) -> None:
+        self.now, self.tick = 0.0, tick
+
+    def __call__(self) -> float:
+        self.now += self.tick
+        return self.now
+
+
+@pytest.fixture
+def listed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The folders that were listed."""
+    found: list[str] = []
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: found.append(path) or real(path))
+    return found
+
+
+def changes(folders: Folders, top: Path) -> list[str]:
+    found = list(folders.changes())
+    for name, version in found:
+        assert version == Version.of(Path(name).stat())
+    return sorted(Path(name).relative_to(top).as_posix() for name, _ in found)
+
+
+def test_each_change_is_told_once(tmp_path: Path) -> None:
+    """New, changed and returned pictures, in folders that come later too; no hidden, temporary or other files."""
+    folders = Folders([str(tmp_path)], Clock())
+    for name in ("b.png", "a.JPG", ".c.png", "~$d.png", "e.png.part", "notes.txt"):
+        (tmp_path / name).touch()
+    assert changes(folders, tmp_path) == ["a.JPG", "b.png"]
+    assert changes(folders, tmp_path) == []
+    (tmp_path / "b.png").write_bytes(b"more")
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    (tmp_path / "sub" / "deep" / "f.tif").touch()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "g.png").touch()
+    assert changes(folders, tmp_path) == ["b.png", "sub/deep/f.tif"]
+    (tmp_path / "a.JPG").unlink()
+    assert changes(folders, tmp_path) == []
+    (tmp_path / "a.JPG").touch()
+    assert changes(folders, tmp_path) == ["a.JPG"]
+
+
+def test_what_is_noted_is_not_told(tmp_path: Path) -> None:
+    """A version that the caller knows of is no change; a file that it forgets is new."""
+    path = tmp_path / "a.png"
+    path.touch()
+    folders = Folders([str(tmp_path)], Clock())
+    assert changes(folders, tmp_path) == ["a.png"]
+    path.write_bytes(b"more")
+    folders.note(str(path), Version.of(path.stat()))
+    assert changes(folders, tmp_path) == []
+    folders.forget(str(path))
+    assert changes(folders, tmp_path) == ["a.png"]
+    folders.note(str(tmp_path / "elsewhere" / "a.png"), Version(1, 1))
+    folders.forget(str(tmp_path / "elsewhere" / "a.png"))
+
+
+def test_names_are_those_of_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the folder in which the command runs they have no folder before them, and can be noted so."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.png").touch()
+    folders = Folders(["."], Clock())
+    assert [name for name, _ in folders.changes()] == ["a.png"]
+    Path("a.png").write_bytes(b"more")
+    folders.note("a.png", Version.of(Path("a.png").stat()))
+    assert list(folders.changes()) == []
+
+
+def test_a_quiet_folder_is_not_listed(tmp_path: Path, listed: list[str]) -> None:
+    """Where listing is slow a folder is listed when its time of change differs, and gone through now and then."""
+    clock = Clock(tick=1.0)
+    folders = Folders([str(tmp_path)], clock)
+    (tmp_path / "a.png").touch()
+    assert changes(folders, tmp_path) == ["a.png"]
+    listed.clear()
+    (tmp_path / "a.png").write_bytes(b"more")  # in place: the folder's own time stays as it is
+    assert changes(folders, tmp_path) == []
+    assert listed == []
+    (tmp_path / "b.png").touch()
+    os.utime(tmp_path, ns=(1, 1))
+    assert changes(folders, tmp_path) == ["b.png"]
+    assert listed == [str(tmp_path)]
+    clock.now += 2 * SHARE
+    assert changes(folders, tmp_path) == ["a.png"]
+
+
+def test_a_top_that_is_away_is_trouble_and_comes_back(tmp_path: Path) -> None:
+    """The reason is told as long as it lasts; a folder inside that goes away is no trouble."""
+    top = tmp_path / "top"
+    (top / "sub").mkdir(parents=True)
+    (top / "sub" / "a.png").touch()
+    folders = Folders([str(top)], Clock())
+    assert changes(folders, top) == ["sub/a.png"]
+    (top / "sub" / "a.png").unlink()
+    (top / "sub").rmdir()
+    assert (changes(folders, top), folders.trouble) == ([], {})
+    top.rmdir()
+    assert changes(folders, top) == []
+    assert list(folders.trouble) == [str(top)]
+    top.mkdir()
+    (top / "b.png").touch()
+    assert (changes(folders, top), folders.trouble) == (["b.png"], {})

@@ -1,0 +1,143 @@
+"""Rows as files: CSV and JSON lines, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgewbc.errors import UserError
+from edgewbc.lab.classify import Row
+from edgewbc.lab.results import Sheet, header, save, write_csv, write_object
+
+CLASSES = ("neutrophil", "lymphocyte")
+ROWS = [
+    Row('a,"b"\n.png', "neutrophil", 0.75, {"neutrophil": 0.75, "lymphocyte": 0.25}, "ok", "", "ff"),
+    Row("zelle ü.png", "", None, status="error", reason="empty file", model_sha256="ff"),
+]
+
+
+def test_csv_is_exact() -> None:
+    """Header, six decimals, quotes where they are needed, empty cells for an error, line feeds."""
+    file = io.StringIO(newline="")
+    write_csv(ROWS, CLASSES, file)
+    assert file.getvalue() == (
+        "path,label,probability,neutrophil,lymphocyte,status,reason,model_sha256\n"
+        '"a,""b""\n.png",neutrophil,0.750000,0.750000,0.250000,ok,,ff\n'
+        "zelle ü.png,,,,,error,empty file,ff\n"
+    )
+
+
+def test_a_saved_csv_reads_back(tmp_path: Path) -> None:
+    """The file is UTF-8 and gives back each cell, line feeds in names too."""
+    save(ROWS, CLASSES, tmp_path / "new" / "rows.csv", jsonl=False)
+    with (tmp_path / "new" / "rows.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.reader(file))
+    assert found[0] == header(CLASSES)
+    assert found[1][0] == 'a,"b"\n.png'
+    assert found[2] == ["zelle ü.png", "", "", "", "", "error", "empty file", "ff"]
+
+
+def test_json_lines_read_back(tmp_path: Path) -> None:
+    """One object a line; a file name that is not Unicode is escaped, and comes back."""
+    odd = Row("bad\udcff.png", "", None, status="error", reason="r", model_sha256="ff")
+    save([*ROWS, odd], CLASSES, tmp_path / "rows.jsonl", jsonl=True)
+    lines = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [row.to_dict() for row in [*ROWS, odd]]
+
+
+def test_nothing_is_half_written(tmp_path: Path) -> None:
+    """When the rows break off, the old file stays as it was and no other is left."""
+    path = tmp_path / "rows.csv"
+    path.write_text("old")
+
+    def rows() -> Iterator[Row]:
+        yield ROWS[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save(rows(), CLASSES, path, jsonl=False)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_picture_is_not_written_over(tmp_path: Path) -> None:
+    """--out with a picture's name, a folder, or a place that cannot be written is refused in one line."""
+    (tmp_path / "file").touch()
+    for path, reason in (
+        (tmp_path / "cell.JPG", "is a picture"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "file" / "rows.csv", "cannot be written"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            save(ROWS, CLASSES, path, jsonl=False)
+    assert not (tmp_path / "cell.JPG").exists()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_an_object_is_as_json_dumps_it(count: int) -> None:
+    """Written a row at a time, the text is that of the whole object; what comes last is asked for last."""
+    rows, seen = (ROWS * 2)[:count], []
+
+    def coming() -> Iterator[Row]:
+        for row in rows:
+            seen.append(row)
+            yield row
+
+    file = io.StringIO()
+    write_object({"model": "zelle ü", "n": [1, 2]}, coming(), lambda: {"seen": len(seen), "x": {"a": 1}}, file)
+    want = {
+        "model": "zelle ü",
+        "n": [1, 2],
+        "rows": [row.to_dict() for row in rows],
+        "seen": count,
+        "x": {"a": 1},
+    }
+    assert file.getvalue() == json.dumps(want, indent=1, ensure_ascii=False) + "\n"
+
+
+def test_a_sheet_is_written_now_and_then() -> None:
+    """Only if there is reason, every two seconds at most, and ever more rarely the longer it takes."""
+    now, takes, written = 0.0, 0.0, []
+
+    def write() -> None:
+        nonlocal now
+        written.append(now)
+        now += takes
+
+    sheet = Sheet(write, lambda: now)
+    sheet.keep()
+    assert written == []
+    for _ in range(50):
+        sheet.stale = True
+        sheet.keep()
+        now += 0.1
+    assert written == pytest.approx([0, 2, 4])
+    takes, now = 1.0, 10.0
+    for _ in range(500):
+        sheet.stale = True
+        sheet.keep()
+        now += 0.1
+    assert written[3:] == pytest.approx([10, 31, 52])
+    sheet.keep()
+    assert not sheet.stale or now < 73
+
+
+def test_a_sheet_that_cannot_be_written_is_tried_again() -> None:
+    """A spreadsheet program may hold the file: the trouble is told, and gone once it is written."""
+    now, held = 0.0, True
+
+    def write() -> None:
+        if held:
+            raise UserError("cells.csv: cannot be written: Permission denied")
+
+    sheet = Sheet(write, lambda: now, stale=True)
+    sheet.keep()
+    assert (sheet.stale, sheet.trouble) == (True, "cells.csv: cannot be written: Permission denied")
+    held, now = False, 2.5
+    sheet.keep()
+    assert (sheet.stale, sheet.trouble) == (False, "")

@@ -1,0 +1,240 @@
+"""Going on where a run was broken off: nothing twice, nothing lost, the same file at the end."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.images.discover import names
+from edgewbc.lab import session
+from edgewbc.lab.classify import Model, classify
+from edgewbc.lab.journal import Journal
+from edgewbc.lab.results import save
+from tests.tiny import encode, make_bundle, picture
+
+PICTURES = 1500
+KILLS = int(os.environ.get("EDGEWBC_KILLS", "20"))
+
+# Says when its journal is open, so that most kills fall where answers are written.
+CHILD = """
+import sys
+from edgewbc.cli.main import main
+from edgewbc.lab.journal import Journal
+begin = Journal.__init__
+def told(self, *arguments):
+    begin(self, *arguments)
+    print("open", flush=True)
+Journal.__init__ = told
+main(sys.argv[1:])
+"""
+
+
+def run_child(folder: Path, out: Path, wait: float | None, after: float) -> int:
+    """Classify in a process of its own and kill it `after` seconds; the exit code (0: it was done before).
+
+    Args:
+        folder: holds `tiny` and `cells`.
+        out: file of rows.
+        wait: None waits for the journal to be open before the seconds count.
+        after: seconds.
+    """
+    arguments = ["classify", "--model", "tiny", "cells", "--out", str(out), "--batch", "4", "--threads", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        if wait is None:
+            child.stdout.readline()
+        try:
+            child.wait(after)
+        except subprocess.TimeoutExpired:
+            child.kill()  # SIGKILL: it cannot clean up
+        code = child.wait()
+        said = child.stderr.read().decode()
+    assert code in (0, -9) or (os.name == "nt" and code == 1), said
+    return code
+
+
+def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
+    """A run killed many times ends with the very file of an unbroken run, and has answered each picture once."""
+    make_bundle(tmp_path / "tiny")
+    cells = tmp_path / "cells"
+    (cells / "sub").mkdir(parents=True)
+    kinds = [encode(picture(seed)) for seed in range(20)] + [b"", b"no picture"]
+    for n in range(PICTURES):
+        (cells / ("sub" if n % 3 else "") / f"{n}.png").write_bytes(kinds[n % len(kinds)])
+    assert run_child(tmp_path, Path("unbroken.csv"), None, 300) == 0
+    unbroken = (tmp_path / "unbroken.csv").read_bytes()
+    assert unbroken.count(b"\n") == PICTURES + 1
+
+    moments = random.Random(17)  # noqa: S311
+    out, killed, rounds = tmp_path / "cells.csv", 0, 0
+    while killed < KILLS:
+        rounds += 1
+        early = rounds % 7 == 0  # while it starts, opens the journal, or makes it
+        code = run_child(tmp_path, Path("cells.csv"), 0.0 if early else None, moments.uniform(0, 0.6 if early else 0.1))
+        killed += code != 0
+        if code == 0:  # done: begin anew
+            assert out.read_bytes() == unbroken
+            _each_once(tmp_path / "cells.csv.journal")
+            out.unlink()
+            (tmp_path / "cells.csv.journal").unlink()
+        elif out.exists():  # killed between the file of rows and the end
+            assert out.read_bytes() == unbroken
+        assert rounds < 20 * KILLS
+    assert run_child(tmp_path, Path("cells.csv"), None, 300) == 0
+    assert out.read_bytes() == unbroken
+    _each_once(tmp_path / "cells.csv.journal")
+
+
+def _each_once(path: Path) -> None:
+    asked = sqlite3.connect(path)
+    assert asked.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    counts = asked.execute("SELECT count(*), count(DISTINCT path), sum(sha256 = '') FROM answers").fetchone()
+    asked.close()
+    assert counts == (PICTURES, PICTURES, 0)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """Five pictures and one that is none."""
+    folder = tmp_path / "cells"
+    folder.mkdir()
+    for seed in range(5):
+        (folder / f"{seed}.png").write_bytes(encode(picture(seed)))
+    (folder / "bad.png").write_bytes(b"no picture")
+    return folder
+
+
+def classify_into(bundle: Bundle, journal: Path, cells: Path) -> list[str]:
+    """Names of the files that were classified now."""
+    model = Model.load(bundle, threads=1)
+    files = names([cells])
+    with Journal(journal, model.settings) as kept:
+        done = [Path(row.path).name for row in session.answer(model, kept, session.left(kept, files))]
+        assert list(kept.rows(files)) == list(classify(bundle, [Path(name) for name in files], threads=1))
+    return done
+
+
+def test_only_what_is_new_or_changed_is_done(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
+    """A second run does nothing; then only a changed file, a new one, and one that has come back otherwise."""
+    journal = tmp_path / "j"
+    assert classify_into(bundle, journal, cells) == ["0.png", "1.png", "2.png", "3.png", "4.png", "bad.png"]
+    assert classify_into(bundle, journal, cells) == []
+    (cells / "1.png").write_bytes(encode(picture(41)))
+    (cells / "bad.png").write_bytes(encode(picture(42)))
+    (cells / "new.png").write_bytes(encode(picture(43)))
+    (cells / "4.png").unlink()
+    assert classify_into(bundle, journal, cells) == ["1.png", "bad.png", "new.png"]
+
+
+def test_what_could_not_be_read_is_tried_again(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
+    """A file that vanished has its row, and is done when it is there again."""
+    model = Model.load(bundle, threads=1)
+    gone = str(cells / "gone.png")
+    with Journal(tmp_path / "j", model.settings) as journal:
+        (row,) = session.answer(model, journal, [gone])
+        assert (row.status, row.reason) == ("error", "no such file")
+        assert session.left(journal, [gone]) == [gone]
+        Path(gone).write_bytes(encode(picture(0)))
+        (row,) = session.answer(model, journal, session.left(journal, [gone]))
+        assert row.status == "ok"
+        assert session.left(journal, [gone]) == []
+        assert list(journal.rows([gone])) == [row]
+
+
+def test_a_run_that_breaks_keeps_what_it_has_given(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
+    """Each row that was given is in the journal, whatever comes after it."""
+    model = Model.load(bundle, threads=1)
+    files = names([cells])
+    with Journal(tmp_path / "j", model.settings) as journal:
+        given = next(iter(session.answer(model, journal, files, batch=1)))
+        assert journal.row(files[0]) == given
+        assert session.left(journal, files) == files[1:]
+
+
+def test_odd_names_and_links_have_their_rows(bundle: Bundle, tmp_path: Path) -> None:
+    """Spaces, quotes, line feeds, letters of any script, bytes that are not UTF-8, links in circles: a row each."""
+    if os.name == "nt":
+        pytest.skip("names like these cannot be made there")
+    cells = tmp_path / "smear 17 'ü'"
+    cells.mkdir()
+    odd = ["a b.png", 'it\'s "one".png', "line\nfeed.png", "клетка.png", "細胞.png", os.fsdecode(b"\xff\xfe.png")]
+    for name in odd:
+        (cells / name).write_bytes(encode(picture(1)))
+    (cells / "round.png").symlink_to(cells / "round.png")
+    (cells / "up").symlink_to(tmp_path, target_is_directory=True)
+    (cells / "good link.png").symlink_to(cells / "a b.png")
+    model = Model.load(bundle, threads=1)
+    files = names([cells])
+    with Journal(tmp_path / "j", model.settings) as journal:
+        rows = {Path(row.path).name: row for row in session.answer(model, journal, files)}
+        assert sorted(rows) == sorted([*odd, "round.png", "good link.png"])
+        assert {name for name, row in rows.items() if row.status == "error"} == {"round.png"}
+        assert list(journal.names(str(cells))) == files
+        save(journal.rows(files), bundle.classes, tmp_path / "rows.csv", jsonl=False)
+    text = (tmp_path / "rows.csv").read_text(encoding="utf-8")
+    assert "\\udcff\\udcfe.png" in text
+    assert "細胞.png" in text
+
+
+def test_where_the_journal_is(tmp_path: Path) -> None:
+    """Beside the file of rows unless it is named; never a folder, a picture or the file of rows itself."""
+    out = tmp_path / "cells.csv"
+    assert session.place(None, None) is None
+    assert session.place(out, None) == tmp_path / "cells.csv.journal"
+    assert session.place(out, tmp_path / "j") == session.place(None, tmp_path / "j") == tmp_path / "j"
+    for wrong in (tmp_path, tmp_path / "a.PNG", tmp_path / "x" / ".." / "cells.csv"):
+        with pytest.raises(UserError, match="give --journal a file of its own"):
+            session.place(out, wrong)
+
+
+def test_what_is_written_is_not_read(tmp_path: Path) -> None:
+    """The journal and the file of rows may lie among the pictures, but are not classified, under any name."""
+    journal = tmp_path / "cells.csv.journal"
+    journal.touch()
+    session.check_not_among([str(tmp_path / "a.png"), str(tmp_path / "other" / journal.name)], None, journal)
+    with pytest.raises(UserError, match="is where the answers are written"):
+        session.check_not_among([str(journal)], None, journal)
+    if os.name != "nt":
+        (tmp_path / "link.png").symlink_to(journal)
+        with pytest.raises(UserError, match="link.png: is where the answers are written"):
+            session.check_not_among([str(tmp_path / "link.png")], None, journal)
+
+
+def test_looking_up_what_is_done_is_cheap(tmp_path: Path) -> None:
+    """Asking the journal for what is done costs far less than doing it (generous: 1 ms a picture)."""
+    settings = {"model_sha256": "ff", "classes": ["a"]}
+    files = [str(tmp_path / f"{n}.png") for n in range(500)]
+    for name in files:
+        Path(name).touch()
+    with Journal(tmp_path / "j", settings) as journal:
+        begun = time.perf_counter()
+        assert session.left(journal, files) == files
+        assert time.perf_counter() - begun < 0.5
+
+
+def test_a_journal_is_gone_on_with_in_its_own_precision(tmp_path: Path) -> None:
+    """What is best on this PC may have been measured anew since; a wish that says otherwise is refused, as is another
+    network."""
+    bundle, place = make_bundle(tmp_path / "tiny"), tmp_path / "cells.journal"
+    model, journal = session.begin(bundle, place, "f32")
+    journal.close()
+    assert model.engine.info["compute"] == "f32"
+    again, journal = session.begin(bundle, place)
+    journal.close()
+    assert Model.load(bundle).sha256 == bundle.model_sha256("openvino", "int8") != model.sha256
+    assert again.settings == model.settings
+    for other, wish in ((bundle, "int8"), (make_bundle(tmp_path / "other", seed=1), None)):
+        with pytest.raises(UserError, match="holds answers of another model or other settings"):
+            session.begin(other, place, wish)

@@ -1,0 +1,58 @@
+"""Tests of edgewbc.runtime.onnxruntime_engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from edgewbc.errors import UserError
+from edgewbc.runtime.onnxruntime_engine import OrtModel
+from tests.tiny_run import quantized
+
+BATCH = np.full((3, 32, 36, 3), 200, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("precision", ["f32", "int8"])
+def test_answers_a_batch(precision: str) -> None:
+    """Probabilities (n, K) that sum to one and features (n, d), float32, one row a picture."""
+    probabilities, features = OrtModel(quantized()[0] / "onnx" / f"{precision}.onnx", threads=1)(BATCH)
+    assert (probabilities.shape, probabilities.dtype) == ((3, 5), np.float32)
+    assert (features.shape, features.dtype) == ((3, 16), np.float32)
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-6)
+    np.testing.assert_array_equal(probabilities[0], probabilities[2])
+
+
+def test_bytes_answer_as_the_file_does() -> None:
+    """A model can be given as bytes, as a bundle gives it."""
+    path = quantized()[0] / "onnx" / "f32.onnx"
+    np.testing.assert_array_equal(OrtModel(path.read_bytes())(BATCH)[0], OrtModel(path)(BATCH)[0])
+
+
+@pytest.mark.parametrize("data", [b"", b"not a model", b"\x08\x0a\x12\x07pytorch"])
+def test_what_is_no_model_is_a_users_mistake(tmp_path: Path, data: bytes) -> None:
+    """A damaged file is one line that names it."""
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"broken\.onnx") as caught:
+        OrtModel(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_a_users_mistake(tmp_path: Path) -> None:
+    """A file that is not there is named."""
+    with pytest.raises(UserError, match=r"gone\.onnx: cannot be read: No such file"):
+        OrtModel(tmp_path / "gone.onnx")
+
+
+def test_another_model_is_refused_with_its_outputs() -> None:
+    """A valid ONNX file that is no bundle's model is refused, and its outputs are named."""
+    value = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1]) for n in ("x", "logits")]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["logits"])], "g", value[:1], value[1:])
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(proto)
+    with pytest.raises(UserError, match="has the outputs logits, not probabilities and features"):
+        OrtModel(proto.SerializeToString())

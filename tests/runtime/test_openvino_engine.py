@@ -1,0 +1,162 @@
+"""The engine: answers by name, in order, in the precision that was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.pixels import prepare
+from edgewbc.runtime.openvino_engine import Engine, Prediction
+from tests.tiny import CHANNELS, make_bundle, picture
+
+
+@pytest.fixture(scope="module")
+def pictures(bundle: Bundle) -> NDArray[np.uint8]:
+    return np.stack([prepare(picture(seed), bundle.pixels) for seed in range(10)])
+
+
+def by_hand(bundle: Bundle, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The head in numpy, from head.npz and the engine's features: what `probabilities` must be."""
+    head = np.load(bundle.path / "head.npz")
+    logits = Engine.of(bundle, "f32")(pictures).features.astype(np.float64) @ head["w0"].T + head["b0"]
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
+
+
+def test_outputs_are_found_by_name(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """Probabilities are the softmax of the head over the features, float32, whatever the order of the outputs."""
+    answer = Engine.of(bundle, "f32", threads=1)(pictures)
+    assert answer.probabilities.shape == (10, 5)
+    assert answer.features.shape == (10, CHANNELS)
+    assert answer.probabilities.dtype == answer.features.dtype == np.float32
+    np.testing.assert_allclose(answer.probabilities, by_hand(bundle, pictures), atol=1e-6)
+
+
+def test_an_answer_outlives_the_next_one(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """An answer is a copy: the next call does not write over it."""
+    engine = Engine.of(bundle, "f32", threads=1)
+    first = engine(pictures[:1])
+    kept = first.probabilities.copy()
+    engine(pictures[3:4])
+    np.testing.assert_array_equal(first.probabilities, kept)
+
+
+@pytest.mark.parametrize("options", [{"hint": "latency"}, {"hint": "throughput", "streams": 2, "threads": 2}])
+def test_stream_answers_in_order(bundle: Bundle, pictures: NDArray[np.uint8], options: dict[str, object]) -> None:
+    """Streamed batches, the last one smaller, give what single calls give, in order."""
+    engine = Engine.of(bundle, "f32", **options)
+    found = list(engine.stream(pictures[i : i + 3] for i in range(0, 10, 3)))
+    assert [len(answer.probabilities) for answer in found] == [3, 3, 3, 1]
+    want = engine(pictures)
+    np.testing.assert_allclose(np.concatenate([a.probabilities for a in found]), want.probabilities, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate([a.features for a in found]), want.features, atol=1e-5)
+
+
+def test_stream_reads_no_further_than_it_must(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """Memory is bounded: when the first answer comes, no more batches were read than may be in flight, and one."""
+    engine = Engine.of(bundle, "f32", hint="throughput", streams=2)
+    read = []
+
+    def batches() -> object:
+        for index in range(10):
+            read.append(index)
+            yield pictures[index : index + 1]
+
+    answers = engine.stream(batches())  # type: ignore[arg-type]
+    next(answers)
+    assert len(read) == engine.info["requests"] + 1
+    answers.close()  # type: ignore[attr-defined]
+    assert list(engine.stream([])) == []
+
+
+def test_a_failure_while_reading_comes_through(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """What goes wrong in the batches' source is raised as it is, and the engine answers on."""
+    engine = Engine.of(bundle, "f32", threads=1)
+
+    def batches() -> object:
+        yield pictures[:2]
+        raise OSError("the camera is gone")
+
+    with pytest.raises(OSError, match="camera"):
+        list(engine.stream(batches()))  # type: ignore[arg-type]
+    assert isinstance(engine(pictures[:1]), Prediction)
+
+
+def test_info_says_what_runs(bundle: Bundle) -> None:
+    """Precision, threads, streams and instruction set are read back; f32 is set even where bf16 is the CPU's habit."""
+    info = Engine.of(bundle, "f32", threads=1).info
+    assert info["compute"] == "f32"
+    assert info["threads"] == 1
+    assert info["streams"] == 1
+    assert info["requests"] == 2
+    assert info["input"] == [16, 16]
+    assert info["classes"] == 5
+    assert info["isa"]
+    assert info["labels"] is None
+    assert Engine.of(bundle, "f32", compute="bf16").info["compute"] in ("bf16", "f32")
+
+
+def test_int8_runs_in_int8(bundle: Bundle) -> None:
+    """The quantized convolution runs on uint8, the f32 one does not."""
+    assert "u8" in Engine.of(bundle, "int8").kernels()
+    assert Engine.of(bundle, "f32").kernels() == {"f32": 2}
+
+
+def test_the_default_precision_is_the_bundles(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """Without a precision the bundle's default answers."""
+    np.testing.assert_array_equal(
+        Engine.of(bundle)(pictures).probabilities, Engine.of(bundle, "int8")(pictures).probabilities
+    )
+
+
+@pytest.mark.parametrize("wrong", [(2, 16, 15, 3), (16, 16, 3), (1, 16, 16, 4)])
+def test_other_shapes_are_refused(bundle: Bundle, wrong: tuple[int, ...]) -> None:
+    """A batch of another shape or type is a ValueError that says so."""
+    engine = Engine.of(bundle, "f32")
+    with pytest.raises(ValueError, match=r"not uint8 \(n, \*\(16, 16, 3\)\)"):
+        engine(np.zeros(wrong, np.uint8))
+    with pytest.raises(ValueError, match="float32"):
+        engine(np.zeros((1, 16, 16, 3), np.float32))  # type: ignore[arg-type]
+
+
+def test_refused_models_are_one_line(own: Bundle) -> None:
+    """What OpenVINO refuses is a UserError of one line: junk, cut XML, cut weights, a model of another kind."""
+    xml = (own.path / "openvino/f32.xml").read_bytes()
+    weights = (own.path / "openvino/f32.bin").read_bytes()
+    for pair in ((b"junk", b""), (xml[:300], weights), (xml, weights[:10])):
+        with pytest.raises(UserError, match="m: OpenVINO cannot run it: .") as caught:
+            Engine(*pair, name="m")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="has no output named features"):
+        Engine(xml.replace(b'names="features"', b'names="something"'), weights)
+    with pytest.raises(UserError, match="0 threads"):
+        Engine(xml, weights, threads=0)
+
+
+def test_other_sizes_and_classes(tmp_path: Path) -> None:
+    """Height and width may differ, and so may the number of classes."""
+    bundle = make_bundle(tmp_path / "other", classes=("a", "b"), size=(12, 20))
+    engine = Engine.of(bundle)
+    assert engine.info["input"] == [12, 20]
+    assert engine(np.zeros((3, 12, 20, 3), np.uint8)).probabilities.shape == (3, 2)
+
+
+def test_requests_are_lent_again(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """Answers and streams, one broken off among them, come from the same few requests of OpenVINO's."""
+    engine = Engine.of(bundle, "f32", threads=1)
+    with engine._lent(2) as lent:
+        assert len(set(map(id, lent))) == 2
+    for count in (1, 3, 2):
+        engine(pictures[:count])
+        stream = engine.stream(pictures[index : index + count] for index in range(4))
+        next(stream)
+        stream.close()  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="not uint8"):
+        engine(pictures[0])
+    with engine._lent(2) as again:
+        assert set(map(id, again)) == set(map(id, lent))

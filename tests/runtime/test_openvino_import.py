@@ -1,0 +1,91 @@
+"""OpenVINO without its converter, which is there when it is asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import edgewbc
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from edgewbc.runtime.openvino_import import openvino
+ov = openvino()
+assert "openvino.tools.ovc" not in sys.modules
+assert ov is openvino() is sys.modules["openvino"]
+try:
+    ov.no_such_thing
+except AttributeError as error:
+    assert "no_such_thing" in str(error)
+else:
+    raise AssertionError
+assert ov.convert_model.__name__ == "convert_model"
+assert "openvino.tools.ovc" in sys.modules
+from openvino import convert_model
+assert convert_model is ov.convert_model
+"""
+
+
+def test_the_converter_comes_when_it_is_asked_for() -> None:
+    """The lab's OpenVINO has no converter at first; the training side finds it in the same process."""
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(Path(edgewbc.__file__).parents[1])],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_first_use_is_from_one_thread_and_once() -> None:
+    """Until a block has succeeded they run one at a time, the first ones as first; afterwards side by side."""
+    import threading
+
+    from edgewbc.runtime.openvino_import import first_use
+
+    name = "a library of this test"
+    inside, most, firsts = 0, 0, list[bool]()
+    lock = threading.Lock()
+
+    def use(fail: bool) -> None:
+        nonlocal inside, most
+        try:
+            with first_use(name) as first:
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                    firsts.append(first)
+                threading.Event().wait(0.01)
+                with lock:
+                    inside -= 1
+                if fail:
+                    raise OSError("no such library")
+        except OSError:
+            pass
+
+    def together(count: int, fail: bool) -> None:
+        threads = [threading.Thread(target=use, args=(fail,)) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+    together(4, fail=True)
+    assert (most, firsts) == (1, [True] * 4)
+    firsts.clear()
+    together(4, fail=False)
+    assert (most, sorted(firsts)) == (1, [False] * 3 + [True])
+    meeting = threading.Barrier(2, timeout=30)
+
+    def meet() -> None:
+        with first_use(name):
+            meeting.wait()
+
+    threads = [threading.Thread(target=meet) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not meeting.broken

@@ -1,0 +1,102 @@
+"""The selftest: hashes and golden samples, and what is said when they do not fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from edgewbc.bundle.bundle import Bundle, seal
+from edgewbc.errors import GateError, UserError
+from edgewbc.runtime.selftest import EXPECTED, selftest
+
+
+def change(bundle: Bundle, edit: Callable[[Any], Any], name: str = EXPECTED) -> Bundle:
+    """Edit a JSON file of a bundle and seal it anew."""
+    told = json.loads(bundle.read(name))
+    edited = edit(told)
+    whole = isinstance(edited, dict | list) and (not edited or "format" in edited)  # else it was edited in place
+    (bundle.path / name).write_text(json.dumps(edited if whole else told))
+    seal(bundle.path)
+    return Bundle.open(bundle.path)
+
+
+def test_a_good_bundle_passes(bundle: Bundle) -> None:
+    """Every file is hashed, every sample answered in both precisions, and nothing differs."""
+    report = selftest(bundle, threads=1)
+    assert report.ok
+    assert report.files == len(bundle.sums) == 11
+    assert [check.precision for check in report.checks] == ["int8", "f32"]
+    for check in report.checks:
+        assert (check.samples, check.same_label) == (3, 3)
+        assert check.difference <= 1e-6
+        assert check.features <= 1e-6
+    report.require()
+    assert report.to_dict()["ok"] is True
+
+
+def test_a_precision_that_answers_otherwise_fails(own: Bundle) -> None:
+    """Past the tolerance one precision fails, the other does not, and the error says which to use."""
+
+    def edit(told: Any) -> None:
+        probabilities = told["samples"][1]["expected"]["int8"]["probabilities"]
+        probabilities[0] -= 0.5
+        probabilities[4] += 0.5
+        features = told["samples"][0]["expected"]["int8"]["features"]
+        features[:] = [value * 2 for value in features]
+
+    report = selftest(change(own, edit))
+    int8, f32 = report.checks
+    assert int8.difference == pytest.approx(0.5, abs=1e-6)
+    assert int8.features == pytest.approx(0.5, abs=1e-6)
+    assert (int8.ok, f32.ok, report.ok) == (False, True, False)
+    with pytest.raises(GateError, match="int8 does not answer here .*use --precision f32"):
+        report.require()
+
+
+def test_when_all_fail_the_mend_is_another(own: Bundle) -> None:
+    """Where no precision passes there is none to fall back on."""
+
+    def edit(told: Any) -> None:
+        told["golden"]["tolerance"] = {"int8": -1, "f32": -1}
+
+    with pytest.raises(GateError, match="int8 and f32 .*copy the bundle anew"):
+        selftest(change(own, edit, "manifest.json")).require()
+
+
+def test_a_wrong_hash_is_the_users(own: Bundle) -> None:
+    """A file that is not the one that was released stops the test, even one that no model needs."""
+    (own.path / "CARD.md").write_text("changed")
+    with pytest.raises(UserError, match="CARD.md is not the file that was released"):
+        selftest(own)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda told: [],
+        lambda told: {"format": 2, "samples": told["samples"]},
+        lambda told: {"format": 1, "samples": []},
+        lambda told: {"format": 1, "samples": ["golden"]},
+        lambda told: told["samples"][0].update(file=7),
+        lambda told: told["samples"][0].update(file="golden/none.png"),
+        lambda told: told["samples"][0].update(sha256="0" * 64),
+        lambda told: told["samples"][0]["expected"].pop("f32"),
+        lambda told: told["samples"][0]["expected"]["f32"]["features"].pop(),
+        lambda told: told["samples"][0]["expected"]["f32"]["probabilities"].__setitem__(0, "much"),
+        lambda told: told["samples"][0]["expected"]["f32"]["probabilities"].__setitem__(0, float("nan")),
+    ],
+)
+def test_malformed_samples_are_one_line(own: Bundle, edit: Callable[[Any], Any]) -> None:
+    """Whatever is wrong with the list of samples is a UserError of one line that names the bundle."""
+    with pytest.raises(UserError, match="tiny: ") as caught:
+        selftest(change(own, edit))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bundle_without_tolerances_is_one_line(own: Bundle) -> None:
+    """A manifest without golden.tolerance cannot be checked against."""
+    with pytest.raises(UserError, match=r"golden\.tolerance"):
+        selftest(change(own, lambda told: told.pop("golden") and None, "manifest.json"))

@@ -1,0 +1,136 @@
+"""The edge suite: what it asks, keeps and goes on with, on tiny networks; and its search on made-up accuracies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.edge import search
+from bench.edge.points import Point
+from bench.stages import Watch
+from edgewbc import runs
+from edgewbc.errors import UserError
+from edgewbc.train import run as steps
+from edgewbc.train.recipe import PruneRecipe, TrainRecipe
+from edgewbc.utils.files import read_json
+from tests.coloured import make_manifest
+
+FIT = {"epochs": 1, "batch": 16, "lr": 1e-3, "precision": "f32", "workers": 1}
+
+
+def tiny(point: Point) -> Any:
+    """Recipes in place of the shipped ones: thin networks on small pictures, for one epoch."""
+    if point.pruned:
+        return PruneRecipe.model_validate(
+            {"name": "edge-prune", "keep_macs": point.keep, "fit": FIT, "round_to": 2, "pictures": 8}
+        )
+    archs = {
+        "edgenet": {"arch": "edgenet", "channels": ["/", 8, "/", 8]},
+        "vgg16gap": {"arch": "vgg16gap", "channels": [8, "M", 8, "M"], "head": [8]},
+        "lite0": {"arch": "edgenet", "channels": ["/", 8, "/", 16]},
+    }
+    model = {**archs[point.family], "input": {"height": point.size, "width": point.size}}
+    return TrainRecipe.model_validate({"name": f"edge-{point.family}", "weights": "none", "model": model, "fit": FIT})
+
+
+RIGHT = {"lite0-112-100": 100, "edgenet-64-10": 90, "edgenet-80-10": 98, "vgg16gap-64-25": 99, "vgg16gap-80-25": 100}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A suite whose points are not trained but looked up; what was asked, in order."""
+    found: list[str] = []
+
+    def result(self: search.Suite, run: Path) -> dict[str, Any]:
+        found.append(run.name)
+        n = RIGHT.get(run.name.removesuffix("-scratch"), 99) - 4 * run.name.endswith("-scratch")
+        told = {"n": 100, "correct": n, "accuracy": n / 100, "interval": [0.8, 1.0]}
+        return {
+            "macs": 1e6, "parameters": 1000, "minutes": 1.0, "quantized": f"{run.name}-int8",
+            "validation": {"f32": told, "int8": told},
+        }  # fmt: skip
+
+    monkeypatch.setattr(search.Suite, "result", result)
+    monkeypatch.setattr(search.Suite, "trained", lambda self, point: self.work / point.key)
+    monkeypatch.setattr(search.Suite, "scratch", lambda self, point: self.work / f"{point.key}-scratch")
+    monkeypatch.setattr(search, "load", lambda *given, **more: None)
+    facts = {"accuracy": 0.98 + search.HOLD, "correct": 98, "n": 100}
+    monkeypatch.setattr(search.evaluate, "judged", lambda *given: (facts, None, None))
+    line = [Point("x", size, keep) for keep in (0.1, 0.25) for size in (64, 80)]
+    monkeypatch.setattr(
+        search, "points", lambda family, classes: [Point(family, point.size, point.keep) for point in line]
+    )
+    return found
+
+
+def test_it_searches_and_goes_on(asked: list[str], tmp_path: Path) -> None:
+    """The cheapest that holds in each family; a pruned one beside its twin; what stands is not asked again."""
+    manifest = make_manifest(tmp_path / "m", per_class=2)
+
+    def run() -> dict[str, Any]:
+        return search.run(
+            manifest, tmp_path / "work", tmp_path / "edge.json", reference=tmp_path, families=("edgenet", "vgg16gap")
+        )
+
+    results = run()
+    assert results["chosen"] == {"edgenet": "edgenet-80-10", "vgg16gap": "vgg16gap-64-10"}
+    assert asked[0] == "lite0-112-100"
+    assert asked[1:4] == ["edgenet-64-25", "edgenet-80-10", "edgenet-64-10"]
+    assert asked[-4:] == ["vgg16gap-64-10-scratch", "lite0-96-100", "lite0-80-100", "lite0-64-100"]
+    assert results == read_json(tmp_path / "edge.json", "")
+    twin = results["points"]["vgg16gap-64-10"]["scratch"]["validation"]["int8"]
+    assert twin["accuracy"] < results["points"]["vgg16gap-64-10"]["validation"]["int8"]["accuracy"]
+    before = len(asked)
+    assert run() == results
+    assert len(asked) == before
+    with pytest.raises(UserError, match=r"edge.json: has results of another manifest"):
+        search.run(
+            make_manifest(tmp_path / "other", per_class=3), tmp_path / "work", tmp_path / "edge.json",
+            reference=tmp_path,
+        )  # fmt: skip
+
+
+def test_points_are_trained_taught_and_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pruned point makes its teacher and its whole network first; its twin has its shape and its epochs."""
+    monkeypatch.setattr(search, "recipe_of", tiny)
+    monkeypatch.setattr(search, "TEACHER", Point("lite0", 32, 1.0))
+    manifest = make_manifest(tmp_path / "m", per_class=6)
+    (tmp_path / "work").mkdir()
+    reference = steps.train(tiny(Point("vgg16gap", 32, 1.0)), manifest, to=tmp_path / "reference")
+    suite = search.Suite(manifest, tmp_path / "work", reference, Watch())
+    made = suite.trained(Point("vgg16gap", 32, 0.5))
+    assert sorted(p.name for p in (tmp_path / "work").iterdir()) == [
+        "lite0-32-100",
+        "vgg16gap-32-100",
+        "vgg16gap-32-50",
+    ]
+    lineage = runs.lineage(made)
+    assert [each["run"] for each in lineage["teachers"]] == ["lite0-32-100"]
+    assert lineage["kept"]["macs"] <= 0.55
+    twin = suite.scratch(Point("vgg16gap", 32, 0.5))
+    assert runs.spec(twin).channels == runs.spec(made).channels
+    told = runs.lineage(twin)["recipe"]
+    assert (told["weights"], told["fit"]["epochs"]) == ("none", 1)
+
+
+def test_points_are_timed_once(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All in one bench, under their keys; a second call measures nothing."""
+    manifest = make_manifest(tmp_path / "m", per_class=2)
+    work, out = tmp_path / "work", tmp_path / "edge.json"
+    results = search.run(manifest, work, out, reference=tmp_path, families=("vgg16gap",))
+    calls = []
+
+    def bench(paths: list[Path], *given: Any, **more: Any) -> dict[str, Any]:
+        calls.append(paths)
+        rows = [{"model": path.name, "precision": "int8", "images_per_s": 9.0, "speedup": 450.0, "size_mb": 1.5}
+                for path in paths]  # fmt: skip
+        return {"rows": [*rows, {"model": "vgg16gap-224", "precision": "f32", "images_per_s": 0.02}]}
+
+    monkeypatch.setattr(search.runner, "bench", bench)
+    results = search.measure(results, manifest, work, out, watch=Watch())
+    assert [path.name for path in calls[0]] == [f"{key}-int8" for key in results["points"]]
+    search.measure(results, manifest, work, out, watch=Watch())
+    assert len(calls) == 1
+    assert read_json(out, "")["bench"]["rows"][-1]["model"] == "vgg16gap-224"

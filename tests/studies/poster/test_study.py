@@ -1,0 +1,132 @@
+"""The poster's suite, on a few coloured discs and a tiny network."""
+
+import shutil
+
+import pytest
+
+from bench.poster import figure, study
+from bench.poster import report as tables
+from edgewbc.errors import UserError
+from edgewbc.train import loop
+from edgewbc.train.recipe import TrainRecipe
+from edgewbc.utils.files import read_json
+from tests.coloured import make_manifest
+
+OFF = {
+    "rotate": 0, "scale": 0, "shift": 0, "brightness": 0, "contrast": 0, "saturation": 0, "colour": 0, "blur": 0,
+    "flip": False,
+}  # fmt: skip
+
+
+def tiny(part):
+    """A recipe in place of the shipped one: a thin network on small pictures, for one epoch."""
+    fit = {"epochs": 1, "batch": 16, "lr": 1e-3, "precision": "f32", "augment": OFF, "workers": 1, "seed": part.seed}
+    model = {"width": 0.13, "head": [8], "input": {"height": 32, "width": 32}}
+    return TrainRecipe.model_validate(
+        {"name": f"poster-{part.row.name}", "weights": "none", "model": model, "fit": fit}
+    )
+
+
+@pytest.fixture
+def originals(tmp_path, monkeypatch):
+    """Few originals, and a suite of two rows of which the first has a second seed."""
+    monkeypatch.setattr(study, "recipe_of", tiny)
+    judge = study.judge
+
+    def quick(path, manifest, *, backend, precision=None):
+        """An int8 bundle takes ten seconds to make, and has tests of its own: the network answers in its place."""
+        found = judge(path, manifest, backend="torch", precision="f32")
+        return found | {"precision": "int8"} if backend == "openvino" else found
+
+    monkeypatch.setattr(study, "judge", quick)
+    monkeypatch.setattr(study, "int8", lambda folder, manifest, work, watch: folder)
+    monkeypatch.setattr(study, "ROWS", (study.Row("gap", 0.99, "GAP", 2), study.Row("last", None, "last block")))
+    return make_manifest(tmp_path / "originals", per_class=4)
+
+
+def test_a_part_that_is_done_is_not_done_again(originals, tmp_path, monkeypatch):
+    """Stopped in the third part and started again, the suite trains the third and the later ones, and no other."""
+    trainings = []
+    fit = loop.fit
+
+    def counted(net, spec, options, manifest, run, **more):
+        trainings.append(run.name)
+        if len(trainings) == 3:
+            raise KeyboardInterrupt
+        return fit(net, spec, options, manifest, run, **more)
+
+    monkeypatch.setattr(loop, "fit", counted)
+    out = tmp_path / "poster.json"
+    with pytest.raises(KeyboardInterrupt):
+        study.run(originals, tmp_path / "work", out, total=200)
+    assert list(read_json(out, "")["parts"]) == ["gap-poster-s0", "gap-grouped-s0"]
+    shutil.rmtree(tmp_path / "work" / "gap-poster-s0")  # the results are enough
+    results = study.run(originals, tmp_path / "work", out, total=200)
+    assert trainings == [
+        "gap-poster-s0", "gap-grouped-s0", "last-poster-s0", "last-poster-s0", "last-grouped-s0", "gap-poster-s1",
+        "gap-grouped-s1",
+    ]  # fmt: skip
+    assert results == read_json(out, "")
+    study.run(originals, tmp_path / "work", out, total=200)
+    assert len(trainings) == 7
+
+    poster_side, grouped_side = (results["parts"][f"gap-{p}-s0"]["test"]["f32"] for p in study.PROTOCOLS)
+    assert poster_side["n"] == 40
+    assert poster_side["seen_in_train"] > 20
+    assert grouped_side["seen_in_train"] == 0
+    assert sum(c["originals"] for c in grouped_side["per_class"].values()) == grouped_side["originals"]
+    assert results["parts"]["gap-poster-s0"]["test"]["int8"]["precision"] == "int8"
+    assert "int8" not in results["parts"]["last-poster-s0"]["test"]
+    assert results["parts"]["gap-poster-s1"]["test"]["f32"]["manifest_sha256"] != poster_side["manifest_sha256"]
+
+    lines = tables.markdown(results).splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:6]] == [
+        "| GAP", "| the same as an int8 bundle (OpenVINO)", "| the same, further seeds too: mean +- standard deviation",
+        "| last block",
+    ]  # fmt: skip
+    assert "(n = 2)" in lines[4]
+    said = f"`grouped`: {grouped_side['n']} pictures of {grouped_side['originals']} originals, 0 of them"
+    assert said in lines[-1]
+    figure.draw(results, tmp_path / "a.svg")
+    figure.draw(results, tmp_path / "b.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert f"{100 * grouped_side['accuracy']:.1f}" in (tmp_path / "a.svg").read_text()
+
+
+def test_results_of_another_set_are_not_mixed(originals, tmp_path):
+    """Results of a set of another size are refused and left as they are."""
+    out = tmp_path / "poster.json"
+    out.write_text('{"format": 1, "set": {"total": 7}, "parts": {}}')
+    before = out.read_bytes()
+    with pytest.raises(UserError, match="another set"):
+        study.run(originals, tmp_path / "work", out, total=200)
+    assert out.read_bytes() == before
+
+
+def test_a_run_of_another_recipe_is_refused(originals, tmp_path, monkeypatch):
+    """A run folder whose recipe is not the part's is never taken for it."""
+    part = study.parts()[0]
+    study.run(originals, tmp_path / "work", tmp_path / "poster.json", total=200)
+    monkeypatch.setattr(study, "recipe_of", lambda part: tiny(part).model_copy(update={"weights": "imagenet"}))
+    with pytest.raises(UserError, match="another recipe"):
+        study.run(originals, tmp_path / "work", tmp_path / "other.json", total=200)
+    assert (tmp_path / "work" / part.key / "lineage.json").exists()
+
+
+def test_the_shipped_recipes_are_the_posters(monkeypatch):
+    """The network's weights are the poster's in number, and all rows have one input and one batch size."""
+    from edgewbc.cells import POSTER_CLASSES
+    from edgewbc.nets import model
+    from edgewbc.train import frozen_features
+
+    trained = {}
+    for part in study.parts():
+        recipe = study.recipe_of(part)
+        assert recipe.fit.seed == part.seed
+        assert (recipe.model.input.height, recipe.model.input.width, recipe.fit.batch) == (72, 96, 32)
+        net = model.build(recipe.model.spec(POSTER_CLASSES))
+        frozen_features.freeze(net, recipe.fit.freeze_blocks)
+        trained[part.row.name] = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    assert trained["gap"] == trained["scratch"] == 14_776_492
+    assert trained["frozen"] == 61_804
+    assert trained["last"] == 3 * (512 * 512 * 9 + 512) + 61_804

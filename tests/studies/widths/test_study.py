@@ -1,0 +1,63 @@
+"""bench.widths.study: what a convolution costs by its channels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.widths import study
+from edgewbc.bench.interleave import AnyJob
+from edgewbc.bench.peaks import PeakJob
+from edgewbc.errors import UserError
+
+
+def blocks(job: AnyJob) -> dict[str, Any]:
+    """A CPU that computes channels in blocks of 16: between two blocks it takes as long as for the next one."""
+    assert isinstance(job, PeakJob)
+    ((_, width, _),) = job.shapes
+    paid = -(-width // 16) * 16
+    return {"gmac_per_s": (400.0 if job.peak == "int8" else 100.0) * (width / paid) ** 2}
+
+
+def test_a_count_between_two_blocks_costs_as_much_as_the_next(tmp_path: Path) -> None:
+    """The ratio to the next multiple is of times, not of rates; without that multiple there is none."""
+    found = study.run(tmp_path / "widths.json", widths=(8, 16, 24, 32), rounds=2, execute=blocks)
+    int8 = found["widths"]["int8"]
+    assert int8["24"]["to_multiple"] == pytest.approx({"8": 1.0, "16": 1.0, "32": 1.0})
+    assert int8["8"]["to_multiple"] == pytest.approx({"8": 1.0, "16": 1.0, "32": 0.25})
+    assert int8["16"]["to_multiple"] == pytest.approx({"8": 1.0, "16": 1.0, "32": 0.25})
+    assert int8["32"]["microseconds"] == pytest.approx(20 * 20 * 9 * 32 * 32 / 400e9 * 1e6, rel=1e-3)
+    assert found["widths"]["f32"]["32"]["microseconds"] == pytest.approx(4 * int8["32"]["microseconds"], rel=1e-3)
+    assert json.loads((tmp_path / "widths.json").read_text()) == found
+
+
+def test_rounds_go_back_and_forth(tmp_path: Path) -> None:
+    """Every width once a round, in a job of its own."""
+    jobs: list[tuple[str, int]] = []
+
+    def noted(job: AnyJob) -> dict[str, Any]:
+        assert isinstance(job, PeakJob)
+        jobs.append((job.peak, job.shapes[0][1]))
+        return blocks(job)
+
+    found = study.run(tmp_path / "widths.json", widths=(8, 16), rounds=2, execute=noted)
+    assert jobs[:4] == [("int8", 8), ("int8", 16), ("f32", 8), ("f32", 16)]
+    assert jobs[4:] == jobs[:4][::-1]
+    assert len(found["widths"]["int8"]["8"]["rounds"]) == 2
+
+
+def test_a_cpu_without_int8_kernels_is_named(tmp_path: Path) -> None:
+    """And nothing is written."""
+    with pytest.raises(UserError, match="8 channels in int8: ran in f32"):
+        study.run(tmp_path / "widths.json", execute=lambda job: {"error": "ran in f32"})
+    assert not (tmp_path / "widths.json").exists()
+
+
+def test_one_width_for_real(tmp_path: Path) -> None:
+    """In processes of their own, in this CPU's int8 and f32 kernels."""
+    found = study.run(tmp_path / "widths.json", widths=(8,), rounds=1, seconds=0.01, threads=1)
+    assert found["widths"]["int8"]["8"]["gmac_per_s"] > 0
+    assert found["widths"]["f32"]["8"]["to_multiple"] == {"8": 1.0}

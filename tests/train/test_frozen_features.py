@@ -1,0 +1,117 @@
+"""Frozen blocks and their kept output."""
+
+import pytest
+import torch
+
+from edgewbc.data import images
+from edgewbc.errors import UserError
+from edgewbc.nets import model
+from edgewbc.nets.export_wrapper import Deployed
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
+from edgewbc.train import frozen_features, loop
+from edgewbc.train.recipe import Fit
+from tests.coloured import make_manifest
+from tests.killed import Killed, at_batch
+
+OFF = {
+    "rotate": 0, "scale": 0, "shift": 0, "brightness": 0, "contrast": 0, "saturation": 0, "colour": 0, "blur": 0,
+    "flip": False,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    return make_manifest(tmp_path_factory.mktemp("cells"), per_class=6)
+
+
+def network(manifest, arch="vgg16gap"):
+    """A network for the pictures' own size, so that nothing is resampled."""
+    side = images.read(manifest, manifest.entries[0]).shape[0]
+    spec = ModelSpec(
+        arch,
+        manifest.classes,
+        PixelSpec(side, side, mean=IMAGENET_MEAN, std=IMAGENET_STD),
+        (8, "M", 8, "M", 16, "M"),
+        (12,),
+    )
+    torch.manual_seed(0)
+    return model.build(spec), spec
+
+
+def options(**changes):
+    return Fit.model_validate(
+        {"epochs": 2, "batch": 8, "lr": 5e-3, "precision": "f32", "augment": OFF, "workers": 1, **changes}
+    )
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+@pytest.mark.parametrize("arch", ["vgg16gap", "vgg16flatten"])
+def test_kept_maps_train_the_same_network(manifest, tmp_path, blocks, arch):
+    """With the frozen blocks computed once, training ends at the weights that it ends at without."""
+    weights = []
+    for kept in (False, True):
+        net, spec = network(manifest, arch)
+        (tmp_path / str(kept)).mkdir()
+        loop.fit(net, spec, options(freeze_blocks=blocks, cache_frozen=kept), manifest, tmp_path / str(kept))
+        weights.append(net.state_dict())
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, atol=2e-5, rtol=1e-4)
+
+
+def test_a_kept_training_resumes(manifest, tmp_path):
+    """Killed within an epoch and resumed, kept maps end at the weights of an unbroken run."""
+    unbroken, spec = network(manifest)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    chosen = {"freeze_blocks": 2, "cache_frozen": True}
+    loop.fit(unbroken, spec, options(**chosen), manifest, tmp_path / "a")
+
+    broken, _ = network(manifest)
+    with pytest.raises(Killed):
+        loop.fit(
+            broken, spec, options(**chosen, checkpoint_minutes=1e-9), manifest, tmp_path / "b", progress=at_batch(2, 2)
+        )
+    loop.fit(broken, spec, options(**chosen), manifest, tmp_path / "b", resume=True)
+    for name, value in unbroken.state_dict().items():
+        assert torch.equal(broken.state_dict()[name], value), name
+
+
+def test_the_maps_are_those_of_the_blocks(manifest):
+    """A map is what the first blocks give for the prepared picture; its place is the entry's."""
+    net, spec = network(manifest)
+    entries = manifest.split("train")
+    scale = Deployed(net, spec.pixels)
+    found = frozen_features.maps(
+        net, 2, manifest, entries, spec.pixels, lambda x: scale.normalise(torch.from_numpy(x)),
+        dtype=torch.float32, batch=5,
+    )  # fmt: skip
+    picture = next(images.batches(manifest, entries[6:7], spec.pixels))
+    with torch.no_grad():
+        alone = net.features[:6](scale.normalise(torch.from_numpy(picture)))
+    side = spec.pixels.height // 4
+    assert found.shape == (len(entries), 8, side, side)
+    torch.testing.assert_close(found[6:7], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_too_many_maps_are_refused(manifest, monkeypatch):
+    """Maps that would not fit into memory are refused before the first epoch, in one line."""
+    monkeypatch.setattr(frozen_features, "LARGEST", 1000)
+    net, spec = network(manifest)
+    with pytest.raises(UserError, match="cache_frozen"):
+        loop.fit(net, spec, options(freeze_blocks=1, cache_frozen=True), manifest, None)
+
+
+@pytest.mark.parametrize("changes", [{"freeze_blocks": 0}, {"freeze_blocks": 1, "augment": {**OFF, "flip": True}}])
+def test_recipes_that_cannot_be_kept_are_refused(changes):
+    """Kept maps need frozen blocks and pictures that do not change."""
+    with pytest.raises(ValueError, match="cache_frozen needs"):
+        options(cache_frozen=True, **changes)
+
+
+def test_blocks_end_with_a_pooling(manifest):
+    """Freezing n blocks freezes everything up to the n-th pooling, and nothing after it."""
+    net, _ = network(manifest)
+    assert [frozen_features.layers(net, n) for n in range(5)] == [0, 3, 6, 9, 9]
+    frozen_features.freeze(net, 1)
+    assert [p.requires_grad for p in net.features.parameters()] == [False, False, True, True, True, True]

@@ -1,0 +1,82 @@
+"""Files that are whole or not there."""
+
+import hashlib
+from itertools import islice
+
+import pytest
+
+from edgewbc.errors import UserError
+from edgewbc.utils.files import atomic_write, numbered, occupied, read_json, sha256, whole_folder, write_json
+
+
+def test_hash_of_several_files_is_that_of_their_bytes_together(tmp_path):
+    """`cat a b | sha256sum` gives the same."""
+    (tmp_path / "a").write_bytes(b"one")
+    (tmp_path / "b").write_bytes(b"two")
+    assert sha256(tmp_path / "a", tmp_path / "b") == hashlib.sha256(b"onetwo").hexdigest()
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    """When writing fails half way, the old bytes stay and no temporary file is left."""
+    (tmp_path / "f.json").write_text("old")
+
+    def half():
+        with atomic_write(tmp_path / "f.json") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("full disk")
+
+    with pytest.raises(RuntimeError, match="full disk"):
+        half()
+    assert [(f.name, f.read_text()) for f in tmp_path.iterdir()] == [("f.json", "old")]
+
+
+def test_json_round_trip_and_nan(tmp_path):
+    """JSON comes back as it was; NaN, which is not JSON, is refused and nothing is written."""
+    write_json(tmp_path / "a.json", {"ü": [1, None]})
+    assert read_json(tmp_path / "a.json", "x") == {"ü": [1, None]}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "b.json", float("nan"))
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_reading_errors_name_the_file(tmp_path):
+    """Missing and broken files are one line each."""
+    with pytest.raises(UserError, match=r"a.json: no such file; it should be a list"):
+        read_json(tmp_path / "a.json", "a list")
+    (tmp_path / "a.json").write_bytes(b"\xff")
+    with pytest.raises(UserError, match=r"a.json: cannot be read as a list"):
+        read_json(tmp_path / "a.json", "a list")
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    """A block that fails leaves nothing; after one that ends well the folder is there, and its scratch is not."""
+
+    def made(fails):
+        with whole_folder(tmp_path / "deep" / "to") as folder:
+            (folder / "a").write_text("1")
+            folder.with_name("scratch").mkdir()
+            if fails:
+                raise RuntimeError("full disk")
+
+    with pytest.raises(RuntimeError, match="full disk"):
+        made(True)
+    assert list((tmp_path / "deep").iterdir()) == []
+    (tmp_path / "deep" / "to").mkdir()
+    made(False)
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted((tmp_path / "deep").rglob("*"))] == [
+        "deep/to", "deep/to/a",
+    ]  # fmt: skip
+
+
+def test_only_an_empty_folder_is_free(tmp_path):
+    """A file, an empty one too, and a folder with something in it are occupied."""
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    assert [occupied(tmp_path / name) for name in ("file", "empty", "full", "none")] == [True, False, True, False]
+
+
+def test_names_are_numbered_from_the_second(tmp_path):
+    """The first has no number."""
+    assert [path.name for path in islice(numbered(tmp_path / "run"), 3)] == ["run", "run-2", "run-3"]
