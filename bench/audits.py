@@ -39,8 +39,8 @@ def short(manifest: Manifest, audit: dict[str, Any]) -> dict[str, Any]:
         counts |= {"near_duplicates": None, "near_leaks": None}
     of_groups = [leak["what"] for leak in audit["leaks"] if leak["kind"] == "group"]
     return {
-        "source": manifest.facts.get("source"),
-        "seed": manifest.facts.get("seed"),
+        "source": manifest.provenance.source,
+        "seed": manifest.provenance.seed,
         **{name: audit[name] for name in KEPT},
         "counts": counts,
         "groups": len({entry.group for entry in manifest.entries}),

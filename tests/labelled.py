@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgewbc import cells
-from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.manifest import Entry, Manifest, Provenance
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
 from tests import tiny
@@ -30,7 +30,7 @@ def make_manifest(
         (folder / name).write_bytes(data)
         label = classes[index % len(classes)]
         entries.append(Entry(name, label, f"g{index}", split, hashlib.sha256(data).hexdigest()))
-    manifest = Manifest(folder, tuple(entries), tuple(classes), protocol, {"source": source, "seed": 0})
+    manifest = Manifest(folder, tuple(entries), tuple(classes), protocol, Provenance(source, 0))
     manifest.write(folder)
     return manifest
 

@@ -207,7 +207,7 @@ def _results(out: Path, manifest: Manifest, reference: Path) -> dict[str, Any]:
             raise UserError(f"{out}: has results of another manifest: give another --out, or move it away")
         return results
     found, _, _ = evaluate.judged(load(reference, backend="torch", precision="f32"), manifest, "val")
-    facts = {"manifest_sha256": manifest.sha256, "protocol": manifest.protocol, "source": manifest.facts.get("source")}
+    facts = {"manifest_sha256": manifest.sha256, "protocol": manifest.protocol, "source": manifest.provenance.source}
     bar = {"hold": HOLD, "bar": found["accuracy"] - HOLD}
     return {"format": FORMAT, **facts, "reference": found, **bar, "points": {}, "chosen": {}}
 

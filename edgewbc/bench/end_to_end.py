@@ -93,7 +93,7 @@ def measure(
     return {
         "bundle": bundle.name,
         "model_sha256": bundle.model_sha256("openvino", choice.precision),
-        "data": {**(data if manifest is None else facts(manifest, options.split)), "n": len(files)},
+        "data": {**(data if manifest is None else facts(manifest, options.split).to_json()), "n": len(files)},
         "choice": asdict(choice),
         "batch": options.batch,
         **timed,

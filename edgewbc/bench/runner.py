@@ -158,7 +158,7 @@ def _data(
     if manifest is None or entries is None:
         return {"source": SYNTHETIC, "protocol": None, "split": None, "manifest_sha256": None, "n": 0, "of": 0}
     return {
-        **facts(manifest, options.split),
+        **facts(manifest, options.split).to_json(),
         "n": len(entries),
         "of": len(manifest.split(options.split)),
         "classes": list(models[0].classes),

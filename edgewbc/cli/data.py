@@ -179,7 +179,7 @@ def _labels(
     from edgewbc.report import labels as words
     from edgewbc.utils.files import write_json
 
-    folder = contact_sheet.folder(to, str(chosen.facts.get("source") or "labels"))
+    folder = contact_sheet.folder(to, str(chosen.provenance.source or "labels"))
     found = label_audit.run(chosen, network, **options, progress=progress)
     contact_sheet.write(found, folder, progress)
     result = found.to_dict()

@@ -55,7 +55,7 @@ def command(
         made = steps.resume(resume, defaults.manifest(data), progress=watch.progress, report=watch.report)
     else:
         manifest = defaults.manifest_or_synthetic(data)
-        drawn = manifest.facts.get("source") == "synthetic"
+        drawn = manifest.provenance.source == "synthetic"
         file = defaults.recipe(recipe or ("demo" if drawn else "vgg16gap-112"))
         if recipe is None:
             say(f"recipe: {file.stem}")

@@ -66,7 +66,7 @@ def check(xml: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = q
             found[which] = told | {key: scored[key] for key in ("correct", "accuracy", "interval")}
     return {
         "sha256": ModelFile("int8", xml).sha256,
-        **facts(manifest, SPLIT),
+        **facts(manifest, SPLIT).to_json(),
         "n": len(truth),
         **found,
         "same_isa": found["native"]["isa"] == found["avx2"]["isa"],

@@ -74,7 +74,7 @@ def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress
             }
         )
     return {
-        **facts(manifest, SPLIT),
+        **facts(manifest, SPLIT).to_json(),
         "n": len(truth),
         "all": _change(truth, before, _answers(core.read_model(int8), shown)),
         "layers": sorted(rows, key=lambda row: -row["kl"]),

@@ -124,9 +124,9 @@ def write(
             one name, a picture holds cells of two classes, or one cannot be read.
     """
     ranges = ranges or Ranges()
-    facts = manifest.facts
+    made_of = manifest.provenance
     drawn = Enlarged(
-        str(facts.get("source")), manifest.sha256, str(facts.get("citation", "")), str(facts.get("licence", "")),
+        str(made_of.source), manifest.sha256, made_of.citation, made_of.license,
         total, seed, height, width, ranges,
     )  # fmt: skip
     if to.exists():

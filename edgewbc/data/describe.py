@@ -13,15 +13,15 @@ def summary(manifest: Manifest, where: Path) -> dict[str, Any]:
     return {
         "manifest": where.as_posix(),
         "manifest_sha256": manifest.sha256,
-        "source": manifest.facts.get("source"),
+        "source": manifest.provenance.source,
         "protocol": manifest.protocol,
-        "seed": manifest.facts.get("seed"),
+        "seed": manifest.provenance.seed,
         "classes": list(manifest.classes),
         "n": len(manifest.entries),
         "pictures": len({entry.path for entry in manifest.entries}),
         "groups": len({entry.group for entry in manifest.entries}),
         "counts": manifest.counts(),
-        "left_out": manifest.facts.get("left_out", {}),
+        "left_out": dict(manifest.provenance.left_out),
     }
 
 

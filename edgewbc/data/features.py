@@ -79,7 +79,7 @@ def source(name: str | Path, manifest: Manifest, centre: int | None = None, scal
     if str(name) == IMAGENET:
         spec = ModelSpec("vgg16gap", manifest.classes, PixelSpec(SIZE, SIZE, scale=SCALE), VGG16, ())
         run, taught = None, Taught("no", "ImageNet's weights saw no label of a cell")
-        centre = centre or CENTRES.get(str(manifest.facts.get("source")))
+        centre = centre or CENTRES.get(str(manifest.provenance.source))
     else:
         run = Path(name)
         if not runs.is_run(run):
@@ -104,7 +104,7 @@ def taught_by(lineage: dict[str, Any], manifest: Manifest) -> Taught:
     not say which pictures they are: two of those may be the same.
     """
     hashes, sources = set(_values(lineage, "manifest_sha256")), set(_values(lineage, "source"))
-    mine = str(manifest.facts.get("source"))
+    mine = str(manifest.provenance.source)
     if not sources:
         same = manifest.sha256 in hashes
         return Taught("yes", SAME) if same else Taught("unknown", "it is not recorded what the network was trained on")

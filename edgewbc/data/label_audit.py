@@ -68,7 +68,7 @@ class LabelAudit:
         return {
             "manifest_sha256": self.manifest.sha256,
             "protocol": self.manifest.protocol,
-            "source": self.manifest.facts.get("source"),
+            "source": self.manifest.provenance.source,
             "features": {
                 "network": self.source.name,
                 "arch": self.source.spec.arch,

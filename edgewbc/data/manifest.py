@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -50,14 +50,90 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """Where a manifest's images came from and how they were divided: what `manifest.json` records.
+
+    Attributes:
+        source: name of the data source, such as `folder` or `pbc`; None if it was not recorded.
+        seed: seed of the split.
+        citation: publication to cite for the images.
+        license: license of the images.
+        left_out: number of files that were left out, by reason.
+        splits: shares of train, val and test, for the protocols that draw the split.
+        edgewbc: version that made the manifest.
+    """
+
+    source: str | None = None
+    seed: int | None = None
+    citation: str = ""
+    license: str = ""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    splits: tuple[float, ...] | None = None
+    edgewbc: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the keys that `manifest.json` holds for it."""
+        return {
+            "source": self.source,
+            "seed": self.seed,
+            "citation": self.citation,
+            "licence": self.license,
+            "left_out": dict(self.left_out),
+            "splits": None if self.splits is None else list(self.splits),
+            "edgewbc": self.edgewbc,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Provenance:
+        """Read what `to_json` wrote; keys that are missing get their default, others are ignored."""
+        splits = values.get("splits")
+        return cls(
+            values.get("source"),
+            values.get("seed"),
+            str(values.get("citation") or ""),
+            str(values.get("licence") or ""),
+            dict(values.get("left_out") or {}),
+            None if splits is None else tuple(splits),
+            str(values.get("edgewbc") or ""),
+        )
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """Identifies the images that a result was measured on."""
+
+    protocol: str
+    split: str
+    source: str | None
+    manifest_sha256: str
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return the keys that results share: protocol, split, source and manifest_sha256."""
+        return {
+            "protocol": self.protocol,
+            "split": self.split,
+            "source": self.source,
+            "manifest_sha256": self.manifest_sha256,
+        }
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """Labelled cells with their split. `facts` is what `manifest.json` says: source, protocol, seed, citation."""
+    """Labeled cells with their split.
+
+    Attributes:
+        root: folder that the entries' paths are relative to.
+        entries: one for each cell.
+        classes: class names in the order of reports.
+        protocol: how the split was made, see `data.splits`.
+        provenance: where the images came from.
+    """
 
     root: Path
     entries: tuple[Entry, ...]
     classes: tuple[str, ...]
     protocol: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance = Provenance()
 
     @property
     def sha256(self) -> str:
@@ -70,7 +146,7 @@ class Manifest:
             raise UserError(f"split {name!r}: use one of {', '.join(SPLITS)}")
         found = [entry for entry in self.entries if entry.split == name]
         if not found:
-            raise UserError(f"the manifest ({self.facts.get('source')}, {self.protocol}) has no {name} pictures")
+            raise UserError(f"the manifest ({self.provenance.source}, {self.protocol}) has no {name} pictures")
         return found
 
     def file(self, entry: Entry) -> Path:
@@ -121,7 +197,7 @@ class Manifest:
             folder / "manifest.json",
             {
                 "format": FORMAT,
-                **self.facts,
+                **self.provenance.to_json(),
                 "protocol": self.protocol,
                 "classes": list(self.classes),
                 "counts": self.counts(),
@@ -159,7 +235,7 @@ class Manifest:
         if hashlib.sha256(text).hexdigest() != known["csv_sha256"]:
             raise UserError(f"{folder / 'manifest.csv'}: changed by hand (not the hash in manifest.json): make it anew")
         entries = tuple(_parse(text.decode(), folder / "manifest.csv"))
-        return cls(root, entries, tuple(known["classes"]), known["protocol"], facts)
+        return cls(root, entries, tuple(known["classes"]), known["protocol"], Provenance.from_json(facts))
 
 
 def _parse(text: str, path: Path) -> Sequence[Entry]:
@@ -183,11 +259,6 @@ def _parse(text: str, path: Path) -> Sequence[Entry]:
     return entries
 
 
-def facts(manifest: Manifest, split: str) -> dict[str, Any]:
-    """What was answered: protocol, split, source and hash of the manifest."""
-    return {
-        "protocol": manifest.protocol,
-        "split": split,
-        "source": manifest.facts.get("source"),
-        "manifest_sha256": manifest.sha256,
-    }
+def facts(manifest: Manifest, split: str) -> SplitFacts:
+    """Return what identifies one split of a manifest in a result."""
+    return SplitFacts(manifest.protocol, split, manifest.provenance.source, manifest.sha256)

@@ -63,7 +63,7 @@ def judged(
     said = probabilities(loaded, manifest, entries, batch, progress)
     predicted = said.argmax(1)
     found = {
-        **facts(manifest, split),
+        **facts(manifest, split).to_json(),
         "model": loaded.model,
         "model_sha256": loaded.sha256,
         "precision": loaded.precision,
@@ -85,7 +85,7 @@ def probabilities(
 
 def reference(accuracy: float | None, manifest: Manifest) -> dict[str, Any]:
     """Whether an accuracy meets the poster's ~99 %, and under which protocol; `met` is None for synthetic pictures."""
-    counts = accuracy is not None and manifest.facts.get("source") != SYNTHETIC
+    counts = accuracy is not None and manifest.provenance.source != SYNTHETIC
     return {
         "accuracy": REFERENCE_ACCURACY,
         "protocol": manifest.protocol,

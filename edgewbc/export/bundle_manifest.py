@@ -57,13 +57,13 @@ def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any
         return {}
     first = next(iter(lineage.get("ancestors", [])), lineage)
     return {
-        "source": manifest.facts.get("source"),
+        "source": manifest.provenance.source,
         "protocol": manifest.protocol,
         "manifest_sha256": manifest.sha256,
         "training_manifest_sha256": first.get("manifest_sha256"),
         "counts": manifest.counts(),
-        "citation": manifest.facts.get("citation"),
-        "licence": manifest.facts.get("licence"),
+        "citation": manifest.provenance.citation,
+        "licence": manifest.provenance.license,
     }
 
 

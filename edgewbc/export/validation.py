@@ -88,7 +88,12 @@ def collect(
     rows = []
     for file in files:
         scored = score(truth, answers[file.name].argmax(1), spec.classes)
-        row = {"precision": file.precision, "backend": file.backend, "sha256": file.sha256, **facts(manifest, SPLIT)}
+        row = {
+            "precision": file.precision,
+            "backend": file.backend,
+            "sha256": file.sha256,
+            **facts(manifest, SPLIT).to_json(),
+        }
         for key in ("n", "correct", "accuracy", "interval", "balanced_accuracy", "per_class"):
             row[key] = scored[key]
         rows.append(row)

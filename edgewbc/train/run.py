@@ -144,7 +144,7 @@ def _write(
 ) -> None:
     model.save(run, net, spec)
     runs.write_lineage(
-        run, step, manifest_sha256=manifest.sha256, protocol=manifest.protocol, source=manifest.facts.get("source"),
+        run, step, manifest_sha256=manifest.sha256, protocol=manifest.protocol, source=manifest.provenance.source,
         validation=best, **facts,
     )  # fmt: skip
     (run / checkpoint.NAME).unlink(missing_ok=True)

@@ -29,7 +29,7 @@ def leaky(tmp_path: Path) -> Path:
     entries = tuple(
         replace(entry, group=f"pair{i // 2}", split=("train", "test")[i % 2]) for i, entry in enumerate(made.entries)
     )
-    leaky = Manifest(made.root, entries, made.classes, "poster", made.facts)
+    leaky = Manifest(made.root, entries, made.classes, "poster", made.provenance)
     leaky.write(tmp_path / "leaky")
     (tmp_path / "audit.json").write_text(json.dumps(audit(leaky, near=False).to_dict()))
     return tmp_path

@@ -27,7 +27,7 @@ def cells(edgewbc: Run, tmp_path: Path) -> Path:
 def test_synth_is_a_manifest_at_once(edgewbc: Run, cells: Path) -> None:
     """The folder can be read as a manifest, and drawing it again changes nothing and says the same."""
     manifest = Manifest.read(cells)
-    assert manifest.facts["source"] == "synthetic"
+    assert manifest.provenance.source == "synthetic"
     ran = edgewbc("data", "synth", "--to", cells, "--cells", 10, "--size", 32, "--fields", 1, "--json")
     assert ran.code == 0
     told = json.loads(ran.out)
@@ -102,7 +102,7 @@ def test_augment_is_a_manifest_at_once(edgewbc: Run, originals: Path, tmp_path: 
     assert ran.code == 0
     assert "60 pictures in 10 groups" in ran.out
     manifest = Manifest.read(tmp_path / "a")
-    assert (manifest.protocol, manifest.facts["source"], len(manifest.entries)) == ("grouped", "augmented", 60)
+    assert (manifest.protocol, manifest.provenance.source, len(manifest.entries)) == ("grouped", "augmented", 60)
     assert manifest.sha256 in ran.out
     ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT, "--json")
     assert ran.code == 0

@@ -279,5 +279,5 @@ def test_400_pictures_of_bccd(real_data: Path, tmp_path: Path) -> None:
         manifest.classes, 100
     )
     assert {entry.group for entry in manifest.entries} == {entry.group for entry in some.entries}
-    assert manifest.facts["licence"] == "MIT"
-    assert "BCCD_Dataset" in manifest.facts["citation"]
+    assert manifest.provenance.license == "MIT"
+    assert "BCCD_Dataset" in manifest.provenance.citation

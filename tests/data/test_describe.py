@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgewbc.data.describe import summary, text
-from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.manifest import Entry, Manifest, Provenance
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def manifest() -> Manifest:
         Entry("b.png", "neutrophil", "s1", "train", "1" * 64),
         Entry("c.png", "neutrophil", "s2", "test", "2" * 64),
     )
-    facts = {"source": "folder", "seed": 3, "left_out": {"no type label": 2}}
-    return Manifest(Path(), entries, ("neutrophil", "monocyte"), "grouped", facts)
+    made_from = Provenance("folder", 3, left_out={"no type label": 2})
+    return Manifest(Path(), entries, ("neutrophil", "monocyte"), "grouped", made_from)
 
 
 def test_summary_counts_cells_pictures_and_groups(manifest: Manifest) -> None:

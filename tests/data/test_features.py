@@ -13,7 +13,7 @@ import torch
 from edgewbc import runs
 from edgewbc.data import features, images
 from edgewbc.data.features import extract, source, taught_by
-from edgewbc.data.manifest import Manifest
+from edgewbc.data.manifest import Manifest, Provenance
 from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
@@ -26,7 +26,7 @@ def manifest(tmp_path: Path) -> Manifest:
 
 
 def of(manifest: Manifest, name: str) -> Manifest:
-    return replace(manifest, facts={"source": name})
+    return replace(manifest, provenance=Provenance(name))
 
 
 @pytest.mark.parametrize(

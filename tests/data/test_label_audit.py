@@ -17,7 +17,7 @@ from edgewbc.data import label_audit
 from edgewbc.data.features import Source, Taught
 from edgewbc.data.label_audit import LabelAudit
 from edgewbc.data.label_issues import Judged, Judgement
-from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.manifest import Entry, Manifest, Provenance
 from edgewbc.errors import UserError
 from edgewbc.metrics import score
 from edgewbc.nets.spec import ModelSpec
@@ -37,7 +37,7 @@ def audited(root: Path, answer: str = "no", n: int = 3) -> LabelAudit:
     )  # fmt: skip
     names = ("neutrophil", "monocyte")
     judgement = Judgement(cells, 2, n, 0.01, score([1] * n, [0] + [1] * (n - 1), names))
-    manifest = Manifest(root, tuple(entries), names, "grouped", {"source": "folder"})
+    manifest = Manifest(root, tuple(entries), names, "grouped", Provenance("folder"))
     source = Source("mine", ModelSpec("vgg16gap", names, PixelSpec(8, 8), (8,), ()), None, Taught(answer, "said so"))
     return LabelAudit(manifest, source, judgement, 0, True)
 

@@ -35,11 +35,11 @@ def test_reads_what_it_wrote(written: Path, slides: Path) -> None:
     for path in (written, written / "manifest.csv", written / "manifest.json"):
         read = Manifest.read(path)
         assert read.entries == made.entries
-        assert (read.sha256, read.protocol, read.classes, read.facts) == (
+        assert (read.sha256, read.protocol, read.classes, read.provenance) == (
             made.sha256,
             made.protocol,
             made.classes,
-            made.facts,
+            made.provenance,
         )
     assert made.sha256 == hashlib.sha256((written / "manifest.csv").read_bytes()).hexdigest()
 

@@ -12,7 +12,7 @@ from edgewbc import cells
 from edgewbc.bench import prediction_metrics, summary
 from edgewbc.bench.prediction_metrics import Said
 from edgewbc.bench.runner import FORMAT, UNMEASURED
-from edgewbc.data.manifest import Entry, Manifest, facts
+from edgewbc.data.manifest import Entry, Manifest, Provenance, facts
 
 ROWS = (
     # model, backend, precision, images a second, share of wrong answers, MB, GMAC
@@ -46,7 +46,7 @@ def manifest(root: Path, n: int = 500, source: str = "pbc", protocol: str = "pub
         label = cells.CLASSES[index % 5 if index % 7 else 0]
         sha = hashlib.sha256(str(index).encode()).hexdigest()
         entries.append(Entry(f"pictures/{label}-{index:04d}.jpg", label, f"g{index}", "test", sha))
-    return Manifest(root, tuple(entries), cells.CLASSES, protocol, {"source": source})
+    return Manifest(root, tuple(entries), cells.CLASSES, protocol, Provenance(source))
 
 
 def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> dict[str, A
         "machine": dict(MACHINE),
         "format": FORMAT,
         "data": {
-            **facts(held, "test"),
+            **facts(held, "test").to_json(),
             "n": len(entries),
             "of": len(entries),
             "classes": list(held.classes),

@@ -9,7 +9,7 @@ from typing import Final
 from edgewbc._version import __version__
 from edgewbc.cells import in_order
 from edgewbc.data import splits as protocols
-from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.manifest import Entry, Manifest, Provenance
 from edgewbc.data.sources import augmented, bccd, folder, jtsc, kaggle_bccd, pbc, synthetic
 from edgewbc.data.sources.scan import Cell, Found, grouped_by_content, hashed, need_folder
 from edgewbc.errors import UserError
@@ -63,17 +63,17 @@ def make(
     cells = grouped_by_content(hashed(folder, found.cells))
     if protocol != "published":
         cells.sort(key=lambda cell: (cell.path, cell.box or ()))
-    facts = {
-        "source": found.source or source,
-        "seed": seed,
-        "citation": found.citation,
-        "licence": found.licence,
-        "left_out": dict(sorted(found.left_out.items())),
-        "splits": list(splits) if protocol in ("official", "grouped", "poster") else None,
-        "edgewbc": __version__,
-    }
+    provenance = Provenance(
+        source=found.source or source,
+        seed=seed,
+        citation=found.citation,
+        license=found.licence,
+        left_out=dict(sorted(found.left_out.items())),
+        splits=splits if protocol in ("official", "grouped", "poster") else None,
+        edgewbc=__version__,
+    )
     entries = _entries(cells, protocol, seed, splits)
-    return Manifest(folder, entries, in_order({cell.label for cell in cells}), protocol, facts)
+    return Manifest(folder, entries, in_order({cell.label for cell in cells}), protocol, provenance)
 
 
 def protocol_of(source: str, protocol: str | None = None) -> str:

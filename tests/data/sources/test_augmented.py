@@ -43,13 +43,13 @@ def test_grouped_keeps_originals_together(enlarged: Path) -> None:
 
 def test_facts_come_from_the_originals(enlarged: Path, drawn: Path, tmp_path: Path) -> None:
     """Citation and licence are the originals'; what was drawn from synthetic cells stays synthetic."""
-    assert make("augmented", enlarged).facts["source"] == "augmented"
+    assert make("augmented", enlarged).provenance.source == "augmented"
     few = make("synthetic", drawn)
     few = replace(few, entries=tuple(entry for entry in few.entries if int(entry.group[-1]) < 3))
     write(few, tmp_path / "s", 15, height=12, width=16)
     made = make("augmented", tmp_path / "s")
-    assert made.facts["source"] == "synthetic"
-    assert "no real cells" in made.facts["citation"]
+    assert made.provenance.source == "synthetic"
+    assert "no real cells" in made.provenance.citation
     assert reference(1.0, made)["met"] is None
 
 
@@ -57,7 +57,7 @@ def test_classes_on_request(enlarged: Path) -> None:
     """Other classes are left out and counted; one that was not drawn is refused."""
     manifest = make("augmented", enlarged, classes=["monocyte"])
     assert manifest.classes == ("monocyte",)
-    assert manifest.facts["left_out"] == {"class neutrophil was not asked for": 30}
+    assert manifest.provenance.left_out == {"class neutrophil was not asked for": 30}
     with pytest.raises(UserError, match=r"originals\.csv: no picture of class 'basophil'"):
         make("augmented", enlarged, classes=["basophil"])
 

@@ -47,7 +47,7 @@ def test_bccd_takes_unambiguous_cells(bccd: Path) -> None:
     assert {e.box for e in two} == {(2, 3, 10, 15), (1, 1, 3, 8)}
     assert {e.group for e in two} == {"JPEGImages/BloodImage_00020.png"}
     assert len({e.split for e in two}) == 1
-    assert manifest.facts["left_out"] == {
+    assert manifest.provenance.left_out == {
         "class basophil was not asked for": 1,
         "labels of several types": 1,
         "no WBC box": 1,
@@ -104,5 +104,5 @@ def test_bccd_real_counts(real_data: Path) -> None:
     """Of 364 fields, 345 have an unambiguous label; they show 351 cells, and one field that was taken twice is one."""
     manifest = make("bccd", real_data / "bccd")
     assert len(manifest.entries) == 351
-    assert sum(manifest.facts["left_out"].values()) == 19
+    assert sum(manifest.provenance.left_out.values()) == 19
     assert len({entry.group for entry in manifest.entries}) == 344

@@ -29,7 +29,7 @@ def test_folder_takes_class_and_slide_from_the_path(slides: Path) -> None:
     assert set(sides.values()) == {"train", "val", "test"}
     first = manifest.entries[0]
     assert first.sha256 == hashlib.sha256((slides / first.path).read_bytes()).hexdigest()
-    assert manifest.facts["splits"] == [0.7, 0.1, 0.2]
+    assert manifest.provenance.splits == (0.7, 0.1, 0.2)
 
 
 def test_folder_is_reproducible(slides: Path) -> None:
@@ -66,7 +66,7 @@ def test_folder_ignores_what_is_no_picture(slides: Path, put: Put) -> None:
     put("stray.png")
     manifest = make("folder", slides)
     assert len(manifest.entries) == 24
-    assert manifest.facts["left_out"] == {"picture outside of the class folders": 1}
+    assert manifest.provenance.left_out == {"picture outside of the class folders": 1}
 
 
 def test_folder_errors(tmp_path: Path, put: Put, pictures: Path) -> None:

@@ -25,7 +25,7 @@ def test_jtsc_is_all_test(jtsc: Path) -> None:
     assert manifest.protocol == "external"
     assert [e.label for e in manifest.entries] == ["neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil"]
     assert {e.split for e in manifest.entries} == {"test"}
-    assert manifest.facts["left_out"] == {"no label in labels.csv": 1}
+    assert manifest.provenance.left_out == {"no label in labels.csv": 1}
 
 
 def test_jtsc_is_never_for_training(jtsc: Path) -> None:

@@ -51,7 +51,9 @@ def test_official_leaves_test_alone(kaggle: Path) -> None:
     assert manifest.counts() == {
         side: dict.fromkeys(manifest.classes, COPIES * n) for side, n in (("train", 9), ("val", 1), ("test", 3))
     }
-    assert manifest.facts["left_out"] == {"TEST_SIMPLE: originals of TEST, and it cannot be told of which pictures": 12}
+    assert manifest.provenance.left_out == {
+        "TEST_SIMPLE: originals of TEST, and it cannot be told of which pictures": 12
+    }
     assert audit(manifest, near=False).leaks == ()
 
 
@@ -69,14 +71,14 @@ def test_grouped_divides_originals_anew(kaggle: Path) -> None:
     assert len(manifest.entries) == 4 * 13 * COPIES
     assert all(len(sides) == 1 for sides in sides_of(manifest).values())
     assert {e.split for e in manifest.entries if e.path.startswith("TEST/")} > {"test"}
-    assert sum(manifest.facts["left_out"].values()) == 12
+    assert sum(manifest.provenance.left_out.values()) == 12
 
 
 def test_poster_takes_every_picture(kaggle: Path) -> None:
     """All three folders, a fifth of the pictures for test, and copies of one original on several sides."""
     manifest = make("kaggle-bccd", kaggle, protocol="poster")
     assert len(manifest.entries) == 4 * 13 * COPIES + 12
-    assert manifest.facts["left_out"] == {}
+    assert manifest.provenance.left_out == {}
     assert sum(manifest.counts()["test"].values()) == round(0.2 * 220)
     assert audit(manifest, near=False).counts()["group_leaks"] > 10
 
@@ -96,7 +98,7 @@ def test_lower_case_and_no_simple_folder_will_do(kaggle: Path) -> None:
     (kaggle / "TRAIN").rename(kaggle / "train")
     manifest = make("kaggle-bccd", kaggle, classes=["monocyte", "neutrophil"])
     assert manifest.classes == ("neutrophil", "monocyte")
-    assert manifest.facts["left_out"] == {
+    assert manifest.provenance.left_out == {
         "class eosinophil was not asked for": 13 * COPIES,
         "class lymphocyte was not asked for": 13 * COPIES,
     }

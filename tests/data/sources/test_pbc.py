@@ -41,15 +41,15 @@ def test_pbc_published_follows_the_tables(pbc: Path) -> None:
         ("MO_9", "test"),
     ]
     assert manifest.entries[1].group == manifest.entries[3].group == manifest.entries[1].path
-    assert "WBCAtt" in manifest.facts["citation"]
-    assert manifest.facts["licence"] == "CC BY 4.0"
+    assert "WBCAtt" in manifest.provenance.citation
+    assert manifest.provenance.license == "CC BY 4.0"
 
 
 def test_pbc_grouped_takes_all_pictures(pbc: Path) -> None:
     """All pictures of the five types take part; other classes are counted, or taken when asked for."""
     manifest = make("pbc", pbc, protocol="grouped")
     assert len(manifest.entries) == 9
-    assert manifest.facts["left_out"] == {"class ig was not asked for": 1}
+    assert manifest.provenance.left_out == {"class ig was not asked for": 1}
     sides = {entry.group: entry.split for entry in manifest.entries}
     assert sides[next(e.group for e in manifest.entries if "MO_9" in e.path)] in ("train", "val", "test")
     everything = make("pbc", pbc, protocol="poster", classes=["ig", "monocyte", "neutrophil"])

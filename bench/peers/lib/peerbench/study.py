@@ -120,7 +120,7 @@ def compare(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe(),
         "data": {
-            **facts(manifest, options.split),
+            **facts(manifest, options.split).to_json(),
             "n": len(entries),
             "of": len(manifest.split(options.split)),
             "crop": dict(zip(("crop", "size", "scale"), about.crop(first.pixels), strict=True)),
