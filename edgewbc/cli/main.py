@@ -1,13 +1,14 @@
-"""`edgewbc`: the commands by name, and what becomes of an error."""
+"""The `edgewbc` program: its commands, and how an error becomes one line and an exit code."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -21,22 +22,41 @@ ORDER = (
     *("data", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
     *("classify", "selftest", "doctor", "demo"),
 )
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
+
+_ENVIRONMENT_ERRORS = {
+    errno.EACCES: "permission denied",
+    errno.EPERM: "operation not permitted",
+    errno.EROFS: "read-only file system",
+    errno.ENOSPC: "no space left on device: free some space and run the command again",
+    errno.EDQUOT: "disk quota exceeded: free some space and run the command again",
+}
+"""Errors of the operating system that are no fault of the program, whatever it was doing."""
 
 
-class InOrder(TyperGroup):
-    """Lists the commands in the order of the chain."""
+class CommandGroup(TyperGroup):
+    """Lists the commands in the order of the workflow, and reports a full disk or a closed pipe as a user's error."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         return list(ORDER)
 
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except OSError as error:  # here, because Click would turn a broken pipe into exit code 1
+            if message := _explain(error):
+                raise UserError(message) from error
+            raise
+
 
 app = typer.Typer(
     name="edgewbc",
-    cls=InOrder,
+    cls=CommandGroup,
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # plain help: it is printed in half the time, and can be pasted anywhere
+    rich_markup_mode=None,  # plain help prints in half the time and can be pasted anywhere
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -48,37 +68,42 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
-    """White-blood-cell classifiers from a GPU workstation to a microscope PC without one.
+    """Train, compress and export white-blood-cell classifiers, and run them on a microscope PC without a GPU.
 
-    Exit codes: 0 done, 1 a bug, 2 bad input or usage, 3 a gate not met (accuracy, parity, leak, selftest).
+    Exit codes: 0 done; 1 a bug or a stalled run; 2 bad input or usage; 3 a gate not met (accuracy, parity, leak,
+    selftest); 130 interrupted.
     """
 
 
-app.add_typer(data.app, name="data", short_help="Make, describe and check sets of labelled pictures.")
-app.add_typer(bench.app, name="bench", short_help="Speed and accuracy on this machine.")
-for name, module, says in (
+app.add_typer(data.app, name="data", short_help="Create, describe and audit sets of labeled images.")
+app.add_typer(bench.app, name="bench", short_help="Measure speed and accuracy on this machine.")
+for name, module, summary in (
     ("train", train, "Fine-tune a network from a recipe."),
-    ("prune", prune, "Take channels out; recover by distillation."),
+    ("prune", prune, "Remove channels, then recover by distillation."),
     ("quantize", quantize, "Quantize a network to INT8 with NNCF."),
-    ("export", export, "Make a bundle for the lab from a run."),
-    ("kit", kit, "Make a folder that installs on a lab's PC offline."),
-    ("eval", evaluate, "Accuracy of a run or bundle on a split."),
-    ("info", info, "A network layer by layer."),
-    ("classify", classify, "Classify pictures; a differential count."),
-    ("selftest", selftest, "Check a bundle's files and answers here."),
-    ("doctor", doctor, "What this PC is; whether INT8 pays on it."),
-    ("demo", demo, "The whole chain, on synthetic cells."),
+    ("export", export, "Export a run as a bundle for the lab."),
+    ("kit", kit, "Build a folder that installs offline."),
+    ("eval", evaluate, "Measure accuracy on a split of a manifest."),
+    ("info", info, "Describe a network or a bundle."),
+    ("classify", classify, "Classify images and count the cells."),
+    ("selftest", selftest, "Check a bundle's files and predictions here."),
+    ("doctor", doctor, "Describe this PC and whether INT8 is faster."),
+    ("demo", demo, "Run the whole workflow on synthetic cells."),
 ):
-    app.command(name, short_help=says)(module.command)
+    app.command(name, short_help=summary)(module.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command line and exit. A user's mistake is one line on stderr; only a bug has a stack trace."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a Windows console may not speak UTF-8: never fail for a name
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    """Run a command line and exit. Expected errors are one line on stderr; only a bug prints a stack trace.
+
+    Args:
+        arguments: the command line without the program's name; None takes `sys.argv`.
+    """
+    _prepare_streams()
     code: int | str | None = 1
     try:
         app(args=arguments, prog_name="edgewbc")
@@ -88,14 +113,64 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"edgewbc: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
-        print("edgewbc: stopped", file=sys.stderr)
-        code = 130
-    except BrokenPipeError:
-        code = 0
+        code = INTERRUPTED
     except Exception:
         traceback.print_exc()
         print("edgewbc: this is a bug; please report the lines above", file=sys.stderr)
+    if code == INTERRUPTED:
+        print("edgewbc: interrupted", file=sys.stderr)
+    if (failure := _output_failure()) is not None:
+        if not code:
+            print(f"edgewbc: {failure}", file=sys.stderr)
+        code = code or UserError.exit_code
     if any(thread.name.startswith("edgewbc-") and thread.is_alive() for thread in threading.enumerate()):
-        sys.stdout.flush()
-        os._exit(code if isinstance(code, int) else 1)  # a stuck worker must not keep the process from ending
+        os._exit(code if isinstance(code, int) else 1)  # a stuck worker must not keep the process alive
     sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    """Make stdout and stderr UTF-8, and replace those that the parent process has closed.
+
+    A closed descriptor would be given to the next file that is opened, and text for the terminal written into it. A
+    closed stderr becomes the null device; a closed stdout fails on the first write, since its results would be lost.
+    """
+    for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, flags)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a Windows console may not be UTF-8: a file's name must not raise
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _explain(error: OSError) -> str | None:
+    """Return one line about an error that the program is not to blame for, or None for any other."""
+    if failure := _output_failure():
+        return failure
+    if isinstance(error, BrokenPipeError):
+        return "cannot write: the reader closed the pipe"
+    reason = _ENVIRONMENT_ERRORS.get(error.errno or 0)
+    return reason and f"{error.filename or 'cannot write'}: {reason}"
+
+
+def _output_failure() -> str | None:
+    """Flush stdout. If that fails, discard what is left and return the reason as one line."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)  # otherwise the interpreter fails again when it flushes at exit
+        os.close(null)
+        reason = "closed by its reader" if isinstance(error, BrokenPipeError) else error.strerror
+        return f"cannot write to standard output: {reason}"
+    except ValueError:  # closed by a test or an embedding program
+        pass
+    return None

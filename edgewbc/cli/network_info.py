@@ -1,4 +1,4 @@
-"""What a network is, layer by layer: for `edgewbc info`."""
+"""Describe a network layer by layer, for `edgewbc info`. Imports torch."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from edgewbc.nets.spec import ARCHITECTURES, ModelSpec
 from edgewbc.pixels import PixelSpec
 
 STOCK = "vgg16"
-"""VGG16 as it was published: 1000 classes of ImageNet, Flatten, two dense layers of 4096."""
+"""VGG16 as published (Simonyan and Zisserman 2015): 1000 ImageNet classes, Flatten, two dense layers of 4096."""
 NAMES = (*ARCHITECTURES, STOCK)
 
 
 def resolve(net: str, classes: int | None = None, size: tuple[int, int] | None = None) -> ModelSpec:
-    """The description of what a person named.
+    """Return the specification of a network given by name or by path.
 
     Args:
         net: an architecture, a run folder, or a bundle (folder or zip).
-        classes: number of outputs of an architecture (default: 1000 for the stock VGG16, else the five cell types).
-        size: height and width of the input; None takes 224 x 224, or what the run or bundle has.
+        classes: number of outputs of an architecture; None takes 1000 for the stock VGG16, else the five cell types.
+        size: height and width of the input in pixels; None takes 224 x 224, or that of the run or bundle.
 
     Raises:
-        UserError: it is none of these, or a run or bundle was to have other classes.
+        UserError: `net` is none of these, or `classes` differs from that of the run or bundle.
     """
     if net in NAMES:
         count = classes or (1000 if net == STOCK else len(CLASSES))
@@ -55,29 +55,33 @@ def resolve(net: str, classes: int | None = None, size: tuple[int, int] | None =
 
 
 def from_bundle(path: Path) -> ModelSpec:
-    """The description of a bundle's network, from its manifest. Raises UserError if it does not tell."""
-    told = Bundle.open(path).manifest
+    """Return the specification of a bundle's network from its manifest. Raises UserError if that is incomplete."""
+    manifest = Bundle.open(path).manifest
     try:
-        return ModelSpec.from_dict({**told, "format": 1, "head": told["head_widths"], "notes": {}})
+        return ModelSpec.from_dict({**manifest, "format": 1, "head": manifest["head_widths"], "notes": {}})
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: its manifest does not describe the network: {error!r}") from None
 
 
 def net_and_size(spec: ModelSpec) -> str:
-    """`vgg16gap at 112 x 112`."""
+    """Return the network and its input size as text: `vgg16gap at 112 x 112`."""
     return f"{spec.arch} at {spec.pixels.height} x {spec.pixels.width}"
 
 
 def info(spec: ModelSpec, frozen: int = 0) -> dict[str, Any]:
-    """Layers and totals of a network.
+    """Return the layers and totals of a network, as JSON.
 
     Args:
-        frozen: blocks that stay as they are while training, from the first.
+        spec: the network.
+        frozen: number of blocks that training leaves unchanged, from the first.
 
     Returns:
-        arch, form, classes, height, width, channels, head; `layers`: name, kind, output (without the number of
-        pictures), parameters, macs, trainable; `parameters`, `trainable`, `macs`, and `parts`: the parameters of
+        arch, form, classes, height, width, channels, head; `layers` (name, kind, output without the batch axis,
+        parameters, macs, trainable); the totals `parameters`, `trainable`, `macs`; and `parts`, the parameters of
         features and head.
+
+    Raises:
+        UserError: the input is too small for the network.
     """
     with torch.device("meta"):
         net = model.build(spec)

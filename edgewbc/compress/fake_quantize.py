@@ -28,8 +28,9 @@ from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
+from edgewbc.utils.optional import install_command
 
-INSTALL = 'pip install "edgewbc[qat]"'
+INSTALL = install_command("qat")
 
 
 class _Whole(nn.Module):

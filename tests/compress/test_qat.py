@@ -149,7 +149,7 @@ def test_without_torchao_there_is_no_onnx(options: QatRecipe, tmp_path: Path, mo
     run, manifest = trained()
     said: list[str] = []
     made = finetune(run, options, manifest, Options(subset=10), to=tmp_path / "new", say=said.append)
-    assert 'pip install "edgewbc[qat]"' in said[-1]
+    assert fake_quantize.INSTALL in said[-1]
     record = json.loads((made / "quantize.json").read_text())
     assert (list(record["drop"]), record["parity"]["int8"]) == (["openvino"], None)
     from edgewbc.bundle.bundle import Bundle
