@@ -20,6 +20,7 @@ from edgewbc.utils.files import numbered, occupied, read_json, sha256, write_jso
 
 ROOT = Path("runs")
 LINEAGE = "lineage.json"
+WEIGHTS = "model.safetensors"
 
 
 def new(name: str, out: Path | None = None) -> Path:

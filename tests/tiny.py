@@ -15,7 +15,7 @@ from edgewbc import cells
 from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.images.decode import decode
 from edgewbc.pixels import PixelSpec, prepare
-from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.utils.files import write_json, write_text
 
 CHANNELS = 8
@@ -133,7 +133,7 @@ def _write_golden(folder: Path, pixels: PixelSpec, classes: Sequence[str]) -> No
         samples.append({"file": name, "sha256": hashlib.sha256(data).hexdigest(), "expected": {}})
     for precision in ("int8", "f32"):
         xml = folder / "openvino" / f"{precision}.xml"
-        engine = Engine(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), threads=1)
+        engine = OpenVINOPredictor(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), threads=1)
         for sample in samples:
             answer = engine(prepare(decode((folder / sample["file"]).read_bytes()).picture, pixels)[None])
             sample["expected"][precision] = {

@@ -20,7 +20,7 @@ from edgewbc.bench.prepare import Options
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.evaluation import evaluate
-from edgewbc.evaluation.predictors import load
+from edgewbc.evaluation.load import load
 from edgewbc.utils import resources
 from edgewbc.utils.files import read_json, write_json
 from edgewbc.utils.progress import Progress, quiet

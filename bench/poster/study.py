@@ -19,7 +19,7 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
 from edgewbc.errors import UserError
 from edgewbc.evaluation import evaluate
-from edgewbc.evaluation.predictors import load
+from edgewbc.evaluation.load import load
 from edgewbc.metrics import cluster_bootstrap
 from edgewbc.utils import resources
 from edgewbc.utils.files import read_json, write_json

@@ -22,7 +22,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.images.decode import decode
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.pixels import PixelSpec, prepare
-from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.tuning import Choice
 
 PICTURES = 256
@@ -42,8 +42,9 @@ def parts(choice: Choice, bundle: Bundle, files: list[Path], batch: int) -> Iter
         `decode_ms` and `inference_ms`, with every core at the same; `decode_alone_ms` and `inference_alone_ms`.
     """
     spec, cores = bundle.pixels, choice.threads
-    every = replace(choice, streams=cores).engine(bundle)
-    alone = replace(choice, threads=1, streams=1).engine(bundle)
+    files_of_model = choice.files(bundle)
+    every = replace(choice, streams=cores).predictor(files_of_model)
+    alone = replace(choice, threads=1, streams=1).predictor(files_of_model)
     some = [prepare(decode(file.read_bytes()).picture, spec) for file in files[:PICTURES]]
     stack = np.resize(np.stack(some), (max(batch, PICTURES // batch * batch), *some[0].shape))
     batches = [stack[index : index + batch] for index in range(0, len(stack), batch)]
@@ -77,7 +78,7 @@ def _decoded(files: list[Path], spec: PixelSpec, together: threading.Barrier) ->
     return spent
 
 
-def _inference(engine: Engine, batches: list[NDArray[np.uint8]]) -> float:
+def _inference(engine: OpenVINOPredictor, batches: list[NDArray[np.uint8]]) -> float:
     """CPU milliseconds of answering a picture; of the whole process, as OpenVINO's threads do the work."""
     start = time.process_time()
     for _ in engine.stream(batches):

@@ -24,7 +24,7 @@ from edgewbc.images.encode import encode
 from edgewbc.lab import pipeline
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime import tuning
-from edgewbc.runtime.pool import Lanes
+from edgewbc.runtime.pool import PredictorPool
 
 DRAWN = 64
 """Synthetic pictures where there is no manifest, of PBC's size."""
@@ -104,7 +104,7 @@ def measure(
 
 def rate(choice: tuning.Choice, bundle: Bundle, files: list[Path], options: Options) -> dict[str, Any]:
     """The parts and the pipeline in turns, so that whatever else the PC does meets all alike."""
-    both = choice.lanes(bundle)
+    both = choice.pool(choice.files(bundle))
     list(pipeline.run(both, bundle.pixels, (files * 4)[: 4 * options.batch * choice.streams], batch=options.batch))
     with core_limit.parts(choice, bundle, files, options.batch) as parts:
         measured: dict[str, Callable[[], float]] = {
@@ -159,7 +159,7 @@ def render(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _pipeline(engine: Lanes, spec: PixelSpec, files: list[Path], batch: int) -> float:
+def _pipeline(engine: PredictorPool, spec: PixelSpec, files: list[Path], batch: int) -> float:
     start = time.perf_counter()
     for outcome in pipeline.run(engine, spec, files, batch=batch):
         if outcome.error:

@@ -15,7 +15,7 @@ from edgewbc.bench.plan import Model
 from edgewbc.bench.worker import POOL, Job
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
-from edgewbc.evaluation.predictors import convert
+from edgewbc.evaluation.load import convert
 from edgewbc.pixels import PixelSpec, prepare
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edgewbc.evaluation.predictors import Batch, Loaded
+from edgewbc.runtime.predictor import Batch, Predictor
 
 LEAST = 10
 """Fewest measurements of a latency, however slow the model is."""
@@ -42,11 +42,11 @@ def quantiles(milliseconds: Sequence[float]) -> list[float]:
     return [float(f"{value:.4g}") for value in np.percentile(np.asarray(milliseconds), np.arange(101))]
 
 
-def latency(loaded: Loaded, pictures: Batch, seconds: float) -> list[float]:
+def latency(predictor: Predictor, pictures: Batch, seconds: float) -> list[float]:
     """Time single pictures, each after the other, for about `seconds`.
 
     Args:
-        loaded: the model, under the latency hint.
+        predictor: the model, under the latency hint.
         pictures: uint8 (n, h, w, 3), gone through over and over.
         seconds: how long to go on; `LEAST` pictures are measured in any case.
 
@@ -55,13 +55,13 @@ def latency(loaded: Loaded, pictures: Batch, seconds: float) -> list[float]:
     """
     turn = cycle(pictures[index : index + 1] for index in range(len(pictures)))
     for _ in range(WARM):
-        loaded.predict(next(turn))
+        predictor(next(turn))
     taken: list[float] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(taken) < LEAST:
         picture = next(turn)
         start = time.perf_counter()
-        loaded.predict(picture)
+        predictor(picture)
         taken.append(1000 * (time.perf_counter() - start))
     return taken
 
@@ -76,7 +76,7 @@ class Rate:
     cores_busy: float
 
 
-def throughput(loaded: Loaded, pictures: Batch, sizes: Sequence[int], seconds: float) -> Rate:
+def throughput(predictor: Predictor, pictures: Batch, sizes: Sequence[int], seconds: float) -> Rate:
     """Find the batch size that answers most pictures a second, then measure it anew, for about `seconds`.
 
     Each size is tried for a part of the time; the figure that is given is that of the last measurement alone, as the
@@ -84,17 +84,17 @@ def throughput(loaded: Loaded, pictures: Batch, sizes: Sequence[int], seconds: f
     """
 
     def tried(size: int) -> float:
-        batches, taken = rate(loaded, pictures, size, seconds / 4, TRIED)
+        batches, taken = rate(predictor, pictures, size, seconds / 4, TRIED)
         return batches * size / taken
 
     best = max(sizes, key=tried) if len(sizes) > 1 else sizes[0]
-    rate(loaded, pictures, best, 0)  # not counted: memory is laid out anew for another batch size
+    rate(predictor, pictures, best, 0)  # not counted: memory is laid out anew for another batch size
     with Busy() as busy:
-        batches, taken = rate(loaded, pictures, best, seconds, FEWEST)
+        batches, taken = rate(predictor, pictures, best, seconds, FEWEST)
     return Rate(batches * best / taken, best, batches, busy.cores)
 
 
-def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float, fewest: int = 1) -> tuple[int, float]:
+def rate(predictor: Predictor, pictures: Batch, size: int, seconds: float, fewest: int = 1) -> tuple[int, float]:
     """Stream batches of `size` for about `seconds`, until the last one is answered.
 
     As many for each stream, and `fewest` at least: a stream that has one less waits, and that is not the model's speed.
@@ -102,7 +102,7 @@ def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float, fewest: int
     Returns:
         number of batches, and the seconds that they took.
     """
-    streams = loaded.facts.get("streams") or 1
+    streams = predictor.info.streams
     batches = _cut(pictures, size)
     start = time.perf_counter()
 
@@ -112,7 +112,7 @@ def rate(loaded: Loaded, pictures: Batch, size: int, seconds: float, fewest: int
             yield batches[count % len(batches)]
             count += 1
 
-    answered = sum(1 for _ in loaded.stream(feed()))
+    answered = sum(1 for _ in predictor.stream(feed()))
     return answered, time.perf_counter() - start
 
 

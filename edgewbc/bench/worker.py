@@ -22,7 +22,8 @@ import numpy as np  # noqa: E402
 from edgewbc.bench.memory import peak  # noqa: E402
 from edgewbc.bench.timing import Busy, latency, throughput  # noqa: E402
 from edgewbc.errors import UserError  # noqa: E402
-from edgewbc.evaluation.predictors import Batch, Loaded, load  # noqa: E402
+from edgewbc.evaluation.load import load  # noqa: E402
+from edgewbc.runtime.predictor import Batch, Predictor  # noqa: E402
 from edgewbc.utils import subprocesses  # noqa: E402
 
 POOL = 64
@@ -37,14 +38,14 @@ class Job:
 
     Attributes:
         model: a bundle or a run folder.
-        backend, precision: as `predictors.load` takes them.
+        backend, precision: as `evaluation.load.load` takes them.
         pictures: a file of prepared pictures, raw uint8, (n, height, width, 3).
         n, height, width: their number and size.
         seconds: length of the measurement.
         mode: latency times one picture after the other, throughput as many a second as the model can.
         batches: throughput's sizes to try.
         threads: of the runtime; None leaves it to the runtime.
-        converted: a folder that `predictors.convert` filled.
+        converted: a folder that `evaluation.load.convert` filled.
         answers: answer all pictures too, and save the probabilities here, float32 (n, K), as .npy.
     """
 
@@ -85,8 +86,9 @@ def measure(job: Job, start: float | None = None) -> dict[str, Any]:
         start: `time.perf_counter` from which the cold start counts; None counts from here.
 
     Returns:
-        size_mb, model_sha256, isa, version, threads, streams, kernels (see `Loaded`), cores_busy (see `timing.Busy`),
-        cold_start_s (to the first answer) and rss_mb (peak); and samples_ms, or images_per_s, batch and batches.
+        size_mb, model_sha256, isa, version, threads, streams, kernels (see `Predictor`), cores_busy (see
+        `timing.Busy`), cold_start_s (to the first answer) and rss_mb (peak); and samples_ms, or images_per_s, batch
+        and batches.
 
     Raises:
         UserError: the model cannot run here.
@@ -101,35 +103,36 @@ def measure(job: Job, start: float | None = None) -> dict[str, Any]:
         hint=job.mode,
         converted=None if job.converted is None else Path(job.converted),
     )
-    loaded.predict(pool[:1])
+    predictor = loaded.predictor
+    predictor(pool[:1])
     cold = time.perf_counter() - start
-    timed = _latency(loaded, pool, job) if job.mode == "latency" else _throughput(loaded, pool, job)
+    timed = _latency(predictor, pool, job) if job.mode == "latency" else _throughput(predictor, pool, job)
     held = peak()  # before the kernels are asked for and all pictures are answered
     found = {
         "size_mb": loaded.size / 1e6,
         "model_sha256": loaded.sha256,
-        "isa": loaded.facts["isa"],
-        "version": loaded.facts["version"],
-        "threads": loaded.facts["threads"],
-        "streams": loaded.facts["streams"],
-        "kernels": loaded.kernels(),
+        "isa": predictor.info.isa,
+        "version": predictor.info.version,
+        "threads": predictor.info.threads,
+        "streams": predictor.info.streams,
+        "kernels": predictor.kernels(),
         "cold_start_s": tidy(cold),
         "rss_mb": None if held is None else held / 1e6,
         **timed,
     }
     if job.answers is not None:
-        np.save(job.answers, np.concatenate(list(loaded.stream(_all(job)))))
+        np.save(job.answers, np.concatenate([prediction.probabilities for prediction in predictor.stream(_all(job))]))
     return found
 
 
-def _latency(loaded: Loaded, pool: Batch, job: Job) -> dict[str, Any]:
+def _latency(predictor: Predictor, pool: Batch, job: Job) -> dict[str, Any]:
     with Busy() as busy:
-        samples = latency(loaded, pool, job.seconds)
+        samples = latency(predictor, pool, job.seconds)
     return {"samples_ms": [tidy(value) for value in samples], "cores_busy": tidy(busy.cores, 3)}
 
 
-def _throughput(loaded: Loaded, pool: Batch, job: Job) -> dict[str, Any]:
-    most = throughput(loaded, pool, job.batches, job.seconds)
+def _throughput(predictor: Predictor, pool: Batch, job: Job) -> dict[str, Any]:
+    most = throughput(predictor, pool, job.batches, job.seconds)
     return {
         "images_per_s": tidy(most.images_per_s),
         "batch": most.batch,

@@ -21,6 +21,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,34 @@ _UNREADABLE = (
     OverflowError,
     IndexError,
 )
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Contents of the files of one model, read and checked once.
+
+    Attributes:
+        contents: (xml, bin) for OpenVINO, (onnx,) for ONNX.
+        precision: precision of the model, such as int8.
+        label: path and precision, for error messages.
+    """
+
+    contents: tuple[bytes, ...]
+    precision: str
+    label: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the contents one after the other (`cat int8.xml int8.bin | sha256sum` gives the same)."""
+        digest = hashlib.sha256()
+        for part in self.contents:
+            digest.update(part)
+        return digest.hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Total size in bytes."""
+        return sum(map(len, self.contents))
 
 
 @dataclass(frozen=True)
@@ -145,17 +174,23 @@ class Bundle:
             held = ", ".join(f"{p} ({'/'.join(b)})" for p, b in self.manifest["files"].items())
             raise UserError(f"{self.path}: holds no {precision} model for {backend}; it holds: {held}") from None
 
+    def read_model(self, backend: str = "openvino", precision: str | None = None) -> ModelFiles:
+        """Read and check the files of one model (precision None: the default one).
+
+        Raises:
+            UserError: the bundle does not have that model, or a hash is wrong.
+        """
+        names = self.model_files(backend, precision)
+        label = f"{self.path}: {names[0]}"
+        return ModelFiles(tuple(self.read(name) for name in names), precision or self.default_precision, label)
+
     def model_sha256(self, backend: str = "openvino", precision: str | None = None) -> str:
-        """SHA-256 that names the file that answers: of the ONNX file, or of the IR's .xml and .bin one after the other
-        (`cat int8.xml int8.bin | sha256sum`)."""
-        digest = hashlib.sha256()
-        for name in self.model_files(backend, precision):
-            digest.update(self.read(name))
-        return digest.hexdigest()
+        """Return the SHA-256 that identifies a model: see `ModelFiles.sha256`."""
+        return self.read_model(backend, precision).sha256
 
     def size(self, backend: str, precision: str | None = None) -> int:
-        """Bytes of the files of one model."""
-        return sum(len(self.read(name)) for name in self.model_files(backend, precision))
+        """Return the size of one model's files in bytes."""
+        return self.read_model(backend, precision).size
 
     def read(self, name: str) -> bytes:
         """A file's bytes, checked.

@@ -22,11 +22,12 @@ from torch import Tensor, nn
 
 from edgewbc.compress import ptq, qdq
 from edgewbc.compress.nncf_logging import quiet_nncf
-from edgewbc.export import graph, parity
+from edgewbc.export import graph
 from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils.optional import install_command
 
@@ -102,15 +103,9 @@ def insert(net: Network, spec: ModelSpec, calibration: Sequence[NDArray[np.uint8
     return Quantized(whole).eval()
 
 
-def answers(quantized: Quantized, spec: ModelSpec) -> parity.Model:
-    """The fake-quantized network as a `parity.Model`: what the int8 files should answer."""
-    deployed = _Deployed(quantized, spec.pixels).eval()
-
-    def answer(pictures: NDArray[np.uint8]) -> parity.Probabilities:
-        with torch.no_grad():
-            return np.asarray(deployed(torch.from_numpy(pictures))[0].numpy(), dtype=np.float32)
-
-    return answer
+def predictor(quantized: Quantized, spec: ModelSpec) -> TorchPredictor:
+    """Wrap the fake-quantized network: its predictions are those expected of the int8 files."""
+    return TorchPredictor(_Deployed(quantized, spec.pixels), spec)
 
 
 def to_openvino(quantized: Quantized, spec: ModelSpec) -> Any:

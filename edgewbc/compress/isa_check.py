@@ -23,7 +23,7 @@ from edgewbc.export import parity
 from edgewbc.export.validation import BATCH, SPLIT, ModelFile
 from edgewbc.metrics import score
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.utils import subprocesses
 from edgewbc.utils.progress import Progress, quiet
 
@@ -81,14 +81,14 @@ def answer(job: dict[str, str]) -> dict[str, Any]:
         job: paths: `model` (.xml), `pictures` (.npy, uint8 (n, h, w, 3)), `answers`.
 
     Returns:
-        isa, and kernels (see `Engine.kernels`).
+        isa, and kernels (see `OpenVINOPredictor.kernels`).
     """
     xml = Path(job["model"])
-    engine = Engine(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), name=str(xml))
+    engine = OpenVINOPredictor(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), precision="int8", name=str(xml))
     held: NDArray[np.uint8] = np.load(job["pictures"], mmap_mode="r")
     parts = [engine(np.ascontiguousarray(held[i : i + BATCH])).probabilities for i in range(0, len(held), BATCH)]
     np.save(job["answers"], np.concatenate(parts))
-    return {"isa": engine.info["isa"], "kernels": engine.kernels()}
+    return {"isa": engine.info.isa, "kernels": engine.kernels()}
 
 
 def _elsewhere(job: dict[str, str], limits: dict[str, str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgewbc.compress.nncf_logging import quiet_nncf
 from edgewbc.errors import UserError
 from edgewbc.export.graph import INPUT
-from edgewbc.runtime.onnxruntime_engine import OrtModel
+from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 
 Preset = Literal["mixed", "performance"]
 OverflowFix = Literal["first", "all", "none"]
@@ -79,8 +79,8 @@ def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: lis
     import onnx
 
     def accuracy(proto: Any, items: Any) -> tuple[float, list[float]]:
-        model = OrtModel(proto.SerializeToString())
-        return _accuracy([model(picture)[0].argmax() == label for picture, label in items])
+        model = ONNXRuntimePredictor(proto.SerializeToString())
+        return _accuracy([model(picture).probabilities.argmax() == label for picture, label in items])
 
     with quiet_nncf() as nncf:
         dataset = nncf.Dataset(calibration, lambda picture: {INPUT: picture})

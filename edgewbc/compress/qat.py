@@ -37,11 +37,13 @@ from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sampling import balanced
 from edgewbc.errors import UserError
-from edgewbc.export import graph, parity, validation
+from edgewbc.export import graph, validation
 from edgewbc.metrics import score
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.torch_predictor import TorchPredictor
+from edgewbc.runtime.predictor import Predictor
 from edgewbc.train import checkpoint, loop, recipe
 from edgewbc.train import teacher as teaching
 from edgewbc.train.recipe import Distil, Fit, Strict
@@ -123,10 +125,10 @@ def finetune(
     try:
         write_text(folder / RECIPE, recipe.write(options))
         quantized = fake_quantize.insert(net, spec, calibration(manifest, chosen, spec, steps), settings)
-        start = _accuracy(fake_quantize.answers(quantized, plain), plain, manifest)
+        start = _accuracy(fake_quantize.predictor(quantized, plain), plain, manifest)
         best = _fit(quantized, plain, options, manifest, folder, guide, **watch)
         _write(folder, quantized, plain, say)
-        asked = {PARENT: parity.torch_model(net, spec), FAKE: fake_quantize.answers(quantized, plain)}
+        asked = {PARENT: TorchPredictor.from_network(net, spec), FAKE: fake_quantize.predictor(quantized, plain)}
         taught = taught_by(teachers or [run], paths=False)
         told = {**asdict(settings), "recipe": options.model_dump(mode="json")}
         record = {"format": FORMAT, "method": METHOD, "settings": told, "start": start, "best": best, **taught}
@@ -169,9 +171,12 @@ def _write(folder: Path, quantized: fake_quantize.Quantized, spec: ModelSpec, sa
         say(f"torchao is not installed: the run holds no onnx/int8.onnx ({fake_quantize.INSTALL})")
 
 
-def _accuracy(answer: parity.Model, spec: ModelSpec, manifest: Manifest) -> dict[str, Any]:
+def _accuracy(predictor: Predictor, spec: ModelSpec, manifest: Manifest) -> dict[str, Any]:
     """n, correct, accuracy and interval on the validation pictures."""
     entries = manifest.split(validation.SPLIT)
-    said = [answer(batch).argmax(1) for batch in images.batches(manifest, entries, spec.pixels, validation.BATCH)]
+    said = [
+        predictor(batch).probabilities.argmax(1)
+        for batch in images.batches(manifest, entries, spec.pixels, validation.BATCH)
+    ]
     found = score(images.truth(manifest, entries, spec.classes), np.concatenate(said), spec.classes)
     return {key: found[key] for key in ("n", "correct", "accuracy", "interval")}

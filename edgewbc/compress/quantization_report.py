@@ -18,6 +18,7 @@ from edgewbc.export.validation import Evidence, ModelFile, collect
 from edgewbc.metrics import score
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.runtime.predictor import Predictor
 from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
 
@@ -59,7 +60,7 @@ def measure(
     chosen: Sequence[Entry],
     checks: Checks,
     progress: Progress = quiet,
-    **more: parity.Model,
+    **more: Predictor,
 ) -> dict[str, Any]:
     """Everything of the record that is measured.
 

@@ -14,7 +14,7 @@ from edgewbc.cells import REFERENCE_ACCURACY
 from edgewbc.data import images
 from edgewbc.data.manifest import SYNTHETIC, Entry, Manifest, facts
 from edgewbc.errors import GateError
-from edgewbc.evaluation.predictors import Loaded, load
+from edgewbc.evaluation.load import LoadedModel, load
 from edgewbc.metrics import probability_scores, score
 from edgewbc.utils.progress import Progress, quiet
 
@@ -36,7 +36,7 @@ def evaluate(
         model: a bundle (folder or zip) or a run folder.
         manifest: labelled pictures.
         split: train, val or test.
-        precision, backend: as `predictors.load` takes them; None for the model's own default.
+        precision, backend: as `evaluation.load.load` takes them; None for the model's own default.
         batch: pictures answered at once.
         threads: of the runtime; None leaves it to the runtime.
         progress: shows how far it is.
@@ -55,7 +55,7 @@ def evaluate(
 
 
 def judged(
-    loaded: Loaded, manifest: Manifest, split: str, batch: int = 32, progress: Progress = quiet
+    loaded: LoadedModel, manifest: Manifest, split: str, batch: int = 32, progress: Progress = quiet
 ) -> tuple[dict[str, Any], NDArray[np.int64], NDArray[np.int64]]:
     """What `evaluate` gives; and the class of each entry and what was answered, as indices, (n,) each."""
     entries = manifest.split(split)
@@ -64,10 +64,10 @@ def judged(
     predicted = said.argmax(1)
     found = {
         **facts(manifest, split).to_json(),
-        "model": loaded.model,
+        "model": loaded.name,
         "model_sha256": loaded.sha256,
-        "precision": loaded.precision,
-        "backend": loaded.backend,
+        "precision": loaded.predictor.info.precision,
+        "backend": str(loaded.predictor.info.backend),
         **(scored := score(truth, predicted, loaded.classes)),
         **probability_scores(truth, said),
         "reference": reference(scored["accuracy"], manifest),
@@ -76,11 +76,11 @@ def judged(
 
 
 def probabilities(
-    loaded: Loaded, manifest: Manifest, entries: Sequence[Entry], batch: int = 32, progress: Progress = quiet
+    loaded: LoadedModel, manifest: Manifest, entries: Sequence[Entry], batch: int = 32, progress: Progress = quiet
 ) -> NDArray[np.float32]:
     """What a model says of entries, in their order, (n, K)."""
     steps = progress(images.batches(manifest, entries, loaded.pixels, batch), "eval", -(-len(entries) // batch))
-    return np.concatenate(list(loaded.stream(steps)))
+    return np.concatenate([prediction.probabilities for prediction in loaded.predictor.stream(steps)])
 
 
 def reference(accuracy: float | None, manifest: Manifest) -> dict[str, Any]:

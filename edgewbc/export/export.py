@@ -25,6 +25,7 @@ from edgewbc.export.card import card
 from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.utils.files import occupied, read_json, sha256, whole_folder, write_json, write_text
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
@@ -190,5 +191,5 @@ def _gate(
     else:
         entries = balanced(manifest.split(validation.SPLIT), PARITY_PICTURES)
         inputs = np.concatenate(list(images.batches(manifest, entries, spec.pixels)))
-    models = {"torch": parity.torch_model(network.net, spec)} | {file.name: file.open() for file in f32}
+    models = {"torch": TorchPredictor.from_network(network.net, spec)} | {file.name: file.open() for file in f32}
     return parity.compare(parity.ask(models, np.array_split(inputs, -(-len(inputs) // validation.BATCH))))

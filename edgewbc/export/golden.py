@@ -21,7 +21,8 @@ from edgewbc.cells import CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.pixels import PixelSpec, prepare
-from edgewbc.runtime.openvino_engine import Engine, Prediction
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import Prediction
 from edgewbc.synth.cells import draw_cell
 from edgewbc.utils.files import write_text
 
@@ -64,7 +65,8 @@ def expect(folder: Path, names: Sequence[str], spec: PixelSpec, irs: Mapping[str
         for name in names
     ]
     for precision, xml in irs.items():
-        engine = Engine(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), name=str(xml))
+        weights = xml.with_suffix(".bin").read_bytes()
+        engine = OpenVINOPredictor(xml.read_bytes(), weights, precision=precision, name=str(xml))
         for sample, picture in zip(samples, inputs, strict=True):
             sample["expected"][precision] = _told(engine(picture[None]))
     lines = ",\n".join(json.dumps(sample) for sample in samples)  # a line a sample, not a line a number

@@ -6,9 +6,8 @@ conversion: a gate. In int8 answers do differ; how much is counted on validation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,7 @@ from numpy.typing import NDArray
 
 from edgewbc.errors import GateError
 from edgewbc.metrics import mcnemar
-from edgewbc.nets.spec import ModelSpec
-from edgewbc.runtime.onnxruntime_engine import OrtModel
-from edgewbc.runtime.openvino_engine import Engine
-from edgewbc.utils.optional import need
+from edgewbc.runtime.predictor import Predictor
 
 LIMIT = 1e-4
 """Largest difference in a probability between two runtimes in f32."""
@@ -27,42 +23,13 @@ LIMIT = 1e-4
 Probabilities = NDArray[np.float32]
 """One row a picture: (n, K)."""
 
-Model = Callable[[NDArray[np.uint8]], Probabilities]
-"""Prepared pictures, uint8 RGB (n, h, w, 3), to probabilities (n, K)."""
 
-
-def torch_model(net: Any, spec: ModelSpec) -> Model:
-    """The network itself as a `Model`."""
-    torch: Any = need("torch", "answering from a run")
-    from edgewbc.nets.export_wrapper import Deployed
-
-    deployed = Deployed(net, spec.pixels).eval()
-
-    def answer(pictures: NDArray[np.uint8]) -> Probabilities:
-        with torch.inference_mode():
-            return np.asarray(deployed(torch.from_numpy(pictures))[0].numpy(), dtype=np.float32)
-
-    return answer
-
-
-def onnx_model(path: Path) -> Model:
-    """A saved ONNX file as a `Model`, in ONNX Runtime. Raises UserError as `OrtModel` does."""
-    model = OrtModel(path)
-    return lambda pictures: model(pictures)[0]
-
-
-def openvino_model(xml: Path) -> Model:
-    """A saved IR as a `Model`, in the lab's engine: f32 where it is not int8. Raises UserError as `Engine` does."""
-    engine = Engine(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), name=str(xml))
-    return lambda pictures: engine(pictures).probabilities
-
-
-def ask(models: Mapping[str, Model], batches: Iterable[NDArray[np.uint8]]) -> dict[str, Probabilities]:
+def ask(models: Mapping[str, Predictor], batches: Iterable[NDArray[np.uint8]]) -> dict[str, Probabilities]:
     """Ask every model of every batch; each picture is read once. There must be at least one batch."""
     said: dict[str, list[Probabilities]] = {name: [] for name in models}
     for batch in batches:
         for name, model in models.items():
-            said[name].append(model(batch))
+            said[name].append(model(batch).probabilities)
     return {name: np.concatenate(parts) for name, parts in said.items()}
 
 

@@ -15,6 +15,9 @@ from edgewbc.data.manifest import Manifest, facts
 from edgewbc.export import parity
 from edgewbc.metrics import score
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import Predictor
 from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
 
@@ -48,9 +51,12 @@ class ModelFile:
         """Of the ONNX file, or of the .xml and .bin one after the other (as `Bundle.model_sha256`)."""
         return sha256(*self.paths)
 
-    def open(self) -> parity.Model:
-        """Read it back from the disk, ready to answer. Raises UserError if it cannot be run."""
-        return parity.onnx_model(self.path) if self.backend == "onnx" else parity.openvino_model(self.path)
+    def open(self) -> Predictor:
+        """Read the model back from disk, ready to run. Raises UserError if it cannot be run."""
+        if self.backend == "onnx":
+            return ONNXRuntimePredictor(self.path, precision=self.precision)
+        xml, weights = self.paths
+        return OpenVINOPredictor(xml.read_bytes(), weights.read_bytes(), precision=self.precision, name=str(self.path))
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Evidence:
 
 
 def collect(
-    files: Sequence[ModelFile], manifest: Manifest, spec: ModelSpec, progress: Progress = quiet, **more: parity.Model
+    files: Sequence[ModelFile], manifest: Manifest, spec: ModelSpec, progress: Progress = quiet, **more: Predictor
 ) -> Evidence:
     """Let every file, as it lies on disk, answer every validation picture.
 

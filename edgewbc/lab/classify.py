@@ -13,7 +13,7 @@ from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.pipeline import Outcome
 from edgewbc.runtime import tuning
-from edgewbc.runtime.pool import Lanes
+from edgewbc.runtime.pool import PredictorPool
 
 REVIEW_BELOW = 0.5
 """Probability under which a label is for a person to look at, where the bundle does not say another."""
@@ -59,7 +59,7 @@ class Model:
     """
 
     bundle: Bundle
-    engine: Lanes
+    engine: PredictorPool
     threshold: float
     sha256: str
 
@@ -80,12 +80,13 @@ class Model:
     @classmethod
     def of(cls, bundle: Bundle, choice: tuning.Choice) -> Model:
         """Compile a bundle's model as chosen. Raises UserError as `load`."""
-        engine = choice.lanes(bundle)
-        if engine.info["classes"] != len(bundle.classes):
+        files = choice.files(bundle)
+        engine = choice.pool(files)
+        if engine.info.classes != len(bundle.classes):
             raise UserError(
-                f"{bundle.path}: its model has {engine.info['classes']} classes and its manifest {len(bundle.classes)}"
+                f"{bundle.path}: its model has {engine.info.classes} classes and its manifest {len(bundle.classes)}"
             )
-        return cls(bundle, engine, _threshold(bundle), bundle.model_sha256("openvino", choice.precision))
+        return cls(bundle, engine, _threshold(bundle), files.sha256)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class Model:
             "model_sha256": self.sha256,
             "classes": list(self.bundle.classes),
             "pixels": self.bundle.pixels.to_dict(),
-            "compute": self.engine.info["compute"],
+            "compute": self.engine.info.compute,
             "review_below": self.threshold,
         }
 

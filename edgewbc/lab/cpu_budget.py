@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from edgewbc.runtime.pool import Lanes
+from edgewbc.runtime.pool import PredictorPool
 
 LARGE = 32 << 20
 """Bytes of a file from which on only one is held at a time."""
@@ -18,9 +18,10 @@ LARGE = 32 << 20
 class Permits:
     """As many as the engine has threads; decoding takes one, a batch as many as its stream has threads."""
 
-    def __init__(self, engine: Lanes) -> None:
-        self._left = threading.Semaphore(engine.info["threads"])
-        self._of_a_batch = max(1, engine.info["threads"] // max(1, engine.info["streams"]))
+    def __init__(self, engine: PredictorPool) -> None:
+        threads = engine.info.threads or 1
+        self._left = threading.Semaphore(threads)
+        self._of_a_batch = max(1, threads // max(1, engine.info.streams))
         self._several = threading.Lock()
         self._large = threading.Lock()
 

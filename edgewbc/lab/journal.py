@@ -96,7 +96,7 @@ class Journal:
             path: of the file; folders are made. None keeps the answers in a temporary file without a name: memory
                 stays bounded for any number of pictures, and nothing is left behind.
             settings: everything that decides an answer; `model_sha256` and `classes` among it. JSON values.
-            engine: what runs (`Engine.info`), for the record.
+            engine: what runs (`ModelInfo.to_json`), for the record.
 
         Raises:
             OtherSettings: the file was begun with others.

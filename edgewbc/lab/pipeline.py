@@ -33,7 +33,7 @@ from edgewbc.images.files import Contents, read
 from edgewbc.lab.cpu_budget import Permits, one_thread_in_opencv
 from edgewbc.lab.watchdog import LIMIT, Activity
 from edgewbc.pixels import Image, PixelSpec, prepare
-from edgewbc.runtime.pool import Lanes
+from edgewbc.runtime.pool import PredictorPool
 
 BATCH = 32
 """Pictures that are answered at once."""
@@ -98,7 +98,7 @@ class _Seen:
 
 
 def run(
-    engine: Lanes,
+    engine: PredictorPool,
     spec: PixelSpec,
     paths: Iterable[Path | Image | None],
     *,
@@ -132,11 +132,11 @@ def run(
 
 
 def _answers(
-    engine: Lanes, spec: PixelSpec, paths: Iterable[Path | Image | None], batch: int, readers: int
+    engine: PredictorPool, spec: PixelSpec, paths: Iterable[Path | Image | None], batch: int, readers: int
 ) -> Iterator[Outcome]:
     sent: deque[Future[list[Outcome]]] = deque()
     group: list[Path | _Seen] = []
-    workers: int = engine.info["threads"]
+    workers = engine.info.threads or 1
     with (
         one_thread_in_opencv(),
         _pool("worker", workers) as pool,
@@ -166,7 +166,7 @@ _Held = Path | tuple[Path, Contents | str] | _Seen
 class _Work:
     """What the workers do."""
 
-    def __init__(self, engine: Lanes, spec: PixelSpec, batch: int, activity: Activity) -> None:
+    def __init__(self, engine: PredictorPool, spec: PixelSpec, batch: int, activity: Activity) -> None:
         self._engine, self._spec, self._batch, self._permits = engine, spec, batch, Permits(engine)
         self._activity = activity
 

@@ -60,14 +60,14 @@ def begin(
     """
     model = Model.load(bundle, precision, threads)
     try:
-        return model, Journal(place, model.settings, model.engine.info)
+        return model, Journal(place, model.settings, model.engine.info.to_json())
     except OtherSettings as other:
         sha256, compute = str(other.held.get("model_sha256")), str(other.held.get("compute"))
         before = None if precision else tuning.as_before(bundle, threads, sha256, compute)
         if before is None:
             raise
     model = Model.of(bundle, before)
-    return model, Journal(place, model.settings, model.engine.info)
+    return model, Journal(place, model.settings, model.engine.info.to_json())
 
 
 def left(journal: Journal, names: Iterable[str]) -> list[str]:

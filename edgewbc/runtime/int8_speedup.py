@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgewbc.bundle.bundle import Bundle
-from edgewbc.runtime.openvino_engine import Engine, isa
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor, isa
 from edgewbc.runtime.openvino_import import openvino
 
 LEAST = 5
@@ -65,12 +65,12 @@ def measure(bundle: Bundle | None, seconds: float = 1.0, threads: int | None = N
         UserError: OpenVINO refuses the bundle's models.
     """
     if bundle is not None and all("openvino" in bundle.manifest["files"].get(p, {}) for p in ("f32", "int8")):
-        engines = [Engine.of(bundle, precision, threads=threads) for precision in ("f32", "int8")]
-        picture = np.random.default_rng(0).integers(0, 256, (1, *engines[0].info["input"], 3), dtype=np.uint8)
+        engines = [OpenVINOPredictor.from_bundle(bundle, precision, threads=threads) for precision in ("f32", "int8")]
+        picture = np.random.default_rng(0).integers(0, 256, (1, *engines[0].info.input_size, 3), dtype=np.uint8)
         slow, fast = ((lambda engine=engine: engine(picture)) for engine in engines)
         name, info = bundle.name, engines[0].info
         times = _in_turns(slow, fast, seconds)
-        return Gain(name, *times, isa=info["isa"], threads=info["threads"])
+        return Gain(name, *times, isa=info.isa or "unknown", threads=info.threads or 0)
     nets = [stand_in(int8=int8, threads=threads) for int8 in (False, True)]
     given = np.random.default_rng(0).random((1, 3, 64, 64), dtype=np.float32)
     slow, fast = ((lambda net=net: net(given)) for net in nets)

@@ -1,4 +1,4 @@
-"""The network on the lab's CPU: uint8 pictures in, probabilities and features out, through OpenVINO."""
+"""OpenVINO on the CPU: the backend of the lab side."""
 
 from __future__ import annotations
 
@@ -7,58 +7,41 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
 from edgewbc.runtime.openvino_import import first_use, openvino
+from edgewbc.runtime.predictor import Backend, Batch, Compute, Hint, ModelInfo, Prediction, Predictor
 
 OUTPUTS = ("probabilities", "features")
 
-_AHEAD = 2
-"""Batches in flight, as a multiple of what OpenVINO calls optimal: with one each, a stream waits for Python to hand it
-the next (wbc5-edge on two cores: a seventh of the time in batches of 32, two fifths in batches of 1)."""
+_REQUESTS_PER_STREAM = 2
+"""Batches in flight, as a multiple of the number that OpenVINO reports as optimal. With one per stream, a stream idles
+until Python hands it the next batch (wbc5-edge on two cores: 1/7 of the time in batches of 32, 2/5 in batches of 1)."""
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of a batch of n pictures.
+class OpenVINOPredictor(Predictor):
+    """An OpenVINO model, compiled for the CPU.
 
-    Attributes:
-        probabilities: float32 (n, K), each row sums to 1.
-        features: float32 (n, d), the pooled vector before the head.
+    The compute precision is always set explicitly: by default OpenVINO uses bfloat16 wherever the CPU has it, and an
+    "f32" model would then give different results from one PC to the next. An int8 model keeps its int8 layers under
+    both compute precisions.
+
+    Several threads may call a predictor at the same time.
     """
-
-    probabilities: NDArray[np.float32]
-    features: NDArray[np.float32]
-
-
-class Engine:
-    """One OpenVINO model on the CPU.
-
-    The compute precision is always set: left to itself OpenVINO takes bfloat16 wherever the CPU has it, and an "f32"
-    model would then answer differently from one PC to the next. An int8 model keeps its int8 layers under both.
-
-    Attributes:
-        info: what really runs: `isa` (as the runtime reports it), `threads`, `streams`, `requests` (how many batches
-            `stream` keeps in flight), `compute`, `hint`, `labels` (or None), `input` ([height, width]) and `classes`
-            (their number).
-    """
-
-    info: dict[str, Any]
 
     def __init__(
         self,
         xml: bytes,
         weights: bytes,
         *,
-        compute: Literal["f32", "bf16"] = "f32",
+        precision: str = "f32",
+        compute: Compute = "f32",
         threads: int | None = None,
-        hint: Literal["latency", "throughput"] = "latency",
+        hint: Hint = "latency",
         streams: int | None = None,
         pinned: bool = True,
         name: str = "the model",
@@ -66,17 +49,18 @@ class Engine:
         """Read and compile a model.
 
         Args:
-            xml, weights: the bytes of the IR's two files.
-            compute: precision of what is not int8. bf16 falls back to f32 where the CPU lacks it (see `info`).
-            threads: inference threads; None leaves it to OpenVINO (one a physical core).
-            hint: `latency` answers one batch soonest, `throughput` answers most pictures a second through `stream`.
-            streams: batches worked on side by side; None leaves it to the hint.
-            pinned: leave it to OpenVINO to tie each thread to a core (it does on Linux). Two engines, of one process or
-                of two, may be tied to the same core.
-            name: what an error calls the model.
+            xml, weights: contents of the IR's two files.
+            precision: precision of the model file, f32 or int8.
+            compute: precision of the layers that are not int8. bf16 falls back to f32 on a CPU without it (see `info`).
+            threads: inference threads; None uses OpenVINO's default (one per physical core).
+            hint: `latency` minimizes the time to one result, `throughput` maximizes images per second in `stream`.
+            streams: batches processed in parallel; None lets the hint decide.
+            pinned: let OpenVINO pin each thread to a core (as it does on Linux). Two predictors, in the same process or
+                in two processes, may be pinned to the same core.
+            name: name of the model in error messages.
 
         Raises:
-            UserError: OpenVINO refuses the model, or it is not one of a bundle.
+            UserError: OpenVINO rejects the model, or it is not a model of a bundle.
         """
         if threads is not None and threads < 1:
             raise UserError(f"{threads} threads: use 1 or more")
@@ -95,98 +79,102 @@ class Engine:
             except RuntimeError as error:
                 raise UserError(f"{name}: OpenVINO cannot run it: {_last_line(error)}") from None
             self._lock = threading.Lock()
-            self._free: list[Any] = []
+            self._idle: list[Any] = []
             self._outputs = [self._output(name, output) for output in OUTPUTS]
             self._shape = self._input_shape(name)
-            self.info = self._info(model, hint)
+            self.info = self._info(model, precision, hint)
             if first:
                 self(np.zeros((1, *self._shape), np.uint8))
 
     @classmethod
-    def of(cls, bundle: Bundle, precision: str | None = None, **options: Any) -> Engine:
-        """The bundle's model of a precision (None: its default); the files are checked against their hashes.
+    def from_bundle(cls, bundle: Bundle, precision: str | None = None, **options: Any) -> OpenVINOPredictor:
+        """Load the bundle's model of a precision (None: its default precision), checking the files' hashes.
 
         Raises:
-            UserError: the bundle has no such model, a hash is wrong, or OpenVINO refuses the model.
+            UserError: the bundle has no such model, a hash is wrong, or OpenVINO rejects the model.
         """
-        xml, weights = bundle.model_files("openvino", precision)
-        return cls(bundle.read(xml), bundle.read(weights), name=f"{bundle.path}: {xml}", **options)
+        return cls.from_files(bundle.read_model("openvino", precision), **options)
 
-    def __call__(self, pictures: NDArray[np.uint8]) -> Prediction:
-        """Answer one batch, uint8 RGB (n, height, width, 3), in the thread that calls. Several may do so at once.
+    @classmethod
+    def from_files(cls, files: ModelFiles, **options: Any) -> OpenVINOPredictor:
+        """Load a model whose files were read before. Raises UserError if OpenVINO rejects it."""
+        return cls(*files.contents, precision=files.precision, name=files.label, **options)
+
+    def __call__(self, images: Batch) -> Prediction:
+        """Run one batch, uint8 RGB (n, height, width, 3), in the calling thread.
 
         Raises:
-            ValueError: not of that shape or type.
+            ValueError: `images` has another shape or dtype.
         """
-        self.check(pictures)
-        with self._lent(1) as (request,):
-            request.infer({0: pictures})
-            return self._answer(request)
+        self.check(images)
+        with self._borrowed(1) as (request,):
+            request.infer({0: images})
+            return self._prediction(request)
 
-    def stream(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[Prediction]:
-        """Answer batches in their order while the next ones are being read; `info["requests"]` at most are in flight.
+    def stream(self, batches: Iterable[Batch]) -> Iterator[Prediction]:
+        """Run batches and yield their results in order; at most `info.requests` batches are in flight.
 
-        A ring of requests rather than OpenVINO's queue with callbacks: the order is kept without a buffer, and a
-        failure is raised here and not in a thread of the runtime.
+        Uses a ring of requests rather than OpenVINO's queue with callbacks: results need no reordering buffer, and an
+        error is raised here instead of in a thread of the runtime.
 
         Raises:
-            ValueError: a batch has another shape or type than `__call__` takes.
+            ValueError: a batch has another shape or dtype than `__call__` takes.
         """
-        with self._lent(self.info["requests"]) as ring:
-            started = answered = 0
+        with self._borrowed(self.info.requests) as ring:
+            started = finished = 0
             try:
-                for pictures in batches:
-                    self.check(pictures)
-                    if started - answered == len(ring):
-                        yield self._waited(ring[answered % len(ring)])
-                        answered += 1
-                    ring[started % len(ring)].start_async({0: pictures})
+                for images in batches:
+                    self.check(images)
+                    if started - finished == len(ring):
+                        yield self._wait(ring[finished % len(ring)])
+                        finished += 1
+                    ring[started % len(ring)].start_async({0: images})
                     started += 1
-                while answered < started:
-                    yield self._waited(ring[answered % len(ring)])
-                    answered += 1
+                while finished < started:
+                    yield self._wait(ring[finished % len(ring)])
+                    finished += 1
             finally:
-                for index in range(answered, started):  # the caller stopped early: let what runs end
+                for index in range(finished, started):  # the caller stopped early: wait for the batches in flight
                     ring[index % len(ring)].wait()
 
     def kernels(self) -> dict[str, int]:
-        """Number of convolutions and dense layers by the precision in which this CPU runs them, such as {"u8": 13}."""
-        found: Counter[str] = Counter()
+        """Count the convolutions and dense layers by the precision this CPU runs them in, such as {"u8": 13}."""
+        counts: Counter[str] = Counter()
         for op in self._compiled.get_runtime_model().get_ops():
-            facts = op.get_rt_info()
-            if facts["layerType"].astype(str) in ("Convolution", "FullyConnected", "MatMul"):
-                found[facts["runtimePrecision"].astype(str)] += 1
-        return dict(sorted(found.items()))
+            info = op.get_rt_info()
+            if info["layerType"].astype(str) in ("Convolution", "FullyConnected", "MatMul"):
+                counts[info["runtimePrecision"].astype(str)] += 1
+        return dict(sorted(counts.items()))
 
-    def check(self, pictures: NDArray[np.uint8]) -> None:
-        """Raises ValueError if `pictures` is not what `__call__` takes."""
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != self._shape:
-            raise ValueError(f"pictures are {pictures.dtype} {pictures.shape}, not uint8 (n, *{self._shape})")
+    def check(self, images: Batch) -> None:
+        """Raise ValueError unless `images` has the shape and dtype that `__call__` takes."""
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self._shape:
+            raise ValueError(f"images are {images.dtype} {images.shape}, not uint8 (n, *{self._shape})")
 
     @contextmanager
-    def _lent(self, count: int) -> Iterator[list[Any]]:
-        """Lend OpenVINO's inference requests; each is for one thread at a time.
+    def _borrowed(self, count: int) -> Iterator[list[Any]]:
+        """Lend inference requests, each for use by one thread at a time.
 
-        They are kept and lent again: OpenVINO (2026.4) writes past the end of memory when requests come and go on a
-        model that takes batches of any size.
+        Requests are kept and reused: OpenVINO (2026.4) writes past the end of its memory when requests are created and
+        destroyed repeatedly on a model with a dynamic batch size.
         """
-        lent: list[Any] = []
+        requests: list[Any] = []
         with self._lock:
-            while self._free and len(lent) < count:
-                lent.append(self._free.pop())
-        lent += [self._compiled.create_infer_request() for _ in range(count - len(lent))]
+            while self._idle and len(requests) < count:
+                requests.append(self._idle.pop())
+        requests += [self._compiled.create_infer_request() for _ in range(count - len(requests))]
         try:
-            yield lent
+            yield requests
         finally:
             with self._lock:
-                self._free += lent
+                self._idle += requests
 
-    def _waited(self, request: Any) -> Prediction:
+    def _wait(self, request: Any) -> Prediction:
         request.wait()
-        return self._answer(request)
+        return self._prediction(request)
 
-    def _answer(self, request: Any) -> Prediction:
-        """A request's answer, once it has ended."""
+    def _prediction(self, request: Any) -> Prediction:
+        """Copy the outputs of a finished request."""
         return Prediction(*(np.array(request.get_tensor(output).data) for output in self._outputs))
 
     def _output(self, name: str, output: str) -> Any:
@@ -199,37 +187,41 @@ class Engine:
         shape = self._compiled.inputs[0].get_partial_shape() if len(self._compiled.inputs) == 1 else None
         sizes = [] if shape is None or shape.rank.is_dynamic else list(shape)[1:]
         if len(sizes) != 3 or any(size.is_dynamic for size in sizes) or sizes[2].get_length() != 3:
-            raise UserError(f"{name}: does not take pictures (n, height, width, 3): it is not a model of a bundle")
+            raise UserError(f"{name}: does not take images (n, height, width, 3): it is not a model of a bundle")
         return tuple(size.get_length() for size in sizes)
 
-    def _info(self, model: Any, hint: str) -> dict[str, Any]:
+    def _info(self, model: Any, precision: str, hint: str) -> ModelInfo:
         read = self._compiled.get_property
         labels = model.get_rt_info(["model_info", "labels"]) if model.has_rt_info(["model_info", "labels"]) else None
-        return {
-            "isa": isa(self._compiled),
-            "threads": int(read("INFERENCE_NUM_THREADS")),
-            "streams": int(read("NUM_STREAMS")),
-            "requests": _AHEAD * max(1, int(read("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))),
-            "compute": read("INFERENCE_PRECISION_HINT").to_string(),
-            "hint": hint,
-            "labels": None if labels is None else _labels(str(labels.value)),
-            "input": list(self._shape[:2]),
-            "classes": int(self._outputs[0].get_partial_shape()[1].get_length()),
-        }
+        compute = read("INFERENCE_PRECISION_HINT").to_string()
+        return ModelInfo(
+            backend=Backend.OPENVINO,
+            precision=compute if precision == "f32" else precision,
+            compute=compute,
+            classes=int(self._outputs[0].get_partial_shape()[1].get_length()),
+            input_size=(self._shape[0], self._shape[1]),
+            labels=None if labels is None else tuple(_labels(str(labels.value))),
+            threads=int(read("INFERENCE_NUM_THREADS")),
+            streams=int(read("NUM_STREAMS")),
+            requests=_REQUESTS_PER_STREAM * max(1, int(read("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))),
+            isa=isa(self._compiled),
+            hint=hint,
+            version=str(openvino().__version__).partition("-")[0],
+        )
 
 
 def isa(compiled: Any) -> str:
-    """Instruction set that a compiled OpenVINO model uses, as the runtime reports it; `unknown` where it does not."""
+    """Return the instruction set that a compiled model uses, or `unknown` if the runtime does not report it."""
     try:
-        told = str(compiled.get_property("RUNTIME_REQUIREMENTS"))
-    except RuntimeError:  # older versions do not tell
+        requirements = str(compiled.get_property("RUNTIME_REQUIREMENTS"))
+    except RuntimeError:  # older versions do not have the property
         return "unknown"
     # "meta=1.0;ov=2026.4.1;isa=Intel AVX-512 with Intel DL Boost"
-    return dict(part.partition("=")[::2] for part in told.split(";")).get("isa") or "unknown"
+    return dict(part.partition("=")[::2] for part in requirements.split(";")).get("isa") or "unknown"
 
 
 def _labels(text: str) -> list[str]:
-    """Labels as Model API writes them (joined by spaces) or as a JSON list."""
+    """Split labels as Model API writes them (separated by spaces) or as a JSON list."""
     try:
         return [str(name) for name in json.loads(text)]
     except ValueError:

@@ -1,60 +1,60 @@
-"""The network on the lab's CPU several times over: whoever asks is answered by a thread of its own.
+"""Several copies of one model, so that several threads can run batches at the same time.
 
-With several streams of one compiled model, a batch is handed to a thread of the runtime and back, and two may wait for
-the same stream. Beside the decoding of pictures that leaves cores idle: a tenth of the time with wbc5-edge on two
-cores, half as much with a model for each batch (PBC, test, n = 1,536). Compiling side by side is quicker too.
+With several streams of one compiled model, a batch is handed to a thread of the runtime and back, and two batches may
+wait for the same stream. While images are decoded alongside, that leaves cores idle: 1/10 of the time with wbc5-edge on
+two cores, half as much with a compiled model per batch (PBC test, n = 1,536). Compiling in parallel is faster too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from queue import SimpleQueue
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgewbc.runtime.openvino_engine import Engine, Prediction
+from edgewbc.runtime.predictor import Batch, Prediction, Predictor
 
 
-class Lanes:
-    """As many engines of one model as there are batches to be answered side by side; called as an `Engine` is.
+class PredictorPool(Predictor):
+    """A fixed number of predictors of one model, called like a single one.
 
     Attributes:
-        info: of an engine (see `Engine`), but `threads` and `streams` of all together.
+        info: of the first predictor, but with the `threads` and `streams` of all of them together.
     """
 
-    info: dict[str, Any]
-
-    def __init__(self, make: Callable[[], Engine], count: int, threads: int) -> None:
-        """Compile them: the first one alone, the others at the same time.
+    def __init__(self, make: Callable[[], Predictor], count: int, threads: int) -> None:
+        """Compile the predictors: the first one alone, the others in parallel.
 
         Args:
-            make: makes an engine that answers a batch at a time.
-            count: how many, 1 or more.
-            threads: of all together: the cores that whoever asks may use. They need not be a multiple of `count`.
+            make: makes a predictor that runs one batch at a time.
+            count: number of predictors, 1 or more.
+            threads: total number of cores that callers may use; need not be a multiple of `count`.
 
         Raises:
-            UserError: what `make` raises.
+            UserError: raised by `make`.
         """
-        engines = [make()]  # OpenVINO's first use, from one thread alone (see `runtime.first_use`)
+        first = make()  # a runtime is first used from a single thread (see `openvino_import.first_use`)
+        self._predictors = [first]
         if count > 1:
-            with ThreadPoolExecutor(count - 1) as pool:
-                engines += pool.map(lambda _: make(), range(count - 1))
-        self.info = {**engines[0].info, "threads": threads, "streams": count}
-        self._free: SimpleQueue[Engine] = SimpleQueue()
-        for engine in engines:
-            self._free.put(engine)
+            with ThreadPoolExecutor(count - 1) as executor:
+                self._predictors += executor.map(lambda _: make(), range(count - 1))
+        self.info = replace(first.info, threads=threads, streams=count)
+        self._idle: SimpleQueue[Predictor] = SimpleQueue()
+        for predictor in self._predictors:
+            self._idle.put(predictor)
 
-    def __call__(self, pictures: NDArray[np.uint8]) -> Prediction:
-        """Answer one batch, uint8 RGB (n, height, width, 3), as soon as an engine is free; several threads may ask.
+    def __call__(self, images: Batch) -> Prediction:
+        """Run one batch, uint8 RGB (n, height, width, 3), as soon as a predictor is idle. Thread-safe.
 
         Raises:
-            ValueError: not of that shape or type.
+            ValueError: `images` has another shape or dtype.
         """
-        engine = self._free.get()
+        predictor = self._idle.get()
         try:
-            return engine(pictures)
+            return predictor(images)
         finally:
-            self._free.put(engine)
+            self._idle.put(predictor)
+
+    def kernels(self) -> dict[str, int] | None:
+        """Count the layers of one predictor by the precision they run in; see `Predictor.kernels`."""
+        return self._predictors[0].kernels()

@@ -15,7 +15,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import GateError, UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.pixels import prepare
-from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 
 EXPECTED = "golden/expected.json"
 
@@ -84,8 +84,8 @@ def selftest(bundle: Bundle, threads: int | None = None) -> Report:
     for precision in bundle.precisions:
         if "openvino" not in bundle.manifest["files"][precision]:
             continue
-        engine = Engine.of(bundle, precision, threads=threads)
-        isa = engine.info["isa"]
+        engine = OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
+        isa = engine.info.isa or "unknown"
         checks.append(golden.check(engine, precision))
     if not checks:
         raise UserError(f"{bundle.path}: holds no model for openvino, so nothing can be checked here")
@@ -107,7 +107,7 @@ class Golden:
         pictures = np.stack([prepare(_picture(bundle, sample), bundle.pixels) for sample in samples])
         return cls(bundle, samples, pictures)
 
-    def check(self, engine: Engine, precision: str) -> Check:
+    def check(self, engine: OpenVINOPredictor, precision: str) -> Check:
         """Compare an engine's answers with those that the bundle expects of a precision.
 
         Raises:

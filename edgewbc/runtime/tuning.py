@@ -11,19 +11,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
 from edgewbc.runtime import host, tuning_cache
-from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.openvino_import import capabilities
-from edgewbc.runtime.pool import Lanes
-
-Compute = Literal["f32", "bf16"]
+from edgewbc.runtime.pool import PredictorPool
+from edgewbc.runtime.predictor import Compute
 
 BATCH = 8
 """Pictures that are answered at once while measuring: fewer than in `classify`, to end in time on a slow PC."""
@@ -51,20 +50,23 @@ class Choice:
     threads: int
     streams: int
 
-    def lanes(self, bundle: Bundle) -> Lanes:
-        """For whoever decodes and answers in threads of its own. Raises UserError if the bundle's model cannot run."""
+    def files(self, bundle: Bundle) -> ModelFiles:
+        """Read the bundle's model of this precision. Raises UserError if there is none, or a hash is wrong."""
+        return bundle.read_model("openvino", self.precision)
 
-        def make() -> Engine:
+    def pool(self, files: ModelFiles) -> PredictorPool:
+        """Compile the model for callers that run batches from several threads. Raises UserError if it cannot run."""
+
+        def make() -> OpenVINOPredictor:
             threads = max(1, self.threads // self.streams)
-            return Engine.of(bundle, self.precision, compute=self.compute, threads=threads, streams=1, pinned=False)
+            return OpenVINOPredictor.from_files(files, compute=self.compute, threads=threads, streams=1, pinned=False)
 
-        return Lanes(make, self.streams, self.threads)
+        return PredictorPool(make, self.streams, self.threads)
 
-    def engine(self, bundle: Bundle) -> Engine:
-        """For a stream of batches. Raises UserError if the bundle's model cannot run."""
-        return Engine.of(
-            bundle,
-            self.precision,
+    def predictor(self, files: ModelFiles) -> OpenVINOPredictor:
+        """Compile the model for a stream of batches. Raises UserError if it cannot run."""
+        return OpenVINOPredictor.from_files(
+            files,
             compute=self.compute,
             threads=self.threads,
             streams=self.streams,
@@ -153,8 +155,8 @@ def measure(
 
     def attempt(choice: Choice) -> None:
         step(choice)
-        engine = choice.engine(bundle)
-        if choice.compute == "bf16" and engine.info["compute"] != "bf16":
+        engine = choice.predictor(choice.files(bundle))
+        if choice.compute == "bf16" and engine.info.compute != "bf16":
             return  # OpenVINO fell back to f32: it is tried already
         golden = next((m.golden for m in tried if _kind(m.choice) == _kind(choice)), None)
         if golden is None:
@@ -243,7 +245,7 @@ def _kind(choice: Choice) -> tuple[str, Compute]:
     return choice.precision, choice.compute
 
 
-def _golden(bundle: Bundle, engine: Engine, precision: str) -> bool | None:
+def _golden(bundle: Bundle, engine: OpenVINOPredictor, precision: str) -> bool | None:
     from edgewbc.runtime.selftest import Golden
 
     try:
@@ -252,11 +254,11 @@ def _golden(bundle: Bundle, engine: Engine, precision: str) -> bool | None:
         return None
 
 
-def _rate(engine: Engine, seconds: float) -> float:
+def _rate(engine: OpenVINOPredictor, seconds: float) -> float:
     """Pictures a second of the network alone, over about `seconds`; at least two batches a stream."""
-    size = (BATCH, *engine.info["input"], 3)
+    size = (BATCH, *engine.info.input_size, 3)
     pictures = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    least = engine.info["requests"]
+    least = engine.info.requests
 
     def batches(until: float) -> Iterator[NDArray[np.uint8]]:
         count = 0

@@ -21,7 +21,7 @@ def test_tiny_network_is_counted(tmp_path: Path) -> None:
 def test_converted_network_has_the_count_of_its_architecture(tmp_path: Path) -> None:
     """The graph of a VGG16-GAP has as many multiply-adds as its channel counts say."""
     pytest.importorskip("torch")
-    from edgewbc.evaluation.predictors import convert
+    from edgewbc.evaluation.load import convert
     from edgewbc.nets.model import macs
 
     spec = labelled.make_run(tmp_path / "run")

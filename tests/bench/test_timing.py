@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from edgewbc.bench.timing import FEWEST, LEAST, TRIED, Busy, latency, percentiles, quantiles, rate, throughput
-from edgewbc.evaluation.predictors import Batch, Loaded
-from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.predictor import Backend, Batch, ModelInfo, Prediction, Predictor
 
 PICTURES = np.zeros((5, 4, 4, 3), dtype=np.uint8)
 
 
-def loaded(sizes: list[int], fixed: float = 0.0, each: float = 0.0, streams: int | None = None) -> Loaded:
-    """A model that takes `fixed` seconds a batch and `each` a picture, and notes the sizes of its batches."""
+class Slow(Predictor):
+    """Takes `fixed` seconds per batch and `each` per image, and records the sizes of its batches."""
 
-    def predict(batch: Batch) -> NDArray[np.float32]:
-        sizes.append(len(batch))
-        time.sleep(fixed + each * len(batch))
-        return np.zeros((len(batch), 2), dtype=np.float32)
+    def __init__(self, sizes: list[int], fixed: float = 0.0, each: float = 0.0, streams: int = 1) -> None:
+        self.sizes, self.fixed, self.each = sizes, fixed, each
+        self.info = ModelInfo(Backend.OPENVINO, "f32", "f32", 2, (4, 4), streams=streams, requests=streams)
 
-    def stream(batches: Iterable[Batch]) -> Iterator[NDArray[np.float32]]:
-        return (predict(batch) for batch in batches)
-
-    return Loaded(predict, stream, ("a", "b"), PixelSpec(4, 4), "m", "openvino", "f32", 1, "0", {"streams": streams})
+    def __call__(self, images: Batch) -> Prediction:
+        self.sizes.append(len(images))
+        time.sleep(self.fixed + self.each * len(images))
+        zeros = np.zeros((len(images), 2), dtype=np.float32)
+        return Prediction(zeros, zeros)
 
 
 def test_percentiles_are_milliseconds() -> None:
@@ -49,7 +46,7 @@ def test_quantiles_can_be_drawn() -> None:
 def test_latency_is_of_single_pictures() -> None:
     """Only single pictures are answered, and a slow model is measured often enough all the same."""
     sizes: list[int] = []
-    found = latency(loaded(sizes, fixed=0.003), PICTURES, seconds=0)
+    found = latency(Slow(sizes, fixed=0.003), PICTURES, seconds=0)
     assert set(sizes) == {1}
     assert len(found) == LEAST
     assert min(found) >= 3
@@ -57,7 +54,7 @@ def test_latency_is_of_single_pictures() -> None:
 
 def test_throughput_takes_the_better_batch() -> None:
     """Where a batch costs a fixed time, the larger one is found to be better."""
-    found = throughput(loaded([], fixed=0.01), PICTURES, (1, 8), seconds=0.05)
+    found = throughput(Slow([], fixed=0.01), PICTURES, (1, 8), seconds=0.05)
     assert found.batch == 8
     assert found.images_per_s <= 8 / 0.01
 
@@ -65,7 +62,7 @@ def test_throughput_takes_the_better_batch() -> None:
 def test_throughput_ends_weigh_little() -> None:
     """However slow the model is, what is measured last is `FEWEST` batches a stream."""
     sizes: list[int] = []
-    found = throughput(loaded(sizes, streams=3), PICTURES, (2, 4), seconds=0)
+    found = throughput(Slow(sizes, streams=3), PICTURES, (2, 4), seconds=0)
     assert found.batches == 3 * FEWEST
     assert [sizes.count(size) for size in (2, 4) if size != found.batch] == [3 * TRIED]
 
@@ -73,17 +70,17 @@ def test_throughput_ends_weigh_little() -> None:
 def test_rate_counts_batches() -> None:
     """Batches are full even where there are fewer pictures, and none takes less time than is possible."""
     sizes: list[int] = []
-    batches, taken = rate(loaded(sizes, each=0.001), PICTURES, 8, seconds=0.03)
+    batches, taken = rate(Slow(sizes, each=0.001), PICTURES, 8, seconds=0.03)
     assert set(sizes) == {8}
     assert batches == len(sizes)
     assert taken >= batches * 8 * 0.001
 
 
-@pytest.mark.parametrize("streams", [None, 1, 2, 4])
-def test_rate_gives_every_stream_as_many(streams: int | None) -> None:
+@pytest.mark.parametrize("streams", [1, 2, 4])
+def test_rate_gives_every_stream_as_many(streams: int) -> None:
     """A stream that had a batch less than the others would wait for them at the end."""
-    batches, _ = rate(loaded([], fixed=0.001, streams=streams), PICTURES, 1, seconds=0.005)
-    assert batches % (streams or 1) == 0
+    batches, _ = rate(Slow([], fixed=0.001, streams=streams), PICTURES, 1, seconds=0.005)
+    assert batches % streams == 0
 
 
 def test_cores_are_counted_as_they_work() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from edgewbc.bench.interleave import execute
 from edgewbc.bench.worker import Job, measure, tidy, work
-from edgewbc.evaluation.predictors import load
+from edgewbc.evaluation.load import load
 from tests import tiny
 
 
@@ -34,7 +34,7 @@ def test_fresh_process_measures_and_answers(job: Job, tmp_path: Path) -> None:
     """The turn has every measurement, and the answers are those of the model in this process."""
     found = execute(replace(job, answers=str(tmp_path / "a.npy")))
     assert "error" not in found
-    said = load(Path(job.model), precision="f32", threads=1).predict(job.read(0, 40))
+    said = load(Path(job.model), precision="f32", threads=1).predictor(job.read(0, 40)).probabilities
     np.testing.assert_allclose(np.load(tmp_path / "a.npy"), said, atol=1e-6)
     assert len(found["samples_ms"]) >= 10
     assert min(found["samples_ms"]) > 0

@@ -11,7 +11,7 @@ from edgewbc import runs
 from edgewbc.compress import isa_check
 from edgewbc.data import images
 from edgewbc.errors import UserError
-from edgewbc.export import parity
+from edgewbc.export.validation import ModelFile
 from tests.tiny_run import quantized
 
 
@@ -23,7 +23,7 @@ def test_two_processes_are_held_against_each_other(monkeypatch: pytest.MonkeyPat
     found = isa_check.check(xml, spec, manifest)
     batch = np.concatenate(list(images.batches(manifest, manifest.split("val"), spec.pixels)))
     truth = images.truth(manifest, manifest.split("val"), spec.classes)
-    right = int((parity.openvino_model(xml)(batch).argmax(1) == truth).sum())
+    right = int((ModelFile("int8", xml).open()(batch).probabilities.argmax(1) == truth).sum())
     assert (found["n"], found["split"], found["native"]["correct"]) == (20, "val", right)
     assert found["agreement"] >= 0.95
     assert found["largest_difference"] < 0.1

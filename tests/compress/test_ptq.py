@@ -14,7 +14,8 @@ from edgewbc.compress import ptq, quantization_report
 from edgewbc.data import images
 from edgewbc.errors import UserError
 from edgewbc.export import graph as convert
-from edgewbc.export import parity
+from edgewbc.export.validation import ModelFile
+from edgewbc.nets.torch_predictor import TorchPredictor
 from tests.compress.normed import LAYERS, normed
 from tests.tiny_run import quantized
 
@@ -92,12 +93,15 @@ def test_exact_bias_correction(arch: str, tmp_path: Path) -> None:
     shown = np.random.default_rng(0).integers(0, 256, (6, spec.pixels.height, spec.pixels.width, 3), dtype=np.uint8)
     options = ptq.Options(subset=6, fast_bias_correction=False)
     quantization_report.write_f32(tmp_path, net, spec)
-    answers = parity.torch_model(net, spec)(shown)  # with batch norm
+    answers = TorchPredictor.from_network(net, spec)(shown).probabilities  # with batch norm
     ir = ptq.quantize_ir(tmp_path / "openvino" / "f32.xml", [p[None] for p in shown], [], options)
     proto = ptq.quantize_onnx(tmp_path / "onnx" / "f32.onnx", [p[None] for p in shown], [], options)
     convert.save_ir(ir, tmp_path / "int8.xml")
     convert.save_onnx(proto, spec, tmp_path / "int8.onnx")
     for found in (ptq.operations_ir(ir), ptq.operations_onnx(proto)):
         assert (len(found["int8"]), found["float"]) == (LAYERS[arch], [])
-    for said in (parity.openvino_model(tmp_path / "int8.xml")(shown), parity.onnx_model(tmp_path / "int8.onnx")(shown)):
+    for said in (
+        ModelFile("int8", tmp_path / "int8.xml").open()(shown).probabilities,
+        ModelFile("int8", tmp_path / "int8.onnx").open()(shown).probabilities,
+    ):
         assert 0 < np.abs(said - answers).max() < 0.1

@@ -16,9 +16,11 @@ from edgewbc.compress.ptq import Options
 from edgewbc.compress.qat import QatRecipe, finetune
 from edgewbc.compress.quantization_report import Checks
 from edgewbc.errors import GateError, UserError
-from edgewbc.export import graph, parity
+from edgewbc.export import graph
+from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
 from edgewbc.nets.spec import PLAIN
+from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.train import recipe
 from edgewbc.utils import resources
 from tests.compress.normed import LAYERS, normed
@@ -98,10 +100,10 @@ def test_both_files_answer_as_the_network_with_quantizers(arch: str, tmp_path: P
     )
     plain = model.fold(net, spec)[1]
     assert (plain.form, set(quantized.network().state_dict())) == (PLAIN, set(model.build(plain).state_dict()))
-    wanted = fake_quantize.answers(quantized, plain)(shown)
+    wanted = fake_quantize.predictor(quantized, plain)(shown).probabilities
     graph.save_ir(fake_quantize.to_openvino(quantized, plain), tmp_path / "int8.xml")
-    said = parity.openvino_model(tmp_path / "int8.xml")(shown)
-    before = parity.torch_model(net, spec)(shown)
+    said = ModelFile("int8", tmp_path / "int8.xml").open()(shown).probabilities
+    before = TorchPredictor.from_network(net, spec)(shown).probabilities
     assert 0 < np.abs(said - wanted).max() < 0.5 * np.abs(before - wanted).max() + 1e-3
     import openvino as ov
 
@@ -113,7 +115,7 @@ def test_both_files_answer_as_the_network_with_quantizers(arch: str, tmp_path: P
         fake_quantize.to_onnx(quantized, plain, tmp_path / "int8.onnx")
         proto = onnx.load(tmp_path / "int8.onnx")
         assert (len(ptq.operations_onnx(proto)["int8"]), ptq.operations_onnx(proto)["float"]) == (LAYERS[arch], [])
-        assert np.abs(parity.onnx_model(tmp_path / "int8.onnx")(shown) - wanted).max() < 5e-3
+        assert np.abs(ModelFile("int8", tmp_path / "int8.onnx").open()(shown).probabilities - wanted).max() < 5e-3
 
 
 @pytest.mark.slow

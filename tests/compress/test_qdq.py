@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgewbc.compress.qdq import quantized, store_int8
-from edgewbc.runtime.onnxruntime_engine import OrtModel
+from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 
 
 def _proto() -> object:
@@ -46,13 +46,13 @@ def test_weights_are_stored_in_eight_bits_and_answer_the_same() -> None:
     """No identity and no quantization of a constant is left, nothing unused stays, and the answers are equal."""
     proto = _proto()
     shown = np.random.default_rng(1).integers(0, 256, (3, 2, 2, 3), dtype=np.uint8)
-    before = OrtModel(proto.SerializeToString())(shown)[0]
+    before = ONNXRuntimePredictor(proto.SerializeToString())(shown).probabilities
     store_int8(proto)
     assert [node.op_type for node in proto.graph.node] == ["Cast", "DequantizeLinear", "Flatten", "Gemm"]
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     assert sorted(held) == ["b", "q", "scale", "zero"]
     assert held["q"].dtype == np.int8
-    np.testing.assert_array_equal(OrtModel(proto.SerializeToString())(shown)[0], before)
+    np.testing.assert_array_equal(ONNXRuntimePredictor(proto.SerializeToString())(shown).probabilities, before)
 
 
 @pytest.mark.parametrize(

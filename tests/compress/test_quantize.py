@@ -17,8 +17,7 @@ from edgewbc.compress.quantize import quantize
 from edgewbc.data import images
 from edgewbc.data.sampling import balanced
 from edgewbc.errors import GateError, UserError
-from edgewbc.export import parity
-from edgewbc.export.validation import collect
+from edgewbc.export.validation import ModelFile, collect
 from edgewbc.nets import model
 from tests.tiny_run import quantized, trained
 
@@ -98,7 +97,7 @@ def test_figures_are_those_of_the_saved_files(record: dict) -> None:
     for row in record["validation"]:
         suffix = "onnx" if row["backend"] == "onnx" else "xml"
         path = run / row["backend"] / f"{row['precision']}.{suffix}"
-        said = (parity.onnx_model if suffix == "onnx" else parity.openvino_model)(path)(batch)
+        said = ModelFile(row["precision"], path).open()(batch).probabilities
         assert (row["n"], row["correct"]) == (20, int((said.argmax(1) == truth).sum()))
     assert [record["drop"][b]["drop"] for b in ("openvino", "onnx")] == [0, 0]
     assert record["parity"]["int8"]["agreement"] == 1.0
@@ -203,7 +202,6 @@ def test_unknown_labels_and_full_targets_are_refused(tmp_path: Path) -> None:
 
 def test_evidence_has_the_names_that_the_record_uses() -> None:
     """collect names its answers `<backend> <precision>`, which the record looks up."""
-    from edgewbc.export.validation import ModelFile
 
     run, manifest = quantized()
     _, spec = model.load(run)

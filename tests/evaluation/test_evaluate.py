@@ -13,7 +13,7 @@ import pytest
 from edgewbc import cells
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.evaluate import evaluate, reference, require
-from edgewbc.evaluation.predictors import load
+from edgewbc.evaluation.load import load
 from edgewbc.metrics import probability_scores, wilson
 from edgewbc.pixels import prepare
 from tests import labelled, tiny
@@ -25,7 +25,7 @@ def test_row_is_that_of_the_answers(tmp_path: Path) -> None:
     manifest = labelled.make_manifest(tmp_path / "m", n=13)
     found = evaluate(tmp_path / "b", manifest, "test", precision="f32", batch=4, threads=1)
     pictures = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(13)])
-    probabilities = load(tmp_path / "b", precision="f32", threads=1).predict(pictures)
+    probabilities = load(tmp_path / "b", precision="f32", threads=1).predictor(pictures).probabilities
     said, truth = probabilities.argmax(1), np.arange(13) % 5
     assert {name: found[name] for name in ("brier", "log_loss")} == pytest.approx(
         probability_scores(truth, probabilities)

@@ -14,10 +14,11 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data import images
 from edgewbc.errors import GateError, UserError
-from edgewbc.export import export as module
 from edgewbc.export.export import export
 from edgewbc.nets import model
-from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.nets.torch_predictor import TorchPredictor
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import Batch, Prediction
 from edgewbc.runtime.selftest import selftest
 from tests.tiny_run import quantized, trained
 
@@ -74,7 +75,7 @@ def test_manifest_says_what_it_is(made: Path) -> None:
     assert (told["lineage"]["step"], told["lineage"]["ancestors"][0]["step"]) == ("quantize", "train")
     _, spec = model.load(run)
     seen = next(images.batches(manifest, manifest.split("val"), spec.pixels, 20))
-    surest = Engine.of(bundle)(seen).probabilities.max(1)
+    surest = OpenVINOPredictor.from_bundle(bundle)(seen).probabilities.max(1)
     assert told["review_below"] == 0.5
     assert told["review"] == {"n": 20, "accepted": int((surest >= 0.5).sum()), "wrong": 0}
 
@@ -97,7 +98,7 @@ def test_selftest_passes_on_folder_and_zip(made: Path) -> None:
 def test_head_goes_on_from_the_features(made: Path) -> None:
     """head.npz, read without torch, takes the engine's features to its probabilities."""
     bundle = Bundle.open(made)
-    answer = Engine.of(bundle, "f32")(np.full((2, 32, 36, 3), 180, dtype=np.uint8))
+    answer = OpenVINOPredictor.from_bundle(bundle, "f32")(np.full((2, 32, 36, 3), 180, dtype=np.uint8))
     with np.load(made / "head.npz", allow_pickle=False) as head:
         logits = np.maximum(answer.features @ head["w0"].T + head["b0"], 0) @ head["w1"].T + head["b1"]
     raised = np.exp(logits - logits.max(1, keepdims=True))
@@ -175,13 +176,13 @@ def test_unknown_and_no_precision_are_refused(tmp_path: Path) -> None:
 
 def test_parity_is_a_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where torch answers otherwise than the files, export stops before anything is in place."""
-    real = module.parity.torch_model
+    real = TorchPredictor.__call__
 
-    def wrong(net, spec):
-        model = real(net, spec)
-        return lambda batch: np.roll(model(batch), 1, axis=1)
+    def wrong(self: TorchPredictor, batch: Batch) -> Prediction:
+        found = real(self, batch)
+        return Prediction(np.roll(found.probabilities, 1, axis=1), found.features)
 
-    monkeypatch.setattr(module.parity, "torch_model", wrong)
+    monkeypatch.setattr(TorchPredictor, "__call__", wrong)
     run, manifest = trained()
     with pytest.raises(GateError, match="torch and openvino f32 differ"):
         export(run, manifest=manifest, to=tmp_path / "b", precisions=["f32"])

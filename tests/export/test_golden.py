@@ -11,7 +11,7 @@ import numpy as np
 
 from edgewbc.export import golden
 from edgewbc.pixels import PixelSpec
-from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from tests.tiny_run import quantized
 
 SPEC = PixelSpec(32, 36, "centre", 36)
@@ -61,7 +61,7 @@ def test_expected_is_what_the_saved_files_say(tmp_path: Path) -> None:
         assert sample["sha256"] == hashlib.sha256((tmp_path / sample["file"]).read_bytes()).hexdigest()
         assert list(sample["expected"]) == ["int8", "f32"]
         for precision, xml in irs.items():
-            answer = Engine(xml.read_bytes(), xml.with_suffix(".bin").read_bytes())(picture[None])
+            answer = OpenVINOPredictor(xml.read_bytes(), xml.with_suffix(".bin").read_bytes())(picture[None])
             wanted = sample["expected"][precision]
             np.testing.assert_allclose(wanted["probabilities"], answer.probabilities[0], rtol=1e-5, atol=1e-7)
             np.testing.assert_allclose(wanted["features"], answer.features[0], rtol=1e-5, atol=1e-5)

@@ -15,8 +15,8 @@ from edgewbc.export import graph
 from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.runtime.onnxruntime_engine import OrtModel
-from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from tests.tiny_run import make_spec, quantized
 
 PLACES = sorted({str(Path.home()), str(Path.cwd()), str(Path(graph.__file__).parents[2]), "site-packages"} - {"/"})
@@ -52,8 +52,8 @@ def test_all_three_answer_alike_for_any_number_of_pictures(converted: tuple[Path
     batch = pictures(count, spec)
     with torch.inference_mode():
         wanted = [t.numpy() for t in Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))]
-    answer = Engine((folder / "f32.xml").read_bytes(), (folder / "f32.bin").read_bytes())(batch)
-    for said in (OrtModel(folder / "f32.onnx", threads=1)(batch), (answer.probabilities, answer.features)):
+    answer = OpenVINOPredictor((folder / "f32.xml").read_bytes(), (folder / "f32.bin").read_bytes())(batch)
+    for said in (ONNXRuntimePredictor(folder / "f32.onnx", threads=1)(batch), (answer.probabilities, answer.features)):
         np.testing.assert_allclose(said[0], wanted[0], atol=1e-5)
         np.testing.assert_allclose(said[1], wanted[1], rtol=1e-4, atol=1e-3)
     assert wanted[0].shape == (count, 3)
@@ -131,12 +131,12 @@ def test_int8_files_describe_themselves_too() -> None:
     run, manifest = quantized()
     read = ov.Core().read_model(run / "openvino" / "int8.xml")
     assert json.loads(read.get_rt_info(["edgewbc", "labels"]).value) == list(manifest.classes)
-    assert OrtModel(run / "onnx" / "int8.onnx").metadata["model_info labels"] == " ".join(manifest.classes)
+    assert ONNXRuntimePredictor(run / "onnx" / "int8.onnx").metadata["model_info labels"] == " ".join(manifest.classes)
 
 
 def test_onnx_describes_itself(converted: tuple[Path, ModelSpec]) -> None:
     """The metadata of the ONNX file is what Model API reads, and the labels as JSON; the batch axis has a name."""
-    metadata = OrtModel(converted[0] / "f32.onnx").metadata
+    metadata = ONNXRuntimePredictor(converted[0] / "f32.onnx").metadata
     assert metadata["model_info model_type"] == "Classification"
     assert json.loads(metadata["edgewbc labels"]) == ["neutrophil", "lymphocyte", "large cell"]
     proto = onnx.load(converted[0] / "f32.onnx")

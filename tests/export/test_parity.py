@@ -8,7 +8,10 @@ import pytest
 from edgewbc.data import images
 from edgewbc.errors import GateError
 from edgewbc.export import parity
+from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
+from edgewbc.nets.torch_predictor import TorchPredictor
+from edgewbc.runtime.predictor import Batch, Prediction, Predictor
 from tests.tiny_run import quantized
 
 SAID = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.4, 0.35, 0.25]], dtype=np.float32)
@@ -60,6 +63,17 @@ def test_drop_counts_what_is_lost() -> None:
     assert parity.drop(truth, after, SAID)["drop"] == pytest.approx(-1 / 3)
 
 
+class FirstPixel(Predictor):
+    """Returns the first pixel of each image, times a factor, as its probabilities."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, images: Batch) -> Prediction:
+        pixel = images[:, 0, 0].astype(np.float32) * np.float32(self.factor)
+        return Prediction(pixel, pixel)
+
+
 def test_every_model_is_asked_of_every_batch() -> None:
     """Answers are joined in the order of the pictures, and each batch is read once."""
     seen = []
@@ -69,7 +83,7 @@ def test_every_model_is_asked_of_every_batch() -> None:
             seen.append(value)
             yield np.full((2, 4, 4, 3), value, dtype=np.uint8)
 
-    said = parity.ask({"a": lambda b: b[:, 0, 0].astype(np.float32), "b": lambda b: b[:, 0, 0] * 2.0}, batches())
+    said = parity.ask({"a": FirstPixel(1.0), "b": FirstPixel(2.0)}, batches())
     assert said["a"][:, 0].tolist() == [1, 1, 2, 2]
     assert said["b"][:, 0].tolist() == [2, 2, 4, 4]
     assert seen == [1, 2]
@@ -80,14 +94,14 @@ def test_saved_files_answer_as_torch_does() -> None:
     run, manifest = quantized()
     net, spec = model.load(run)
     models = {
-        "torch": parity.torch_model(net, spec),
-        "onnx": parity.onnx_model(run / "onnx" / "f32.onnx"),
-        "openvino": parity.openvino_model(run / "openvino" / "f32.xml"),
+        "torch": TorchPredictor.from_network(net, spec),
+        "onnx": ModelFile("f32", run / "onnx" / "f32.onnx").open(),
+        "openvino": ModelFile("f32", run / "openvino" / "f32.xml").open(),
     }
     batches = list(images.batches(manifest, manifest.split("val"), spec.pixels, 8))
     rows = parity.compare(parity.ask(models, batches))
     assert max(row["largest_difference"] for row in rows) <= 1e-5
     assert rows[0]["pictures"] == 20
-    int8 = parity.ask({"int8": parity.openvino_model(run / "openvino" / "int8.xml")} | models, batches)
+    int8 = parity.ask({"int8": ModelFile("int8", run / "openvino" / "int8.xml").open()} | models, batches)
     assert parity.difference(int8["int8"], int8["torch"])["agreement"] == 1.0
     assert 1e-4 < parity.difference(int8["int8"], int8["torch"])["largest_difference"] < 0.2

@@ -12,7 +12,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab.classify import Model, Row, classify
 from edgewbc.pixels import prepare
-from edgewbc.runtime.openvino_engine import Engine
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from tests.lab import samples
 from tests.tiny import encode, make_bundle, picture
 
@@ -30,7 +30,9 @@ def pictures(tmp_path: Path) -> list[Path]:
 def test_rows_are_the_engines_answers(bundle: Bundle, pictures: list[Path], batch: int) -> None:
     """Each row has the probabilities that the engine gives for the prepared picture, in order, whatever the batch."""
     rows = list(classify(bundle, pictures, precision="f32", batch=batch))
-    want = Engine.of(bundle, "f32")(np.stack([prepare(picture(seed), bundle.pixels) for seed in range(6)]))
+    want = OpenVINOPredictor.from_bundle(bundle, "f32")(
+        np.stack([prepare(picture(seed), bundle.pixels) for seed in range(6)])
+    )
     assert [row.path for row in rows] == [str(path) for path in pictures]
     for row, probabilities in zip(rows, want.probabilities, strict=True):
         assert list(row.probabilities) == list(bundle.classes)

@@ -19,15 +19,15 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.lab import cpu_budget, pipeline
 from edgewbc.lab.pipeline import Outcome, run
 from edgewbc.pixels import prepare
-from edgewbc.runtime.pool import Lanes
+from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.tuning import Choice
 from tests.lab import samples
 from tests.tiny import CHANNELS, encode, picture
 
 
 @pytest.fixture(scope="module", params=[(1, 1), (2, 2)], ids=str)
-def engine(request: pytest.FixtureRequest, bundle: Bundle) -> Lanes:
-    return Choice("f32", "f32", *request.param).lanes(bundle)
+def engine(request: pytest.FixtureRequest, bundle: Bundle) -> PredictorPool:
+    return Choice("f32", "f32", *request.param).pool(bundle.read_model("openvino", "f32"))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def readers() -> list[str]:
 
 
 @pytest.mark.parametrize("batch", [1, 5, 100])
-def test_outcomes_are_the_engines_answers(engine: Lanes, bundle: Bundle, paths: list[Path], batch: int) -> None:
+def test_outcomes_are_the_engines_answers(engine: PredictorPool, bundle: Bundle, paths: list[Path], batch: int) -> None:
     """Each outcome has its file's facts and what the engine says of the prepared picture, whatever the batch."""
     found = list(run(engine, bundle.pixels, paths, batch=batch))
     want = engine(np.stack([prepare(picture(seed), bundle.pixels) for seed in range(12)]))
@@ -65,7 +65,7 @@ def test_outcomes_are_the_engines_answers(engine: Lanes, bundle: Bundle, paths: 
 @settings(max_examples=20)
 @given(plan=st.lists(st.sampled_from("gGbvnm"), max_size=30), batch=st.integers(1, 6), readers=st.integers(1, 4))
 def test_every_picture_once_in_order(
-    engine: Lanes, bundle: Bundle, paths: list[Path], plan: list[str], batch: int, readers: int
+    engine: PredictorPool, bundle: Bundle, paths: list[Path], plan: list[str], batch: int, readers: int
 ) -> None:
     """Good files, bad ones, vanished ones, pictures in memory and flushes in any order: an outcome each, in place."""
     with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +94,7 @@ def test_every_picture_once_in_order(
             np.testing.assert_allclose(outcome.probabilities, good["gG".find(kind) if kind != "m" else 1], atol=1e-6)
 
 
-def test_notes_and_reasons(engine: Lanes, bundle: Bundle, tmp_path: Path) -> None:
+def test_notes_and_reasons(engine: PredictorPool, bundle: Bundle, tmp_path: Path) -> None:
     """What decode notes comes along, and so does why there is no answer."""
     (tmp_path / "grey.png").write_bytes(encode(samples.PLAIN[..., 0]))
     (tmp_path / "empty.png").write_bytes(b"")
@@ -104,7 +104,7 @@ def test_notes_and_reasons(engine: Lanes, bundle: Bundle, tmp_path: Path) -> Non
     assert (folder.error, folder.sha256, folder.mtime_ns) == ("not a file", "", 0)
 
 
-def test_none_means_nothing_now(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
+def test_none_means_nothing_now(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
     """When the source gives None, everything before it is answered before the source is asked again."""
     got: list[Outcome] = []
     counts = []
@@ -122,7 +122,7 @@ def test_none_means_nothing_now(engine: Lanes, bundle: Bundle, paths: list[Path]
 
 
 def test_a_few_pictures_are_shared_out(
-    engine: Lanes, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: PredictorPool, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first groups are of one batch, later ones of several; after a pause it begins anew."""
     groups: list[int] = []
@@ -131,7 +131,7 @@ def test_a_few_pictures_are_shared_out(
         pipeline, "_fetched", lambda group, activity: groups.append(len(group)) or real(group, activity)
     )
     monkeypatch.setattr(pipeline, "GROUP", 3)
-    short = 2 * engine.info["threads"]
+    short = 2 * engine.info.threads
     list(run(engine, bundle.pixels, [*(paths * 9)[: 2 * short + 13], None, *paths[:3]], batch=2, readers=1))
     assert groups == [2] * short + [6, 6, 1, 2, 1]
     groups.clear()
@@ -139,7 +139,7 @@ def test_a_few_pictures_are_shared_out(
     assert groups == [1] * 12
 
 
-def test_memory_is_bounded(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
+def test_memory_is_bounded(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
     """However many paths there are, only so many are taken ahead of the outcome that is given."""
     taken = answered = most = 0
 
@@ -154,11 +154,13 @@ def test_memory_is_bounded(engine: Lanes, bundle: Bundle, paths: list[Path]) -> 
         most = max(most, taken - answered)
     assert answered == 400
     assert most <= pipeline.GROUP * 4 * (
-        2 * engine.info["threads"] + 1
+        2 * engine.info.threads + 1
     )  # two groups a worker, and the one that is being gathered
 
 
-def test_unreadable_files_do_not_pile_up(engine: Lanes, bundle: Bundle, paths: list[Path], tmp_path: Path) -> None:
+def test_unreadable_files_do_not_pile_up(
+    engine: PredictorPool, bundle: Bundle, paths: list[Path], tmp_path: Path
+) -> None:
     """A good picture before very many bad files is not held back until a batch is full."""
     taken = 0
 
@@ -176,7 +178,7 @@ def test_unreadable_files_do_not_pile_up(engine: Lanes, bundle: Bundle, paths: l
 
 
 @pytest.mark.parametrize("after", [0, 1, 7])
-def test_closing_early_leaves_nothing(engine: Lanes, bundle: Bundle, paths: list[Path], after: int) -> None:
+def test_closing_early_leaves_nothing(engine: PredictorPool, bundle: Bundle, paths: list[Path], after: int) -> None:
     """No thread and no open file is left, OpenCV has its threads again, and the engine answers on."""
     before = cv2.getNumThreads()
     open_files = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").is_dir() else 0
@@ -194,7 +196,7 @@ def test_closing_early_leaves_nothing(engine: Lanes, bundle: Bundle, paths: list
     assert len(list(run(engine, bundle.pixels, paths))) == 12
 
 
-def test_a_failing_source_comes_through(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
+def test_a_failing_source_comes_through(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
     """What goes wrong in the source is raised as it is, and no thread is left."""
 
     def source() -> Iterator[Path]:
@@ -206,7 +208,7 @@ def test_a_failing_source_comes_through(engine: Lanes, bundle: Bundle, paths: li
     assert readers() == []
 
 
-def test_a_failing_network_comes_through(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
+def test_a_failing_network_comes_through(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
     """A picture that the network does not take is an error of the program, raised at once; nothing hangs or is left."""
     other = type(bundle.pixels)(8, 8)
     with pytest.raises(ValueError, match="not uint8"):
@@ -214,7 +216,7 @@ def test_a_failing_network_comes_through(engine: Lanes, bundle: Bundle, paths: l
     assert readers() == []
 
 
-def test_two_pipelines_at_once(engine: Lanes, bundle: Bundle, paths: list[Path]) -> None:
+def test_two_pipelines_at_once(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
     """Two threads that use one engine each get their own answers."""
     found: dict[int, list[Path]] = {}
 
@@ -234,7 +236,7 @@ def test_two_pipelines_at_once(engine: Lanes, bundle: Bundle, paths: list[Path])
 
 def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """With one thread, however many readers there are, two pictures are never decoded at the same time."""
-    engine = Choice("f32", "f32", 1, 1).lanes(bundle)
+    engine = Choice("f32", "f32", 1, 1).pool(bundle.read_model("openvino", "f32"))
     now = most = 0
     lock, real = threading.Lock(), pipeline.decode
 
@@ -254,7 +256,7 @@ def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], mo
 
 
 def test_large_files_are_held_one_at_a_time(
-    engine: Lanes, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: PredictorPool, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a size on, the bytes of two files are never in memory together, and all are answered."""
     now = most = 0
@@ -280,7 +282,7 @@ def test_large_files_are_held_one_at_a_time(
 
 
 def test_only_so_many_bytes_are_held_of_a_group(
-    engine: Lanes, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: PredictorPool, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What goes beyond is read when it is decoded, and answered in its place all the same."""
     events = []
@@ -304,7 +306,7 @@ def test_only_so_many_bytes_are_held_of_a_group(
 
 
 def test_a_lack_of_memory_is_a_row(
-    engine: Lanes, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: PredictorPool, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A picture that this PC has no memory for is an error in its place."""
 
@@ -318,7 +320,7 @@ def test_a_lack_of_memory_is_a_row(
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"readers": 0}])
-def test_wrong_numbers_are_told_at_once(engine: Lanes, bundle: Bundle, wrong: dict[str, int]) -> None:
+def test_wrong_numbers_are_told_at_once(engine: PredictorPool, bundle: Bundle, wrong: dict[str, int]) -> None:
     """A batch or a number of readers below 1 is a ValueError of the call."""
     with pytest.raises(ValueError, match="must be 1 or more"):
         run(engine, bundle.pixels, [], **wrong)

@@ -230,7 +230,7 @@ def test_a_journal_is_gone_on_with_in_its_own_precision(tmp_path: Path) -> None:
     bundle, place = make_bundle(tmp_path / "tiny"), tmp_path / "cells.journal"
     model, journal = session.begin(bundle, place, "f32")
     journal.close()
-    assert model.engine.info["compute"] == "f32"
+    assert model.engine.info.compute == "f32"
     again, journal = session.begin(bundle, place)
     journal.close()
     assert Model.load(bundle).sha256 == bundle.model_sha256("openvino", "int8") != model.sha256

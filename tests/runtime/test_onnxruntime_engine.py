@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgewbc.errors import UserError
-from edgewbc.runtime.onnxruntime_engine import OrtModel
+from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from tests.tiny_run import quantized
 
 BATCH = np.full((3, 32, 36, 3), 200, dtype=np.uint8)
@@ -19,7 +19,8 @@ BATCH = np.full((3, 32, 36, 3), 200, dtype=np.uint8)
 @pytest.mark.parametrize("precision", ["f32", "int8"])
 def test_answers_a_batch(precision: str) -> None:
     """Probabilities (n, K) that sum to one and features (n, d), float32, one row a picture."""
-    probabilities, features = OrtModel(quantized()[0] / "onnx" / f"{precision}.onnx", threads=1)(BATCH)
+    prediction = ONNXRuntimePredictor(quantized()[0] / "onnx" / f"{precision}.onnx", threads=1)(BATCH)
+    probabilities, features = prediction.probabilities, prediction.features
     assert (probabilities.shape, probabilities.dtype) == ((3, 5), np.float32)
     assert (features.shape, features.dtype) == ((3, 16), np.float32)
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-6)
@@ -29,7 +30,8 @@ def test_answers_a_batch(precision: str) -> None:
 def test_bytes_answer_as_the_file_does() -> None:
     """A model can be given as bytes, as a bundle gives it."""
     path = quantized()[0] / "onnx" / "f32.onnx"
-    np.testing.assert_array_equal(OrtModel(path.read_bytes())(BATCH)[0], OrtModel(path)(BATCH)[0])
+    from_bytes, from_file = (ONNXRuntimePredictor(model)(BATCH) for model in (path.read_bytes(), path))
+    np.testing.assert_array_equal(from_bytes.probabilities, from_file.probabilities)
 
 
 @pytest.mark.parametrize("data", [b"", b"not a model", b"\x08\x0a\x12\x07pytorch"])
@@ -38,14 +40,14 @@ def test_what_is_no_model_is_a_users_mistake(tmp_path: Path, data: bytes) -> Non
     path = tmp_path / "broken.onnx"
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"broken\.onnx") as caught:
-        OrtModel(path)
+        ONNXRuntimePredictor(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_a_users_mistake(tmp_path: Path) -> None:
     """A file that is not there is named."""
     with pytest.raises(UserError, match=r"gone\.onnx: cannot be read: No such file"):
-        OrtModel(tmp_path / "gone.onnx")
+        ONNXRuntimePredictor(tmp_path / "gone.onnx")
 
 
 def test_another_model_is_refused_with_its_outputs() -> None:
@@ -55,4 +57,4 @@ def test_another_model_is_refused_with_its_outputs() -> None:
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(proto)
     with pytest.raises(UserError, match="has the outputs logits, not probabilities and features"):
-        OrtModel(proto.SerializeToString())
+        ONNXRuntimePredictor(proto.SerializeToString())

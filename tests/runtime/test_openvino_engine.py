@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.pixels import prepare
-from edgewbc.runtime.openvino_engine import Engine, Prediction
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import Prediction
 from tests.tiny import CHANNELS, make_bundle, picture
 
 
@@ -23,14 +24,15 @@ def pictures(bundle: Bundle) -> NDArray[np.uint8]:
 def by_hand(bundle: Bundle, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The head in numpy, from head.npz and the engine's features: what `probabilities` must be."""
     head = np.load(bundle.path / "head.npz")
-    logits = Engine.of(bundle, "f32")(pictures).features.astype(np.float64) @ head["w0"].T + head["b0"]
+    features = OpenVINOPredictor.from_bundle(bundle, "f32")(pictures).features
+    logits = features.astype(np.float64) @ head["w0"].T + head["b0"]
     powers = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
 def test_outputs_are_found_by_name(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
     """Probabilities are the softmax of the head over the features, float32, whatever the order of the outputs."""
-    answer = Engine.of(bundle, "f32", threads=1)(pictures)
+    answer = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)(pictures)
     assert answer.probabilities.shape == (10, 5)
     assert answer.features.shape == (10, CHANNELS)
     assert answer.probabilities.dtype == answer.features.dtype == np.float32
@@ -39,7 +41,7 @@ def test_outputs_are_found_by_name(bundle: Bundle, pictures: NDArray[np.uint8]) 
 
 def test_an_answer_outlives_the_next_one(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
     """An answer is a copy: the next call does not write over it."""
-    engine = Engine.of(bundle, "f32", threads=1)
+    engine = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)
     first = engine(pictures[:1])
     kept = first.probabilities.copy()
     engine(pictures[3:4])
@@ -49,7 +51,7 @@ def test_an_answer_outlives_the_next_one(bundle: Bundle, pictures: NDArray[np.ui
 @pytest.mark.parametrize("options", [{"hint": "latency"}, {"hint": "throughput", "streams": 2, "threads": 2}])
 def test_stream_answers_in_order(bundle: Bundle, pictures: NDArray[np.uint8], options: dict[str, object]) -> None:
     """Streamed batches, the last one smaller, give what single calls give, in order."""
-    engine = Engine.of(bundle, "f32", **options)
+    engine = OpenVINOPredictor.from_bundle(bundle, "f32", **options)
     found = list(engine.stream(pictures[i : i + 3] for i in range(0, 10, 3)))
     assert [len(answer.probabilities) for answer in found] == [3, 3, 3, 1]
     want = engine(pictures)
@@ -59,7 +61,7 @@ def test_stream_answers_in_order(bundle: Bundle, pictures: NDArray[np.uint8], op
 
 def test_stream_reads_no_further_than_it_must(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
     """Memory is bounded: when the first answer comes, no more batches were read than may be in flight, and one."""
-    engine = Engine.of(bundle, "f32", hint="throughput", streams=2)
+    engine = OpenVINOPredictor.from_bundle(bundle, "f32", hint="throughput", streams=2)
     read = []
 
     def batches() -> object:
@@ -69,14 +71,14 @@ def test_stream_reads_no_further_than_it_must(bundle: Bundle, pictures: NDArray[
 
     answers = engine.stream(batches())  # type: ignore[arg-type]
     next(answers)
-    assert len(read) == engine.info["requests"] + 1
+    assert len(read) == engine.info.requests + 1
     answers.close()  # type: ignore[attr-defined]
     assert list(engine.stream([])) == []
 
 
 def test_a_failure_while_reading_comes_through(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
     """What goes wrong in the batches' source is raised as it is, and the engine answers on."""
-    engine = Engine.of(bundle, "f32", threads=1)
+    engine = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)
 
     def batches() -> object:
         yield pictures[:2]
@@ -89,35 +91,34 @@ def test_a_failure_while_reading_comes_through(bundle: Bundle, pictures: NDArray
 
 def test_info_says_what_runs(bundle: Bundle) -> None:
     """Precision, threads, streams and instruction set are read back; f32 is set even where bf16 is the CPU's habit."""
-    info = Engine.of(bundle, "f32", threads=1).info
-    assert info["compute"] == "f32"
-    assert info["threads"] == 1
-    assert info["streams"] == 1
-    assert info["requests"] == 2
-    assert info["input"] == [16, 16]
-    assert info["classes"] == 5
-    assert info["isa"]
-    assert info["labels"] is None
-    assert Engine.of(bundle, "f32", compute="bf16").info["compute"] in ("bf16", "f32")
+    info = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1).info
+    assert info.compute == "f32"
+    assert info.threads == 1
+    assert info.streams == 1
+    assert info.requests == 2
+    assert info.input_size == (16, 16)
+    assert info.classes == 5
+    assert info.isa
+    assert info.labels is None
+    assert OpenVINOPredictor.from_bundle(bundle, "f32", compute="bf16").info.compute in ("bf16", "f32")
 
 
 def test_int8_runs_in_int8(bundle: Bundle) -> None:
     """The quantized convolution runs on uint8, the f32 one does not."""
-    assert "u8" in Engine.of(bundle, "int8").kernels()
-    assert Engine.of(bundle, "f32").kernels() == {"f32": 2}
+    assert "u8" in OpenVINOPredictor.from_bundle(bundle, "int8").kernels()
+    assert OpenVINOPredictor.from_bundle(bundle, "f32").kernels() == {"f32": 2}
 
 
 def test_the_default_precision_is_the_bundles(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
     """Without a precision the bundle's default answers."""
-    np.testing.assert_array_equal(
-        Engine.of(bundle)(pictures).probabilities, Engine.of(bundle, "int8")(pictures).probabilities
-    )
+    default, int8 = (OpenVINOPredictor.from_bundle(bundle, precision)(pictures) for precision in (None, "int8"))
+    np.testing.assert_array_equal(default.probabilities, int8.probabilities)
 
 
 @pytest.mark.parametrize("wrong", [(2, 16, 15, 3), (16, 16, 3), (1, 16, 16, 4)])
 def test_other_shapes_are_refused(bundle: Bundle, wrong: tuple[int, ...]) -> None:
     """A batch of another shape or type is a ValueError that says so."""
-    engine = Engine.of(bundle, "f32")
+    engine = OpenVINOPredictor.from_bundle(bundle, "f32")
     with pytest.raises(ValueError, match=r"not uint8 \(n, \*\(16, 16, 3\)\)"):
         engine(np.zeros(wrong, np.uint8))
     with pytest.raises(ValueError, match="float32"):
@@ -130,26 +131,26 @@ def test_refused_models_are_one_line(own: Bundle) -> None:
     weights = (own.path / "openvino/f32.bin").read_bytes()
     for pair in ((b"junk", b""), (xml[:300], weights), (xml, weights[:10])):
         with pytest.raises(UserError, match="m: OpenVINO cannot run it: .") as caught:
-            Engine(*pair, name="m")
+            OpenVINOPredictor(*pair, name="m")
         assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="has no output named features"):
-        Engine(xml.replace(b'names="features"', b'names="something"'), weights)
+        OpenVINOPredictor(xml.replace(b'names="features"', b'names="something"'), weights)
     with pytest.raises(UserError, match="0 threads"):
-        Engine(xml, weights, threads=0)
+        OpenVINOPredictor(xml, weights, threads=0)
 
 
 def test_other_sizes_and_classes(tmp_path: Path) -> None:
     """Height and width may differ, and so may the number of classes."""
     bundle = make_bundle(tmp_path / "other", classes=("a", "b"), size=(12, 20))
-    engine = Engine.of(bundle)
-    assert engine.info["input"] == [12, 20]
+    engine = OpenVINOPredictor.from_bundle(bundle)
+    assert engine.info.input_size == (12, 20)
     assert engine(np.zeros((3, 12, 20, 3), np.uint8)).probabilities.shape == (3, 2)
 
 
 def test_requests_are_lent_again(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
     """Answers and streams, one broken off among them, come from the same few requests of OpenVINO's."""
-    engine = Engine.of(bundle, "f32", threads=1)
-    with engine._lent(2) as lent:
+    engine = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)
+    with engine._borrowed(2) as lent:
         assert len(set(map(id, lent))) == 2
     for count in (1, 3, 2):
         engine(pictures[:count])
@@ -158,5 +159,5 @@ def test_requests_are_lent_again(bundle: Bundle, pictures: NDArray[np.uint8]) ->
         stream.close()  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="not uint8"):
         engine(pictures[0])
-    with engine._lent(2) as again:
+    with engine._borrowed(2) as again:
         assert set(map(id, again)) == set(map(id, lent))

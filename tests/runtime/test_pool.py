@@ -1,50 +1,51 @@
-"""Lanes: the same answers from several engines of one model."""
+"""PredictorPool: the same answers from several engines of one model."""
 
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
 from edgewbc.pixels import prepare
-from edgewbc.runtime.openvino_engine import Engine
-from edgewbc.runtime.pool import Lanes
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.pool import PredictorPool
+from edgewbc.runtime.predictor import Backend, Batch, ModelInfo, Prediction, Predictor
 from edgewbc.runtime.tuning import Choice
 from tests.tiny import picture
 
 
-class Meeting:
-    """An engine that answers when as many are at work as the barrier asks for; asked twice at once it fails."""
+class Meeting(Predictor):
+    """A predictor that returns when as many are at work as the barrier asks for; two calls at once fail."""
 
-    info = {"threads": 1, "streams": 1, "requests": 2, "compute": "f32"}
+    info = ModelInfo(Backend.OPENVINO, "f32", "f32", 2, (4, 4), threads=1)
 
     def __init__(self, all_of_them: threading.Barrier) -> None:
         self._inside, self._all_of_them = threading.Lock(), all_of_them
 
-    def __call__(self, pictures: Any) -> Any:
+    def __call__(self, images: Batch) -> Prediction:
         assert self._inside.acquire(blocking=False)
         try:
             self._all_of_them.wait(60)
         finally:
             self._inside.release()
-        return SimpleNamespace(count=len(pictures))
+        zeros = np.zeros((len(images), 2), np.float32)
+        return Prediction(zeros, zeros)
 
 
 def test_the_answers_are_an_engines(bundle: Bundle) -> None:
     """To the bit, whichever lane it was."""
     pictures = np.stack([prepare(picture(seed), bundle.pixels) for seed in range(6)])
-    want = Engine.of(bundle, "f32", threads=1)(pictures)
-    lanes = Choice("f32", "f32", 2, 2).lanes(bundle)
+    want = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)(pictures)
+    lanes = Choice("f32", "f32", 2, 2).pool(bundle.read_model("openvino", "f32"))
     for _ in range(3):
         found = lanes(pictures)
         np.testing.assert_array_equal(found.probabilities, want.probabilities)
         np.testing.assert_array_equal(found.features, want.features)
-    assert (lanes.info["threads"], lanes.info["streams"], lanes.info["classes"]) == (2, 2, len(bundle.classes))
+    assert (lanes.info.threads, lanes.info.streams, lanes.info.classes) == (2, 2, len(bundle.classes))
     with pytest.raises(ValueError, match="not uint8"):
         lanes(pictures[0])
     assert len(lanes(pictures[:1]).probabilities) == 1  # and it answers on
@@ -53,15 +54,16 @@ def test_the_answers_are_an_engines(bundle: Bundle) -> None:
 def test_an_engine_has_one_batch_at_a_time() -> None:
     """Twelve threads on three lanes: none meets another, and three work at once."""
     three = threading.Barrier(3)
-    lanes = Lanes(lambda: Meeting(three), 3, 3)  # type: ignore[arg-type, return-value]
+    lanes = PredictorPool(lambda: Meeting(three), 3, 3)
+    image = np.zeros((1, 4, 4, 3), np.uint8)
     found: list[int] = []
-    asking = [threading.Thread(target=lambda: found.append(lanes([0]).count)) for _ in range(12)]  # type: ignore[arg-type]
+    asking = [threading.Thread(target=lambda: found.append(len(lanes(image).probabilities))) for _ in range(12)]
     for thread in asking:
         thread.start()
     for thread in asking:
         thread.join(60)
     assert found == [1] * 12
-    assert lanes.info["threads"] == lanes.info["streams"] == 3
+    assert lanes.info.threads == lanes.info.streams == 3
 
 
 @pytest.mark.parametrize(("threads", "streams", "each"), [(3, 2, 1), (4, 2, 2), (1, 2, 1), (6, 4, 1)])
@@ -70,23 +72,23 @@ def test_no_core_is_left_out(
 ) -> None:
     """Each lane has its part of the threads, one at the least; whoever asks has all of them."""
     made: list[int] = []
-    real = Engine.of
+    real = OpenVINOPredictor.from_files
 
-    def of(bundle: Bundle, precision: str | None = None, **options: Any) -> Engine:
+    def from_files(files: ModelFiles, **options: Any) -> OpenVINOPredictor:
         made.append(options["threads"])
-        return real(bundle, precision, **options)
+        return real(files, **options)
 
-    monkeypatch.setattr(Engine, "of", of)
-    info = Choice("f32", "f32", threads, streams).lanes(bundle).info
-    assert (info["threads"], info["streams"]) == (threads, streams)
+    monkeypatch.setattr(OpenVINOPredictor, "from_files", from_files)
+    info = Choice("f32", "f32", threads, streams).pool(bundle.read_model("openvino", "f32")).info
+    assert (info.threads, info.streams) == (threads, streams)
     assert made == [each] * streams
 
 
 def test_a_model_that_cannot_run_is_told(bundle: Bundle) -> None:
     """As an engine tells it."""
 
-    def refuse() -> Engine:
+    def refuse() -> OpenVINOPredictor:
         raise UserError("b: OpenVINO cannot run it: why")
 
     with pytest.raises(UserError, match="cannot run it: why"):
-        Lanes(refuse, 2, 2)
+        PredictorPool(refuse, 2, 2)

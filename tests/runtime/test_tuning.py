@@ -159,8 +159,8 @@ def test_no_home_and_no_folder(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_choice_makes_its_engine(bundle: Bundle) -> None:
     """Precision, threads and streams are those of the choice."""
-    engine = Choice("f32", "f32", 2, 2).engine(bundle)
-    assert (engine.info["threads"], engine.info["streams"], engine.info["compute"]) == (2, 2, "f32")
+    engine = Choice("f32", "f32", 2, 2).predictor(bundle.read_model("openvino", "f32"))
+    assert (engine.info.threads, engine.info.streams, engine.info.compute) == (2, 2, "f32")
     assert engine.kernels() == {"f32": 2}
 
 

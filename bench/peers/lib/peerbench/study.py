@@ -15,7 +15,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.images import truth
 from edgewbc.data.manifest import Manifest, facts
 from edgewbc.errors import UserError
-from edgewbc.evaluation.predictors import convert
+from edgewbc.evaluation.load import convert
 from edgewbc.utils.progress import Progress, quiet
 from peerbench import about, catalogue, drawing, environment
 from peerbench.catalogue import Variant

@@ -1,4 +1,4 @@
-"""edgewbc.evaluation.predictors: every backend answers alike, and says what it is."""
+"""edgewbc.evaluation.load: every backend answers alike, and says what it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgewbc import cells
 from edgewbc.bundle import bundle as bundles
 from edgewbc.errors import UserError
-from edgewbc.evaluation.predictors import convert, load
+from edgewbc.evaluation.load import convert, load
 from tests import labelled, tiny
 
 
@@ -43,17 +43,17 @@ def test_bundle_answers_and_is_named_by_its_files(tmp_path: Path) -> None:
     """A bundle's default is its int8 file, with the size and hash of its two files."""
     made = tiny.make_bundle(tmp_path / "b")
     loaded = load(tmp_path / "b", threads=1)
-    found = loaded.predict(batch())
+    found = loaded.predictor(batch()).probabilities
     assert found.shape == (3, 5)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
-    assert (loaded.precision, loaded.backend, loaded.model) == ("int8", "openvino", "tiny")
+    assert (loaded.predictor.info.precision, loaded.predictor.info.backend, loaded.name) == ("int8", "openvino", "tiny")
     assert loaded.classes == cells.CLASSES
     files = b"".join((tmp_path / "b" / "openvino" / name).read_bytes() for name in ("int8.xml", "int8.bin"))
     assert loaded.sha256 == hashlib.sha256(files).hexdigest() == made.model_sha256()
     assert loaded.size == len(files) == made.size("openvino")
-    assert loaded.facts["threads"] == 1
-    assert loaded.facts["isa"]
+    assert loaded.predictor.info.threads == 1
+    assert loaded.predictor.info.isa
 
 
 def test_zip_of_a_bundle_answers_alike(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_zip_of_a_bundle_answers_alike(tmp_path: Path) -> None:
     bundles.pack(tmp_path / "b", tmp_path / "b.zip")
     one, two = (load(tmp_path / name, precision="f32", threads=1) for name in ("b", "b.zip"))
     assert one.sha256 == two.sha256
-    np.testing.assert_array_equal(one.predict(batch()), two.predict(batch()))
+    np.testing.assert_array_equal(one.predictor(batch()).probabilities, two.predictor(batch()).probabilities)
 
 
 def test_stream_keeps_the_order(tmp_path: Path) -> None:
@@ -70,26 +70,28 @@ def test_stream_keeps_the_order(tmp_path: Path) -> None:
     tiny.make_bundle(tmp_path / "b")
     loaded = load(tmp_path / "b", precision="f32", threads=2, hint="throughput", streams=2)
     pictures = batch(7)
-    found = np.concatenate(list(loaded.stream(iter([pictures[:1], pictures[1:4], pictures[4:]]))))
-    np.testing.assert_allclose(found, loaded.predict(pictures), atol=1e-6)
+    found = np.concatenate(
+        [p.probabilities for p in loaded.predictor.stream(iter([pictures[:1], pictures[1:4], pictures[4:]]))]
+    )
+    np.testing.assert_allclose(found, loaded.predictor(pictures).probabilities, atol=1e-6)
 
 
 def test_all_backends_agree_on_a_run(run: Path, converted: Path) -> None:
     """torch, OpenVINO and ONNX Runtime give the same f32 probabilities, and bf16 nearly so."""
     pictures = batch(4, 32)
     torch = load(run, threads=1)
-    assert (torch.backend, torch.precision, torch.model) == ("torch", "f32", "net")
-    expected = torch.predict(pictures)
+    assert (torch.predictor.info.backend, torch.predictor.info.precision, torch.name) == ("torch", "f32", "net")
+    expected = torch.predictor(pictures).probabilities
     for backend in ("openvino", "onnx"):
         other = load(run, backend=backend, precision="f32", threads=1, converted=converted)
-        np.testing.assert_allclose(other.predict(pictures), expected, atol=1e-4)
-        np.testing.assert_allclose(np.concatenate(list(other.stream([pictures]))), expected, atol=1e-4)
+        np.testing.assert_allclose(other.predictor(pictures).probabilities, expected, atol=1e-4)
+        np.testing.assert_allclose(next(iter(other.predictor.stream([pictures]))).probabilities, expected, atol=1e-4)
         assert other.sha256 == torch.sha256
-        assert other.precision == "f32"
+        assert other.predictor.info.precision == "f32"
         assert other.size > 0
     half = load(run, backend="torch", precision="bf16", threads=1)
-    np.testing.assert_allclose(half.predict(pictures), expected, atol=0.05)
-    assert half.precision == "bf16"
+    np.testing.assert_allclose(half.predictor(pictures).probabilities, expected, atol=0.05)
+    assert half.predictor.info.precision == "bf16"
     assert torch.sha256 == hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
 
 
@@ -97,7 +99,8 @@ def test_run_is_converted_when_it_must_be(run: Path) -> None:
     """Without converted files a run still answers through OpenVINO, and nothing is left in its folder."""
     before = sorted(path.name for path in run.iterdir())
     loaded = load(run, backend="openvino", threads=1)
-    np.testing.assert_allclose(loaded.predict(batch(2, 32)), load(run).predict(batch(2, 32)), atol=1e-4)
+    expected = load(run).predictor(batch(2, 32)).probabilities
+    np.testing.assert_allclose(loaded.predictor(batch(2, 32)).probabilities, expected, atol=1e-4)
     assert sorted(path.name for path in run.iterdir()) == before
 
 
@@ -110,9 +113,9 @@ def test_quantized_file_of_a_run(run: Path, converted: Path, tmp_path: Path) -> 
         shutil.copy(converted / f"f32{suffix}", copy / "openvino" / f"int8{suffix}")
     loaded = load(copy, precision="int8", threads=1)
     files = b"".join((copy / "openvino" / name).read_bytes() for name in ("int8.xml", "int8.bin"))
-    assert loaded.backend == "openvino"
+    assert loaded.predictor.info.backend == "openvino"
     assert loaded.sha256 == hashlib.sha256(files).hexdigest()
-    assert loaded.predict(batch(2, 32)).shape == (2, 5)
+    assert loaded.predictor(batch(2, 32)).probabilities.shape == (2, 5)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_quantized_file_of_a_run(run: Path, converted: Path, tmp_path: Path) -> 
     [
         ({"backend": "tensorrt"}, "use one of openvino, onnx, torch"),
         ({"precision": "int4"}, "use one of f32, bf16, int8"),
-        ({"backend": "torch"}, "answers from a run folder"),
+        ({"backend": "torch"}, "torch runs a run folder"),
         ({"backend": "onnx", "precision": "bf16"}, "does not compute in bf16"),
         ({"backend": "onnx"}, "holds no int8 model for onnx"),
         ({"threads": 0}, "use 1 or more"),
@@ -138,5 +141,5 @@ def test_run_without_a_quantized_file_names_the_mend(run: Path) -> None:
     """int8 of a run that was not quantized names the command that does it."""
     with pytest.raises(UserError, match="edgewbc quantize --int8"):
         load(run, precision="int8")
-    with pytest.raises(UserError, match="torch does not answer in int8"):
+    with pytest.raises(UserError, match="torch does not run int8"):
         load(run, precision="int8", backend="torch")
