@@ -53,7 +53,8 @@ def test_all_three_answer_alike_for_any_number_of_pictures(converted: tuple[Path
     with torch.inference_mode():
         wanted = [t.numpy() for t in Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))]
     answer = OpenVINOPredictor((folder / "f32.xml").read_bytes(), (folder / "f32.bin").read_bytes())(batch)
-    for said in (ONNXRuntimePredictor(folder / "f32.onnx", threads=1)(batch), (answer.probabilities, answer.features)):
+    for found in (ONNXRuntimePredictor(folder / "f32.onnx", threads=1)(batch), answer):
+        said = (found.probabilities, found.features)
         np.testing.assert_allclose(said[0], wanted[0], atol=1e-5)
         np.testing.assert_allclose(said[1], wanted[1], rtol=1e-4, atol=1e-3)
     assert wanted[0].shape == (count, 3)

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from edgewbc.export.validation import ModelFile, accepted, collect, review_below
 from edgewbc.nets import model
+from edgewbc.runtime.predictor import Batch, Prediction, Predictor
 from tests.tiny_run import quantized
+
+
+class AlwaysFirst(Predictor):
+    """Predicts the first of five classes, whatever the image."""
+
+    def __call__(self, images: Batch) -> Prediction:
+        first = np.repeat(np.eye(5, dtype=np.float32)[[0]], len(images), 0)
+        return Prediction(first, first)
 
 
 def test_a_row_says_of_what_on_what() -> None:
@@ -19,8 +28,7 @@ def test_a_row_says_of_what_on_what() -> None:
     run, manifest = quantized()
     _, spec = model.load(run)
     files = [ModelFile("int8", run / "openvino" / "int8.xml"), ModelFile("f32", run / "onnx" / "f32.onnx")]
-    first = np.eye(5, dtype=np.float32)[[0]]
-    found = collect(files, manifest, spec, always_first=lambda batch: np.repeat(first, len(batch), 0))
+    found = collect(files, manifest, spec, always_first=AlwaysFirst())
     assert [(row["backend"], row["precision"]) for row in found.rows] == [("openvino", "int8"), ("onnx", "f32")]
     row = found.rows[0]
     assert (row["split"], row["protocol"], row["n"], row["correct"]) == ("val", "grouped", 20, 20)
