@@ -16,7 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from edgewbc.bundle.bundle import MANIFEST, SUMS, Bundle
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.paths import MANIFEST, SUMS
 from edgewbc.errors import UserError
 
 SECRET = b"what no bundle may read"
@@ -96,7 +97,7 @@ def attempt(path: Path) -> str:
                 assert bundle.read(name) != SECRET
             for precision in bundle.precisions:
                 for backend in ("openvino", "onnx"):
-                    if backend in bundle.manifest["files"][precision]:
+                    if bundle.holds(backend, precision):
                         bundle.model_files(backend, precision)
                         bundle.model_sha256(backend, precision)
             _ = bundle.name, bundle.classes, bundle.pixels, bundle.default_precision

@@ -25,10 +25,10 @@ def of(model: Model, converted: Path | None, precision: str) -> IR | None:
         xml = next((folder / f"{held}.xml" for folder in folders if (folder / f"{held}.xml").is_file()), None)
         return None if xml is None else (xml.read_bytes(), xml.with_suffix(".bin").read_bytes())
     bundle = Bundle.open(model.path)
-    if "openvino" not in bundle.manifest["files"].get(held, {}):
+    if not bundle.holds("openvino", held):
         return None
-    xml_name, bin_name = bundle.model_files("openvino", held)
-    return bundle.read(xml_name), bundle.read(bin_name)
+    ir_xml, ir_weights = bundle.read_model("openvino", held).contents
+    return ir_xml, ir_weights
 
 
 def any_of(model: Model, converted: Path | None) -> IR | None:

@@ -149,8 +149,7 @@ def _rows_of_run(path: Path, able: Abilities) -> list[tuple[str, str]]:
 
 
 def _rows_of_bundle(bundle: Bundle, able: Abilities) -> list[tuple[str, str]]:
-    files = bundle.manifest["files"]
-    held = {backend: [p for p in ("f32", "int8") if backend in files.get(p, {})] for backend in ("onnx", "openvino")}
+    held = {backend: [p for p in ("f32", "int8") if bundle.holds(backend, p)] for backend in ("onnx", "openvino")}
     rows = [("onnx", precision) for precision in held["onnx"] if able.onnx]
     for precision in held["openvino"]:
         rows += [("openvino", p) for p in (_floats(able) if precision == "f32" else [precision])]

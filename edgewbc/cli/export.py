@@ -71,7 +71,7 @@ def command(
     bundle = Bundle.open(made)
     packed = str(made.with_name(f"{made.name}.zip")) if zip else None
     if as_json:
-        emit({"bundle": str(made), "zip": packed, "sizes": _sizes(bundle), "manifest": bundle.manifest})
+        emit({"bundle": str(made), "zip": packed, "sizes": _sizes(bundle), "manifest": bundle.manifest.to_json()})
     else:
         print(_table(bundle))
         say(f"bundle: {made}" + (f", {packed}" if packed else ""))
@@ -80,14 +80,14 @@ def command(
 
 def _sizes(bundle: Any) -> dict[str, dict[str, int]]:
     """Bytes by precision and backend."""
-    files = bundle.manifest["files"]
-    return {p: {b: bundle.size(b, p) for b in backends} for p, backends in files.items()}
+    return {p: {b: bundle.size(b, p) for b in backends} for p, backends in bundle.manifest.files.items()}
 
 
 def _table(bundle: Any) -> str:
     from edgewbc.utils.text import interval, percent, table
 
-    found = {(row["precision"], row["backend"]): row for row in bundle.manifest["evidence"]}
+    evidence = bundle.manifest.to_json()["evidence"]
+    found = {(row["precision"], row["backend"]): row for row in evidence}
     rows = []
     for precision, backends in _sizes(bundle).items():
         for backend, size in backends.items():
@@ -96,6 +96,6 @@ def _table(bundle: Any) -> str:
             if row is not None:
                 measured = [f"{row['correct']} of {row['n']}", percent(row["accuracy"]), interval(row["interval"])]
             rows.append([f"{backend} {precision}", f"{size / 1e6:.2f} MB", *measured])
-    protocols = sorted({str(row["protocol"]) for row in bundle.manifest["evidence"]})
+    protocols = sorted({str(row["protocol"]) for row in evidence})
     where = f"validation, protocol {' and '.join(protocols)}" if protocols else "validation"
     return table(["file", "size", where, "accuracy", "95 % interval"], rows)

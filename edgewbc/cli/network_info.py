@@ -56,7 +56,7 @@ def resolve(net: str, classes: int | None = None, size: tuple[int, int] | None =
 
 def from_bundle(path: Path) -> ModelSpec:
     """Return the specification of a bundle's network from its manifest. Raises UserError if that is incomplete."""
-    manifest = Bundle.open(path).manifest
+    manifest = Bundle.open(path).manifest.to_json()
     try:
         return ModelSpec.from_dict({**manifest, "format": 1, "head": manifest["head_widths"], "notes": {}})
     except (KeyError, TypeError, ValueError) as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgewbc.bundle.manifest import BACKENDS
 from edgewbc.compress import isa_check, ptq, sensitivity
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import GateError
@@ -24,7 +25,6 @@ from edgewbc.utils.progress import Progress, quiet
 
 RECORD = "quantize.json"
 FORMAT = 1
-BACKENDS = ("openvino", "onnx")
 PARENT, FAKE = "parent", "fake-quantized"
 """Names of what is asked besides the files: the float network before fine-tuning, and the one that was fine-tuned."""
 

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from edgewbc._version import __version__
+from edgewbc.bundle.paths import GOLDEN, HEAD
 from edgewbc.data.manifest import Manifest
 from edgewbc.export import golden
 from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
-
-HEAD = "head.npz"
 
 
 def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Path) -> dict[str, Any]:
@@ -47,7 +46,7 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
             "map": list(found[pooled - 1].output),
         },
         "head": HEAD,
-        "golden": {"expected": golden.EXPECTED, "tolerance": {p: golden.TOLERANCE[p] for p in held}},
+        "golden": {"expected": GOLDEN, "tolerance": {p: golden.TOLERANCE[p] for p in held}},
     }
 
 

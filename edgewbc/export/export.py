@@ -16,6 +16,8 @@ import numpy as np
 
 from edgewbc import runs
 from edgewbc.bundle import bundle
+from edgewbc.bundle.manifest import BACKENDS, FORMAT, PRECISIONS
+from edgewbc.bundle.paths import CARD, HEAD, MANIFEST
 from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sampling import balanced
@@ -30,8 +32,6 @@ from edgewbc.utils.files import occupied, read_json, sha256, whole_folder, write
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
 
-PRECISIONS = ("int8", "f32")
-BACKENDS = ("openvino", "onnx")
 REVIEW_BELOW = 0.5  # without validation pictures to choose it on
 PARITY_PICTURES = 64
 QUANTIZED = "quantize.json"
@@ -146,7 +146,7 @@ def _fill(
                 if f"{b} int8" in found.answers
             }
     golden.expect(folder, samples, spec.pixels, {f.precision: f.path for f in shipped if f.backend == "openvino"})
-    np.savez(folder / bundle_manifest.HEAD, **bundle_manifest.head(network.net))
+    np.savez(folder / HEAD, **bundle_manifest.head(network.net))
     lineage = runs.lineage(network.run)
     about = {
         **bundle_manifest.network(network.net, spec, shipped, folder),
@@ -155,9 +155,9 @@ def _fill(
         "evidence": rows,
         "parity": told,
     }
-    record = {"format": bundle.FORMAT, "name": name, **about, "lineage": bundle_manifest.without_paths(lineage)}
-    write_json(folder / bundle.MANIFEST, record)
-    write_text(folder / "CARD.md", card(record))
+    record = {"format": FORMAT, "name": name, **about, "lineage": bundle_manifest.without_paths(lineage)}
+    write_json(folder / MANIFEST, record)
+    write_text(folder / CARD, card(record))
 
 
 def _models(folder: Path, scratch: Path, network: _Network, precisions: tuple[str, ...]) -> list[ModelFile]:

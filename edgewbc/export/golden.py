@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc.bundle.paths import GOLDEN
 from edgewbc.cells import CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
@@ -26,7 +27,6 @@ from edgewbc.runtime.predictor import Prediction
 from edgewbc.synth.cells import draw_cell
 from edgewbc.utils.files import write_text
 
-EXPECTED = "golden/expected.json"
 FORMAT = 1
 SEED = 20
 TOLERANCE = {"f32": 1e-3, "int8": 0.05}
@@ -70,7 +70,7 @@ def expect(folder: Path, names: Sequence[str], spec: PixelSpec, irs: Mapping[str
         for sample, picture in zip(samples, inputs, strict=True):
             sample["expected"][precision] = _told(engine(picture[None]))
     lines = ",\n".join(json.dumps(sample) for sample in samples)  # a line a sample, not a line a number
-    write_text(folder / EXPECTED, f'{{"format": {FORMAT}, "samples": [\n{lines}\n]}}\n')
+    write_text(folder / GOLDEN, f'{{"format": {FORMAT}, "samples": [\n{lines}\n]}}\n')
 
 
 def _told(answer: Prediction) -> dict[str, list[float]]:

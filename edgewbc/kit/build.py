@@ -24,6 +24,7 @@ from typing import Any
 import edgewbc
 from edgewbc.bundle import bundle as bundles
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.paths import SUMS
 from edgewbc.errors import UserError
 from edgewbc.kit import guide, licences, own, templates
 from edgewbc.kit.collect import LEFT_OUT, Say, collect
@@ -105,7 +106,7 @@ def build(
             raise UserError(f"{path}: exists already, and a kit is never overwritten: give another --to")
     if options.wheels is not None and not any(options.wheels.glob("*.whl")):
         raise UserError(f"{options.wheels}: no wheels are in this folder")
-    if "openvino" not in bundle.manifest["files"][bundle.default_precision]:
+    if not bundle.holds("openvino", bundle.default_precision):
         raise UserError(f"{bundle.path}: has no OpenVINO files, and a lab's PC runs nothing else")
     installers = _installers(options, platform)
     with whole_folder(to) as kit:
@@ -130,7 +131,7 @@ def build(
     if size > LARGEST:
         say(f"the kit is larger than {LARGEST / 1e6:.0f} MB: each further Python adds its own wheels")
     zip_size = packed.stat().st_size if options.zip else None
-    files = len((to / bundles.SUMS).read_text(encoding="utf-8").splitlines())
+    files = len((to / SUMS).read_text(encoding="utf-8").splitlines())
     return Kit(str(to), str(packed) if options.zip else None, size, zip_size, files, facts, rows)
 
 

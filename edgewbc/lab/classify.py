@@ -86,7 +86,8 @@ class Model:
             raise UserError(
                 f"{bundle.path}: its model has {engine.info.classes} classes and its manifest {len(bundle.classes)}"
             )
-        return cls(bundle, engine, _threshold(bundle), files.sha256)
+        threshold = bundle.manifest.review_below
+        return cls(bundle, engine, REVIEW_BELOW if threshold is None else threshold, files.sha256)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -139,10 +140,3 @@ def classify(
     model = Model.load(bundle, precision, threads)
     outcomes = model.outcomes(paths, batch)
     return (model.row(outcome) for outcome in outcomes)
-
-
-def _threshold(bundle: Bundle) -> float:
-    try:
-        return float(bundle.manifest.get("review_below", REVIEW_BELOW))
-    except (TypeError, ValueError):
-        raise UserError(f"{bundle.path}: review_below in its manifest.json is not a number") from None

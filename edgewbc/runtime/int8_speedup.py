@@ -64,7 +64,7 @@ def measure(bundle: Bundle | None, seconds: float = 1.0, threads: int | None = N
     Raises:
         UserError: OpenVINO refuses the bundle's models.
     """
-    if bundle is not None and all("openvino" in bundle.manifest["files"].get(p, {}) for p in ("f32", "int8")):
+    if bundle is not None and all(bundle.holds("openvino", p) for p in ("f32", "int8")):
         engines = [OpenVINOPredictor.from_bundle(bundle, precision, threads=threads) for precision in ("f32", "int8")]
         picture = np.random.default_rng(0).integers(0, 256, (1, *engines[0].info.input_size, 3), dtype=np.uint8)
         slow, fast = ((lambda engine=engine: engine(picture)) for engine in engines)

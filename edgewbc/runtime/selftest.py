@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.paths import GOLDEN
 from edgewbc.errors import GateError, UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
-
-EXPECTED = "golden/expected.json"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def selftest(bundle: Bundle, threads: int | None = None) -> Report:
     golden = Golden.of(bundle)
     checks, isa = [], "unknown"
     for precision in bundle.precisions:
-        if "openvino" not in bundle.manifest["files"][precision]:
+        if not bundle.holds("openvino", precision):
             continue
         engine = OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
         isa = engine.info.isa or "unknown"
@@ -116,7 +115,7 @@ class Golden:
         # One by one, as a person would ask: a batch may take other kernels.
         answers = [engine(self.pictures[index : index + 1]) for index in range(len(self.pictures))]
         try:
-            tolerance = float(self.bundle.manifest["golden"]["tolerance"][precision])
+            tolerance = self.bundle.manifest.tolerance[precision]
             wanted = [sample["expected"][precision] for sample in self.samples]
             probabilities = np.array([want["probabilities"] for want in wanted], dtype=np.float64)
             features = np.array([want["features"] for want in wanted], dtype=np.float64)
@@ -132,14 +131,13 @@ class Golden:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                f"{self.bundle.path}: {EXPECTED} or golden.tolerance does not say what {precision} must answer: "
-                f"{error!r}"
+                f"{self.bundle.path}: {GOLDEN} or golden.tolerance does not say what {precision} must answer: {error!r}"
             ) from None
 
 
 def _samples(bundle: Bundle) -> list[Mapping[str, Any]]:
     try:
-        told = json.loads(bundle.read(EXPECTED))
+        told = json.loads(bundle.read(GOLDEN))
         samples = list(told["samples"])
         if told["format"] != 1 or not samples:
             raise ValueError("not format 1, or no samples")
@@ -147,16 +145,14 @@ def _samples(bundle: Bundle) -> list[Mapping[str, Any]]:
             if not isinstance(sample["file"], str):
                 raise TypeError("file is not a name")
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{bundle.path}: {EXPECTED} is not a list of golden samples: {error!r}") from None
+        raise UserError(f"{bundle.path}: {GOLDEN} is not a list of golden samples: {error!r}") from None
     return samples
 
 
 def _picture(bundle: Bundle, sample: Mapping[str, Any]) -> NDArray[np.uint8]:
     data = bundle.read(sample["file"])
     if hashlib.sha256(data).hexdigest() != sample.get("sha256"):
-        raise UserError(
-            f"{bundle.path}: {sample['file']} is not the picture that {EXPECTED} means: copy the bundle anew"
-        )
+        raise UserError(f"{bundle.path}: {sample['file']} is not the picture that {GOLDEN} means: copy the bundle anew")
     try:
         return decode(data).picture
     except ImageError as error:

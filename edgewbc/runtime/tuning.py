@@ -116,7 +116,7 @@ def candidates(bundle: Bundle, threads: int | None = None) -> list[Choice]:
         UserError: threads below 1.
     """
     first = default(bundle, threads)
-    held = [p for p, files in bundle.manifest["files"].items() if "openvino" in files]
+    held = [p for p in bundle.precisions if bundle.holds("openvino", p)]
     kinds: list[tuple[str, Compute]] = [(p, "f32") for p in held]
     if "f32" in held and "BF16" in capabilities():
         kinds.append(("f32", "bf16"))

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgewbc.bundle.bundle import MANIFEST, SUMS, Bundle, pack, seal
+from edgewbc.bundle import manifest as bundle_manifest
+from edgewbc.bundle.bundle import Bundle, pack, seal
+from edgewbc.bundle.paths import MANIFEST, SUMS
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
 from tests.tiny import make_bundle
@@ -115,7 +117,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
         pass
     for name, reason in {
         "gone": "no such bundle",
-        "empty": "SHA256SUMS is missing; is this a bundle",
+        "empty": "SHA256SUMS is missing; is this a complete bundle",
         "text.zip": "neither a bundle's folder nor a readable zip",
         "empty.zip": "SHA256SUMS is missing",
     }.items():
@@ -129,7 +131,7 @@ def test_names_that_lead_out_are_refused(folder: Path, name: str) -> None:
     (folder.parent / "secret").write_text("secret")
     with (folder / SUMS).open("a") as file:
         file.write(f"{hashlib.sha256(b'secret').hexdigest()}  {name}\n")
-    with pytest.raises(UserError, match="SHA256SUMS has a line that is not one"):
+    with pytest.raises(UserError, match="SHA256SUMS has an invalid line"):
         Bundle.open(folder)
 
 
@@ -148,12 +150,18 @@ def test_links_that_lead_out_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        (lambda m: m.update(format=2), "bundle format '2'; this edgewbc reads 1"),
+        (lambda m: m.update(format=2), r"written by a newer edgewbc \(format 2\); update edgewbc to read it$"),
+        (lambda m: m.update(format="1"), "its manifest.json is not a bundle's: ValueError"),
+        (lambda m: m.update(format=0), "its manifest.json is not a bundle's: ValueError"),
         (lambda m: m.pop("classes"), "its manifest.json is not a bundle's: KeyError"),
         (lambda m: m.update(pixels={"height": 0, "width": 16, "mean": [0, 0, 0], "std": [1, 1, 1]}), "input size 0"),
         (lambda m: m.update(files=[]), "its manifest.json is not a bundle's"),
         (lambda m: m.update(default_precision="f16"), "default_precision has no files"),
-        (lambda m: m["files"]["f32"].update(openvino=["openvino/f16.xml"]), "f16.xml is not listed in its SHA256SUMS"),
+        (
+            lambda m: m["files"]["f32"].update(openvino=["openvino/f16.xml"] * 2),
+            "f16.xml is not listed in its SHA256SUMS",
+        ),
+        (lambda m: m["files"]["f32"].update(openvino=["openvino/f32.xml"]), "files of f32 for openvino"),
     ],
 )
 def test_a_manifest_of_another_make_is_refused(folder: Path, edit: Callable[[Any], Any], reason: str) -> None:
@@ -164,6 +172,20 @@ def test_a_manifest_of_another_make_is_refused(folder: Path, edit: Callable[[Any
     seal(folder)
     with pytest.raises(UserError, match=reason):
         Bundle.open(folder)
+
+
+def test_older_formats_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader of format 3 opens a bundle of format 1, and refuses one of format 4."""
+    monkeypatch.setattr(bundle_manifest, "FORMAT", 3)
+    assert Bundle.open(folder).name == "tiny"
+    values = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**values, "format": 4}))
+    seal(folder)
+    with pytest.raises(
+        UserError, match=r"written by a newer edgewbc \(format 4\); update edgewbc to read it$"
+    ) as caught:
+        Bundle.open(folder)
+    assert "\n" not in str(caught.value)
 
 
 def _opens_or_is_refused(folder: Path) -> None:

@@ -158,8 +158,8 @@ def test_without_torchao_there_is_no_onnx(options: QatRecipe, tmp_path: Path, mo
     from edgewbc.export.export import export
 
     bundle = Bundle.open(export(made, to=tmp_path / "bundle", manifest=manifest))
-    assert list(bundle.manifest["files"]["int8"]) == ["openvino"]
-    assert list(bundle.manifest["parity"]["int8"]) == ["openvino"]
+    assert list(bundle.manifest.to_json()["files"]["int8"]) == ["openvino"]
+    assert list(bundle.manifest.to_json()["parity"]["int8"]) == ["openvino"]
 
 
 @pytest.mark.slow

@@ -120,9 +120,9 @@ def test_a_run_that_is_not_quantized_gives_f32(tmp_path: Path) -> None:
     made = export(trained()[0], to=tmp_path / "deep" / "plain", precisions=["f32"], name="mine")
     bundle = Bundle.open(made)
     assert (bundle.name, bundle.precisions) == ("mine", ("f32",))
-    assert (bundle.manifest["evidence"], bundle.manifest["data"]) == ([], {})
-    assert (bundle.manifest["review_below"], bundle.manifest["review"]) == (0.5, None)
-    assert {row["pictures"] for row in bundle.manifest["parity"]["f32"]} == {10}
+    assert (bundle.manifest.to_json()["evidence"], bundle.manifest.to_json()["data"]) == ([], {})
+    assert (bundle.manifest.to_json()["review_below"], bundle.manifest.to_json()["review"]) == (0.5, None)
+    assert {row["pictures"] for row in bundle.manifest.to_json()["parity"]["f32"]} == {10}
     assert [path.name for path in made.parent.iterdir()] == ["plain"]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edgewbc.bundle.paths import GOLDEN
 from edgewbc.export import golden
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
@@ -54,7 +55,7 @@ def test_expected_is_what_the_saved_files_say(tmp_path: Path) -> None:
     names = golden.draw(tmp_path, manifest.classes, SPEC, each=1)
     irs = {precision: run / "openvino" / f"{precision}.xml" for precision in ("int8", "f32")}
     golden.expect(tmp_path, names, SPEC, irs)
-    told = json.loads((tmp_path / golden.EXPECTED).read_text())
+    told = json.loads((tmp_path / GOLDEN).read_text())
     assert told["format"] == 1
     assert [sample["file"] for sample in told["samples"]] == names
     for sample, picture in zip(told["samples"], golden.read(tmp_path, names, SPEC), strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_a_bad_bundle_is_told_before_the_first_row(tmp_path: Path, bundle: Bundl
     with pytest.raises(UserError, match="review_below"):
         classify(make_bundle(tmp_path / "a", review_below="much"), [])
     with pytest.raises(UserError, match="5 classes and its manifest 2"):
-        classify(Bundle(bundle.path, {**bundle.manifest, "classes": ["a", "b"]}, bundle.sums), [])
+        classify(Bundle(bundle.path, replace(bundle.manifest, classes=("a", "b")), bundle.sums), [])
 
 
 def test_a_row_for_json_has_six_decimals() -> None:
@@ -128,7 +129,7 @@ def test_settings_are_what_decides_an_answer(bundle: Bundle) -> None:
     one = Model.load(bundle, threads=1).settings
     assert json.dumps(one) == json.dumps(Model.load(bundle, threads=2).settings)
     assert one["model_sha256"] == bundle.model_sha256()
-    stricter = Bundle(bundle.path, {**bundle.manifest, "review_below": 0.25}, bundle.sums)
+    stricter = Bundle(bundle.path, replace(bundle.manifest, review_below=0.25), bundle.sums)
     other = Model.load(stricter, threads=1).settings
     assert {name for name in one if one[name] != other[name]} == {"review_below"}
     f32 = Model.load(bundle, "f32", threads=1).settings

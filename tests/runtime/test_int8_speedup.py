@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,8 +27,8 @@ def test_a_stand_in_is_measured_else(bundle: Bundle, kept: str | None) -> None:
     """Without a bundle, or with one of a single precision, the stand-in is timed and named."""
     held = None
     if kept:
-        files = {kept: bundle.manifest["files"][kept]}
-        held = Bundle(bundle.path, {**bundle.manifest, "files": files}, bundle.sums)
+        files = {kept: bundle.manifest.files[kept]}
+        held = Bundle(bundle.path, replace(bundle.manifest, files=files), bundle.sums)
     assert measure(held, seconds=0).network == "a stand-in of five convolutions"
 
 

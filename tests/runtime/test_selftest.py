@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from edgewbc.bundle.bundle import Bundle, seal
+from edgewbc.bundle.paths import GOLDEN
 from edgewbc.errors import GateError, UserError
-from edgewbc.runtime.selftest import EXPECTED, selftest
+from edgewbc.runtime.selftest import selftest
 
 
-def change(bundle: Bundle, edit: Callable[[Any], Any], name: str = EXPECTED) -> Bundle:
+def change(bundle: Bundle, edit: Callable[[Any], Any], name: str = GOLDEN) -> Bundle:
     """Edit a JSON file of a bundle and seal it anew."""
     told = json.loads(bundle.read(name))
     edited = edit(told)

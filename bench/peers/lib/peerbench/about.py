@@ -46,7 +46,9 @@ def network(model: plan.Model) -> str:
 
 def arch(model: plan.Model) -> str | None:
     """Names the architecture, as `edgewbc train --arch` does; None if a bundle does not tell."""
-    found: str | None = runs.spec(model.path).arch if model.is_run else Bundle.open(model.path).manifest.get("arch")
+    found: str | None = (
+        runs.spec(model.path).arch if model.is_run else Bundle.open(model.path).manifest.to_json().get("arch")
+    )
     return found
 
 

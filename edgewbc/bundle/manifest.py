@@ -1,0 +1,126 @@
+"""The manifest of a bundle, `manifest.json`: what the model is, and which files hold it.
+
+Format policy: a reader accepts every older format and refuses a newer one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgewbc.errors import UserError
+from edgewbc.pixels import PixelSpec
+
+FORMAT = 1
+"""The format that this edgewbc writes, and the newest that it reads."""
+PRECISIONS = ("int8", "f32")
+"""Precisions that a bundle can hold; the first of those that it does hold is its default."""
+BACKENDS = ("openvino", "onnx")
+"""Runtimes that a bundle has files for."""
+LARGEST_INPUT = 8192
+"""Largest height and width of the network's input, in pixels."""
+
+_FILE_COUNTS = {"openvino": 2, "onnx": 1}
+"""Number of files of a model."""
+
+
+@dataclass(frozen=True)
+class BundleManifest:
+    """What `manifest.json` says.
+
+    Attributes:
+        name: name of the model.
+        classes: names, in the order of the outputs.
+        pixels: input size and preprocessing.
+        files: file names of each model, by precision and then backend: (xml, bin) or (onnx,).
+        default_precision: precision that runs unless another one is asked for.
+        tolerance: largest difference from the expected probabilities of the golden samples, by precision.
+        review_below: probability below which a person should check the label; None if the bundle does not set one.
+        values: all of the file, as JSON values.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    pixels: PixelSpec
+    files: Mapping[str, Mapping[str, tuple[str, ...]]]
+    default_precision: str
+    tolerance: Mapping[str, float] = field(default_factory=dict)
+    review_below: float | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> BundleManifest:
+        """Read the contents of `manifest.json`.
+
+        Raises:
+            UserError: the format is newer than this edgewbc, or `review_below` is not a number.
+            KeyError, TypeError, ValueError, AttributeError, OverflowError: it is not the manifest of a bundle.
+        """
+        version = values["format"]
+        if type(version) is not int or version < 1:
+            raise ValueError(f"format {str(version)[:20]!r}")
+        if version > FORMAT:
+            raise UserError(f"written by a newer edgewbc (format {version}); update edgewbc to read it")
+        pixels, classes = PixelSpec.from_dict(values["pixels"]), values["classes"]
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise TypeError("classes must be a list of names")
+        if not isinstance(values["name"], str):
+            raise TypeError("name must be a string")
+        for side in (pixels.height, pixels.width):
+            if type(side) is not int or side > LARGEST_INPUT:
+                raise ValueError(f"input size {pixels.height} x {pixels.width}")
+        if not all(math.isfinite(value) for value in (*pixels.mean, *pixels.std, pixels.size, pixels.scale)):
+            raise ValueError("pixels must be numbers")
+        files = {
+            precision: {backend: _names(precision, backend, names) for backend, names in backends.items()}
+            for precision, backends in values["files"].items()
+        }
+        if values["default_precision"] not in files:
+            raise ValueError("default_precision has no files")
+        return cls(
+            values["name"],
+            tuple(classes),
+            pixels,
+            files,
+            values["default_precision"],
+            _tolerance(values),
+            _review_below(values),
+            values,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of the manifest as JSON values, including entries that have no attribute here."""
+        return dict(self.values)
+
+    def holds(self, backend: str, precision: str) -> bool:
+        """Return whether there are files of a precision for a backend."""
+        return backend in self.files.get(precision, {})
+
+
+def _names(precision: str, backend: str, names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not (precision + backend).isprintable():
+        raise ValueError(f"files of {precision} for {backend}: {names}")
+    if len(names) != _FILE_COUNTS.get(backend, len(names)) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"files of {precision} for {backend}: {names}")
+    return tuple(names)
+
+
+def _tolerance(values: dict[str, Any]) -> dict[str, float]:
+    """Return the tolerances that are numbers; what is missing is reported by whoever needs it."""
+    golden = values.get("golden")
+    tolerance = golden.get("tolerance") if isinstance(golden, dict) else None
+    if not isinstance(tolerance, dict):
+        return {}
+    return {name: float(value) for name, value in tolerance.items() if isinstance(value, int | float)}
+
+
+def _review_below(values: dict[str, Any]) -> float | None:
+    threshold = values.get("review_below")
+    if threshold is None:
+        return None
+    try:
+        return float(threshold)
+    except (TypeError, ValueError):
+        raise UserError("review_below in its manifest.json is not a number") from None
