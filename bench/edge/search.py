@@ -7,7 +7,7 @@ stands in the results is not done again, one that was interrupted is gone on wit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from bench.edge.points import FAMILIES, RIVALS, TEACHER, Point, points, recipe_o
 from bench.stages import Watch, finished, minutes, train
 from edgewbc import runs
 from edgewbc.bench import runner
-from edgewbc.bench.machine import describe
 from edgewbc.bench.prepare import Options
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
@@ -192,9 +191,8 @@ def measure(
     if {row["model"] for row in stands} >= set(runs_by_key):
         return results
     found = runner.bench(list(runs_by_key.values()), manifest, TIMED, progress=progress, say=watch.say)
-    for row in found["rows"]:
-        row["model"] = names.get(row["model"], row["model"])
-    results["bench"] = {"machine": describe(), **found}
+    rows = (replace(row, model=names.get(row.model, row.model)) for row in found.rows)
+    results["bench"] = found.with_rows(*rows).to_json()
     write_json(out, results)
     return results
 

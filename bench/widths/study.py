@@ -16,8 +16,7 @@ from edgewbc.bench import system_load
 from edgewbc.bench.interleave import Execute, back_and_forth, execute
 from edgewbc.bench.machine import describe
 from edgewbc.bench.peaks import PeakJob
-from edgewbc.bench.summary import ratios, spread
-from edgewbc.bench.worker import tidy
+from edgewbc.bench.rounds import RoundRatio, round_spread, tidy
 from edgewbc.errors import UserError
 from edgewbc.utils.files import write_json
 from edgewbc.utils.progress import Progress, quiet
@@ -60,7 +59,7 @@ def run(
         rates[precision, width].append(found["gmac_per_s"])
     result = {
         "format": FORMAT,
-        "machine": describe(),
+        "machine": describe().to_json(),
         "protocol": {
             **{"rounds": rounds, "seconds": seconds, "threads": threads, "pictures": PLACE[0], "side": PLACE[1]},
             **{"load_before": used, "busy": system_load.BUSY},
@@ -80,10 +79,12 @@ def _of(precision: str, widths: Sequence[int], rates: dict[tuple[str, int], list
         found[str(width)] = {
             "gmac_per_s": tidy(median(mine)),
             "rounds": [tidy(rate) for rate in mine],
-            "spread": spread(mine),
+            "spread": round_spread(mine),
             "microseconds": tidy(median(taken) * 1e6),
             "to_multiple": {
-                str(step): ratios(taken, seconds[other])["ratio"] for step, other in beside.items() if other in seconds
+                str(step): RoundRatio.between(taken, seconds[other]).ratio
+                for step, other in beside.items()
+                if other in seconds
             },
         }
     return found

@@ -1,6 +1,6 @@
-"""Conditions on the rows of a benchmark: a lab's acceptance test, or a gate in CI.
+"""Conditions on the rows of a benchmark, for a lab's acceptance test or for CI.
 
-accuracy>=0.99                 of the row that is delivered: the first model in OpenVINO, in its default precision
+accuracy>=0.99                 of the delivered row: the first model in OpenVINO, in its default precision
 openvino/int8:speedup>=100     of every row with that backend and precision
 *:accuracy_low>=98%            of every row
 """
@@ -12,9 +12,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TypeVar
 
+from edgewbc.bench.result import BenchResult
+from edgewbc.bench.row import BenchRow, FailedRow, MeasuredRow
 from edgewbc.errors import GateError, UserError
+
+R = TypeVar("R", bound=BenchRow)
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -24,33 +28,41 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
 }
 
-Read = Callable[[dict[str, Any]], float | None]
+Read = Callable[[MeasuredRow], float | None]
 
 
-def _plain(name: str) -> Read:
-    return lambda row: row.get(name)
+def _score(name: str) -> Read:
+    return lambda row: None if row.scores is None else getattr(row.scores, name)
 
 
-def _in(name: str, part: Any) -> Read:
-    def read(row: dict[str, Any]) -> float | None:
-        held = row.get(name)
-        return None if held is None or (isinstance(held, dict) and held.get("error")) else held[part]
+def _bound(index: int) -> Read:
+    return lambda row: None if row.scores is None else row.scores.interval[index]
 
-    return read
+
+def _timing(name: str) -> Read:
+    return lambda row: getattr(row.timing, name)
+
+
+def _latency(name: str) -> Read:
+    return lambda row: getattr(row.timing.latency_ms, name)
 
 
 METRICS: dict[str, Read] = {
-    **{name: _plain(name) for name in ("accuracy", "balanced_accuracy", "macro_f1", "agreement", "parity", "ece")},
-    **{name: _plain(name) for name in ("images_per_s", "speedup", "peak_share", "size_mb", "rss_mb", "cold_start_s")},
-    "accuracy_low": _in("interval", 0),
-    "accuracy_high": _in("interval", 1),
-    "speedup_low": _in("speedup_range", 0),
-    **{f"latency_{name}": _in("latency_ms", name) for name in ("p50", "p90", "p95", "p99")},
-    "mcnemar_p": _in("mcnemar", "p"),
-    "benchmark_app": _in("benchmark_app", "ratio"),
+    **{name: _score(name) for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece")},
+    "accuracy_low": _bound(0),
+    "accuracy_high": _bound(1),
+    "agreement": lambda row: None if row.agreement is None else row.agreement.agreement,
+    "parity": lambda row: None if row.agreement is None else row.agreement.parity,
+    "mcnemar_p": lambda row: None if row.agreement is None else row.agreement.mcnemar.p,
+    **{name: _timing(name) for name in ("images_per_s", "size_mb", "rss_mb", "cold_start_s")},
+    **{f"latency_{name}": _latency(name) for name in ("p50", "p90", "p95", "p99")},
+    "speedup": lambda row: None if row.speedup is None else row.speedup.ratio,
+    "speedup_low": lambda row: None if row.speedup is None else row.speedup.range[0],
+    "peak_share": lambda row: None if row.peak_share is None else row.peak_share.ratio,
+    "benchmark_app": lambda row: None if row.benchmark_app is None else row.benchmark_app.ratio.ratio,
 }
-"""What can be required. accuracy_low is the lower bound of the 95 % interval, speedup_low the least ratio of any round,
-latencies are milliseconds, benchmark_app is our throughput over its."""
+"""Metrics that a condition may name. accuracy_low and accuracy_high are the bounds of the 95 % interval, speedup_low is
+the smallest speedup of a round, latencies are in milliseconds, benchmark_app is our throughput over benchmark_app's."""
 
 _SHARES = {"accuracy", "balanced_accuracy", "macro_f1", "agreement", "accuracy_low", "accuracy_high", "peak_share"}
 _FORM = re.compile(
@@ -60,15 +72,15 @@ _FORM = re.compile(
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition.
+    """A condition on the figures of one or more rows.
 
     Attributes:
         text: as it was written.
-        row: patterns (as of file names) parted by slashes, each of which is the row's model, backend or precision;
-            None is the row that is delivered.
+        row: glob patterns separated by slashes, each of which must match the row's model, backend or precision; None
+            is the delivered row.
         metric: one of `METRICS`.
         operator: one of `OPERATORS`.
-        bound: what the figure is compared with.
+        bound: the value that the figure is compared with.
     """
 
     text: str
@@ -77,48 +89,48 @@ class Condition:
     operator: str
     bound: float
 
-    def of(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The rows that it is about.
+    def of(self, rows: Sequence[R]) -> list[R]:
+        """Return the rows that the condition applies to.
 
         Raises:
-            UserError: none.
+            UserError: it matches no row.
         """
         found = [row for row in rows if self._matches(row)]
         if not found:
-            names = ", ".join(name(row) for row in rows)
+            names = ", ".join(row.name for row in rows)
             raise UserError(f"--require {self.text}: matches no row; the rows are: {names}")
         return found
 
-    def check(self, rows: Sequence[dict[str, Any]], protocol: str | None = None) -> list[str]:
-        """A line for each row that meets it; the protocol is for what is said of an accuracy.
+    def check(self, result: BenchResult) -> list[str]:
+        """Return a line for each row that meets the condition.
 
         Raises:
             UserError: it matches no row.
             GateError: a row does not meet it, or its figure was not measured.
         """
         met = []
-        under = f" (protocol {protocol or 'none'})" if self.metric.startswith(("accuracy", "balanced")) else ""
-        for row in self.of(rows):
-            value = METRICS[self.metric](row)
+        scored = self.metric.startswith(("accuracy", "balanced"))
+        under = f" (protocol {result.data.protocol or 'none'})" if scored else ""
+        for row in self.of(result.rows):
+            value = METRICS[self.metric](row) if isinstance(row, MeasuredRow) else None
             if value is None:
-                why = row.get("error") or "it was not measured"
+                why = row.error if isinstance(row, FailedRow) else "it was not measured"
                 raise GateError(
-                    f"{name(row)}: {self.metric} {self.operator} {self._show(self.bound)} is required: {why}{under}"
+                    f"{row.name}: {self.metric} {self.operator} {self._show(self.bound)} is required: {why}{under}"
                 )
-            said = f"{name(row)}: {self.metric} {self._show(value, self.bound)}"
+            figure = f"{row.name}: {self.metric} {self._show(value, self.bound)}"
             if not OPERATORS[self.operator](value, self.bound):
-                raise GateError(f"{said}, required {self.operator} {self._show(self.bound)}{under}")
-            met.append(f"{said}, met {self.operator} {self._show(self.bound)}{under}")
+                raise GateError(f"{figure}, required {self.operator} {self._show(self.bound)}{under}")
+            met.append(f"{figure}, met {self.operator} {self._show(self.bound)}{under}")
         return met
 
-    def _matches(self, row: dict[str, Any]) -> bool:
+    def _matches(self, row: BenchRow) -> bool:
         if self.row is None:
-            return bool(row.get("delivered"))
-        held = [str(row[part]) for part in ("model", "backend", "precision")]
-        return all(any(fnmatchcase(value, pattern) for value in held) for pattern in self.row.split("/"))
+            return row.delivered
+        return all(any(fnmatchcase(value, pattern) for value in row.key) for pattern in self.row.split("/"))
 
     def _show(self, value: float, beside: float | None = None) -> str:
-        """As percent for shares; with so many digits that it does not read as the bound that it is not."""
+        """Format a value, shares as percent, with enough digits that it reads differently from the bound `beside`."""
         scale, sign = (100, " %") if self.metric in _SHARES else (1, "")
         for digits in (4, 6, 9):
             text = f"{scale * value:.{digits}g}"
@@ -128,17 +140,17 @@ class Condition:
 
 
 def parse(text: str) -> Condition:
-    """Read a condition.
+    """Parse a condition such as `openvino/int8:speedup>=100`.
 
     Raises:
-        UserError: it is none; the line says what one looks like.
+        UserError: the text is not a condition, or its metric or bound is invalid.
     """
     found = _FORM.fullmatch(text.strip())
     if found is None:
         raise UserError(f"--require {text!r}: write it as accuracy>=0.99 or openvino/int8:speedup>=100")
     metric = found["metric"]
     if metric not in METRICS:
-        raise UserError(f"--require {text}: {metric!r} is not measured; there are: {', '.join(sorted(METRICS))}")
+        raise UserError(f"--require {text}: {metric!r} is not measured; the metrics are: {', '.join(sorted(METRICS))}")
     try:
         bound = float(found["bound"]) / (100 if found["percent"] else 1)
     except ValueError:
@@ -148,8 +160,3 @@ def parse(text: str) -> Condition:
     if metric in _SHARES and bound > 1:
         raise UserError(f"--require {text}: {metric} is a share of 0..1: write 0.99 or 99%")
     return Condition(text, found["row"], metric, found["operator"], bound)
-
-
-def name(row: dict[str, Any]) -> str:
-    """A row as conditions and comparisons name it."""
-    return f"{row['model']}/{row['backend']}/{row['precision']}"

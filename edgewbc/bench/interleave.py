@@ -82,6 +82,22 @@ def back_and_forth(items: Sequence[T], rounds: int) -> list[T]:
     return [item for index in range(rounds) for item in (items if index % 2 == 0 else items[::-1])]
 
 
+STARTUP = 1.0
+"""Seconds that a fresh process takes to import the runtime and load the model, roughly."""
+
+
+def estimate(seats: Sequence[Seat], options: Options) -> str:
+    """Return a line with the number of measurements and the time that they will take, roughly.
+
+    Throughput also times a quarter of `seconds` with each batch size, if there are several.
+    """
+    trials = len(options.batches) / 4 if len(options.batches) > 1 else 0.0
+    seconds = sum(STARTUP + options.seconds * (1 + (trials if seat.kind == "throughput" else 0.0)) for seat in seats)
+    total = seconds * options.rounds
+    duration = f"{total:.0f} s" if total < 90 else f"{total / 60:.0f} min"
+    return f"{len(seats) * options.rounds} measurements in {options.rounds} rounds: about {duration}"
+
+
 def take(
     seats: Sequence[Seat], planned: Sequence[Planned], options: Options, execute: Execute, progress: Progress
 ) -> None:

@@ -1,5 +1,4 @@
-"""What a row's answers are worth: the score, how sure it was, its worst mistakes, and whether it says what the f32
-reference says."""
+"""Metrics of a row's predictions: scores, calibration, worst mistakes, agreement with the f32 reference."""
 
 from __future__ import annotations
 
@@ -10,28 +9,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.bench.worker import tidy
+from edgewbc.bench.rounds import tidy
+from edgewbc.bench.row import BenchRow, FailedRow, MeasuredRow
+from edgewbc.bench.scores import Agreement, ClassScore, McNemar, Mistake, Reference, ReliabilityBin, Scores
 from edgewbc.cells import REFERENCE
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.evaluation.evaluate import reference
 from edgewbc.metrics import mcnemar, score
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-"""A class index is written as one of these: the answers of a row are a string, a letter a picture."""
+"""Class indices are written in base 36: the predictions of a row are a string of one character per image."""
 
 BINS = 10
 WORST = 24
-"""Mistakes that are listed."""
+"""Number of mistakes listed in a result."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a row answered.
+class Predictions:
+    """Predictions of a row on labeled images.
 
     Attributes:
         probabilities: float32 (n, K).
-        truth: class indices, int64 (n,).
-        classes: names of the K classes, in the row's order.
+        truth: class indices of the labels, int64 (n,).
+        classes: names of the K classes, in the order of the model's outputs.
     """
 
     probabilities: NDArray[np.float32]
@@ -40,105 +41,133 @@ class Said:
 
     @property
     def labels(self) -> NDArray[np.int64]:
+        """Predicted class indices, int64 (n,)."""
         return np.asarray(self.probabilities.argmax(1), dtype=np.int64)
 
     @property
-    def right(self) -> NDArray[np.bool_]:
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether each prediction is the label, bool (n,)."""
         return np.asarray(self.labels == self.truth)
 
 
-def judge(said: Said, manifest: Manifest, entries: Sequence[Entry]) -> dict[str, Any]:
-    """All of `metrics.score`, and reference (is the poster's figure met), reliability, ece, worst and answers.
+def scores(predictions: Predictions, manifest: Manifest, entries: Sequence[Entry]) -> Scores:
+    """Score the predictions on the entries of a manifest, in the same order."""
+    found = score(predictions.truth, predictions.labels, predictions.classes)
+    bins, error = reliability(predictions)
+    return Scores(
+        accuracy=found["accuracy"],
+        interval=(found["interval"][0], found["interval"][1]),
+        n=found["n"],
+        correct=found["correct"],
+        balanced_accuracy=found["balanced_accuracy"],
+        macro_f1=found["macro_f1"],
+        per_class={name: _class_score(one) for name, one in found["per_class"].items()},
+        confusion=tuple(tuple(line) for line in found["confusion"]),
+        classes=tuple(found["classes"]),
+        reference=Reference(**reference(found["accuracy"], manifest), stated_under=REFERENCE.protocol),
+        reliability=bins,
+        ece=error,
+        worst=worst(predictions, entries),
+        predictions=encode_classes(predictions.labels, len(predictions.classes)),
+    )
 
-    `worst` are the mistakes of which the row was surest: index of the picture in the split as it was answered, path,
-    label, said, and the probabilities of both. `answers` is a class index a picture (see `DIGITS`), None for more than
-    36 classes.
-    """
-    scored = score(said.truth, said.labels, said.classes)
-    return {
-        **scored,
-        "reference": reference(scored["accuracy"], manifest) | {"stated_under": REFERENCE.protocol},
-        **reliability(said),
-        "worst": worst(said, entries),
-        "answers": coded(said.labels, len(said.classes)),
-    }
+
+def _class_score(values: dict[str, Any]) -> ClassScore:
+    bounds = values["recall_interval"]
+    return ClassScore(**{**values, "recall_interval": None if bounds is None else (bounds[0], bounds[1])})
 
 
-def coded(labels: NDArray[np.int64], classes: int) -> str | None:
-    """Class indices as a string."""
+def encode_classes(labels: NDArray[np.int64], classes: int) -> str | None:
+    """Write class indices as one character per image; None for more than 36 classes."""
     return "".join(DIGITS[index] for index in labels.tolist()) if classes <= len(DIGITS) else None
 
 
-def reliability(said: Said) -> dict[str, Any]:
-    """Confidence (largest probability) against accuracy in ten bins of equal width, and `ece`, the expected calibration
-    error: their mean difference, weighted by the pictures of a bin (Guo et al. 2017, "On calibration of modern neural
-    networks", ICML)."""
-    sure = said.probabilities.max(1)
-    which = np.minimum((sure * np.float32(BINS)).astype(int), BINS - 1)  # in float32: 0.9 belongs to the last bin
+def decode_classes(encoded: str, classes: Sequence[str]) -> list[str]:
+    """Read the class names of what `encode_classes` wrote."""
+    return [classes[int(character, 36)] for character in encoded]
+
+
+def reliability(predictions: Predictions) -> tuple[tuple[ReliabilityBin, ...], float]:
+    """Return bins of confidence (largest probability) and the expected calibration error.
+
+    The bins have equal width. The error is the mean absolute difference of confidence and accuracy, weighted by the
+    images of a bin (Guo et al. 2017, "On calibration of modern neural networks", ICML).
+    """
+    confidence = predictions.probabilities.max(1)
+    which = np.minimum((confidence * np.float32(BINS)).astype(int), BINS - 1)  # in float32, 0.9 is in the last bin
     bins = []
     error = 0.0
     for index in range(BINS):
         inside = which == index
         n = int(inside.sum())
-        confidence = float(sure[inside].mean()) if n else None
-        share = float(said.right[inside].mean()) if n else None
-        bins.append({"n": n, "confidence": confidence, "accuracy": share})
-        if confidence is not None and share is not None:
-            error += n / len(sure) * abs(confidence - share)
-    return {"reliability": bins, "ece": tidy(error, 4)}
+        if not n:
+            bins.append(ReliabilityBin(0, None, None))
+            continue
+        mean, accuracy = float(confidence[inside].mean()), float(predictions.correct[inside].mean())
+        bins.append(ReliabilityBin(n, mean, accuracy))
+        error += n / len(confidence) * abs(mean - accuracy)
+    return tuple(bins), tidy(error, 4)
 
 
-def worst(said: Said, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """The mistakes of which the row was surest, at most `WORST`, surest first."""
-    wrong = np.flatnonzero(~said.right)
-    sure = said.probabilities.max(1)
-    found = []
-    for index in wrong[np.argsort(-sure[wrong], kind="stable")][:WORST].tolist():
-        found.append(
-            {
-                "index": index,
-                "path": entries[index].path,
-                "label": said.classes[said.truth[index]],
-                "said": said.classes[said.labels[index]],
-                "probability": tidy(float(sure[index])),
-                "probability_of_label": tidy(float(said.probabilities[index, said.truth[index]])),
-            }
+def worst(predictions: Predictions, entries: Sequence[Entry]) -> tuple[Mistake, ...]:
+    """Return the most confident mistakes, at most `WORST`, most confident first."""
+    wrong = np.flatnonzero(~predictions.correct)
+    confidence = predictions.probabilities.max(1)
+    return tuple(
+        Mistake(
+            index=index,
+            path=entries[index].path,
+            label=predictions.classes[predictions.truth[index]],
+            predicted=predictions.classes[predictions.labels[index]],
+            probability=tidy(float(confidence[index])),
+            probability_of_label=tidy(float(predictions.probabilities[index, predictions.truth[index]])),
         )
-    return found
+        for index in wrong[np.argsort(-confidence[wrong], kind="stable")][:WORST].tolist()
+    )
 
 
-def agree(said: Said, other: Said) -> dict[str, Any]:
-    """A row's answers beside the reference's, on the same pictures.
+def agreement(predictions: Predictions, reference: Predictions, row: BenchRow, *, same_model: bool) -> Agreement:
+    """Compare predictions with those of a reference row on the same images.
 
-    Returns:
-        agreement (share of equal labels), mcnemar (b: pictures that only this row has right, c: only the reference, p)
-        and parity (largest difference of a probability; None where the two have other classes).
+    Args:
+        predictions: of the row.
+        reference: of the reference row.
+        row: the reference row.
+        same_model: whether both rows run the same network.
     """
-    names, others = np.array(said.classes), np.array(other.classes)
-    same = sorted(said.classes) == sorted(other.classes)
-    order = [other.classes.index(name) for name in said.classes] if same else []
-    return {
-        "agreement": float((names[said.labels] == others[other.labels]).mean()),
-        "mcnemar": mcnemar(said.right, other.right),
-        "parity": tidy(float(np.abs(said.probabilities - other.probabilities[:, order]).max())) if same else None,
-    }
+    names, others = np.array(predictions.classes), np.array(reference.classes)
+    parity = None
+    if sorted(predictions.classes) == sorted(reference.classes):
+        order = [reference.classes.index(name) for name in predictions.classes]
+        parity = tidy(float(np.abs(predictions.probabilities - reference.probabilities[:, order]).max()))
+    return Agreement(
+        agreement=float((names[predictions.labels] == others[reference.labels]).mean()),
+        mcnemar=McNemar(**mcnemar(predictions.correct, reference.correct)),
+        parity=parity,
+        model=row.model,
+        backend=row.backend,
+        precision=row.precision,
+        same_model=same_model,
+    )
 
 
-def reference_of(index: int, rows: Sequence[dict[str, Any]], models: Sequence[int]) -> int | None:
-    """The f32 reference of a row: its own network's in f32 (OpenVINO's, else the first), else that of the network with
-    most multiply-adds of those that were asked.
+def reference_of(index: int, rows: Sequence[MeasuredRow | FailedRow], models: Sequence[int]) -> int | None:
+    """Return the index of a row's f32 reference row; None if there is none.
+
+    It is the f32 row of the same network (OpenVINO's, else the first), else that of the network with most
+    multiply-adds.
 
     Args:
         index: of the row.
-        rows: of the bench, in order.
-        models: each row's model.
+        rows: of the benchmark, in order.
+        models: the model index of each row.
     """
-
-    def able(row: dict[str, Any]) -> bool:
-        return row["precision"] == "f32" and row["accuracy"] is not None
-
-    own = [i for i, row in enumerate(rows) if models[i] == models[index] and able(row)]
+    able = [
+        i
+        for i, row in enumerate(rows)
+        if isinstance(row, MeasuredRow) and row.precision == "f32" and row.scores is not None
+    ]
+    own = [i for i in able if models[i] == models[index]]
     if own:
-        return min(own, key=lambda i: rows[i]["backend"] != "openvino")
-    others = [i for i, row in enumerate(rows) if able(row)]
-    return max(others, key=lambda i: (rows[i]["backend"] == "openvino", rows[i]["gmac"] or 0), default=None)
+        return min(own, key=lambda i: rows[i].backend != "openvino")
+    return max(able, key=lambda i: (rows[i].backend == "openvino", rows[i].gmac or 0), default=None)

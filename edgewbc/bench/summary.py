@@ -1,143 +1,154 @@
-"""From the rounds to a row: medians, spreads, and ratios that are taken within a round before they are summarised."""
+"""Summarize the rounds of a row: medians, spreads, and ratios taken within each round."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from edgewbc.bench.timing import percentiles, quantiles
-from edgewbc.bench.worker import tidy
+import numpy as np
+
+from edgewbc.bench.result import Peak
+from edgewbc.bench.rounds import RoundRatio, round_spread, tidy
+from edgewbc.bench.row import AppComparison, FailedRow, LatencyPercentiles, MeasuredRow, Mode, RoundValues, Timing
 
 WIDE = 0.1
-"""A figure is unsteady if its rounds lie further apart than this share of their median: (max - min) / median > 0.1."""
+"""A figure is unsteady if (max - min) / median of its rounds is above this."""
 
 NEAR = 0.03
-"""How far below benchmark_app our throughput may be."""
+"""How far below that of benchmark_app our throughput may be, as a share of it."""
 
 _KERNELS = {"u8": "int8", "i8": "int8", "bf16": "bf16", "f32": "f32", "f16": "f16"}
 
 
-def spread(values: Sequence[float]) -> float | None:
-    """(max - min) / median; None for a single value, of which nothing is known."""
-    return None if len(values) < 2 else tidy((max(values) - min(values)) / median(values), 3)
-
-
 def ran(kernels: dict[str, int] | None) -> str | None:
-    """The precision in which most convolutions and dense layers ran; None where the runtime does not tell."""
+    """Return the precision in which most convolutions and dense layers ran; None if the runtime does not report it."""
     if not kernels:
         return None
     most = max(kernels, key=lambda name: kernels[name])
     return _KERNELS.get(most, most)
 
 
-def timed(latency: Sequence[dict[str, Any]], throughput: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The measured part of a row.
+def timed(latency: Sequence[dict[str, Any]], throughput: Sequence[dict[str, Any]]) -> Timing:
+    """Summarize the measurements of a row.
 
     Args:
-        latency, throughput: what `worker.measure` found in each round.
-
-    Returns:
-        precision_ran, kernels, isa, version, model_sha256, size_mb, cold_start_s, rss_mb (throughput mode) and
-        rss_latency_mb, images_per_s, latency_ms (of the pictures of all rounds), latency_quantiles_ms, modes (threads,
-        streams, batch, cores_busy of each), threads, streams and batch (throughput mode), rounds, spread and unsteady.
+        latency, throughput: results of `worker.measure`, one per round.
     """
     samples = [value for turn in latency for value in turn["samples_ms"]]
     first, most = latency[0], throughput[0]
-    rounds = {
-        "images_per_s": [turn["images_per_s"] for turn in throughput],
-        "latency_p50_ms": [tidy(median(turn["samples_ms"])) for turn in latency],
-        "cold_start_s": [turn["cold_start_s"] for turn in latency],
-        "others": [turn.get("others") for turn in throughput],
-        "others_latency": [turn.get("others") for turn in latency],
+    rounds = RoundValues(
+        images_per_s=tuple(turn["images_per_s"] for turn in throughput),
+        latency_p50_ms=tuple(tidy(median(turn["samples_ms"])) for turn in latency),
+        cold_start_s=tuple(turn["cold_start_s"] for turn in latency),
+        others=tuple(turn.get("others") for turn in throughput),
+        others_latency=tuple(turn.get("others") for turn in latency),
+    )
+    spreads = {
+        "images_per_s": round_spread(rounds.images_per_s),
+        "latency_p50_ms": round_spread(rounds.latency_p50_ms),
+        "cold_start_s": round_spread(rounds.cold_start_s),
     }
-    spreads = {name: spread(rounds[name]) for name in ("images_per_s", "latency_p50_ms", "cold_start_s")}
-    return {
-        "precision_ran": ran(most["kernels"]),
-        "kernels": most["kernels"],
-        **{name: first[name] for name in ("isa", "version", "model_sha256", "size_mb")},
-        "cold_start_s": median(rounds["cold_start_s"]),
-        "rss_mb": _largest(turn["rss_mb"] for turn in throughput),
-        "rss_latency_mb": _largest(turn["rss_mb"] for turn in latency),
-        "images_per_s": median(rounds["images_per_s"]),
-        "latency_ms": {name: tidy(value) for name, value in percentiles(samples).items()},
-        "latency_quantiles_ms": quantiles(samples),
-        "modes": {
-            "latency": {"threads": first["threads"], "streams": first["streams"], "batch": 1, **_busy(latency)},
-            "throughput": {name: most[name] for name in ("threads", "streams", "batch")} | _busy(throughput),
-        },
-        **{name: most[name] for name in ("threads", "streams", "batch")},
-        "rounds": rounds,
-        "spread": spreads,
-        # A cold start is short, and does a good deal with files: it has its spread, and no verdict.
-        "unsteady": [name for name in ("images_per_s", "latency_p50_ms") if (spreads[name] or 0) > WIDE],
-    }
+    return Timing(
+        precision_ran=ran(most["kernels"]),
+        kernels=most["kernels"],
+        isa=first["isa"],
+        version=first["version"],
+        model_sha256=first["model_sha256"],
+        size_mb=first["size_mb"],
+        cold_start_s=median(rounds.cold_start_s),
+        rss_mb=_largest(turn["rss_mb"] for turn in throughput),
+        rss_latency_mb=_largest(turn["rss_mb"] for turn in latency),
+        images_per_s=median(rounds.images_per_s),
+        latency_ms=percentiles(samples),
+        latency_quantiles_ms=quantiles(samples),
+        latency_mode=Mode(first["threads"], first["streams"], 1, _cores_busy(latency)),
+        throughput_mode=Mode(most["threads"], most["streams"], most["batch"], _cores_busy(throughput)),
+        rounds=rounds,
+        spread=spreads,
+        # A cold start is short and dominated by file access: it has a spread but is never called unsteady.
+        unsteady=tuple(name for name in ("images_per_s", "latency_p50_ms") if (spreads[name] or 0) > WIDE),
+    )
 
 
-def ratios(over: Sequence[float], under: Sequence[float]) -> dict[str, Any]:
-    """Ratios within each round: `rounds`, their median (`ratio`), and [least, most] (`range`)."""
-    found = [tidy(a / b) for a, b in zip(over, under, strict=True)]
-    return {"ratio": median(found), "range": [min(found), max(found)], "rounds": found}
+def percentiles(milliseconds: Sequence[float]) -> LatencyPercentiles:
+    """Return p50, p90, p95 and p99 in milliseconds (interpolated linearly), and n."""
+    p50, p90, p95, p99 = (tidy(float(value)) for value in np.percentile(np.asarray(milliseconds), (50, 90, 95, 99)))
+    return LatencyPercentiles(p50, p90, p95, p99, len(milliseconds))
 
 
-def compare(rows: Sequence[dict[str, Any]], peaks: dict[str, dict[str, Any]]) -> None:
-    """Give each row its `speedup` over the baseline, and its share of the peak of its precision, in place.
+def quantiles(milliseconds: Sequence[float]) -> tuple[float, ...]:
+    """Return the 0th, 1st, ... 100th percentile in milliseconds: a distribution that can be drawn, in 101 numbers."""
+    return tuple(tidy(float(value), 4) for value in np.percentile(np.asarray(milliseconds), np.arange(101)))
+
+
+def with_ratios(rows: Sequence[MeasuredRow | FailedRow], peaks: Mapping[str, Peak]) -> list[MeasuredRow | FailedRow]:
+    """Return the rows with their `speedup` over the baseline row, and their share of the CPU's peak.
 
     The baseline is the f32 row of the network with most multiply-adds, OpenVINO's if there is one.
     """
-    able = [row for row in rows if row["precision"] == "f32" and row["images_per_s"]]
-    base = max(able, key=lambda row: (row["backend"] == "openvino", row["gmac"] or 0), default=None)  # first of equals
-    for row in rows:
-        row["baseline"] = row is base
-        if not row["images_per_s"]:
-            continue
-        mine = row["rounds"]["images_per_s"]
-        if base is not None:
-            found = ratios(mine, base["rounds"]["images_per_s"])
-            row["speedup"], row["speedup_range"], row["rounds"]["speedup"] = found.values()
-            row["spread"]["speedup"] = spread(found["rounds"])
-        if row["gmac"]:
-            row["gmac_per_s"] = tidy(row["gmac"] * row["images_per_s"])
-            roof = peaks.get(row["precision_ran"] or row["precision"], {}).get("rounds")
-            if roof:
-                found = ratios([row["gmac"] * rate for rate in mine], roof)
-                row["peak_share"], row["rounds"]["peak_share"] = found["ratio"], found["rounds"]
+    able = [row for row in rows if isinstance(row, MeasuredRow) and row.precision == "f32"]
+    base = max(able, key=lambda row: (row.backend == "openvino", row.gmac or 0), default=None)  # the first of equals
+    return [_with_ratios(row, base, peaks) if isinstance(row, MeasuredRow) else row for row in rows]
 
 
-def app(turns: Sequence[dict[str, Any]], row: dict[str, Any]) -> dict[str, Any]:
-    """benchmark_app beside our row: images_per_s, ratio (ours to it, by round), and whether it ran alike.
+def _with_ratios(row: MeasuredRow, base: MeasuredRow | None, peaks: Mapping[str, Peak]) -> MeasuredRow:
+    rates = row.timing.rounds.images_per_s
+    if base is not None:
+        speedup = RoundRatio.between(rates, base.timing.rounds.images_per_s)
+        row = replace(row, baseline=row is base, speedup=speedup)
+    gmac = row.gmac
+    if gmac:
+        row = replace(row, gmac_per_s=tidy(gmac * row.timing.images_per_s))
+        peak = peaks.get(row.timing.precision_ran or row.precision)
+        if peak is not None:
+            row = replace(row, peak_share=RoundRatio.between([gmac * rate for rate in rates], peak.rounds))
+    return row
 
-    `near` is whether our throughput is at most `NEAR` below it; `alike` whether threads and streams were the same.
+
+def compare_app(turns: Sequence[dict[str, Any]], timing: Timing) -> AppComparison | str:
+    """Compare the throughput of a row with that of benchmark_app.
+
+    Args:
+        turns: results of `benchmark_app.run`, one per round.
+        timing: of the row.
+
+    Returns:
+        the comparison, or why there is none, in one line.
     """
-    error = next((turn["error"] for turn in turns if turn.get("error")), None)
+    error = next((str(turn["error"]) for turn in turns if turn.get("error")), None)
     if error or not turns:
-        return {"error": error or "it was not run"}
-    rates = [turn["images_per_s"] for turn in turns]
-    found = ratios(row["rounds"]["images_per_s"], rates)
-    told = {name: turns[0].get(name) for name in ("threads", "streams", "requests")}
-    return {
-        "images_per_s": median(rates),
-        **found,
-        "near": found["ratio"] >= 1 - NEAR,
-        **told,
-        "alike": (told["threads"], told["streams"]) == (row["threads"], row["streams"]),
-        "images_per_s_rounds": rates,
-    }
+        return error or "it was not run"
+    rates = tuple(turn["images_per_s"] for turn in turns)
+    ratio = RoundRatio.between(timing.rounds.images_per_s, rates)
+    threads, streams = turns[0].get("threads"), turns[0].get("streams")
+    return AppComparison(
+        images_per_s=median(rates),
+        ratio=ratio,
+        near=ratio.ratio >= 1 - NEAR,
+        threads=threads,
+        streams=streams,
+        requests=turns[0].get("requests"),
+        alike=(threads, streams) == (timing.throughput_mode.threads, timing.throughput_mode.streams),
+        images_per_s_rounds=rates,
+    )
 
 
-def roof(turns: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A peak from its rounds: gmac_per_s (median), rounds, spread, shape, kernels, threads, streams; or `error`."""
-    error = next((turn["error"] for turn in turns if turn.get("error")), None)
+def peak(turns: Sequence[dict[str, Any]]) -> Peak | str:
+    """Summarize the measurements of a peak (`peaks.measure`), one per round; the error if there is one."""
+    error = next((str(turn["error"]) for turn in turns if turn.get("error")), None)
     if error:
-        return {"error": error}
-    rounds = [tidy(turn["gmac_per_s"]) for turn in turns]
-    told = {name: turns[0][name] for name in ("shape", "kernels", "threads", "streams")}
-    return {"gmac_per_s": median(rounds), "rounds": rounds, "spread": spread(rounds), **told}
+        return error
+    rounds = tuple(tidy(turn["gmac_per_s"]) for turn in turns)
+    first = turns[0]
+    shape, kernels = tuple(first["shape"]), tuple(first["kernels"])
+    return Peak(median(rounds), rounds, round_spread(rounds), shape, kernels, first["threads"], first["streams"])
 
 
-def _busy(turns: Sequence[dict[str, Any]]) -> dict[str, float]:
-    return {"cores_busy": median(turn["cores_busy"] for turn in turns)}
+def _cores_busy(turns: Sequence[dict[str, Any]]) -> float:
+    return float(median(turn["cores_busy"] for turn in turns))
 
 
-def _largest(values: Any) -> float | None:
+def _largest(values: Iterable[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)

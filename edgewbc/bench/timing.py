@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
 
 import numpy as np
 
@@ -26,20 +25,6 @@ TRIED = 2
 
 WARM = 3
 """Answers that are not measured: memory is laid out and weights are packed in the first ones."""
-
-SHOWN = (50, 90, 95, 99)
-"""Percentiles of a latency that are named."""
-
-
-def percentiles(milliseconds: Sequence[float]) -> dict[str, Any]:
-    """p50, p90, p95 and p99 in milliseconds (interpolated between measurements), and n."""
-    values = np.percentile(np.asarray(milliseconds), SHOWN)
-    return {**{f"p{share}": float(v) for share, v in zip(SHOWN, values, strict=True)}, "n": len(milliseconds)}
-
-
-def quantiles(milliseconds: Sequence[float]) -> list[float]:
-    """The 0th, 1st, ... 100th percentile in milliseconds: a distribution that can be drawn, in 101 numbers."""
-    return [float(f"{value:.4g}") for value in np.percentile(np.asarray(milliseconds), np.arange(101))]
 
 
 def latency(predictor: Predictor, pictures: Batch, seconds: float) -> list[float]:

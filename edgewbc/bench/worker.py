@@ -20,6 +20,7 @@ from typing import Any, Literal  # noqa: E402
 import numpy as np  # noqa: E402
 
 from edgewbc.bench.memory import peak  # noqa: E402
+from edgewbc.bench.rounds import tidy  # noqa: E402
 from edgewbc.bench.timing import Busy, latency, throughput  # noqa: E402
 from edgewbc.errors import UserError  # noqa: E402
 from edgewbc.evaluation.load import load  # noqa: E402
@@ -144,11 +145,6 @@ def _throughput(predictor: Predictor, pool: Batch, job: Job) -> dict[str, Any]:
 def _all(job: Job) -> Iterator[Batch]:
     for start in range(0, job.n, ANSWERED_AT_ONCE):
         yield job.read(start, ANSWERED_AT_ONCE)
-
-
-def tidy(value: float, digits: int = 5) -> float:
-    """A measurement with as many significant digits as mean anything; whole numbers stay whole."""
-    return value if isinstance(value, int) else float(f"{value:.{digits}g}")
 
 
 def work(values: dict[str, Any]) -> dict[str, Any]:

@@ -73,10 +73,9 @@ def command(
     if report is not None:
         _reportable(end_to_end)
     from edgewbc.bench import gates
-    from edgewbc.bench.machine import describe
     from edgewbc.bench.plan import reference_network
     from edgewbc.bench.prepare import Options
-    from edgewbc.bench.runner import bench, lowest
+    from edgewbc.bench.runner import bench
     from edgewbc.cli import console, defaults
     from edgewbc.errors import UserError
     from edgewbc.evaluation.evaluate import require as require_least
@@ -96,23 +95,22 @@ def command(
     manifest = defaults.manifest_or_none(data)
     sizes = (batch,) if batch else Options.batches
     options = Options(split, seconds, limit, threads, sizes, rounds, peaks, benchmark_app, baseline=baseline)
-    found = bench(chosen, manifest, options, conditions=conditions, progress=console.progress, say=console.say)
-    result = {"machine": describe() | {"measured_at": _now()}, **found}
+    result = bench(chosen, manifest, options, conditions=conditions, progress=console.progress, say=console.say)
     if out is not None:
-        write_json(out, result)
+        write_json(out, result.to_json())
     if report is not None:
         from edgewbc.report import page
 
         page.write(result, report, manifest)
     if as_json:
-        console.emit(result)
+        console.emit(result.to_json())
     else:
         print(terminal.render(result))
-    if all(row.get("error") for row in result["rows"]):
-        raise UserError(f"no row could be measured: {result['rows'][0]['error']}")
-    require_least(lowest(result["rows"]), require_accuracy, result["data"]["protocol"])
+    if not result.measured:
+        raise UserError(f"no row could be measured: {result.failed[0].error}")
+    require_least(result.lowest_accuracy, require_accuracy, result.data.protocol)
     for condition in conditions:
-        for line in condition.check(result["rows"], result["data"]["protocol"]):
+        for line in condition.check(result):
             console.say(line)
 
 
@@ -131,36 +129,20 @@ def compare(
     Example:
       edgewbc bench compare before.json after.json
     """
-    from edgewbc.bench import compare as comparing
+    from edgewbc.bench.compare import compare as compare_results
+    from edgewbc.bench.result import BenchResult
     from edgewbc.cli import console
-    from edgewbc.errors import GateError, UserError
-    from edgewbc.utils.files import read_json
+    from edgewbc.errors import GateError
+    from edgewbc.report import terminal
 
-    what = "a result of `edgewbc bench --out`"
-    results = [read_json(path, what) for path in (first, second)]
-    for path, result in zip((first, second), results, strict=True):
-        if not isinstance(result, dict) or "rows" not in result:
-            raise UserError(f"{path}: is not {what}")
-    try:
-        result = comparing.compare(*results)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{first} and {second}: one was not written by this edgewbc's bench: {error!r}") from None
+    result = compare_results(BenchResult.read(first), BenchResult.read(second))
     if as_json:
-        console.emit(result)
+        console.emit(result.to_json())
     else:
-        print(comparing.render(result))
-    worse = [row for row in result["rows"] if row["regression"]]
+        print(terminal.render_comparison(result))
+    worse = result.regressions
     if worse:
-        raise GateError(
-            f"{worse[0]['row']}: {worse[0]['verdict']}" + (f" (and {len(worse) - 1} more)" * (len(worse) > 1))
-        )
-
-
-def _now() -> str:
-    """The time, to the minute, in a form that is the same everywhere."""
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        raise GateError(f"{worse[0].row}: {worse[0].verdict}" + (f" (and {len(worse) - 1} more)" * (len(worse) > 1)))
 
 
 def _reportable(other: bool) -> None:
@@ -201,7 +183,7 @@ def _end_to_end(
     if used is not None and used > system_load.BUSY:
         console.say(system_load.warning(used))
     result = {
-        "machine": describe() | {"load_before": used},
+        "machine": describe().to_json() | {"load_before": used},
         **end_to_end.measure(bundle, manifest, options, console.say),
     }
     if out is not None:

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from edgewbc.bench.runner import FORMAT
+from edgewbc.bench.result import BenchResult
 from edgewbc.cells import REFERENCE_ACCURACY
 from edgewbc.data.manifest import SYNTHETIC, Manifest
-from edgewbc.errors import UserError, exit_code
+from edgewbc.errors import exit_code
 from edgewbc.report import page_answers, page_head, page_rows, page_speed, thumbnails
-from edgewbc.utils.files import read_json, write_text
+from edgewbc.utils.files import write_text
 from edgewbc.utils.optional import need
 
 TEMPLATE: Final = "page.html.j2"
@@ -34,7 +34,7 @@ def ready() -> None:
     need("jinja2", "a report", INSTALL)
 
 
-def write(result: dict[str, Any], path: Path, manifest: Manifest | None = None) -> None:
+def write(result: BenchResult, path: Path, manifest: Manifest | None = None) -> None:
     """Write the page of a result.
 
     Args:
@@ -45,14 +45,14 @@ def write(result: dict[str, Any], path: Path, manifest: Manifest | None = None) 
     Raises:
         UserError: jinja2 is not installed, or the manifest is not that of the result.
     """
-    found = page_answers.main_row(result["rows"])
+    found = page_answers.main_row(result.rows)
     pictures = None
     if manifest is not None and found is not None:
-        pictures = thumbnails.of_mistakes(result["data"], found[1]["worst"], manifest)
+        pictures = thumbnails.of_mistakes(result.data, found[1].worst, manifest)
     write_text(path, html(result, pictures))
 
 
-def html(result: dict[str, Any], pictures: Sequence[bytes | None] | None = None) -> str:
+def html(result: BenchResult, pictures: Sequence[bytes | None] | None = None) -> str:
     """The page of a result.
 
     Args:
@@ -78,12 +78,12 @@ def html(result: dict[str, Any], pictures: Sequence[bytes | None] | None = None)
     return environment.get_template(TEMPLATE).render(view(result, pictures))
 
 
-def view(result: dict[str, Any], pictures: Sequence[bytes | None] | None = None) -> dict[str, Any]:
+def view(result: BenchResult, pictures: Sequence[bytes | None] | None = None) -> dict[str, Any]:
     """What the template shows, by name. What was not measured is None or empty."""
-    rows = result["rows"]
+    rows = result.rows
     done = page_rows.measured(rows)
     answered = page_answers.main_row(rows)
-    real = result["data"]["source"] != SYNTHETIC
+    real = result.data.source != SYNTHETIC
     return {
         "title": page_head.title(result),
         "lead": page_head.lead(result),
@@ -95,7 +95,7 @@ def view(result: dict[str, Any], pictures: Sequence[bytes | None] | None = None)
         "on_front": page_speed.on_front(rows),
         "throughput": page_speed.throughput(rows) if done else None,
         "latency": page_speed.latency(rows) if done else None,
-        "roofline": page_speed.roofline(rows, result["peaks"]),
+        "roofline": page_speed.roofline(rows, result.peaks),
         "details": page_speed.details(rows),
         "problems": page_head.problems(result),
         "answers": page_answers.summary(rows),
@@ -105,27 +105,10 @@ def view(result: dict[str, Any], pictures: Sequence[bytes | None] | None = None)
         "by_class": page_answers.by_class(rows),
         "reliability": page_answers.reliability(answered[1]) if answered else None,
         "mistakes": page_answers.mistakes(answered[1], pictures) if answered else [],
-        "wrong": answered[1]["n"] - answered[1]["correct"] if answered else 0,
+        "wrong": answered[1].n - answered[1].correct if answered else 0,
         "commands": page_head.commands(result),
         "limits": page_head.LIMITS,
     }
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A result that `bench --out` wrote.
-
-    Raises:
-        UserError: it is not one, or of another format.
-    """
-    result = read_json(path, "a result of `edgewbc bench --out`")
-    if not isinstance(result, dict) or not {"machine", "data", "rows"} <= set(result):
-        raise UserError(f"{path}: is not a result of `edgewbc bench --out`")
-    if result.get("format") != FORMAT:
-        raise UserError(
-            f"{path}: a result of format {result.get('format', 1)}, and a report is made of format {FORMAT}: "
-            "measure again with edgewbc bench --out"
-        )
-    return result
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -137,11 +120,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def step() -> None:
-        result = read(options.result)
-        try:
-            write(result, options.page, None if options.data is None else Manifest.read(options.data))
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{options.result}: was not written by this edgewbc's bench: {error!r}") from None
+        result = BenchResult.read(options.result)
+        write(result, options.page, None if options.data is None else Manifest.read(options.data))
 
     return exit_code(step)
 

@@ -6,8 +6,9 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
 
+from edgewbc.bench.row import MeasuredRow
+from edgewbc.bench.scores import Scores
 from edgewbc.cells import SHORT
 from edgewbc.metrics import wilson
 from edgewbc.report import charts, strip_charts
@@ -72,23 +73,27 @@ class Mistake:
     jpeg: str | None
 
 
-def main_row(rows: Sequence[Row]) -> tuple[Named, Row] | None:
-    """The row that is delivered, if it was measured and answered; else the first that was; None if there is none."""
-    able = [(name, row) for name, row in measured(rows) if row["accuracy"] is not None]
-    return next((pair for pair in able if pair[1].get("delivered")), able[0] if able else None)
+def scored(rows: Sequence[Row]) -> list[tuple[Named, MeasuredRow, Scores]]:
+    """The rows whose accuracy was measured, with their names and scores."""
+    return [(name, row, row.scores) for name, row in measured(rows) if row.scores is not None]
+
+
+def main_row(rows: Sequence[Row]) -> tuple[Named, Scores] | None:
+    """The delivered row if its accuracy was measured; otherwise the first row with one; None if there is none."""
+    able = scored(rows)
+    first = next((one for one in able if one[1].delivered), able[0] if able else None)
+    return None if first is None else (first[0], first[2])
 
 
 def summary(rows: Sequence[Row]) -> Table | None:
     """The answers of all rows, and how they agree with the f32 reference's."""
-    answered = [row for row in rows if row["accuracy"] is not None]
-    if not answered:
+    if not scored(rows):
         return None
-    numbers = {_key(row): name.number for name, row in measured(rows)}
+    numbers = {row.key: name.number for name, row in measured(rows)}
 
-    def against(row: Row) -> str:
-        held = row.get("against")
-        other = None if held is None else numbers.get(_key(held))
-        return "-" if other is None else "itself" if other == numbers[_key(row)] else f"row {other}"
+    def against(row: MeasuredRow) -> str:
+        other = None if row.agreement is None else numbers.get(row.agreement.reference)
+        return "-" if other is None else "itself" if other == numbers[row.key] else f"row {other}"
 
     return table("Beside the f32 reference", rows, [*ANSWERS, ("compared with", against)])
 
@@ -100,98 +105,101 @@ def by_class(rows: Sequence[Row]) -> Table | None:
         return None
 
     def recall(name: str) -> Column:
-        return name, lambda row: percent((row.get("per_class") or {}).get(name, {}).get("recall"))
+        def show(row: MeasuredRow) -> str:
+            held = None if row.scores is None else row.scores.per_class.get(name)
+            return percent(None if held is None else held.recall)
 
-    return table("Recall by class, all rows", rows, [recall(name) for name in found[1]["classes"]])
+        return name, show
+
+    return table("Recall by class, all rows", rows, [recall(name) for name in found[1].classes])
 
 
 def matrices(rows: Sequence[Row]) -> list[Matrix]:
     """Confusion matrices, the delivered row's first; rows with the same one share it."""
-    able = [(name, row) for name, row in measured(rows) if row["accuracy"] is not None]
-    found: dict[str, list[tuple[Named, Row]]] = {}
-    for name, row in sorted(able, key=lambda pair: not pair[1].get("delivered")):
-        found.setdefault(repr((row["classes"], row["confusion"])), []).append((name, row))
+    found: dict[object, list[tuple[Named, Scores]]] = {}
+    for name, _, scores in sorted(scored(rows), key=lambda one: not one[1].delivered):
+        found.setdefault((scores.classes, scores.confusion), []).append((name, scores))
     return [_matrix([name for name, _ in pairs], pairs[0][1]) for pairs in found.values()]
 
 
-def _matrix(names: Sequence[Named], row: Row) -> Matrix:
-    totals = [sum(line) for line in row["confusion"]]
+def _matrix(names: Sequence[Named], row: Scores) -> Matrix:
+    totals = [sum(line) for line in row.confusion]
     cells = [
         tuple(
             # The square root: a confusion of one percent can be seen beside a recall of 99.
             Cell(n, f"{100 * n / total:.1f}" if total and n else "", sqrt(n / total) if total else 0.0, truth == answer)
             for answer, n in enumerate(line)
         )
-        for truth, (line, total) in enumerate(zip(row["confusion"], totals, strict=True))
+        for truth, (line, total) in enumerate(zip(row.confusion, totals, strict=True))
     ]
-    short = tuple(SHORT.get(name, name) for name in row["classes"])
-    caption = f"{percent(row['accuracy'])} ({between(row['interval'])}), {row['correct']} of {row['n']}"
-    return Matrix(tuple(names), tuple(row["classes"]), short, tuple(totals), tuple(cells), caption)
+    short = tuple(SHORT.get(name, name) for name in row.classes)
+    caption = f"{percent(row.accuracy)} ({between(row.interval)}), {row.correct} of {row.n}"
+    return Matrix(tuple(names), row.classes, short, tuple(totals), tuple(cells), caption)
 
 
-def recalls(row: Row) -> Strips:
+def recalls(row: Scores) -> Strips:
     """Recall of each class of a row, with its interval; the class stands in the place of the row's name."""
-    bounds = [one["recall_interval"] for one in row["per_class"].values() if one["recall_interval"] is not None]
+    bounds = [one.recall_interval for one in row.per_class.values() if one.recall_interval is not None]
     scale = linear(100 * min((low for low, _ in bounds), default=0.0), 100)
     found = []
-    for number, (label, one) in enumerate(row["per_class"].items(), 1):
-        held = one["recall_interval"]
-        scaled = None if one["recall"] is None else 100 * one["recall"]
-        words = f"{percent(one['recall'])} ({between(held)})"
+    for number, (label, one) in enumerate(row.per_class.items(), 1):
+        held = one.recall_interval
+        scaled = None if one.recall is None else 100 * one.recall
+        words = f"{percent(one.recall)} ({between(held)})"
         svg = strip_charts.interval(
             scale,
             scaled,
             None if held is None else [100 * value for value in held],
-            f"{label}: recall {words}, n = {one['n']}",
+            f"{label}: recall {words}, n = {one.n}",
         )
-        name = Named(number, label, f"n = {one['n']}, precision {percent(one['precision'])}", ())
-        found.append(Strip(name, svg, percent(one["recall"]), between(held)))
+        name = Named(number, label, f"n = {one.n}, precision {percent(one.precision)}", ())
+        found.append(Strip(name, svg, percent(one.recall), between(held)))
     return Strips("recall, %", strip_charts.axis(scale), tuple(found))
 
 
-def reliability(row: Row) -> tuple[str, list[Bin]] | None:
+def reliability(row: Scores) -> tuple[str, list[Bin]] | None:
     """The reliability curve (SVG) and its bins; None if it was not measured."""
-    held = row.get("reliability")
-    if not held:
-        return None
+    held = row.reliability
     points, told = [], []
     for index, one in enumerate(held):
-        if not one["n"]:
+        if one.confidence is None or one.accuracy is None:
             continue
         low, high = 100 * index / len(held), 100 * (index + 1) / len(held)
-        bounds = wilson(round(one["accuracy"] * one["n"]), one["n"]) or [0.0, 1.0]
+        bounds = wilson(round(one.accuracy * one.n), one.n) or [0.0, 1.0]
         sure = f"{low:.0f}\u2013{high:.0f} %"
-        right = percent(one["accuracy"], 1)
-        told.append(Bin(sure, one["n"], percent(one["confidence"], 1), right, between(bounds, 1)))
-        title = f"{sure} sure: {right} right, n = {one['n']}"
-        points.append((one["confidence"], one["accuracy"], (bounds[0], bounds[1]), title))
+        right = percent(one.accuracy, 1)
+        told.append(Bin(sure, one.n, percent(one.confidence, 1), right, between(bounds, 1)))
+        title = f"{sure} sure: {right} right, n = {one.n}"
+        points.append((one.confidence, one.accuracy, (bounds[0], bounds[1]), title))
     label = f"Reliability: share that is right over confidence. {'; '.join(title for *_, title in points)}."
     return (charts.reliability(points, label), told) if points else None
 
 
-def mistakes(row: Row, pictures: Sequence[bytes | None] | None) -> list[Mistake]:
+def mistakes(row: Scores, pictures: Sequence[bytes | None] | None) -> list[Mistake]:
     """The listed mistakes of a row, with their pictures where there are any."""
-    shown = pictures or [None] * len(row.get("worst") or [])
+    shown = pictures or [None] * len(row.worst)
     return [
         Mistake(
-            one["label"],
-            one["said"],
-            percent(one["probability"], 1),
-            percent(one["probability_of_label"], 1),
-            one["path"],
+            one.label,
+            one.predicted,
+            percent(one.probability, 1),
+            percent(one.probability_of_label, 1),
+            one.path,
             None if picture is None else base64.b64encode(picture).decode("ascii"),
         )
-        for one, picture in zip(row.get("worst") or [], shown, strict=True)
+        for one, picture in zip(row.worst, shown, strict=True)
     ]
 
 
-def _mcnemar(row: Row) -> str:
-    held: dict[str, Any] | None = row.get("mcnemar")
-    return "-" if held is None else f"{held['b']} : {held['c']}, p = {held['p']:.2g}"
+def _mcnemar(row: MeasuredRow) -> str:
+    if row.agreement is None:
+        return "-"
+    found = row.agreement.mcnemar
+    return f"{found.b} : {found.c}, p = {found.p:.2g}"
 
 
-def _key(row: dict[str, Any]) -> tuple[str, ...]:
-    return row["model"], row["backend"], row["precision"]
+def _parity(row: MeasuredRow) -> str:
+    return "-" if row.agreement is None or row.agreement.parity is None else f"{row.agreement.parity:.1g}"
 
 
 def _four(value: float | None) -> str:
@@ -199,10 +207,10 @@ def _four(value: float | None) -> str:
 
 
 ANSWERS: tuple[Column, ...] = (
-    ("balanced", lambda row: percent(row.get("balanced_accuracy"))),
-    ("macro F1", lambda row: _four(row.get("macro_f1"))),
-    ("calibration error", lambda row: _four(row.get("ece"))),
-    ("same label", lambda row: percent(row.get("agreement"))),
+    ("balanced", lambda row: percent(None if row.scores is None else row.scores.balanced_accuracy)),
+    ("macro F1", lambda row: _four(None if row.scores is None else row.scores.macro_f1)),
+    ("calibration error", lambda row: _four(None if row.scores is None else row.scores.ece)),
+    ("same label", lambda row: percent(None if row.agreement is None else row.agreement.agreement)),
     ("only one right, McNemar", _mcnemar),
-    ("largest difference", lambda row: "-" if row.get("parity") is None else f"{row['parity']:.1g}"),
+    ("largest difference", _parity),
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 from edgewbc.bench.plan import baseline_name
+from edgewbc.bench.result import BenchResult
+from edgewbc.bench.row import MeasuredRow
 from edgewbc.cells import REFERENCE
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.report import terminal
-from edgewbc.report.page_answers import main_row
-from edgewbc.report.page_rows import Named, Row, between, measured, span, times
+from edgewbc.report.page_rows import Named, between, measured, span, times
 from edgewbc.report.scale import short
 from edgewbc.utils.text import percent
 
@@ -18,98 +18,98 @@ Fact = tuple[str, str]
 """A term, and what is said of it."""
 
 
-def subject(result: dict[str, Any]) -> tuple[Named, Row] | None:
+def subject(result: BenchResult) -> tuple[Named, MeasuredRow] | None:
     """The row that the page is about: the delivered one, else the first with an accuracy, else the first measured."""
-    rows = result["rows"]
-    delivered = [(name, row) for name, row in measured(rows) if row.get("delivered")]
-    return next(iter(delivered), None) or main_row(rows) or next(iter(measured(rows)), None)
+    done = measured(result.rows)
+    with_accuracy = [one for one in done if one[1].scores is not None]
+    return next(iter([*(one for one in done if one[1].delivered), *with_accuracy, *done]), None)
 
 
-def title(result: dict[str, Any]) -> str:
+def title(result: BenchResult) -> str:
     """Of the page: the model that is delivered, else the first."""
     found = subject(result)
-    name = found[1]["model"] if found else result["rows"][0]["model"] if result["rows"] else "nothing"
+    name = found[1].model if found else result.rows[0].model if result.rows else "nothing"
     return f"Benchmark of {name}"
 
 
-def lead(result: dict[str, Any]) -> str:
+def lead(result: BenchResult) -> str:
     """The delivered row in a sentence."""
     found = subject(result)
     if found is None:
         return "No row could be measured; the table says why."
-    name, row = found
+    _, row = found
     parts = []
-    if row["accuracy"] is not None:
+    if row.scores is not None:
         parts.append(
-            f"{row['correct']} of {row['n']} pictures right ({percent(row['accuracy'])}, 95 % interval "
-            f"{between(row['interval'])})"
+            f"{row.scores.correct} of {row.scores.n} pictures right ({percent(row.scores.accuracy)}, 95 % interval "
+            f"{between(row.scores.interval)})"
         )
-    parts.append(f"{short(row['images_per_s'])} images a second")
-    base = next((one for one in result["rows"] if one.get("baseline")), None)
-    if row["speedup"] is not None and base is not None and base is not row:
-        over = span(row.get("speedup_range"), "\u00d7")
+    parts.append(f"{short(row.timing.images_per_s)} images a second")
+    base = result.baseline
+    if row.speedup is not None and base is not None and base is not row:
+        over = span(row.speedup.range, "\u00d7")
         parts.append(
-            f"{times(row['speedup'])} its baseline ({base['model']} {base['backend']} {base['precision']}"
+            f"{times(row.speedup.ratio)} its baseline ({' '.join(base.key)}"
             + (f"; {over} over the rounds" if "\u2013" in over else "")
             + ")"
         )
-    late = row["latency_ms"]
-    parts.append(f"a picture in {short(late['p50'])} ms (median; 99 % within {short(late['p99'])} ms)")
-    parts.append(f"{short(row['size_mb'])} MB")
-    return f"{row['model']} in {row['precision']} with {row['backend']}: {', '.join(parts)}."
+    late = row.timing.latency_ms
+    parts.append(f"a picture in {short(late.p50)} ms (median; 99 % within {short(late.p99)} ms)")
+    parts.append(f"{short(row.timing.size_mb)} MB")
+    return f"{row.model} in {row.precision} with {row.backend}: {', '.join(parts)}."
 
 
-def warnings(result: dict[str, Any]) -> list[str]:
+def warnings(result: BenchResult) -> list[str]:
     """What a reader must know before the figures."""
     found = []
-    if result["data"]["source"] == SYNTHETIC:
+    if result.data.source == SYNTHETIC:
         found.append("These pictures were drawn by the toolkit: the answers say nothing about real cells.")
     found += [f"{line[0].upper()}{line[1:]}." for line in terminal.disturbed(result)]
-    wide = [name.full for name, row in measured(result["rows"]) if row["unsteady"]]
+    wide = [name.full for name, row in measured(result.rows) if row.timing.unsteady]
     if wide:
-        which = "every row" if len(wide) == len(measured(result["rows"])) else ", ".join(wide)
+        which = "every row" if len(wide) == len(result.measured) else ", ".join(wide)
         found.append(
             f"Figures marked ! are unsteady: their rounds lie further apart than "
-            f"{100 * result['protocol']['wide']:.0f} % of their median. That is {which}. Do not rely on "
+            f"{100 * result.protocol.wide:.0f} % of their median. That is {which}. Do not rely on "
             "them; measure again on a quiet machine, or with more rounds."
         )
     return found
 
 
-def facts(result: dict[str, Any]) -> list[Fact]:
+def facts(result: BenchResult) -> list[Fact]:
     """On what was measured, how, when, and on which machine."""
-    data, how, machine = result["data"], result["protocol"], result["machine"]
+    data, how, machine = result.data, result.protocol, result.machine
     found: list[Fact] = []
-    if data["protocol"] is None:
+    if data.protocol is None:
         found.append(("Data", "no manifest: synthetic pictures, timed only"))
     else:
-        some = "" if data["n"] == data["of"] else f", spread over {data['of']}"
+        some = "" if data.n == data.of else f", spread over {data.of}"
         found += [
-            ("Data", f"{data['source']}, {data['split']} split: {data['n']} pictures{some}"),
-            ("Protocol", data["protocol"]),
-            ("Manifest", data["manifest_sha256"]),
+            ("Data", f"{data.source}, {data.split} split: {data.n} pictures{some}"),
+            ("Protocol", data.protocol),
+            ("Manifest", data.manifest_sha256 or "-"),
         ]
-    if machine.get("measured_at"):
-        found.append(("Date", machine["measured_at"]))
-    memory = "" if machine.get("memory_gb") is None else f", {machine['memory_gb']:g} GB of memory"
-    found.append(("Machine", f"{machine['cpu']}, {machine['cores']} cores{memory}"))
-    found.append(("Instructions", machine["isa"]))
-    if machine.get("os"):
-        found.append(("System", f"{machine['os']}, Python {machine['python']}"))
-    if machine.get("versions"):
-        found.append(("Versions", ", ".join(f"{name} {number}" for name, number in machine["versions"].items())))
-    if machine.get("commit"):
-        found.append(("Commit", machine["commit"]))
-    threads = "chosen by each runtime" if how["threads"] is None else str(how["threads"])
-    rounds = f"{how['rounds']} rounds" if how["rounds"] > 1 else "1 round"
-    found.append(("Measured", f"{rounds} of {how['seconds']:g} s a mode: {how['order']}; threads {threads}"))
-    roofs = [f"{name} {short(one['gmac_per_s'])}" for name, one in result["peaks"].items() if not one.get("error")]
+    if machine.measured_at:
+        found.append(("Date", machine.measured_at))
+    memory = "" if machine.memory_gb is None else f", {machine.memory_gb:g} GB of memory"
+    found.append(("Machine", f"{machine.cpu}, {machine.cores} cores{memory}"))
+    found.append(("Instructions", machine.isa))
+    if machine.os:
+        found.append(("System", f"{machine.os}, Python {machine.python}"))
+    if machine.versions:
+        found.append(("Versions", ", ".join(f"{name} {number}" for name, number in machine.versions.items())))
+    if machine.commit:
+        found.append(("Commit", machine.commit))
+    threads = "chosen by each runtime" if how.threads is None else str(how.threads)
+    rounds = f"{how.rounds} rounds" if how.rounds > 1 else "1 round"
+    found.append(("Measured", f"{rounds} of {how.seconds:g} s a mode: {how.order}; threads {threads}"))
+    roofs = [f"{name} {short(one.gmac_per_s)}" for name, one in result.peaks.items()]
     if roofs:
         found.append(("Peaks", f"{', '.join(roofs)} GMAC/s, of a plain large convolution, in the same run"))
     return found
 
 
-def reference(result: dict[str, Any]) -> list[str]:
+def reference(result: BenchResult) -> list[str]:
     """Whether the poster's figure is met, and what that figure is."""
     return [
         terminal.sentence(result),
@@ -119,33 +119,33 @@ def reference(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def problems(result: dict[str, Any]) -> list[str]:
+def problems(result: BenchResult) -> list[str]:
     """What did not go as it should, other than rows that failed (the table has these)."""
-    return terminal.problems([(name.full, row) for name, row in measured(result["rows"])], result["peaks"])
+    return terminal.problems([(name.full, row) for name, row in measured(result.rows)], result.peak_errors)
 
 
-def commands(result: dict[str, Any]) -> list[str]:
+def commands(result: BenchResult) -> list[str]:
     """The commands that measure it again; capitals stand for paths, which the result does not hold."""
-    data, how, rows = result["data"], result["protocol"], result["rows"]
+    data, how, rows = result.data, result.protocol, result.rows
     words = ["edgewbc bench --device cpu"]
-    side = how.get("baseline")
+    side = how.baseline
     timed = None if side is None else baseline_name(side)
-    models = [name for name in dict.fromkeys(row["model"] for row in rows) if name != timed]
+    models = [name for name in dict.fromkeys(row.model for row in rows) if name != timed]
     words += [f"--model {shlex.quote(name)}" for name in models]
     if side is not None:
         words.append(f"--baseline {side}")
-    if data["protocol"] is not None:
-        words.append(f"--data MANIFEST --split {shlex.quote(data['split'])}")
-        if data["n"] < data["of"]:
-            words.append(f"--limit {data['n']}")
-    words.append(f"--seconds {how['seconds']:g} --rounds {how['rounds']}")
-    if how["threads"] is not None:
-        words.append(f"--threads {how['threads']}")
-    if len(how["batches"]) == 1:
-        words.append(f"--batch {how['batches'][0]}")
-    if not result["peaks"]:
+    if data.protocol is not None and data.split is not None:
+        words.append(f"--data MANIFEST --split {shlex.quote(data.split)}")
+        if data.n < data.of:
+            words.append(f"--limit {data.n}")
+    words.append(f"--seconds {how.seconds:g} --rounds {how.rounds}")
+    if how.threads is not None:
+        words.append(f"--threads {how.threads}")
+    if len(how.batches) == 1:
+        words.append(f"--batch {how.batches[0]}")
+    if not result.peaks and not result.peak_errors:
         words.append("--no-peaks")
-    if all(row.get("benchmark_app") is None for row in rows):
+    if all(row.benchmark_app is None and row.benchmark_app_error is None for row in result.measured):
         words.append("--no-benchmark-app")
     words.append("--out again.json --report again.html")
     return [" ".join(words), "edgewbc bench compare RESULT.json again.json"]

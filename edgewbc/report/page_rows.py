@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from edgewbc.bench.row import FailedRow, MeasuredRow
 from edgewbc.report.scale import short
 from edgewbc.utils.text import percent
 
-Row = dict[str, Any]
-"""A row of a bench result."""
+Row = MeasuredRow | FailedRow
 
 
 @dataclass(frozen=True)
@@ -59,22 +58,22 @@ class Table:
     lines: tuple[Line, ...]
 
 
-Column = tuple[str, Callable[[Row], str]]
+Column = tuple[str, Callable[[MeasuredRow], str]]
 """A heading, and the figure under it."""
 
 
 def named(index: int, row: Row) -> Named:
     """What the row at an index is called."""
-    ran = row.get("precision_ran")
-    marks = [word for word in ("delivered", "baseline") if row.get(word)]
-    if ran not in (None, row["precision"]):
+    marks = [word for word, holds in (("delivered", row.delivered), ("baseline", row.baseline)) if holds]
+    ran = row.timing.precision_ran if isinstance(row, MeasuredRow) else None
+    if ran not in (None, row.precision):
         marks.append(f"ran in {ran}")
-    return Named(index + 1, f"{row['backend']} {row['precision']}", row["model"], tuple(marks))
+    return Named(index + 1, f"{row.backend} {row.precision}", row.model, tuple(marks))
 
 
-def measured(rows: Sequence[Row]) -> list[tuple[Named, Row]]:
+def measured(rows: Sequence[Row]) -> list[tuple[Named, MeasuredRow]]:
     """The rows that could be measured, with their names."""
-    return [(named(index, row), row) for index, row in enumerate(rows) if not row.get("error")]
+    return [(named(index, row), row) for index, row in enumerate(rows) if isinstance(row, MeasuredRow)]
 
 
 def table(caption: str, rows: Sequence[Row], columns: Sequence[Column], *, failed: bool = False) -> Table | None:
@@ -86,10 +85,10 @@ def table(caption: str, rows: Sequence[Row], columns: Sequence[Column], *, faile
     kept = [(name, show) for name, show in columns if any(show(row) != "-" for _, row in done)]
     lines = []
     for index, row in enumerate(rows):
-        if not row.get("error"):
+        if isinstance(row, MeasuredRow):
             lines.append(Line(named(index, row), tuple(show(row) for _, show in kept)))
         elif failed:
-            lines.append(Line(named(index, row), (), row["error"]))
+            lines.append(Line(named(index, row), (), row.error))
     return Table(caption, tuple(name for name, _ in kept), tuple(lines)) if lines and (kept or failed) else None
 
 
@@ -111,9 +110,9 @@ def between(bounds: Sequence[float] | None, digits: int = 2) -> str:
     return "-" if bounds is None else f"{100 * bounds[0]:.{digits}f}\u2013{100 * bounds[1]:.{digits}f} %"
 
 
-def unsteady(row: Row, name: str) -> str:
+def unsteady(row: MeasuredRow, name: str) -> str:
     """The mark of a figure whose rounds lie too far apart."""
-    return " !" if name in row.get("unsteady", []) else ""
+    return " !" if name in row.timing.unsteady else ""
 
 
 def share(value: float | None, digits: int = 0) -> str:
@@ -126,19 +125,19 @@ def times(value: float | None) -> str:
     return "-" if value is None else f"{short(value)}\u00d7"
 
 
-def _right(row: Row) -> str:
-    return "-" if row["accuracy"] is None else f"{row['correct']} of {row['n']}"
+def _right(row: MeasuredRow) -> str:
+    return "-" if row.scores is None else f"{row.scores.correct} of {row.scores.n}"
 
 
 OVERVIEW: tuple[Column, ...] = (
-    ("accuracy", lambda row: percent(row["accuracy"])),
-    ("95 % interval", lambda row: between(row["interval"])),
+    ("accuracy", lambda row: percent(None if row.scores is None else row.scores.accuracy)),
+    ("95 % interval", lambda row: between(None if row.scores is None else row.scores.interval)),
     ("right", _right),
-    ("images/s", lambda row: short(row["images_per_s"]) + unsteady(row, "images_per_s")),
-    ("to baseline", lambda row: times(row["speedup"])),
-    ("p50 ms", lambda row: short(row["latency_ms"]["p50"]) + unsteady(row, "latency_p50_ms")),
-    ("p99 ms", lambda row: short(row["latency_ms"]["p99"])),
-    ("MB", lambda row: short(row["size_mb"])),
-    ("GMAC", lambda row: short(row["gmac"])),
-    ("memory MB", lambda row: short(row["rss_mb"])),
+    ("images/s", lambda row: short(row.timing.images_per_s) + unsteady(row, "images_per_s")),
+    ("to baseline", lambda row: times(None if row.speedup is None else row.speedup.ratio)),
+    ("p50 ms", lambda row: short(row.timing.latency_ms.p50) + unsteady(row, "latency_p50_ms")),
+    ("p99 ms", lambda row: short(row.timing.latency_ms.p99)),
+    ("MB", lambda row: short(row.timing.size_mb)),
+    ("GMAC", lambda row: short(row.gmac)),
+    ("memory MB", lambda row: short(row.timing.rss_mb)),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 
+from edgewbc.bench.result import BenchData
+from edgewbc.bench.scores import Mistake
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
@@ -20,7 +22,7 @@ AROUND: Final = 1.3
 """Side of the square around a cell's box, as a multiple of the box's longer side: the cell and some of its plasma."""
 
 
-def of_mistakes(data: dict[str, Any], mistakes: Sequence[dict[str, Any]], manifest: Manifest) -> list[bytes | None]:
+def of_mistakes(data: BenchData, mistakes: Sequence[Mistake], manifest: Manifest) -> list[bytes | None]:
     """A JPEG a mistake; None for a picture that is gone, has changed or cannot be decoded.
 
     Args:
@@ -31,16 +33,16 @@ def of_mistakes(data: dict[str, Any], mistakes: Sequence[dict[str, Any]], manife
     Raises:
         UserError: it is not the manifest of the result, or has no such split.
     """
-    if manifest.sha256 != data["manifest_sha256"]:
+    if manifest.sha256 != data.manifest_sha256:
         raise UserError(
             f"{manifest.root}: its manifest is {manifest.sha256[:12]}, and the result is of "
-            f"{str(data['manifest_sha256'])[:12]}: name the one that was answered"
+            f"{str(data.manifest_sha256)[:12]}: name the one that was answered"
         )
-    entries = manifest.split(data["split"])
+    entries = manifest.split(data.split or "")
     return [_of(one, data, entries, manifest) for one in mistakes]
 
 
-def _of(mistake: dict[str, Any], data: dict[str, Any], entries: Sequence[Entry], manifest: Manifest) -> bytes | None:
+def _of(mistake: Mistake, data: BenchData, entries: Sequence[Entry], manifest: Manifest) -> bytes | None:
     entry, sure = find(mistake, data, entries)
     if entry is None:
         return None
@@ -51,15 +53,15 @@ def _of(mistake: dict[str, Any], data: dict[str, Any], entries: Sequence[Entry],
     return jpeg(crop(picture, entry) if sure else picture)
 
 
-def find(mistake: dict[str, Any], data: dict[str, Any], entries: Sequence[Entry]) -> tuple[Entry | None, bool]:
+def find(mistake: Mistake, data: BenchData, entries: Sequence[Entry]) -> tuple[Entry | None, bool]:
     """The entry of a mistake, and whether it is the very cell and not another one of the same picture.
 
     `index` counts the pictures that were answered. Where these were a part of the split (`--limit`), the path tells.
     """
-    index = mistake["index"]
-    if data["n"] == len(entries) and index < len(entries) and entries[index].path == mistake["path"]:
+    index = mistake.index
+    if data.n == len(entries) and index < len(entries) and entries[index].path == mistake.path:
         return entries[index], True
-    alike = [entry for entry in entries if entry.path == mistake["path"]]
+    alike = [entry for entry in entries if entry.path == mistake.path]
     return (alike[0] if alike else None), len(alike) == 1
 
 

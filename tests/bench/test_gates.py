@@ -11,15 +11,22 @@ from hypothesis import strategies as st
 
 from edgewbc.bench.gates import METRICS, parse
 from edgewbc.errors import GateError, UserError
+from tests.bench.rows import result, row_json
 
-ROW: dict[str, Any] = {
-    "model": "wbc", "backend": "openvino", "precision": "int8", "delivered": True, "accuracy": 0.9946,
-    "interval": [0.979, 0.998], "speedup": 98.7, "speedup_range": [90.0, 99.0],
-    "latency_ms": {"p50": 0.8, "p90": 0.9, "p95": 1.0, "p99": 2.0, "n": 9}, "size_mb": 2.4, "agreement": 0.99,
-    "mcnemar": None, "benchmark_app": {"error": "none"},
-}  # fmt: skip
-SLOW = ROW | {"precision": "f32", "delivered": False, "speedup": 1.0, "accuracy": 0.97}
-FAILED = {"model": "wbc", "backend": "torch", "precision": "f32", "error": "out of memory"}
+SPEEDUP = {"speedup": 98.7, "speedup_range": [90.0, 99.0]}
+
+
+def scored(precision: str = "int8", accuracy: float = 0.9946, **more: Any) -> dict[str, Any]:
+    """The JSON of a row with known figures."""
+    row = row_json(precision, accuracy=accuracy, interval=[0.979, 0.998], **(SPEEDUP | more))
+    row["rounds"]["speedup"] = [90.0, row["speedup"], 99.0]
+    row["latency_ms"] |= {"p50": 0.8, "p90": 0.9, "p95": 1.0, "p99": 2.0}
+    return row
+
+
+ROW = scored(benchmark_app={"error": "not installed"})
+SLOW = scored("f32", 0.97, speedup=1.0)
+FAILED = {"model": "wbc", "backend": "torch", "precision": "f32", "input": [16, 16], "error": "out of memory"}
 
 
 @pytest.mark.parametrize(
@@ -42,8 +49,8 @@ FAILED = {"model": "wbc", "backend": "torch", "precision": "f32", "error": "out 
     ],
 )
 def test_conditions(text: str, met: bool | None) -> None:
-    """Without a row it is the one that is delivered; with one, all that match must meet it; none is a mistake."""
-    rows = [ROW, SLOW]
+    """Without a pattern the delivered row must meet it, otherwise all rows that match; no match is an error."""
+    rows = result(ROW, SLOW)
     condition = parse(text)
     if met:
         assert condition.check(rows)
@@ -53,29 +60,29 @@ def test_conditions(text: str, met: bool | None) -> None:
 
 
 def test_message_names_row_figure_and_bound() -> None:
-    """One line says what was found where, and what was required, under which protocol."""
+    """One line has the row, the figure, the bound, and the protocol of an accuracy."""
     with pytest.raises(GateError) as caught:
-        parse("openvino/f32:accuracy>=99%").check([ROW, SLOW], "published")
+        parse("openvino/f32:accuracy>=99%").check(result(ROW, SLOW, data={"protocol": "published"}))
     expected = "wbc/openvino/f32: accuracy 97 %, required >= 99 % (protocol published)"
     assert str(caught.value) == expected
     with pytest.raises(GateError, match=r"^wbc/openvino/int8: speedup 98\.7, required >= 100$"):
-        parse("speedup>=100").check([ROW])
-    assert parse("speedup>90").check([ROW]) == ["wbc/openvino/int8: speedup 98.7, met > 90"]
+        parse("speedup>=100").check(result(ROW))
+    assert parse("speedup>90").check(result(ROW)) == ["wbc/openvino/int8: speedup 98.7, met > 90"]
 
 
-def test_a_figure_does_not_read_as_the_bound_that_it_misses() -> None:
-    """0.9899999 is not shown as 99 %."""
+def test_figure_is_displayed_differently_from_the_bound() -> None:
+    """0.9899999 is not displayed as 99 %."""
     with pytest.raises(GateError, match=r"accuracy 98\.99999 %, required >= 99 %"):
-        parse("accuracy>=0.99").check([ROW | {"accuracy": 0.9899999}])
+        parse("accuracy>=0.99").check(result(scored(accuracy=0.9899999)))
 
 
-def test_what_was_not_measured_is_not_met() -> None:
-    """A failed row says why; a figure that is missing does not pass."""
+def test_missing_figures_do_not_meet_a_condition() -> None:
+    """The error of a failed row has its reason; a figure that was not measured does not pass."""
     with pytest.raises(GateError, match="out of memory"):
-        parse("torch:accuracy>=0.5").check([ROW, FAILED])
+        parse("torch:accuracy>=0.5").check(result(ROW, FAILED))
     for text in ("mcnemar_p>=0.05", "benchmark_app>=0.97", "parity<=1"):
         with pytest.raises(GateError, match="was not measured"):
-            parse(text).check([ROW])
+            parse(text).check(result(ROW))
 
 
 @pytest.mark.parametrize(
@@ -83,20 +90,20 @@ def test_what_was_not_measured_is_not_met() -> None:
     [
         ("accuracy", "write it as accuracy>=0.99"),
         ("accuracy=>0.9", "write it as"),
-        ("speed>=2", "'speed' is not measured; there are: accuracy, "),
+        ("speed>=2", "'speed' is not measured; the metrics are: accuracy, "),
         ("accuracy>=high", "'high' is not a number"),
         ("accuracy>=99", "write 0.99 or 99%"),
         ("speedup>=nan", "finite"),
     ],
 )
-def test_mistakes_are_explained(text: str, says: str) -> None:
-    """A condition that is none says what one looks like."""
+def test_invalid_conditions_are_explained(text: str, says: str) -> None:
+    """The error says what is wrong, or what a condition looks like."""
     with pytest.raises(UserError, match=says):
         parse(text)
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_condition_or_a_mistake(text: str) -> None:
-    """Nothing else is raised."""
+def test_any_text_is_a_condition_or_an_error(text: str) -> None:
+    """Only UserError is raised."""
     with suppress(UserError):
         assert parse(text).metric in METRICS

@@ -15,7 +15,7 @@ from edgewbc.bench.benchmark_app import AppJob
 from edgewbc.bench.gates import parse
 from edgewbc.bench.plan import Model, plan
 from edgewbc.bench.prepare import Options
-from edgewbc.bench.runner import bench, lowest
+from edgewbc.bench.runner import bench
 from edgewbc.bench.worker import Job
 from edgewbc.errors import UserError
 from edgewbc.pixels import prepare
@@ -29,7 +29,8 @@ def test_rows_have_what_scripts_rely_on(tmp_path: Path, fake: Fake) -> None:
     """Speeds are ratios to the f32 row, accuracies are scored, and a refused row does not stop the others."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=10)
-    found = bench([tmp_path / "b"], manifest, Options(seconds=0), execute=fake, able=LAB)
+    result = bench([tmp_path / "b"], manifest, Options(seconds=0), execute=fake, able=LAB)
+    found = result.to_json()
     json.dumps(found, allow_nan=False)
     one, refused, last = found["rows"]
     assert (one["precision"], one["speedup"], one["baseline"]) == ("f32", 1.0, True)
@@ -48,7 +49,7 @@ def test_rows_have_what_scripts_rely_on(tmp_path: Path, fake: Fake) -> None:
     assert all(set(promised.split()) <= set(row) for row in found["rows"])
     assert found["data"]["manifest_sha256"] == manifest.sha256
     assert (found["data"]["n"], found["data"]["of"]) == (10, 10)
-    assert lowest(found["rows"]) == 0.2
+    assert result.lowest_accuracy == 0.2
 
 
 def test_row_is_whole(tmp_path: Path, fake: Fake) -> None:
@@ -56,7 +57,7 @@ def test_row_is_whole(tmp_path: Path, fake: Fake) -> None:
     drawn."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=10)
-    found = bench([tmp_path / "b"], manifest, Options(seconds=0, batches=(4,)), execute=fake, able=LAB)
+    found = bench([tmp_path / "b"], manifest, Options(seconds=0, batches=(4,)), execute=fake, able=LAB).to_json()
     row = found["rows"][2]
     assert (row["precision_ran"], row["kernels"]) == ("int8", {"u8": 1, "f32": 1})
     assert row["modes"]["throughput"] == {"threads": 2, "streams": 1, "batch": 4, "cores_busy": 1.9}
@@ -90,7 +91,7 @@ def test_row_is_whole(tmp_path: Path, fake: Fake) -> None:
 def test_a_machine_that_slows_down_favours_nobody(tmp_path: Path) -> None:
     """Each round 20 % slower: the ratio is three in every round, and the rows say that they are unsteady."""
     tiny.make_bundle(tmp_path / "b")
-    found = bench([tmp_path / "b"], None, Options(seconds=0), execute=Fake(drift=0.8), able=LAB)
+    found = bench([tmp_path / "b"], None, Options(seconds=0), execute=Fake(drift=0.8), able=LAB).to_json()
     row = found["rows"][2]
     assert row["rounds"]["images_per_s"] == pytest.approx([300, 240, 192])
     assert row["images_per_s"] == pytest.approx(240)
@@ -129,7 +130,7 @@ def test_limit_is_spread_over_the_split(tmp_path: Path, fake: Fake) -> None:
     """Four of ten pictures are the first, the last and two between; the data say so."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=10)
-    found = bench([tmp_path / "b"], manifest, Options(limit=4, seconds=0), execute=fake, able=LAB)
+    found = bench([tmp_path / "b"], manifest, Options(limit=4, seconds=0), execute=fake, able=LAB).to_json()
     assert (found["data"]["n"], found["data"]["of"]) == (4, 10)
     assert found["rows"][0]["n"] == 4
     assert {job.n for job in fake.jobs if isinstance(job, Job)} == {4}
@@ -138,7 +139,7 @@ def test_limit_is_spread_over_the_split(tmp_path: Path, fake: Fake) -> None:
 def test_without_a_manifest_there_is_no_accuracy(tmp_path: Path, fake: Fake) -> None:
     """Synthetic pictures are timed, and neither an accuracy nor a reference is given."""
     tiny.make_bundle(tmp_path / "b")
-    found = bench([tmp_path / "b"], None, QUICK, execute=fake, able=LAB)
+    found = bench([tmp_path / "b"], None, QUICK, execute=fake, able=LAB).to_json()
     assert found["data"]["protocol"] is None
     row = found["rows"][0]
     assert row["images_per_s"] == 100.0
@@ -147,7 +148,6 @@ def test_without_a_manifest_there_is_no_accuracy(tmp_path: Path, fake: Fake) -> 
     assert {job.answers for job in fake.jobs if isinstance(job, Job)} == {None}
     assert not any(isinstance(job, AppJob) for job in fake.jobs)
     assert found["peaks"] == {}
-    assert lowest(found["rows"]) is None
 
 
 def test_mistakes_stop_before_anything_is_measured(tmp_path: Path, fake: Fake) -> None:
@@ -176,7 +176,7 @@ def test_a_baseline_is_timed_and_not_asked(tmp_path: Path, fake: Fake, monkeypat
     monkeypatch.setattr(prepare_module, "_gmac", lambda found: next(counted))
     counted = iter([1.0, 9.0])
     options = replace(QUICK, rows=(("openvino", "f32"), ("openvino", "int8")), baseline=24)
-    found = bench([tmp_path / "b"], manifest, options, execute=fake, able=LAB)
+    found = bench([tmp_path / "b"], manifest, options, execute=fake, able=LAB).to_json()
     one, int8, base = found["rows"]
     assert (base["model"], base["input"], base["baseline"]) == ("vgg16gap-24", [24, 24], True)
     assert (base["accuracy"], base.get("answers"), base["images_per_s"]) == (None, None, 100.0)

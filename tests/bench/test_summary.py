@@ -1,25 +1,52 @@
-"""edgewbc.bench.summary: from rounds to figures."""
+"""edgewbc.bench.summary and rounds: from the rounds of a row to its figures."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from edgewbc.bench.summary import app, ran, ratios, roof, spread
+from edgewbc.bench.result import Peak
+from edgewbc.bench.rounds import RoundRatio, round_spread, tidy
+from edgewbc.bench.row import AppComparison, FailedRow, MeasuredRow
+from edgewbc.bench.summary import compare_app, peak, percentiles, quantiles, ran, with_ratios
+from tests.bench.rows import measured
 
 
-def test_spread_is_of_the_median() -> None:
-    """(110 - 90) / 100; of one round nothing is known."""
-    assert spread([90, 100, 110]) == pytest.approx(0.2)
-    assert spread([100]) is None
+def test_spread_is_relative_to_the_median() -> None:
+    """(110 - 90) / 100; a single round has no spread."""
+    assert round_spread([90, 100, 110]) == pytest.approx(0.2)
+    assert round_spread([100]) is None
 
 
 def test_ratios_are_taken_within_a_round() -> None:
-    """Both halve in the second round: the ratio stays two, where that of the best to the median would not."""
-    assert ratios([200, 100, 180], [100, 50, 100]) == {"ratio": 2.0, "range": [1.8, 2.0], "rounds": [2.0, 2.0, 1.8]}
+    """Both figures halve in the second round: the ratio stays two, which a ratio of the medians would miss."""
+    found = RoundRatio.between([200, 100, 180], [100, 50, 100])
+    assert found == RoundRatio(2.0, (1.8, 2.0), (2.0, 2.0, 1.8))
+    assert found.to_json() == {"ratio": 2.0, "range": [1.8, 2.0], "rounds": [2.0, 2.0, 1.8]}
+    assert RoundRatio.from_json(found.to_json()) == found
+
+
+def test_tidy_keeps_five_digits() -> None:
+    """Measurements have five significant digits; integers are returned unchanged."""
+    assert tidy(123.456789) == 123.46
+    assert tidy(1234567) == 1234567
+
+
+def test_percentiles_are_interpolated() -> None:
+    """One to a hundred milliseconds: p50 is 50.5, p90 90.1, p95 95.05, p99 99.01."""
+    found = percentiles(range(1, 101))
+    assert (found.p50, found.p90, found.p95, found.p99, found.n) == (50.5, 90.1, 95.05, 99.01, 100)
+
+
+def test_quantiles_can_be_drawn() -> None:
+    """From the smallest to the largest, in 101 numbers of four digits."""
+    found = quantiles([i / 3 for i in range(1001)])
+    assert (len(found), found[0], found[1], found[50], found[100]) == (101, 0.0, 3.333, 166.7, 333.3)
 
 
 def test_precision_is_read_from_the_kernels() -> None:
-    """The precision of most kernels counts; a runtime that tells nothing is not guessed at."""
+    """The precision of most kernels counts; without a report of the runtime there is none."""
     assert ran({"u8": 12, "f32": 2}) == "int8"
     assert ran({"f32": 14}) == "f32"
     assert ran({"bf16": 13, "f32": 1}) == "bf16"
@@ -27,17 +54,46 @@ def test_precision_is_read_from_the_kernels() -> None:
     assert ran({}) is None
 
 
-def test_benchmark_app_beside_ours() -> None:
-    """Three per cent below it is near, more is not; another number of streams is not alike; a failure says why."""
-    row = {"rounds": {"images_per_s": [97.0, 97.0]}, "threads": 2, "streams": 2}
-    turn = {"images_per_s": 100.0, "threads": 2, "streams": 2, "requests": 2}
-    found = app([turn, turn], row)
-    assert (found["ratio"], found["near"], found["alike"]) == (0.97, True, True)
-    assert not app([turn | {"images_per_s": 101.0}] * 2, row)["near"]
-    assert not app([turn | {"streams": 1}] * 2, row)["alike"]
-    assert app([turn, {"error": "no"}], row) == {"error": "no"}
+def test_rows_are_compared_with_the_baseline_and_the_peak() -> None:
+    """The baseline is OpenVINO's f32 row of the largest network; the peak is that of the precision that ran."""
+    small = measured(precision="f32", rates=(50, 100, 50), gmac=1.0)
+    large = measured(precision="f32", rates=(10, 20, 10), gmac=4.0)
+    torch = measured(backend="torch", precision="f32", rates=(1, 1, 1), gmac=9.0)
+    failed = FailedRow("wbc", "onnx", "f32", error="no")
+    peaks = {"f32": Peak(80.0, (80.0, 160.0, 80.0), None, (1, 8, 8), (), 2, 2)}
+    rows = with_ratios([small, large, torch, failed, replace(small, gmac=None)], peaks)
+    assert [row.baseline for row in rows] == [False, True, False, False, False]
+    assert rows[3] == failed
+    first, base = rows[:2]
+    assert isinstance(first, MeasuredRow)
+    assert isinstance(base, MeasuredRow)
+    assert first.speedup == RoundRatio(5.0, (5.0, 5.0), (5.0, 5.0, 5.0))
+    assert base.peak_share == RoundRatio(0.5, (0.5, 0.5), (0.5, 0.5, 0.5))
+    assert base.gmac_per_s == 40
+    assert isinstance(rows[4], MeasuredRow)
+    assert (rows[4].gmac_per_s, rows[4].peak_share) == (None, None)
 
 
-def test_a_peak_that_failed_says_why() -> None:
-    """One refusal is enough."""
-    assert roof([{"error": "ran in f32"}]) == {"error": "ran in f32"}
+def test_comparison_with_benchmark_app() -> None:
+    """Three percent below it is near, more is not; another number of streams is not alike; a failure has its reason."""
+    timing = measured(rates=(97.0, 97.0)).timing
+    turn = {"images_per_s": 100.0, "threads": 2, "streams": 1, "requests": 2}
+    found = compare_app([turn, turn], timing)
+    assert isinstance(found, AppComparison)
+    assert (found.ratio.ratio, found.near, found.alike, found.requests) == (0.97, True, True, 2)
+    faster = compare_app([turn | {"images_per_s": 101.0}] * 2, timing)
+    assert isinstance(faster, AppComparison)
+    assert not faster.near
+    other = compare_app([turn | {"streams": 2}] * 2, timing)
+    assert isinstance(other, AppComparison)
+    assert not other.alike
+    assert compare_app([turn, {"error": "no"}], timing) == "no"
+    assert compare_app([], timing) == "it was not run"
+
+
+def test_peak_is_the_median_of_the_rounds() -> None:
+    """One error in a round is the error of the peak."""
+    turn = {"shape": [1, 8, 8], "kernels": ["brgconv"], "threads": 2, "streams": 1}
+    found = peak([turn | {"gmac_per_s": rate} for rate in (9.0, 10.0, 12.0)])
+    assert found == Peak(10.0, (9.0, 10.0, 12.0), 0.3, (1, 8, 8), ("brgconv",), 2, 1)
+    assert peak([turn | {"gmac_per_s": 1.0}, {"error": "ran in f32"}]) == "ran in f32"

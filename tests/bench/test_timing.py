@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from edgewbc.bench.timing import FEWEST, LEAST, TRIED, Busy, latency, percentiles, quantiles, rate, throughput
+from edgewbc.bench.timing import FEWEST, LEAST, TRIED, Busy, latency, rate, throughput
 from edgewbc.runtime.predictor import Backend, Batch, ModelInfo, Prediction, Predictor
 
 PICTURES = np.zeros((5, 4, 4, 3), dtype=np.uint8)
@@ -25,22 +25,6 @@ class Slow(Predictor):
         time.sleep(self.fixed + self.each * len(images))
         zeros = np.zeros((len(images), 2), dtype=np.float32)
         return Prediction(zeros, zeros)
-
-
-def test_percentiles_are_milliseconds() -> None:
-    """One to a hundred milliseconds: p50 is 50.5, p90 90.1, p95 95.05, p99 99.01."""
-    found = percentiles(range(1, 101))
-    assert found["p50"] == pytest.approx(50.5)
-    assert found["p90"] == pytest.approx(90.1)
-    assert found["p95"] == pytest.approx(95.05)
-    assert found["p99"] == pytest.approx(99.01)
-    assert found["n"] == 100
-
-
-def test_quantiles_can_be_drawn() -> None:
-    """From the least to the most, in 101 numbers of four digits."""
-    found = quantiles([i / 3 for i in range(1001)])
-    assert (len(found), found[0], found[1], found[50], found[100]) == (101, 0.0, 3.333, 166.7, 333.3)
 
 
 def test_latency_is_of_single_pictures() -> None:

@@ -66,7 +66,7 @@ def test_without_data_it_says_so_and_a_gate_is_not_met(
         (["--model", "b", "--data", "nowhere"], "make one with `edgewbc data manifest"),
         (["--model", "b", "--require", "speed>1"], "'speed' is not measured"),
         (["--model", "b", "--require", "tensorrt:speedup>1"], "matches no row; the rows are: tiny/openvino/f32"),
-        (["compare", "b/manifest.json", "nowhere.json"], "nowhere.json: no such file"),
+        (["compare", "nowhere.json", "b/manifest.json"], "nowhere.json: no such file"),
         (["compare", "b/manifest.json", "b/manifest.json"], "is not a result of `edgewbc bench --out`"),
     ],
 )
@@ -106,13 +106,15 @@ def test_compare_finds_what_became_slower(
     assert edgewbc("bench", "--model", "b", "--seconds", "0.01", "--out", "a.json").code == 0
     same = edgewbc("bench", "compare", "a.json", "a.json", "--json")
     assert same.code == 0, same.err
-    assert [row["verdict"] for row in json.loads(same.out)["rows"]] == ["same within noise, answers not compared"] * 2
+    assert [row["verdict"] for row in json.loads(same.out)["rows"]] == [
+        "same within noise, predictions not compared"
+    ] * 2
     slow = json.loads(Path("a.json").read_text())
     slow["rows"][2]["rounds"]["images_per_s"] = [150.0, 150.0, 150.0]
     Path("b.json").write_text(json.dumps(slow))
     ran = edgewbc("bench", "compare", "a.json", "b.json")
     assert ran.code == 3
-    assert ran.err.splitlines()[-1] == "edgewbc: tiny/openvino/int8: slower, answers not compared"
+    assert ran.err.splitlines()[-1] == "edgewbc: tiny/openvino/int8: slower, predictions not compared"
     assert "0.500" in ran.out
-    Path("c.json").write_text(json.dumps({"rows": [], "format": 2}))
+    Path("c.json").write_text(json.dumps({**slow, "rows": []}))
     assert edgewbc("bench", "compare", "a.json", "c.json").code == 2

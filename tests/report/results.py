@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import numpy as np
 
 from edgewbc import cells
 from edgewbc.bench import prediction_metrics, summary
-from edgewbc.bench.prediction_metrics import Said
-from edgewbc.bench.runner import FORMAT, UNMEASURED
+from edgewbc.bench.machine import Machine
+from edgewbc.bench.prediction_metrics import Predictions
+from edgewbc.bench.result import BenchData, BenchProtocol, BenchResult, LoadDuring, Peak
+from edgewbc.bench.row import FailedRow, MeasuredRow
+from edgewbc.bench.runner import ORDER
 from edgewbc.data.manifest import Entry, Manifest, Provenance, facts
 
 ROWS = (
@@ -54,61 +58,37 @@ def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> dict[str, A
     random = np.random.default_rng(0)
     entries = held.split("test")
     truth = np.array([held.classes.index(entry.label) for entry in entries], dtype=np.int64)
-    rows: list[dict[str, Any]] = []
-    said = []
+    rows: list[MeasuredRow | FailedRow] = []
+    predictions = []
     for model, backend, precision, rate, wrong, size, gmac in ROWS:
-        row: dict[str, Any] = {
-            "model": model,
-            "backend": backend,
-            "precision": precision,
-            "delivered": not rows,
-            "input": [112, 112],
-            "gmac": gmac,
-            **dict.fromkeys(UNMEASURED),
-        }
-        row |= summary.timed(*turns(rate, precision, size, rounds, random))
-        told = Said(probabilities(truth, wrong, np.random.default_rng(int(wrong * 1000))), truth, held.classes)
-        row |= prediction_metrics.judge(told, held, entries)
-        rows.append(row)
-        said.append(told)
-    roofs = {
-        name: summary.roof([{"gmac_per_s": peak, **dict.fromkeys(("shape", "kernels", "threads", "streams"))}] * rounds)
-        for name, peak in PEAKS.items()
-    }
-    summary.compare(rows, roofs)
-    for row, told in zip(rows, said, strict=True):
-        row |= prediction_metrics.agree(told, said[4])
-        row["against"] = {"model": "whole", "backend": "openvino", "precision": "f32", "same_model": False}
-        if row["backend"] == "openvino":
-            app = {"images_per_s": row["images_per_s"] / 1.02, "threads": 2, "streams": 1, "requests": 1}
-            row["benchmark_app"] = summary.app([app] * rounds, row)
+        one = Predictions(probabilities(truth, wrong, np.random.default_rng(int(wrong * 1000))), truth, held.classes)
+        timing = summary.timed(*turns(rate, precision, size, rounds, random))
+        scores = prediction_metrics.scores(one, held, entries)
+        rows.append(MeasuredRow(model, backend, precision, not rows, (112, 112), gmac, timing=timing, scores=scores))
+        predictions.append(one)
+    peaks = {name: Peak(peak, (peak,) * rounds, 0.0, (1, 8, 8), ("brgconv",), 2, 2) for name, peak in PEAKS.items()}
+    done = [row for row in summary.with_ratios(rows, peaks) if isinstance(row, MeasuredRow)]
+    rows = []
+    for row, one in zip(done, predictions, strict=True):
+        agreement = prediction_metrics.agreement(one, predictions[4], done[4], same_model=False)
+        app = None
+        if row.backend == "openvino":
+            turn = {"images_per_s": row.timing.images_per_s / 1.02, "threads": 2, "streams": 1, "requests": 1}
+            app = summary.compare_app([turn] * rounds, row.timing)
+            assert not isinstance(app, str)
+        rows.append(replace(row, agreement=agreement, benchmark_app=app))
     if failed:
-        first = {"model": "small", "backend": "torch", "precision": "int8", "delivered": False, "baseline": False}
-        rows.append({**first, "input": [112, 112], "gmac": None, **dict.fromkeys(UNMEASURED), "error": "not able to"})
-    return {
-        "machine": dict(MACHINE),
-        "format": FORMAT,
-        "data": {
-            **facts(held, "test").to_json(),
-            "n": len(entries),
-            "of": len(entries),
-            "classes": list(held.classes),
-            "truth": prediction_metrics.coded(truth, len(held.classes)),
-        },
-        "protocol": {
-            "rounds": rounds,
-            "seconds": 2.0,
-            "threads": None,
-            "batches": [1, 8, 32],
-            "order": "every row once a round, each turn in a fresh process, every other round backwards",
-            "wide": summary.WIDE,
-            "load_before": 0.01,
-            "load_during": {"median": 0.0, "most": 0.02},
-            "busy": 0.1,
-        },
-        "peaks": roofs,
-        "rows": rows,
-    }
+        rows.append(FailedRow("small", "torch", "int8", input=(112, 112), error="not able to"))
+    data = BenchData(
+        **facts(held, "test").to_json(),
+        n=len(entries),
+        of=len(entries),
+        classes=held.classes,
+        truth=prediction_metrics.encode_classes(truth, len(held.classes)),
+    )
+    load = LoadDuring(0.0, 0.02)
+    protocol = BenchProtocol(rounds, 2.0, None, (1, 8, 32), ORDER, summary.WIDE, 0.01, load, 0.1)
+    return BenchResult(Machine.from_json(MACHINE), data, protocol, peaks, {}, tuple(rows)).to_json()
 
 
 def turns(rate: float, precision: str, size: float, rounds: int, random: np.random.Generator) -> tuple[Any, Any]:

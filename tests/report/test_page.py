@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from edgewbc.bench.result import BenchResult
 from edgewbc.errors import UserError
 from edgewbc.report import page
 from edgewbc.report.scale import short
@@ -67,7 +68,7 @@ def result() -> dict[str, Any]:
 def test_page_stands_alone(result: dict[str, Any]) -> None:
     """Nothing is fetched and nothing runs: no address, no file, no script, no font, no import in the style."""
     held = copy.deepcopy(result)
-    text = page.html(held, [b"jpeg"] * len(held["rows"][0]["worst"]))
+    text = page.html(BenchResult.from_json(held), [b"jpeg"] * len(held["rows"][0]["worst"]))
     read = Reader(text)
     assert not {tag for tag, _ in read.tags} & {"script", "link", "iframe", "object", "embed", "base", "form"}
     sources = read.attributes("src", "href", "xlink:href", "srcset", "action", "poster", "data")
@@ -80,7 +81,7 @@ def test_page_stands_alone(result: dict[str, Any]) -> None:
 
 def test_all_rows_are_there_with_their_figures(result: dict[str, Any]) -> None:
     """The table has each row of the JSON, in order, with its own numbers; the failed one with its reason."""
-    read = Reader(page.html(result))
+    read = Reader(page.html(BenchResult.from_json(result)))
     overview = read.text.split("All rows")[1].split("To baseline:")[0]
     place = -1
     for number, row in enumerate(result["rows"], 1):
@@ -109,7 +110,7 @@ def test_all_rows_are_there_with_their_figures(result: dict[str, Any]) -> None:
 
 def test_head_names_data_machine_and_reference(result: dict[str, Any]) -> None:
     """Protocol, the manifest's whole hash, the date and the machine; the reference with its protocol."""
-    text = Reader(page.html(result)).text
+    text = Reader(page.html(BenchResult.from_json(result))).text
     row = result["rows"][0]
     assert f"{row['correct']} of 500 pictures right" in text
     assert result["data"]["manifest_sha256"] in text
@@ -122,7 +123,7 @@ def test_head_names_data_machine_and_reference(result: dict[str, Any]) -> None:
 
 def test_confusion_matrices_are_shared_by_rows_that_answer_alike(result: dict[str, Any]) -> None:
     """Six rows with three different matrices: the delivered one first, each count in its place."""
-    text = page.html(result)
+    text = page.html(BenchResult.from_json(result))
     parts = re.findall(r'<div class="matrix.*?</table>', text, re.S)
     names = [unescape(re.findall(r'aria-label="Confusion matrix of ([^"]*)"', part)[0]) for part in parts]
     assert names == [
@@ -138,7 +139,7 @@ def test_confusion_matrices_are_shared_by_rows_that_answer_alike(result: dict[st
 def test_classes_reliability_and_mistakes_are_the_delivered_rows(result: dict[str, Any]) -> None:
     """Recall with interval a class, the bins of the reliability curve, and each listed mistake with its file."""
     row = result["rows"][0]
-    text = Reader(page.html(result)).text
+    text = Reader(page.html(BenchResult.from_json(result))).text
     for name, held in row["per_class"].items():
         low, high = held["recall_interval"]
         assert f"{name} n = {held['n']}, precision {100 * held['precision']:.2f} %" in text
@@ -154,7 +155,7 @@ def test_classes_reliability_and_mistakes_are_the_delivered_rows(result: dict[st
 
 def test_every_drawing_and_table_has_words(result: dict[str, Any]) -> None:
     """A drawing has a label or is hidden from screen readers, a picture has its alt text, headers have a scope."""
-    read = Reader(page.html(result, [b"jpeg"] * len(result["rows"][0]["worst"])))
+    read = Reader(page.html(BenchResult.from_json(result), [b"jpeg"] * len(result["rows"][0]["worst"])))
     for tag, held in read.tags:
         if tag == "svg":
             assert held.get("aria-label") or held.get("aria-hidden") == "true"
@@ -179,7 +180,7 @@ def test_names_are_escaped(result: dict[str, Any]) -> None:
     held["rows"][-1]["error"] = evil
     held["machine"]["cpu"] = evil
     held["data"]["source"] = evil
-    text = page.html(held, [b"jpeg"] * len(held["rows"][0]["worst"]))
+    text = page.html(BenchResult.from_json(held), [b"jpeg"] * len(held["rows"][0]["worst"]))
     read = Reader(text)
     assert "<script" not in text
     assert "alert('x')</" not in text
@@ -204,7 +205,7 @@ def test_what_was_not_measured_leaves_no_hole(result: dict[str, Any]) -> None:
         row |= dict.fromkeys(("benchmark_app", "peak_share", "gmac", "gmac_per_s", "rss_mb"))
     held["peaks"] = {}
     held["machine"].pop("measured_at")
-    read = Reader(page.html(held))
+    read = Reader(page.html(BenchResult.from_json(held)))
     for word in ("None", "nan", "Undefined", "Confusion", "Reliability", "Against the hardware", "Date", "GMAC/s"):
         assert word not in read.text.replace("None:", "")
     assert "no manifest: synthetic pictures, timed only" in read.text
@@ -219,7 +220,7 @@ def test_a_result_in_which_all_failed(result: dict[str, Any]) -> None:
     """The page names the rows and their reasons, and draws nothing."""
     held = copy.deepcopy(result)
     held["rows"] = [held["rows"][-1]]
-    read = Reader(page.html(held))
+    read = Reader(page.html(BenchResult.from_json(held)))
     assert "No row could be measured" in read.text
     assert "1 torch int8 small not measured: not able to" in read.text
     assert "plot" not in read.attributes("class")
@@ -229,7 +230,7 @@ def test_mistakes_that_none_made(result: dict[str, Any]) -> None:
     """A row without mistakes says so."""
     held = copy.deepcopy(result)
     held["rows"][0] |= {"worst": [], "correct": 500}
-    assert "None: every picture was answered right." in Reader(page.html(held)).text
+    assert "None: every picture was answered right." in Reader(page.html(BenchResult.from_json(held))).text
 
 
 def test_unsteady_rows_disturbance_and_odd_runs_are_said(result: dict[str, Any]) -> None:
@@ -241,7 +242,7 @@ def test_unsteady_rows_disturbance_and_odd_runs_are_said(result: dict[str, Any])
     held["rows"][4]["benchmark_app"] = {"error": "not today"}
     held["peaks"]["bf16"], held["rows"][5]["peak_share"] = {"error": "refused"}, None
     held["protocol"]["load_before"] = 0.5
-    text = Reader(page.html(held)).text
+    text = Reader(page.html(BenchResult.from_json(held))).text
     assert f"{short(row['images_per_s'])} !" in text
     assert "lie further apart than 10 % of their median. That is 1: small openvino int8." in text
     assert "Disturbed: other programs used 50 % of the machine before" in text
@@ -256,10 +257,10 @@ def test_synthetic_pictures_are_told_at_the_top(result: dict[str, Any]) -> None:
     """Figures on drawn cells carry their warning before them, and are not held against the reference."""
     held = copy.deepcopy(result)
     held["data"]["source"] = "synthetic"
-    read = Reader(page.html(held))
+    read = Reader(page.html(BenchResult.from_json(held)))
     assert read.text.index("drawn by the toolkit") < read.text.index("All rows")
     assert "synthetic pictures say nothing about real cells" in read.text
-    assert ">reference</text>" not in page.html(held)
+    assert ">reference</text>" not in page.html(BenchResult.from_json(held))
 
 
 def test_command_that_repeats_it(result: dict[str, Any]) -> None:
@@ -267,20 +268,20 @@ def test_command_that_repeats_it(result: dict[str, Any]) -> None:
     held = copy.deepcopy(result)
     held["data"]["n"] = 100
     held["protocol"] |= {"threads": 2, "batches": [8], "seconds": 0.5}
-    text = Reader(page.html(held)).text
+    text = Reader(page.html(BenchResult.from_json(held))).text
     assert (
         "edgewbc bench --device cpu --model small --model whole --data MANIFEST --split test --limit 100 "
         "--seconds 0.5 --rounds 3 --threads 2 --batch 8 --out again.json --report again.html"
     ) in text
     held["protocol"]["baseline"] = 224  # no model that a path could name
     held["rows"].append({**held["rows"][0], "model": "vgg16gap-224"})
-    text = Reader(page.html(held)).text
+    text = Reader(page.html(BenchResult.from_json(held))).text
     assert "--model small --model whole --baseline 224 --data MANIFEST" in text
 
 
 def test_the_same_result_gives_the_same_bytes(result: dict[str, Any], tmp_path: Path) -> None:
     """Twice from memory, and once from the saved file by the command line."""
-    page.write(result, tmp_path / "a.html")
+    page.write(BenchResult.from_json(result), tmp_path / "a.html")
     (tmp_path / "r.json").write_text(json.dumps(result))
     assert page.main([str(tmp_path / "r.json"), str(tmp_path / "b.html")]) == 0
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
@@ -305,7 +306,7 @@ def test_pictures_of_the_mistakes(tmp_path: Path) -> None:
     assert all(held.entries[i].path in read.text for i in wrong)
     other = labelled.make_manifest(tmp_path / "other", n=5)
     with pytest.raises(UserError, match=f"its manifest is {other.sha256[:12]}, and the result is of"):
-        page.write(result, tmp_path / "q.html", other)
+        page.write(BenchResult.from_json(result), tmp_path / "q.html", other)
     assert not (tmp_path / "q.html").exists()
 
 
@@ -317,8 +318,8 @@ def test_what_is_no_result_is_refused(
     broken = {name: part for name, part in result.items() if name != "peaks"}
     for name, held, words in (
         ("list", [1], "is not a result of `edgewbc bench --out`"),
-        ("old", old, "a result of format 1, and a report is made of format 2"),
-        ("broken", broken, "was not written by this edgewbc's bench"),
+        ("old", old, "has format 1, and this version of edgewbc reads format 2"),
+        ("broken", broken, "is damaged, or is not a result of"),
     ):
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(held))

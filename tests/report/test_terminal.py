@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from edgewbc.bench.machine import Machine
 from edgewbc.bench.prepare import Options
+from edgewbc.bench.result import BenchResult, LoadDuring
 from edgewbc.bench.runner import bench
 from edgewbc.report.terminal import WIDEST, render, sentence
 from tests import labelled, tiny
 from tests.bench.conftest import LAB, Fake
 
-MACHINE = {"cpu": "A CPU", "cores": 2, "isa": "AVX2"}
-
 
 @pytest.fixture
-def result(tmp_path: Path, fake: Fake) -> dict[str, Any]:
+def result(tmp_path: Path, fake: Fake) -> BenchResult:
     """A benchmark of a tiny bundle."""
     tiny.make_bundle(tmp_path / "b", name="a-bundle-with-a-name-that-is-much-too-long-for-any-table-of-this-width")
     manifest = labelled.make_manifest(tmp_path / "m", protocol="published")
-    return {"machine": MACHINE, **bench([tmp_path / "b"], manifest, Options(seconds=0), execute=fake, able=LAB)}
+    result = bench([tmp_path / "b"], manifest, Options(seconds=0), execute=fake, able=LAB)
+    return replace(result, machine=Machine("A CPU", "AVX2", 2))
 
 
-def test_table_names_protocol_and_ratio(result: dict[str, Any]) -> None:
+def test_table_names_protocol_and_ratio(result: BenchResult) -> None:
     """The title has the protocol, the rows their ratio, a failed row its reason; no line is too wide."""
     text = render(result)
     title, machine, peaks, how, *_ = text.splitlines()
@@ -41,27 +42,34 @@ def test_table_names_protocol_and_ratio(result: dict[str, Any]) -> None:
     assert max(map(len, text.splitlines())) <= WIDEST
 
 
-def test_sentence_on_the_reference(result: dict[str, Any]) -> None:
+def test_sentence_on_the_reference(result: BenchResult) -> None:
     """It is met or not under a protocol that is named; synthetic pictures and none at all say nothing."""
     assert "is met by no row under protocol published" in sentence(result)
     assert "lowest: 20.00 %, 2 of 10" in sentence(result)
-    for row in result["rows"]:
-        row["reference"] = {"met": True}
-    assert "is met by 2 of 2" not in sentence(result)
-    assert "is met by every row under protocol published" in sentence(result)
-    drawn = result | {"data": result["data"] | {"source": "synthetic"}}
+    assert all(row.scores is not None for row in result.measured)
+    rows = [
+        replace(row, scores=replace(row.scores, reference=replace(row.scores.reference, met=True)))
+        for row in result.measured
+        if row.scores is not None
+    ]
+    assert "is met by every row under protocol published" in sentence(result.with_rows(*rows))
+    drawn = replace(result, data=replace(result.data, source="synthetic"))
     assert "say nothing about real cells" in sentence(drawn)
-    none = result | {"data": result["data"] | {"protocol": None}}
+    none = replace(result, data=replace(result.data, protocol=None))
     assert "there is no manifest" in sentence(none)
 
 
-def test_table_owns_up(result: dict[str, Any]) -> None:
+def test_table_owns_up(result: BenchResult) -> None:
     """An unsteady row, another precision than asked for, a faster benchmark_app and a busy machine are all said."""
-    row = result["rows"][2]
-    row["unsteady"], row["precision_ran"] = ["images_per_s"], "f32"
-    row["benchmark_app"] |= {"near": False, "alike": False}
-    result["protocol"] |= {"load_before": 0.5, "load_during": {"median": 0.2, "most": 0.9}}
-    text = " ".join(render(result).split())
+    first, row = result.measured
+    assert row.benchmark_app is not None
+    row = replace(
+        row,
+        timing=replace(row.timing, unsteady=("images_per_s",), precision_ran="f32"),
+        benchmark_app=replace(row.benchmark_app, near=False, alike=False),
+    )
+    protocol = replace(result.protocol, load_before=0.5, load_during=LoadDuring(0.2, 0.9))
+    text = " ".join(render(replace(result, protocol=protocol).with_rows(first, row)).split())
     assert "300!" in text
     assert "! unsteady: its rounds lie further apart than 10 % of their median (1 of 2 rows)" in text
     assert "openvino int8 was asked for in int8, and ran in f32." in text

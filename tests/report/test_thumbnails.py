@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edgewbc.bench.result import BenchData
+from edgewbc.bench.scores import Mistake
 from edgewbc.data.manifest import Entry
 from edgewbc.report import thumbnails
 
@@ -40,7 +42,13 @@ def test_cell_is_cut_out_with_its_surroundings() -> None:
 def test_mistake_is_found_by_its_index_or_by_its_path(tmp_path: Path) -> None:
     """All answered: the index tells the cell. A part answered: the path does, if only one cell has it."""
     entries = [entry("a", (0, 0, 9, 9)), entry("a", (9, 9, 9, 9)), entry("b")]
-    assert thumbnails.find({"index": 1, "path": "a"}, {"n": 3}, entries) == (entries[1], True)
-    assert thumbnails.find({"index": 1, "path": "b"}, {"n": 2}, entries) == (entries[2], True)
-    assert thumbnails.find({"index": 1, "path": "a"}, {"n": 2}, entries) == (entries[0], False)
-    assert thumbnails.find({"index": 0, "path": "c"}, {"n": 2}, entries) == (None, False)
+    some, every = BenchData("pbc", n=2), BenchData("pbc", n=3)
+    assert thumbnails.find(mistake(1, "a"), every, entries) == (entries[1], True)
+    assert thumbnails.find(mistake(1, "b"), some, entries) == (entries[2], True)
+    assert thumbnails.find(mistake(1, "a"), some, entries) == (entries[0], False)
+    assert thumbnails.find(mistake(0, "c"), some, entries) == (None, False)
+
+
+def mistake(index: int, path: str) -> Mistake:
+    """A wrong prediction for an image."""
+    return Mistake(index, path, "monocyte", "neutrophil", 0.9, 0.1)

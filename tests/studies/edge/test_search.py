@@ -11,10 +11,12 @@ from bench.edge import search
 from bench.edge.points import Point
 from bench.stages import Watch
 from edgewbc import runs
+from edgewbc.bench.result import BenchResult
 from edgewbc.errors import UserError
 from edgewbc.train import run as steps
 from edgewbc.train.recipe import PruneRecipe, TrainRecipe
 from edgewbc.utils.files import read_json
+from tests.bench.rows import result, row_json
 from tests.coloured import make_manifest
 
 FIT = {"epochs": 1, "batch": 16, "lr": 1e-3, "precision": "f32", "workers": 1}
@@ -120,13 +122,11 @@ def test_points_are_timed_once(asked: list[str], tmp_path: Path, monkeypatch: py
     manifest = make_manifest(tmp_path / "m", per_class=2)
     work, out = tmp_path / "work", tmp_path / "edge.json"
     results = search.run(manifest, work, out, reference=tmp_path, families=("vgg16gap",))
-    calls = []
+    calls: list[list[Path]] = []
 
-    def bench(paths: list[Path], *given: Any, **more: Any) -> dict[str, Any]:
+    def bench(paths: list[Path], *given: Any, **more: Any) -> BenchResult:
         calls.append(paths)
-        rows = [{"model": path.name, "precision": "int8", "images_per_s": 9.0, "speedup": 450.0, "size_mb": 1.5}
-                for path in paths]  # fmt: skip
-        return {"rows": [*rows, {"model": "vgg16gap-224", "precision": "f32", "images_per_s": 0.02}]}
+        return result(*(row_json(model=path.name) for path in paths), row_json("f32", model="vgg16gap-224"))
 
     monkeypatch.setattr(search.runner, "bench", bench)
     results = search.measure(results, manifest, work, out, watch=Watch())

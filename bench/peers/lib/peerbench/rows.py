@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from edgewbc.bench import summary
-from edgewbc.bench.prediction_metrics import Said, agree
+from edgewbc.bench.prediction_metrics import Predictions, agreement
+from edgewbc.bench.rounds import RoundRatio
+from edgewbc.bench.row import BenchRow
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.metrics import score
@@ -41,14 +43,20 @@ def rows(runners: Sequence[Runner], manifest: Manifest, entries: Sequence[Entry]
         if answered is None or index == 0:
             continue
         if said[0] is not None:
-            beside = agree(answered, said[0])
+            beside = _agreement(answered, said[0], found[0])
             row |= {name: beside[name] for name in ("agreement", "mcnemar")}
-            row["speed"] = summary.ratios(row["rounds"]["images_per_s"], found[0]["rounds"]["images_per_s"])
+            rates = row["rounds"]["images_per_s"], found[0]["rounds"]["images_per_s"]
+            row["speed"] = RoundRatio.between(*rates).to_json()
         row["same_network"] = _same(index, found, said)
     return found
 
 
-def _said(runner: Runner, manifest: Manifest, entries: Sequence[Entry]) -> Said | None:
+def _agreement(mine: Predictions, other: Predictions, row: dict[str, Any]) -> dict[str, Any]:
+    named = BenchRow(row["model"], row["backend"], row["precision"])
+    return agreement(mine, other, named, same_model=False).to_json()
+
+
+def _said(runner: Runner, manifest: Manifest, entries: Sequence[Entry]) -> Predictions | None:
     if runner.error or not (runner.latency and runner.throughput):
         return None
     probabilities = np.load(runner.answers, allow_pickle=False)
@@ -58,14 +66,14 @@ def _said(runner: Runner, manifest: Manifest, entries: Sequence[Entry]) -> Said 
     if not np.isfinite(probabilities).all():
         runner.error = "some probabilities are no numbers"
         return None
-    return Said(probabilities, images.truth(manifest, entries, runner.classes), runner.classes)
+    return Predictions(probabilities, images.truth(manifest, entries, runner.classes), runner.classes)
 
 
-def _row(runner: Runner, said: Said | None) -> dict[str, Any]:
+def _row(runner: Runner, said: Predictions | None) -> dict[str, Any]:
     row: dict[str, Any] = {**runner.facts, **dict.fromkeys(UNMEASURED)}
     if said is None:
         return row | {"error": runner.error or "it was not measured"}
-    timed = summary.timed(runner.latency, runner.throughput)
+    timed = summary.timed(runner.latency, runner.throughput).to_json()
     version = timed.pop("version")
     row |= {name: value for name, value in timed.items() if name not in LEFT_OUT}
     row |= {"runtime": version} | score(said.truth, said.labels, said.classes)
@@ -74,7 +82,7 @@ def _row(runner: Runner, said: Said | None) -> dict[str, Any]:
     return row
 
 
-def _same(index: int, rows: Sequence[dict[str, Any]], said: Sequence[Said | None]) -> dict[str, Any] | None:
+def _same(index: int, rows: Sequence[dict[str, Any]], said: Sequence[Predictions | None]) -> dict[str, Any] | None:
     """How far a row is from the toolkit's own answers with the same network; None if there are none."""
     mine, network = said[index], rows[index].get("network")
     for other, answered in enumerate(said):
@@ -82,7 +90,7 @@ def _same(index: int, rows: Sequence[dict[str, Any]], said: Sequence[Said | None
             continue
         if network is None or mine is None or answered is None:
             continue
-        beside = agree(mine, answered)
+        beside = _agreement(mine, answered, rows[other])
         against = {name: rows[other][name] for name in ("model", "backend", "precision")}
         return {"against": against, "agreement": beside["agreement"], "largest_difference": beside["parity"]}
     return None

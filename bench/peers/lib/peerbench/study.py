@@ -118,7 +118,7 @@ def compare(
     return {
         "format": FORMAT,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.describe(),
+        "machine": machine.describe().to_json(),
         "data": {
             **facts(manifest, options.split).to_json(),
             "n": len(entries),

@@ -84,8 +84,9 @@ def measure(job: dict[str, Any], load: Callable[..., Model]) -> dict[str, Any]:
     import numpy as np
 
     from edgewbc.bench.memory import peak
+    from edgewbc.bench.rounds import tidy
     from edgewbc.bench.timing import Busy, latency, throughput
-    from edgewbc.bench.worker import POOL, tidy
+    from edgewbc.bench.worker import POOL
 
     row = job["row"]
     pool = read_inputs(row["inputs"], 0, POOL)
@@ -119,13 +120,23 @@ def measure(job: dict[str, Any], load: Callable[..., Model]) -> dict[str, Any]:
     return found
 
 
+@dataclass(frozen=True)
+class _Info:
+    """The part of `edgewbc.runtime.predictor.ModelInfo` that the timing needs."""
+
+    streams: int
+
+
 class _Timed:
-    """A model as `edgewbc.bench.timing` asks it."""
+    """Adapts a model to the `edgewbc.runtime.predictor.Predictor` interface, as far as the timing uses it."""
 
     def __init__(self, model: Model) -> None:
-        self.predict = model.predict
         self.stream = model.answers
-        self.facts = model.facts
+        self.info = _Info(model.facts.get("streams") or 1)
+        self._predict = model.predict
+
+    def __call__(self, images: Any) -> Any:
+        return self._predict(images)
 
 
 def save_inputs(path: Path, batches: Iterable[Any]) -> dict[str, Any]:
