@@ -55,9 +55,9 @@ def picture(seed: int, number: int) -> tuple[str, str]:
 
 
 def _sound(found: Decoded) -> str:
-    assert found.picture.dtype == "uint8"
-    assert found.picture.ndim == 3
-    assert found.picture.shape[2] == 3
+    assert found.image.dtype == "uint8"
+    assert found.image.ndim == 3
+    assert found.image.shape[2] == 3
     return "noted" if found.notes else "decoded"
 
 

@@ -135,7 +135,7 @@ def _write_golden(folder: Path, pixels: PixelSpec, classes: Sequence[str]) -> No
         xml = folder / "openvino" / f"{precision}.xml"
         engine = OpenVINOPredictor(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), threads=1)
         for sample in samples:
-            answer = engine(prepare(decode((folder / sample["file"]).read_bytes()).picture, pixels)[None])
+            answer = engine(prepare(decode((folder / sample["file"]).read_bytes()).image, pixels)[None])
             sample["expected"][precision] = {
                 "probabilities": answer.probabilities[0].tolist(),
                 "features": answer.features[0].tolist(),

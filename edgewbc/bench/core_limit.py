@@ -45,7 +45,7 @@ def parts(choice: Choice, bundle: Bundle, files: list[Path], batch: int) -> Iter
     files_of_model = choice.files(bundle)
     every = replace(choice, streams=cores).predictor(files_of_model)
     alone = replace(choice, threads=1, streams=1).predictor(files_of_model)
-    some = [prepare(decode(file.read_bytes()).picture, spec) for file in files[:PICTURES]]
+    some = [prepare(decode(file.read_bytes()).image, spec) for file in files[:PICTURES]]
     stack = np.resize(np.stack(some), (max(batch, PICTURES // batch * batch), *some[0].shape))
     batches = [stack[index : index + batch] for index in range(0, len(stack), batch)]
     for engine in (every, alone):
@@ -73,7 +73,7 @@ def _decoded(files: list[Path], spec: PixelSpec, together: threading.Barrier) ->
     for file in files:
         data = file.read_bytes()
         start = time.thread_time()
-        prepare(decode(data).picture, spec)
+        prepare(decode(data).image, spec)
         spent += time.thread_time() - start
     return spent
 

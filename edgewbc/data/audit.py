@@ -183,7 +183,7 @@ def audit(manifest: Manifest, near: bool = True, progress: Progress = quiet) -> 
         if content[path] != entries[0].sha256:
             faults.append(Fault(path, "changed", "its bytes are not those of the manifest"))
         try:
-            picture = decode(data).picture
+            picture = decode(data).image
         except ImageError as error:
             faults.append(Fault(path, "unreadable", str(error)))
             continue

@@ -20,7 +20,7 @@ def read(manifest: Manifest, entry: Entry) -> Image:
         UserError: the file is gone, has changed or cannot be decoded.
     """
     try:
-        return decode(manifest.read_bytes(entry)).picture
+        return decode(manifest.read_bytes(entry)).image
     except ImageError as error:
         raise UserError(f"{manifest.file(entry)}: {error}; take it out and make the manifest anew") from None
 

@@ -54,7 +54,7 @@ def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, s
 
 def read(folder: Path, names: Sequence[str], spec: PixelSpec) -> NDArray[np.uint8]:
     """The samples as the network sees them, from their files' bytes: uint8 (n, height, width, 3)."""
-    return np.stack([prepare(decode((folder / name).read_bytes()).picture, spec) for name in names])
+    return np.stack([prepare(decode((folder / name).read_bytes()).image, spec) for name in names])
 
 
 def expect(folder: Path, names: Sequence[str], spec: PixelSpec, irs: Mapping[str, Path]) -> None:

@@ -1,7 +1,8 @@
-"""Picture files to upright RGB pixels, or a reason why not.
+"""Decode image files to upright RGB pixels, or say why that is not possible.
 
-JPEG, PNG, BMP, GIF, TIFF and WebP are read. EXIF's orientation is applied. What decodes but is not what a stained smear
-under a colour camera gives carries a note, and classify marks it for review. Colour profiles are not applied.
+Reads JPEG, PNG, BMP, GIF, TIFF and WebP, and applies the EXIF orientation. An image that can be decoded, but is not
+what a color camera records of a stained smear, carries a note, and `classify` gives it status `review`. Color profiles
+are not applied.
 """
 
 from __future__ import annotations
@@ -16,43 +17,48 @@ from edgewbc.images import headers
 from edgewbc.pixels import Image
 
 LIMIT = 100_000_000
-"""Pixels of the largest picture that is decoded."""
+"""Pixels of the largest image that is decoded."""
 _SMALL = 4_000_000
-_DENSEST = 1000
-"""Pixels a byte of a file, of pictures of more than `_SMALL` pixels. (A photograph has fewer than 50; a blank PNG 350.
-Some formats can promise a million, and decoding takes as long as for a real picture.)"""
+_MOST_PIXELS_PER_BYTE = 1000
+"""Limit for images of more than `_SMALL` pixels. (A photograph has fewer than 50 pixels per byte of its file, a blank
+PNG 350. Some formats can declare a million, and decoding then takes as long as for a real image.)"""
 
-# A refused picture is told of once, by us: OpenCV is kept from telling it too. (libjpeg and libpng write some warnings
-# to stderr themselves, past OpenCV.)
+# A refused image is reported once, by us: keep OpenCV from reporting it too. (libjpeg and libpng write some warnings to
+# stderr directly.)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class ImageError(Exception):
-    """A picture that cannot be used; the message is the reason, for a row of a table."""
+    """An image that cannot be used; the message is the reason, for the `reason` of a result row."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture's pixels, and what a person should know about how they came to be (empty for a plain picture)."""
+    """A decoded image.
 
-    picture: Image
+    Attributes:
+        image: its pixels.
+        notes: why a person should look at it; empty for an ordinary color image.
+    """
+
+    image: Image
     notes: tuple[str, ...] = ()
 
 
 def decode(data: bytes, limit: int = LIMIT) -> Decoded:
-    """Decode a picture file's bytes to uint8 RGB (height, width, 3), upright.
+    """Decode the bytes of an image file to uint8 RGB (height, width, 3), upright.
 
-    Greyscale is repeated over the channels, CMYK converted plainly, 16 bits divided by 257, what is transparent shown
-    on white, and of several frames or pages the first is taken: each with a note. A palette, an opaque alpha channel
-    and a rotation by EXIF need none.
+    Grayscale is repeated over the channels, CMYK is converted without a profile, 16-bit samples are divided by 257,
+    transparent pixels are shown on white, and of several frames or pages the first is used: each of these adds a note.
+    A palette, an opaque alpha channel and a rotation by EXIF do not.
 
     Args:
         data: the file.
-        limit: pixels of the largest picture that is decoded; the size is read from the header first. Pictures of 16
-            bits, with alpha or of several frames take more memory and time, and may have half as many.
+        limit: pixels of the largest image that is decoded; the size is read from the header first. Images with 16 bits
+            per sample, alpha or several frames need more memory and time, and may have half as many.
 
     Raises:
-        PictureError: it cannot be decoded.
+        ImageError: it cannot be decoded.
     """
     if not data:
         raise ImageError("empty file")
@@ -61,112 +67,112 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
     except ValueError as error:
         raise ImageError(str(error)) from None
     if header.width < 1 or header.height < 1:
-        raise ImageError(headers.CUT)
+        raise ImageError(headers.DAMAGED)
     pixels = header.width * header.height * (2 if header.bits == 16 or header.alpha or header.frames > 1 else 1)
     if pixels > limit:
-        raise ImageError(f"too large: {header.width} x {header.height} pixels, and {limit:,} are the most")
-    if header.width * header.height > max(_SMALL, _DENSEST * len(data)):
-        raise ImageError(f"too large: {header.width} x {header.height} pixels, in a file of {len(data):,} bytes")
-    if header.link is not None:  # or every page is looked up, and there may be a million
-        at, size = header.link
+        raise ImageError(f"too large: {header.width} x {header.height} pixels; the limit is {limit:,}")
+    if header.width * header.height > max(_SMALL, _MOST_PIXELS_PER_BYTE * len(data)):
+        raise ImageError(f"too large: {header.width} x {header.height} pixels in a file of {len(data):,} bytes")
+    if header.next_page is not None:  # otherwise OpenCV looks up every page, and there may be a million
+        at, size = header.next_page
         data = data[:at] + bytes(size) + data[at + size :]
     if header.animated:
-        data = headers.still(data)
-    jpeg, clear = header.kind == "JPEG", False  # OpenCV gives its RGB at once; a TIFF's not always rightly
+        data = headers.without_animation(data)
+    jpeg, transparent = header.kind == "JPEG", False  # for JPEG, OpenCV returns RGB; for TIFF that is not reliable
     if header.alpha:
-        picture, clear = _with_alpha(data, header)
+        image, transparent = _on_white(data, header)
     elif jpeg:
-        picture = _to_8_bits(_raw(data, cv2.IMREAD_COLOR_RGB))
+        image = _to_8_bits(_decode(data, cv2.IMREAD_COLOR_RGB))
     else:
         depth = cv2.IMREAD_ANYDEPTH if header.bits == 16 else 0
-        picture = _to_8_bits(_raw(data, cv2.IMREAD_COLOR | depth))
-    if sorted(picture.shape[:2]) != sorted((header.height, header.width)):
-        raise ImageError(headers.CUT)
+        image = _to_8_bits(_decode(data, cv2.IMREAD_COLOR | depth))
+    if sorted(image.shape[:2]) != sorted((header.height, header.width)):
+        raise ImageError(headers.DAMAGED)
     if not jpeg:
-        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
     if header.inverted:
-        picture = np.asarray(cv2.bitwise_not(picture), dtype=np.uint8)
-    missing = jpeg and (header.incomplete or _ends_in_grey(picture))
-    return Decoded(picture, _notes(header, clear, missing))
+        image = np.asarray(cv2.bitwise_not(image), dtype=np.uint8)
+    incomplete = jpeg and (header.incomplete or _has_filled_corner(image))
+    return Decoded(image, _notes(header, transparent, incomplete))
 
 
-_GREY = 128
+_FILL = 128
 _CORNER = 8
 
 
-def _ends_in_grey(picture: Image) -> bool:
-    """Whether one corner of a decoded JPEG is of the one grey with which libjpeg fills what has not come.
+def _has_filled_corner(image: Image) -> bool:
+    """Return whether a corner of a decoded JPEG has the uniform gray with which libjpeg fills missing data.
 
-    It does so without a word to us where the file has its end mark. (Any corner: the picture is upright by now.)
+    libjpeg does so without an error where the file has its end marker. (Any corner: the image is upright by now.)
     """
-    bottom, right = picture.shape[0] - 1, picture.shape[1] - 1
+    bottom, right = image.shape[0] - 1, image.shape[1] - 1
     for row, column in ((0, 0), (0, right), (bottom, 0), (bottom, right)):
-        if picture[row, column, 0] == _GREY:  # of nearly all pictures, all that is looked at
+        if image[row, column, 0] == _FILL:  # for nearly all images, this is the only check
             rows = slice(-_CORNER, None) if row else slice(_CORNER)
             columns = slice(-_CORNER, None) if column else slice(_CORNER)
-            if (picture[rows, columns] == _GREY).all():
+            if (image[rows, columns] == _FILL).all():
                 return True
     return False
 
 
-def _notes(header: headers.Header, clear: bool, missing: bool) -> tuple[str, ...]:
-    said = {
-        "greyscale: the stain's colours are missing": header.colour == "grey",
-        "CMYK: the colours are only roughly those of the stain": header.colour == "cmyk",
-        "16 bits a channel: scaled to 8": header.bits == 16,
-        "transparent in part: shown on white": clear,
-        "animated or of several pages: only the first is read": header.frames > 1,
-        "perhaps cut short: a part of the JPEG is missing or empty": missing,
+def _notes(header: headers.Header, transparent: bool, incomplete: bool) -> tuple[str, ...]:
+    notes = {
+        "grayscale: the stain's colors are missing": header.color == "gray",
+        "CMYK: the stain's colors are only approximate": header.color == "cmyk",
+        "16 bits per channel: scaled to 8": header.bits == 16,
+        "partly transparent: shown on white": transparent,
+        "animated or with several pages: only the first is used": header.frames > 1,
+        "possibly truncated: part of the JPEG is missing or empty": incomplete,
     }
-    return tuple(note for note, holds in said.items() if holds)
+    return tuple(note for note, applies in notes.items() if applies)
 
 
-def _raw(data: bytes, flags: int) -> NDArray[np.generic]:
-    """What OpenCV makes of the bytes; in its BGR order, unless the flags ask for RGB."""
+def _decode(data: bytes, flags: int) -> NDArray[np.generic]:
+    """Decode with OpenCV, in its BGR order unless the flags ask for RGB."""
     try:
-        found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
-        found = None
-    if found is None:
-        raise ImageError(headers.CUT)
-    return np.asarray(found)
+        image = None
+    if image is None:
+        raise ImageError(headers.DAMAGED)
+    return np.asarray(image)
 
 
-def _to_8_bits(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
-    if picture.dtype == np.uint16:  # 65535 is 257 times 255
-        return np.asarray(cv2.convertScaleAbs(picture, alpha=1 / 257), dtype=np.uint8)
-    if picture.dtype != np.uint8:
-        raise ImageError(f"samples of type {picture.dtype} are not read")
-    return picture.astype(np.uint8, copy=False)
+def _to_8_bits(image: NDArray[np.generic]) -> NDArray[np.uint8]:
+    if image.dtype == np.uint16:  # 65535 is 257 times 255
+        return np.asarray(cv2.convertScaleAbs(image, alpha=1 / 257), dtype=np.uint8)
+    if image.dtype != np.uint8:
+        raise ImageError(f"samples of type {image.dtype} are not supported: save the image with 8 bits per channel")
+    return image.astype(np.uint8, copy=False)
 
 
 _STRIP = 64
 
 
-def _with_alpha(data: bytes, header: headers.Header) -> tuple[NDArray[np.uint8], bool]:
-    """A picture that may be transparent, on white, in BGR; and whether any of it is transparent."""
-    found = _to_8_bits(_raw(data, cv2.IMREAD_UNCHANGED))
-    if found.ndim == 2:
-        return np.asarray(cv2.cvtColor(found, cv2.COLOR_GRAY2BGR), dtype=np.uint8), False
-    colours = np.ascontiguousarray(found[..., :3])
-    clear = found.shape[2] == 4 and bool(found[..., 3].min() < 255)
-    if clear:
-        for top in range(0, len(colours), _STRIP):  # by strips: sums of 16 bits of a whole picture are large
-            strip = colours[top : top + _STRIP]
-            alpha = found[top : top + _STRIP, :, 3:].astype(np.uint16)
-            over = strip.astype(np.uint16) * (255 if header.multiplied else alpha)
+def _on_white(data: bytes, header: headers.Header) -> tuple[NDArray[np.uint8], bool]:
+    """Decode an image with alpha onto white, in BGR; also return whether any pixel is transparent."""
+    decoded = _to_8_bits(_decode(data, cv2.IMREAD_UNCHANGED))
+    if decoded.ndim == 2:
+        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_GRAY2BGR), dtype=np.uint8), False
+    colors = np.ascontiguousarray(decoded[..., :3])
+    transparent = decoded.shape[2] == 4 and bool(decoded[..., 3].min() < 255)
+    if transparent:
+        for top in range(0, len(colors), _STRIP):  # in strips: 16-bit sums of a whole image need much memory
+            strip = colors[top : top + _STRIP]
+            alpha = decoded[top : top + _STRIP, :, 3:].astype(np.uint16)
+            over = strip.astype(np.uint16) * (255 if header.premultiplied else alpha)
             strip[:] = np.minimum((over + 255 * (255 - alpha) + 127) // 255, 255)
-    if header.kind in ("PNG", "WebP"):  # whose orientation OpenCV leaves out together with alpha; not so TIFF's
-        colours = _upright(colours, header.orientation)
-    return colours, clear
+    if header.kind in ("PNG", "WebP"):  # OpenCV ignores the orientation of these, but not of TIFF, if it keeps alpha
+        colors = _upright(colors, header.orientation)
+    return colors, transparent
 
 
-def _upright(picture: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn a picture as its EXIF orientation (1 to 8) asks."""
+def _upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Rotate and flip an image according to its EXIF orientation (1 to 8)."""
     if orientation >= 5:
-        picture = picture.transpose(1, 0, 2)
+        image = image.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
-        picture = picture[:, ::-1]
+        image = image[:, ::-1]
     if orientation in (3, 4, 7, 8):
-        picture = picture[::-1]
-    return np.ascontiguousarray(picture)
+        image = image[::-1]
+    return np.ascontiguousarray(image)

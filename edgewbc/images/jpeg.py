@@ -1,4 +1,4 @@
-"""What a JPEG says of itself: its size, its channels, and whether its scans add up to a whole picture.
+"""Read a JPEG's headers: its size, its channels, and whether its scans are complete.
 
 Source: ISO/IEC 10918-1, annexes B (markers) and G (progressive scans).
 """
@@ -10,41 +10,43 @@ import struct
 from dataclasses import dataclass
 
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
-"""A marker with a segment behind it, or the end of the image; inside a scan 0xff is data where 0 follows."""
+"""A marker that starts a segment, or the end of the image; within a scan, 0xff followed by 0 is data."""
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = (0xC2, 0xCA)
-_MOST = 1_000_000_000
-"""Pixels times scans of a JPEG: each scan goes over the whole picture, and a few bytes can ask for thousands."""
+_MOST_WORK = 1_000_000_000
+"""Limit of pixels times scans: each scan covers the whole image, and a few bytes can declare thousands."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A JPEG's frame: width and height in pixels, channels (1, 3 or 4) of 8 bits.
+    """The frame of a JPEG.
 
     Attributes:
-        whole: whether there is a scan for every bit of every coefficient. A progressive JPEG that lost its last scans
-            decodes, to a blurred picture.
+        width, height: in pixels.
+        channels: 1, 3 or 4, of 8 bits.
+        complete: whether there is a scan for every bit of every coefficient. A progressive JPEG that lost its last
+            scans still decodes, to a blurred image.
     """
 
     width: int
     height: int
     channels: int
-    whole: bool
+    complete: bool
 
 
 def read(data: bytes) -> Frame:
-    """Read a JPEG's frame header and the headers of its scans, and look for its end mark.
+    """Read a JPEG's frame header and the headers of its scans, and check that it has an end marker.
 
     Raises:
-        ValueError: it has none of them, or is of a kind that is not read; the message is the reason, or empty if the
-            file is cut short or damaged.
-        struct.error: it ends in the midst of a header.
+        ValueError: one of them is missing, or the JPEG is not of a supported kind; the message is the reason, or empty
+            if the file is truncated or damaged.
+        struct.error: it ends within a header.
     """
     at, kind, size = 2, 0, (8, 0, 0, 0)
-    parts = _Scans()
+    scans = _Scans()
     while True:
-        if parts.whole and not parts.progressive:  # the one scan of nearly every JPEG: all that is left to find
+        if scans.complete and not scans.progressive:  # nearly every JPEG has one scan: only its end is left to find
             if not data.endswith(b"\xff\xd9", at) and data.find(b"\xff\xd9", at) < 0:
                 raise ValueError
             break
@@ -53,7 +55,7 @@ def read(data: bytes) -> Frame:
             raise ValueError
         marker, at = found[1][0], found.end()
         if marker == 0xD9:
-            if not parts.count:
+            if not scans.count:
                 raise ValueError
             break
         (length,) = struct.unpack_from(">H", data, at)
@@ -63,43 +65,43 @@ def read(data: bytes) -> Frame:
             if kind:
                 raise ValueError
             kind, size = marker, struct.unpack_from(">BHHB", data, at + 2)
-            parts = _Scans(size[3], marker in _PROGRESSIVE)
+            scans = _Scans(size[3], marker in _PROGRESSIVE)
         elif marker == 0xDA:
             if not kind:
                 raise ValueError
-            parts.add(data[at + 2 : at + length])
+            scans.add(data[at + 2 : at + length])
         at += length
     bits, height, width, channels = size
     if channels not in (1, 3, 4):
-        raise ValueError(f"a JPEG of {channels} channels is not read")
+        raise ValueError(f"a JPEG with {channels} channels is not supported")
     if bits != 8:
-        raise ValueError(f"a JPEG of {bits} bits a channel is not read")
-    if width * height * parts.count > _MOST:
-        raise ValueError(f"too large: a JPEG of {width} x {height} pixels in {parts.count} scans")
-    return Frame(width, height, channels, parts.whole)
+        raise ValueError(f"a JPEG with {bits} bits per channel is not supported")
+    if width * height * scans.count > _MOST_WORK:
+        raise ValueError(f"too large: a JPEG of {width} x {height} pixels in {scans.count} scans")
+    return Frame(width, height, channels, scans.complete)
 
 
 class _Scans:
-    """Which of a JPEG's coefficients its scans have brought (ISO/IEC 10918-1, G.1.1)."""
+    """Keeps track of which coefficients the scans of a JPEG have contained (ISO/IEC 10918-1, G.1.1)."""
 
     def __init__(self, channels: int = 0, progressive: bool = False) -> None:
         self.progressive = progressive
         self.count = 0
         self._channels = channels
-        self._seen: dict[int, int] = {}  # by channel: a bit for each coefficient that has come down to its last bit
+        self._seen: dict[int, int] = {}  # by channel: one bit for each coefficient that is known to its last bit
 
     def add(self, header: bytes) -> None:
-        """Count a scan, given its header behind the length."""
+        """Count a scan, given its header after the length."""
         self.count += 1
         first, last, bits = struct.unpack_from("3B", header, 1 + 2 * header[0])
         if not self.progressive:
             first, last, bits = 0, 63, 0
-        if bits & 15:  # lower bits are still to come
+        if bits & 15:  # a later scan refines the lower bits
             return
         for channel in header[1 : 1 + 2 * header[0] : 2]:
             self._seen[channel] = self._seen.get(channel, 0) | (1 << last + 1) - (1 << first)
 
     @property
-    def whole(self) -> bool:
-        """Whether every coefficient of every channel has come."""
+    def complete(self) -> bool:
+        """Whether every coefficient of every channel is known."""
         return self.count > 0 and sum(seen == (1 << 64) - 1 for seen in self._seen.values()) >= self._channels

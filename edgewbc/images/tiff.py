@@ -1,9 +1,9 @@
-"""A TIFF's first directory, and whether OpenCV reads a picture with such tags right.
+"""Read a TIFF's first directory, and decide whether OpenCV decodes such an image correctly.
 
-OpenCV hands some TIFFs out wrong without a word: channels that stand apart come out of 16 bits as whatever was in
-memory, and kinds that no camera writes go through decoders that few people test. Those are refused here by name.
+OpenCV decodes some TIFFs wrongly without an error: 16-bit images with separate planes return uninitialized memory, and
+kinds that no camera writes use decoders that few people test. Those are refused here, with the reason.
 
-Sources: TIFF 6.0; Adobe's BigTIFF proposal; libtiff 4.7 and OpenCV 5.0 (`grfmt_tiff.cpp`) for what is read.
+Sources: TIFF 6.0; Adobe's BigTIFF proposal; libtiff 4.7 and OpenCV 5.0 (`grfmt_tiff.cpp`) for what is supported.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ _WANTED = {
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
-_NAMES = {2: "RGB", 0: "grey", 1: "grey", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIE L*a*b*"}
+_NAMES = {2: "RGB", 0: "grayscale", 1: "grayscale", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIE L*a*b*"}
 _COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
-"""None, CCITT (three kinds), LZW, JPEG, deflate, PackBits, deflate by its old number."""
+"""None, CCITT (three kinds), LZW, JPEG, deflate, PackBits, deflate under its old number."""
 
 _ROOMY = 1 << 24
-"""Pixels of a tile or strip that may be larger than its picture. (Decoders make room for the whole of one.)"""
+"""Pixels up to which a tile or strip may be larger than its image. (Decoders allocate memory for a complete one.)"""
 
 
 @dataclass(frozen=True)
 class Directory:
-    """The first directory of a TIFF, or of an EXIF block, which is one too.
+    """The first directory of a TIFF, or of an EXIF block, which has the same format.
 
     Attributes:
-        tags: those with whole numbers that matter here.
-        link: where the number stands that says where the next directory starts.
-        size: bytes of that number.
-        following: that number; 0 if this is the last directory.
+        tags: integer tags that are used here.
+        next_at: position of the offset of the next directory.
+        next_size: size of that offset in bytes.
+        next_directory: that offset; 0 if this is the last directory.
     """
 
     tags: Tags
-    link: int
-    size: int
-    following: int
+    next_at: int
+    next_size: int
+    next_directory: int
 
     def one(self, tag: int, default: int = 0) -> int:
-        """A tag's first value."""
+        """Return a tag's first value."""
         return self.tags.get(tag, (default,))[0]
 
 
-def directory(data: bytes) -> Directory:
+def read_directory(data: bytes) -> Directory:
     """Read the first directory.
 
     Raises:
-        struct.error, OverflowError: it leads out of the file.
+        struct.error, OverflowError: it extends beyond the end of the file.
     """
     order = "<" if data[:2] == b"II" else ">"
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
@@ -77,34 +77,34 @@ def directory(data: bytes) -> Directory:
                 (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, place)
             found[tag] = struct.unpack_from(layout, data, place)
         at += step + room
-    (following,) = struct.unpack_from(order + ("Q" if big else "I"), data, at)
-    return Directory(found, at, room, following)
+    (next_directory,) = struct.unpack_from(order + ("Q" if big else "I"), data, at)
+    return Directory(found, at, room, next_directory)
 
 
-def refusal(found: Directory, size: int) -> str | None:
-    """Why a TIFF of this directory is not read, in words that end "a TIFF ... is not read"; None if it is.
+def reason_to_refuse(found: Directory, size: int) -> str | None:
+    """Return why a TIFF with this directory is refused, as in "a TIFF ... is not supported"; None if it is accepted.
 
-    An empty text means that it is cut short or damaged.
+    An empty text means that it is truncated or damaged.
 
     Args:
         found: its first directory.
-        size: bytes of the file.
+        size: of the file in bytes.
     """
     bits = set(found.tags.get(BITS, (1,)))
     samples, photometric = found.one(SAMPLES, 1), found.one(PHOTOMETRIC, RGB)
-    colours = _NAMES.get(photometric, f"colours of kind {photometric}")
+    colors = _NAMES.get(photometric, f"color space {photometric}")
     if not bits <= {1, 2, 4, 8, 16} or len(bits) > 1 or set(found.tags.get(FORMAT, (1,))) != {1}:
-        return "a TIFF of other samples than plain whole numbers of 8 or 16 bits"
+        return "a TIFF with samples other than unsigned integers of up to 8 or 16 bits"
     if found.one(COMPRESSION, 1) not in _COMPRESSIONS:
-        return f"a TIFF of compression {found.one(COMPRESSION)} (LZW, deflate, JPEG or none would do)"
+        return f"a TIFF with compression {found.one(COMPRESSION)} (use LZW, deflate, JPEG or none)"
     if photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR):
-        return f"a TIFF of {colours} (RGB would do)"
+        return f"a TIFF in {colors} (use RGB)"
     if samples not in (1, 3, 4) or (samples == 1) != (photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, PALETTE)):
-        return f"a TIFF of {samples} channels of {colours} (RGB, RGB with alpha or plain grey would do)"
+        return f"a TIFF with {samples} channels in {colors} (use RGB, RGB with alpha, or grayscale)"
     if bits == {16} and photometric > RGB:
-        return f"a TIFF of 16 bits of {colours} (RGB, or 8 bits, would do)"
+        return f"a TIFF with 16 bits in {colors} (use RGB, or 8 bits)"
     if bits == {16} and found.one(PLANAR, 1) != 1 and samples > 1:
-        return f"a TIFF of 16 bits of {colours}, plane by plane (interleaved RGB, or 8 bits, would do)"
+        return f"a TIFF with 16 bits in {colors} with separate planes (use interleaved RGB, or 8 bits)"
     return _damage(found, size)
 
 
@@ -116,7 +116,7 @@ def _damage(found: Directory, size: int) -> str | None:
             return ""
     part = found.one(TILE_WIDTH) * found.one(TILE_HEIGHT)
     rows = found.one(ROWS)
-    if not part and height < rows < 1 << 31:  # beyond, it stands for "all rows"
+    if not part and height < rows < 1 << 31:  # larger values mean "all rows"
         part = width * rows
     if part > max(_ROOMY, 2 * width * height):
         return ""

@@ -1,4 +1,4 @@
-"""The lab side as a library: pictures in, rows out."""
+"""The Python API of the lab side: images in, result rows out."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ import numpy as np
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.lab import pipeline
-from edgewbc.lab.classify import Model, Row
+from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.results import ResultRow
 from edgewbc.pixels import Image
 from edgewbc.utils import resources
 
-Given: TypeAlias = Path | str | Image
-"""A picture file, or a picture: uint8 RGB (height, width, 3)."""
+ImageSource: TypeAlias = Path | str | Image
+"""An image file, or an image in memory: uint8 RGB (height, width, 3)."""
 
 
 class Classifier:
-    """Names the white blood cells in pictures of single cells, on the CPU and without a network.
+    """Classifies images of single white blood cells on the CPU, without a network connection.
 
     Example:
         from pathlib import Path
 
         from edgewbc import Classifier
 
-        classifier = Classifier()  # the bundle that ships with edgewbc; Classifier("bundles/mine") takes yours
+        classifier = Classifier()  # the bundle that ships with edgewbc; Classifier("bundles/mine") uses yours
         for row in classifier.stream(sorted(Path("smear-17").glob("*.jpg"))):
             print(row.path, row.label, row.probability, row.status, row.reason)
 
-    A row (`edgewbc.lab.classify.Row`) has status `ok`; `review`, where a person should look; or `error`, where a file
-    could not be read: `reason` says why. Nothing is raised for a bad picture file.
+    A row (`edgewbc.lab.results.ResultRow`) has status `ok`; `review`, where a person should look; or `error`, where a
+    file could not be read: `reason` says why. An unreadable image file raises no exception.
 
-    The model is compiled once, here. Several threads may use one classifier, each with an iterator of its own (one
-    iterator is not for several threads); each then takes as many processors as the classifier was given.
+    The model is compiled once, in the constructor. Several threads may share a classifier if each has an iterator of
+    its own; each iterator then uses as many cores as the classifier was given.
     """
 
     def __init__(
@@ -51,19 +52,19 @@ class Classifier:
 
         Args:
             model: a bundle's folder or zip; None is the one that ships with edgewbc.
-            precision: of the bundle's model, such as int8; None takes what `edgewbc doctor` found best on this PC, or
+            precision: of the bundle's model, such as int8; None is what `edgewbc doctor` found fastest on this PC, or
                 else the bundle's default.
-            threads: processors that decoding and inference share; None is all that this process may use.
-            batch: pictures that are answered at once; 1 gives each row soonest.
+            threads: cores that decoding and inference share; None is all that this process may use.
+            batch: images per inference call; with 1, each row is ready soonest.
 
         Raises:
-            edgewbc.errors.UserError: no such bundle, a file of it that is not as released, no such precision, or a
-                model that cannot run here.
+            edgewbc.errors.UserError: no such bundle, a file of it that differs from its checksum, no such precision, or
+                a model that cannot run here.
             ValueError: batch below 1.
         """
         if batch < 1:
             raise ValueError(f"a batch of {batch}: use 1 or more")
-        self._model = Model.load(Bundle.open(Path(model or resources.shipped_bundle())), precision, threads)
+        self._model = LoadedBundle.load(Bundle.open(Path(model or resources.shipped_bundle())), precision, threads)
         self._batch = batch
 
     @property
@@ -71,58 +72,58 @@ class Classifier:
         """The labels that a row can have."""
         return self._model.bundle.classes
 
-    def classify(self, pictures: Iterable[Given] | Given) -> list[Row]:
-        """Classify pictures; a row each, in their order.
+    def classify(self, images: Iterable[ImageSource] | ImageSource) -> list[ResultRow]:
+        """Classify images; return one row each, in their order.
 
         Args:
-            pictures: files and arrays, uint8 RGB (height, width, 3), mixed at will; or a single one.
+            images: files and arrays, uint8 RGB (height, width, 3), in any mixture; or a single one.
 
         Raises:
-            ValueError: an array of another type or shape.
+            ValueError: an array of another dtype or shape.
         """
-        if isinstance(pictures, str | Path) or _one(pictures):
-            return list(self.stream([pictures]))
-        return list(self.stream(pictures))
+        if isinstance(images, str | Path) or _is_image(images):
+            return list(self.stream([images]))
+        return list(self.stream(images))
 
-    def stream(self, pictures: Iterable[Given | None]) -> Iterator[Row]:
-        """As `classify`, row by row while further pictures are read; for more pictures than memory holds.
+    def stream(self, images: Iterable[ImageSource | None]) -> Iterator[ResultRow]:
+        """Classify images like `classify`, but yield each row while later images are read, in bounded memory.
 
-        Some pictures are asked for ahead of the row that is given. Where the next one may take a while (a camera),
-        give None in between: then the rows of all pictures before it come first.
+        Some images are requested ahead of the row that is yielded. Where the next one may take a while (a camera),
+        yield None in between: the rows of all images before it then come first.
 
         Args:
-            pictures: as for `classify`. An array may be written to again as soon as the next picture is asked for.
+            images: as for `classify`. An array may be overwritten as soon as the next image is requested.
 
         Raises:
-            ValueError: an array of another type or shape.
+            ValueError: an array of another dtype or shape.
         """
         names: deque[str] = deque()
 
-        def named() -> Iterator[Path | Image | None]:
-            for number, picture in enumerate(pictures):
-                if isinstance(picture, np.ndarray):
-                    if not _one(picture):
+        def sources() -> Iterator[Path | Image | None]:
+            for number, image in enumerate(images):
+                if isinstance(image, np.ndarray):
+                    if not _is_image(image):
                         raise ValueError(
-                            f"picture {number} is {picture.dtype} {picture.shape}, not uint8 RGB (height, width, 3)"
+                            f"image {number} is {image.dtype} {image.shape}, not uint8 RGB (height, width, 3)"
                         )
-                    names.append(f"picture {number}")
-                    yield picture
-                elif picture is None:
+                    names.append(f"image {number}")
+                    yield image
+                elif image is None:
                     yield None
                 else:
-                    names.append(str(picture))
-                    yield Path(picture)
+                    names.append(str(image))
+                    yield Path(image)
 
-        for outcome in pipeline.run(self._model.engine, self._model.bundle.pixels, named(), batch=self._batch):
-            yield replace(self._model.row(outcome), path=names.popleft())
+        for result in pipeline.run(self._model.engine, self._model.bundle.pixels, sources(), batch=self._batch):
+            yield replace(self._model.row(result), path=names.popleft())
 
 
-def _one(found: object) -> TypeGuard[Image]:
-    """Whether it is a picture in memory."""
+def _is_image(value: object) -> TypeGuard[Image]:
+    """Return whether a value is a single image in memory."""
     return (
-        isinstance(found, np.ndarray)
-        and found.dtype == np.uint8
-        and found.ndim == 3
-        and found.shape[2] == 3
-        and found.size > 0
+        isinstance(value, np.ndarray)
+        and value.dtype == np.uint8
+        and value.ndim == 3
+        and value.shape[2] == 3
+        and value.size > 0
     )

@@ -1,4 +1,4 @@
-"""Who may work when: decoding and inference share the cores that a run was given."""
+"""The CPU budget that decoding and inference share, so that a run never uses more cores than it was given."""
 
 from __future__ import annotations
 
@@ -12,54 +12,55 @@ import cv2
 from edgewbc.runtime.pool import PredictorPool
 
 LARGE = 32 << 20
-"""Bytes of a file from which on only one is held at a time."""
+"""Size in bytes from which only one file at a time is held in memory."""
 
 
-class Permits:
-    """As many as the engine has threads; decoding takes one, a batch as many as its stream has threads."""
+class CpuBudget:
+    """As many cores as the engine has threads: decoding takes one, a batch as many as its stream has threads."""
 
     def __init__(self, engine: PredictorPool) -> None:
+        """Take the number of threads and streams from `engine.info`."""
         threads = engine.info.threads or 1
-        self._left = threading.Semaphore(threads)
-        self._of_a_batch = max(1, threads // max(1, engine.info.streams))
-        self._several = threading.Lock()
-        self._large = threading.Lock()
+        self._cores = threading.Semaphore(threads)
+        self._cores_per_batch = max(1, threads // max(1, engine.info.streams))
+        self._collecting = threading.Lock()
+        self._large_file = threading.Lock()
 
     def file(self, path: Path) -> AbstractContextManager[object]:
-        """To be held from before a file is read until it is prepared."""
+        """Return what to hold from before a file is read until it is decoded: a lock if the file is large."""
         try:
-            return self._large if path.stat().st_size >= LARGE else nullcontext()
+            return self._large_file if path.stat().st_size >= LARGE else nullcontext()
         except (OSError, ValueError):
-            return nullcontext()  # reading it will say why
+            return nullcontext()  # reading it will report the error
 
-    def picture(self) -> AbstractContextManager[object]:
-        """To be held while a picture is decoded and prepared."""
-        return self._left
+    def decoding(self) -> AbstractContextManager[object]:
+        """Return what to hold while an image is decoded and prepared: one core."""
+        return self._cores
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
-        """To be held while a batch is answered."""
-        with self._several:  # two that had one of several each would wait for each other
-            for _ in range(self._of_a_batch):
-                self._left.acquire()
+    def inference(self) -> Iterator[None]:
+        """Hold the cores of one batch."""
+        with self._collecting:  # two threads that each held a part of what they need would wait for each other
+            for _ in range(self._cores_per_batch):
+                self._cores.acquire()
         try:
             yield
         finally:
-            self._left.release(self._of_a_batch)
+            self._cores.release(self._cores_per_batch)
 
 
 _users = 0
-_before = 0
+_threads_before = 0
 _lock = threading.Lock()
 
 
 @contextmanager
 def one_thread_in_opencv() -> Iterator[None]:
-    """Keep OpenCV from starting threads of its own for each picture; as it was when the last that asked has ended."""
-    global _users, _before
+    """Keep OpenCV from starting threads of its own; its setting is restored when the last such block ends."""
+    global _users, _threads_before
     with _lock:
         if not _users:
-            _before = cv2.getNumThreads()
+            _threads_before = cv2.getNumThreads()
             cv2.setNumThreads(1)
         _users += 1
     try:
@@ -68,4 +69,4 @@ def one_thread_in_opencv() -> Iterator[None]:
         with _lock:
             _users -= 1
             if not _users:
-                cv2.setNumThreads(_before)
+                cv2.setNumThreads(_threads_before)

@@ -1,9 +1,9 @@
-"""What is new or changed in folders that are looked at again and again, at little cost.
+"""Find new and changed images in folders that are scanned again and again, at little cost.
 
-`os.scandir` works on every system and on network shares, where the system's notices of change do not. A folder is
-listed when its own time of change says that a name came or went, and only the new names are asked for their size. So
-that nothing depends on that time, which some file systems do not keep, and so that a file that is written over in place
-is noticed, each folder is also gone through from time to time, the more rarely the longer that takes.
+`os.scandir` works on every system and on network shares, where the system's change notifications do not. A folder is
+listed when its modification time says that a name was added or removed, and only new names are asked for their size.
+Some file systems do not maintain that time, and overwriting a file in place does not change it: so each folder is also
+scanned in full from time to time, less often the longer that takes.
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from edgewbc.images.discover import folders, inside, is_picture
-from edgewbc.lab.journal import Version
+from edgewbc.images.discover import inside, is_image, is_subfolder
+from edgewbc.lab.journal import FileVersion
 
-SHARE = 20
-"""A folder is gone through after so many times the time that it took: a twentieth of one core at most."""
+FULL_SCAN_INTERVAL = 20
+"""Time between two full scans of a folder, as a multiple of what one takes: at most a twentieth of one core."""
 
-NONE = Version(-1, -1)
-"""Of a file that is there, and of which the system tells nothing (a link that leads nowhere)."""
+UNKNOWN = FileVersion(-1, -1)
+"""Version of a file that exists but whose size and time the system does not report (a broken link)."""
 
 
 @dataclass(slots=True)
 class _Folder:
-    seen: dict[str, int] = field(default_factory=dict)  # by file name: the version (its hash, for it is small)
+    seen: dict[str, int] = field(default_factory=dict)  # by file name: the version's hash, which takes less memory
     mtime_ns: int = -1
-    due: float = float("-inf")  # when it is gone through
+    full_scan_due: float = float("-inf")
 
 
-class Folders:
-    """Folders, the folders in them as they come and go, and the pictures that were seen there.
+class FolderScan:
+    """Folders, their subfolders as they come and go, and the images seen in them.
 
     Attributes:
-        trouble: by folder that cannot be looked at now, the reason.
+        problems: by folder that cannot be read at the moment, the reason.
     """
 
     def __init__(self, tops: Sequence[str], clock: Callable[[], float]) -> None:
-        """Take folders and a clock (seconds; only differences count)."""
+        """Take folders and a clock (seconds; only differences matter)."""
         self._tops, self._clock = frozenset(tops), clock
         self._folders = {top: _Folder() for top in tops}
-        self.trouble: dict[str, str] = {}
+        self.problems: dict[str, str] = {}
 
-    def changes(self) -> Iterator[tuple[str, Version]]:
-        """The pictures that are new, or have changed since they were told of or noted: name and version."""
+    def changes(self) -> Iterator[tuple[str, FileVersion]]:
+        """Scan once; yield name and version of each image that is new or has changed since it was yielded or noted."""
         now = self._clock()
         work = list(self._folders)
         for path in work:
@@ -51,72 +51,72 @@ class Folders:
             begun = self._clock()
             try:
                 mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116
-                thorough = now >= folder.due
-                if not thorough and mtime_ns == folder.mtime_ns:
+                full = now >= folder.full_scan_due
+                if not full and mtime_ns == folder.mtime_ns:
                     continue
-                found, below = _look(path, folder, thorough)
+                found, subfolders = _scan(path, folder, full)
             except OSError as error:
                 folder.mtime_ns = -1
                 if path in self._tops:
-                    self.trouble[path] = error.strerror or str(error)
+                    self.problems[path] = error.strerror or str(error)
                 else:
                     del self._folders[path]
                 continue
-            self.trouble.pop(path, None)
-            folder.mtime_ns = mtime_ns  # as it was before it was listed: what comes meanwhile is seen by the next look
-            if thorough:
-                folder.due = now + SHARE * (self._clock() - begun)
-            for name in below:
+            self.problems.pop(path, None)
+            folder.mtime_ns = mtime_ns  # from before the listing: what is added meanwhile is found by the next scan
+            if full:
+                folder.full_scan_due = now + FULL_SCAN_INTERVAL * (self._clock() - begun)
+            for name in subfolders:
                 if name not in self._folders:
                     self._folders[name] = _Folder()
                     work.append(name)
             for name, version in found:
                 yield inside(path, name), version
 
-    def note(self, name: str, version: Version) -> None:
-        """Take it that a file has been seen in this version."""
+    def note(self, name: str, version: FileVersion) -> None:
+        """Record that a file has been seen in this version."""
         folder, last = os.path.split(name)
         if found := self._folders.get(folder or "."):
-            found.seen[last] = _small(version)
+            found.seen[last] = _hash(version)
 
     def forget(self, name: str) -> None:
-        """Take it that a file has not been seen."""
+        """Record that a file has not been seen."""
         folder, last = os.path.split(name)
         if found := self._folders.get(folder or "."):
             found.seen.pop(last, None)
 
 
-def _look(path: str, folder: _Folder, thorough: bool) -> tuple[list[tuple[str, Version]], list[str]]:
-    """The files in a folder that are new (if `thorough`: or changed), which are noted, and the folders in it."""
-    seen, found, below, listed = folder.seen, [], [], set[str]()
+def _scan(path: str, folder: _Folder, full: bool) -> tuple[list[tuple[str, FileVersion]], list[str]]:
+    """Return a folder's new images (in a full scan also changed ones) and its new subfolders, and note the images."""
+    seen, found, subfolders, listed = folder.seen, [], [], set[str]()
     with os.scandir(path) as entries:
         for entry in entries:
             name = entry.name
             if name not in seen:
-                if folders(entry):
-                    below.append(inside(path, name))
+                if is_subfolder(entry):
+                    subfolders.append(inside(path, name))
                     continue
-                if not is_picture(name):
+                if not is_image(name):
                     continue
-            elif not thorough:
+            elif not full:
                 continue
             listed.add(name)
             version = _version(entry)
-            if seen.get(name) != _small(version):
-                seen[name] = _small(version)
+            if seen.get(name) != _hash(version):
+                seen[name] = _hash(version)
                 found.append((name, version))
-    if thorough and len(seen) > len(listed):
+    if full and len(seen) > len(listed):
         for name in seen.keys() - listed:
             del seen[name]
-    return found, below
+    return found, subfolders
 
 
-def _version(entry: os.DirEntry[str]) -> Version:
+def _version(entry: os.DirEntry[str]) -> FileVersion:
     try:
-        return Version.of(entry.stat())
+        return FileVersion.of(entry.stat())
     except OSError:
-        return NONE
+        return UNKNOWN
 
 
-def _small(version: Version) -> int:
+def _hash(version: FileVersion) -> int:
     return hash((version.size, version.mtime_ns))

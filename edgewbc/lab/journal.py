@@ -1,26 +1,19 @@
-"""What was answered, kept as it comes: a broken run goes on from here, and a question can be answered later.
+"""The journal: an append-only SQLite file that keeps every result as it is made, so that a run can be resumed.
 
-One SQLite file. Version 1 (`PRAGMA user_version`) holds
-
-    about    name, value       the settings that decide an answer, as JSON: the model's SHA-256 and so on; never changed
-    runs     id, at, edgewbc, engine        each time that the journal was opened to write
-    answers  id, run, at, path, size, mtime_ns, sha256, status, label, probability, probabilities, reason
-    current  a view: the last answer of each path, its name as text
-
-`path` holds the bytes of the absolute name (`os.fsencode`), so that a name that is not Unicode comes back as it was;
-`probabilities` is a JSON list in the order of `about`'s classes; times are UTC. Rows are only ever added (triggers
-refuse anything else): where a file changed and was classified anew, the older answer stays. So it is on record which
-bytes gave which answer, when, by which model and which edgewbc. `sqlite3 cells.csv.journal "select * from current"`
-asks it without this program.
+It records which bytes gave which result, when, by which model and which edgewbc, and what people decided about it. When
+an image changed and was classified again, the earlier result stays. `sqlite3 cells.csv.journal "select * from current"`
+reads it without this program; the tables are described in `journal_schema`.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,225 +23,271 @@ from typing import Any
 from edgewbc._version import __version__
 from edgewbc.errors import UserError
 from edgewbc.images.discover import inside
-from edgewbc.lab.classify import Row
+from edgewbc.lab import journal_review
+from edgewbc.lab.journal_review import Decision, SignOff
+from edgewbc.lab.journal_schema import APPLICATION, RESULT_COLUMNS, VERSION, checksum, create, to_json, upgrade
+from edgewbc.lab.results import ResultRow, Status
 
-VERSION = 1
-APPLICATION = 0x65574243  # "eWBC": tells our files from other SQLite files
+CHECKPOINT_SECONDS = 5.0
+"""A power cut loses the results of about this many seconds at most; their images are classified again."""
 
-SETTLE = 5.0
-"""Seconds of answers that a power cut can take back at most, about."""
+CHECKED_AT_OPENING = 1000
+"""Rows at the end of the journal whose checksums are compared at opening; `Journal.verify` compares all."""
 
-_SCHEMA = """
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE runs (id INTEGER PRIMARY KEY, at TEXT NOT NULL, edgewbc TEXT NOT NULL, engine TEXT NOT NULL);
-CREATE TABLE answers (
-  id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, at TEXT NOT NULL,
-  path BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
-  status TEXT NOT NULL, label TEXT NOT NULL, probability REAL, probabilities TEXT NOT NULL, reason TEXT NOT NULL
-);
-CREATE INDEX answers_by_path ON answers (path);
-CREATE VIEW current AS SELECT id, run, at, CAST(path AS TEXT) AS path, size, mtime_ns, sha256, status, label,
-  probability, probabilities, reason FROM answers WHERE id IN (SELECT max(id) FROM answers GROUP BY path);
-"""
-_KEEP = "CREATE TRIGGER {table}_{event} BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'rows are only added'); END"
-_LAST = "SELECT {columns} FROM answers WHERE path = ? ORDER BY id DESC LIMIT 1"
-_ROW = "label, probability, probabilities, status, reason"
+_ROW = "path, label, probability, probabilities, status, reason, cell, box"
+_LATEST = "FROM results WHERE path = ? AND reading = (SELECT max(reading) FROM results WHERE path = ?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """Which bytes a file has, as far as its folder tells: their number, and when they were last written.
+class FileVersion:
+    """Identifies the content of a file by its size and modification time, without reading it.
 
-    On a disk with a coarse clock (FAT: 2 s) a file that is written over at once, to the same size, looks the same.
+    On a disk with a coarse clock (FAT: 2 s), a file that is overwritten at once with the same size looks unchanged.
     """
 
     size: int
     mtime_ns: int
 
     @classmethod
-    def of(cls, found: os.stat_result) -> Version:
-        return cls(found.st_size, found.st_mtime_ns)
+    def of(cls, stat: os.stat_result) -> FileVersion:
+        """Return the version from the result of `os.stat`."""
+        return cls(stat.st_size, stat.st_mtime_ns)
 
 
-class OtherSettings(UserError):
-    """The journal holds answers of another model, or other settings.
+class SettingsMismatch(UserError):
+    """The journal was made with another model or other settings.
 
     Attributes:
-        held: its settings.
+        stored: the settings in the journal.
     """
 
-    def __init__(self, message: str, held: dict[str, Any]) -> None:
+    def __init__(self, message: str, stored: dict[str, Any]) -> None:
         super().__init__(message)
-        self.held = held
+        self.stored = stored
 
 
 class Journal:
-    """A journal that is open to write; nobody else can open it meanwhile.
+    """A journal opened for writing; no other process can open it meanwhile.
 
     Attributes:
-        path: the file; None for a private one that is gone when it is closed.
+        path: the file; None for a temporary journal that is deleted when it is closed.
     """
 
     def __init__(self, path: Path | None, settings: Mapping[str, Any], engine: Mapping[str, Any] | None = None) -> None:
-        """Open a journal, or begin one.
+        """Open a journal, or create one. A version 1 journal is upgraded in one transaction.
 
         Args:
-            path: of the file; folders are made. None keeps the answers in a temporary file without a name: memory
-                stays bounded for any number of pictures, and nothing is left behind.
-            settings: everything that decides an answer; `model_sha256` and `classes` among it. JSON values.
-            engine: what runs (`ModelInfo.to_json`), for the record.
+            path: of the file; missing folders are created. None keeps the results in a temporary file without a name:
+                memory stays bounded for any number of images, and nothing is left behind.
+            settings: everything that determines a result, as JSON values; includes `model_sha256` and `classes`.
+            engine: description of the inference engine (`ModelInfo.to_json`), for the record.
 
         Raises:
-            OtherSettings: the file was begun with others.
-            UserError: the file is no journal, in use, or cannot be written.
+            SettingsMismatch: the file was made with other settings.
+            UserError: the file is not a journal, is damaged, of a newer version, in use, or cannot be written.
         """
         self.path = path
         self._sha256, self._classes = str(settings["model_sha256"]), [str(name) for name in settings["classes"]]
-        with self._told():
+        with self._errors():
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path or "", timeout=0, isolation_level=None)
         try:
-            with self._told():
-                self._begin(settings)
-                self._run = self._note_run(engine or {})
+            with self._errors():
+                self._open(settings)
+                self._run = self._record_run(engine or {})
         except BaseException:
             self._database.close()
             raise
-        self._settled = time.monotonic()
+        self._checkpointed = time.monotonic()
 
-    def _begin(self, settings: Mapping[str, Any]) -> None:
-        ask = self._database.execute
-        # One process at a time: SQLite then holds the operating system's lock on the file until it is closed, and the
-        # system itself lets go of it when the process dies, however it dies. There is no lock file that could stay
-        # behind. It also lets the write-ahead log do without shared memory, which a network share would not have.
-        ask("PRAGMA locking_mode = EXCLUSIVE")
-        # Write-ahead log: an answer is one small write at the end of a file, and is there for good once the write is
-        # done, whatever becomes of the process (kill -9). What has reached the disk is always whole, so that after a
-        # power cut the journal opens. With NORMAL it is flushed to the disk not for each answer but with each
-        # checkpoint (`settle`): a power cut takes back the answers since, their pictures count as not done, and are
-        # done again. FULL would wait for the disk at every picture to save that.
-        ask("PRAGMA journal_mode = WAL")
-        ask("PRAGMA synchronous = NORMAL")
-        ask("BEGIN IMMEDIATE")
-        (application,), (version,) = ask("PRAGMA application_id").fetchone(), ask("PRAGMA user_version").fetchone()
-        if not ask("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            self._create(settings)
+    def _open(self, settings: Mapping[str, Any]) -> None:
+        execute = self._database.execute
+        # SQLite keeps the operating system's lock on the file until it is closed, and the system releases it when the
+        # process dies, however it dies: no lock file can be left behind. It also makes the write-ahead log work
+        # without shared memory, which a network share does not offer.
+        execute("PRAGMA locking_mode = EXCLUSIVE")
+        # With a write-ahead log a result is one small append and survives a kill of the process. NORMAL flushes the log
+        # to the disk at each checkpoint, not at each result; FULL would wait for the disk at every image. Where SQLite
+        # cannot use such a log it answers with another mode: then each commit must reach the disk by itself.
+        (mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
+        execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' or self.path is None else 'FULL'}")
+        execute("BEGIN IMMEDIATE")
+        (application,), (version,) = (
+            execute("PRAGMA application_id").fetchone(),
+            execute("PRAGMA user_version").fetchone(),
+        )
+        if not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            create(self._database, settings)
         elif application != APPLICATION:
             raise UserError(f"{self._name}: is not a journal of edgewbc: name another file with --journal")
-        elif version != VERSION:
+        elif version > VERSION:
             raise UserError(
-                f"{self._name}: a journal of version {version}, and this edgewbc writes {VERSION}: "
-                "name another file with --journal"
+                f"{self._name}: is a journal of version {version}, and this edgewbc reads up to version {VERSION}: "
+                "upgrade edgewbc, or name another file with --journal"
             )
         else:
+            self._check_intact(version)
             self._compare(settings)
-        ask("COMMIT")
+            if version < VERSION:
+                upgrade(self._database)
+        execute("COMMIT")
 
-    def _create(self, settings: Mapping[str, Any]) -> None:
-        ask = self._database.execute
-        for statement in _SCHEMA.strip().removesuffix(";").split(";"):
-            ask(statement)
-        for table in ("about", "runs", "answers"):
-            for event in ("UPDATE", "DELETE"):
-                ask(_KEEP.format(table=table, event=event))
-        told = [(name, _json(value)) for name, value in settings.items()]
-        self._database.executemany("INSERT INTO about VALUES (?, ?)", told)
-        ask(f"PRAGMA application_id = {APPLICATION}")
-        ask(f"PRAGMA user_version = {VERSION}")
+    def _check_intact(self, version: int) -> None:
+        """Check the file's structure and the checksums of its last rows."""
+        problem = str(self._database.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if problem == "ok" and version == VERSION:
+            row = journal_review.damaged_tail(self._database, CHECKED_AT_OPENING)
+            problem = "ok" if row is None else f"result {row} was altered"
+        if problem != "ok":
+            raise UserError(f"{self._name}: is damaged ({_short(problem, 80)}): name another file with --journal")
 
     def _compare(self, settings: Mapping[str, Any]) -> None:
-        held = dict(self._database.execute("SELECT name, value FROM about"))
+        stored = dict(self._database.execute("SELECT name, value FROM about"))
         for name, value in settings.items():
-            if held.get(name) != _json(value):
-                raise OtherSettings(
-                    f"{self._name}: holds answers of another model or other settings ({name} was "
-                    f"{_short(held.get(name, 'not set'))} and is {_short(_json(value))}): "
+            if stored.get(name) != to_json(value):
+                raise SettingsMismatch(
+                    f"{self._name}: holds results of another model or other settings ({name} was "
+                    f"{_short(stored.get(name, 'not set'))} and is {_short(to_json(value))}): "
                     "name another file with --journal, or delete this one",
-                    {key: json.loads(text) for key, text in held.items()},
+                    {key: json.loads(text) for key, text in stored.items()},
                 )
 
-    def _note_run(self, engine: Mapping[str, Any]) -> int:
-        values = (_now(), __version__, _json(dict(engine)))
-        made = self._database.execute("INSERT INTO runs (at, edgewbc, engine) VALUES (?, ?, ?)", values)
-        return int(made.lastrowid or 0)
+    def _record_run(self, engine: Mapping[str, Any]) -> int:
+        values = (_now(), __version__, to_json(dict(engine)))
+        cursor = self._database.execute("INSERT INTO runs (at, edgewbc, engine) VALUES (?, ?, ?)", values)
+        return int(cursor.lastrowid or 0)
 
-    def add(self, row: Row, version: Version, sha256: str) -> None:
-        """Keep an answer. It is safe from a kill when this returns.
+    def add(self, row: ResultRow, version: FileVersion, sha256: str) -> None:
+        """Record the result of an image that is one cell; see `add_cells`."""
+        self.add_cells([row], version, sha256)
+
+    def add_cells(self, rows: Sequence[ResultRow], version: FileVersion, sha256: str) -> None:
+        """Record the results for all cells of one reading of an image file. They survive a kill once this returns.
 
         Args:
-            row: the answer, or why there is none.
+            rows: one per cell, at least one, all of the same path.
             version: of the file that was read.
-            sha256: of the bytes that were read; empty if they could not be.
+            sha256: of the bytes that were read; empty if the file could not be read.
 
         Raises:
-            UserError: it cannot be written (the disk is full).
+            ValueError: no rows, or rows of several paths.
+            UserError: they cannot be written (the disk is full).
         """
-        values = (
-            self._run,
-            _now(),
-            key(row.path),
-            version.size,
-            version.mtime_ns,
-            sha256,
-            row.status,
-            row.label,
-            row.probability,
-            _json([row.probabilities[name] for name in self._classes] if row.probabilities else []),
-            row.reason,
-        )
-        with self._told():
-            self._database.execute(
-                "INSERT INTO answers (run, at, path, size, mtime_ns, sha256, status, label, probability, probabilities,"
-                " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                values,
-            )
-        if time.monotonic() - self._settled > SETTLE:
-            self.settle()
+        if len({row.path for row in rows}) != 1:
+            raise ValueError("results of one reading need at least one row, all of one path")
+        with self._errors(), self._transaction(needed=len(rows) > 1) as execute:
+            first = execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()[0]
+            marks = ", ".join("?" * (len(RESULT_COLUMNS) + 2))
+            for number, row in enumerate(rows, first):
+                values = (number, self._run, first, _now(), key(row.path), *self._values(row, version, sha256))
+                execute(
+                    f"INSERT INTO results (id, {', '.join(RESULT_COLUMNS)}, checksum) VALUES ({marks})",  # noqa: S608
+                    (*values, checksum(values)),
+                )
+        if time.monotonic() - self._checkpointed > CHECKPOINT_SECONDS:
+            self.flush()
 
-    def settle(self) -> None:
-        """Bring everything to the disk: from here on a power cut takes none of it back."""
-        with self._told():
+    def _values(self, row: ResultRow, version: FileVersion, sha256: str) -> tuple[Any, ...]:
+        probabilities = [row.probabilities[name] for name in self._classes] if row.probabilities else []
+        box = None if row.box is None else to_json([float(value) for value in row.box])
+        best = None if row.probability is None else float(row.probability)
+        file = (version.size, version.mtime_ns, sha256)
+        return (row.cell, box, *file, str(row.status), row.label, best, to_json(probabilities), row.reason)
+
+    def flush(self) -> None:
+        """Write everything to the disk, so that a power cut loses nothing recorded so far."""
+        with self._errors():
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._settled = time.monotonic()
+        self._checkpointed = time.monotonic()
 
-    def holds(self, name: str, version: Version) -> bool:
-        """Whether this version of a file was read and has its answer (which may be that it is no picture)."""
-        with self._told():
-            found = self._database.execute(_LAST.format(columns="size, mtime_ns, sha256"), (key(name),)).fetchone()
-        return found is not None and Version(*found[:2]) == version and found[2] != ""
+    def has(self, name: str, version: FileVersion) -> bool:
+        """Return whether this version of a file was read and has a result (which may be that it is not an image)."""
+        with self._errors():
+            found = self._database.execute(
+                "SELECT size, mtime_ns, sha256 FROM results WHERE path = ? ORDER BY reading DESC LIMIT 1", (key(name),)
+            ).fetchone()
+        return found is not None and FileVersion(*found[:2]) == version and found[2] != ""
 
-    def row(self, name: str) -> Row | None:
-        """The last answer of a file, under the name given; None if there is none."""
-        with self._told():
-            found = self._database.execute(_LAST.format(columns=_ROW), (key(name),)).fetchone()
-        return None if found is None else self._row(name, found)
+    def cells(self, name: str) -> list[ResultRow]:
+        """Return the results of the latest reading of a file, by cell number, under the name given; empty if none."""
+        path = key(name)
+        with self._errors():
+            found = self._database.execute(f"SELECT {_ROW} {_LATEST} ORDER BY cell", (path, path))  # noqa: S608
+            return [self._row(name, values) for values in found]
 
-    def rows(self, names: Iterable[str]) -> Iterator[Row]:
-        """The last answers of files, in the order given, one in memory at a time; those without one are left out."""
+    def rows(self, names: Iterable[str]) -> Iterator[ResultRow]:
+        """Return the latest results of files in the order given, one file in memory at a time; skips unknown files."""
         for name in names:
-            row = self.row(name)
-            if row is not None:
-                yield row
+            yield from self.cells(name)
 
     def names(self, folder: str) -> Iterator[str]:
-        """The files in a folder, and in all folders in it, that have an answer, in the order of their first one.
+        """Return the files in a folder and its subfolders that have a result, in the order of their first result.
 
-        Each is named as a search of `folder` names it: relative if `folder` is.
+        Names are as a search of `folder` would give them: relative if `folder` is.
         """
         top = key(folder)
-        below = top if top.endswith(_SEP) else top + _SEP
-        with self._told():
+        prefix = top if top.endswith(_SEPARATOR) else top + _SEPARATOR
+        with self._errors():
             found = self._database.execute(
-                "SELECT path FROM answers WHERE substr(path, 1, ?) = ? GROUP BY path ORDER BY min(id)",
-                (len(below), below),
+                "SELECT path FROM results WHERE substr(path, 1, ?) = ? GROUP BY path ORDER BY min(id)",
+                (len(prefix), prefix),
             )
             for (path,) in found:
-                yield inside(folder, os.fsdecode(path[len(below) :]))
+                yield inside(folder, os.fsdecode(path[len(prefix) :]))
+
+    def decide(self, name: str, who: str, new: str, why: str = "", cell: int = 0) -> Decision:
+        """Record that a person changed the value of a cell, such as its label; the old value is looked up.
+
+        Args:
+            name: of the image file.
+            who: the person.
+            new: the new value.
+            why: the reason, in the person's words.
+            cell: its number in the image; 0 is the whole image.
+
+        Raises:
+            UserError: the journal has no such cell, or cannot be written.
+        """
+        with self._errors(), self._transaction():
+            decision = journal_review.add_decision(self._database, _now(), who, key(name), cell, new, why)
+            if decision is None:
+                raise UserError(f"{self._name}: has no result for cell {cell} of {name}: classify the image first")
+        return decision
+
+    def decisions(self, name: str | None = None) -> list[Decision]:
+        """Return people's decisions on the cells of one file, or of all files, in the order they were made."""
+        with self._errors():
+            return list(journal_review.decisions(self._database, None if name is None else key(name)))
+
+    def sign_off(self, who: str, seen: Mapping[str, Any], hashes: Mapping[str, str] | None = None) -> SignOff:
+        """Record that a person signed all results and decisions so far.
+
+        Args:
+            who: the person.
+            seen: what was on the screen, as JSON values.
+            hashes: SHA-256 of what else was signed, by name, such as a report. Those of the results and decisions are
+                added under `results` and `decisions`.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        with self._errors(), self._transaction():
+            return journal_review.add_sign_off(self._database, _now(), who, seen, hashes or {})
+
+    def sign_offs(self) -> list[SignOff]:
+        """Return the sign-offs in the order they were made."""
+        with self._errors():
+            return list(journal_review.sign_offs(self._database))
+
+    def verify(self) -> list[str]:
+        """Check every checksum, hash chain and sign-off; return one line per mismatch, none if all is intact."""
+        with self._errors():
+            return list(journal_review.problems(self._database))
 
     def close(self) -> None:
-        """Bring everything to the disk and let others at it."""
-        with self._told():
+        """Write everything to the disk and release the file."""
+        with self._errors():
             self._database.close()
 
     def __enter__(self) -> Journal:
@@ -261,50 +300,81 @@ class Journal:
     def _name(self) -> str:
         return "the temporary journal" if self.path is None else str(self.path)
 
-    def _row(self, name: str, found: tuple[Any, ...]) -> Row:
-        label, probability, probabilities, status, reason = found
+    def _row(self, name: str, values: tuple[Any, ...]) -> ResultRow:
+        _, label, probability, probabilities, status, reason, cell, box = values
         by_class = dict(zip(self._classes, json.loads(probabilities), strict=False))
-        return Row(name, label, probability, by_class, status, reason, self._sha256)
+        place = None if box is None else tuple(json.loads(box))
+        return ResultRow(name, label, probability, by_class, Status(status), reason, self._sha256, cell, place)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say in one line, and with the mend, what SQLite or the system could not do."""
+    def _transaction(self, needed: bool = True) -> Iterator[Any]:
+        """Commit at the end of the block, or roll back if it fails; a single statement needs none."""
+        if not needed:
+            yield self._database.execute
+            return
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._database.execute
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn errors of SQLite or the system into one line that says what to do."""
         try:
             yield
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorname", "")
-            raise UserError(f"{self._name}: {_mend(code, error)}") from None
+            raise UserError(f"{self._name}: {_advice(code, error, self.path)}") from None
         except OSError as error:
             raise UserError(f"{self._name}: cannot be written: {error.strerror or error}") from None
 
 
-_SEP = os.fsencode(os.sep)
+_SEPARATOR = os.fsencode(os.sep)
 
 
 def key(name: str) -> bytes:
-    """The bytes that name a file in a journal: of its absolute name; links are not resolved."""
+    """Return the bytes under which a journal stores a file: its absolute name, links not resolved."""
     return os.fsencode(os.path.abspath(name))  # noqa: PTH100
 
 
-def _mend(code: str, error: sqlite3.Error) -> str:
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+def _advice(code: str, error: sqlite3.Error, path: Path | None) -> str:
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR_LOCK")):
+        if path is not None and not _locks_work(path.parent):
+            return "this disk or network share cannot lock files: name a file on a local disk with --journal"
         return "another edgewbc is writing it: wait until that has ended, or name another file with --journal"
     if code == "SQLITE_FULL":
-        return "the disk is full; every answer until here is kept: make room, and run the same command again"
+        return "the disk is full; every result so far is kept: free some space and run the same command again to resume"
     if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         return "cannot be written here: name a file in another folder with --journal"
     if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return "is not a journal, or is damaged: name another file with --journal"
-    return f"cannot be written: {error}; every answer until here is kept: run the same command again"
+    return f"cannot be written: {error}; every result so far is kept: run the same command again to resume"
+
+
+def _locks_work(folder: Path) -> bool:
+    """Return whether files in a folder can be locked; SQLite reports ENOLCK as if another process held the lock.
+
+    A new file is tried: closing the journal itself a second time would release the locks of this process on it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows locks by other means, and reports their absence as an I/O error
+        return True
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+    return True
 
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=True, allow_nan=False)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 24 else f"{text[:16]}..."
+def _short(text: str, most: int = 24) -> str:
+    return text if len(text) <= most else f"{text[: most - 8]}..."

@@ -1,103 +1,217 @@
-"""Classify into a journal, and go on where a run was broken off."""
+"""One run of `edgewbc classify`: which files, which journal, resuming, watching, and where the rows are written."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from edgewbc.bundle.bundle import Bundle
-from edgewbc.errors import UserError
-from edgewbc.images.discover import SUFFIXES
-from edgewbc.lab.classify import Model, Row
-from edgewbc.lab.journal import Journal, OtherSettings, Version
-from edgewbc.lab.pipeline import BATCH, Outcome
-from edgewbc.runtime import tuning
+from edgewbc.errors import StalledError
+from edgewbc.images.discover import names
+from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.differential import Differential
+from edgewbc.lab.journal import Journal
+from edgewbc.lab.pipeline import BATCH
+from edgewbc.lab.results import (
+    LiveResultsFile,
+    ResultRow,
+    check_output_path,
+    save,
+    write_csv,
+    write_json_object,
+    write_jsonl,
+)
+from edgewbc.lab.resume import check_not_inputs, classify_into, journal_path, open_journal, pending
+from edgewbc.lab.watch import FolderWatcher, outermost, watch
+from edgewbc.lab.watchdog import end_if_frozen
+from edgewbc.utils.progress import Progress, quiet
+
+Rows = Callable[[], Iterable[ResultRow]]
 
 
-def place(out: Path | None, named: Path | None) -> Path | None:
-    """Where the journal is: as named, else beside the file of rows; None where there is no such file.
+@dataclass(frozen=True)
+class ClassifyRequest:
+    """What to classify, and where the rows go.
 
-    Raises:
-        UserError: the name is a folder's, a picture's, or that of the file of rows.
+    Attributes:
+        paths: image files and folders; only folders if `watch` is set.
+        out: results file; None writes the rows to stdout.
+        journal: its path; None puts it next to `out`, or uses a temporary one where there is no `out`.
+        watch: keep running and classify images as they are saved, until Ctrl-C.
+        jsonl: write JSON Lines instead of CSV; implied by an `out` that ends in .jsonl.
+        as_json: write one JSON object with rows and differential to stdout, besides `out`.
+        precision, threads: see `LoadedBundle.load`.
+        batch: images per inference call.
     """
-    if named is None:
-        return None if out is None else out.with_name(f"{out.name}.journal")
-    if named.is_dir() or named.suffix.lower() in SUFFIXES or (out is not None and _same(named, out)):
-        raise UserError(f"{named}: give --journal a file of its own, such as cells.journal")
-    return named
+
+    paths: Sequence[Path]
+    out: Path | None = None
+    journal: Path | None = None
+    watch: bool = False
+    jsonl: bool = False
+    as_json: bool = False
+    precision: str | None = None
+    threads: int | None = None
+    batch: int = BATCH
 
 
-def check_not_among(names: Iterable[str], *files: Path | None) -> None:
-    """See that the files that are written are not among those that are read.
+@dataclass(frozen=True)
+class ClassifySummary:
+    """How a run ended: its differential, and its journal (None if it was temporary)."""
 
-    On Linux and macOS a process that opens its own journal a second time would lose its lock on it.
-
-    Raises:
-        UserError: one is.
-    """
-    ours = {os.path.realpath(file) for file in files if file is not None}
-    last = {os.path.basename(name) for name in ours}  # noqa: PTH119
-    for name in names:
-        if (os.path.islink(name) or os.path.basename(name) in last) and os.path.realpath(name) in ours:  # noqa: PTH114, PTH119
-            raise UserError(f"{name}: is where the answers are written, and cannot be classified too")
+    differential: Differential
+    journal: Path | None
 
 
-def begin(
-    bundle: Bundle, place: Path | None, precision: str | None = None, threads: int | None = None
-) -> tuple[Model, Journal]:
-    """Compile a bundle's model and open the journal for its answers.
+def run(
+    request: ClassifyRequest,
+    open_bundle: Callable[[], Bundle],
+    stdout: TextIO,
+    *,
+    say: Callable[[str], None],
+    progress: Progress = quiet,
+) -> ClassifySummary:
+    """Classify what is requested and write the rows.
 
-    A journal that was begun in another precision is gone on with in that one, unless the user wishes for one: `doctor`
-    may have found since that another is faster here, and the answers of one journal are of one model.
+    With a journal, every result is recorded as it is made, files that have one are skipped, and `request.out` is
+    written from the journal at the end.
 
     Args:
-        bundle, precision, threads: see `Model.load`.
-        place: of the journal; None for a private one.
+        request: what to do.
+        open_bundle: opens the bundle; called after the paths are checked.
+        stdout: where rows go if `request.out` is None.
+        say: takes messages for a person, one line each.
+        progress: shows the progress of classification.
 
     Raises:
-        UserError: as `Model.load` and `Journal`.
+        UserError: bad paths, a bundle that cannot be used, or a journal or results file that cannot be written.
+        StalledError: nothing moves any more; with a journal, the run can be resumed.
     """
-    model = Model.load(bundle, precision, threads)
+    files = [] if request.watch else names(request.paths)
+    if request.out is not None:
+        check_output_path(request.out)
+    path = journal_path(request.out, request.journal)
+    check_not_inputs(files, request.out, path)
+    with end_if_frozen():
+        bundle = open_bundle()
+        if path is None and not (request.watch or request.as_json):
+            model = LoadedBundle.load(bundle, request.precision, request.threads)
+            rows = progress(map(model.row, model.results(map(Path, files), request.batch)), "classify", len(files))
+            return ClassifySummary(_Output(request, model, stdout, say).write(lambda: rows), None)
+        model, journal = open_journal(bundle, path, request.precision, request.threads)
+        output = _Output(request, model, stdout, say)
+        with journal:
+            try:
+                if request.watch:
+                    every_row = _watch(request, model, journal, output)
+                else:
+                    every_row = _classify_pending(request, model, journal, files, say, progress)
+            except (KeyboardInterrupt, StalledError):
+                if path is not None:
+                    say(f"all results so far are in {path}; run the same command again to resume")
+                raise
+            journal.flush()  # before the results file exists, so that it never holds more than the journal
+            return ClassifySummary(output.write(every_row), path)
+
+
+def _classify_pending(
+    request: ClassifyRequest,
+    model: LoadedBundle,
+    journal: Journal,
+    files: list[str],
+    say: Callable[[str], None],
+    progress: Progress,
+) -> Rows:
+    """Classify the files without a result in the journal; return all rows."""
+    todo = pending(journal, files)
+    if len(todo) < len(files):
+        say(f"resuming: {len(files) - len(todo)} of {len(files)} images are in the journal; {len(todo)} to classify")
+    for _ in progress(classify_into(model, journal, todo, request.batch), "classify", len(todo)):
+        pass
+    return lambda: journal.rows(files)
+
+
+def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, output: _Output) -> Rows:
+    """Classify images as they arrive, until Ctrl-C; return the rows of all that arrived, now and before."""
+    folders = outermost(request.paths)
+    reported: set[str] = set()
+
+    def rows() -> Iterator[ResultRow]:
+        for folder in folders:
+            yield from journal.rows(journal.names(folder))
+
+    def write() -> None:
+        if request.out is not None:
+            journal.flush()
+            save(rows(), output.classes, request.out, jsonl=output.jsonl)
+
+    live = LiveResultsFile(write, stale=True)
+
+    def step(watcher: FolderWatcher) -> bool:
+        for name in watcher.deleted:
+            output.say(f"{name}: was deleted before it could be classified")
+        watcher.deleted.clear()
+        live.refresh()
+        problems = {f"{folder}: cannot be read: {reason}" for folder, reason in watcher.problems.items()}
+        problems |= {live.problem} - {""}
+        for line in sorted(problems - reported):
+            output.say(f"{line}; retrying")
+        reported.clear()
+        reported.update(problems)
+        return True
+
+    output.say(f"watching {', '.join(folders)}; press Ctrl-C to stop")
+    output.begin_stream()
     try:
-        return model, Journal(place, model.settings, model.engine.info.to_json())
-    except OtherSettings as other:
-        sha256, compute = str(other.held.get("model_sha256")), str(other.held.get("compute"))
-        before = None if precision else tuning.as_before(bundle, threads, sha256, compute)
-        if before is None:
-            raise
-    model = Model.of(bundle, before)
-    return model, Journal(place, model.settings, model.engine.info.to_json())
+        for row in watch(model, journal, folders, step=step, batch=request.batch):
+            live.stale = True
+            output.stream(row)
+    except KeyboardInterrupt:
+        output.say("stopped")
+    return rows
 
 
-def left(journal: Journal, names: Iterable[str]) -> list[str]:
-    """The files that have no answer yet: new ones, ones that have changed since, and ones that could not be read."""
-    return [name for name in names if not journal.holds(name, _version(name))]
+class _Output:
+    """Where the rows of one run go: a results file, stdout, or both."""
 
+    def __init__(
+        self, request: ClassifyRequest, model: LoadedBundle, stdout: TextIO, say: Callable[[str], None]
+    ) -> None:
+        self.say, self.classes = say, model.bundle.classes
+        self.jsonl = request.jsonl or (request.out is not None and request.out.suffix.lower() == ".jsonl")
+        self._out, self._as_json, self._model, self._stdout = request.out, request.as_json, model, stdout
+        self._streams = request.watch and request.out is None and not request.as_json
 
-def answer(model: Model, journal: Journal, names: Iterable[str], batch: int = BATCH) -> Iterator[Row]:
-    """Classify files, in order, and keep each answer before the next is asked for; see `Journal.add`.
+    def begin_stream(self) -> None:
+        """Write the CSV's header, if rows are written to stdout as they arrive."""
+        if self._streams and not self.jsonl:
+            write_csv([], self.classes, self._stdout)
 
-    Raises:
-        UserError: the journal cannot be written.
-    """
-    for outcome in model.outcomes(map(Path, names), batch):
-        yield keep(model, journal, outcome)
+    def stream(self, row: ResultRow) -> None:
+        """Write a row, if rows are written to stdout as they arrive."""
+        if self._streams and self.jsonl:
+            write_jsonl([row], self._stdout)
+        elif self._streams:
+            write_csv([row], self.classes, self._stdout, header=False)
+        self._stdout.flush()
 
-
-def keep(model: Model, journal: Journal, outcome: Outcome) -> Row:
-    """What is said of a picture, when the journal has it. Raises UserError if that cannot be written."""
-    row = model.row(outcome)
-    journal.add(row, Version(outcome.size, outcome.mtime_ns), outcome.sha256)
-    return row
-
-
-def _version(name: str) -> Version:
-    try:
-        return Version.of(os.stat(name))  # noqa: PTH116
-    except (OSError, ValueError):
-        return Version(-1, -1)  # of no file: it is tried, and its row says why it cannot be read
-
-
-def _same(one: Path, other: Path) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)
+    def write(self, rows: Rows) -> Differential:
+        """Write all rows, except where they were streamed; return their differential."""
+        count = Differential(self.classes)
+        if self._out is not None:
+            save(rows() if self._as_json else count.counting(rows()), self.classes, self._out, jsonl=self.jsonl)
+            self.say(f"rows: {self._out}")
+        if self._as_json:
+            before = {"model": str(self._model.bundle.path), "model_sha256": self._model.sha256}
+            after: Callable[[], dict[str, object]] = lambda: {"differential": count.to_json()}  # noqa: E731
+            write_json_object(before, count.counting(rows()), after, self._stdout)
+        elif self._streams:
+            for _ in count.counting(rows()):
+                pass
+        elif self._out is None and self.jsonl:
+            write_jsonl(count.counting(rows()), self._stdout)
+        elif self._out is None:
+            write_csv(count.counting(rows()), self.classes, self._stdout)
+        return count

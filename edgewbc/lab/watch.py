@@ -1,8 +1,8 @@
-"""Watch folders: each picture is answered as soon as it is whole, once, and again if it is written over.
+"""Watch folders: classify each image once it is completely written, and again if it is overwritten.
 
-A picture is taken when two looks, some time apart, found the same size and time of change; if it then cannot be
-decoded, or is no longer the one that was looked at, it is left to wait: a file that is still being written is not
-answered by half. What stays unreadable for some seconds gets its row with the reason.
+An image is read when two scans, some time apart, found the same size and modification time. If it then cannot be
+decoded, or is no longer the version that was scanned, it waits: a file that is still being written is not classified by
+half. What stays unreadable for some seconds gets a row with the reason.
 """
 
 from __future__ import annotations
@@ -16,77 +16,78 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgewbc.errors import UserError
-from edgewbc.lab.classify import Model, Row
-from edgewbc.lab.folder_scan import NONE, Folders
-from edgewbc.lab.journal import Journal, Version
-from edgewbc.lab.pipeline import BATCH, Outcome
-from edgewbc.lab.session import keep
+from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.folder_scan import UNKNOWN, FolderScan
+from edgewbc.lab.journal import FileVersion, Journal
+from edgewbc.lab.pipeline import BATCH, ImageResult
+from edgewbc.lab.results import ResultRow
+from edgewbc.lab.resume import record
 
 INTERVAL = 0.2
-"""Seconds between two looks."""
+"""Seconds between two scans."""
 
 SETTLE = 0.2
-"""Seconds for which size and time of change must have stood still."""
+"""Seconds for which size and modification time must not have changed."""
 
 PATIENCE = 5.0
-"""Seconds for which a file that cannot be decoded, or is kept shut, may stay so before it gets its row."""
+"""Seconds for which a file may be undecodable or locked before it gets a row with an error."""
 
 RETRY = 1.0
-"""Seconds until a file that is kept shut is tried again."""
+"""Seconds until a locked file is tried again."""
 
 MOST = 32
-"""Files that are given out by one look; the camera's next picture does not wait for more."""
+"""Files released per scan, so that the camera's next image does not wait for a long list of older ones."""
 
 
 @dataclass(order=True, slots=True)
 class _Waiting:
-    """A file that has no answer yet, in the state in which it was found."""
+    """A file without a result, in the version that was scanned."""
 
-    after: float  # when it is looked at again
+    after: float  # when it is considered next
     name: str
-    version: Version = field(compare=False)
-    since: float = field(compare=False)  # for how long it has been so
-    broken: bool = field(default=False, compare=False)  # it was read as it is, and could not be decoded
-    told: bool = field(default=False, compare=False)  # its row says that it cannot be read
+    version: FileVersion = field(compare=False)
+    since: float = field(compare=False)  # when this version was first seen
+    broken: bool = field(default=False, compare=False)  # this version was read and could not be decoded
+    reported: bool = field(default=False, compare=False)  # it has a row that says it cannot be read
 
 
-class Watcher:
-    """Which files are to be read now. It reads no clock but the one it is given, and never sleeps.
+class FolderWatcher:
+    """Decides which files to read now. It reads no clock but the one it is given, and never sleeps.
 
     Attributes:
-        gone: names of files that went away before they were answered; for the caller to tell, and to clear.
+        deleted: names of files that were deleted before they had a result; for the caller to report and clear.
     """
 
     def __init__(
         self,
         tops: Sequence[str],
-        holds: Callable[[str, Version], bool],
+        has_result: Callable[[str, FileVersion], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin to watch.
+        """Start watching.
 
         Args:
-            tops: the folders; the folders in them are watched too, as they come.
-            holds: says whether a version of a file has its answer already (`Journal.holds`).
-            clock: seconds; only differences count.
+            tops: the folders; their subfolders are watched too, as they appear.
+            has_result: returns whether a version of a file has a result already (`Journal.has`).
+            clock: seconds; only differences matter.
         """
-        self._folders, self._holds, self._clock = Folders(tops, clock), holds, clock
-        self._waiting: dict[str, _Waiting] = {}  # each file that waits, once; what else is in the queues is out of date
+        self._scan, self._has_result, self._clock = FolderScan(tops, clock), has_result, clock
+        self._waiting: dict[str, _Waiting] = {}  # one per file; other entries in the queues are outdated
         self._soon: list[_Waiting] = []  # a heap
-        self._backlog = deque[_Waiting]()  # what was there at the first look: the camera's next picture goes before it
+        self._backlog = deque[_Waiting]()  # what the first scan found: the camera's next image takes precedence
         self._first = True
-        self.gone: list[str] = []
+        self.deleted: list[str] = []
 
     @property
-    def trouble(self) -> dict[str, str]:
-        """By folder that cannot be looked at now, the reason."""
-        return self._folders.trouble
+    def problems(self) -> dict[str, str]:
+        """By folder that cannot be read at the moment, the reason."""
+        return self._scan.problems
 
-    def look(self) -> list[str]:
-        """Look once; the names of at most MOST files that are to be read now, and then told of by `judge`."""
+    def scan(self) -> list[str]:
+        """Scan once; return at most `MOST` names of files to read now. Each result must be passed to `accept`."""
         now = self._clock()
-        for name, version in self._folders.changes():
-            if not self._holds(name, version):
+        for name, version in self._scan.changes():
+            if not self._has_result(name, version):
                 self._begin(name, version, now)
             else:
                 self._waiting.pop(name, None)
@@ -100,35 +101,35 @@ class Watcher:
             ready += self._consider(self._backlog.popleft(), now)
         return ready
 
-    def judge(self, outcome: Outcome) -> bool:
-        """Whether what came of a file that was given out is its answer, to be kept; if not, it is given out again."""
+    def accept(self, result: ImageResult) -> bool:
+        """Return whether a result is final and to be recorded; if not, its file is released again later."""
         now = self._clock()
-        waiting = self._waiting.pop(str(outcome.path))
-        if not outcome.sha256:  # no bytes: gone, kept shut, or written to meanwhile
+        waiting = self._waiting.pop(str(result.path))
+        if not result.sha256:  # nothing was read: the file was deleted, locked, or changed meanwhile
             if not os.path.lexists(waiting.name):
-                self._lose(waiting.name)
+                self._drop(waiting.name)
                 return False
-            keep = now - waiting.since >= PATIENCE and not waiting.told
-            told = keep or waiting.told
-            self._queue(replace(waiting, after=now + (PATIENCE if told else RETRY), told=told))
-            return keep
-        version = Version(outcome.size, outcome.mtime_ns)
+            final = now - waiting.since >= PATIENCE and not waiting.reported
+            reported = final or waiting.reported
+            self._queue(replace(waiting, after=now + (PATIENCE if reported else RETRY), reported=reported))
+            return final
+        version = FileVersion(result.size, result.mtime_ns)
         if version != waiting.version:
             self._begin(waiting.name, version, now)
             return False
-        if outcome.error and now - waiting.since < PATIENCE:
+        if result.error and now - waiting.since < PATIENCE:
             self._queue(replace(waiting, after=now + SETTLE, broken=True))
             return False
         return True
 
     @property
     def busy(self) -> bool:
-        """Whether there is more to give out at once."""
+        """Whether more files can be released at once."""
         now = self._clock()
         return any(queue[0].after <= now for queue in (self._soon, self._backlog) if queue)
 
-    def _begin(self, name: str, version: Version, now: float) -> None:
-        self._folders.note(name, version)
+    def _begin(self, name: str, version: FileVersion, now: float) -> None:
+        self._scan.note(name, version)
         self._queue(_Waiting(now + SETTLE, name, version, now))
 
     def _queue(self, waiting: _Waiting) -> None:
@@ -136,85 +137,85 @@ class Watcher:
         heapq.heappush(self._soon, waiting)
 
     def _consider(self, waiting: _Waiting, now: float) -> list[str]:
-        """Give a file out if it stands as it stood; else it waits on."""
+        """Release a file if it has not changed since it was scanned; otherwise it keeps waiting."""
         name = waiting.name
         if self._waiting.get(name) is not waiting:
-            return []  # it has changed since, and waits in its new state
+            return []  # it has changed since, and waits in its new version
         try:
-            version = Version.of(os.stat(name))  # noqa: PTH116
+            version = FileVersion.of(os.stat(name))  # noqa: PTH116
         except OSError:
-            version = NONE
+            version = UNKNOWN
             if not os.path.lexists(name):
-                self._lose(name)
+                self._drop(name)
                 return []
         if version != waiting.version:
             self._begin(name, version, now)
         elif waiting.broken and now < waiting.since + PATIENCE:
             self._queue(replace(waiting, after=now + SETTLE))
-        elif self._holds(name, version):
+        elif self._has_result(name, version):
             del self._waiting[name]
         else:
             return [name]
         return []
 
-    def _lose(self, name: str) -> None:
+    def _drop(self, name: str) -> None:
         self._waiting.pop(name, None)
-        self._folders.forget(name)
-        self.gone.append(name)
+        self._scan.forget(name)
+        self.deleted.append(name)
 
 
 def watch(
-    model: Model,
+    model: LoadedBundle,
     journal: Journal,
     tops: Sequence[str],
     *,
-    step: Callable[[Watcher], bool],
+    step: Callable[[FolderWatcher], bool],
     batch: int = BATCH,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Row]:
-    """Classify pictures as they come; each answer is in the journal when it is given. It ends when `step` says so.
+) -> Iterator[ResultRow]:
+    """Classify images as they arrive; yield each row once it is recorded. Ends when `step` returns False.
 
     Args:
-        model: answers.
-        journal: keeps the answers; what it holds is not answered again.
+        model: runs the network.
+        journal: records the results; files that it holds are skipped.
         tops: the folders (see `outermost`).
-        step: called after each look and its answers; False ends the watch.
-        batch: pictures answered at once.
-        clock, sleep: the time, and how it passes.
+        step: called after each scan and its results; False ends the watch.
+        batch: images per inference call.
+        clock, sleep: the time, and how to wait.
 
     Raises:
         UserError: the journal cannot be written.
     """
-    watcher = Watcher(tops, journal.holds, clock)
+    watcher = FolderWatcher(tops, journal.has, clock)
 
     def paths() -> Iterator[Path | None]:
         while True:
-            for name in watcher.look():
+            for name in watcher.scan():
                 yield Path(name)
-            yield None  # whatever was given is answered before the next look
+            yield None  # everything released so far gets its result before the next scan
             if not step(watcher):
                 return
             if not watcher.busy:
                 sleep(INTERVAL)
 
-    for outcome in model.outcomes(paths(), batch):
-        if watcher.judge(outcome):
-            yield keep(model, journal, outcome)
+    for result in model.results(paths(), batch):
+        if watcher.accept(result):
+            yield record(model, journal, result)
 
 
 def outermost(tops: Sequence[Path]) -> list[str]:
-    """The folders that lie in none of the others: those are watched with them.
+    """Return the folders that are not inside another one of them; the others are watched with those.
 
     Raises:
-        UserError: one is no folder.
+        UserError: one is not a folder.
     """
     found: dict[Path, str] = {}
     for top in tops:
         if not top.is_dir():
-            raise UserError(f"{top}: is no folder to watch")
+            raise UserError(f"{top}: is not a folder: --watch needs a folder")
     for top in sorted(tops, key=lambda path: len(path.absolute().parts)):
-        whole = top.resolve()
-        if not any(whole.is_relative_to(other) for other in found):
-            found[whole] = str(top)
+        resolved = top.resolve()
+        if not any(resolved.is_relative_to(other) for other in found):
+            found[resolved] = str(top)
     return list(found.values())

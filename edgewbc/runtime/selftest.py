@@ -154,7 +154,7 @@ def _picture(bundle: Bundle, sample: Mapping[str, Any]) -> NDArray[np.uint8]:
     if hashlib.sha256(data).hexdigest() != sample.get("sha256"):
         raise UserError(f"{bundle.path}: {sample['file']} is not the picture that {GOLDEN} means: copy the bundle anew")
     try:
-        return decode(data).picture
+        return decode(data).image
     except ImageError as error:
         raise UserError(f"{bundle.path}: {sample['file']}: {error}") from None
 

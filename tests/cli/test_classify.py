@@ -51,8 +51,8 @@ def test_rows_go_to_stdout_and_the_differential_to_stderr(
     assert ran.out.splitlines()[0] == HEADER
     assert [Path(row["path"]).name for row in rows] == ["0.png", "1.png", "2.png", "3.png", "cut.jpg", "grey.png"]
     assert [row["status"] for row in rows] == ["ok"] * 4 + ["error", "review"]
-    assert rows[4]["reason"] == "cut short or damaged"
-    assert rows[5]["reason"] == "greyscale: the stain's colours are missing"
+    assert rows[4]["reason"] == "truncated or damaged"
+    assert rows[5]["reason"] == "grayscale: the stain's colors are missing"
     assert {row["model_sha256"] for row in rows} == {bundle.model_sha256()}
     for row in rows[:4]:
         assert sum(float(row[name]) for name in bundle.classes) == pytest.approx(1, abs=5e-6)
@@ -116,8 +116,8 @@ def test_when_nothing_can_be_read_the_exit_code_is_2(
     """If every row is an error the rows are still written, and one line says so."""
     ran = edgewbc("classify", "--model", bundle.path, smear / "cut.jpg", "--out", tmp_path / "rows.csv")
     assert ran.code == 2
-    assert ran.err.splitlines()[-1].startswith("edgewbc: not one of 1 pictures could be read; the first: ")
-    assert "cut short or damaged" in (tmp_path / "rows.csv").read_text()
+    assert ran.err.splitlines()[-1].startswith("edgewbc: none of 1 images could be read; the first: ")
+    assert "truncated or damaged" in (tmp_path / "rows.csv").read_text()
 
 
 def test_bad_input_is_one_line(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
@@ -125,11 +125,11 @@ def test_bad_input_is_one_line(edgewbc: Callable[..., Any], bundle: Bundle, smea
     (tmp_path / "empty").mkdir()
     for arguments, reason in (
         ([tmp_path / "gone"], "gone: no such file or folder"),
-        ([tmp_path / "empty"], "empty: no pictures in this folder"),
+        ([tmp_path / "empty"], "empty: no images in this folder"),
         ([smear, "--model", tmp_path / "none"], "none: no such bundle"),
         ([smear, "--model", smear], "SHA256SUMS is missing"),
         ([smear, "--precision", "int4"], "holds no int4 model for openvino; it holds: int8"),
-        ([smear, "--out", smear / "0.png"], "is a picture; give --out a file such as cells.csv"),
+        ([smear, "--out", smear / "0.png"], "is an image; give --out a file such as cells.csv"),
     ):
         chosen = [] if "--model" in arguments else ["--model", bundle.path]
         out = [] if "--out" in arguments else ["--out", tmp_path / "rows.csv"]
@@ -164,13 +164,13 @@ def test_the_same_command_goes_on(edgewbc: Callable[..., Any], bundle: Bundle, s
     out, base = tmp_path / "cells.csv", ["classify", "--model", bundle.path, smear]
     first = edgewbc(*base, "--out", out)
     assert (first.code, f"journal: {out}.journal" in first.err) == (0, True)
-    assert "to go" not in first.err
+    assert "resuming" not in first.err
     before = out.read_bytes()
     out.unlink()
-    assert "6 of 6 pictures have their answer already; 0 to go" in edgewbc(*base, "--out", out).err
+    assert "6 of 6 images are in the journal; 0 to classify" in edgewbc(*base, "--out", out).err
     assert out.read_bytes() == before
     (smear / "2.png").write_bytes(encode(picture(22)))
-    assert "5 of 6 pictures have their answer already; 1 to go" in edgewbc(*base, "--out", out).err
+    assert "5 of 6 images are in the journal; 1 to classify" in edgewbc(*base, "--out", out).err
     assert edgewbc(*base, "--out", tmp_path / "other.csv").code == 0
     assert out.read_bytes() == (tmp_path / "other.csv").read_bytes() != before
     lines = edgewbc(*base, "--out", tmp_path / "rows.jsonl", "--journal", f"{out}.journal")
@@ -182,7 +182,7 @@ def test_the_same_command_goes_on(edgewbc: Callable[..., Any], bundle: Bundle, s
 def test_a_journal_without_out(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
     """--journal alone keeps the answers, and stdout says what it always says."""
     plain = edgewbc("classify", "--model", bundle.path, smear)
-    for held in ("", "6 of 6 pictures have their answer already"):
+    for held in ("", "6 of 6 images are in the journal"):
         ran = edgewbc("classify", "--model", bundle.path, smear, "--journal", tmp_path / "j")
         assert (ran.code, ran.out) == (0, plain.out)
         assert held in ran.err
@@ -199,7 +199,7 @@ def test_a_journal_of_another_model_is_refused(
     ran = edgewbc("classify", "--model", bundle.path, "--precision", "f32", smear, "--out", out)
     assert (ran.code, ran.out) == (2, "")
     (line,) = ran.err.splitlines()
-    assert line.startswith(f"edgewbc: {out}.journal: holds answers of another model or other settings (model_sha256 ")
+    assert line.startswith(f"edgewbc: {out}.journal: holds results of another model or other settings (model_sha256 ")
     assert out.read_bytes() == before
 
 
@@ -212,7 +212,7 @@ def test_a_full_disk_is_one_line(
 
     out = tmp_path / "cells.csv"
     arguments = ["classify", "--model", bundle.path, smear, "--out", out, "--batch", "1"]
-    begin = Journal._begin
+    begin = Journal._open
 
     def small(self: Journal, settings: Any) -> None:
         begin(self, settings)
@@ -223,12 +223,12 @@ def test_a_full_disk_is_one_line(
         (smear / f"more{n}.png").write_bytes(encode(picture(n)))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "_begin", small)
+        patch.setattr(Journal, "_open", small)
         ran = edgewbc(*arguments)
     assert ran.code == 2
     assert ran.err.splitlines()[-1] == (
-        f"edgewbc: {out}.journal: the disk is full; every answer until here is kept: make room, and run the same "
-        "command again"
+        f"edgewbc: {out}.journal: the disk is full; every result so far is kept: free some space and run the same "
+        "command again to resume"
     )
     assert not out.exists()
 
@@ -239,13 +239,13 @@ def test_a_full_disk_is_one_line(
         patch.setattr(files.os, "fsync", no_room)
         ran = edgewbc(*arguments)
         assert ran.code == 2
-    (kept,) = re.findall(r"^(\d+) of 106 pictures have their answer already", ran.err)
+    (kept,) = re.findall(r"^resuming: (\d+) of 106 images are in the journal", ran.err)
     assert 5 < int(kept) < 100
     assert ran.err.splitlines()[-1] == f"edgewbc: {out}: cannot be written: No space left on device"
     assert not out.exists()
     ran = edgewbc(*arguments)
     assert ran.code == 0
-    assert "106 of 106 pictures have their answer already; 0 to go" in ran.err
+    assert "106 of 106 images are in the journal; 0 to classify" in ran.err
 
 
 def test_where_nothing_can_be_written(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_where_nothing_can_be_written(edgewbc: Callable[..., Any], bundle: Bundl
     for arguments, reason in (
         (["--out", tmp_path / "file" / "cells.csv"], "cannot be written: "),
         (["--journal", smear / "0.png"], "give --journal a file of its own"),
-        (["--journal", tmp_path / "j", tmp_path / "j"], "is where the answers are written"),
+        (["--journal", tmp_path / "j", tmp_path / "j"], "is where results are written"),
     ):
         ran = edgewbc("classify", "--model", bundle.path, smear, *arguments)
         assert (ran.code, ran.out) == (2, "")
@@ -277,7 +277,7 @@ def test_json_is_what_json_dumps_gives(
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
 @pytest.mark.parametrize("how", ["out", "csv", "jsonl", "json"])
 def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, how: str) -> None:
-    """`--watch` classifies what is there and what comes; Ctrl-C ends it with exit code 0 and the differential."""
+    """`--watch` classifies what is there and what comes; press Ctrl-C to stop with exit code 0 and the differential."""
     options = {"out": ["--out", str(tmp_path / "cells.csv")], "csv": [], "jsonl": ["--jsonl"], "json": ["--json"]}[how]
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # background jobs ignore it
     script = f"{heard}; import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
@@ -291,7 +291,7 @@ def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, ho
     early = ""
     with child:
         assert child.stderr is not None
-        assert child.stderr.readline().startswith(f"watching {smear}; Ctrl-C ends it")
+        assert child.stderr.readline().startswith(f"watching {smear}; press Ctrl-C to stop")
         (smear / "cut.jpg").unlink()  # it would have its row after some seconds only
         (smear / "new.png").write_bytes(encode(picture(9)))
         if how == "out":

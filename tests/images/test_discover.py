@@ -50,7 +50,7 @@ def test_missing_and_empty_are_refused(tree: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="gone: no such file or folder"):
         find([tree, tmp_path / "gone"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="empty: no pictures in this folder"):
+    with pytest.raises(UserError, match="empty: no images in this folder"):
         find([tmp_path / "empty"])
 
 

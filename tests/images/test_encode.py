@@ -12,13 +12,13 @@ def test_a_png_comes_back():
     picture = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
     data = encode(picture, ".png")
     assert data == encode(picture, ".png")
-    np.testing.assert_array_equal(decode(data).picture, picture)
+    np.testing.assert_array_equal(decode(data).image, picture)
 
 
 def test_a_jpeg_is_close():
     """A JPEG of one colour keeps it to a few steps."""
     picture = np.full((16, 16, 3), (200, 30, 90), dtype=np.uint8)
-    found = decode(encode(picture, ".jpg")).picture.astype(int)
+    found = decode(encode(picture, ".jpg")).image.astype(int)
     assert np.abs(found - picture).max() <= 4
 
 

@@ -63,7 +63,7 @@ def test_a_locked_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is kept shut, or a disk that fails, has its reason."""
     (tmp_path / "f").write_bytes(b"abcd")
     for error, reason in (
-        (PermissionError(13, "Permission denied"), "no permission, or another program holds it"),
+        (PermissionError(13, "Permission denied"), "no permission, or another program has locked it"),
         (OSError(5, "Input/output error"), "cannot be read: Input/output error"),
     ):
 
@@ -115,5 +115,5 @@ def test_a_file_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ch
         return found
 
     monkeypatch.setattr(files.os, "fstat", fstat)
-    with pytest.raises(ImageError, match="changed while it was read"):
+    with pytest.raises(ImageError, match="changed while it was being read"):
         read(path)

@@ -32,7 +32,7 @@ from tests.tiny import encode
 )
 def test_headers_of_every_kind(name: str, want: Header) -> None:
     """Kind, size, colour, depth, alpha and frames are read from each format."""
-    found = replace(read(samples.VALID[name]), link=None)
+    found = replace(read(samples.VALID[name]), next_page=None)
     assert found == Header(**{**want.__dict__, "alpha": found.alpha if name == "two frames" else want.alpha})
 
 
@@ -45,7 +45,7 @@ def test_frames_of_animations(suffix: str) -> None:
 def test_grey_is_told_by_channels_and_palettes() -> None:
     """One channel is grey; so is a palette of greys, as OpenCV writes a greyscale BMP."""
     for suffix in (".jpg", ".png", ".tiff", ".bmp"):
-        assert read(encode(samples.PLAIN[..., 0], suffix)).colour == "grey", suffix
+        assert read(encode(samples.PLAIN[..., 0], suffix)).color == "gray", suffix
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 8])
@@ -63,7 +63,7 @@ def test_bigtiff_is_read() -> None:
     tags = [(256, 70000), (257, 3), (262, 1)]
     entries = b"".join(struct.pack("<HHQQ", tag, 4, 1, value) for tag, value in tags)
     data = b"II+\0" + struct.pack("<HHQ", 8, 0, 16) + struct.pack("<Q", len(tags)) + entries + struct.pack("<Q", 0)
-    assert read(data) == Header("TIFF", 70000, 3, "grey", bits=1)
+    assert read(data) == Header("TIFF", 70000, 3, "gray", bits=1)
 
 
 def test_a_changed_byte_of_a_png_is_found_by_its_checksum() -> None:
@@ -72,7 +72,7 @@ def test_a_changed_byte_of_a_png_is_found_by_its_checksum() -> None:
     for place in range(8, len(data), 37):
         changed = bytearray(data)
         changed[place] ^= 1
-        with pytest.raises(ValueError, match="cut short or damaged"):
+        with pytest.raises(ValueError, match="truncated or damaged"):
             read(bytes(changed))
 
 

@@ -15,15 +15,15 @@ from tests.lab import samples
 def test_a_directory_is_read_in_either_order_and_size(order: str, big: bool) -> None:
     """Tags of one value and of many, and where the next directory would be named."""
     data = samples.tiff_like(samples.PLAIN, order=order, big=big, rows=8)
-    found = tiff.directory(data)
+    found = tiff.read_directory(data)
     assert (found.one(tiff.WIDTH), found.one(tiff.HEIGHT)) == (20, 24)
     assert found.tags[tiff.BITS] == (8, 8, 8)
     assert found.tags[tiff.STRIP_BYTES] == (480, 480, 480)
     assert found.one(tiff.ORIENTATION, 1) == 1
-    assert found.following == 0
-    assert found.size == (8 if big else 4)
-    assert data[found.link : found.link + found.size] == bytes(found.size)
-    assert tiff.refusal(found, len(data)) is None
+    assert found.next_directory == 0
+    assert found.next_size == (8 if big else 4)
+    assert data[found.next_at : found.next_at + found.next_size] == bytes(found.next_size)
+    assert tiff.reason_to_refuse(found, len(data)) is None
 
 
 def test_a_directory_that_leads_out_of_the_file_is_an_error() -> None:
@@ -31,13 +31,13 @@ def test_a_directory_that_leads_out_of_the_file_is_an_error() -> None:
     data = samples.tiff_like(samples.PLAIN)
     for size in (5, 9, 30, 100):
         with pytest.raises(struct.error):
-            tiff.directory(data[:size])
+            tiff.read_directory(data[:size])
 
 
 def test_parts_beyond_the_end_or_too_small_are_damage() -> None:
     """A strip that leads out of the file, and plain strips with fewer bytes than the pixels need: no filling up."""
     data = samples.tiff_like(samples.PLAIN, rows=8)
-    found = tiff.directory(data)
-    assert tiff.refusal(found, len(data) - 1) == ""
+    found = tiff.read_directory(data)
+    assert tiff.reason_to_refuse(found, len(data) - 1) == ""
     short = samples.tiff_like(samples.PLAIN, rows=8, tags={tiff.STRIP_BYTES: [480, 480, 479]})
-    assert tiff.refusal(tiff.directory(short), len(short)) == ""
+    assert tiff.reason_to_refuse(tiff.read_directory(short), len(short)) == ""

@@ -17,7 +17,8 @@ import edgewbc
 from edgewbc import Classifier
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab.classify import Row, classify
+from edgewbc.lab.classify import classify
+from edgewbc.lab.results import ResultRow
 from edgewbc.runtime import tuning_cache
 from edgewbc.utils import resources
 from tests.tiny import encode, picture
@@ -62,10 +63,12 @@ def test_files_arrays_and_names(bundle: Bundle, cells: list[Path], tmp_path: Pat
     classifier = Classifier(bundle.path, precision="f32", threads=1, batch=2)
     given: list[Any] = [cells[0], str(cells[1]), picture(2), tmp_path / "gone.png", picture(2)]
     rows = classifier.classify(given)
-    assert [row.path for row in rows] == [str(cells[0]), str(cells[1]), "picture 2", str(given[3]), "picture 4"]
+    assert [row.path for row in rows] == [str(cells[0]), str(cells[1]), "image 2", str(given[3]), "image 4"]
     assert [row.status for row in rows] == ["ok", "ok", "ok", "error", "ok"]
     assert rows[2].probabilities == rows[4].probabilities
-    assert all(isinstance(row, Row) and row.model_sha256 == bundle.model_sha256("openvino", "f32") for row in rows)
+    assert all(
+        isinstance(row, ResultRow) and row.model_sha256 == bundle.model_sha256("openvino", "f32") for row in rows
+    )
     assert classifier.classes == bundle.classes
 
 
@@ -84,7 +87,7 @@ def test_one_alone_and_a_stack(bundle: Bundle, cells: list[Path]) -> None:
 )
 def test_other_arrays_are_refused(bundle: Bundle, wrong: Any) -> None:
     """An array that is no uint8 RGB picture is a ValueError that says which and what."""
-    with pytest.raises(ValueError, match=r"picture 1 is (uint8|float64) \(.*not uint8 RGB"):
+    with pytest.raises(ValueError, match=r"image 1 is (uint8|float64) \(.*not uint8 RGB"):
         Classifier(bundle.path, threads=1).classify([picture(0), wrong])
 
 
@@ -111,7 +114,7 @@ def test_several_threads_share_one(bundle: Bundle, cells: list[Path]) -> None:
     """Two threads that use one classifier each get their own rows."""
     classifier = Classifier(bundle.path, batch=2)
     want = classifier.classify(cells * 4)
-    found: dict[int, list[Row]] = {}
+    found: dict[int, list[ResultRow]] = {}
     work = [
         threading.Thread(target=lambda key=key: found.update({key: classifier.classify(cells * 4)})) for key in (0, 1)
     ]

@@ -11,7 +11,8 @@ import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab.classify import Model, Row, classify
+from edgewbc.lab.classify import LoadedBundle, classify
+from edgewbc.lab.results import ResultRow
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from tests.lab import samples
@@ -48,8 +49,8 @@ def test_a_bad_picture_is_a_row(bundle: Bundle, pictures: list[Path], tmp_path: 
     """Files that cannot be used are error rows with a reason in their place, and the batch goes on."""
     bad = {
         "empty.png": (b"", "empty file"),
-        "text.jpg": (b"hello", "not a picture"),
-        "cut.png": (samples.LOSSLESS["png"][:200], "cut short or damaged"),
+        "text.jpg": (b"hello", "not an image"),
+        "cut.png": (samples.LOSSLESS["png"][:200], "truncated or damaged"),
         "giga.png": (samples.gigapixel_png(), "too large"),
     }
     paths = [pictures[0], tmp_path / "gone.png", tmp_path]
@@ -68,12 +69,12 @@ def test_a_bad_picture_is_a_row(bundle: Bundle, pictures: list[Path], tmp_path: 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (encode(samples.PLAIN[..., 0]), "greyscale: the stain's colours are missing"),
+        (encode(samples.PLAIN[..., 0]), "grayscale: the stain's colors are missing"),
         (samples.CMYK_JPEG, "CMYK: "),
-        (encode(samples.PLAIN.astype(np.uint16) * 257), "16 bits a channel"),
-        (samples.animation(".gif"), "animated or of several pages"),
-        (samples.pages(), "animated or of several pages"),
-        (encode(samples.with_alpha(0)), "transparent in part"),
+        (encode(samples.PLAIN.astype(np.uint16) * 257), "16 bits per channel"),
+        (samples.animation(".gif"), "animated or with several pages"),
+        (samples.pages(), "animated or with several pages"),
+        (encode(samples.with_alpha(0)), "partly transparent"),
     ],
 )
 def test_odd_pictures_are_for_review(bundle: Bundle, tmp_path: Path, data: bytes, reason: str) -> None:
@@ -102,7 +103,7 @@ def test_an_unsure_label_is_for_review(tmp_path: Path, pictures: list[Path]) -> 
     rows = list(classify(bundle, [pictures[0], tmp_path / "grey.png"]))
     assert rows[0].status == rows[1].status == "review"
     assert rows[0].reason == f"probability {rows[0].probability:.2f} is below 1.00"
-    assert rows[1].reason.startswith("greyscale: the stain's colours are missing; probability ")
+    assert rows[1].reason.startswith("grayscale: the stain's colors are missing; probability ")
 
 
 def test_a_bad_bundle_is_told_before_the_first_row(tmp_path: Path, bundle: Bundle) -> None:
@@ -117,20 +118,20 @@ def test_a_bad_bundle_is_told_before_the_first_row(tmp_path: Path, bundle: Bundl
 
 def test_a_row_for_json_has_six_decimals() -> None:
     """Probabilities are rounded to six decimals; an error's are null and empty."""
-    row = Row("a.png", "monocyte", 2 / 3, {"monocyte": 2 / 3, "basophil": 1 / 3}, model_sha256="ff")
-    told = row.to_dict()
+    row = ResultRow("a.png", "monocyte", 2 / 3, {"monocyte": 2 / 3, "basophil": 1 / 3}, model_sha256="ff")
+    told = row.to_json()
     assert told["probability"] == 0.666667
     assert told["probabilities"] == {"monocyte": 0.666667, "basophil": 0.333333}
-    assert Row("a.png", "", None, status="error", reason="r").to_dict()["probability"] is None
+    assert ResultRow("a.png", "", None, status="error", reason="r").to_json()["probability"] is None
 
 
 def test_settings_are_what_decides_an_answer(bundle: Bundle) -> None:
     """They differ with the model and the threshold, not with the number of threads, and are plain JSON."""
-    one = Model.load(bundle, threads=1).settings
-    assert json.dumps(one) == json.dumps(Model.load(bundle, threads=2).settings)
+    one = LoadedBundle.load(bundle, threads=1).settings
+    assert json.dumps(one) == json.dumps(LoadedBundle.load(bundle, threads=2).settings)
     assert one["model_sha256"] == bundle.model_sha256()
     stricter = Bundle(bundle.path, replace(bundle.manifest, review_below=0.25), bundle.sums)
-    other = Model.load(stricter, threads=1).settings
+    other = LoadedBundle.load(stricter, threads=1).settings
     assert {name for name in one if one[name] != other[name]} == {"review_below"}
-    f32 = Model.load(bundle, "f32", threads=1).settings
+    f32 = LoadedBundle.load(bundle, "f32", threads=1).settings
     assert {name for name in one if one[name] != f32[name]} == {"model_sha256"}

@@ -1,9 +1,11 @@
-"""Permits: as many pictures and batches at work as there are cores for."""
+"""CpuBudget: decoding and inference overlap, and never use more cores than there are."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,20 +14,21 @@ import cv2
 import pytest
 
 from edgewbc.lab import cpu_budget
-from edgewbc.lab.cpu_budget import Permits, one_thread_in_opencv
+from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
 
 
 def engine(threads: int, streams: int) -> Any:
-    return SimpleNamespace(info={"threads": threads, "streams": streams})
+    """Return what the budget needs of an engine."""
+    return SimpleNamespace(info=SimpleNamespace(threads=threads, streams=streams))
 
 
 @pytest.mark.parametrize(("threads", "streams", "weight"), [(1, 1, 1), (2, 2, 1), (4, 2, 2), (3, 2, 1), (2, 1, 2)])
-def test_no_more_at_work_than_threads(threads: int, streams: int, weight: int) -> None:
-    """However many ask at once, what is at work never takes more cores than there are, and all get their turn."""
-    given, now, most, done = Permits(engine(threads, streams)), 0, 0, 0
+def test_never_more_work_than_cores(threads: int, streams: int, weight: int) -> None:
+    """However many threads ask at once, the work in progress never needs more cores than there are, and all finish."""
+    budget, now, most, done = CpuBudget(engine(threads, streams)), 0, 0, 0
     lock = threading.Lock()
 
-    def work(hold: Any, size: int) -> None:
+    def work(hold: Callable[[], AbstractContextManager[object]], size: int) -> None:
         nonlocal now, most, done
         for _ in range(10):
             with hold():
@@ -37,8 +40,8 @@ def test_no_more_at_work_than_threads(threads: int, streams: int, weight: int) -
                     now -= size
                     done += 1
 
-    asking = [(given.picture, 1)] * 4 + [(given.batch, weight)] * 3
-    workers = [threading.Thread(target=work, args=each) for each in asking]
+    tasks = [(budget.decoding, 1)] * 4 + [(budget.inference, weight)] * 3
+    workers = [threading.Thread(target=work, args=task) for task in tasks]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -47,30 +50,57 @@ def test_no_more_at_work_than_threads(threads: int, streams: int, weight: int) -
     assert most <= threads
 
 
-def test_permits_come_back_after_a_failure() -> None:
-    """What fails while it holds a permit gives it back."""
-    given = Permits(engine(2, 1))
-    for hold in (given.batch, given.picture, given.batch):
-        with pytest.raises(OSError, match="gone"), hold():
-            raise OSError("gone")
+@pytest.mark.parametrize(
+    ("threads", "streams", "decoding", "inference"),
+    [(2, 2, 2, 0), (2, 2, 1, 1), (2, 2, 0, 2), (4, 2, 2, 1), (4, 2, 0, 2), (3, 2, 1, 2), (6, 4, 2, 4)],
+)
+def test_work_overlaps_up_to_the_number_of_cores(threads: int, streams: int, decoding: int, inference: int) -> None:
+    """Tasks that together need exactly all cores are in progress at the same time: they meet at a barrier."""
+    budget = CpuBudget(engine(threads, streams))
+    meeting = threading.Barrier(decoding + inference)
+    met: list[bool] = []
+
+    def work(hold: Callable[[], AbstractContextManager[object]]) -> None:
+        with hold():
+            try:
+                meeting.wait(20)  # passes only while every other task is in progress too
+            except threading.BrokenBarrierError:
+                return
+            met.append(True)
+
+    tasks = [budget.decoding] * decoding + [budget.inference] * inference
+    workers = [threading.Thread(target=work, args=(task,)) for task in tasks]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert len(met) == decoding + inference
+
+
+def test_cores_are_released_after_a_failure() -> None:
+    """A task that raises while it holds cores releases them."""
+    budget = CpuBudget(engine(2, 1))
+    for hold in (budget.inference, budget.decoding, budget.inference):
+        with pytest.raises(OSError, match="failed"), hold():
+            raise OSError("failed")
 
 
 def test_only_large_files_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small files, and names of no file, never wait for a large one that is held."""
+    """Small files, and names without a file, do not wait while a large one is held."""
     monkeypatch.setattr(cpu_budget, "LARGE", 10)
-    given = Permits(engine(1, 1))
+    budget = CpuBudget(engine(1, 1))
     (tmp_path / "small").write_bytes(b"0" * 9)
     (tmp_path / "large").write_bytes(b"0" * 10)
-    with given.file(tmp_path / "large"):
-        assert given._large.locked()
-        for name in ("small", "gone", "a\0b"):
-            with given.file(tmp_path / name):
+    with budget.file(tmp_path / "large"):
+        assert budget._large_file.locked()
+        for name in ("small", "missing", "a\0b"):
+            with budget.file(tmp_path / name):
                 pass
-    assert not given._large.locked()
+    assert not budget._large_file.locked()
 
 
-def test_opencv_has_its_threads_again() -> None:
-    """One thread inside, also when two overlap; as before when the last has ended."""
+def test_opencvs_threads_are_restored() -> None:
+    """OpenCV uses one thread inside, also when two blocks overlap; its setting is restored when the last one ends."""
     before = cv2.getNumThreads()
     first, second = one_thread_in_opencv(), one_thread_in_opencv()
     first.__enter__()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from edgewbc.lab.classify import Row
 from edgewbc.lab.differential import Differential
+from edgewbc.lab.results import ResultRow
 
 
 def test_only_ok_rows_are_counted() -> None:
     """Shares are of the ok rows; review and errors are counted beside them."""
     count = Differential(("neutrophil", "lymphocyte", "monocyte"))
     for label, status in [("neutrophil", "ok")] * 6 + [("lymphocyte", "ok")] * 4 + [("monocyte", "review")] * 2:
-        count.add(Row("p", label, 0.9, {}, status))  # type: ignore[arg-type]
-    count.add(Row("p", "", None, status="error", reason="r"))
-    told = count.to_dict()
+        count.add(ResultRow("p", label, 0.9, {}, status))  # type: ignore[arg-type]
+    count.add(ResultRow("p", "", None, status="error", reason="r"))
+    told = count.to_json()
     assert [told[name] for name in ("pictures", "counted", "review", "errors")] == [13, 10, 2, 1]
     assert [told["classes"][name]["n"] for name in count.classes] == [6, 4, 0]
     assert [told["classes"][name]["percent"] for name in count.classes] == [60.0, 40.0, 0.0]
@@ -25,19 +25,19 @@ def test_only_ok_rows_are_counted() -> None:
 
 def test_nothing_counted_has_no_shares() -> None:
     """Without an ok row there is no percentage, and no division by zero."""
-    told = Differential(("neutrophil",)).to_dict()
+    told = Differential(("neutrophil",)).to_json()
     assert told["classes"] == {"neutrophil": {"n": 0, "percent": None, "interval": None}}
 
 
 def test_rows_pass_through_and_the_first_error_is_kept() -> None:
     """Counting rows on their way changes none, and remembers the first that could not be read."""
     rows = [
-        Row("a", "neutrophil", 0.9),
-        Row("b", "", None, status="error", reason="empty file"),
-        Row("c", "", None, status="error", reason="no such file"),
+        ResultRow("a", "neutrophil", 0.9),
+        ResultRow("b", "", None, status="error", reason="empty file"),
+        ResultRow("c", "", None, status="error", reason="no such file"),
     ]
     count = Differential(("neutrophil",))
-    assert count.failed is None
+    assert count.first_error is None
     assert list(count.counting(rows)) == rows
-    assert count.failed == rows[1]
+    assert count.first_error == rows[1]
     assert count.total == 3

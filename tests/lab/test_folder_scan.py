@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.lab.folder_scan import SHARE, Folders
-from edgewbc.lab.journal import Version
+from edgewbc.lab.folder_scan import FULL_SCAN_INTERVAL, FolderScan
+from edgewbc.lab.journal import FileVersion
 
 
 class Clock:
@@ -32,16 +32,16 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     return found
 
 
-def changes(folders: Folders, top: Path) -> list[str]:
+def changes(folders: FolderScan, top: Path) -> list[str]:
     found = list(folders.changes())
     for name, version in found:
-        assert version == Version.of(Path(name).stat())
+        assert version == FileVersion.of(Path(name).stat())
     return sorted(Path(name).relative_to(top).as_posix() for name, _ in found)
 
 
 def test_each_change_is_told_once(tmp_path: Path) -> None:
     """New, changed and returned pictures, in folders that come later too; no hidden, temporary or other files."""
-    folders = Folders([str(tmp_path)], Clock())
+    folders = FolderScan([str(tmp_path)], Clock())
     for name in ("b.png", "a.JPG", ".c.png", "~$d.png", "e.png.part", "notes.txt"):
         (tmp_path / name).touch()
     assert changes(folders, tmp_path) == ["a.JPG", "b.png"]
@@ -62,14 +62,14 @@ def test_what_is_noted_is_not_told(tmp_path: Path) -> None:
     """A version that the caller knows of is no change; a file that it forgets is new."""
     path = tmp_path / "a.png"
     path.touch()
-    folders = Folders([str(tmp_path)], Clock())
+    folders = FolderScan([str(tmp_path)], Clock())
     assert changes(folders, tmp_path) == ["a.png"]
     path.write_bytes(b"more")
-    folders.note(str(path), Version.of(path.stat()))
+    folders.note(str(path), FileVersion.of(path.stat()))
     assert changes(folders, tmp_path) == []
     folders.forget(str(path))
     assert changes(folders, tmp_path) == ["a.png"]
-    folders.note(str(tmp_path / "elsewhere" / "a.png"), Version(1, 1))
+    folders.note(str(tmp_path / "elsewhere" / "a.png"), FileVersion(1, 1))
     folders.forget(str(tmp_path / "elsewhere" / "a.png"))
 
 
@@ -77,17 +77,17 @@ def test_names_are_those_of_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """In the folder in which the command runs they have no folder before them, and can be noted so."""
     monkeypatch.chdir(tmp_path)
     Path("a.png").touch()
-    folders = Folders(["."], Clock())
+    folders = FolderScan(["."], Clock())
     assert [name for name, _ in folders.changes()] == ["a.png"]
     Path("a.png").write_bytes(b"more")
-    folders.note("a.png", Version.of(Path("a.png").stat()))
+    folders.note("a.png", FileVersion.of(Path("a.png").stat()))
     assert list(folders.changes()) == []
 
 
 def test_a_quiet_folder_is_not_listed(tmp_path: Path, listed: list[str]) -> None:
     """Where listing is slow a folder is listed when its time of change differs, and gone through now and then."""
     clock = Clock(tick=1.0)
-    folders = Folders([str(tmp_path)], clock)
+    folders = FolderScan([str(tmp_path)], clock)
     (tmp_path / "a.png").touch()
     assert changes(folders, tmp_path) == ["a.png"]
     listed.clear()
@@ -98,7 +98,7 @@ def test_a_quiet_folder_is_not_listed(tmp_path: Path, listed: list[str]) -> None
     os.utime(tmp_path, ns=(1, 1))
     assert changes(folders, tmp_path) == ["b.png"]
     assert listed == [str(tmp_path)]
-    clock.now += 2 * SHARE
+    clock.now += 2 * FULL_SCAN_INTERVAL
     assert changes(folders, tmp_path) == ["a.png"]
 
 
@@ -107,14 +107,14 @@ def test_a_top_that_is_away_is_trouble_and_comes_back(tmp_path: Path) -> None:
     top = tmp_path / "top"
     (top / "sub").mkdir(parents=True)
     (top / "sub" / "a.png").touch()
-    folders = Folders([str(top)], Clock())
+    folders = FolderScan([str(top)], Clock())
     assert changes(folders, top) == ["sub/a.png"]
     (top / "sub" / "a.png").unlink()
     (top / "sub").rmdir()
-    assert (changes(folders, top), folders.trouble) == ([], {})
+    assert (changes(folders, top), folders.problems) == ([], {})
     top.rmdir()
     assert changes(folders, top) == []
-    assert list(folders.trouble) == [str(top)]
+    assert list(folders.problems) == [str(top)]
     top.mkdir()
     (top / "b.png").touch()
-    assert (changes(folders, top), folders.trouble) == (["b.png"], {})
+    assert (changes(folders, top), folders.problems) == (["b.png"], {})

@@ -31,7 +31,7 @@ def test_cases_are_the_same_each_time() -> None:
     """A case can be made again from its seed and its number; the corpus itself decodes."""
     assert fuzz_pictures.case(3, 4) == fuzz_pictures.case(3, 4)
     assert len({fuzz_pictures.case(3, number)[2] for number in range(50)}) > 40
-    assert all(fuzz.decode(data).picture.size for data in fuzz_pictures.corpus().values())
+    assert all(fuzz.decode(data).image.size for data in fuzz_pictures.corpus().values())
 
 
 def test_a_crash_is_found_and_the_rest_still_run(tmp_path: Path) -> None:

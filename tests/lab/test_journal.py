@@ -1,7 +1,9 @@
-"""The journal: what is kept, what is refused, and what is said when it cannot be."""
+"""The journal: what it records, what it refuses, and its messages."""
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import sqlite3
 import subprocess
@@ -15,80 +17,117 @@ from hypothesis import strategies as st
 
 from edgewbc import __version__
 from edgewbc.errors import UserError
-from edgewbc.lab.classify import Row
-from edgewbc.lab.journal import Journal, Version, key
+from edgewbc.lab import journal as journal_module
+from edgewbc.lab.journal import FileVersion, Journal, key
+from edgewbc.lab.results import ResultRow, Status
 
 SETTINGS: dict[str, Any] = {"model_sha256": "ff" * 32, "classes": ["neutrophil", "lymphocyte"], "review_below": 0.5}
 GOOD = {"neutrophil": 0.7500000238418579, "lymphocyte": 0.25}
-ONE = Version(100, 1_700_000_000_123_456_789)
+ONE = FileVersion(100, 1_700_000_000_123_456_789)
 
 
-def good(path: str) -> Row:
-    return Row(path, "neutrophil", GOOD["neutrophil"], GOOD, "ok", "", SETTINGS["model_sha256"])
+def good(path: str) -> ResultRow:
+    """Return a row with a label."""
+    return ResultRow(path, "neutrophil", GOOD["neutrophil"], GOOD, Status.OK, "", SETTINGS["model_sha256"])
 
 
-def bad(path: str, reason: str = "empty file") -> Row:
-    return Row(path, "", None, {}, "error", reason, SETTINGS["model_sha256"])
+def bad(path: str, reason: str = "empty file") -> ResultRow:
+    """Return a row with an error."""
+    return ResultRow(path, "", None, {}, Status.ERROR, reason, SETTINGS["model_sha256"])
 
 
-def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
-    """After closing and opening again, rows are equal to the last bit, in the order in which they are asked for."""
+def cell(path: str, number: int, label: str, status: Status = Status.OK) -> ResultRow:
+    """Return a row for a cell in a field."""
+    row = (path, label, GOOD[label], GOOD, status, "", SETTINGS["model_sha256"])
+    return ResultRow(*row, number, (10.0 * number, 20.5, 30.0, 40.0))
+
+
+def test_rows_are_unchanged_after_reopening(tmp_path: Path) -> None:
+    """After closing and opening again, rows are equal to the last bit, in the requested order."""
     rows = [good(str(tmp_path / "a.png")), bad(str(tmp_path / "b.png"))]
     with Journal(tmp_path / "new" / "j", SETTINGS) as journal:
         for row in rows:
             journal.add(row, ONE, "aa")
     with Journal(tmp_path / "new" / "j", SETTINGS) as journal:
         assert list(journal.rows([rows[1].path, "none.png", rows[0].path])) == rows[::-1]
-        assert journal.row("none.png") is None
+        assert journal.cells("none.png") == []
+        assert journal.verify() == []
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["j"]
 
 
-def test_a_file_is_held_by_its_version(tmp_path: Path) -> None:
-    """Another size or time of change is another version; what could not be read is never held."""
+def test_several_cells_per_image(tmp_path: Path) -> None:
+    """Cells keep number, box and status; a second reading with fewer cells replaces all of the first."""
+    first = [cell("f.png", 1, "neutrophil"), cell("f.png", 2, "lymphocyte", Status.UNFAMILIAR)]
+    with Journal(tmp_path / "j", SETTINGS) as journal:
+        journal.add_cells(first, ONE, "aa")
+        journal.add(good("a.png"), ONE, "aa")
+        assert journal.cells("f.png") == first
+        assert journal.has("f.png", ONE)
+        journal.add_cells([cell("f.png", 1, "lymphocyte")], FileVersion(7, 8), "bb")
+        assert journal.cells("f.png") == [cell("f.png", 1, "lymphocyte")]
+        assert not journal.has("f.png", ONE)
+        assert journal.verify() == []
+        for rows in ([], [good("a.png"), good("b.png")]):
+            with pytest.raises(ValueError, match="at least one row, all of one path"):
+                journal.add_cells(rows, ONE, "aa")
+    database = sqlite3.connect(tmp_path / "j")
+    found = database.execute("SELECT reading, cell, box, status FROM results ORDER BY id").fetchall()
+    assert found[:2] == [(1, 1, "[10.0, 20.5, 30.0, 40.0]", "ok"), (1, 2, "[20.0, 20.5, 30.0, 40.0]", "unfamiliar")]
+    assert found[2:] == [(3, 0, None, "ok"), (4, 1, "[10.0, 20.5, 30.0, 40.0]", "ok")]
+    assert database.execute("SELECT id FROM current ORDER BY id").fetchall() == [(3,), (4,)]
+    database.close()
+
+
+def test_a_file_is_identified_by_its_version(tmp_path: Path) -> None:
+    """Another size or modification time is another version; a file that could not be read never has a result."""
     with Journal(tmp_path / "j", SETTINGS) as journal:
         journal.add(good("a.png"), ONE, "aa")
-        journal.add(bad("shut.png"), ONE, "")
-        assert journal.holds("a.png", ONE)
-        assert journal.holds(str(Path.cwd() / "a.png"), ONE)
-        assert not journal.holds("a.png", Version(101, ONE.mtime_ns))
-        assert not journal.holds("a.png", Version(100, ONE.mtime_ns + 1))
-        assert not journal.holds("b.png", ONE)
-        assert not journal.holds("shut.png", ONE)
+        journal.add(bad("locked.png"), ONE, "")
+        assert journal.has("a.png", ONE)
+        assert journal.has(str(Path.cwd() / "a.png"), ONE)
+        assert not journal.has("a.png", FileVersion(101, ONE.mtime_ns))
+        assert not journal.has("a.png", FileVersion(100, ONE.mtime_ns + 1))
+        assert not journal.has("b.png", ONE)
+        assert not journal.has("locked.png", ONE)
 
 
-def test_the_older_answer_stays_as_history(tmp_path: Path) -> None:
-    """A changed file's new answer is the one that counts; the old one, its bytes' hash and its run are on record."""
+def test_the_earlier_result_is_kept(tmp_path: Path) -> None:
+    """The new result of a changed file is the current one; the old one, its hash and its run stay on record."""
     with Journal(tmp_path / "j", SETTINGS, {"isa": "AVX2"}) as journal:
         journal.add(bad("a.png"), ONE, "aa")
     with Journal(tmp_path / "j", SETTINGS) as journal:
-        journal.add(good("a.png"), Version(7, 8), "bb")
-        assert journal.row("a.png") == good("a.png")
-    asked = sqlite3.connect(tmp_path / "j")
-    assert asked.execute("SELECT sha256, status, run, size, mtime_ns FROM answers ORDER BY id").fetchall() == [
+        journal.add(good("a.png"), FileVersion(7, 8), "bb")
+        assert journal.cells("a.png") == [good("a.png")]
+    database = sqlite3.connect(tmp_path / "j")
+    assert database.execute("SELECT sha256, status, run, size, mtime_ns FROM results ORDER BY id").fetchall() == [
         ("aa", "error", 1, 100, ONE.mtime_ns),
         ("bb", "ok", 2, 7, 8),
     ]
-    runs = asked.execute("SELECT edgewbc, engine FROM runs ORDER BY id").fetchall()
+    runs = database.execute("SELECT edgewbc, engine FROM runs ORDER BY id").fetchall()
     assert runs == [(__version__, '{"isa": "AVX2"}'), (__version__, "{}")]
-    found = asked.execute("SELECT path, label, probability, probabilities FROM current").fetchall()
+    found = database.execute("SELECT path, label, probability, probabilities FROM current").fetchall()
     assert found == [(str(Path.cwd() / "a.png"), "neutrophil", GOOD["neutrophil"], "[0.7500000238418579, 0.25]")]
-    asked.close()
+    database.close()
 
 
 def test_rows_are_only_added(tmp_path: Path) -> None:
-    """The file itself refuses to have an answer changed or taken out."""
+    """The file itself refuses to have a row changed or deleted, in every table."""
     with Journal(tmp_path / "j", SETTINGS) as journal:
         journal.add(good("a.png"), ONE, "aa")
-    asked = sqlite3.connect(tmp_path / "j")
+        journal.decide("a.png", "Dr. Vogt", "lymphocyte")
+        journal.sign_off("Dr. Vogt", {})
+    database = sqlite3.connect(tmp_path / "j")
     for statement in (
-        "UPDATE answers SET label = 'lymphocyte'",
-        "DELETE FROM answers",
+        "UPDATE results SET label = 'lymphocyte'",
+        "DELETE FROM results",
         "UPDATE about SET value = '1'",
         "DELETE FROM runs",
+        "UPDATE decisions SET new = 'monocyte'",
+        "DELETE FROM sign_offs",
     ):
         with pytest.raises(sqlite3.IntegrityError, match="rows are only added"):
-            asked.execute(statement)
-    asked.close()
+            database.execute(statement)
+    database.close()
 
 
 @given(
@@ -100,8 +139,8 @@ def test_rows_are_only_added(tmp_path: Path) -> None:
     )
 )
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
-def test_any_name_comes_back(tmp_path_factory: pytest.TempPathFactory, raw: list[bytes]) -> None:
-    """Spaces, quotes, line feeds and bytes that are not UTF-8: each name is told from the others and comes back."""
+def test_any_file_name_is_kept(tmp_path_factory: pytest.TempPathFactory, raw: list[bytes]) -> None:
+    """Names with spaces, quotes, line feeds and bytes that are not UTF-8 are kept apart and returned unchanged."""
     folder = tmp_path_factory.mktemp("names")
     names = [str(folder / os.fsdecode(name)) for name in raw]
     with Journal(None, SETTINGS) as journal:
@@ -109,10 +148,11 @@ def test_any_name_comes_back(tmp_path_factory: pytest.TempPathFactory, raw: list
             journal.add(good(name), ONE, "aa")
         assert list(journal.names(str(folder))) == names
         assert [row.path for row in journal.rows(names)] == names
+        assert journal.verify() == []
 
 
-def test_names_are_of_a_folder_and_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not of a neighbour whose name begins alike; relative where the folder is; in the order of the first answers."""
+def test_names_in_a_folder_and_its_subfolders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in a folder whose name starts alike; relative if the folder is; in the order of the first results."""
     monkeypatch.chdir(tmp_path)
     with Journal(None, SETTINGS) as journal:
         for name in ("smear/b.png", "smear-2/a.png", "smear/sub/c.png", "smear/a.png", "smear/b.png"):
@@ -124,39 +164,43 @@ def test_names_are_of_a_folder_and_below(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_other_settings_are_refused(tmp_path: Path) -> None:
-    """A journal of another model is not mixed with: one line says what differs and what to do; nothing is added."""
+    """A journal of another model is not continued: one line says what differs and what to do; nothing is added."""
     with Journal(tmp_path / "j", SETTINGS) as journal:
         journal.add(good("a.png"), ONE, "aa")
     for name, value in (("model_sha256", "00" * 32), ("classes", ["a", "b"]), ("review_below", 0.75)):
         with pytest.raises(UserError, match=f"another model or other settings .{name} was .*--journal, or delete") as e:
             Journal(tmp_path / "j", {**SETTINGS, name: value})
         assert "\n" not in str(e.value)
-    asked = sqlite3.connect(tmp_path / "j")
-    assert asked.execute("SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM answers)").fetchone() == (1, 1)
-    asked.close()
+    database = sqlite3.connect(tmp_path / "j")
+    assert database.execute("SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM results)").fetchone() == (1, 1)
+    database.close()
 
 
-def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
-    """Text, another program's database, a journal of a later version, a folder, a file as folder: one line each."""
+def test_files_that_are_not_journals_are_refused(tmp_path: Path) -> None:
+    """Text, another program's database, a newer journal, a folder, a file used as a folder: one line each."""
     (tmp_path / "text").write_text("path,label\n" * 200)
     other = sqlite3.connect(tmp_path / "other")
     other.execute("CREATE TABLE t (x)")
     other.commit()
     other.close()
-    Journal(tmp_path / "later", SETTINGS).close()
-    later = sqlite3.connect(tmp_path / "later")
-    later.execute("PRAGMA user_version = 2")
-    later.close()
+    Journal(tmp_path / "newer", SETTINGS).close()
+    newer = sqlite3.connect(tmp_path / "newer")
+    newer.execute("PRAGMA user_version = 3")
+    newer.close()
     (tmp_path / "folder").mkdir()
     for name, reason in (
         ("text", "is not a journal, or is damaged"),
         ("other", "is not a journal of edgewbc"),
-        ("later", "a journal of version 2, and this edgewbc writes 1"),
+        (
+            "newer",
+            "is a journal of version 3, and this edgewbc reads up to version 2: upgrade edgewbc",
+        ),
         ("folder", "cannot be written here"),
         ("text/j", "cannot be written: "),
     ):
-        with pytest.raises(UserError, match=f"{name}: {reason}"):
+        with pytest.raises(UserError, match=f"{name}: {reason}") as e:
             Journal(tmp_path / name, SETTINGS)
+        assert "\n" not in str(e.value)
     assert (tmp_path / "text").read_text() == "path,label\n" * 200
     (tmp_path / "empty").touch()
     Journal(tmp_path / "empty", SETTINGS).close()
@@ -165,18 +209,20 @@ def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from edgewbc.lab.journal import Journal, Version
-from edgewbc.lab.classify import Row
-journal = Journal(Path(sys.argv[1]), {"model_sha256": "ff" * 32, "classes": ["neutrophil", "lymphocyte"], "review_below": 0.5})
+from edgewbc.lab.journal import FileVersion, Journal
+from edgewbc.lab.results import ResultRow
+settings = {"model_sha256": "ff" * 32, "classes": ["neutrophil", "lymphocyte"], "review_below": 0.5}
+journal = Journal(Path(sys.argv[1]), settings)
 for n in range(50):
-    journal.add(Row(f"{n}.png", "neutrophil", 0.75, {"neutrophil": 0.75, "lymphocyte": 0.25}), Version(1, n), "aa")
+    row = ResultRow(f"{n}.png", "neutrophil", 0.75, {"neutrophil": 0.75, "lymphocyte": 0.25})
+    journal.add(row, FileVersion(1, n), "aa")
 print("ready", flush=True)
 sys.stdin.read()
-"""  # noqa: E501
+"""
 
 
-def test_one_at_a_time_and_no_stale_lock(tmp_path: Path) -> None:
-    """While another process has it, it is refused in a line; killed, that process leaves no lock and loses nothing."""
+def test_one_writer_and_no_stale_lock(tmp_path: Path) -> None:
+    """While another process writes it, it is refused in one line; if that process is killed, nothing stays locked."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, tmp_path / "j"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
@@ -186,17 +232,54 @@ def test_one_at_a_time_and_no_stale_lock(tmp_path: Path) -> None:
             Journal(tmp_path / "j", SETTINGS)
         other.kill()
     with Journal(tmp_path / "j", SETTINGS) as journal:
-        assert all(journal.holds(f"{n}.png", Version(1, n)) for n in range(50))
+        assert all(journal.has(f"{n}.png", FileVersion(1, n)) for n in range(50))
         with pytest.raises(UserError, match="another edgewbc is writing it"):
             Journal(tmp_path / "j", SETTINGS)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="locks files by other means")
+def test_a_disk_without_locks_is_not_taken_for_another_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite reports ENOLCK as a held lock; the message says that this disk cannot lock files."""
+    import fcntl
+
+    def no_locks(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with Journal(tmp_path / "j", SETTINGS):  # the second one then fails with SQLITE_BUSY, as it does after ENOLCK
+        monkeypatch.setattr(fcntl, "lockf", no_locks)
+        with pytest.raises(UserError, match="j: this disk or network share cannot lock files: name a file on a local"):
+            Journal(tmp_path / "j", SETTINGS)
+
+
+def test_without_a_write_ahead_log_each_commit_reaches_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where SQLite refuses the write-ahead log, it flushes at every commit; where it grants it, at checkpoints."""
+
+    class NoLog(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            return super().execute(sql.replace("= WAL", "= DELETE"), *values)
+
+    with Journal(tmp_path / "log", SETTINGS) as journal:
+        assert journal._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert journal._database.execute("PRAGMA synchronous").fetchone() == (1,)
+    connect = sqlite3.connect
+    monkeypatch.setattr(journal_module.sqlite3, "connect", lambda *a, **k: connect(*a, factory=NoLog, **k))
+    with Journal(tmp_path / "none", SETTINGS) as journal:
+        assert journal._database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert journal._database.execute("PRAGMA synchronous").fetchone() == (2,)
+        journal.add(good("a.png"), ONE, "aa")
+        journal.flush()
+    with Journal(tmp_path / "none", SETTINGS) as journal:
+        assert journal.cells("a.png") == [good("a.png")]
+
+
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
-    """When there is no more room the line says so; what was answered is there, and with room it goes on."""
+    """When no space is left, the message says so; earlier results are kept, and with space the journal continues."""
     path = tmp_path / "j"
     done = 0
     with Journal(path, SETTINGS) as journal:
-        journal._database.execute("PRAGMA max_page_count = 20")
+        journal._database.execute("PRAGMA max_page_count = 30")
 
         def fill() -> None:
             nonlocal done
@@ -204,7 +287,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
                 journal.add(good(f"{n:0200}.png"), ONE, "aa")
                 done = n + 1
 
-        with pytest.raises(UserError, match="j: the disk is full; every answer until here is kept: make room") as e:
+        with pytest.raises(UserError, match="j: the disk is full; every result so far is kept: free some space") as e:
             fill()
         assert "\n" not in str(e.value)
     assert done > 20
@@ -213,22 +296,128 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
         journal.add(good(f"{done:0200}.png"), ONE, "aa")
 
 
-def test_what_is_settled_needs_no_log(tmp_path: Path) -> None:
-    """After `settle` the file alone holds every answer, as it stands on the disk."""
+def test_after_a_flush_the_file_is_complete(tmp_path: Path) -> None:
+    """After `flush`, the file alone holds every result, without its write-ahead log."""
     journal = Journal(tmp_path / "j", SETTINGS)
     journal.add(good("a.png"), ONE, "aa")
-    journal.settle()
+    journal.flush()
     (tmp_path / "copy").write_bytes((tmp_path / "j").read_bytes())
     journal.close()
     with Journal(tmp_path / "copy", SETTINGS) as copy:
-        assert copy.holds("a.png", ONE)
+        assert copy.has("a.png", ONE)
 
 
-def test_a_private_journal_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a path the answers are kept all the same, and no file is left."""
+def test_a_temporary_journal_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a path, results are kept while it is open, and no file is left."""
     monkeypatch.chdir(tmp_path)
     with Journal(None, SETTINGS) as journal:
         journal.add(good("a.png"), ONE, "aa")
-        journal.settle()
-        assert journal.row("a.png") == good("a.png")
+        journal.flush()
+        assert journal.cells("a.png") == [good("a.png")]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_is_refused_at_opening(tmp_path: Path) -> None:
+    """A broken page, and a changed row near the end, are noticed before anything is added."""
+    path = tmp_path / "j"
+    with Journal(path, SETTINGS) as journal:
+        for n in range(200):
+            journal.add(good(f"{n}.png"), ONE, "aa")
+    whole = path.read_bytes()
+    index = whole.rindex(b"neutrophil")
+    path.write_bytes(whole[:index] + b"lymphocyte" + whole[index + 10 :])
+    with pytest.raises(UserError, match=r"j: is damaged \(result \d+ was altered\): name another file with --journal"):
+        Journal(path, SETTINGS)
+    path.write_bytes(whole[:8192] + bytes(8192) + whole[16384:])
+    with pytest.raises(UserError, match="j: is (not a journal, or is )?damaged"):
+        Journal(path, SETTINGS)
+
+
+VERSION_1 = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE runs (id INTEGER PRIMARY KEY, at TEXT NOT NULL, edgewbc TEXT NOT NULL, engine TEXT NOT NULL);
+CREATE TABLE answers (
+  id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, at TEXT NOT NULL,
+  path BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
+  status TEXT NOT NULL, label TEXT NOT NULL, probability REAL, probabilities TEXT NOT NULL, reason TEXT NOT NULL
+);
+CREATE INDEX answers_by_path ON answers (path);
+CREATE VIEW current AS SELECT id, run, at, CAST(path AS TEXT) AS path, size, mtime_ns, sha256, status, label,
+  probability, probabilities, reason FROM answers WHERE id IN (SELECT max(id) FROM answers GROUP BY path);
+CREATE TRIGGER answers_UPDATE BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'rows are only added'); END;
+CREATE TRIGGER answers_DELETE BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'rows are only added'); END;
+CREATE TRIGGER about_UPDATE BEFORE UPDATE ON about BEGIN SELECT RAISE(ABORT, 'rows are only added'); END;
+CREATE TRIGGER about_DELETE BEFORE DELETE ON about BEGIN SELECT RAISE(ABORT, 'rows are only added'); END;
+CREATE TRIGGER runs_UPDATE BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'rows are only added'); END;
+CREATE TRIGGER runs_DELETE BEFORE DELETE ON runs BEGIN SELECT RAISE(ABORT, 'rows are only added'); END;
+PRAGMA application_id = 1700217411;
+PRAGMA user_version = 1;
+"""
+"""What edgewbc 0.1.0 created."""
+
+
+def version_1(path: Path) -> None:
+    """Write a version 1 journal: one image that was first unreadable and then had a label, and one broken file."""
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.executescript(VERSION_1)
+    database.executemany("INSERT INTO about VALUES (?, ?)", [(name, json.dumps(v)) for name, v in SETTINGS.items()])
+    database.execute("INSERT INTO runs VALUES (1, '2026-01-02T03:04:05Z', '0.1.0', '{}')")
+    folder = path.parent
+    for name, sha256, row in (("a.png", "", bad("")), ("a.png", "aa", good("")), ("b.png", "bb", bad(""))):
+        values = (os.fsencode(folder / name), ONE.size, ONE.mtime_ns, sha256, str(row.status), row.label)
+        probabilities = json.dumps(list(row.probabilities.values()))
+        database.execute(
+            "INSERT INTO answers (run, at, path, size, mtime_ns, sha256, status, label, probability, probabilities,"
+            " reason) VALUES (1, '2026-01-02T03:04:06Z', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, row.probability, probabilities, row.reason),
+        )
+    database.commit()
+    database.close()
+
+
+def test_a_version_1_journal_is_continued(tmp_path: Path) -> None:
+    """Its results and their history are kept, with their ids and times; new ones are added; all are protected."""
+    version_1(tmp_path / "j")
+    a, b = str(tmp_path / "a.png"), str(tmp_path / "b.png")
+    with Journal(tmp_path / "j", SETTINGS) as journal:
+        assert list(journal.rows([a, b])) == [good(a), bad(b)]
+        assert journal.has(a, ONE)
+        assert journal.has(b, ONE)
+        assert journal.verify() == []
+        journal.add(good(b), FileVersion(1, 2), "cc")
+        assert journal.decide(a, "Dr. Vogt", "lymphocyte").result == 2
+    with Journal(tmp_path / "j", SETTINGS) as journal:
+        assert list(journal.rows([a, b])) == [good(a), good(b)]
+        assert journal.verify() == []
+    database = sqlite3.connect(tmp_path / "j")
+    assert database.execute("PRAGMA user_version").fetchone() == (2,)
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert tables == {"about", "runs", "results", "decisions", "sign_offs"}
+    found = database.execute("SELECT id, run, reading, at, cell, box, status FROM results ORDER BY id").fetchall()
+    assert found[1] == (2, 1, 2, "2026-01-02T03:04:06Z", 0, None, "ok")
+    assert [row[6] for row in found] == ["error", "ok", "error", "ok"]
+    with pytest.raises(sqlite3.IntegrityError, match="rows are only added"):
+        database.execute("DELETE FROM results")
+    database.close()
+
+
+def test_an_upgrade_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it fails, or the settings differ, the file is still the version 1 journal that it was."""
+    version_1(tmp_path / "j")
+
+    def fail(values: tuple[Any, ...]) -> str:
+        raise ValueError("stopped in the middle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("edgewbc.lab.journal_schema.checksum", fail)
+        with pytest.raises(UserError, match="j: cannot be written: user-defined function raised exception"):
+            Journal(tmp_path / "j", SETTINGS)
+    with pytest.raises(UserError, match="another model or other settings"):
+        Journal(tmp_path / "j", {**SETTINGS, "review_below": 0.9})
+    database = sqlite3.connect(tmp_path / "j")
+    assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    assert database.execute("SELECT count(*) FROM answers").fetchone() == (3,)
+    database.close()
+    with Journal(tmp_path / "j", SETTINGS) as journal:
+        assert journal.verify() == []

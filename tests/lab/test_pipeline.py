@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.lab import cpu_budget, pipeline
-from edgewbc.lab.pipeline import Outcome, run
+from edgewbc.lab.pipeline import ImageResult, run
 from edgewbc.pixels import prepare
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.tuning import Choice
@@ -99,14 +99,14 @@ def test_notes_and_reasons(engine: PredictorPool, bundle: Bundle, tmp_path: Path
     (tmp_path / "grey.png").write_bytes(encode(samples.PLAIN[..., 0]))
     (tmp_path / "empty.png").write_bytes(b"")
     grey, empty, folder = run(engine, bundle.pixels, [tmp_path / "grey.png", tmp_path / "empty.png", tmp_path])
-    assert grey.notes == ("greyscale: the stain's colours are missing",)
+    assert grey.notes == ("grayscale: the stain's colors are missing",)
     assert (empty.error, empty.size, empty.sha256) == ("empty file", 0, hashlib.sha256().hexdigest())
     assert (folder.error, folder.sha256, folder.mtime_ns) == ("not a file", "", 0)
 
 
 def test_none_means_nothing_now(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
     """When the source gives None, everything before it is answered before the source is asked again."""
-    got: list[Outcome] = []
+    got: list[ImageResult] = []
     counts = []
 
     def source() -> Iterator[Path | None]:
@@ -126,10 +126,8 @@ def test_a_few_pictures_are_shared_out(
 ) -> None:
     """The first groups are of one batch, later ones of several; after a pause it begins anew."""
     groups: list[int] = []
-    real = pipeline._fetched
-    monkeypatch.setattr(
-        pipeline, "_fetched", lambda group, activity: groups.append(len(group)) or real(group, activity)
-    )
+    real = pipeline._fetch
+    monkeypatch.setattr(pipeline, "_fetch", lambda group, activity: groups.append(len(group)) or real(group, activity))
     monkeypatch.setattr(pipeline, "GROUP", 3)
     short = 2 * engine.info.threads
     list(run(engine, bundle.pixels, [*(paths * 9)[: 2 * short + 13], None, *paths[:3]], batch=2, readers=1))
@@ -273,7 +271,7 @@ def test_large_files_are_held_one_at_a_time(
         now -= 1
         return real_prepare(*arguments)
 
-    monkeypatch.setattr(pipeline, "AHEAD", 0)
+    monkeypatch.setattr(pipeline, "PREFETCH", 0)
     monkeypatch.setattr(cpu_budget, "LARGE", 1)
     monkeypatch.setattr(pipeline, "read", read)
     monkeypatch.setattr(pipeline, "prepare", done)
@@ -296,7 +294,7 @@ def test_only_so_many_bytes_are_held_of_a_group(
         events.append("decode")
         return real_decode(data)
 
-    monkeypatch.setattr(pipeline, "AHEAD", paths[0].stat().st_size + paths[1].stat().st_size)
+    monkeypatch.setattr(pipeline, "PREFETCH", paths[0].stat().st_size + paths[1].stat().st_size)
     monkeypatch.setattr(pipeline, "read", read)
     monkeypatch.setattr(pipeline, "decode", decode)
     found = list(run(engine, bundle.pixels, [*paths[:4], picture(4)], batch=5))

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from edgewbc.errors import UserError
-from edgewbc.lab.classify import Row
-from edgewbc.lab.results import Sheet, header, save, write_csv, write_object
+from edgewbc.lab.results import LiveResultsFile, ResultRow, csv_columns, save, write_csv, write_json_object
 
 CLASSES = ("neutrophil", "lymphocyte")
 ROWS = [
-    Row('a,"b"\n.png', "neutrophil", 0.75, {"neutrophil": 0.75, "lymphocyte": 0.25}, "ok", "", "ff"),
-    Row("zelle ü.png", "", None, status="error", reason="empty file", model_sha256="ff"),
+    ResultRow('a,"b"\n.png', "neutrophil", 0.75, {"neutrophil": 0.75, "lymphocyte": 0.25}, "ok", "", "ff"),
+    ResultRow("zelle ü.png", "", None, status="error", reason="empty file", model_sha256="ff"),
 ]
 
 
@@ -37,17 +36,17 @@ def test_a_saved_csv_reads_back(tmp_path: Path) -> None:
     save(ROWS, CLASSES, tmp_path / "new" / "rows.csv", jsonl=False)
     with (tmp_path / "new" / "rows.csv").open(encoding="utf-8", newline="") as file:
         found = list(csv.reader(file))
-    assert found[0] == header(CLASSES)
+    assert found[0] == csv_columns(CLASSES)
     assert found[1][0] == 'a,"b"\n.png'
     assert found[2] == ["zelle ü.png", "", "", "", "", "error", "empty file", "ff"]
 
 
 def test_json_lines_read_back(tmp_path: Path) -> None:
     """One object a line; a file name that is not Unicode is escaped, and comes back."""
-    odd = Row("bad\udcff.png", "", None, status="error", reason="r", model_sha256="ff")
+    odd = ResultRow("bad\udcff.png", "", None, status="error", reason="r", model_sha256="ff")
     save([*ROWS, odd], CLASSES, tmp_path / "rows.jsonl", jsonl=True)
     lines = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == [row.to_dict() for row in [*ROWS, odd]]
+    assert [json.loads(line) for line in lines] == [row.to_json() for row in [*ROWS, odd]]
 
 
 def test_nothing_is_half_written(tmp_path: Path) -> None:
@@ -55,7 +54,7 @@ def test_nothing_is_half_written(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("old")
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[ResultRow]:
         yield ROWS[0]
         raise KeyboardInterrupt
 
@@ -69,7 +68,7 @@ def test_a_picture_is_not_written_over(tmp_path: Path) -> None:
     """--out with a picture's name, a folder, or a place that cannot be written is refused in one line."""
     (tmp_path / "file").touch()
     for path, reason in (
-        (tmp_path / "cell.JPG", "is a picture"),
+        (tmp_path / "cell.JPG", "is an image"),
         (tmp_path, "is a folder"),
         (tmp_path / "file" / "rows.csv", "cannot be written"),
     ):
@@ -83,17 +82,17 @@ def test_an_object_is_as_json_dumps_it(count: int) -> None:
     """Written a row at a time, the text is that of the whole object; what comes last is asked for last."""
     rows, seen = (ROWS * 2)[:count], []
 
-    def coming() -> Iterator[Row]:
+    def coming() -> Iterator[ResultRow]:
         for row in rows:
             seen.append(row)
             yield row
 
     file = io.StringIO()
-    write_object({"model": "zelle ü", "n": [1, 2]}, coming(), lambda: {"seen": len(seen), "x": {"a": 1}}, file)
+    write_json_object({"model": "zelle ü", "n": [1, 2]}, coming(), lambda: {"seen": len(seen), "x": {"a": 1}}, file)
     want = {
         "model": "zelle ü",
         "n": [1, 2],
-        "rows": [row.to_dict() for row in rows],
+        "rows": [row.to_json() for row in rows],
         "seen": count,
         "x": {"a": 1},
     }
@@ -109,22 +108,22 @@ def test_a_sheet_is_written_now_and_then() -> None:
         written.append(now)
         now += takes
 
-    sheet = Sheet(write, lambda: now)
-    sheet.keep()
+    live = LiveResultsFile(write, lambda: now)
+    live.refresh()
     assert written == []
     for _ in range(50):
-        sheet.stale = True
-        sheet.keep()
+        live.stale = True
+        live.refresh()
         now += 0.1
     assert written == pytest.approx([0, 2, 4])
     takes, now = 1.0, 10.0
     for _ in range(500):
-        sheet.stale = True
-        sheet.keep()
+        live.stale = True
+        live.refresh()
         now += 0.1
     assert written[3:] == pytest.approx([10, 31, 52])
-    sheet.keep()
-    assert not sheet.stale or now < 73
+    live.refresh()
+    assert not live.stale or now < 73
 
 
 def test_a_sheet_that_cannot_be_written_is_tried_again() -> None:
@@ -135,9 +134,9 @@ def test_a_sheet_that_cannot_be_written_is_tried_again() -> None:
         if held:
             raise UserError("cells.csv: cannot be written: Permission denied")
 
-    sheet = Sheet(write, lambda: now, stale=True)
-    sheet.keep()
-    assert (sheet.stale, sheet.trouble) == (True, "cells.csv: cannot be written: Permission denied")
+    live = LiveResultsFile(write, lambda: now, stale=True)
+    live.refresh()
+    assert (live.stale, live.problem) == (True, "cells.csv: cannot be written: Permission denied")
     held, now = False, 2.5
-    sheet.keep()
-    assert (sheet.stale, sheet.trouble) == (False, "")
+    live.refresh()
+    assert (live.stale, live.problem) == (False, "")

@@ -13,29 +13,30 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images import files
-from edgewbc.lab.classify import Model, Row
-from edgewbc.lab.journal import Journal, Version
-from edgewbc.lab.watch import INTERVAL, MOST, PATIENCE, SETTLE, Watcher, outermost, watch
+from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.journal import FileVersion, Journal
+from edgewbc.lab.results import ResultRow
+from edgewbc.lab.watch import INTERVAL, MOST, PATIENCE, SETTLE, FolderWatcher, outermost, watch
 from tests.tiny import encode, picture
 
 DATA = encode(picture(1))
 
 
 @pytest.fixture(scope="module")
-def model(bundle: Bundle) -> Model:
-    return Model.load(bundle, threads=1)
+def model(bundle: Bundle) -> LoadedBundle:
+    return LoadedBundle.load(bundle, threads=1)
 
 
 class Lab:
     """A watched folder in which a test's steps happen, one between two looks, INTERVAL seconds of its clock apart."""
 
-    def __init__(self, model: Model, top: Path, journal: Path | None = None) -> None:
+    def __init__(self, model: LoadedBundle, top: Path, journal: Path | None = None) -> None:
         self.model, self.top, self.journal = model, top, journal
         self.now = 1000.0
-        self.rows: list[Row] = []
+        self.rows: list[ResultRow] = []
         self.at: dict[str, float] = {}
-        self.gone: list[str] = []
-        self.trouble: list[dict[str, str]] = []
+        self.deleted: list[str] = []
+        self.problems: list[dict[str, str]] = []
         self.cost = 0.0  # seconds that answering takes, each time
         top.mkdir(exist_ok=True)
 
@@ -54,9 +55,9 @@ class Lab:
             else:
                 yield from [lambda: None] * round(step / INTERVAL)
 
-    def _watch(self, journal: Journal) -> Iterator[Row]:
+    def _watch(self, journal: Journal) -> Iterator[ResultRow]:
         for row in watch(self.model, journal, [str(self.top)], step=self._step, clock=self._clock, sleep=self._sleep):
-            assert journal.row(row.path) == row  # it is kept before it is told
+            assert journal.cells(row.path)[0] == row  # it is kept before it is told
             self.at[Path(row.path).name] = self.now
             yield row
 
@@ -66,11 +67,11 @@ class Lab:
     def _sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def _step(self, watcher: Watcher) -> bool:
+    def _step(self, watcher: FolderWatcher) -> bool:
         self.now += self.cost
-        self.gone += watcher.gone
-        watcher.gone.clear()
-        self.trouble.append(dict(watcher.trouble))
+        self.deleted += watcher.deleted
+        watcher.deleted.clear()
+        self.problems.append(dict(watcher.problems))
         if not self.todo:
             return False
         self.todo.pop(0)()
@@ -78,7 +79,7 @@ class Lab:
 
 
 @pytest.fixture
-def lab(model: Model, tmp_path: Path) -> Lab:
+def lab(model: LoadedBundle, tmp_path: Path) -> Lab:
     return Lab(model, tmp_path / "camera")
 
 
@@ -144,7 +145,7 @@ def test_a_file_that_stays_broken_has_its_row_and_is_mended_later(lab: Lab) -> N
     path = lab.top / "cut.png"
     assert lab.run(put(path, DATA[:-20]), PATIENCE - 1) == []
     assert lab.run(PATIENCE + 1) == ["cut.png"]
-    assert (lab.rows[-1].status, lab.rows[-1].reason) == ("error", "cut short or damaged")
+    assert (lab.rows[-1].status, lab.rows[-1].reason) == ("error", "truncated or damaged")
 
 
 def test_one_that_grows_on_is_answered_when_it_is_whole(lab: Lab) -> None:
@@ -198,7 +199,7 @@ def test_folders_come_and_go(lab: Lab) -> None:
 
     found = lab.run(put(sub / "a.png"), 1.0, put(sub / "b.png", b"half"), 1.0, drop, 1.0, put(sub / "c.png"), 1.0)
     assert found == [os.path.join("slide 2", "a.png"), os.path.join("slide 2", "c.png")]  # noqa: PTH118
-    assert lab.gone == [str(sub / "b.png")]
+    assert lab.deleted == [str(sub / "b.png")]
 
 
 def test_the_watched_folder_may_be_away_for_a_while(lab: Lab) -> None:
@@ -214,8 +215,8 @@ def test_the_watched_folder_may_be_away_for_a_while(lab: Lab) -> None:
         1.0,
     )
     assert found == ["a.png", "b.png"]
-    assert {str(lab.top): "No such file or directory"} in lab.trouble or os.name == "nt"
-    assert lab.trouble[-1] == {}
+    assert {str(lab.top): "No such file or directory"} in lab.problems or os.name == "nt"
+    assert lab.problems[-1] == {}
 
 
 def test_a_file_that_is_kept_shut_waits(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +234,7 @@ def test_a_file_that_is_kept_shut_waits(lab: Lab, monkeypatch: pytest.MonkeyPatc
     found = lab.run(PATIENCE + 20, lambda: shut.clear() or shut.append(False), 10.0)
     assert found == ["a.png", "a.png"]
     assert [row.status for row in lab.rows] == ["error", "ok"]
-    assert "another program holds it" in lab.rows[0].reason
+    assert "another program has locked it" in lab.rows[0].reason
 
 
 def test_links_in_circles_do_not_hang_it(lab: Lab) -> None:
@@ -247,7 +248,7 @@ def test_links_in_circles_do_not_hang_it(lab: Lab) -> None:
     assert lab.rows[1].status == "error"
 
 
-def test_a_writer_in_pieces_and_a_real_clock(model: Model, tmp_path: Path) -> None:
+def test_a_writer_in_pieces_and_a_real_clock(model: LoadedBundle, tmp_path: Path) -> None:
     """With a thread that writes like a camera does, every picture has one row, of the whole file."""
     top = tmp_path / "camera"
     top.mkdir()
@@ -281,7 +282,7 @@ def test_a_writer_in_pieces_and_a_real_clock(model: Model, tmp_path: Path) -> No
         assert sorted(Path(row.path).name for row in rows) == sorted(datas)
         for row in rows:
             assert row.status == "ok"
-            assert journal.holds(row.path, Version.of(Path(row.path).stat()))
+            assert journal.has(row.path, FileVersion.of(Path(row.path).stat()))
     assert max(told[name] - written[name] for name in datas) < 10
 
 
@@ -294,5 +295,5 @@ def test_folders_in_watched_folders_are_not_watched_twice(tmp_path: Path) -> Non
         str(tmp_path / "c"),
     ]
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="file: is no folder to watch"):
+    with pytest.raises(UserError, match="file: is not a folder"):
         outermost([tmp_path / "file"])

@@ -28,7 +28,7 @@ def test_crops_are_lossless_and_in_the_order_of_the_manifest(tmp_path: Path) -> 
     for split, entries in drawn.entries.items():
         for entry, (name, label) in zip(entries, index["pictures"][split], strict=True):
             assert name.split("/")[:2] == [split, label] == [entry.split, entry.label]
-            png = decode((tmp_path / "drawn" / name).read_bytes()).picture
+            png = decode((tmp_path / "drawn" / name).read_bytes()).image
             whole = images.read(manifest, entry)
             np.testing.assert_array_equal(png, whole[10:30, 10:30])
             np.testing.assert_array_equal(prepare(png, SPEC), prepare(whole, SPEC))

@@ -62,7 +62,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
     assert [int(n) for n in re.findall(r"<b>(\d+)\.", page)] == [1, 2, 3]
     assert "<b>1. monocyte &rarr; neutrophil</b><span>0.125 &rarr; 0.875</span><small>0.png, test</small>" in page
     assert "<b>2. monocyte</b><span>0.900 &rarr; 0.900, not flagged</span><small>1.png at 1,2, test</small>" in page
-    seen = decode(base64.b64decode(sources[0].split(",")[1])).picture
+    seen = decode(base64.b64decode(sources[0].split(",")[1])).image
     assert seen.shape == (contact_sheet.SIDE, contact_sheet.SIDE, 3)
     whole = cv2.resize(picture(1, 60, 50), (contact_sheet.SIDE, contact_sheet.SIDE), interpolation=cv2.INTER_LINEAR)
     assert np.abs(seen.astype(int) - whole).mean() < 4

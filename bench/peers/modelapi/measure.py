@@ -115,7 +115,7 @@ def _cropped(job: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     from edgewbc.images.decode import decode
 
-    pictures = [decode(path.read_bytes()).picture for path, _ in peer.listed(job, job["split"])]
+    pictures = [decode(path.read_bytes()).image for path, _ in peer.listed(job, job["split"])]
     sizes = {picture.shape for picture in pictures}
     if len(sizes) > 1:
         return {"error": "the cropped pictures differ in size: they are not timed together"}

@@ -15,8 +15,8 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images.discover import names
-from edgewbc.lab import session
-from edgewbc.lab.classify import Model, classify
+from edgewbc.lab import resume
+from edgewbc.lab.classify import LoadedBundle, classify
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.results import save
 from tests.tiny import encode, make_bundle, picture
@@ -100,7 +100,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
 def _each_once(path: Path) -> None:
     asked = sqlite3.connect(path)
     assert asked.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    counts = asked.execute("SELECT count(*), count(DISTINCT path), sum(sha256 = '') FROM answers").fetchone()
+    counts = asked.execute("SELECT count(*), count(DISTINCT path), sum(sha256 = '') FROM results").fetchone()
     asked.close()
     assert counts == (PICTURES, PICTURES, 0)
 
@@ -118,10 +118,10 @@ def cells(tmp_path: Path) -> Path:
 
 def classify_into(bundle: Bundle, journal: Path, cells: Path) -> list[str]:
     """Names of the files that were classified now."""
-    model = Model.load(bundle, threads=1)
+    model = LoadedBundle.load(bundle, threads=1)
     files = names([cells])
     with Journal(journal, model.settings) as kept:
-        done = [Path(row.path).name for row in session.answer(model, kept, session.left(kept, files))]
+        done = [Path(row.path).name for row in resume.classify_into(model, kept, resume.pending(kept, files))]
         assert list(kept.rows(files)) == list(classify(bundle, [Path(name) for name in files], threads=1))
     return done
 
@@ -140,27 +140,27 @@ def test_only_what_is_new_or_changed_is_done(bundle: Bundle, cells: Path, tmp_pa
 
 def test_what_could_not_be_read_is_tried_again(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
     """A file that vanished has its row, and is done when it is there again."""
-    model = Model.load(bundle, threads=1)
+    model = LoadedBundle.load(bundle, threads=1)
     gone = str(cells / "gone.png")
     with Journal(tmp_path / "j", model.settings) as journal:
-        (row,) = session.answer(model, journal, [gone])
+        (row,) = resume.classify_into(model, journal, [gone])
         assert (row.status, row.reason) == ("error", "no such file")
-        assert session.left(journal, [gone]) == [gone]
+        assert resume.pending(journal, [gone]) == [gone]
         Path(gone).write_bytes(encode(picture(0)))
-        (row,) = session.answer(model, journal, session.left(journal, [gone]))
+        (row,) = resume.classify_into(model, journal, resume.pending(journal, [gone]))
         assert row.status == "ok"
-        assert session.left(journal, [gone]) == []
+        assert resume.pending(journal, [gone]) == []
         assert list(journal.rows([gone])) == [row]
 
 
 def test_a_run_that_breaks_keeps_what_it_has_given(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
     """Each row that was given is in the journal, whatever comes after it."""
-    model = Model.load(bundle, threads=1)
+    model = LoadedBundle.load(bundle, threads=1)
     files = names([cells])
     with Journal(tmp_path / "j", model.settings) as journal:
-        given = next(iter(session.answer(model, journal, files, batch=1)))
-        assert journal.row(files[0]) == given
-        assert session.left(journal, files) == files[1:]
+        given = next(iter(resume.classify_into(model, journal, files, batch=1)))
+        assert journal.cells(files[0])[0] == given
+        assert resume.pending(journal, files) == files[1:]
 
 
 def test_odd_names_and_links_have_their_rows(bundle: Bundle, tmp_path: Path) -> None:
@@ -175,10 +175,10 @@ def test_odd_names_and_links_have_their_rows(bundle: Bundle, tmp_path: Path) -> 
     (cells / "round.png").symlink_to(cells / "round.png")
     (cells / "up").symlink_to(tmp_path, target_is_directory=True)
     (cells / "good link.png").symlink_to(cells / "a b.png")
-    model = Model.load(bundle, threads=1)
+    model = LoadedBundle.load(bundle, threads=1)
     files = names([cells])
     with Journal(tmp_path / "j", model.settings) as journal:
-        rows = {Path(row.path).name: row for row in session.answer(model, journal, files)}
+        rows = {Path(row.path).name: row for row in resume.classify_into(model, journal, files)}
         assert sorted(rows) == sorted([*odd, "round.png", "good link.png"])
         assert {name for name, row in rows.items() if row.status == "error"} == {"round.png"}
         assert list(journal.names(str(cells))) == files
@@ -191,25 +191,25 @@ def test_odd_names_and_links_have_their_rows(bundle: Bundle, tmp_path: Path) -> 
 def test_where_the_journal_is(tmp_path: Path) -> None:
     """Beside the file of rows unless it is named; never a folder, a picture or the file of rows itself."""
     out = tmp_path / "cells.csv"
-    assert session.place(None, None) is None
-    assert session.place(out, None) == tmp_path / "cells.csv.journal"
-    assert session.place(out, tmp_path / "j") == session.place(None, tmp_path / "j") == tmp_path / "j"
+    assert resume.journal_path(None, None) is None
+    assert resume.journal_path(out, None) == tmp_path / "cells.csv.journal"
+    assert resume.journal_path(out, tmp_path / "j") == resume.journal_path(None, tmp_path / "j") == tmp_path / "j"
     for wrong in (tmp_path, tmp_path / "a.PNG", tmp_path / "x" / ".." / "cells.csv"):
         with pytest.raises(UserError, match="give --journal a file of its own"):
-            session.place(out, wrong)
+            resume.journal_path(out, wrong)
 
 
 def test_what_is_written_is_not_read(tmp_path: Path) -> None:
     """The journal and the file of rows may lie among the pictures, but are not classified, under any name."""
     journal = tmp_path / "cells.csv.journal"
     journal.touch()
-    session.check_not_among([str(tmp_path / "a.png"), str(tmp_path / "other" / journal.name)], None, journal)
-    with pytest.raises(UserError, match="is where the answers are written"):
-        session.check_not_among([str(journal)], None, journal)
+    resume.check_not_inputs([str(tmp_path / "a.png"), str(tmp_path / "other" / journal.name)], None, journal)
+    with pytest.raises(UserError, match="is where results are written"):
+        resume.check_not_inputs([str(journal)], None, journal)
     if os.name != "nt":
         (tmp_path / "link.png").symlink_to(journal)
-        with pytest.raises(UserError, match="link.png: is where the answers are written"):
-            session.check_not_among([str(tmp_path / "link.png")], None, journal)
+        with pytest.raises(UserError, match="link.png: is where results are written"):
+            resume.check_not_inputs([str(tmp_path / "link.png")], None, journal)
 
 
 def test_looking_up_what_is_done_is_cheap(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_looking_up_what_is_done_is_cheap(tmp_path: Path) -> None:
         Path(name).touch()
     with Journal(tmp_path / "j", settings) as journal:
         begun = time.perf_counter()
-        assert session.left(journal, files) == files
+        assert resume.pending(journal, files) == files
         assert time.perf_counter() - begun < 0.5
 
 
@@ -228,13 +228,13 @@ def test_a_journal_is_gone_on_with_in_its_own_precision(tmp_path: Path) -> None:
     """What is best on this PC may have been measured anew since; a wish that says otherwise is refused, as is another
     network."""
     bundle, place = make_bundle(tmp_path / "tiny"), tmp_path / "cells.journal"
-    model, journal = session.begin(bundle, place, "f32")
+    model, journal = resume.open_journal(bundle, place, "f32")
     journal.close()
     assert model.engine.info.compute == "f32"
-    again, journal = session.begin(bundle, place)
+    again, journal = resume.open_journal(bundle, place)
     journal.close()
-    assert Model.load(bundle).sha256 == bundle.model_sha256("openvino", "int8") != model.sha256
+    assert LoadedBundle.load(bundle).sha256 == bundle.model_sha256("openvino", "int8") != model.sha256
     assert again.settings == model.settings
     for other, wish in ((bundle, "int8"), (make_bundle(tmp_path / "other", seed=1), None)):
-        with pytest.raises(UserError, match="holds answers of another model or other settings"):
-            session.begin(other, place, wish)
+        with pytest.raises(UserError, match="holds results of another model or other settings"):
+            resume.open_journal(other, place, wish)

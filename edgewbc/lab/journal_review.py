@@ -1,0 +1,181 @@
+"""What people add to a journal: decisions on single cells, and sign-offs; and the check that nothing was altered.
+
+Both tables are append-only and hash-chained (see `journal_schema`). The functions here work on the journal's own
+connection; use them through `Journal.decide`, `Journal.sign_off` and `Journal.verify`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgewbc.lab.journal_schema import (
+    DECISION_COLUMNS,
+    RESULT_COLUMNS,
+    SIGN_OFF_COLUMNS,
+    chain_hash,
+    checksum,
+    to_json,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's change of one cell's value.
+
+    Attributes:
+        at: time, UTC, ISO 8601.
+        who: the person.
+        result: id of the result row that the person saw.
+        path: absolute name of the image file.
+        cell: number of the cell; 0 is the whole image.
+        old, new: the value before and after, such as `monocyte`.
+        why: the reason given; may be empty.
+        hash: of this row and, through the chain, of all decisions before it.
+    """
+
+    at: str
+    who: str
+    result: int
+    path: str
+    cell: int
+    old: str
+    new: str
+    why: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """A person's signature under everything that the journal held at that moment.
+
+    Attributes:
+        at: time, UTC, ISO 8601.
+        who: the person.
+        seen: what was on the screen, as JSON values: the differential, filters, number of cells viewed.
+        hashes: SHA-256 by name; `results` and `decisions` cover the rows up to `last_result` and `last_decision`.
+        last_result, last_decision: ids of the last rows that are covered; 0 where there were none.
+        hash: of this row and, through the chain, of all sign-offs before it.
+    """
+
+    at: str
+    who: str
+    seen: Mapping[str, Any]
+    hashes: Mapping[str, str]
+    last_result: int
+    last_decision: int
+    hash: str
+
+
+def add_decision(
+    database: sqlite3.Connection, at: str, who: str, path: bytes, cell: int, new: str, why: str
+) -> Decision | None:
+    """Append a decision on a cell of the latest reading of a file; None if the journal has no such cell."""
+    result = database.execute(
+        "SELECT id, label FROM results WHERE path = ? AND cell = ? AND reading ="
+        " (SELECT max(reading) FROM results WHERE path = ?)",
+        (path, cell, path),
+    ).fetchone()
+    if result is None:
+        return None
+    earlier = database.execute("SELECT new FROM decisions WHERE result = ? ORDER BY id DESC LIMIT 1", result[:1])
+    (old,) = earlier.fetchone() or result[1:]
+    digest = _append(database, "decisions", DECISION_COLUMNS, (at, who, result[0], path, cell, old, new, why))
+    return Decision(at, who, result[0], os.fsdecode(path), cell, old, new, why, digest)
+
+
+def decisions(database: sqlite3.Connection, path: bytes | None = None) -> Iterator[Decision]:
+    """Return the decisions in the order in which they were made; of one file, or of all."""
+    where, values = ("", ()) if path is None else (" WHERE path = ?", (path,))
+    rows = database.execute(_select("decisions", DECISION_COLUMNS) + where + " ORDER BY id", values)
+    for _, at, who, result, name, cell, old, new, why, digest in rows:
+        yield Decision(at, who, result, os.fsdecode(name), cell, old, new, why, digest)
+
+
+def add_sign_off(
+    database: sqlite3.Connection, at: str, who: str, seen: Mapping[str, Any], hashes: Mapping[str, str]
+) -> SignOff:
+    """Append a sign-off of all results and decisions so far."""
+    last_result, last_decision = _last(database, "results")[0], _last(database, "decisions")[0]
+    covered = {
+        **hashes,
+        "results": _results_digest(database, last_result),
+        "decisions": _hash_at(database, "decisions", last_decision),
+    }
+    values = (at, who, to_json(dict(seen)), to_json(covered), last_result, last_decision)
+    digest = _append(database, "sign_offs", SIGN_OFF_COLUMNS, values)
+    return SignOff(at, who, dict(seen), covered, last_result, last_decision, digest)
+
+
+def sign_offs(database: sqlite3.Connection) -> Iterator[SignOff]:
+    """Return the sign-offs in the order in which they were made."""
+    for row in database.execute(_select("sign_offs", SIGN_OFF_COLUMNS) + " ORDER BY id"):
+        _, at, who, seen, hashes, last_result, last_decision, digest = row
+        yield SignOff(at, who, json.loads(seen), json.loads(hashes), last_result, last_decision, digest)
+
+
+def problems(database: sqlite3.Connection) -> Iterator[str]:
+    """Check every checksum, chain and sign-off; yield a line for each row that does not match."""
+    expected = 1
+    for row in database.execute(_select("results", RESULT_COLUMNS, "checksum") + " ORDER BY id"):
+        if row[0] != expected:
+            yield f"results: rows {expected} to {row[0] - 1} are missing"
+        if checksum(row[:-1]) != row[-1]:
+            yield f"results: row {row[0]} was altered"
+        expected = row[0] + 1
+    for table, columns in (("decisions", DECISION_COLUMNS), ("sign_offs", SIGN_OFF_COLUMNS)):
+        previous = ""
+        for number, row in enumerate(database.execute(_select(table, columns) + " ORDER BY id"), 1):
+            if row[0] != number or chain_hash(previous, row[:-1]) != row[-1]:
+                yield f"{table}: row {row[0]}, or one before it, was altered or removed"
+                break
+            previous = row[-1]
+    for number, sign_off in enumerate(sign_offs(database), 1):
+        if sign_off.hashes.get("results") != _results_digest(database, sign_off.last_result):
+            yield f"sign_offs: results changed after sign-off {number}, though they were signed"
+        if sign_off.hashes.get("decisions") != _hash_at(database, "decisions", sign_off.last_decision):
+            yield f"sign_offs: decisions changed after sign-off {number}, though they were signed"
+
+
+def damaged_tail(database: sqlite3.Connection, count: int) -> int | None:
+    """Return the id of a row among the last `count` results whose checksum does not match; None if all match."""
+    rows = database.execute(_select("results", RESULT_COLUMNS, "checksum") + " ORDER BY id DESC LIMIT ?", (count,))
+    return next((int(row[0]) for row in rows if checksum(row[:-1]) != row[-1]), None)
+
+
+def _append(database: sqlite3.Connection, table: str, columns: tuple[str, ...], values: tuple[Any, ...]) -> str:
+    last, previous = _last(database, table)
+    digest = chain_hash(previous, (last + 1, *values))
+    marks = ", ".join("?" * (len(values) + 2))
+    database.execute(
+        f"INSERT INTO {table} (id, {', '.join(columns)}, hash) VALUES ({marks})",  # noqa: S608
+        (last + 1, *values, digest),
+    )
+    return digest
+
+
+def _last(database: sqlite3.Connection, table: str) -> tuple[int, str]:
+    column = "checksum" if table == "results" else "hash"
+    found = database.execute(f"SELECT id, {column} FROM {table} ORDER BY id DESC LIMIT 1").fetchone()  # noqa: S608
+    return (0, "") if found is None else (int(found[0]), str(found[1]))
+
+
+def _hash_at(database: sqlite3.Connection, table: str, row: int) -> str:
+    found = database.execute(f"SELECT hash FROM {table} WHERE id = ?", (row,)).fetchone()  # noqa: S608
+    return "" if found is None else str(found[0])
+
+
+def _results_digest(database: sqlite3.Connection, last: int) -> str:
+    digest = hashlib.sha256()
+    for row in database.execute("SELECT id, checksum FROM results WHERE id <= ? ORDER BY id", (last,)):
+        digest.update(f"{row[0]} {row[1]}\n".encode())
+    return digest.hexdigest()
+
+
+def _select(table: str, columns: tuple[str, ...], last: str = "hash") -> str:
+    return f"SELECT id, {', '.join(columns)}, {last} FROM {table}"  # noqa: S608

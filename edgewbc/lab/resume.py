@@ -1,0 +1,106 @@
+"""Classify into a journal, and skip what it already holds: the part of `classify` that makes a run resumable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.images.discover import SUFFIXES
+from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.journal import FileVersion, Journal, SettingsMismatch
+from edgewbc.lab.pipeline import BATCH, ImageResult
+from edgewbc.lab.results import ResultRow
+from edgewbc.runtime import tuning
+
+
+def journal_path(out: Path | None, named: Path | None) -> Path | None:
+    """Return where the journal is: as named, else next to the results file; None if there is no such file.
+
+    Raises:
+        UserError: the name is that of a folder, an image or the results file itself.
+    """
+    if named is None:
+        return None if out is None else out.with_name(f"{out.name}.journal")
+    if named.is_dir() or named.suffix.lower() in SUFFIXES or (out is not None and _same(named, out)):
+        raise UserError(f"{named}: give --journal a file of its own, such as cells.journal")
+    return named
+
+
+def check_not_inputs(names: Iterable[str], *outputs: Path | None) -> None:
+    """Check that no file to be written is among those to be read.
+
+    On Linux and macOS a process that opens its own journal a second time would lose its lock on it.
+
+    Raises:
+        UserError: one is.
+    """
+    ours = {os.path.realpath(file) for file in outputs if file is not None}
+    last = {os.path.basename(name) for name in ours}  # noqa: PTH119
+    for name in names:
+        if (os.path.islink(name) or os.path.basename(name) in last) and os.path.realpath(name) in ours:  # noqa: PTH114, PTH119
+            raise UserError(f"{name}: is where results are written, and cannot be classified too: name another file")
+
+
+def open_journal(
+    bundle: Bundle, path: Path | None, precision: str | None = None, threads: int | None = None
+) -> tuple[LoadedBundle, Journal]:
+    """Compile a bundle's model and open the journal for its results.
+
+    All results in a journal are of one model. If it was begun in another precision, that one is used again, unless
+    the user asks for one: `doctor` may have found since that another is faster here.
+
+    Args:
+        bundle, precision, threads: see `LoadedBundle.load`.
+        path: of the journal; None for a temporary one.
+
+    Raises:
+        UserError: as `LoadedBundle.load` and `Journal`.
+    """
+    model = LoadedBundle.load(bundle, precision, threads)
+    try:
+        return model, Journal(path, model.settings, model.engine.info.to_json())
+    except SettingsMismatch as mismatch:
+        sha256, compute = str(mismatch.stored.get("model_sha256")), str(mismatch.stored.get("compute"))
+        before = None if precision else tuning.as_before(bundle, threads, sha256, compute)
+        if before is None:
+            raise
+    model = LoadedBundle.of(bundle, before)
+    return model, Journal(path, model.settings, model.engine.info.to_json())
+
+
+def pending(journal: Journal, names: Iterable[str]) -> list[str]:
+    """Return the files without a result: new ones, changed ones, and ones that could not be read last time."""
+    return [name for name in names if not journal.has(name, _version(name))]
+
+
+def classify_into(
+    model: LoadedBundle, journal: Journal, names: Iterable[str], batch: int = BATCH
+) -> Iterator[ResultRow]:
+    """Classify files, in order; yield each row once it is recorded (see `Journal.add`).
+
+    Raises:
+        UserError: the journal cannot be written.
+    """
+    for result in model.results(map(Path, names), batch):
+        yield record(model, journal, result)
+
+
+def record(model: LoadedBundle, journal: Journal, result: ImageResult) -> ResultRow:
+    """Record a result and return its row. Raises UserError if the journal cannot be written."""
+    row = model.row(result)
+    journal.add(row, FileVersion(result.size, result.mtime_ns), result.sha256)
+    return row
+
+
+def _version(name: str) -> FileVersion:
+    try:
+        return FileVersion.of(os.stat(name))  # noqa: PTH116
+    except (OSError, ValueError):
+        return FileVersion(-1, -1)  # matches no file: it is tried, and its row says why it cannot be read
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
