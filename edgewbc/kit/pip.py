@@ -51,7 +51,8 @@ def download(requirements: Sequence[str], target: Target, to: Path, wheels: Path
     except importlib.metadata.PackageNotFoundError:
         message = "edgewbc kit fetches wheels with pip, which is not installed here: python -m ensurepip"
         raise UserError(message) from None
-    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
+    # -P: a module in the working folder must not be imported in place of one of pip's.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
     command += ["--progress-bar=off", "--retries=1", "--timeout=20", "--no-deps", f"--dest={to}", *target.pip_options]
     if wheels is not None:
         # Isolated: neither a configuration file nor a variable may bring an index or another folder in.

@@ -61,6 +61,16 @@ def test_another_failure_is_one_line(said: str) -> None:
     assert "\n" not in told
 
 
+def test_the_working_folder_is_not_searched_for_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pip.py or json.py in the working folder is not run in place of the real module."""
+    wheel(tmp_path / "in", "numpy", "1.0", "cp312-cp312-win_amd64")
+    for name in ("pip", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    pip.download(["numpy"], WINDOWS, tmp_path / "out", tmp_path / "in")
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
 def test_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment without pip is told how to get it."""
 

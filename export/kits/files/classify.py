@@ -1,6 +1,6 @@
-"""Classify what was dragged onto `classify`, and write the table beside it: what `classify` runs.
+"""Classify what was dropped onto `classify.bat` or `classify.desktop`, and write the result table next to it.
 
-Run by the Python that `install` set up. Standard library only; the work is done by `edgewbc classify`.
+Runs in the Python that `install` set up. Standard library only; `edgewbc classify` does the work.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from pathlib import Path
 
 KIT = Path(__file__).resolve().parents[1]
 WINDOWS = os.name == "nt"
-PERSONAL = 5  # what SHGetFolderPathW calls the Documents folder
+PERSONAL = 5  # SHGetFolderPathW's number of the Documents folder
 
 
 def dropped(line: str) -> list[str]:
-    r"""The names in cmd.exe's command line as Explorer writes it when files are dropped onto a batch file.
+    r"""Return the names in cmd.exe's command line, as Explorer writes it when files are dropped onto a batch file.
 
-    Such as `cmd.exe /c ""C:\kit\classify.bat" C:\R&D "C:\smear 17""`: names with a space are quoted, others are not,
-    whatever else is in them.
+    For example `cmd.exe /c ""C:\kit\classify.bat" C:\R&D "C:\smear 17""`: names with a space are quoted, others are
+    not, whatever other characters they contain.
     """
     after = re.search(r'""[^"]*\.bat"', line, re.IGNORECASE)
     rest = line[after.end() :].rstrip() if after else ""
-    if rest.count('"') % 2:  # the quote that closes the whole line
+    if rest.count('"') % 2:  # the quote that closes the line
         rest = rest[: rest.rindex('"')] + rest[rest.rindex('"') + 1 :]
     return [quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|([^\s"]+)', rest)]
 
 
-def asked() -> list[str]:
-    """Ask for a folder: a terminal types the name of what is dragged into it."""
+def prompt() -> list[str]:
+    """Ask for a folder. A terminal types the name of whatever is dragged into its window."""
     try:
-        line = input("Drag the folder of cell pictures into this window, then press Enter: ").strip()
+        line = input("Drag the folder of cell images into this window, then press Enter: ").strip()
     except EOFError:
         return []
     if WINDOWS:
@@ -49,10 +49,10 @@ def asked() -> list[str]:
         return [line]
 
 
-def place(paths: Sequence[Path]) -> Path:
-    """The table's file: beside the folder that was dropped, or in Documents where that cannot be written to.
+def table_path(paths: Sequence[Path]) -> Path:
+    """Return the file for the table: next to what was dropped, or in Documents if that place is read-only.
 
-    `smear-17.csv` for a folder or a picture of that name, `a and 3 more.csv` for several.
+    The name is `smear-17.csv` for a folder or an image of that name, and `a and 3 more.csv` for several.
     """
     first = paths[0]
     name = (first.name if first.is_dir() else first.stem) or f"drive {first.drive[:1]}".strip()
@@ -83,33 +83,36 @@ def _documents() -> Path:
 
 
 def statuses(table: Path) -> Counter[str]:
-    """How many rows of the table have each status: ok, review, error."""
+    """Count the rows of the table by status: ok, review or error."""
     with table.open(encoding="utf-8", newline="") as file:
         return Counter(row["status"] for row in csv.DictReader(file))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Classify; the exit code of `edgewbc classify`."""
+    """Classify. Returns the exit code of `edgewbc classify`, or 2 if it could not be started."""
     if not (Path(sys.prefix) / "ready").is_file():
-        print("The installation on this PC was not finished: run install again.")
+        print("The installation on this PC is not complete: run install again.")
+        return 2
+    if not (KIT / "files" / "model" / "SHA256SUMS").is_file():
+        print("The model is missing from this kit: copy the kit again, then run install again.")
         return 2
     line = os.environ.get("EDGEWBC_LINE", "")
-    names = list(arguments) or (dropped(line) if line else []) or asked()
+    names = list(arguments) or (dropped(line) if line else []) or prompt()
     if not names:
-        print("Nothing was dragged here: drag a folder of cell pictures onto classify.")
+        print("No folder was given: drag a folder of cell images onto classify.")
         return 2
-    paths = [Path(os.path.abspath(name)) for name in names]  # noqa: PTH100  (a link stays what it is called)
+    paths = [Path(os.path.abspath(name)) for name in names]  # noqa: PTH100  (keeps the name of a link)
     missing = [path for path in paths if not path.exists()]
     if missing:
-        print(f"{missing[0]}: no such folder or picture. Drag it here again.")
+        print(f"{missing[0]}: no such folder or image. Drag it here again.")
         return 2
-    table = place(paths)
+    table = table_path(paths)
     try:
         if table.exists():
             with table.open("r+b"):
                 pass
     except OSError:
-        print(f"{table}: is open in another program: close it there (Excel?), then drag the folder here again.")
+        print(f"{table}: is open in another program, such as Excel: close it there, then drag the folder here again.")
         return 2
     command = [sys.executable, "-I", "-m", "edgewbc", "classify", *paths]
     command += ["--model", KIT / "files" / "model", "--out", table]
@@ -117,7 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     if table.is_file() and code == 0:
         count = statuses(table)
         print(f"\nTable: {table}")
-        print(f"To review by a person: {count['review']} of {count.total()} pictures (status review in the table)")
+        print(f"To be reviewed by a person: {count['review']} of {count.total()} images (status review in the table)")
         if count["error"]:
             print(f"Could not be read: {count['error']} (status error in the table, with the reason)")
         print("A research tool, not a medical device.")

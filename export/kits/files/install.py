@@ -1,8 +1,8 @@
-"""Install edgewbc from the kit that this file lies in, without a network: what `install` runs.
+"""Install edgewbc from the kit that contains this file, without a network. Started by `install.bat` or `install.sh`.
 
-It checks the kit's files, makes a virtual environment (in the kit's folder; in the user's data folder where the kit is
-on a stick or cannot be written to), installs the wheels by their hashes, runs `edgewbc selftest`, and says in one line
-whether this PC is ready. Standard library only: it is run by whatever Python the PC has.
+The script checks the kit's files, creates a virtual environment (in the kit's folder, or in the user's data folder if
+the kit is on a USB stick or read-only), installs the wheels by their hashes, runs `edgewbc selftest`, and ends with one
+line that says whether this PC is ready. Standard library only, since it runs in the Python that the PC has.
 """
 
 from __future__ import annotations
@@ -22,49 +22,86 @@ from typing import Any
 
 KIT = Path(__file__).resolve().parents[1]
 WINDOWS = os.name == "nt"
-LONGEST = 120  # characters of the folder's path on Windows: with the longest name in a wheel it stays below 260
-REMOVABLE = 2  # what GetDriveTypeW says of a stick
+LONGEST = 120  # characters of the environment's path on Windows: with the longest name in a wheel it stays below 260
+REMOVABLE = 2  # GetDriveTypeW's value for a USB stick
+SUMS = "SHA256SUMS"
+LISTED = ("files", "LICENCES", "prerequisites")
+"""Folders of the kit in which every file must be listed in SHA256SUMS."""
+REQUIRED = ("guide.html", "files/kit.json", "files/install.py", "files/classify.py", "files/model/SHA256SUMS")
+"""Files that SHA256SUMS must list in any kit."""
+LAUNCHERS = ("install.bat", "install.sh", "classify.bat", "classify.sh")
+IGNORED = ("desktop.ini", "Thumbs.db", ".DS_Store")
+"""Files that file managers leave in folders."""
 
 
 class NotReadyError(Exception):
-    """Why this PC is not ready, and the mend, in one line."""
+    """Why this PC is not ready and what to do, in one line."""
 
 
 def verify(kit: Path) -> int:
-    """Check every file that SHA256SUMS names; how many there are."""
+    """Check every file of the kit against SHA256SUMS.
+
+    A list that is empty or cut short would leave files unchecked, so the list itself must be complete: it has to name
+    every file in the folders of the kit, and every wheel of `files/kit.json`.
+
+    Returns:
+        number of files checked.
+
+    Raises:
+        NotReadyError: a file is missing, damaged or not listed.
+    """
     try:
-        lines = (kit / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        raise NotReadyError("SHA256SUMS is missing from this folder: copy the kit anew") from None
-    for line in lines:
-        wanted, _, name = line.partition("  ")
-        digest = hashlib.sha256()
+        lines = (kit / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise NotReadyError(f"{SUMS} is missing or cannot be read: copy the kit again") from None
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    present = [file for top in LISTED for file in (kit / top).rglob("*") if file.is_file()]
+    present += [kit / name for name in LAUNCHERS if (kit / name).is_file()]
+    names = {file.relative_to(kit).as_posix() for file in present if file.name not in IGNORED}
+    _require_listed({*REQUIRED, *names}, sums)
+    for name, digest in sums.items():
         try:
-            with (kit / name).open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
+            actual = _sha256(kit / name)
         except OSError:
-            raise NotReadyError(f"{name} is missing or cannot be read: copy the kit anew") from None
-        if digest.hexdigest() != wanted:
-            raise NotReadyError(f"{name} is damaged (wrong hash): copy the kit anew")
-    return len(lines)
+            raise NotReadyError(f"{name} is missing or cannot be read: copy the kit again") from None
+        if actual != digest:
+            raise NotReadyError(f"{name} is damaged (wrong hash): copy the kit again")
+    facts = json.loads((kit / "files" / "kit.json").read_text(encoding="utf-8"))
+    _require_listed({f"files/requirements-{python}.txt" for python in facts["pythons"]}, sums)
+    _require_listed({f"files/wheels/{wheel['file']}" for wheel in facts["wheels"]}, sums)
+    return len(sums)
 
 
-def check(told: dict[str, Any]) -> None:
-    """See that this PC is one that the kit is for."""
+def _require_listed(names: set[str], sums: dict[str, str]) -> None:
+    if missing := sorted(names - set(sums)):
+        raise NotReadyError(
+            f"{missing[0]} is not listed in {SUMS}: the kit is incomplete or was changed: copy it again"
+        )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check(facts: dict[str, Any]) -> None:
+    """Raise NotReadyError unless the kit is for this PC. `facts` is the content of `files/kit.json`."""
     here = "{}.{}".format(*sys.version_info[:2])
-    if told["platform"] != ("windows" if WINDOWS else sys.platform):
-        raise NotReadyError(f"this kit is for {told['platform']}: make one for this system with `edgewbc kit --for`")
-    if here not in told["pythons"]:
-        raise NotReadyError(f"this kit is for Python {' or '.join(told['pythons'])}, and this is Python {here}")
+    if facts["platform"] != ("windows" if WINDOWS else sys.platform):
+        raise NotReadyError(f"this kit is for {facts['platform']}: make one for this system with `edgewbc kit --for`")
+    if here not in facts["pythons"]:
+        raise NotReadyError(f"this kit is for Python {' or '.join(facts['pythons'])}, and this is Python {here}")
     if sys.maxsize < 2**32 or platform.machine().lower() not in ("amd64", "x86_64"):
         raise NotReadyError(f"this kit is for 64 bit Python on x86-64, and this is {platform.machine()}")
     if WINDOWS and not _loads("msvcp140.dll"):
-        where = told.get("vc_redist") or "vc_redist.x64.exe, from Microsoft"
+        where = facts.get("vc_redist") or "vc_redist.x64.exe, from Microsoft"
         raise NotReadyError(f"the Microsoft Visual C++ Redistributable (x64) is missing: install it first ({where})")
     name, version = platform.libc_ver()
-    if not WINDOWS and name == "glibc" and [int(part) for part in version.split(".")[:2]] < told["glibc"]:
-        raise NotReadyError(f"this Linux has glibc {version}; needed is {'.'.join(map(str, told['glibc']))} or later")
+    if not WINDOWS and name == "glibc" and [int(part) for part in version.split(".")[:2]] < facts["glibc"]:
+        raise NotReadyError(f"this Linux has glibc {version}; needed is {'.'.join(map(str, facts['glibc']))} or later")
 
 
 def _loads(library: str) -> bool:
@@ -76,12 +113,12 @@ def _loads(library: str) -> bool:
 
 
 def homes(kit: Path) -> list[Path]:
-    """Where it can be installed, the best place first."""
+    """Return the folders that edgewbc can be installed into, the preferred one first."""
     data = os.environ.get("LOCALAPPDATA") if WINDOWS else os.environ.get("XDG_DATA_HOME")
     user = Path(data) if data else Path.home() / ("AppData/Local" if WINDOWS else ".local/share")
     places = [kit, user / "edgewbc" / "kit"]
     if WINDOWS and ctypes.windll.kernel32.GetDriveTypeW(kit.anchor) == REMOVABLE:
-        places.reverse()  # what is installed on a stick works on no other PC, and slowly
+        places.reverse()  # an environment on a stick is slow, and works on this PC only
     return places
 
 
@@ -95,7 +132,7 @@ def _writable(folder: Path) -> bool:
 
 
 def install(kit: Path, home: Path) -> Path:
-    """Make the environment in `home` anew and install the wheels; its Python."""
+    """Create the environment in `home`, replacing an old one, and install the wheels. Returns its Python."""
     place = home / "venv"
     if WINDOWS and len(str(place)) > LONGEST:
         raise NotReadyError(f"the path of this folder is too long for Windows: move it to C:\\edgewbc ({place})")
@@ -112,15 +149,15 @@ def install(kit: Path, home: Path) -> Path:
     command += ["--no-index", "--find-links", kit / "files" / "wheels", "--no-deps", "--require-hashes"]
     command += ["--only-binary=:all:", "--no-cache-dir", "--no-warn-script-location"]
     command += ["-r", kit / "files" / f"requirements-{here}.txt"]
-    # pip's variables (an index, a constraint) would still be read.
+    # With --isolated pip ignores its configuration files, but it still reads some variables, such as PIP_CONSTRAINT.
     clean = {name: value for name, value in os.environ.items() if not name.upper().startswith("PIP_")}
     if subprocess.call([str(part) for part in command], env=clean | {"PIP_CONFIG_FILE": os.devnull}):  # noqa: S603
-        raise NotReadyError("the wheels could not be installed (see above); is the disk full?")
+        raise NotReadyError("the wheels could not be installed (see above): is the disk full?")
     return python
 
 
 def settle(kit: Path, home: Path) -> None:
-    """Copy what `classify` needs beside the environment, where that is not in the kit itself."""
+    """Copy what `classify` needs into `home`, unless that is the kit's own folder."""
     if home == kit:
         return
     shutil.rmtree(home / "files", ignore_errors=True)
@@ -130,16 +167,16 @@ def settle(kit: Path, home: Path) -> None:
         if file.is_file():
             to = home / file.relative_to(kit)
             to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, to)  # without the permissions: those of a stick are not to be kept
+            shutil.copyfile(file, to)  # without its permissions, which a stick does not keep
             if file.suffix == ".sh":
                 to.chmod(0o755)
 
 
 def desktop_entry(home: Path) -> None:
-    """Write `classify.desktop` beside `classify.sh`: file managers take a folder that is dragged onto it."""
+    """Write `classify.desktop` next to `classify.sh`: file managers let a folder be dropped onto it."""
     quoted = "".join(f"\\{letter}" if letter in '"`$\\' else letter for letter in str(home / "classify.sh"))
-    command = quoted.replace("\\", "\\\\").replace("%", "%%")  # a value is unescaped once before it is split
-    lines = ["Type=Application", "Name=edgewbc classify", "Comment=Drag a folder of cell pictures onto it"]
+    command = quoted.replace("\\", "\\\\").replace("%", "%%")  # the value is unescaped once before it is split
+    lines = ["Type=Application", "Name=edgewbc classify", "Comment=Drag a folder of cell images onto it"]
     lines += [f'Exec="{command}" %F', "Terminal=true", "Categories=Science;"]
     entry = home / "classify.desktop"
     entry.write_text("[Desktop Entry]\n" + "\n".join(lines) + "\n", encoding="utf-8")
@@ -147,38 +184,39 @@ def desktop_entry(home: Path) -> None:
 
 
 def main() -> int:
-    """Do all of it; 0 when this PC is ready."""
+    """Run all steps. Returns the exit code: 0 if this PC is ready, else 2."""
     try:
-        print(f"{verify(KIT)} files of the kit are whole.", flush=True)
-        told = json.loads((KIT / "files" / "kit.json").read_text(encoding="utf-8"))
-        check(told)
+        print(f"{verify(KIT)} files of the kit are complete and unchanged.", flush=True)
+        facts = json.loads((KIT / "files" / "kit.json").read_text(encoding="utf-8"))
+        check(facts)
         python, home = None, KIT
         for home in homes(KIT):
             if not _writable(home):
                 continue
             print(
-                f"Installing edgewbc {told['edgewbc']} into {home} (a minute or two; no network is used).", flush=True
+                f"Installing edgewbc {facts['edgewbc']} into {home} (one or two minutes; no network is used).",
+                flush=True,
             )
             try:
                 python = install(KIT, home)
                 settle(KIT, home)
                 break
-            except OSError as error:  # such as a stick whose file system knows no links
+            except OSError as error:  # such as a stick whose file system has no links
                 print(f"{home}: {error}", flush=True)
                 python = None
         if python is None:
-            raise NotReadyError("it can be installed neither here nor in your own folder: is the disk full?")
+            raise NotReadyError("edgewbc can be installed neither in this folder nor in your own: is the disk full?")
         command = [python, "-I", "-m", "edgewbc", "selftest", home / "files" / "model"]
         if subprocess.call([str(part) for part in command]):  # noqa: S603
-            raise NotReadyError("it is installed, but the self test failed (see above): do not use it on this PC")
-        (home / "venv" / "ready").write_text(told["edgewbc"] + "\n", encoding="utf-8")
+            raise NotReadyError("edgewbc is installed, but the self-test failed (see above): do not use it on this PC")
+        (home / "venv" / "ready").write_text(facts["edgewbc"] + "\n", encoding="utf-8")
         if not WINDOWS:
             desktop_entry(home)
     except NotReadyError as error:
         print(f"\nNOT READY: {error}")
         return 2
     launcher = home / ("classify.bat" if WINDOWS else "classify.desktop")
-    print(f"\nREADY: drag a folder of cell pictures onto {launcher.name if home == KIT else launcher}")
+    print(f"\nREADY: drag a folder of cell images onto {launcher.name if home == KIT else launcher}")
     return 0
 
 
