@@ -1,6 +1,9 @@
-# Two commands: `make demo` runs the whole chain on synthetic cells, `make test` runs linter, type checker and tests.
-# Both make .venv first. PYTHON names another interpreter (3.11 or later).
+# `make demo` runs the whole workflow on synthetic cells; `make test` runs the linter, the type checker and the tests.
+# Both create .venv first. PYTHON names the interpreter (3.11 or later).
 PYTHON ?= python3
+# Where pip finds torch without CUDA: used on Linux x86-64 without an NVIDIA GPU, if it can be reached. PyPI has only the
+# CUDA build there.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 .PHONY: demo test setup clean
@@ -8,15 +11,25 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 setup: .venv/installed
 
 .venv/installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "edgewbc needs Python 3.11 or later; set PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "edgewbc needs Python 3.11 or later; set PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[train,dev]"
+	@index=; size="3 GB to download, 7 GB on disk (torch with CUDA)"; \
+	if [ "$$(uname -sm)" != "Linux x86_64" ]; then \
+		size="0.5 GB to download, 2 GB on disk"; \
+	elif ! command -v nvidia-smi >/dev/null 2>&1 && \
+		$(PYTHON) -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1] + "/torch/", timeout=5)' \
+		"$(TORCH_INDEX)" >/dev/null 2>&1; then \
+		index="--extra-index-url $(TORCH_INDEX)"; size="0.5 GB to download, 2 GB on disk (torch without CUDA)"; \
+	fi; \
+	echo "Installing edgewbc and its training libraries into .venv: about $$size; 2 to 10 minutes."; \
+	$(BIN)/python -m pip install --disable-pip-version-check $$index -e ".[train,dev]"
 	touch .venv/installed
 
 demo: setup
+	@echo "Running the workflow on synthetic cells: about 2 minutes on two CPU cores."
 	$(BIN)/edgewbc demo
 
-# Tests run side by side, one thread each: many threads for tiny networks only wait for one another.
+# Two processes with one thread each: for tiny networks more threads only wait for one another.
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -98,10 +98,12 @@ def command(
     result = bench(chosen, manifest, options, conditions=conditions, progress=console.progress, say=console.say)
     if out is not None:
         write_json(out, result.to_json())
+        console.wrote(out)
     if report is not None:
         from edgewbc.report import page
 
         page.write(result, report, manifest)
+        console.wrote(report)
     if as_json:
         console.emit(result.to_json())
     else:
@@ -188,6 +190,7 @@ def _end_to_end(
     }
     if out is not None:
         write_json(out, result)
+        console.wrote(out)
     if as_json:
         console.emit(result)
     else:

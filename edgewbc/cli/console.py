@@ -1,27 +1,39 @@
-"""What every command shares: where words go, progress on stderr, JSON on stdout, errors into exit codes."""
+"""Output that all commands share: lines and progress bars on stderr, JSON results on stdout."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 def say(text: str) -> None:
-    """A line for a person, on stderr: stdout is for results."""
+    """Print a line for a person on stderr; stdout is for results."""
     print(text, file=sys.stderr, flush=True)
 
 
+def wrote(path: Path) -> None:
+    """Report a file that the command wrote, on stderr."""
+    say(f"wrote {path}")
+
+
 def emit(value: Any) -> None:
-    """A result for a machine: one JSON value on stdout, UTF-8."""
+    """Print a result as one indented JSON value on stdout."""
     print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Show a bar on stderr while going through `items`; nothing when stderr is not a terminal."""
+    """Yield `items` while showing a progress bar on stderr, or nothing if stderr is not a terminal.
+
+    Args:
+        items: what to iterate over.
+        what: label of the bar.
+        total: number of items; None takes the length of a sequence.
+    """
     if total is None and isinstance(items, Sequence):
         total = len(items)
     if not sys.stderr.isatty():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgewbc.cli.console import emit, progress
+from edgewbc.cli.console import emit, progress, wrote
 
 if TYPE_CHECKING:
     from edgewbc.data.manifest import Manifest
@@ -166,6 +166,7 @@ def audit(
     found = checks.audit(defaults.manifest(where or data), near=near, progress=progress)
     if out is not None:
         write_json(out, found.to_dict())
+        wrote(out)
     emit(found.to_dict()) if json else print(found.to_text())
     found.check()
 
@@ -185,5 +186,6 @@ def _labels(
     result = found.to_dict()
     if out is not None:
         write_json(out, result)
+        wrote(out)
     emit({**result, "folder": str(folder)}) if json else print(words.text(found))
     say(f"look at: {folder / contact_sheet.SHEET} ({folder / 'labels.csv'} has all cells)")

@@ -1,4 +1,4 @@
-"""`edgewbc demo`."""
+"""`edgewbc demo`: the whole workflow on synthetic cells."""
 
 from __future__ import annotations
 
@@ -13,35 +13,40 @@ import typer
 
 from edgewbc.cli.console import emit, say
 
+INTERRUPTED = 130
+"""What a command returns after Ctrl-C."""
+
 
 def command(
     context: typer.Context,
-    to: Annotated[Path | None, typer.Option(help="Folder to make (default: demo, demo-2, ...).")] = None,
-    cells: Annotated[int, typer.Option(min=20, help="Synthetic cells of each type.")] = 160,
-    seconds: Annotated[float, typer.Option(help="How long bench times each row.")] = 2.0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    to: Annotated[Path | None, typer.Option(help="Folder to create. [default: demo, demo-2, ...]")] = None,
+    cells: Annotated[int, typer.Option(min=20, help="Number of synthetic cells of each class.")] = 160,
+    seconds: Annotated[float, typer.Option(help="Seconds that bench times each row.")] = 2.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the cells and of the training.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Run the whole chain on synthetic cells: train, prune, quantize, export, selftest, bench, classify.
+    """Run the whole workflow on synthetic cells: train, prune, quantize, export, selftest, classify, bench.
 
-    Each step is printed as the command that does it, so that it can be repeated with real cells. The cells are drawn
-    by the toolkit, and the accuracy of the small network that is trained on them says nothing about real ones.
+    Each step is printed as the command that runs it, to be repeated with real cells. The toolkit draws the cells
+    itself, so the accuracy of the small network that is trained on them says nothing about real ones.
 
     \b
     Example:
       edgewbc demo --to demo
     """
     from edgewbc.compress.nncf_logging import quiet_nncf
+    from edgewbc.report import page
     from edgewbc.utils.optional import need
 
     for module in ("torch", "accelerate", "torch_pruning", "onnx", "onnxruntime", "pydantic", "yaml"):
         need(module, "edgewbc demo")
-    with quiet_nncf():  # so that it is missed now, and not after the training
+    with quiet_nncf():  # reports a missing NNCF now and not after the training
         pass
+    page.ready()
     folder = _folder(to)
     data, runs = folder / "cells", folder / "runs"
-    result, bundle, bench = folder / "result.csv", folder / "bundle", folder / "bench.json"
-    began = time.monotonic()
+    result, bundle, bench, report = (folder / name for name in ("result.csv", "bundle", "bench.json", "report.html"))
+    start = time.monotonic()
     steps: list[tuple[Any, ...]] = [
         ("data", "synth", "--to", data, "--cells", cells, "--fields", 2, "--seed", seed),
         ("data", "audit", data),
@@ -52,31 +57,39 @@ def command(
         ("selftest", bundle),
         ("classify", "--model", bundle, data / "cells", "--out", result),
         ("bench", "--device", "cpu", "--model", bundle, "--model", runs / "whole", "--data", data)
-        # One turn a row, and nothing beside it: a demonstration, not a measurement.
-        + ("--seconds", seconds, "--rounds", 1, "--no-peaks", "--no-benchmark-app", "--out", bench),
+        # One round and no further measurements: a demonstration, not a benchmark.
+        + ("--seconds", seconds, "--rounds", 1, "--no-peaks", "--no-benchmark-app", "--out", bench, "--report", report),
     ]
-    shown = io.StringIO()
-    for step in steps:
-        say(f"\n$ edgewbc {' '.join(str(part) for part in step)}")
-        with contextlib.redirect_stdout(shown if json else sys.stdout):
-            _run(context.find_root().command, step)
-    taken = time.monotonic() - began
+    hidden = io.StringIO()
+    try:
+        for number, step in enumerate(steps, start=1):
+            say(f"\n[{number}/{len(steps)}] $ edgewbc {' '.join(str(part) for part in step)}")
+            with contextlib.redirect_stdout(hidden if json else sys.stdout):
+                _run(context.find_root().command, step)
+    except KeyboardInterrupt:
+        say(f"\nall results so far are in {folder}; another demo starts in a new folder")
+        raise
+    taken = time.monotonic() - start
     if json:
-        emit({"folder": str(folder), "result": str(result), "bench": str(bench), "seconds": round(taken, 1)})
+        files = {"folder": str(folder), "result": str(result), "bench": str(bench), "report": str(report)}
+        emit({**files, "seconds": round(taken, 1)})
         return
-    print(f"\nThe chain took {taken:.0f} s, on synthetic cells: its accuracy says nothing about real ones.")
-    print(f"One row a picture: {result}")
+    print(f"\nThe workflow took {taken:.0f} s, on synthetic cells: its accuracy says nothing about real ones.")
+    print(f"Classified cells, one row an image: {result}")
+    print(f"Report of the benchmark, to open in a browser: {report}")
 
 
 def _run(root: Any, step: tuple[Any, ...]) -> None:
-    """Run one command of `edgewbc` in this process, as if typed; its errors are raised as they are."""
+    """Run one command of `edgewbc` in this process. Its errors propagate, and Ctrl-C is raised as such."""
     code = root.main([str(part) for part in step], prog_name="edgewbc", standalone_mode=False)
+    if code == INTERRUPTED:  # Click catches KeyboardInterrupt and returns this
+        raise KeyboardInterrupt
     if isinstance(code, int) and code:
         raise RuntimeError(f"edgewbc {step[0]} ended with exit code {code}")
 
 
 def _folder(to: Path | None) -> Path:
-    """A folder that is empty: the one named, or the first of demo, demo-2, ... that is free."""
+    """Create and return an empty folder: `to`, or the first of demo, demo-2, ... that does not exist."""
     from edgewbc.errors import UserError
     from edgewbc.utils.files import numbered, occupied
 

@@ -54,10 +54,12 @@ def command(
         console.say("these pictures are synthetic: the figures check the chain and say nothing about real cells")
     if out is not None:
         write_json(out, result)
+        console.wrote(out)
     if png is not None:
         from edgewbc.report.confusion import draw
 
         draw(result, png)
+        console.wrote(png)
     if as_json:
         console.emit(result)
     else:

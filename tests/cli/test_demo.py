@@ -1,38 +1,61 @@
-"""`edgewbc demo`: the whole chain."""
+"""Tests of `edgewbc demo`."""
+
+from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import CLASSES
+from tests.conftest import Ran
 
 
 @pytest.mark.slow
-def test_the_whole_chain(edgewbc, tmp_path, monkeypatch):
-    """From no picture at all to a bundle, a table of bench rows and a row for each of the pictures classified."""
+def test_the_whole_workflow(edgewbc: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes a bundle, a benchmark with its report page, and a row for each of the cells that it drew."""
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("demo", "--to", "d", "--cells", "20", "--seconds", "0.1", "--json")
     assert ran.code == 0, ran.err
-    told = json.loads(ran.out)
+    result = json.loads(ran.out)
     bundle = Bundle.open(tmp_path / "d" / "bundle")
     assert bundle.classes == CLASSES
     assert bundle.verify()
-    with (tmp_path / told["result"]).open(newline="", encoding="utf-8") as file:
+    with (tmp_path / result["result"]).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 5 * 20
     assert {row["model_sha256"] for row in rows} == {bundle.model_sha256()}
-    bench = json.loads((tmp_path / told["bench"]).read_text())
+    bench = json.loads((tmp_path / result["bench"]).read_text())
     done = {(row["backend"], row["precision"]) for row in bench["rows"] if "error" not in row}
     assert {("openvino", "int8"), ("onnx", "int8"), ("torch", "f32"), ("openvino", "f32")} <= done
     assert all(row["n"] == 20 for row in bench["rows"] if "error" not in row)
+    assert "</html>" in (tmp_path / result["report"]).read_text(encoding="utf-8")
 
 
-def test_an_occupied_folder_is_left_alone(edgewbc, tmp_path):
-    """A folder with something in it is refused in one line."""
+def test_an_occupied_folder_is_left_alone(edgewbc: Callable[..., Ran], tmp_path: Path) -> None:
+    """A folder that is not empty is refused in one line."""
     (tmp_path / "mine.txt").write_text("x")
     ran = edgewbc("demo", "--to", tmp_path)
     assert ran.code == 2
     assert ran.err.strip().endswith("is not an empty folder: give another --to")
     assert [f.name for f in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_interrupted_step_ends_the_demo(
+    edgewbc: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in one of the commands is exit code 130 without a stack trace, and names the folder with the results."""
+
+    def interrupted(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgewbc.synth.cells.write", interrupted)
+    ran = edgewbc("demo", "--to", tmp_path / "d")
+    assert (ran.code, ran.out) == (130, "")
+    assert "Traceback" not in ran.err
+    assert f"all results so far are in {tmp_path / 'd'}" in ran.err
+    assert ran.err.splitlines()[-1] == "edgewbc: interrupted"
