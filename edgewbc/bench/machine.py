@@ -11,7 +11,8 @@ from typing import Any
 
 from edgewbc import runs
 from edgewbc._version import __version__
-from edgewbc.runtime import host, openvino_engine
+from edgewbc.runtime import host
+from edgewbc.runtime.synthetic_network import cpu_isa
 
 INSTRUCTIONS = (
     *("avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
@@ -64,11 +65,11 @@ class Machine:
 
 
 def describe() -> Machine:
-    """Describe this machine. OpenVINO compiles a network of one operation to find its instruction set."""
+    """Describe this machine. OpenVINO compiles a small network to find its instruction set."""
     memory = host.memory().total
     return Machine(
         cpu=host.processor(),
-        isa=_isa(),
+        isa=cpu_isa(),
         cores=host.cores(),
         instructions=instructions(),
         memory_gb=None if memory is None else round(memory / 1e9, 1),
@@ -92,12 +93,3 @@ def instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...] | Non
             available = set(flags.split())
             return tuple(flag for flag in INSTRUCTIONS if flag in available)
     return None
-
-
-def _isa() -> str:
-    """Return the instruction set of OpenVINO's kernels, read from a compiled network of one operation."""
-    import openvino as ov
-    from openvino import opset13 as op
-
-    given = op.parameter([1], ov.Type.f32)
-    return openvino_engine.isa(ov.Core().compile_model(ov.Model([op.result(op.relu(given))], [given], "isa"), "CPU"))

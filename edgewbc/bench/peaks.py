@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from edgewbc.runtime.synthetic_network import build
+
 DEPTH = 4
 """Convolutions one after the other: so that entering and leaving the graph weighs little."""
 
@@ -50,32 +52,8 @@ class PeakJob:
 
 
 def stack(n: int, channels: int, size: int, *, int8: bool) -> tuple[Any, int]:
-    """A stack of convolutions as an `ov.Model`, f32 (n, channels, size, size) in, and its multiply-adds.
-
-    For int8 every convolution's input and weights are fake-quantized, as NNCF does it, so that the plugin takes its
-    int8 kernels.
-    """
-    import openvino as ov
-    from openvino import opset13 as op
-
-    def quantized(x: Any, low: float, high: float, levels: int) -> Any:
-        bounds = [op.constant(np.float32(value)) for value in (low, high)]
-        return op.fake_quantize(x, *bounds, *bounds, levels)
-
-    random = np.random.default_rng(0)
-    given = op.parameter([n, channels, size, size], ov.Type.f32)
-    x = given
-    for _ in range(DEPTH):
-        kernel = (random.normal(size=(channels, channels, 3, 3)) / np.sqrt(4.5 * channels)).astype(np.float32)
-        weights = op.constant(kernel)
-        if int8:
-            top = float(np.abs(kernel).max())
-            x, weights = quantized(x, 0.0, 4.0, 256), quantized(weights, -top, top, 255)
-        x = op.relu(op.convolution(x, weights, [1, 1], [1, 1], [1, 1], [1, 1]))
-    if int8:
-        x = quantized(x, 0.0, 4.0, 256)
-    pooled = op.reduce_mean(x, op.constant([2, 3]), False)
-    return ov.Model([op.result(pooled)], [given], "peak"), DEPTH * n * size * size * channels * channels * 9
+    """A stack of convolutions as an `ov.Model`, f32 (n, channels, size, size) in, and its multiply-adds."""
+    return build((n, channels, size, size), (channels,) * DEPTH, int8=int8)
 
 
 def measure(job: PeakJob) -> dict[str, Any]:

@@ -6,13 +6,12 @@ What is timed is the model alone: the pictures are decoded and prepared before.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
-import numpy as np
-
 from edgewbc.runtime.predictor import Batch, Predictor
+from edgewbc.runtime.throughput import run_for
 
 LEAST = 10
 """Fewest measurements of a latency, however slow the model is."""
@@ -69,36 +68,14 @@ def throughput(predictor: Predictor, pictures: Batch, sizes: Sequence[int], seco
     """
 
     def tried(size: int) -> float:
-        batches, taken = rate(predictor, pictures, size, seconds / 4, TRIED)
+        batches, taken = run_for(predictor, pictures, size, seconds / 4, TRIED)
         return batches * size / taken
 
     best = max(sizes, key=tried) if len(sizes) > 1 else sizes[0]
-    rate(predictor, pictures, best, 0)  # not counted: memory is laid out anew for another batch size
+    run_for(predictor, pictures, best, 0)  # not counted: memory is laid out anew for another batch size
     with Busy() as busy:
-        batches, taken = rate(predictor, pictures, best, seconds, FEWEST)
+        batches, taken = run_for(predictor, pictures, best, seconds, FEWEST)
     return Rate(batches * best / taken, best, batches, busy.cores)
-
-
-def rate(predictor: Predictor, pictures: Batch, size: int, seconds: float, fewest: int = 1) -> tuple[int, float]:
-    """Stream batches of `size` for about `seconds`, until the last one is answered.
-
-    As many for each stream, and `fewest` at least: a stream that has one less waits, and that is not the model's speed.
-
-    Returns:
-        number of batches, and the seconds that they took.
-    """
-    streams = predictor.info.streams
-    batches = _cut(pictures, size)
-    start = time.perf_counter()
-
-    def feed() -> Iterator[Batch]:
-        count = 0
-        while count % streams or count < fewest * streams or time.perf_counter() - start < seconds:
-            yield batches[count % len(batches)]
-            count += 1
-
-    answered = sum(1 for _ in predictor.stream(feed()))
-    return answered, time.perf_counter() - start
 
 
 class Busy:
@@ -116,10 +93,3 @@ class Busy:
     def __exit__(self, *_: object) -> None:
         wall = time.perf_counter() - self._start
         self.cores = (time.process_time() - self._spent) / wall if wall > 0 else 0.0
-
-
-def _cut(pictures: Batch, size: int) -> list[Batch]:
-    """Full batches of the pictures; they are repeated where there are fewer than `size`."""
-    if len(pictures) < size:
-        pictures = np.resize(pictures, (size, *pictures.shape[1:]))
-    return [np.ascontiguousarray(pictures[i : i + size]) for i in range(0, len(pictures) - size + 1, size)]

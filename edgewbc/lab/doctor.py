@@ -27,7 +27,7 @@ def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None
     Returns:
         cpu, isa, capabilities (OpenVINO's word for what it can compute in; INT8 is in it on any CPU, and is no proof of
         speed), cores, memory_gb and memory_free_gb (10^9 bytes, or None), os, python, versions, bundle (path, name,
-        precisions, default; or None), int8 (see `gain.Gain`) and tuning (see `tune`; None without a bundle).
+        precisions, default; or None), int8 (see `Int8Speedup`) and tuning (see `tune`; None without a bundle).
 
     Raises:
         UserError: OpenVINO refuses the bundle's models.
@@ -52,7 +52,7 @@ def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None
             "precisions": list(bundle.precisions),
             "default_precision": bundle.default_precision,
         },
-        "int8": gain.to_dict(),
+        "int8": gain.to_json(),
         "tuning": None if bundle is None else tune(bundle, seconds=seconds, threads=threads),
     }
 

@@ -7,14 +7,12 @@ one of the choices that this bundle and this PC have: a file that says something
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
@@ -23,6 +21,7 @@ from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.openvino_import import capabilities
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.predictor import Compute
+from edgewbc.runtime.throughput import run_for
 
 BATCH = 8
 """Pictures that are answered at once while measuring: fewer than in `classify`, to end in time on a slow PC."""
@@ -161,7 +160,7 @@ def measure(
         golden = next((m.golden for m in tried if _kind(m.choice) == _kind(choice)), None)
         if golden is None:
             golden = _golden(bundle, engine, choice.precision)
-        tried.append(Measured(choice, _rate(engine, seconds), golden))
+        tried.append(Measured(choice, _images_per_s(engine, seconds), golden))
 
     for choice in every:
         if (choice.threads, choice.streams) == (first.threads, first.streams):
@@ -254,20 +253,10 @@ def _golden(bundle: Bundle, engine: OpenVINOPredictor, precision: str) -> bool |
         return None
 
 
-def _rate(engine: OpenVINOPredictor, seconds: float) -> float:
-    """Pictures a second of the network alone, over about `seconds`; at least two batches a stream."""
-    size = (BATCH, *engine.info.input_size, 3)
-    pictures = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    least = engine.info.requests
-
-    def batches(until: float) -> Iterator[NDArray[np.uint8]]:
-        count = 0
-        while count < least or time.perf_counter() < until:
-            yield pictures
-            count += 1
-
-    for _ in engine.stream(batches(0)):  # weights are packed and memory is laid out in the first ones
-        pass
-    start = time.perf_counter()
-    answered = sum(len(answer.probabilities) for answer in engine.stream(batches(start + seconds)))
-    return answered / (time.perf_counter() - start)
+def _images_per_s(predictor: OpenVINOPredictor, seconds: float) -> float:
+    """Return the images per second of the network alone, over about `seconds` and at least two batches per stream."""
+    size = (BATCH, *predictor.info.input_size, 3)
+    images = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    run_for(predictor, images, BATCH, 0, at_least=2)  # warm-up: the first batches pack weights and allocate memory
+    batches, duration = run_for(predictor, images, BATCH, seconds, at_least=2)
+    return batches * BATCH / duration

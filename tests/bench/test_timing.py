@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import pytest
 
-from edgewbc.bench.timing import FEWEST, LEAST, TRIED, Busy, latency, rate, throughput
+from edgewbc.bench.timing import FEWEST, LEAST, TRIED, Busy, latency, throughput
 from edgewbc.runtime.predictor import Backend, Batch, ModelInfo, Prediction, Predictor
 
 PICTURES = np.zeros((5, 4, 4, 3), dtype=np.uint8)
@@ -49,22 +48,6 @@ def test_throughput_ends_weigh_little() -> None:
     found = throughput(Slow(sizes, streams=3), PICTURES, (2, 4), seconds=0)
     assert found.batches == 3 * FEWEST
     assert [sizes.count(size) for size in (2, 4) if size != found.batch] == [3 * TRIED]
-
-
-def test_rate_counts_batches() -> None:
-    """Batches are full even where there are fewer pictures, and none takes less time than is possible."""
-    sizes: list[int] = []
-    batches, taken = rate(Slow(sizes, each=0.001), PICTURES, 8, seconds=0.03)
-    assert set(sizes) == {8}
-    assert batches == len(sizes)
-    assert taken >= batches * 8 * 0.001
-
-
-@pytest.mark.parametrize("streams", [1, 2, 4])
-def test_rate_gives_every_stream_as_many(streams: int) -> None:
-    """A stream that had a batch less than the others would wait for them at the end."""
-    batches, _ = rate(Slow([], fixed=0.001, streams=streams), PICTURES, 1, seconds=0.005)
-    assert batches % streams == 0
 
 
 def test_cores_are_counted_as_they_work() -> None:

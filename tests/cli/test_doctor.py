@@ -33,7 +33,7 @@ def test_a_page_and_an_object(edgewbc: Callable[..., Any], tmp_path: Path) -> No
 def test_without_a_bundle_the_pc_is_looked_at(
     edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no bundle came with the installation, a stand-in is measured and stderr says why."""
+    """Where no bundle came with the installation, a synthetic network is measured and stderr says why."""
 
     def none() -> Path:
         raise UserError("no released bundle came with this installation")
@@ -43,7 +43,7 @@ def test_without_a_bundle_the_pc_is_looked_at(
     ran = edgewbc("doctor", "--seconds", "0")
     assert ran.code == 0
     assert "no bundle: no released bundle came with this installation" in ran.err
-    assert "stand-in" in ran.out
+    assert "synthetic network" in ran.out
 
 
 def test_what_is_best_is_remembered(edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> None:
