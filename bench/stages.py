@@ -7,11 +7,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgewbc import runs
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
+
+if TYPE_CHECKING:
+    from edgewbc.train.history import BatchCallback, EpochCallback, TrainingCallbacks
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,11 @@ class Watch:
     """What a suite tells while it runs: a line, and a training's progress and epochs."""
 
     say: Callable[[str], None] = lambda line: None
-    progress: Callable[[int, int, int], None] | None = None
-    report: Callable[[dict[str, Any]], None] | None = None
+    progress: BatchCallback | None = None
+    report: EpochCallback | None = None
 
     @property
-    def training(self) -> dict[str, Any]:
+    def training(self) -> TrainingCallbacks:
         """For `train.run` and `compress.recover`."""
         return {"progress": self.progress, "report": self.report}
 
@@ -48,12 +51,12 @@ def finished(
         UserError: the folder has another recipe or manifest than this part.
     """
     from edgewbc.train import run as steps
-    from edgewbc.train.recipe import read
+    from edgewbc.train.recipe_file import read
 
     if not folder.exists():
         watch.say(f"{folder.name}: training")
         return begin()
-    steps.check_started(folder, manifest)
+    steps.StartRecord.check(folder, manifest)
     if read(folder / steps.RECIPE, type(recipe)) != recipe:
         raise UserError(f"{folder}: was trained by another recipe than {recipe.name} is now: move it away")
     if (folder / runs.LINEAGE).exists():
@@ -79,7 +82,7 @@ def train(folder: Path, recipe: Any, manifest: Manifest, watch: Watch, teachers:
 
 def minutes(folder: Path) -> float:
     """How long a run's epochs took, those between steps of pruning too."""
-    from edgewbc.train import loop
+    from edgewbc.train import history
 
-    lines = [line for file in folder.rglob(loop.METRICS) for line in file.read_text().splitlines() if line]
+    lines = [line for file in folder.rglob(history.METRICS) for line in file.read_text().splitlines() if line]
     return round(sum(float(json.loads(line)["seconds"]) for line in lines) / 60, 1)

@@ -80,7 +80,8 @@ def points(family: str, classes: tuple[str, ...]) -> list[Point]:
 def recipe_of(point: Point) -> Any:
     """The recipe that ships, for this point: a `PruneRecipe` of a pruned one, else a `TrainRecipe`."""
     from edgewbc.nets.spec import EDGENET
-    from edgewbc.train.recipe import PruneRecipe, TrainRecipe, read
+    from edgewbc.train.recipe import PruneRecipe, TrainRecipe
+    from edgewbc.train.recipe_file import read
 
     folder = resources.folder("recipes") / "edge"
     if point.pruned:

@@ -89,7 +89,7 @@ class Suite:
         from edgewbc.compress.qat import QatRecipe, finetune
         from edgewbc.compress.quantization_report import RECORD, Checks
         from edgewbc.compress.quantize import quantize
-        from edgewbc.train.recipe import read
+        from edgewbc.train.recipe_file import read
 
         checks = Checks(isa=True)
         after = self.work / f"{run.name}-int8"

@@ -126,7 +126,8 @@ def run(
 
 def recipe_of(part: Part) -> Any:
     """The part's `train.recipe.TrainRecipe`, as it ships, with the part's seed."""
-    from edgewbc.train.recipe import TrainRecipe, read
+    from edgewbc.train.recipe import TrainRecipe
+    from edgewbc.train.recipe_file import read
 
     return read(resources.folder("recipes") / "poster" / f"{part.row.name}.yaml", TrainRecipe, {"fit.seed": part.seed})
 

@@ -12,57 +12,71 @@ from edgewbc.cli.console import emit, say
 
 def command(
     run: Annotated[Path | None, typer.Argument(help="Run folder to prune (default: the newest).")] = None,
-    keep_macs: Annotated[float | None, typer.Option(help="Share of the multiply-adds to keep, such as 0.25.")] = None,
-    recipe: Annotated[str, typer.Option(help="A YAML file, or the name of a recipe that ships.")] = "quarter",
+    keep_macs: Annotated[
+        float | None, typer.Option(help="Largest share of the multiply-adds to keep, such as 0.25.")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="YAML file or name of a built-in recipe.")] = "quarter",
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(help="Run to learn from (default: RUN); any network of the same classes; repeat it for several."),
+        typer.Option(help="Run with the same classes to learn from (default: RUN); repeat for an ensemble."),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Manifest (default: the newest here).")] = None,
-    to: Annotated[Path | None, typer.Option(help="Run folder to make (default: runs/<run>-<recipe>).")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this interrupted run.")] = None,
-    change: Annotated[list[str] | None, typer.Option("--set", help="Change a key, such as fit.epochs=2.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Manifest folder (default: the newest here).")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="New run folder (default: runs/<run>-<recipe>; with --keep-macs runs/<run>-macs<percent kept>)."
+        ),
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Interrupted run to resume.")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="Set a key of the recipe, such as fit.epochs=2; repeatable.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Take whole channels out of a network, then recover its accuracy by distillation from the unpruned one.
+    """Remove channels from a network, then recover its accuracy by distillation from the unpruned network.
+
+    If the recovery is interrupted, continue it with --resume.
 
     \b
     Example:
       edgewbc prune runs/vgg16gap-112 --keep-macs 0.25 --data manifests/pbc
     """
     from edgewbc.cli import defaults
-    from edgewbc.cli.training_progress import Watch
+    from edgewbc.cli.training_progress import TrainingProgress
     from edgewbc.utils.optional import need
 
     for module in ("torch", "accelerate", "torch_pruning", "pydantic", "yaml", "safetensors"):
         need(module, "edgewbc prune")
     from edgewbc import runs
     from edgewbc.compress import prune_and_finetune
-    from edgewbc.train.recipe import PruneRecipe, parse_changes, read
+    from edgewbc.train.recipe import PruneRecipe
+    from edgewbc.train.recipe_file import parse_changes, read
 
-    watch = Watch()
+    shown = TrainingProgress()
     manifest = defaults.manifest(data)
     if resume is not None:
-        made = prune_and_finetune.resume(resume, manifest, progress=watch.progress, report=watch.report)
+        made = prune_and_finetune.resume(resume, manifest, progress=shown.progress, report=shown.report)
     else:
         parent = defaults.run(run)
-        changes = parse_changes(change or [])
+        file, changes = defaults.recipe(recipe), parse_changes(change or [])
+        unchanged = read(file, PruneRecipe).keep_macs
         if keep_macs is not None:
             changes["keep_macs"] = keep_macs
         teachers = [defaults.run(path) for path in teacher or []]
-        options = read(defaults.recipe(recipe), PruneRecipe, changes)
+        options = read(file, PruneRecipe, changes)
         made = prune_and_finetune.prune(
-            parent, options, manifest, teacher=teachers or None, to=to, progress=watch.progress, report=watch.report
-        )
-    if not watch.first:
+            parent, options, manifest, teacher=teachers or None, to=to,
+            name_by_share=options.keep_macs != unchanged and "name" not in changes,
+            progress=shown.progress, report=shown.report,
+        )  # fmt: skip
+    if not shown.first:
         return
-    best, kept = watch.best(made), runs.lineage(made)["kept"]
+    best, kept = shown.best(made), runs.lineage(made)["kept"]
     if json:
-        emit({"run": str(made), "best": best, "kept": kept})
+        emit({"run": str(made), "best": best.to_json(), "kept": kept})
     else:
         print(
             f"{made}: keeps {kept['macs']:.1%} of the multiply-adds and {kept['parameters']:.1%} of the parameters; "
-            f"validation {best['val_accuracy']:.2%} ({best['val_correct']} of {best['val_n']}, "
-            f"protocol {best['protocol']})"
+            f"validation {best.val_accuracy:.2%} ({best.val_correct} of {best.val_n}, protocol {best.protocol})"
         )
         say(f"next: edgewbc quantize {made} --int8")

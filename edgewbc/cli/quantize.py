@@ -18,55 +18,61 @@ def command(
         Path | None, typer.Argument(help="Run folder to quantize (default: the newest that is not quantized).")
     ] = None,
     named: Annotated[Path | None, typer.Option("--run", help="The same, as an option.")] = None,
-    int8: Annotated[bool, typer.Option("--int8", help="To 8-bit integers: the default, and all there is.")] = True,
-    data: Annotated[Path | None, typer.Option(help="Manifest (default: the newest here).")] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Quantize to 8-bit integers (the default and only precision).")
+    ] = True,
+    data: Annotated[Path | None, typer.Option(help="Manifest folder (default: the newest here).")] = None,
     max_drop: Annotated[
         float | None,
-        typer.Option(help="Accuracy that may be lost on validation, as a share: 0.003 is 0.3 points (default: any)."),
+        typer.Option(help="Largest loss of validation accuracy, as a share: 0.003 is 0.3 points (default: no limit)."),
     ] = None,
-    subset: Annotated[int, typer.Option(help="Calibration pictures, drawn from train, classes alike.")] = 300,
-    seed: Annotated[int, typer.Option(help="Of that draw.")] = 0,
+    subset: Annotated[
+        int, typer.Option(help="Number of calibration images, drawn from train, balanced by class.")
+    ] = 300,
+    seed: Annotated[int, typer.Option(help="Random seed of the calibration images.")] = 0,
     preset: Annotated[
         str, typer.Option(help="mixed (activations may be asymmetric) or performance (symmetric).")
     ] = "mixed",
     fast_bias_correction: Annotated[
-        bool, typer.Option(help="The quick bias correction; the exact one takes many times as long.")
+        bool, typer.Option(help="Use the fast bias correction; the exact one takes many times as long.")
     ] = True,
     overflow_fix: Annotated[
         str | None,
         typer.Option(
-            help="Layers whose weights keep to half of the int8 range, against saturation on CPUs without VNNI: "
+            help="Layers whose weights use half of the int8 range, to avoid saturation on CPUs without VNNI: "
             "first (the default), all or none."
         ),
     ] = None,
-    safe: Annotated[bool, typer.Option("--safe", help="For any CPU: the same as --overflow-fix all.")] = False,
+    safe: Annotated[bool, typer.Option("--safe", help="Safe on any CPU: the same as --overflow-fix all.")] = False,
     sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="Measure what each layer loses by int8, and rank them.")
+        bool, typer.Option("--sensitivity", help="Measure how much each layer loses in int8, and rank the layers.")
     ] = False,
     check_isa: Annotated[
-        bool, typer.Option("--check-isa", help="Ask the int8 file as a CPU without VNNI would run it, too.")
+        bool, typer.Option("--check-isa", help="Also measure the int8 file as a CPU without VNNI would run it.")
     ] = False,
     qat: Annotated[
-        bool, typer.Option("--qat", help="Fine-tune with the quantization in the loop (takes as long as a training).")
+        bool, typer.Option("--qat", help="Quantization-aware fine-tuning (takes as long as a training).")
     ] = False,
     recipe: Annotated[
-        str | None, typer.Option(help="With --qat: a YAML file, or the name of a recipe that ships (default: qat).")
+        str | None, typer.Option(help="With --qat: YAML file or name of a built-in recipe (default: qat).")
     ] = None,
     teacher: Annotated[
-        list[Path] | None, typer.Option(help="With --qat: run to learn from (default: RUN); repeat it for several.")
+        list[Path] | None,
+        typer.Option(help="With --qat: run to learn from (default: RUN); repeat for an ensemble."),
     ] = None,
     change: Annotated[
-        list[str] | None, typer.Option("--set", help="With --qat: change a key, such as fit.epochs=2.")
+        list[str] | None,
+        typer.Option("--set", help="With --qat: set a key of the recipe, such as fit.epochs=2; repeatable."),
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="Run folder to make (default: runs/<run>-int8, or -qat).")] = None,
+    to: Annotated[Path | None, typer.Option(help="New run folder (default: runs/<run>-int8, or -qat).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Quantize a network to int8, for OpenVINO and for ONNX Runtime.
 
-    Calibrated on train pictures; the saved files are measured on validation. The test split is never read. With
-    --max-drop, layers are put back to float until the drop is met; exit code 3 if it is not. With --qat the network is
-    fine-tuned in int8 first, from the float network's answers, and --max-drop is a gate alone; its ONNX file needs
-    torchao: pip install "edgewbc[qat]".
+    Calibrates on train images and measures the saved files on validation images; the test split is never read. With
+    --max-drop, layers are reverted to float until the limit is met; exit code 3 if it cannot be. With --qat the network
+    is first fine-tuned in int8 with the float network as teacher, and --max-drop is only a gate; writing its ONNX file
+    requires torchao: pip install "edgewbc[qat]".
 
     \b
     Example:
@@ -79,10 +85,10 @@ def command(
     if preset not in ("mixed", "performance"):
         raise UserError(f"--preset {preset}: use mixed or performance")
     if safe and overflow_fix not in (None, "all"):
-        raise UserError(f"--safe is --overflow-fix all: leave --overflow-fix {overflow_fix} out")
+        raise UserError(f"--safe means --overflow-fix all: remove --overflow-fix {overflow_fix}")
     for option, given in (("--recipe", recipe), ("--teacher", teacher), ("--set", change)):
         if given and not qat:
-            raise UserError(f"{option}: is for quantization-aware fine-tuning: add --qat")
+            raise UserError(f"{option}: only for quantization-aware fine-tuning: add --qat")
     for module in ("torch", "safetensors", *(("accelerate", "pydantic", "yaml") if qat else ())):
         need(module, "edgewbc quantize")
     from edgewbc.compress.ptq import Options
@@ -100,16 +106,16 @@ def command(
     chosen = defaults.run(run or named, lacking="openvino/int8.xml")
     manifest = defaults.manifest(data)
     if qat:
-        from edgewbc.cli.training_progress import Watch
+        from edgewbc.cli.training_progress import TrainingProgress
         from edgewbc.compress.qat import QatRecipe, finetune
-        from edgewbc.train.recipe import parse_changes, read
+        from edgewbc.train.recipe_file import parse_changes, read
 
-        watch = Watch()
+        shown = TrainingProgress()
         fit = read(defaults.recipe(recipe or RECIPE), QatRecipe, parse_changes(change or []))
         teachers = [defaults.run(path) for path in teacher or []]
         made = finetune(
             chosen, fit, manifest, options, teachers=teachers, to=to, checks=checks, say=say, steps=progress,
-            progress=watch.progress, report=watch.report,
+            progress=shown.progress, report=shown.report,
         )  # fmt: skip
     else:
         from edgewbc.compress.quantize import quantize

@@ -13,68 +13,83 @@ from edgewbc.cli.console import emit, say
 def command(
     recipe: Annotated[
         str | None,
-        typer.Option(
-            help="A YAML file, or the name of a recipe that ships (default: vgg16gap-112; demo for synthetic cells)."
-        ),
+        typer.Option(help="YAML file or name of a built-in recipe (default: vgg16gap-112; demo for synthetic cells)."),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Manifest (default: the newest here).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Manifest folder (default: the newest here).")] = None,
     weights: Annotated[
-        str | None, typer.Option(help="Start from: imagenet (EDGEWBC_WEIGHTS, else downloaded), none, or a FILE.")
+        str | None,
+        typer.Option(help="Start weights: imagenet (from EDGEWBC_WEIGHTS, else downloaded), none, or a FILE."),
+    ] = None,
+    weights_scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="Pixel scaling of a weights FILE without a model.json beside it: caffe, imagenet, lite or none."
+        ),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(help="Run whose answers are learnt too (the recipe's distil); repeat it for an ensemble."),
+        typer.Option(help="Run to learn from besides the labels (see distil in the recipe); repeat for an ensemble."),
     ] = None,
     shape: Annotated[
-        Path | None, typer.Option(help="Run whose shape to train from random weights: to compare a pruned one with.")
+        Path | None,
+        typer.Option(help="Run whose architecture to train from random weights, as a baseline for a pruned run."),
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="Run folder to make (default: runs/<name>).")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this interrupted run.")] = None,
-    change: Annotated[list[str] | None, typer.Option("--set", help="Change a key, such as fit.epochs=2.")] = None,
+    to: Annotated[Path | None, typer.Option(help="New run folder (default: runs/<name of the recipe>).")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Interrupted run to resume.")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="Set a key of the recipe, such as fit.epochs=2; repeatable.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Fine-tune a network on the train split of a manifest, choosing the epoch on validation.
+    """Fine-tune a network on the train split of a manifest; the best epoch on the validation split is kept.
 
-    Runs on a CPU, a GPU, or several (`accelerate launch -m edgewbc train ...`). The test split is never read.
+    Runs on a CPU, a GPU, or several (`accelerate launch -m edgewbc train ...`). The test split is never read. If a
+    training is interrupted, continue it with --resume.
 
     \b
     Example:
-      edgewbc train --recipe vgg16gap-112 --data manifests/pbc --weights vgg16.safetensors
+      edgewbc train --recipe vgg16gap-112 --data manifests/pbc --weights vgg16.safetensors --weights-scaling caffe
     """
     from edgewbc.cli import defaults
-    from edgewbc.cli.training_progress import Watch
+    from edgewbc.cli.training_progress import TrainingProgress
+    from edgewbc.data.manifest import SYNTHETIC
     from edgewbc.utils.optional import need
 
     for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors"):
         need(module, "edgewbc train")
     from edgewbc.train import run as steps
-    from edgewbc.train.recipe import TrainRecipe, parse_changes, read
+    from edgewbc.train.recipe import TrainRecipe
+    from edgewbc.train.recipe_file import parse_changes, read
 
-    watch = Watch()
+    shown = TrainingProgress()
     if resume is not None:
-        made = steps.resume(resume, defaults.manifest(data), progress=watch.progress, report=watch.report)
+        made = steps.resume(resume, defaults.manifest(data), progress=shown.progress, report=shown.report)
     else:
         manifest = defaults.manifest_or_synthetic(data)
-        drawn = manifest.provenance.source == "synthetic"
-        file = defaults.recipe(recipe or ("demo" if drawn else "vgg16gap-112"))
+        synthetic = manifest.provenance.source == SYNTHETIC
+        file = defaults.recipe(recipe or ("demo" if synthetic else "vgg16gap-112"))
         if recipe is None:
             say(f"recipe: {file.stem}")
         changes = parse_changes(change or [])
         if weights is not None:
             changes["weights"] = weights
+        if weights_scaling is not None:
+            changes["weights_scaling"] = weights_scaling
         options = read(file, TrainRecipe, changes)
         if shape is not None:
             options = steps.shaped_like(defaults.run(shape), options)
         teachers = [defaults.run(path) for path in teacher or []]
-        made = steps.train(options, manifest, teachers=teachers, to=to, progress=watch.progress, report=watch.report)
-    if not watch.first:
+        made = steps.train(
+            options, manifest, teachers=teachers, to=to, say=say, progress=shown.progress, report=shown.report
+        )
+    if not shown.first:
         return
-    best = watch.best(made)
+    best = shown.best(made)
     say(f"run: {made}")
     if json:
-        emit({"run": str(made), "best": best})
+        emit({"run": str(made), "best": best.to_json()})
     else:
         print(
-            f"{made}: validation {best['val_accuracy']:.2%} ({best['val_correct']} of {best['val_n']}, "
-            f"protocol {best['protocol']}), epoch {best['epoch']}; next: edgewbc prune {made}"
+            f"{made}: validation {best.val_accuracy:.2%} ({best.val_correct} of {best.val_n}, "
+            f"protocol {best.protocol}), epoch {best.epoch}; next: edgewbc prune {made}"
         )

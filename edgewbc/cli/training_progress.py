@@ -1,25 +1,34 @@
-"""What a person sees of a training: a bar where there is a terminal, a line an epoch anywhere."""
+"""Progress of a training in the terminal: a bar for the batches, and a line for each epoch."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgewbc.cli.console import say
 
+if TYPE_CHECKING:
+    from edgewbc.train.history import EpochResult
 
-class Watch:
-    """`progress` and `report` for `train.loop.fit`."""
+
+class TrainingProgress:
+    """The callbacks `progress` and `report` of `train.loop.fit`.
+
+    Attributes:
+        first: whether this process prints: the first of several (accelerate launch), or the only one.
+    """
 
     def __init__(self) -> None:
-        self.first = int(os.environ.get("RANK", "0")) == 0  # of several processes (accelerate launch) one speaks
+        """Show nothing yet."""
+        self.first = int(os.environ.get("RANK", "0")) == 0
         self._bar: Any = None
         self._task: Any = None
         self._epoch = 0
 
     def progress(self, epoch: int, done: int, total: int) -> None:
+        """Update the bar, if stderr is a terminal."""
         if not (self.first and sys.stderr.isatty()):
             return
         from rich.console import Console
@@ -35,18 +44,20 @@ class Watch:
         if done == total:
             self._stop()
 
-    def report(self, line: dict[str, Any]) -> None:
+    def report(self, result: EpochResult) -> None:
+        """Print an epoch's losses and validation accuracy on stderr."""
         say(
-            f"epoch {line['epoch']}: train loss {line['train_loss']:.4f}, validation loss {line['val_loss']:.4f}, "
-            f"validation accuracy {line['val_accuracy']:.2%} ({line['val_correct']} of {line['val_n']}, "
-            f"protocol {line['protocol']}), {line['seconds']:.0f} s"
+            f"epoch {result.epoch}: train loss {result.train_loss:.4f}, validation loss {result.val_loss:.4f}, "
+            f"validation accuracy {result.val_accuracy:.2%} ({result.val_correct} of {result.val_n}, "
+            f"protocol {result.protocol}), {result.seconds:.0f} s"
         )
 
-    def best(self, run: Path) -> dict[str, Any]:
-        """The line of the epoch that was kept."""
+    def best(self, run: Path) -> EpochResult:
+        """Return the result of the epoch whose weights a finished run has."""
         from edgewbc import runs
+        from edgewbc.train.history import EpochResult
 
-        return dict(runs.lineage(run)["validation"])
+        return EpochResult.from_json(dict(runs.lineage(run)["validation"]))
 
     def _stop(self) -> None:
         if self._bar is not None:

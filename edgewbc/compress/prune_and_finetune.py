@@ -1,10 +1,10 @@
-"""`edgewbc prune`: prune a run's network, then recover its accuracy by distillation; in one step or in several."""
+"""`edgewbc prune`: prune a run's network and recover its accuracy by distillation, in one step or several."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from edgewbc import runs
 from edgewbc.compress.prune import prunable, shrink, taylor_gradients, train_loss
@@ -13,14 +13,16 @@ from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.train import checkpoint, loop, recipe
+from edgewbc.train import checkpoint, loop, preflight, recipe_file
 from edgewbc.train import teacher as teaching
+from edgewbc.train.history import EpochResult, TrainingCallbacks
 from edgewbc.train.recipe import PruneRecipe
-from edgewbc.train.run import RECIPE, STARTED, check_started, check_taught, finish, started, taught_by
-from edgewbc.utils.files import write_json, write_text
+from edgewbc.train.run import RECIPE, StartRecord, finish, teacher_records, teachers_for_lineage
+from edgewbc.train.teacher import Teacher
+from edgewbc.utils.files import write_text
 
 STEPS = "steps"
-"""Folder in the run that holds the networks between the steps, numbered from 1."""
+"""Subfolder of a run with the networks of the steps before the last, numbered from 1."""
 
 
 def prune(
@@ -30,64 +32,83 @@ def prune(
     *,
     teacher: Path | Sequence[Path] | None = None,
     to: Path | None = None,
-    **watch: Any,
+    name_by_share: bool = False,
+    **callbacks: Unpack[TrainingCallbacks],
 ) -> Path:
-    """Prune to `options.keep_macs` of the multiply-adds and fine-tune; gives the new run folder.
+    """Prune to `options.keep_macs` of the multiply-adds, fine-tune, and return the new run folder.
 
-    With `options.steps` above 1 a little is taken out at a time, in equal shares, with `options.step_epochs` epochs of
-    recovery in between.
+    With `options.steps` above 1, equal shares are pruned in each step, with `options.step_epochs` epochs of recovery
+    after each step but the last.
 
     Args:
-        parent: the run to prune; with `keep_macs` 1 it is only fine-tuned.
-        teacher: the run or runs whose answers are learnt; the parent by default. Pruning in steps takes the unpruned
-            one. It may be another network, of another input size.
+        parent: run to prune; with `keep_macs` 1 it is only fine-tuned.
+        options: the recipe.
+        manifest: images to fine-tune and validate on.
+        teacher: run or runs to learn from; None is the parent, unpruned in every step. It may be another network, of
+            another input size.
+        to: the new run folder; None is runs/<parent>-<name of the recipe>.
+        name_by_share: name it runs/<parent>-macs<percent of the multiply-adds that is kept> instead.
+        **callbacks: `progress` and `report` of `loop.fit`.
 
     Raises:
-        UserError: `parent` or `teacher` is not a run, they do not fit each other, `to` exists, or so few multiply-adds
-            cannot be reached.
+        UserError: `parent` or `teacher` is not a run, they do not fit each other, `to` exists, images cannot be read,
+            or the network cannot be pruned that far.
     """
+    preflight.check_images(manifest)
     teachers = [parent] if teacher is None else [teacher] if isinstance(teacher, Path) else list(teacher)
-    spec = runs.spec(parent)
-    teaching.load(teachers, spec)
+    guide = teaching.load(teachers, runs.spec(parent))
     first = None
-    if options.keep_macs < 1:  # so that a target out of reach leaves no run behind
+    if options.keep_macs < 1:  # before the run folder is made, so that an unreachable target leaves none behind
         first = _shrunk(*prunable(*model.load(parent)), options, manifest, options.keep_macs ** (1 / options.steps))
-    run = runs.new(f"{parent.resolve().name}-{options.name}", to)
-    write_text(run / RECIPE, recipe.write(options))
-    told = {"parent": str(parent.resolve()), "parent_sha256": teaching.digest(parent), **taught_by(teachers)}
-    write_json(run / STARTED, started(manifest, **told))
-    return _recover(run, parent, teachers, options, manifest, first, **watch)
+    suffix = options.name
+    if name_by_share:
+        share = options.keep_macs
+        if first is not None and options.steps == 1:  # with more steps only the target is known yet
+            share = model.macs(first[1]) / model.macs(runs.spec(parent))
+        suffix = f"macs{round(100 * share)}"
+    run = runs.new(f"{parent.resolve().name}-{suffix}", to)
+    write_text(run / RECIPE, recipe_file.write(options))
+    StartRecord(
+        manifest.sha256,
+        manifest.protocol,
+        teacher_records(guide),
+        str(parent.resolve()),
+        teaching.weights_sha256(parent),
+    ).write(run)
+    return _recover(run, parent, guide, options, manifest, first, **callbacks)
 
 
-def resume(run: Path, manifest: Manifest, **watch: Any) -> Path:
-    """Go on with a recovery that was interrupted.
+def resume(run: Path, manifest: Manifest, **callbacks: Unpack[TrainingCallbacks]) -> Path:
+    """Resume an interrupted recovery and return its run folder.
 
     Raises:
-        UserError: it is finished already, its parent or teacher is gone or has changed, or it cannot be resumed.
+        UserError: it is already finished, its parent or teacher is missing or has changed, or it cannot be resumed.
     """
     if (run / runs.LINEAGE).exists():
-        raise UserError(f"{run}: is finished already; start a new run")
-    told = check_started(run, manifest)
-    parent = Path(told["parent"])
-    if not runs.is_run(parent) or teaching.digest(parent) != told["parent_sha256"]:
-        raise UserError(f"{parent}: the run that {run} was made from is gone or has changed; prune anew")
-    teachers = check_taught(run, told)
-    return _recover(run, parent, teachers, recipe.read(run / RECIPE, PruneRecipe), manifest, None, **watch)
+        raise UserError(f"{run}: is already finished; start a new run")
+    record = StartRecord.check(run, manifest)
+    parent = None if record.parent is None else Path(record.parent)
+    if parent is None or not runs.is_run(parent) or teaching.weights_sha256(parent) != record.parent_sha256:
+        raise UserError(f"{parent}: the run that {run} was pruned from is missing or has changed; prune again")
+    preflight.check_images(manifest)
+    guide = teaching.load(record.teacher_runs(run), runs.spec(parent))
+    options = recipe_file.read(run / RECIPE, PruneRecipe)
+    return _recover(run, parent, guide, options, manifest, None, **callbacks)
 
 
 def _recover(
     run: Path,
     parent: Path,
-    teachers: Sequence[Path],
+    guide: Teacher | None,
     options: PruneRecipe,
     manifest: Manifest,
     first: tuple[Network, ModelSpec] | None,
-    **watch: Any,
+    **callbacks: Unpack[TrainingCallbacks],
 ) -> Path:
-    """All the steps that are still to do, each in its own folder, the last one in the run's."""
+    """Run the steps that are left, each in its own folder, the last one in the run's; `first` is the pruned network."""
     net, spec = model.load(parent)
-    whole, parameters = model.macs(spec), model.count(net)
-    best: dict[str, Any] = {}
+    parent_macs, parent_parameters = model.macs(spec), model.count(net)
+    best: EpochResult | None = None
     for step in range(1, options.steps + 1):
         last = step == options.steps
         folder = run if last else run / STEPS / str(step)
@@ -101,7 +122,7 @@ def _recover(
         elif first is not None:
             net, spec = first
         elif options.keep_macs < 1:
-            share = options.keep_macs ** (step / options.steps) * whole / model.macs(spec)
+            share = options.keep_macs ** (step / options.steps) * parent_macs / model.macs(spec)
             net, spec = _shrunk(*prunable(net, spec), options, manifest, min(share, 1.0))
         first = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,17 +130,19 @@ def _recover(
         fit = options.fit if last else options.fit.model_copy(update={"epochs": options.step_epochs})
         best = loop.fit(
             net, spec, fit, manifest, folder,
-            teacher=teaching.load(teachers, spec), distil=options.distil, resume=interrupted, **watch,
+            teacher=guide, distil=options.distil, resume=interrupted, **callbacks,
         )  # fmt: skip
         if not last:
             model.save(folder, net, spec)
             (folder / checkpoint.NAME).unlink(missing_ok=True)
+    if best is None:
+        raise RuntimeError(f"{run}: no step of the pruning was left to do")
     before = dict(runs.lineage(parent).get("kept") or {"macs": 1.0, "parameters": 1.0})
     kept = {
-        "macs": before["macs"] * (model.macs(spec) / whole),
-        "parameters": before["parameters"] * (model.count(net) / parameters),
+        "macs": before["macs"] * (model.macs(spec) / parent_macs),
+        "parameters": before["parameters"] * (model.count(net) / parent_parameters),
     }
-    facts = {"kept": kept, **taught_by(teachers, paths=False), "recipe": options.model_dump(mode="json")}
+    facts = {"kept": kept, **teachers_for_lineage(guide), "recipe": options.model_dump(mode="json")}
     finish(run, net, spec, "prune", manifest, best, parent=parent, **facts)
     return run
 
@@ -127,7 +150,7 @@ def _recover(
 def _shrunk(
     net: Network, spec: ModelSpec, options: PruneRecipe, manifest: Manifest, keep: float
 ) -> tuple[Network, ModelSpec]:
-    """The network with `keep` of its multiply-adds, chosen as the recipe says."""
+    """Return the network pruned to the share `keep` of its multiply-adds, as the recipe says."""
     seed, count = options.fit.seed, options.pictures
     gradients = loss = None
     if options.importance == "taylor":

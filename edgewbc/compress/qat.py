@@ -7,15 +7,14 @@ against the float network that it started from.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from edgewbc import runs
 from edgewbc.compress import fake_quantize, nncf_extension
@@ -44,10 +43,12 @@ from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.runtime.predictor import Predictor
-from edgewbc.train import checkpoint, loop, recipe
+from edgewbc.train import checkpoint, loop, preflight, recipe_file
 from edgewbc.train import teacher as teaching
-from edgewbc.train.recipe import Distil, Fit, Strict
-from edgewbc.train.run import RECIPE, taught_by
+from edgewbc.train.distributed import process_count
+from edgewbc.train.history import EpochResult, TrainingCallbacks
+from edgewbc.train.recipe import Distil, Fit, Name, Section
+from edgewbc.train.run import RECIPE, teachers_for_lineage
 from edgewbc.utils.files import write_json, write_text
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
@@ -55,10 +56,10 @@ from edgewbc.utils.progress import Progress, quiet
 METHOD = "qat"
 
 
-class QatRecipe(Strict):
+class QatRecipe(Section):
     """`edgewbc quantize --qat`."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: Name
     fit: Fit
     distil: Distil = Distil()
 
@@ -84,7 +85,7 @@ def finetune(
     checks: Checks = Checks(),  # noqa: B008  (frozen)
     say: Callable[[str], None] = lambda text: None,
     steps: Progress = quiet,
-    **watch: Any,
+    **callbacks: Unpack[TrainingCallbacks],
 ) -> Path:
     """Fine-tune a run's network in int8 and write it for OpenVINO and, where torchao is installed, ONNX Runtime.
 
@@ -107,7 +108,7 @@ def finetune(
     """
     for module in ("torch", "accelerate", "onnx", "onnxscript", "onnxruntime"):
         need(module, "edgewbc quantize --qat")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if process_count() > 1:
         raise UserError("edgewbc quantize --qat runs in one process: start it without accelerate launch")
     if checks.sensitivity:
         raise UserError(
@@ -115,6 +116,7 @@ def finetune(
         )
     if not settings.fast_bias_correction:
         raise UserError("--no-fast-bias-correction: with --qat the biases are learnt, leave it out")
+    preflight.check_images(manifest)
     net, spec = model.load(run)
     plain = model.fold(net, spec)[1]
     guide = teaching.load(teachers or [run], plain)
@@ -123,20 +125,29 @@ def finetune(
     compiled = nncf_extension.build(say)
     folder = runs.new(f"{run.resolve().name}-{options.name}", to)
     try:
-        write_text(folder / RECIPE, recipe.write(options))
+        write_text(folder / RECIPE, recipe_file.write(options))
         quantized = fake_quantize.insert(net, spec, calibration(manifest, chosen, spec, steps), settings)
         start = _accuracy(fake_quantize.predictor(quantized, plain), plain, manifest)
-        best = _fit(quantized, plain, options, manifest, folder, guide, **watch)
+        best = _fit(quantized, plain, options, manifest, folder, guide, **callbacks)
         _write(folder, quantized, plain, say)
         asked = {PARENT: TorchPredictor.from_network(net, spec), FAKE: fake_quantize.predictor(quantized, plain)}
-        taught = taught_by(teachers or [run], paths=False)
+        taught = teachers_for_lineage(guide)
         told = {**asdict(settings), "recipe": options.model_dump(mode="json")}
-        record = {"format": FORMAT, "method": METHOD, "settings": told, "start": start, "best": best, **taught}
+        record = {
+            "format": FORMAT,
+            "method": METHOD,
+            "settings": told,
+            "start": start,
+            "best": best.to_json(),
+            **taught,
+        }
         record |= {"compiled": compiled, **measure(folder, plain, manifest, chosen, checks, steps, **asked)}
         check_drop(record, settings.max_drop)
         write_json(folder / RECORD, record)
         (folder / checkpoint.NAME).unlink(missing_ok=True)
-        runs.write_lineage(folder, "quantize", parent=run, settings=told, validation=best, **taught, **summary(record))
+        runs.write_lineage(
+            folder, "quantize", parent=run, settings=told, validation=best.to_json(), **taught, **summary(record)
+        )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -144,13 +155,13 @@ def finetune(
 
 
 def _fit(quantized: fake_quantize.Quantized, spec: ModelSpec, options: QatRecipe, manifest: Manifest, folder: Path,
-         guide: teaching.Teacher | None, **watch: Any) -> dict[str, Any]:  # fmt: skip
+         guide: teaching.Teacher | None, **callbacks: Unpack[TrainingCallbacks]) -> EpochResult:  # fmt: skip
     """`loop.fit`; NNCF compiles its quantizers for a GPU only now, and may not be able to."""
     import nncf
 
     try:
         return loop.fit(
-            quantized, spec, options.fit, manifest, folder, teacher=guide, distil=options.distil, **watch
+            quantized, spec, options.fit, manifest, folder, teacher=guide, distil=options.distil, **callbacks
         )  # fmt: skip
     except nncf.InstallationError:
         raise UserError(

@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -135,7 +136,7 @@ class Manifest:
     protocol: str
     provenance: Provenance = Provenance()
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hash of `manifest.csv` as `write` writes it; the same wherever the pictures lie."""
         return hashlib.sha256(self.to_csv().encode()).hexdigest()

@@ -1,5 +1,7 @@
-"""Which training pictures come when, and the batches themselves: the same ones for the same seed, whatever was
-interrupted and however many threads decode."""
+"""The order of the training images and their augmented batches.
+
+Both follow from the seed alone: they are the same after an interruption, and with any number of worker threads.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +17,22 @@ from edgewbc.data.images import read
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.pixels import Image, PixelSpec
 
-AHEAD = 4  # batches that are prepared while the network is busy
+AHEAD = 4
+"""Batches that are prepared in advance while the network is busy."""
 
 
 def plan(labels: NDArray[np.int64], batch: int, balance: float, seed: int, epoch: int) -> list[NDArray[np.int64]]:
-    """The batches of an epoch, as indices into the training pictures.
+    """Return the batches of an epoch as indices into the training images.
 
-    An epoch draws as many pictures as there are. A class of c pictures gets a share in proportion to
-    c ** (1 - balance); within a class every picture is drawn before any is drawn again.
+    An epoch draws as many images as there are. A class of c images gets a share proportional to c ** (1 - balance);
+    within a class, every image is drawn once before any is drawn again.
 
     Args:
-        labels: class index of each training picture, (n,).
-        batch: pictures in a batch; an incomplete last batch is left out, if there is a complete one.
-        balance: 0 draws the classes as they come, 1 draws them equally often.
+        labels: class index of each training image, (n,).
+        batch: images per batch; an incomplete last batch is dropped unless it is the only one.
+        balance: 0 draws the classes in their own proportions, 1 draws them equally often.
+        seed: of the recipe.
+        epoch: number of the epoch; each has its own order.
     """
     rng = np.random.default_rng((seed, epoch))
     counts = np.bincount(labels)
@@ -47,7 +52,7 @@ def plan(labels: NDArray[np.int64], batch: int, balance: float, seed: int, epoch
     return [order[i * batch : (i + 1) * batch] for i in range(full)] if full else [order]
 
 
-def views(
+def augmented(
     manifest: Manifest,
     entries: Sequence[Entry],
     specs: Sequence[PixelSpec],
@@ -58,30 +63,43 @@ def views(
     first: int = 0,
     workers: int = 2,
 ) -> Iterator[tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]]:
-    """Augmented pictures of each size, uint8 (n, h, w, 3), and indices (n,) of each batch from number `first` on.
+    """Yield each batch of augmented images, once per input size, with its indices.
 
-    A picture is decoded once, and drawn at each size under the same changes. These come from (seed, number of the
-    batch, place in it): a resumed epoch draws the same.
+    An image is decoded once and drawn at each size under the same augmentation, which follows from (seed, number of the
+    batch, place in the batch): a resumed epoch draws the same images.
+
+    Args:
+        manifest: that the images belong to.
+        entries: the training images that `batches` indexes.
+        specs: input sizes to draw.
+        batches: indices of each batch, (n,) each.
+        ranges: limits of the augmentation.
+        seed: of the augmentation of this epoch.
+        first: number of the first batch to yield.
+        workers: threads that decode and augment.
+
+    Yields:
+        the images, uint8 (n, h, w, 3) for each of `specs`, and the indices (n,).
     """
 
-    def one(number: int, place: int) -> tuple[Image, ...]:
+    def draw(number: int, place: int) -> tuple[Image, ...]:
         entry = entries[batches[number][place]]
-        picture = read(manifest, entry)
+        image = read(manifest, entry)
         return tuple(
-            augment(picture, spec, entry.box, ranges, np.random.default_rng((*seed, number, place))) for spec in specs
+            augment(image, spec, entry.box, ranges, np.random.default_rng((*seed, number, place))) for spec in specs
         )
 
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[tuple[int, list[Future[tuple[Image, ...]]]]] = deque()
 
         def oldest() -> tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]:
-            ready, parts = waiting.popleft()
+            number, parts = waiting.popleft()
             drawn = [part.result() for part in parts]
-            return tuple(np.stack(each) for each in zip(*drawn, strict=True)), batches[ready]
+            return tuple(np.stack(each) for each in zip(*drawn, strict=True)), batches[number]
 
         try:
             for number in range(first, len(batches)):
-                waiting.append((number, [pool.submit(one, number, place) for place in range(len(batches[number]))]))
+                waiting.append((number, [pool.submit(draw, number, place) for place in range(len(batches[number]))]))
                 if len(waiting) > AHEAD:
                     yield oldest()
             while waiting:

@@ -1,7 +1,7 @@
-"""Blocks that stay as they are while the rest is trained, and what they give, computed once.
+"""Frozen blocks of a network, and their output computed once.
 
-Where a picture is the same in every epoch (no random changes), so is the output of the frozen blocks: it is kept, and
-an epoch costs only what is trained. This is "feature extraction" and "fine-tuning the last blocks" at their price.
+Without augmentation an image is the same in every epoch, and so is the output of the frozen blocks. It is kept in
+memory, and an epoch costs only the layers that are trained: feature extraction, or fine-tuning of the last blocks.
 """
 
 from __future__ import annotations
@@ -16,85 +16,94 @@ from torch import Tensor, nn
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
+from edgewbc.nets.network import Network
 from edgewbc.pixels import PixelSpec
 
 LARGEST = 8 << 30
-"""Bytes of maps that are kept in memory at most."""
+"""Largest size in bytes of the feature maps of one split."""
 
 
-def layers(net: nn.Module, blocks: int) -> int:
-    """How many layers, from the first, the first `blocks` blocks of the base have (`Network.ends`)."""
+def layer_count(net: Network, blocks: int) -> int:
+    """Return the number of layers in the first `blocks` blocks of the base (see `Network.ends`)."""
     if blocks <= 0:
         return 0
-    ends: tuple[int, ...] = net.ends()  # type: ignore[operator]
+    ends = net.ends()
     return ends[min(blocks, len(ends)) - 1]
 
 
-def freeze(net: nn.Module, blocks: int) -> None:
-    """Leave the first `blocks` blocks of the base as they are while training."""
+def freeze(net: Network, blocks: int) -> None:
+    """Exclude the first `blocks` blocks of the base from training; all other parameters are trained."""
     net.requires_grad_(True)
-    for part in list(net.get_submodule("features").children())[: layers(net, blocks)]:
+    for part in list(net.features.children())[: layer_count(net, blocks)]:
         part.requires_grad_(False)
 
 
 class Tail(nn.Module):
-    """What comes after the frozen blocks; its weights are those of the network, not copies.
+    """The layers after the frozen blocks; shares its weights with the network.
 
-    Input: their maps, float (n, c, h, w). Output: logits, (n, K).
+    Input: feature maps, float (n, c, h, w). Output: logits, (n, K).
     """
 
-    def __init__(self, net: nn.Module, blocks: int) -> None:
+    def __init__(self, net: Network, blocks: int) -> None:
+        """Take the layers of `net` after its first `blocks` blocks."""
         super().__init__()
-        self.rest = nn.Sequential(*list(net.get_submodule("features").children())[layers(net, blocks) :])
-        self.head = net.get_submodule("head")
-        self._pool: Callable[[Tensor], Tensor] = net.pool  # type: ignore[assignment]
+        self.rest = nn.Sequential(*list(net.features.children())[layer_count(net, blocks) :])
+        self.head = net.head
+        self._pool: Callable[[Tensor], Tensor] = net.pool
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Return the logits."""
         logits: Tensor = self.head(self._pool(self.rest(maps)))
         return logits
 
 
 @torch.no_grad()
-def maps(
-    net: nn.Module,
+def feature_maps(
+    net: Network,
     blocks: int,
     manifest: Manifest,
     entries: Sequence[Entry],
     spec: PixelSpec,
-    tensor: Callable[[NDArray[np.uint8]], Tensor],
+    to_input: Callable[[NDArray[np.uint8]], Tensor],
     *,
     dtype: torch.dtype,
     batch: int = 64,
 ) -> Tensor:
-    """The output of the first `blocks` blocks for each entry's picture, prepared as in evaluation.
+    """Compute the output of the first `blocks` blocks for the image of each entry, prepared as in evaluation.
 
     Args:
-        tensor: prepared pictures, uint8 (n, h, w, 3), to what the network takes, on its device.
-        dtype: float32 or bfloat16, in which it is computed and kept.
+        net: whose blocks are computed.
+        blocks: number of blocks.
+        manifest: that the entries belong to.
+        entries: images to compute.
+        spec: input of the network.
+        to_input: turns prepared images, uint8 (n, h, w, 3), into the network's input on its device.
+        dtype: float32 or bfloat16, for computation and storage.
+        batch: images per batch.
 
     Returns:
         (len(entries), c, h, w), on the CPU.
 
     Raises:
-        UserError: it would not fit into memory.
+        UserError: the result would be larger than `LARGEST`.
     """
-    first = nn.Sequential(*list(net.get_submodule("features").children())[: layers(net, blocks)])
+    frozen = nn.Sequential(*list(net.features.children())[: layer_count(net, blocks)])
     kept: Tensor | None = None
     done = 0
     for prepared in images.batches(manifest, entries, spec, batch):
-        x = tensor(prepared)
+        x = to_input(prepared)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-            found = first(x).to("cpu", dtype)
+            maps = frozen(x).to("cpu", dtype)
         if kept is None:
-            size = found[0].numel() * found.element_size() * len(entries)
+            size = maps[0].numel() * maps.element_size() * len(entries)
             if size > LARGEST:
                 raise UserError(
-                    f"fit.cache_frozen: {size >> 20} MiB of maps for {len(entries)} pictures are too many: "
-                    "turn it off, freeze more blocks or take a smaller input"
+                    f"fit.cache_frozen: the feature maps of {len(entries)} images take {size >> 20} MiB, more than "
+                    f"{LARGEST >> 20} MiB: turn it off, freeze more blocks or use a smaller input"
                 )
-            kept = torch.empty((len(entries), *found.shape[1:]), dtype=dtype)
-        kept[done : done + len(found)] = found
-        done += len(found)
+            kept = torch.empty((len(entries), *maps.shape[1:]), dtype=dtype)
+        kept[done : done + len(maps)] = maps
+        done += len(maps)
     if kept is None:
-        raise UserError("no pictures to compute the frozen blocks of")
+        raise UserError("there are no images to compute the frozen blocks of")
     return kept

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
@@ -15,9 +15,11 @@ from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.train import checkpoint, loop, recipe, teacher
-from edgewbc.train.distributed import processes
-from edgewbc.train.recipe import TrainRecipe
+from edgewbc.train import checkpoint, loop, preflight, recipe_file, start_weights, teacher
+from edgewbc.train.distributed import new_run, process_state
+from edgewbc.train.history import EpochResult, TrainingCallbacks
+from edgewbc.train.recipe import ModelRecipe, TrainRecipe
+from edgewbc.train.teacher import Teacher, TeacherRecord
 from edgewbc.utils.files import read_json, write_json, write_text
 
 RECIPE = "recipe.yaml"
@@ -30,87 +32,155 @@ def train(
     *,
     teachers: Sequence[Path] = (),
     to: Path | None = None,
-    **watch: Any,
+    say: Callable[[str], None] = lambda line: None,
+    **callbacks: Unpack[TrainingCallbacks],
 ) -> Path:
-    """Train a new network; gives its run folder. `watch` is `progress` and `report` of `loop.fit`.
+    """Train a new network and return its run folder.
 
     Args:
-        teachers: runs whose answers are learnt besides the labels, as `options.distil` says.
+        options: the recipe.
+        manifest: images to train and validate on.
+        teachers: runs to learn from besides the labels, as `options.distil` says.
+        to: the new run folder; None is runs/<name of the recipe>.
+        say: receives remarks on the manifest.
+        **callbacks: `progress` and `report` of `loop.fit`.
 
     Raises:
-        UserError: `to` exists, the start weights cannot be had, a teacher is no run or knows other classes, or the
-            manifest does not serve.
+        UserError: `to` exists, the start weights are not available, a teacher is not a run or has other classes, a
+            class has no training images, or images cannot be read.
     """
+    preflight.check_classes(manifest, say)
+    preflight.check_images(manifest)
     torch.manual_seed(options.fit.seed)
-    spec = options.model.spec(manifest.classes, pretrained=options.weights != "none")
+    spec = options.model.spec(manifest.classes, start_weights.normalization(options))
     net = model.build(spec)
-    if options.weights == "imagenet":
-        model.load_imagenet_base(net)
-    elif options.weights != "none":
-        model.load_base(net, Path(options.weights))
-    teacher.load(teachers, spec)
-    run = _shared_folder(options.name, to)
-    write_text(run / RECIPE, recipe.write(options))
+    start_weights.load(net, options)
+    guide = teacher.load(teachers, spec)
+    run = new_run(options.name, to)
+    write_text(run / RECIPE, recipe_file.write(options))
     spec.write(run / model.SPEC)
-    write_json(run / STARTED, started(manifest, **taught_by(teachers)))
-    return _fit(run, spec, options, manifest, net, teachers, resume=False, **watch)
+    StartRecord(manifest.sha256, manifest.protocol, teacher_records(guide)).write(run)
+    return _fit(run, spec, options, manifest, net, guide, resume=False, **callbacks)
 
 
-def resume(run: Path, manifest: Manifest, **watch: Any) -> Path:
-    """Go on with a training that was interrupted.
+def resume(run: Path, manifest: Manifest, **callbacks: Unpack[TrainingCallbacks]) -> Path:
+    """Resume an interrupted training and return its run folder.
 
     Raises:
-        UserError: it is finished already, or cannot be resumed.
+        UserError: it is already finished, or cannot be resumed.
     """
     if (run / runs.LINEAGE).exists():
-        raise UserError(f"{run}: is finished already; start a new run")
-    options = recipe.read(run / RECIPE, TrainRecipe)
+        raise UserError(f"{run}: is already finished; start a new run")
+    record = StartRecord.check(run, manifest)
+    preflight.check_images(manifest)
+    options = recipe_file.read(run / RECIPE, TrainRecipe)
     spec = ModelSpec.read(run / model.SPEC)
-    teachers = check_taught(run, check_started(run, manifest))
-    return _fit(run, spec, options, manifest, model.build(spec), teachers, resume=True, **watch)
+    guide = teacher.load(record.teacher_runs(run), spec)
+    return _fit(run, spec, options, manifest, model.build(spec), guide, resume=True, **callbacks)
 
 
 def shaped_like(run: Path, options: TrainRecipe) -> TrainRecipe:
-    """The recipe with the network of another run, pruned as it is, to be trained from random weights.
+    """Return the recipe with the architecture of another run, such as a pruned one, and random start weights.
 
     Raises:
         UserError: it is not a run.
     """
-    shape = recipe.Model.of(runs.spec(run))
-    return options.model_copy(update={"model": shape, "weights": "none"})
+    shape = ModelRecipe.of(runs.spec(run))
+    return options.model_copy(update={"model": shape, "weights": "none", "weights_scaling": None})
 
 
-def taught_by(teachers: Sequence[Path], *, paths: bool = True) -> dict[str, Any]:
-    """Who teaches, for a record: names and hashes, and paths for a resume. Empty without a teacher."""
-    told = [
-        {"run": path.resolve().name, "sha256": teacher.digest(path), **({"path": str(path.resolve())} if paths else {})}
-        for path in teachers
-    ]
-    return {"teachers": told} if told else {}
+@dataclass(frozen=True)
+class StartRecord:
+    """`started.json`: what a run depends on, written at its start and checked when it is resumed.
+
+    Attributes:
+        manifest_sha256: of the manifest that it is trained on.
+        protocol: how the manifest was split.
+        teachers: runs that it learns from.
+        parent: folder of the run that is pruned; None for a new network.
+        parent_sha256: of the parent's weights.
+    """
+
+    manifest_sha256: str
+    protocol: str
+    teachers: tuple[TeacherRecord, ...] = ()
+    parent: str | None = None
+    parent_sha256: str | None = None
+
+    def write(self, run: Path) -> None:
+        """Write the record into a run folder."""
+        values: dict[str, Any] = {"manifest_sha256": self.manifest_sha256, "protocol": self.protocol}
+        if self.parent is not None:
+            values |= {"parent": self.parent, "parent_sha256": self.parent_sha256}
+        if self.teachers:
+            values["teachers"] = [each.to_json() for each in self.teachers]
+        write_json(run / STARTED, values)
+
+    @classmethod
+    def check(cls, run: Path, manifest: Manifest) -> StartRecord:
+        """Read a run's record and check its manifest.
+
+        Raises:
+            UserError: there is no record, or it names another manifest.
+        """
+        values = dict(read_json(run / STARTED, "the record of how the run was started"))
+        teachers = tuple(TeacherRecord(**each) for each in values.pop("teachers", []))
+        record = cls(**values, teachers=teachers)
+        if record.manifest_sha256 != manifest.sha256:
+            raise UserError(
+                f"{run}: was started on another manifest ({record.manifest_sha256[:12]}): name that one with --data"
+            )
+        return record
+
+    def teacher_runs(self, run: Path) -> list[Path]:
+        """Return the folders of the teachers.
+
+        Raises:
+            UserError: one is missing or has changed since `run` was started.
+        """
+        found = []
+        for each in self.teachers:
+            path = Path(each.path or each.run)
+            if not runs.is_run(path) or teacher.weights_sha256(path) != each.sha256:
+                raise UserError(f"{path}: a teacher of {run} is missing or has changed: start a new run")
+            found.append(path)
+        return found
 
 
-def check_taught(run: Path, told: dict[str, Any]) -> list[Path]:
-    """The teachers that a run was started with. Raises UserError if one is gone or has changed."""
-    found = []
-    for each in told.get("teachers", []):
-        path = Path(each["path"])
-        if not runs.is_run(path) or teacher.digest(path) != each["sha256"]:
-            raise UserError(f"{path}: a teacher of {run} is gone or has changed: start a new run")
-        found.append(path)
-    return found
+def teacher_records(guide: Teacher | None) -> tuple[TeacherRecord, ...]:
+    """Return the records of a teacher's runs; none without a teacher."""
+    return () if guide is None else guide.records
 
 
-def started(manifest: Manifest, **more: Any) -> dict[str, Any]:
-    """What a run is told at its start, for a resume to check."""
-    return {"manifest_sha256": manifest.sha256, "protocol": manifest.protocol, **more}
+def teachers_for_lineage(guide: Teacher | None) -> dict[str, Any]:
+    """Return the entry `teachers` of a lineage, without paths; empty without a teacher."""
+    records = teacher_records(guide)
+    return {"teachers": [each.without_path().to_json() for each in records]} if records else {}
 
 
-def check_started(run: Path, manifest: Manifest) -> dict[str, Any]:
-    """What the run was told at its start. Raises UserError if that was another manifest."""
-    told = dict(read_json(run / STARTED, "what the run was started with"))
-    if told["manifest_sha256"] != manifest.sha256:
-        raise UserError(f"{run}: was started on another manifest ({told['manifest_sha256'][:12]}): name it with --data")
-    return told
+def finish(
+    run: Path, net: Network, spec: ModelSpec, step: str, manifest: Manifest, best: EpochResult, **facts: Any
+) -> None:
+    """Write weights and lineage and remove the checkpoint; of several processes, only the first does.
+
+    Args:
+        run: folder of the run.
+        net: with its final weights.
+        spec: of the network.
+        step: of the chain, such as "train".
+        manifest: that it was trained on.
+        best: result of the epoch that was kept.
+        **facts: further entries of the lineage, as JSON types.
+    """
+    state = process_state()
+    if state.is_main_process:
+        model.save(run, net, spec)
+        runs.write_lineage(
+            run, step, manifest_sha256=manifest.sha256, protocol=manifest.protocol,
+            source=manifest.provenance.source, validation=best.to_json(), **facts,
+        )  # fmt: skip
+        (run / checkpoint.NAME).unlink(missing_ok=True)
+    state.wait_for_everyone()
 
 
 def _fit(
@@ -119,43 +189,14 @@ def _fit(
     options: TrainRecipe,
     manifest: Manifest,
     net: Network,
-    teachers: Sequence[Path],
-    **watch: Any,
+    guide: Teacher | None,
+    *,
+    resume: bool,
+    **callbacks: Unpack[TrainingCallbacks],
 ) -> Path:
-    guide = teacher.load(teachers, spec)
-    best = loop.fit(net, spec, options.fit, manifest, run, teacher=guide, distil=options.distil, **watch)
-    facts = {**taught_by(teachers, paths=False), "recipe": options.model_dump(mode="json")}
+    best = loop.fit(
+        net, spec, options.fit, manifest, run, teacher=guide, distil=options.distil, resume=resume, **callbacks
+    )
+    facts = {**teachers_for_lineage(guide), "recipe": options.model_dump(mode="json")}
     finish(run, net, spec, "train", manifest, best, **facts)
     return run
-
-
-def finish(
-    run: Path, net: Any, spec: ModelSpec, step: str, manifest: Manifest, best: dict[str, Any], **facts: Any
-) -> None:
-    """Write weights and lineage; only one of several processes does, and the others wait for it."""
-    state = processes()
-    if state.is_main_process:
-        _write(run, net, spec, step, manifest, best, **facts)
-    state.wait_for_everyone()
-
-
-def _write(
-    run: Path, net: Any, spec: ModelSpec, step: str, manifest: Manifest, best: dict[str, Any], **facts: Any
-) -> None:
-    model.save(run, net, spec)
-    runs.write_lineage(
-        run, step, manifest_sha256=manifest.sha256, protocol=manifest.protocol, source=manifest.provenance.source,
-        validation=best, **facts,
-    )  # fmt: skip
-    (run / checkpoint.NAME).unlink(missing_ok=True)
-
-
-def _shared_folder(name: str, to: Path | None) -> Path:
-    """A new run folder; with several processes (accelerate launch), the one that the first of them made."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return runs.new(name, to)
-    from accelerate.utils import broadcast_object_list
-
-    state = processes()
-    made = [str(runs.new(name, to)) if state.is_main_process else None]
-    return Path(str(broadcast_object_list(made)[0]))

@@ -1,12 +1,12 @@
-"""What a student learns from: one network or several, of any architecture and any input size.
+"""Knowledge distillation: the teachers, what a student needs to learn their features, and the losses.
 
-A teacher of another input size gets the same picture under the same random changes, drawn once more at its own size:
-rotation, flips, scale, shift (as a share of the input) and colours are those that the student's picture has, because
-both are drawn from the same random numbers. Enlarging the student's picture instead would ask the teacher about a
-blurred cell that it was not trained on. "A good teacher is patient and consistent" (Beyer et al. 2022, arXiv
-2106.05237): it must answer about the very picture that the student sees, for many epochs.
+A teacher is one network or several, of any architecture and input size. A teacher of another input size receives the
+same image under the same augmentation, drawn once more at its own size: rotation, flips, scale, shift (as a share of
+the input) and colors match the student's view, because both are drawn from the same random numbers. Resizing the
+student's input instead would show the teacher a blurred cell that it was not trained on. "A good teacher is patient and
+consistent" (Beyer et al. 2022, arXiv 2106.05237): it must see the student's view, for many epochs.
 
-Several teachers answer with the mean of their probabilities, and with their pooled vectors side by side.
+Several teachers predict the mean of their probabilities, and their feature vectors are concatenated.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from edgewbc import runs
 from edgewbc.errors import UserError
@@ -29,115 +31,177 @@ from edgewbc.utils.files import sha256
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a teacher says of a batch.
+class TeacherOutput:
+    """A teacher's predictions for a batch.
 
     Attributes:
-        logits: log-probabilities, (n, K): as good as logits to learn from.
-        features: pooled vectors (n, d), each teacher's part of mean square 1.
+        logits: log-probabilities, float (n, K); equivalent to logits as a training target.
+        features: pooled vectors, float (n, d); each teacher's part is scaled to a mean square of 1.
     """
 
     logits: Tensor
     features: Tensor
 
-    def to(self, device: torch.device) -> Answer:
-        """The same on a device."""
-        return Answer(self.logits.to(device), self.features.to(device))
+    def to(self, device: torch.device) -> TeacherOutput:
+        """Return a copy on a device."""
+        return TeacherOutput(self.logits.to(device), self.features.to(device))
+
+
+@dataclass(frozen=True)
+class TeacherRecord:
+    """A run that teaches, as `started.json` and `lineage.json` name it.
+
+    Attributes:
+        run: name of its folder.
+        sha256: of its weights.
+        path: of its folder; None in a lineage, which names no paths.
+    """
+
+    run: str
+    sha256: str
+    path: str | None = None
+
+    @classmethod
+    def of(cls, run: Path) -> TeacherRecord:
+        """Return the record of a run folder. Raises UserError if it is not one."""
+        return cls(run.resolve().name, weights_sha256(run), str(run.resolve()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON types, without `path` if there is none."""
+        return {"run": self.run, "sha256": self.sha256, **({"path": self.path} if self.path is not None else {})}
+
+    def without_path(self) -> TeacherRecord:
+        """Return the record for a lineage."""
+        return replace(self, path=None)
 
 
 def geometry(pixels: PixelSpec) -> PixelSpec:
-    """The part of a PixelSpec that decides what picture is drawn: scaling is inside the network."""
+    """Return the part of a PixelSpec that decides which view is drawn; normalization happens inside the network."""
     return replace(pixels, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 
 class Teacher(nn.Module):
-    """One or more networks, in evaluation mode, that are not changed.
+    """One or more networks in evaluation mode whose weights do not change.
 
     Attributes:
-        views: what pictures it needs besides the student's own, in the order in which `answers` takes them.
-        width: length of the features.
-        sha256: of the weights of each network, if told.
+        views: input geometries that it needs besides the student's, in the order in which `predict` takes them.
+        pixels: input of each network.
+        width: length of the feature vector.
+        records: the runs that the networks come from, if they come from runs.
     """
 
     def __init__(
-        self, members: Sequence[tuple[Network, ModelSpec]], student: ModelSpec, sha256: Sequence[str] = ()
+        self,
+        members: Sequence[tuple[Network, ModelSpec]],
+        student: ModelSpec,
+        records: Sequence[TeacherRecord] = (),
     ) -> None:
-        """Raises UserError unless every network knows the student's classes, in its order."""
+        """Raises UserError unless every network has the student's classes, in the same order."""
         super().__init__()
         if not members:
             raise UserError("no teacher was given")
         for _, spec in members:
             if spec.classes != student.classes:
                 raise UserError(
-                    f"a teacher knows {', '.join(spec.classes)} and the student {', '.join(student.classes)}: "
-                    "it cannot teach it"
+                    f"the classes of a teacher ({', '.join(spec.classes)}) are not those of the student "
+                    f"({', '.join(student.classes)})"
                 )
         folded = [model.fold(net.eval(), spec)[0].eval() for net, spec in members]
         self.members = nn.ModuleList(Deployed(net, spec.pixels) for net, (_, spec) in zip(folded, members, strict=True))
         self.requires_grad_(False)
         self.eval()
-        seen = [geometry(student.pixels)]
-        self._seen: list[int] = []
+        views = [geometry(student.pixels)]
+        self._view_of: list[int] = []
         for _, spec in members:
-            if geometry(spec.pixels) not in seen:
-                seen.append(geometry(spec.pixels))
-            self._seen.append(seen.index(geometry(spec.pixels)))
-        self.views = tuple(seen[1:])
+            if geometry(spec.pixels) not in views:
+                views.append(geometry(spec.pixels))
+            self._view_of.append(views.index(geometry(spec.pixels)))
+        self.views = tuple(views[1:])
         self.pixels = tuple(spec.pixels for _, spec in members)
-        self.width = sum(_features(net) for net in folded)
-        self.sha256 = tuple(sha256)
+        self.width = sum(_feature_width(net) for net in folded)
+        self.records = tuple(records)
 
     def train(self, mode: bool = True) -> Teacher:
-        """It is never in training mode."""
+        """Stay in evaluation mode, whatever `mode` is."""
         return super().train(False)
 
     @torch.no_grad()
-    def answers(self, pictures: Sequence[Tensor]) -> Answer:
-        """What it says of a batch.
+    def predict(self, images: Sequence[Tensor]) -> TeacherOutput:
+        """Return the predictions for a batch.
 
         Args:
-            pictures: uint8 (n, h, w, 3): the student's own, then those of each of `views`, of the same cells under the
-                same changes.
+            images: uint8 (n, h, w, 3), once for the student's view and once for each of `views`; the same cells under
+                the same augmentation.
         """
-        said, pooled = [], []
-        for member, which in zip(self.members, self._seen, strict=True):
-            probabilities, features, _ = member(pictures[which])
-            said.append(probabilities.float())
-            pooled.append(unit(features.float()))
-        mean = torch.stack(said).mean(0) if len(said) > 1 else said[0]
-        return Answer(mean.clamp_min(1e-12).log(), torch.cat(pooled, 1))
+        probabilities, features = [], []
+        for member, view in zip(self.members, self._view_of, strict=True):
+            member_probabilities, member_features, _ = member(images[view])
+            probabilities.append(member_probabilities.float())
+            features.append(unit(member_features.float()))
+        mean = torch.stack(probabilities).mean(0) if len(probabilities) > 1 else probabilities[0]
+        return TeacherOutput(mean.clamp_min(1e-12).log(), torch.cat(features, 1))
 
     def __repr__(self) -> str:
         return f"Teacher({len(self.members)} networks, {len(self.views)} views of their own)"
 
 
-class Pupil(nn.Module):
-    """A network whose pooled vector is learnt too: through a linear map, where the teacher's has another length.
+class FeatureStudent(nn.Module):
+    """A student whose features are trained too, through a linear map if the teacher's have another length.
 
-    Input: float (n, 3, h, w), normalised. Output: logits (n, K), and features as the teacher's (n, d).
+    Input: float (n, 3, h, w), normalized. Output: logits (n, K), and features of the teacher's length (n, d).
     """
 
     def __init__(self, net: Network, width: int) -> None:
+        """Wrap `net` for a teacher whose features have length `width`."""
         super().__init__()
         self.net = net
-        own = _features(net)
+        own = _feature_width(net)
         self.map = nn.Identity() if own == width else nn.Linear(own, width, bias=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and mapped features."""
         pooled = self.net.pool(self.net.features(x))
         return self.net.head(pooled), self.map(unit(pooled.float()))
 
 
+def distillation_loss(student: Tensor, teacher: Tensor, hard: Tensor, temperature: float, weight: float) -> Tensor:
+    """Return the loss of a student that learns from labels and from a teacher (Hinton et al. 2015, arXiv 1503.02531).
+
+    Args:
+        student: logits, (n, K).
+        teacher: logits, (n, K).
+        hard: loss against the labels, ().
+        temperature: divides both logits; the soft loss is scaled by its square, as in the paper.
+        weight: weight of the soft loss; the hard loss has weight `1 - weight`.
+    """
+    soft = functional.kl_div(
+        functional.log_softmax(student / temperature, 1),
+        functional.log_softmax(teacher / temperature, 1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    return weight * temperature**2 * soft + (1 - weight) * hard
+
+
+def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return the mean squared error of features, (n, d) each (FitNets, Romero et al. 2015, arXiv 1412.6550).
+
+    Both are scaled by `unit`, so that the student learns the direction and keeps its own scale. The loss of an
+    untrained student is about 1.
+    """
+    return functional.mse_loss(student, teacher)
+
+
 def unit(vectors: Tensor) -> Tensor:
-    """Vectors (n, d) scaled to a mean square of 1, each for itself."""
+    """Scale each of the vectors (n, d) to a mean square of 1."""
     return vectors / vectors.square().mean(1, keepdim=True).clamp_min(1e-12).sqrt()
 
 
 def load(teachers: Sequence[Path], student: ModelSpec) -> Teacher | None:
-    """The teacher made of these run folders; None where there are none.
+    """Load the teacher made of these run folders; None if there are none.
 
     Raises:
-        UserError: one is not a run, or knows other classes.
+        UserError: one is not a run, or has other classes than the student.
     """
     if not teachers:
         return None
@@ -145,18 +209,21 @@ def load(teachers: Sequence[Path], student: ModelSpec) -> Teacher | None:
     for path in teachers:
         net, spec = model.load(path)
         if spec.classes != student.classes:
-            raise UserError(f"{path}: has other classes than the student: it cannot teach it")
+            raise UserError(
+                f"{path}: its classes ({', '.join(spec.classes)}) are not those of the student "
+                f"({', '.join(student.classes)}): name another --teacher"
+            )
         members.append((net, spec))
-    return Teacher(members, student, [digest(path) for path in teachers])
+    return Teacher(members, student, [TeacherRecord.of(path) for path in teachers])
 
 
-def digest(run: Path) -> str:
-    """SHA-256 of a run's weights. Raises UserError if it is not a run."""
+def weights_sha256(run: Path) -> str:
+    """Return the SHA-256 of a run's weights. Raises UserError if it is not a run folder."""
     if not runs.is_run(run):
-        raise UserError(f"{run}: not a run folder, and a teacher is one")
+        raise UserError(f"{run}: not a run folder, so it cannot be a teacher")
     return sha256(run / model.WEIGHTS)
 
 
-def _features(net: Network) -> int:
+def _feature_width(net: Network) -> int:
     first = next(layer for layer in net.head if isinstance(layer, nn.Linear))
     return first.in_features

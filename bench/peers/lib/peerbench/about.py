@@ -13,7 +13,7 @@ from edgewbc.bench import ir, macs, plan
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
-from edgewbc.train.loop import METRICS
+from edgewbc.train.history import METRICS
 from edgewbc.utils.files import sha256
 
 

@@ -1,0 +1,62 @@
+"""Checks of a manifest before a training begins, so that hours of training are not lost to one bad file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.errors import UserError
+from edgewbc.images import headers
+
+NAMED = 20
+"""Unreadable images that an error message names at most."""
+
+
+def check_classes(manifest: Manifest, say: Callable[[str], None]) -> None:
+    """Check that every class can be learned, and say which cannot be validated.
+
+    Args:
+        manifest: to train on.
+        say: receives one line if classes have no validation images.
+
+    Raises:
+        UserError: there is only one class, or a class has no training images.
+    """
+    if len(manifest.classes) < 2:
+        raise UserError(f"the manifest has one class ({manifest.classes[0]}): a classifier needs two or more")
+    counts = manifest.counts()
+    if missing := [name for name in manifest.classes if not counts.get("train", {}).get(name)]:
+        raise UserError(
+            f"no training images of {', '.join(missing)}: add images or leave the class out, and make a new manifest"
+        )
+    if missing := [name for name in manifest.classes if not counts.get("val", {}).get(name)]:
+        say(f"no validation images of {', '.join(missing)}: the validation scores do not cover this")
+
+
+def check_images(manifest: Manifest, splits: Iterable[str] = ("train", "val")) -> None:
+    """Read the header of every image of the given splits.
+
+    Raises:
+        UserError: images are missing, have changed, or are not images that can be decoded; all are named.
+    """
+    entries = [entry for split in splits for entry in manifest.split(split)]
+    unique = list({entry.path: entry for entry in entries}.values())
+
+    def problem(entry: Entry) -> str | None:
+        try:
+            headers.read(manifest.read_bytes(entry))
+        except UserError as error:
+            return str(error).partition("; ")[0]
+        except ValueError as error:
+            return f"{manifest.file(entry)}: {error}"
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        problems = [found for found in pool.map(problem, unique) if found is not None]
+    if problems:
+        more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+        raise UserError(
+            f"{len(problems)} of {len(unique)} images to train on cannot be read: {'; '.join(problems[:NAMED])}{more}; "
+            "remove them and make a new manifest"
+        )

@@ -1,0 +1,64 @@
+"""The weights that a training starts from, and the pixel normalization that they were trained with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgewbc.errors import UserError
+from edgewbc.nets import model
+from edgewbc.nets.network import Network
+from edgewbc.nets.spec import ModelSpec
+from edgewbc.train.recipe import NORMALIZATIONS, Normalization, TrainRecipe, WeightsScaling
+
+
+def normalization(recipe: TrainRecipe) -> Normalization:
+    """Return the pixel normalization of a recipe's start weights.
+
+    Known for `imagenet` and `none`. A run's `model.safetensors` has it in the `model.json` beside it; for another file
+    the recipe must give it as `weights_scaling`.
+
+    Raises:
+        UserError: it is unknown, or `weights_scaling` contradicts what is known.
+    """
+    given = None if recipe.weights_scaling is None else NORMALIZATIONS[recipe.weights_scaling]
+    if recipe.weights == "none":
+        known, where = NORMALIZATIONS[WeightsScaling.IMAGENET], "random weights"
+    elif recipe.weights == "imagenet":
+        lite = recipe.model.arch == "efficientnet-lite0"
+        known, where = NORMALIZATIONS[WeightsScaling.LITE if lite else WeightsScaling.CAFFE], "the ImageNet weights"
+    else:
+        file = Path(recipe.weights)
+        description = file.with_name(model.SPEC)
+        if not file.is_file():
+            raise UserError(f"{file}: no such file; --weights names a safetensors file")
+        if file.name != model.WEIGHTS or not description.is_file():
+            if given is None:
+                raise UserError(
+                    f"{file}: no {model.SPEC} beside it tells how pixel values were scaled for these weights: add "
+                    f"--weights-scaling {', '.join(WeightsScaling)} (the original VGG16: caffe)"
+                )
+            return given
+        pixels = ModelSpec.read(description).pixels
+        known, where = Normalization(pixels.mean, pixels.std), str(description)
+    if given is not None and given != known:
+        raise UserError(
+            f"--weights-scaling {recipe.weights_scaling}: {where} requires mean {_numbers(known.mean)} and std "
+            f"{_numbers(known.std)}: leave it out"
+        )
+    return known
+
+
+def load(net: Network, recipe: TrainRecipe) -> None:
+    """Load a recipe's start weights into the base of a network; with `weights: none` it stays as it is.
+
+    Raises:
+        UserError: the weights cannot be read or downloaded, or do not fit.
+    """
+    if recipe.weights == "imagenet":
+        model.load_imagenet_base(net)
+    elif recipe.weights != "none":
+        model.load_base(net, Path(recipe.weights))
+
+
+def _numbers(values: tuple[float, float, float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
