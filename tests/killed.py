@@ -1,17 +1,16 @@
-"""A training that is killed: what `progress` and `report` of `loop.fit` are given to end it where a test says."""
+"""Callbacks that interrupt a training at a given point, as if its process were killed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from edgewbc.train.history import BatchCallback, EpochCallback, EpochResult
 
 
 class Killed(BaseException):
-    """As a process that is killed: no `except Exception` holds it."""
+    """Raised in place of a kill; `except Exception` does not catch it."""
 
 
-def at_batch(epoch: int, batch: int) -> Callable[[int, int, int], None]:
-    """For `progress`: killed when this batch of this epoch is done."""
+def at_batch(epoch: int, batch: int) -> BatchCallback:
+    """A `progress` callback that raises when a batch of an epoch is done."""
 
     def progress(at: int, done: int, total: int) -> None:
         if (at, done) == (epoch, batch):
@@ -20,13 +19,13 @@ def at_batch(epoch: int, batch: int) -> Callable[[int, int, int], None]:
     return progress
 
 
-def at_report(count: int = 1) -> Callable[[dict[str, Any]], None]:
-    """For `report`: killed when it is called for the `count`-th time."""
-    lines: list[dict[str, Any]] = []
+def at_report(count: int = 1) -> EpochCallback:
+    """A `report` callback that raises when it is called for the `count`-th time."""
+    epochs: list[EpochResult] = []
 
-    def report(line: dict[str, Any]) -> None:
-        lines.append(line)
-        if len(lines) == count:
+    def report(result: EpochResult) -> None:
+        epochs.append(result)
+        if len(epochs) == count:
             raise Killed
 
     return report

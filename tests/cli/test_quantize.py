@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.tiny_run import trained
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with one finished run and the manifest that it was fitted to."""
+    """The working directory, with one finished run and the manifest that it was trained on."""
     run, manifest = trained()
     shutil.copytree(run, tmp_path / "runs" / "tiny")
     manifest.write(tmp_path / "manifests" / "coloured")
@@ -23,13 +24,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_newest_run_is_quantized_without_an_argument(edgewbc: Callable[..., object], place: Path) -> None:
-    """stdout holds one JSON object; stderr says what was taken; a second call takes the same run again."""
+def test_newest_run_is_quantized_by_default(edgewbc: Callable[..., Any], place: Path) -> None:
+    """stdout is one JSON object; stderr names the run; a second call quantizes the same run again."""
     ran = edgewbc("quantize", "--int8", "--subset", 10, "--json")
     assert (ran.code, ran.err.splitlines()[0]) == (0, "run: runs/tiny (the newest)")
-    told = json.loads(ran.out)
-    assert told["run"] == "runs/tiny-int8"
-    assert (told["calibration"]["n"], [row["n"] for row in told["validation"]]) == (10, [20] * 4)
+    result = json.loads(ran.out)
+    assert result["run"] == "runs/tiny-int8"
+    assert (result["calibration"]["n"], [row["n"] for row in result["validation"]]) == (10, [20] * 4)
     assert (place / "runs" / "tiny-int8" / "openvino" / "int8.xml").is_file()
     os.utime(place / "runs" / "tiny" / "lineage.json", (1, 1))
     again = edgewbc("quantize", "--subset", 10, "--seed", 4)
@@ -41,9 +42,8 @@ def test_newest_run_is_quantized_without_an_argument(edgewbc: Callable[..., obje
     assert "5 of 5" in again.out
 
 
-def test_checks_are_printed_and_recorded(edgewbc: Callable[..., object], place: Path) -> None:
-    """With --sensitivity and --check-isa two more tables; all is in quantize.json, and in the lineage what a bundle
-    tells."""
+def test_checks_are_printed_and_recorded(edgewbc: Callable[..., Any], place: Path) -> None:
+    """--sensitivity and --check-isa print a table each, and are recorded; the lineage has the ISA check."""
     ran = edgewbc("quantize", "--safe", "--subset", 5, "--sensitivity", "--check-isa")
     assert ran.code == 0
     files, layers, machines = ran.out.split("\n\n")
@@ -65,16 +65,16 @@ def test_checks_are_printed_and_recorded(edgewbc: Callable[..., object], place: 
         (["--max-drop", "2"], "--max-drop 2.0: use a share from 0 to 1"),
         (["--preset", "fast"], "--preset fast: use mixed or performance"),
         (["--overflow-fix", "some"], "--overflow-fix some: use first, all, none"),
-        (["--safe", "--overflow-fix", "none"], "--safe is --overflow-fix all: leave --overflow-fix none out"),
-        (["--teacher", "runs/tiny"], "--teacher: is for quantization-aware fine-tuning: add --qat"),
+        (["--safe", "--overflow-fix", "none"], "--safe means --overflow-fix all: remove --overflow-fix none"),
+        (["--teacher", "runs/tiny"], "--teacher: only for quantization-aware fine-tuning: add --qat"),
         (["--qat", "--set", "fit.precision=bf16"], "fit.precision must be f32"),
         (["--qat", "--sensitivity"], "--sensitivity: layers that are fine-tuned together"),
         (["--data", "nowhere"], "nowhere: no manifest here"),
         (["--to", "runs/tiny"], "runs/tiny: exists already"),
     ],
 )
-def test_a_mistake_is_one_line(edgewbc: Callable[..., object], place: Path, arguments: list[str], words: str) -> None:
-    """Exit code 2, one line that names the mend, nothing on stdout and nothing left behind."""
+def test_errors_are_one_line(edgewbc: Callable[..., Any], place: Path, arguments: list[str], words: str) -> None:
+    """Invalid input has exit code 2 and an error of one line, prints nothing on stdout and leaves no run."""
     ran = edgewbc("quantize", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.splitlines()[-1].startswith("edgewbc: ")
@@ -82,16 +82,14 @@ def test_a_mistake_is_one_line(edgewbc: Callable[..., object], place: Path, argu
     assert sorted(path.name for path in (place / "runs").iterdir()) == ["tiny"]
 
 
-def test_without_a_run_it_says_how_to_make_one(
-    edgewbc: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No run here is a user's mistake."""
+def test_without_any_run(edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If there is no run, the error names the command that makes one."""
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("quantize")
     assert ran.code == 2
     assert "edgewbc train" in ran.err
 
 
-def test_help_has_an_example(edgewbc: Callable[..., object]) -> None:
-    """--help ends with a command line that can be copied."""
+def test_help_has_an_example(edgewbc: Callable[..., Any]) -> None:
+    """--help ends with a command line."""
     assert "\n    edgewbc quantize runs/vgg16gap-112-quarter --int8" in edgewbc("quantize", "--help").out

@@ -1,7 +1,10 @@
-"""`edgewbc train`."""
+"""Tests of `edgewbc train`."""
 
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +18,8 @@ fit: {epochs: 1, batch: 10, precision: f32}
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty current folder with a tiny manifest and a recipe."""
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a tiny manifest and a recipe."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EDGEWBC_DATA", raising=False)
     make_manifest(tmp_path / "cells", 4).write(tmp_path / "manifests" / "m")
@@ -24,13 +27,13 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_json_is_all_of_stdout(edgewbc, here):
-    """With --json stdout is one object; the run is where it says."""
+def test_json_output(edgewbc: Callable[..., Any], here: Path) -> None:
+    """With --json, stdout is one object that names the run; stderr has a line per epoch."""
     ran = edgewbc("train", "--recipe", "tiny.yaml", "--json")
     assert ran.code == 0, ran.err
-    told = json.loads(ran.out)
-    assert (here / told["run"] / "model.safetensors").is_file()
-    assert told["best"]["val_n"] == 10
+    result = json.loads(ran.out)
+    assert (here / result["run"] / "model.safetensors").is_file()
+    assert result["best"]["val_n"] == 10
     assert re.search(r"validation accuracy \d+\.\d\d% \(\d+ of 10, protocol grouped\), \d+ s$", ran.err, re.MULTILINE)
     assert "manifests/m (the newest manifest here)" in ran.err.replace("\\", "/")
 
@@ -39,14 +42,18 @@ def test_json_is_all_of_stdout(edgewbc, here):
     ("arguments", "message"),
     [
         (["--recipe", "nothing"], "nothing: no such recipe"),
-        (["--recipe", "tiny.yaml", "--set", "fit.epocs=3"], "fit.epocs: no such key"),
+        (
+            ["--recipe", "tiny.yaml", "--set", "fit.epocs=3"],
+            "--set fit.epocs: fit.epocs: no such key; did you mean epochs?",
+        ),
         (["--recipe", "tiny.yaml", "--weights", "absent.safetensors"], "absent.safetensors: no such file"),
+        (["--recipe", "tiny.yaml", "--weights-scaling", "linear"], "--set weights_scaling: weights_scaling: "),
         (["--recipe", "tiny.yaml", "--data", "absent"], "absent: no manifest here"),
         (["--resume", "absent"], "absent"),
     ],
 )
-def test_mistakes_are_one_line(edgewbc, here, arguments, message):
-    """A user's mistake is exit code 2, one line that names the thing, and no run folder."""
+def test_errors_are_one_line(edgewbc: Callable[..., Any], here: Path, arguments: list[str], message: str) -> None:
+    """Invalid input has exit code 2 and an error of one line, and leaves no run folder."""
     ran = edgewbc("train", *arguments)
     assert ran.code == 2
     assert message in ran.err.splitlines()[-1]

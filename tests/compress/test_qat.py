@@ -21,7 +21,7 @@ from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
 from edgewbc.nets.spec import PLAIN
 from edgewbc.nets.torch_predictor import TorchPredictor
-from edgewbc.train import recipe
+from edgewbc.train import recipe_file
 from edgewbc.utils import resources
 from tests.compress.normed import LAYERS, normed
 from tests.tiny_run import trained
@@ -44,7 +44,7 @@ def _compiled() -> None:
 
 def test_the_shipped_recipe_is_valid() -> None:
     """It is in f32, learns mostly from the teacher, and takes nothing of the ranges by weight decay."""
-    found = recipe.read(resources.folder("recipes") / "qat.yaml", QatRecipe)
+    found = recipe_file.read(resources.folder("recipes") / "qat.yaml", QatRecipe)
     assert (found.name, found.fit.precision, found.fit.weight_decay, found.distil.weight) == ("qat", "f32", 0.0, 0.9)
 
 
@@ -60,7 +60,7 @@ def test_the_shipped_recipe_is_valid() -> None:
 def test_what_does_not_go_with_it_is_refused(change: dict, words: str) -> None:
     """A recipe that could not work is a user's mistake."""
     with pytest.raises(UserError, match=words):
-        recipe.read(resources.folder("recipes") / "qat.yaml", QatRecipe, change)
+        recipe_file.read(resources.folder("recipes") / "qat.yaml", QatRecipe, change)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from bench.stages import Watch, finished, minutes
 from edgewbc import runs
 from edgewbc.errors import UserError
-from edgewbc.train import recipe, run
+from edgewbc.train import recipe_file, run
 from edgewbc.train.recipe import TrainRecipe
 from edgewbc.utils.files import write_json, write_text
 from tests.coloured import make_manifest
@@ -24,8 +24,8 @@ def test_begun_gone_on_with_or_kept(tmp_path: Path) -> None:
 
     def begin() -> Path:
         calls.append("begin")
-        write_text(folder / run.RECIPE, recipe.write(OPTIONS))
-        write_json(folder / run.STARTED, run.started(manifest))
+        write_text(folder / run.RECIPE, recipe_file.write(OPTIONS))
+        run.StartRecord(manifest.sha256, manifest.protocol).write(folder)
         return folder
 
     def go_on() -> Path:

@@ -1,17 +1,28 @@
-"""Checkpoints."""
+"""Tests of `edgewbc.train.checkpoint`."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from edgewbc.errors import UserError
+from edgewbc.nets.network import Network
 from edgewbc.nets.vgg import VGG16GAP
 from edgewbc.train import checkpoint
+from edgewbc.train.checkpoint import TrainingState
+from tests.train.test_history import result
+
+OptimizerClass = Callable[..., torch.optim.Optimizer]
 
 
-def trained(optimizer_class):
+def trained(optimizer_class: OptimizerClass) -> tuple[Network, torch.optim.Optimizer]:
+    """A small network after two training steps, and its optimizer."""
     torch.manual_seed(0)
     net = VGG16GAP(3, (4, "M", 4), (5,))
-    optimizer = optimizer_class(net.parameters(), 0.01)
+    optimizer = optimizer_class(net.parameters(), lr=0.01)
     for _ in range(2):
         optimizer.zero_grad()
         net(torch.randn(2, 3, 8, 8)).square().sum().backward()
@@ -19,32 +30,34 @@ def trained(optimizer_class):
     return net, optimizer
 
 
-@pytest.mark.parametrize("kind", [torch.optim.AdamW, lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9)])
-def test_everything_comes_back(tmp_path, kind):
-    """Weights, moments, the random state and the JSON state are bit for bit those that were saved."""
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, partial(torch.optim.SGD, momentum=0.9)], ids=["adamw", "sgd"])
+def test_round_trip_is_exact(tmp_path: Path, kind: OptimizerClass) -> None:
+    """Weights, moments, the random state and the training state are restored bit for bit."""
     net, optimizer = trained(kind)
     best = {name: value + 1 for name, value in net.state_dict().items()}
-    checkpoint.save(tmp_path, net, optimizer, best, {"epoch": 3, "lines": [{"a": 0.1}]})
+    saved = TrainingState("hash", epoch=3, batch=2, loss=0.1, seen=16, seconds=4.5, lines=[result(3)])
+    checkpoint.save(tmp_path, net, optimizer, best, saved)
     drawn = torch.randn(4)
     other, fresh = trained(kind)
     torch.randn(17)
-    got_best, state = checkpoint.load(tmp_path, other, fresh)
-    assert state == {"epoch": 3, "lines": [{"a": 0.1}]}
+    loaded_best, state = checkpoint.load(tmp_path, other, fresh)
+    assert state == saved
     assert torch.equal(torch.randn(4), drawn)
     for name, value in net.state_dict().items():
         assert torch.equal(other.state_dict()[name], value)
-        assert torch.equal(got_best[name], value + 1)
+        assert torch.equal(loaded_best[name], value + 1)
+    loaded: dict[int, dict[str, Any]] = fresh.state_dict()["state"]
     for index, moments in optimizer.state_dict()["state"].items():
         for key, value in moments.items():
-            assert torch.equal(torch.as_tensor(fresh.state_dict()["state"][index][key]), torch.as_tensor(value))
+            assert torch.equal(torch.as_tensor(loaded[index][key]), torch.as_tensor(value))
 
 
-def test_a_missing_or_damaged_checkpoint_is_one_line(tmp_path):
-    """No checkpoint, or half of one, is a user's error."""
+def test_missing_or_damaged_checkpoint(tmp_path: Path) -> None:
+    """A missing checkpoint and a truncated one are errors of one line."""
     net, optimizer = trained(torch.optim.AdamW)
     with pytest.raises(UserError, match="no checkpoint to resume from"):
         checkpoint.load(tmp_path, net, optimizer)
-    checkpoint.save(tmp_path, net, optimizer, {}, {})
+    checkpoint.save(tmp_path, net, optimizer, {}, TrainingState("hash"))
     file = tmp_path / checkpoint.NAME
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(UserError, match="cannot be resumed"):

@@ -1,10 +1,11 @@
-"""Several processes, one training."""
+"""Tests of `edgewbc.train.distributed`: one training in several processes."""
 
 import json
 import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +19,8 @@ fit: {epochs: 1, batch: 5, precision: f32}
 
 
 @pytest.mark.slow
-def test_two_processes_make_one_run(tmp_path):
-    """Two processes train one network: one run, told of once, with every validation picture counted once."""
+def test_two_processes_make_one_run(tmp_path: Path) -> None:
+    """Two processes train one network: one run, printed once, with every validation image counted once."""
     make_manifest(tmp_path / "cells", 4).write(tmp_path / "m")
     (tmp_path / "tiny.yaml").write_text(RECIPE)
     with socket.socket() as free:
@@ -32,7 +33,6 @@ def test_two_processes_make_one_run(tmp_path):
         [*launch, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
     )
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
-    assert told["best"]["val_n"] == 10
+    assert json.loads(ran.stdout)["best"]["val_n"] == 10
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["tiny"]
     assert ran.stderr.count("epoch 1:") == 1

@@ -1,15 +1,20 @@
-"""The training loop."""
+"""Tests of `edgewbc.train.loop`."""
 
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.nets import model
+from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
-from edgewbc.train import loop
+from edgewbc.train import checkpoint, loop
+from edgewbc.train.history import EpochResult, read_metrics
 from edgewbc.train.recipe import Distil, Fit
 from edgewbc.train.teacher import Teacher
 from tests.coloured import make_manifest
@@ -18,13 +23,15 @@ from tests.killed import Killed, at_batch
 GENTLE = {"rotate": 20, "scale": 0.05, "shift": 0.0, "brightness": 0.02, "colour": 0.0, "saturation": 0.0, "blur": 0.0}
 
 
-def options(**changes):
+def options(**changes: Any) -> Fit:
+    """Two epochs with weak augmentation, unless changed."""
     return Fit.model_validate(
         {"epochs": 2, "batch": 8, "lr": 5e-3, "precision": "f32", "augment": GENTLE, "workers": 1, **changes}
     )
 
 
-def network(manifest, seed=0):
+def network(manifest: Manifest, seed: int = 0) -> tuple[Network, ModelSpec]:
+    """A small network with random weights."""
     spec = ModelSpec(
         "vgg16gap",
         manifest.classes,
@@ -38,24 +45,31 @@ def network(manifest, seed=0):
 
 
 @pytest.fixture(scope="module")
-def manifest(tmp_path_factory):
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """Discs of five colors, 8 training images per class."""
     return make_manifest(tmp_path_factory.mktemp("cells"), per_class=8)
 
 
-def test_it_learns_colours(manifest, tmp_path):
-    """On discs of five colours the network passes 85 % on validation, and the metrics file says so line by line."""
+def test_it_learns(manifest: Manifest, tmp_path: Path) -> None:
+    """On discs of five colors, validation accuracy exceeds 85 %, and every epoch is reported and written."""
     net, spec = network(manifest)
-    seen = []
-    best = loop.fit(net, spec, options(epochs=14), manifest, tmp_path, report=seen.append)
-    assert best["val_accuracy"] >= 0.85
-    assert best["protocol"] == manifest.protocol
-    assert [line["epoch"] for line in seen] == list(range(1, 15))
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 14
-    assert best["val_n"] == 20
+    epochs: list[EpochResult] = []
+    best = loop.fit(net, spec, options(epochs=14), manifest, tmp_path, report=epochs.append)
+    assert best.val_accuracy >= 0.85
+    assert (best.protocol, best.val_n) == (manifest.protocol, 20)
+    assert best == max(epochs, key=lambda each: (each.val_accuracy, -each.val_loss))
+    assert [each.epoch for each in epochs] == list(range(1, 15))
+    assert read_metrics(tmp_path / "metrics.jsonl") == epochs
 
 
-def test_a_killed_training_resumes_to_the_same_weights(manifest, tmp_path):
-    """Killed in the middle of an epoch and resumed, the weights are bit for bit those of an unbroken run."""
+def assert_same_weights(net: Network, expected: Network) -> None:
+    """Assert that two networks have the same weights, bit for bit."""
+    for name, value in expected.state_dict().items():
+        assert torch.equal(net.state_dict()[name], value), name
+
+
+def test_killed_training_resumes_to_the_same_weights(manifest: Manifest, tmp_path: Path) -> None:
+    """Killed in the middle of an epoch and resumed, the weights are those of an uninterrupted run, bit for bit."""
     unbroken, spec = network(manifest)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -66,21 +80,49 @@ def test_a_killed_training_resumes_to_the_same_weights(manifest, tmp_path):
         loop.fit(broken, spec, options(checkpoint_minutes=1e-9), manifest, tmp_path / "b", progress=at_batch(2, 3))
     resumed, _ = network(manifest, seed=99)
     loop.fit(resumed, spec, options(), manifest, tmp_path / "b", resume=True)
-    for name, value in unbroken.state_dict().items():
-        assert torch.equal(resumed.state_dict()[name], value), name
+    assert_same_weights(resumed, unbroken)
 
 
-def test_no_test_picture_is_read(tmp_path):
-    """Training runs with every test picture gone."""
+def test_failed_validation_costs_no_epoch(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If validation fails, the epoch is in the checkpoint: resumed, no batch is repeated and the result is the same."""
+    unbroken, spec = network(manifest)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    loop.fit(unbroken, spec, options(epochs=1), manifest, tmp_path / "a")
+
+    def unreadable(trainer: loop.Trainer) -> EpochResult:
+        raise UserError("val.png: cannot be read")
+
+    broken, _ = network(manifest)
+    validate = loop.Trainer.validate
+    monkeypatch.setattr(loop.Trainer, "validate", unreadable)
+    with pytest.raises(UserError, match=r"val\.png"):
+        loop.fit(broken, spec, options(epochs=1), manifest, tmp_path / "b")
+    monkeypatch.setattr(loop.Trainer, "validate", validate)
+    assert (tmp_path / "b" / checkpoint.NAME).is_file()
+    resumed, _ = network(manifest, seed=99)
+    batches: list[tuple[int, int, int]] = []
+    loop.fit(
+        resumed, spec, options(epochs=1), manifest, tmp_path / "b", resume=True,
+        progress=lambda *batch: batches.append(batch),
+    )  # fmt: skip
+    assert batches == []
+    assert_same_weights(resumed, unbroken)
+    first, second = (read_metrics(tmp_path / name / "metrics.jsonl")[0] for name in "ab")
+    assert (first.train_loss, first.val_loss) == (second.train_loss, second.val_loss)
+
+
+def test_test_split_is_not_read(tmp_path: Path) -> None:
+    """Training works with all test images deleted."""
     manifest = make_manifest(tmp_path / "cells", per_class=4)
     for entry in manifest.split("test"):
         manifest.file(entry).unlink()
     net, spec = network(manifest)
-    assert loop.fit(net, spec, options(epochs=1), manifest, tmp_path)["epoch"] == 1
+    assert loop.fit(net, spec, options(epochs=1), manifest, tmp_path).epoch == 1
 
 
-def test_frozen_blocks_stay(manifest, tmp_path):
-    """The weights of frozen blocks do not move; the others do; afterwards nothing is frozen."""
+def test_frozen_blocks_keep_their_weights(manifest: Manifest, tmp_path: Path) -> None:
+    """Frozen weights do not change, others do, and afterwards no parameter is frozen."""
     net, spec = network(manifest)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     loop.fit(net, spec, options(epochs=1, freeze_blocks=1), manifest, tmp_path)
@@ -90,46 +132,46 @@ def test_frozen_blocks_stay(manifest, tmp_path):
     assert all(p.requires_grad for p in net.parameters())
 
 
-def test_a_teacher_is_learnt_from(manifest, tmp_path):
-    """With all weight on the teacher, a student that starts elsewhere halves its distance; the teacher stays."""
+def test_student_approaches_its_teacher(manifest: Manifest, tmp_path: Path) -> None:
+    """With only the soft loss, a student with other weights halves its loss; the teacher does not change."""
     teacher, spec = network(manifest)
     student, _ = network(manifest, seed=5)
-    held = {name: value.clone() for name, value in teacher.state_dict().items()}
-    lines = []
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    epochs: list[EpochResult] = []
     loop.fit(
         student, spec, options(epochs=6), manifest, tmp_path, teacher=Teacher([(teacher, spec)], spec),
-        distil=Distil(weight=1.0), report=lines.append,
+        distil=Distil(weight=1.0), report=epochs.append,
     )  # fmt: skip
-    assert lines[-1]["train_loss"] < 0.5 * lines[0]["train_loss"]
-    assert all(torch.equal(held[name], value) for name, value in teacher.state_dict().items())
+    assert epochs[-1].train_loss < 0.5 * epochs[0].train_loss
+    assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
 
 
-def test_patience_stops(manifest, tmp_path):
-    """With a learning rate too small to move, training stops after the first epoch and `patience` more."""
+def test_patience_stops_the_training(manifest: Manifest, tmp_path: Path) -> None:
+    """Without any improvement, training stops `patience` epochs after the first."""
     net, spec = network(manifest)
-    lines = []
+    epochs: list[EpochResult] = []
     frozen = options(epochs=30, lr=1e-30, weight_decay=0, patience=2)
-    loop.fit(net, spec, frozen, manifest, tmp_path, report=lines.append)
-    assert len(lines) == 3
+    loop.fit(net, spec, frozen, manifest, tmp_path, report=epochs.append)
+    assert len(epochs) == 3
 
 
-def test_bfloat16_runs(manifest, tmp_path):
-    """Autocast in bfloat16 trains to finite losses and float32 weights."""
+def test_bfloat16(manifest: Manifest, tmp_path: Path) -> None:
+    """With bfloat16 autocast, the loss is finite and the weights stay float32."""
     net, spec = network(manifest)
     best = loop.fit(net, spec, options(epochs=1, precision="bf16"), manifest, tmp_path)
-    assert math.isfinite(best["train_loss"])
+    assert math.isfinite(best.train_loss)
     assert {value.dtype for value in net.state_dict().values()} == {torch.float32}
 
 
-def test_divergence_is_one_line(manifest, tmp_path):
-    """A loss that is not finite ends in one line with the mend."""
+def test_divergence_is_an_error(manifest: Manifest, tmp_path: Path) -> None:
+    """A loss that is not finite is an error that suggests a lower learning rate."""
     net, spec = network(manifest)
     with pytest.raises(UserError, match=r"not finite in epoch \d+: try a lower fit.lr"):
         loop.fit(net, spec, options(optimizer="sgd", lr=1e30, clip=0, epochs=3), manifest, tmp_path)
 
 
-def test_another_manifest_is_refused(manifest, tmp_path):
-    """A checkpoint of one manifest is not resumed on another."""
+def test_resume_on_another_manifest_is_refused(manifest: Manifest, tmp_path: Path) -> None:
+    """A checkpoint is only resumed on the manifest that it was made on."""
     net, spec = network(manifest)
     loop.fit(net, spec, options(epochs=1), manifest, tmp_path)
     other = make_manifest(tmp_path / "other", per_class=4, seed=3)

@@ -1,19 +1,24 @@
-"""Training with a teacher: other sizes, several, features, answers that are kept."""
+"""Tests of training with teachers: other input sizes, ensembles, features, cached predictions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from edgewbc import runs
+from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
-from edgewbc.train import loop
+from edgewbc.train import frozen_features, loop
 from edgewbc.train import run as steps
+from edgewbc.train.history import EpochResult
 from edgewbc.train.recipe import TrainRecipe
-from edgewbc.train.teacher import Teacher
+from edgewbc.train.teacher import Teacher, TeacherOutput
 from tests.coloured import make_manifest
 from tests.killed import Killed, at_report
 
@@ -21,7 +26,7 @@ PIXELS = PixelSpec(16, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 TEACHER = ModelSpec("vgg16gap", (), replace(PIXELS, height=24, width=24), (8, "M", 12), (6,))
 OPTIONS = TrainRecipe.model_validate(
     {
-        "name": "pupil",
+        "name": "student",
         "weights": "none",
         "model": {"arch": "edgenet", "channels": ["/", 8, 8], "input": {"height": 16, "width": 16}},
         "fit": {"epochs": 4, "batch": 8, "precision": "f32", "lr": 3e-3},
@@ -30,9 +35,12 @@ OPTIONS = TrainRecipe.model_validate(
 )
 
 
+Taught = tuple[Manifest, list[Path]]
+
+
 @pytest.fixture
-def taught(tmp_path, monkeypatch):
-    """A manifest and two finished runs to learn from, of another input size than the student's."""
+def taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Taught:
+    """A manifest and two finished runs as teachers, of another input size than the student's."""
     monkeypatch.chdir(tmp_path)
     manifest = make_manifest(tmp_path / "cells", 4)
     for number in (1, 2):
@@ -44,84 +52,100 @@ def taught(tmp_path, monkeypatch):
     return manifest, [tmp_path / "teacher1", tmp_path / "teacher2"]
 
 
-def test_two_teachers_of_another_size(taught, tmp_path):
-    """The run names its teachers and is one like any other; the map to the teacher's features is not in it."""
+def test_two_teachers_of_another_size(taught: Taught, tmp_path: Path) -> None:
+    """The lineage names both teachers; the saved network does not contain the map to the teachers' features."""
     manifest, teachers = taught
     made = steps.train(OPTIONS, manifest, teachers=teachers, to=tmp_path / "made")
     net, spec = model.load(made)
-    assert [told["run"] for told in runs.lineage(made)["teachers"]] == ["teacher1", "teacher2"]
+    assert [each["run"] for each in runs.lineage(made)["teachers"]] == ["teacher1", "teacher2"]
     assert spec.form == "branches"
     assert not any("map" in name for name in net.state_dict())
 
 
-def test_answers_are_kept_for_the_next_student(taught, tmp_path, monkeypatch):
-    """Four epochs of two views ask the teacher for two; a second student of other widths asks for none."""
+def test_predictions_are_cached_for_the_next_student(
+    taught: Taught, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four epochs of two views need two epochs of predictions; a second, wider student needs none."""
     manifest, teachers = taught
-    asked = []
-    answers = Teacher.answers
-    monkeypatch.setattr(Teacher, "answers", lambda self, seen: asked.append(len(seen)) or answers(self, seen))
+    sizes: list[int] = []
+    predict = Teacher.predict
+
+    def counted(teacher: Teacher, images: Sequence[Tensor]) -> TeacherOutput:
+        sizes.append(len(images))
+        return predict(teacher, images)
+
+    monkeypatch.setattr(Teacher, "predict", counted)
     steps.train(OPTIONS, manifest, teachers=teachers, to=tmp_path / "first")
     batches = 20 // 8
-    assert asked == [2] * (2 * batches)
+    assert sizes == [2] * (2 * batches)
     other = OPTIONS.model_copy(update={"model": OPTIONS.model.model_copy(update={"channels": ("/", 16, 8)})})
     steps.train(other, manifest, teachers=teachers, to=tmp_path / "second")
-    assert len(asked) == 2 * batches
+    assert len(sizes) == 2 * batches
 
 
-def test_kept_answers_change_nothing(taught, tmp_path):
-    """A student that finds the answers there becomes the one that asked for them, up to the rounding of features."""
+def weights(run: Path) -> Tensor:
+    """All weights of a run as one vector."""
+    return torch.cat([value.flatten() for value in model.read_tensors(run / model.WEIGHTS).values()])
+
+
+def test_cached_logits_change_nothing(taught: Taught, tmp_path: Path) -> None:
+    """A student of cached logits ends with the same weights, bit for bit, as the student that filled the cache."""
     manifest, teachers = taught
-    first = steps.train(OPTIONS, manifest, teachers=teachers[:1], to=tmp_path / "first")
-    second = steps.train(OPTIONS, manifest, teachers=teachers[:1], to=tmp_path / "second")
-    for name, value in model.load(first)[0].state_dict().items():
-        torch.testing.assert_close(model.load(second)[0].state_dict()[name], value, atol=1e-2, rtol=1e-2)
+    options = OPTIONS.model_copy(update={"distil": OPTIONS.distil.model_copy(update={"features": 0.0})})
+    first, second = (steps.train(options, manifest, teachers=teachers, to=tmp_path / name) for name in "ab")
+    assert torch.equal(weights(first), weights(second))
 
 
-def test_killed_and_resumed_with_the_same_result(taught, tmp_path):
-    """The map to the teacher's features is in the checkpoint: the resumed run is byte for byte the unbroken one."""
+def test_cached_features_change_little(taught: Taught, tmp_path: Path) -> None:
+    """Features are cached in float16: the change is less than a thousandth of what another teacher would change."""
+    manifest, teachers = taught
+    first, second = (steps.train(OPTIONS, manifest, teachers=teachers[:1], to=tmp_path / name) for name in "ab")
+    other = steps.train(OPTIONS, manifest, teachers=teachers[1:], to=tmp_path / "other")
+    change = (weights(first) - weights(second)).norm()
+    assert 0 < change < 1e-3 * (weights(first) - weights(other)).norm()
+
+
+def test_killed_training_resumes_to_the_same_weights(taught: Taught, tmp_path: Path) -> None:
+    """The checkpoint contains the map to the teachers' features: the resumed weights are the same, byte for byte."""
     manifest, teachers = taught
     options = OPTIONS.model_copy(update={"distil": OPTIONS.distil.model_copy(update={"views": 0})})
-    whole = steps.train(options, manifest, teachers=teachers, to=tmp_path / "whole")
-
+    unbroken = steps.train(options, manifest, teachers=teachers, to=tmp_path / "unbroken")
     with pytest.raises(Killed):
         steps.train(options, manifest, teachers=teachers, to=tmp_path / "broken", report=at_report(2))
     resumed = steps.resume(tmp_path / "broken", manifest)
-    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (resumed / "model.safetensors").read_bytes() == (unbroken / "model.safetensors").read_bytes()
 
 
-def test_a_teacher_that_changed_is_refused(taught, tmp_path):
-    """A resume needs the teachers that the run was started with."""
+def test_changed_teacher_is_refused(taught: Taught, tmp_path: Path) -> None:
+    """A run is only resumed with the teachers that it was started with."""
     manifest, teachers = taught
-
     with pytest.raises(Killed):
         steps.train(OPTIONS, manifest, teachers=teachers, to=tmp_path / "broken", report=at_report())
     net, spec = model.load(teachers[0])
     model.save(teachers[0], model.build(spec), spec)
-    with pytest.raises(UserError, match="teacher1: a teacher of .* is gone or has changed"):
+    with pytest.raises(UserError, match="teacher1: a teacher of .* is missing or has changed"):
         steps.resume(tmp_path / "broken", manifest)
 
 
-def test_features_are_learnt(taught, tmp_path):
-    """With the loss on features alone, the student's mapped features come closer to the teacher's."""
+def test_student_approaches_its_teachers_features(taught: Taught, tmp_path: Path) -> None:
+    """With only the feature loss, the student's mapped features come closer to the teacher's."""
     manifest, teachers = taught
-    spec = OPTIONS.model.spec(manifest.classes, pretrained=False)
+    spec = OPTIONS.model.spec(manifest.classes)
     torch.manual_seed(0)
     guide = Teacher([model.load(teachers[0])], spec)
-    lines = []
+    epochs: list[EpochResult] = []
     options = OPTIONS.fit.model_copy(update={"epochs": 8, "lr": 1e-2})
     distil = OPTIONS.distil.model_copy(update={"weight": 0.0, "features": 50.0, "views": 0})
     (tmp_path / "run").mkdir()
     loop.fit(model.build(spec), spec, options, manifest, tmp_path / "run", teacher=guide, distil=distil,
-             report=lines.append)  # fmt: skip
-    assert lines[-1]["train_loss"] < 0.7 * lines[0]["train_loss"]
+             report=epochs.append)  # fmt: skip
+    assert epochs[-1].train_loss < 0.7 * epochs[0].train_loss
 
 
-def test_frozen_blocks_of_any_network():
-    """Freezing counts blocks by the network's own ends, and batch norm in them stays as it is."""
-    from edgewbc.train import frozen_features
-
-    net = model.build(OPTIONS.model.model_copy(update={"channels": ("/", 8, "/", 8)}).spec(("a",), pretrained=False))
-    assert frozen_features.layers(net, 1) == 2
+def test_frozen_blocks_of_any_network() -> None:
+    """Blocks are counted by the network's own `ends`, and batch norm in frozen blocks stays in evaluation mode."""
+    net = model.build(OPTIONS.model.model_copy(update={"channels": ("/", 8, "/", 8)}).spec(("a",)))
+    assert frozen_features.layer_count(net, 1) == 2
     frozen_features.freeze(net, 1)
     net.train()
-    assert [part.wide[1].training for part in net.features[::2]] == [False, True]
+    assert [part.get_submodule("wide.1").training for part in net.features[::2]] == [False, True]

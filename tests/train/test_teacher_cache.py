@@ -1,59 +1,63 @@
-"""A teacher's answers, kept."""
+"""Tests of `edgewbc.train.teacher_cache`."""
+
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from edgewbc.train.teacher import Answer, Teacher
-from edgewbc.train.teacher_cache import Answers
-from tests.train.test_teacher import SAME, STUDENT, _made
+from edgewbc.train.teacher import Teacher, TeacherOutput, TeacherRecord
+from edgewbc.train.teacher_cache import TeacherCache
+from tests.train.test_teacher import SAME, STUDENT, members
 
 
-def _answers(folder, **drawn):
-    return Answers(Teacher(_made(SAME), STUDENT, ["hash"]), drawn, folder)
+def cache(folder: Path, digest: str = "hash", **drawn: Any) -> TeacherCache:
+    """The cache of a teacher whose weights have the given hash."""
+    return TeacherCache(Teacher(members(SAME), STUDENT, [TeacherRecord("teacher", digest)]), drawn, folder)
 
 
-def _part(count, seed):
+def output(count: int, seed: int) -> TeacherOutput:
+    """Random predictions for `count` images."""
     generator = torch.Generator().manual_seed(seed)
-    return Answer(torch.randn(count, 3, generator=generator), torch.randn(count, 6, generator=generator))
+    return TeacherOutput(torch.randn(count, 3, generator=generator), torch.randn(count, 6, generator=generator))
 
 
-def test_an_epoch_is_answered_once(tmp_path):
-    """What one training left is what the next one finds: logits exactly, features in float16."""
-    first = _answers(tmp_path, seed=1)
-    assert not first.known(0)
-    first.add(0, _part(4, 1))
-    first.add(4, _part(2, 2))
+def test_complete_epoch_is_cached(tmp_path: Path) -> None:
+    """The next training reads what the first one wrote: logits exactly, features in float16."""
+    first = cache(tmp_path, seed=1)
+    assert not first.has(0)
+    first.add(0, output(4, 1))
+    first.add(4, output(2, 2))
     first.finish(6)
-    again = _answers(tmp_path, seed=1)
-    assert again.known(0)
-    assert not again.known(1)
-    assert again.known(0)
-    got = again.get(4, 2)
-    assert torch.equal(got.logits, _part(2, 2).logits)
-    assert torch.equal(got.features, _part(2, 2).features.half().float())
+    again = cache(tmp_path, seed=1)
+    assert again.has(0)
+    assert not again.has(1)
+    assert again.has(0)
+    part = again.get(4, 2)
+    assert torch.equal(part.logits, output(2, 2).logits)
+    assert torch.equal(part.features, output(2, 2).features.half().float())
 
 
-def test_half_an_epoch_is_not_kept(tmp_path):
-    """An epoch that was resumed in the middle, or not finished, leaves nothing."""
-    answers = _answers(tmp_path)
-    answers.known(0)
-    answers.add(4, _part(2, 1))
-    answers.finish(6)
-    answers.known(1)
-    answers.add(0, _part(4, 1))
-    answers.finish(6)
+def test_incomplete_epoch_is_not_cached(tmp_path: Path) -> None:
+    """An epoch that was resumed in the middle, or not finished, writes nothing."""
+    partial = cache(tmp_path)
+    partial.has(0)
+    partial.add(4, output(2, 1))
+    partial.finish(6)
+    partial.has(1)
+    partial.add(0, output(4, 1))
+    partial.finish(6)
     assert list(tmp_path.rglob("*.safetensors")) == []
 
 
-def test_other_pictures_are_other_answers(tmp_path):
-    """Another seed, or another teacher, looks elsewhere."""
-    other = Answers(Teacher(_made(SAME), STUDENT, ["other"]), {"seed": 1}, tmp_path)
-    folders = {_answers(tmp_path, seed=1).folder, _answers(tmp_path, seed=2).folder, other.folder}
-    assert len(folders) == 3
+def test_key_depends_on_teacher_and_images(tmp_path: Path) -> None:
+    """Another seed or another teacher has another folder."""
+    caches = (cache(tmp_path, seed=1), cache(tmp_path, seed=2), cache(tmp_path, "other", seed=1))
+    assert len({each.folder for each in caches}) == 3
 
 
-def test_a_damaged_file_counts_as_none(tmp_path):
-    """It is answered anew."""
-    answers = _answers(tmp_path)
-    answers.folder.mkdir(parents=True)
-    (answers.folder / "epoch-000.safetensors").write_bytes(b"half")
-    assert not answers.known(0)
+def test_damaged_file_counts_as_not_cached(tmp_path: Path) -> None:
+    """A file that cannot be read is predicted again."""
+    damaged = cache(tmp_path)
+    damaged.folder.mkdir(parents=True)
+    (damaged.folder / "epoch-000.safetensors").write_bytes(b"half")
+    assert not damaged.has(0)

@@ -1,0 +1,69 @@
+"""Tests of `edgewbc.train.preflight`: checks before a training begins."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgewbc.data.manifest import Manifest
+from edgewbc.errors import UserError
+from edgewbc.train import preflight
+from edgewbc.utils.files import sha256
+from tests.coloured import make_manifest
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    """Four training, two validation and two test images per class."""
+    return make_manifest(tmp_path, per_class=4)
+
+
+def without(manifest: Manifest, label: str, split: str) -> Manifest:
+    """The manifest without a class in one split."""
+    kept = tuple(entry for entry in manifest.entries if (entry.label, entry.split) != (label, split))
+    return replace(manifest, entries=kept)
+
+
+def test_complete_manifest_passes(manifest: Manifest) -> None:
+    """Nothing is said of a manifest with images of every class in both splits."""
+    lines: list[str] = []
+    preflight.check_classes(manifest, lines.append)
+    preflight.check_images(manifest)
+    assert lines == []
+
+
+def test_class_without_training_images_is_refused(manifest: Manifest) -> None:
+    """The message names the class."""
+    with pytest.raises(UserError, match="^no training images of monocyte: "):
+        preflight.check_classes(without(manifest, "monocyte", "train"), print)
+
+
+def test_class_without_validation_images_is_said(manifest: Manifest) -> None:
+    """One line names the class, and training goes on."""
+    lines: list[str] = []
+    preflight.check_classes(without(manifest, "monocyte", "val"), lines.append)
+    assert [line.partition(":")[0] for line in lines] == ["no validation images of monocyte"]
+
+
+def test_single_class_is_refused(manifest: Manifest) -> None:
+    """There is nothing to learn from one class."""
+    with pytest.raises(UserError, match="has one class"):
+        preflight.check_classes(replace(manifest, classes=manifest.classes[:1]), print)
+
+
+def test_all_unreadable_images_are_named(manifest: Manifest) -> None:
+    """An empty, a changed and a missing image of train and validation are named at once; test images are not read."""
+    entries = list(manifest.entries)
+    empty, changed, missing = manifest.split("train")[0], manifest.split("train")[5], manifest.split("val")[2]
+    manifest.file(empty).write_bytes(b"")
+    entries[entries.index(empty)] = replace(empty, sha256=sha256(manifest.file(empty)))
+    manifest.file(changed).write_bytes(b"other")
+    manifest.file(missing).unlink()
+    manifest.file(manifest.split("test")[0]).unlink()
+    with pytest.raises(UserError) as caught:
+        preflight.check_images(replace(manifest, entries=tuple(entries)))
+    message = str(caught.value)
+    assert message.startswith("3 of 30 images to train on cannot be read: ")
+    assert all(entry.path in message for entry in (empty, changed, missing))
+    assert "has changed since the manifest was made" in message
+    assert "\n" not in message
