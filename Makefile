@@ -1,12 +1,12 @@
-# `make demo` runs the whole workflow on synthetic cells; `make test` runs the linter, the type checker and the tests.
-# Both create .venv first. PYTHON names the interpreter (3.11 or later).
+# `make demo` runs the whole workflow on synthetic cells; `make test` runs the linter, the type checker and the tests;
+# `make docs` builds the documentation in site/. All create .venv first. PYTHON names the interpreter (3.11 or later).
 PYTHON ?= python3
 # Where pip finds torch without CUDA: used on Linux x86-64 without an NVIDIA GPU, if it can be reached. PyPI has only the
 # CUDA build there.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: demo test setup clean
+.PHONY: demo test docs setup clean
 
 setup: .venv/installed
 
@@ -22,19 +22,24 @@ setup: .venv/installed
 		index="--extra-index-url $(TORCH_INDEX)"; size="0.5 GB to download, 2 GB on disk (torch without CUDA)"; \
 	fi; \
 	echo "Installing edgewbc and its training libraries into .venv: about $$size; 2 to 10 minutes."; \
-	$(BIN)/python -m pip install --disable-pip-version-check $$index -e ".[train,dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check $$index -e ".[train,dev,docs]"
 	touch .venv/installed
 
 demo: setup
 	@echo "Running the workflow on synthetic cells: about 2 minutes on two CPU cores."
 	$(BIN)/edgewbc demo
 
-# Two processes with one thread each: for tiny networks more threads only wait for one another.
+# Two processes with one thread each: with more threads, tiny networks are slower.
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
+docs: setup
+	$(BIN)/python docs/make_cli.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf .venv
+	rm -rf .venv site
