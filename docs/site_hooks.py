@@ -1,4 +1,4 @@
-"""MkDocs hooks: files of the repository that a page links to, such as figures in bench/results, become part of the site."""
+"""MkDocs hooks: files that a page links to outside of docs/, such as figures, become part of the site."""
 
 from __future__ import annotations
 

@@ -1,0 +1,47 @@
+"""What the documentation names exists: files, folders, links and the site."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import TOP, pages
+
+NAMED = re.compile(
+    r"`((?:edgewbc|bench|tests|recipes|export|docs)/[\w./-]*|[a-z_]+/[\w./-]*\.py|[a-z_]+/|[a-z_]+\.py)`"
+)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+MADE = {"openvino/", "onnx/", "pbc/", "bccd/", "site/", "manifests/", "docs/cli.md", "docs/results.md"}
+"""Folders and files that commands make, or that a data set has."""
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_named_files_exist(page: Path) -> None:
+    """Every file and folder of the repository that a page names is there; rooms are named without `edgewbc/`."""
+    names = set(NAMED.findall(page.read_text(encoding="utf-8"))) - MADE
+    places = [TOP, TOP / "edgewbc", TOP / "edgewbc" / "runtime"]
+    assert [name for name in sorted(names) if not any((place / name).exists() for place in places)] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    """Links within the repository lead to files."""
+    links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("material") is None, reason="needs the docs extra")
+def test_the_site_builds_and_refers_to_nothing_outside(tmp_path: Path) -> None:
+    """`mkdocs build --strict` has no warning, and no page loads anything from the network."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    ran = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    text = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html"))
+    assert re.findall(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["']?(?:https?:)?//[^>]*>""", text) == []
