@@ -75,7 +75,7 @@ def _lines(told: dict[str, Any]) -> str:
 def _best(tuned: dict[str, Any]) -> str:
     choice = tuned["choice"]
     if choice is None:
-        return "no model of the bundle answers here as it must: run edgewbc selftest"
+        return "no model of the bundle gives the expected as it must: run edgewbc selftest"
     said = f"{_kind(choice)}, {choice['threads']} threads in {choice['streams']} streams"
     kept = tuned["remembered"]
     return f"{said}: remembered in {kept}" if kept else f"{said}: not remembered ({tuned['reason']})"

@@ -37,7 +37,7 @@ def command(
 
     report = selftest(Bundle.open(defaults.bundle(model or named)), threads)
     if as_json:
-        emit(report.to_dict())
+        emit(report.to_json())
     else:
         print(_table(report))
     report.require()

@@ -84,7 +84,7 @@ def tune(bundle: Bundle, *, seconds: float = 1.0, threads: int | None = None) ->
     else:
         reason = "measured for 0 seconds"
     return {
-        "measured": [found.to_dict() for found in tried],
+        "measured": [found.to_json() for found in tried],
         "choice": None if best is None else asdict(best.choice),
         "remembered": kept,
         "reason": reason,

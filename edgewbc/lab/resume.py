@@ -64,7 +64,7 @@ def open_journal(
         return model, Journal(path, model.settings, model.engine.info.to_json())
     except SettingsMismatch as mismatch:
         sha256, compute = str(mismatch.stored.get("model_sha256")), str(mismatch.stored.get("compute"))
-        before = None if precision else tuning.as_before(bundle, threads, sha256, compute)
+        before = None if precision else tuning.choice_of_model(bundle, threads, sha256, compute)
         if before is None:
             raise
     model = LoadedBundle.of(bundle, before)

@@ -1,4 +1,4 @@
-"""OpenVINO, imported for the lab: without its model converter, which takes a third of the time to import."""
+"""Import OpenVINO without its model converter, which takes a third of the import time and the lab does not need."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _used: set[str] = set()
 
 @contextmanager
 def first_use(library: str) -> Iterator[bool]:
-    """Serialize the block until a C extension has been used once; afterwards it costs nothing.
+    """Serialize the block until a C extension has been used once; afterwards this costs nothing.
 
-    C extensions fill static tables on first use, behind a lock of their own. If a thread releases the interpreter lock
-    inside, and a second thread that holds the interpreter lock waits for the table, both wait forever (seen with
-    OpenVINO 2026.4 at the first conversion of an array, in two threads). The block therefore has to exercise what
-    other threads are going to use: compile, infer, read the result.
+    C extensions fill static tables on first use, behind a lock of their own. If one thread releases the interpreter
+    lock inside, and another thread that holds the interpreter lock waits for the table, both wait forever (seen with
+    OpenVINO 2026.4 at the first conversion of an array, in two threads). The block must therefore exercise everything
+    that other threads are going to use: compile, infer, read the result.
 
     Args:
-        library: whose first use this is, such as `openvino`.
+        library: name of the extension, such as `openvino`.
 
     Yields:
         whether this is the first use. It stays the first until a block ends without an exception.
@@ -38,9 +38,9 @@ def first_use(library: str) -> Iterator[bool]:
 
 
 def openvino() -> Any:
-    """The module `openvino`. Its `convert_model` is there too, and is imported when it is first asked for.
+    """Return the module `openvino`; its `convert_model` is imported on first access.
 
-    The package imports its converter last, and does without where it cannot be imported (as of 2026.4).
+    The package imports its converter last, and works without it if the import fails (as of 2026.4).
     """
     if "openvino" in sys.modules or CONVERTER in sys.modules:
         import openvino as module
@@ -52,16 +52,16 @@ def openvino() -> Any:
     finally:
         del sys.modules[CONVERTER]
     if not hasattr(module, "convert_model"):
-        module.__getattr__ = _late
+        module.__getattr__ = _import_converter
     return module
 
 
 def capabilities() -> list[str]:
-    """OpenVINO's words for what this CPU can compute in, such as BF16. INT8 is among them on any."""
-    return [str(word) for word in openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
+    """Return what OpenVINO can compute in on this CPU, such as BF16; INT8 is listed for every CPU."""
+    return [str(name) for name in openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
 
 
-def _late(name: str) -> Any:
+def _import_converter(name: str) -> Any:
     if name != "convert_model":
         raise AttributeError(f"module 'openvino' has no attribute {name!r}")
     import openvino as module

@@ -1,4 +1,4 @@
-"""Whether a bundle is whole and answers on this machine as it did where it was exported."""
+"""Check that a bundle is complete and gives the expected predictions on this PC."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from edgewbc.errors import GateError, UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import Batch, Predictor
 
 
 @dataclass(frozen=True)
-class Check:
-    """How the golden samples came out in one precision.
+class GoldenCheck:
+    """Result of the golden samples in one precision.
 
     Attributes:
-        samples: how many there are.
-        difference: the largest absolute difference of a probability.
-        tolerance: the largest that is allowed, from the bundle's manifest.
-        features: the largest relative difference of a feature vector (norm of the difference over the norm).
-        same_label: samples whose most probable class is the expected one.
+        samples: number of samples.
+        difference: largest absolute difference of a probability from the expected one.
+        tolerance: largest difference allowed, from the bundle's manifest.
+        features: largest relative difference of a feature vector (norm of the difference over the norm).
+        same_label: number of samples whose most probable class is the expected one.
     """
 
     precision: str
@@ -45,101 +46,115 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """What `selftest` found: how many files have the right hash, a check a precision, and the instruction set."""
+    """Result of `selftest`.
+
+    Attributes:
+        bundle: path of the bundle.
+        files: number of files with the right hash.
+        isa: instruction set that OpenVINO uses.
+        checks: one for each precision.
+    """
 
     bundle: str
     files: int
     isa: str
-    checks: tuple[Check, ...]
+    checks: tuple[GoldenCheck, ...]
 
     @property
     def ok(self) -> bool:
         return all(check.ok for check in self.checks)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "checks": [{**asdict(check), "ok": check.ok} for check in self.checks], "ok": self.ok}
 
     def require(self) -> None:
-        """Raises GateError if a precision failed, with the mend."""
+        """Raise GateError if a precision failed, and say what to do."""
         failed = [check.precision for check in self.checks if not check.ok]
-        good = [check.precision for check in self.checks if check.ok]
+        passed = [check.precision for check in self.checks if check.ok]
         if failed:
-            mend = f"use --precision {good[0]}" if good else "copy the bundle anew, or update openvino"
-            what = f"{' and '.join(failed)} does not answer here as where it was exported"
+            mend = f"use --precision {passed[0]}" if passed else "copy the bundle anew, or update openvino"
+            what = f"{' and '.join(failed)} does not give the expected predictions on this PC"
             raise GateError(f"{self.bundle}: {what} ({self.isa}): {mend}")
 
 
 def selftest(bundle: Bundle, threads: int | None = None) -> Report:
-    """Check every file's hash, then answer every golden sample in every precision and compare.
+    """Check every file's hash, then run every golden sample in every precision and compare the predictions.
 
-    The samples go the whole way, from the file's bytes through decoding and `pixels.prepare` to the network.
+    The samples take the full path of an image: from the file's bytes through decoding and `pixels.prepare` to the
+    network.
 
     Raises:
         UserError: a hash is wrong, or the bundle has no golden samples that can be checked.
     """
     files = len(bundle.verify())
-    golden = Golden.of(bundle)
+    golden = GoldenSamples.from_bundle(bundle)
     checks, isa = [], "unknown"
     for precision in bundle.precisions:
         if not bundle.holds("openvino", precision):
             continue
-        engine = OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
-        isa = engine.info.isa or "unknown"
-        checks.append(golden.check(engine, precision))
+        predictor = OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
+        isa = predictor.info.isa or "unknown"
+        checks.append(golden.check(predictor, precision))
     if not checks:
         raise UserError(f"{bundle.path}: holds no model for openvino, so nothing can be checked here")
     return Report(str(bundle.path), files, isa, tuple(checks))
 
 
 @dataclass(frozen=True)
-class Golden:
-    """A bundle's golden samples: their entries in expected.json, and their pictures, uint8 (n, height, width, 3)."""
+class GoldenSamples:
+    """A bundle's golden samples.
+
+    Attributes:
+        samples: their entries in golden/expected.json.
+        images: the prepared images, uint8 (n, height, width, 3).
+    """
 
     bundle: Bundle
     samples: Sequence[Mapping[str, Any]]
-    pictures: NDArray[np.uint8]
+    images: Batch
 
     @classmethod
-    def of(cls, bundle: Bundle) -> Golden:
-        """Read and prepare them. Raises UserError if there are none that can be checked."""
+    def from_bundle(cls, bundle: Bundle) -> GoldenSamples:
+        """Read and prepare the samples. Raises UserError if there are none that can be checked."""
         samples = _samples(bundle)
-        pictures = np.stack([prepare(_picture(bundle, sample), bundle.pixels) for sample in samples])
-        return cls(bundle, samples, pictures)
+        images = np.stack([prepare(_image(bundle, sample), bundle.pixels) for sample in samples])
+        return cls(bundle, samples, images)
 
-    def check(self, engine: OpenVINOPredictor, precision: str) -> Check:
-        """Compare an engine's answers with those that the bundle expects of a precision.
+    def check(self, predictor: Predictor, precision: str) -> GoldenCheck:
+        """Compare predictions with those that the bundle expects of a precision.
 
         Raises:
             UserError: the bundle does not say what is expected.
         """
-        # One by one, as a person would ask: a batch may take other kernels.
-        answers = [engine(self.pictures[index : index + 1]) for index in range(len(self.pictures))]
+        # One image at a time: a batch may use other kernels.
+        predictions = [predictor(self.images[index : index + 1]) for index in range(len(self.images))]
         try:
             tolerance = self.bundle.manifest.tolerance[precision]
-            wanted = [sample["expected"][precision] for sample in self.samples]
-            probabilities = np.array([want["probabilities"] for want in wanted], dtype=np.float64)
-            features = np.array([want["features"] for want in wanted], dtype=np.float64)
-            said = np.concatenate([answer.probabilities for answer in answers]).astype(np.float64)
-            seen = np.concatenate([answer.features for answer in answers]).astype(np.float64)
-            return Check(
+            expected = [sample["expected"][precision] for sample in self.samples]
+            wanted = np.array([each["probabilities"] for each in expected], dtype=np.float64)
+            wanted_features = np.array([each["features"] for each in expected], dtype=np.float64)
+            probabilities = np.concatenate([each.probabilities for each in predictions]).astype(np.float64)
+            features = np.concatenate([each.features for each in predictions]).astype(np.float64)
+            return GoldenCheck(
                 precision,
                 len(self.samples),
-                _largest(np.abs(said - _shaped(probabilities, said))),
+                _largest(np.abs(probabilities - _checked(wanted, probabilities))),
                 tolerance,
-                _relative(seen, _shaped(features, seen)),
-                int((said.argmax(1) == probabilities.argmax(1)).sum()),
+                _relative(features, _checked(wanted_features, features)),
+                int((probabilities.argmax(1) == wanted.argmax(1)).sum()),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                f"{self.bundle.path}: {GOLDEN} or golden.tolerance does not say what {precision} must answer: {error!r}"
+                f"{self.bundle.path}: {GOLDEN} or golden.tolerance does not say what is expected of {precision}: "
+                f"{error!r}"
             ) from None
 
 
 def _samples(bundle: Bundle) -> list[Mapping[str, Any]]:
     try:
-        told = json.loads(bundle.read(GOLDEN))
-        samples = list(told["samples"])
-        if told["format"] != 1 or not samples:
+        values = json.loads(bundle.read(GOLDEN))
+        samples = list(values["samples"])
+        if values["format"] != 1 or not samples:
             raise ValueError("not format 1, or no samples")
         for sample in samples:
             if not isinstance(sample["file"], str):
@@ -149,28 +164,30 @@ def _samples(bundle: Bundle) -> list[Mapping[str, Any]]:
     return samples
 
 
-def _picture(bundle: Bundle, sample: Mapping[str, Any]) -> NDArray[np.uint8]:
+def _image(bundle: Bundle, sample: Mapping[str, Any]) -> NDArray[np.uint8]:
     data = bundle.read(sample["file"])
     if hashlib.sha256(data).hexdigest() != sample.get("sha256"):
-        raise UserError(f"{bundle.path}: {sample['file']} is not the picture that {GOLDEN} means: copy the bundle anew")
+        raise UserError(
+            f"{bundle.path}: {sample['file']} is not the image that {GOLDEN} refers to: copy the bundle anew"
+        )
     try:
         return decode(data).image
     except ImageError as error:
         raise UserError(f"{bundle.path}: {sample['file']}: {error}") from None
 
 
-def _shaped(wanted: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float64]:
-    if wanted.shape != said.shape or not np.isfinite(wanted).all():
-        raise ValueError(f"{wanted.shape} numbers are expected and {said.shape} came")
-    return wanted
+def _checked(expected: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArray[np.float64]:
+    if expected.shape != actual.shape or not np.isfinite(expected).all():
+        raise ValueError(f"expected values of shape {expected.shape}, the model gives {actual.shape}")
+    return expected
 
 
-def _relative(said: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
-    """Largest norm of the difference over the norm, by row."""
-    size = np.maximum(np.linalg.norm(wanted, axis=1), np.finfo(np.float32).tiny)
-    return _largest(np.linalg.norm(said - wanted, axis=1) / size)
+def _relative(actual: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    """Return the largest norm of the difference over the norm, by row."""
+    size = np.maximum(np.linalg.norm(expected, axis=1), np.finfo(np.float32).tiny)
+    return _largest(np.linalg.norm(actual - expected, axis=1) / size)
 
 
 def _largest(differences: NDArray[np.float64]) -> float:
-    """The largest; what is not a number counts as wholly different (1)."""
+    """Return the largest value, counting NaN as 1."""
     return float(np.nan_to_num(differences, nan=1.0).max())

@@ -1,8 +1,8 @@
-"""Which of a bundle's models answers on this PC, and on how many threads: measured once, remembered, looked up.
+"""Choose which of a bundle's models to run on this PC, and on how many threads and streams.
 
-`measure` tries what there is for a second each and `remember` writes the best into the user's cache folder, by bundle
-and processor; `chosen` finds it there, or takes a choice that is sound anywhere. What is remembered only ever picks out
-one of the choices that this bundle and this PC have: a file that says something else is as good as none.
+`measure` times the candidates for about a second each, and `remember` saves the best one in the user's cache folder, by
+bundle and processor. `chosen` looks it up there, or falls back to a default that works anywhere. A cached choice counts
+only if it is one of the candidates of this bundle on this PC; anything else in the cache is ignored.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from edgewbc.runtime.predictor import Compute
 from edgewbc.runtime.throughput import run_for
 
 BATCH = 8
-"""Pictures that are answered at once while measuring: fewer than in `classify`, to end in time on a slow PC."""
+"""Batch size of the measurement: smaller than in `classify`, to finish in time on a slow PC."""
 
 MOST_STREAMS = 4
-"""Streams that are taken where nothing was measured: each has memory of its own."""
+"""Most streams used if nothing was measured: each stream has memory of its own."""
 
 MARGIN = 1.1
-"""How many times as fast another precision than the bundle's default must be to take its place."""
+"""Speedup that another precision needs over the bundle's default precision to be chosen instead."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """How a bundle is run.
+    """How to run a bundle.
 
     Attributes:
-        precision: of the bundle's model, such as int8.
-        compute: precision of what is not int8.
-        threads: processors that decoding and inference share.
-        streams: batches that the network works on side by side, on `threads` / `streams` threads each.
+        precision: precision of the model, such as int8.
+        compute: precision of the layers that are not int8.
+        threads: processors shared by decoding and inference.
+        streams: batches processed in parallel, on `threads` / `streams` threads each.
     """
 
     precision: str
@@ -75,8 +75,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Measured:
-    """A choice that was tried: pictures a second of the network alone, and whether it answers as the bundle says it
-    must (`golden`; None where the bundle does not say)."""
+    """A measured choice.
+
+    Attributes:
+        images_per_s: throughput of the network alone.
+        golden: whether it passes the bundle's golden samples; None if the bundle has none.
+    """
 
     choice: Choice
     images_per_s: float
@@ -84,20 +88,20 @@ class Measured:
 
     @property
     def sound(self) -> bool:
-        """Whether it may be chosen. bfloat16 must be proven; the bundle's own precisions must not be disproven."""
+        """Whether it may be chosen: bf16 must pass the golden samples, other precisions must not fail them."""
         return bool(self.golden) if self.choice.compute == "bf16" else self.golden is not False
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {**asdict(self.choice), "images_per_s": round(self.images_per_s, 2), "golden": self.golden}
 
 
 def default(bundle: Bundle, threads: int | None = None, precision: str | None = None) -> Choice:
-    """A choice that is sound anywhere: the bundle's default precision, a stream a processor, four at most.
+    """Return a choice that works anywhere: the bundle's default precision, one stream per processor, at most four.
 
     Args:
-        bundle: to be run.
-        threads: limit; None takes every processor that this process may use.
-        precision: in place of the bundle's default.
+        bundle: bundle to run.
+        threads: most threads to use; None uses every processor that this process may use.
+        precision: replaces the bundle's default.
 
     Raises:
         UserError: threads below 1.
@@ -109,7 +113,7 @@ def default(bundle: Bundle, threads: int | None = None, precision: str | None = 
 
 
 def candidates(bundle: Bundle, threads: int | None = None) -> list[Choice]:
-    """Every choice that this bundle and this PC have, under a limit of threads. The default comes first.
+    """Return every choice for this bundle on this PC under a limit of threads, the default first.
 
     Raises:
         UserError: threads below 1.
@@ -119,7 +123,7 @@ def candidates(bundle: Bundle, threads: int | None = None) -> list[Choice]:
     kinds: list[tuple[str, Compute]] = [(p, "f32") for p in held]
     if "f32" in held and "BF16" in capabilities():
         kinds.append(("f32", "bf16"))
-    # A core with two hyperthreads may do more with one: half of the processors are tried too where nobody set a limit.
+    # A core with two hyperthreads may be faster with one: without a limit, half of the processors are tried too.
     counts = {first.threads} if _limit(threads) else {first.threads, max(1, first.threads // 2)}
     found = [
         replace(first, precision=precision, compute=compute, threads=count, streams=streams)
@@ -133,19 +137,19 @@ def candidates(bundle: Bundle, threads: int | None = None) -> list[Choice]:
 def measure(
     bundle: Bundle, seconds: float = 1.0, threads: int | None = None, step: Callable[[Choice], None] = lambda _: None
 ) -> list[Measured]:
-    """Try each precision for about `seconds`, and then the best one's streams and threads; best first.
+    """Measure candidates for about `seconds` each, and return them sorted by speed, the fastest first.
 
-    Fewer candidates are tried than there are: precisions under the default's streams and threads, then the streams and
-    threads of the best. Answers are compared with the bundle's golden samples.
+    Not all candidates are measured: first each precision with the default streams and threads, then the other streams
+    and threads of the best precision. Each precision is checked against the bundle's golden samples.
 
     Args:
-        bundle: to be run.
-        seconds: of each.
-        threads: limit of all of it; None is every processor that this process may use.
-        step: called with each choice before it is tried.
+        bundle: bundle to run.
+        seconds: duration of each measurement.
+        threads: most threads to use; None uses every processor that this process may use.
+        step: called with each choice before it is measured.
 
     Raises:
-        UserError: OpenVINO refuses a model, the bundle has none for it, or threads below 1.
+        UserError: OpenVINO rejects a model, the bundle has none for OpenVINO, or threads is below 1.
     """
     bundle.model_files("openvino")
     every = candidates(bundle, threads)
@@ -154,13 +158,13 @@ def measure(
 
     def attempt(choice: Choice) -> None:
         step(choice)
-        engine = choice.predictor(choice.files(bundle))
-        if choice.compute == "bf16" and engine.info.compute != "bf16":
-            return  # OpenVINO fell back to f32: it is tried already
+        predictor = choice.predictor(choice.files(bundle))
+        if choice.compute == "bf16" and predictor.info.compute != "bf16":
+            return  # OpenVINO fell back to f32, which was measured already
         golden = next((m.golden for m in tried if _kind(m.choice) == _kind(choice)), None)
         if golden is None:
-            golden = _golden(bundle, engine, choice.precision)
-        tried.append(Measured(choice, _images_per_s(engine, seconds), golden))
+            golden = _golden(bundle, predictor, choice.precision)
+        tried.append(Measured(choice, _images_per_s(predictor, seconds), golden))
 
     for choice in every:
         if (choice.threads, choice.streams) == (first.threads, first.streams):
@@ -173,39 +177,40 @@ def measure(
 
 
 def best_of(bundle: Bundle, tried: list[Measured]) -> Measured | None:
-    """The fastest that may be chosen; another precision than the bundle's default only if it is faster by a tenth.
+    """Return the fastest sound choice; a precision other than the bundle's default must be faster by 10 %.
 
-    None where no candidate answers as the bundle says.
+    Returns:
+        None if no candidate passes the golden samples.
     """
 
-    def worth(found: Measured) -> float:
+    def score(found: Measured) -> float:
         usual = (found.choice.precision, found.choice.compute) == (bundle.default_precision, "f32")
         return found.images_per_s * (MARGIN if usual else 1.0)
 
-    return max((found for found in tried if found.sound), key=worth, default=None)
+    return max((found for found in tried if found.sound), key=score, default=None)
 
 
 def remember(bundle: Bundle, tried: list[Measured], threads: int | None = None) -> Path:
-    """Write the best of what was measured under a limit of threads into the user's cache folder; the file's path.
+    """Save the best choice measured under a limit of threads in the user's cache folder, and return the file's path.
 
     Raises:
-        OSError: there is no such folder, or it cannot be written to.
-        ValueError: nothing that was measured may be chosen.
+        OSError: the folder does not exist and cannot be created, or cannot be written to.
+        ValueError: no measured choice is sound.
     """
     best = best_of(bundle, tried)
     if best is None:
-        raise ValueError("no model of the bundle answers here as the bundle says it must")
-    return tuning_cache.write(bundle, _limit(threads), asdict(best.choice), [found.to_dict() for found in tried])
+        raise ValueError("no model of the bundle gives the expected predictions on this PC")
+    return tuning_cache.write(bundle, _limit(threads), asdict(best.choice), [found.to_json() for found in tried])
 
 
 def chosen(bundle: Bundle, threads: int | None = None, precision: str | None = None) -> Choice:
-    """What was remembered for this bundle on this PC, or else `default`.
+    """Return the remembered choice for this bundle on this PC, or else `default`.
 
     Args:
-        bundle: to be run.
-        threads: limit of decoding and inference together. Where nothing was measured under this limit, what was
-            measured without one says the precision.
-        precision: the user's own wish: it is granted, and computed in f32.
+        bundle: bundle to run.
+        threads: most threads for decoding and inference together. If nothing was measured under this limit, the
+            precision of the choice measured without a limit is used.
+        precision: precision that the user asked for; it is used as it is, computed in f32.
 
     Raises:
         UserError: threads below 1, or the bundle holds no such precision for OpenVINO.
@@ -221,8 +226,8 @@ def chosen(bundle: Bundle, threads: int | None = None, precision: str | None = N
     return found if precision is None else replace(found, precision=precision, compute="f32")
 
 
-def as_before(bundle: Bundle, threads: int | None, sha256: str, compute: str) -> Choice | None:
-    """The choice that runs a certain file in a certain precision of computation; None where there is none here."""
+def choice_of_model(bundle: Bundle, threads: int | None, sha256: str, compute: str) -> Choice | None:
+    """Return the choice that runs the model with this hash in this compute precision; None if there is none here."""
     usual = default(bundle, threads)
     kinds = dict.fromkeys(_kind(choice) for choice in candidates(bundle, threads))
     found = ((p, c) for p, c in kinds if c == compute and bundle.model_sha256("openvino", p) == sha256)
@@ -230,13 +235,13 @@ def as_before(bundle: Bundle, threads: int | None, sha256: str, compute: str) ->
 
 
 def _remembered(bundle: Bundle, threads: int | None) -> Choice | None:
-    """None for what is not one of the candidates, whatever it is."""
+    """Return the cached choice; None if it is not one of the candidates."""
     values = tuning_cache.read(bundle, _limit(threads))
     return None if values is None else next((c for c in candidates(bundle, threads) if asdict(c) == values), None)
 
 
 def _limit(threads: int | None) -> int | None:
-    """A limit that is one: None where it lets all processors be used."""
+    """Normalize a limit: None if it allows all processors."""
     return None if threads is None or threads >= host.cores() else threads
 
 
@@ -244,12 +249,12 @@ def _kind(choice: Choice) -> tuple[str, Compute]:
     return choice.precision, choice.compute
 
 
-def _golden(bundle: Bundle, engine: OpenVINOPredictor, precision: str) -> bool | None:
-    from edgewbc.runtime.selftest import Golden
+def _golden(bundle: Bundle, predictor: OpenVINOPredictor, precision: str) -> bool | None:
+    from edgewbc.runtime.selftest import GoldenSamples
 
     try:
-        return Golden.of(bundle).check(engine, precision).ok
-    except UserError:  # a bundle without samples
+        return GoldenSamples.from_bundle(bundle).check(predictor, precision).ok
+    except UserError:  # a bundle without golden samples
         return None
 
 

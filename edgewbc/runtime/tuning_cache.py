@@ -1,4 +1,4 @@
-"""What was measured about a bundle on this PC, in the user's cache folder: a small JSON file a bundle and limit."""
+"""Measurements of a bundle on this PC, in the user's cache folder: one small JSON file per bundle and thread limit."""
 
 from __future__ import annotations
 
@@ -16,49 +16,51 @@ from edgewbc.utils.files import write_json
 
 FORMAT = 1
 CACHE = "EDGEWBC_CACHE"
+"""Environment variable that overrides the cache folder."""
 
-_LARGEST = 1 << 20  # bytes; a larger file is none of ours
+_LARGEST = 1 << 20
+"""Bytes that are read of a file; a larger one was not written by this module."""
 
 
 def write(bundle: Bundle, limit: int | None, choice: dict[str, Any], measured: list[dict[str, Any]]) -> Path:
-    """Keep a choice, and what it was chosen from; the file's path.
+    """Save a choice and the measurements behind it, and return the file's path.
 
     Args:
-        bundle: that was measured.
-        limit: of threads, under which it was measured; None is none.
+        bundle: the measured bundle.
+        limit: limit of threads during the measurement; None for no limit.
         choice, measured: as JSON values.
 
     Raises:
-        OSError: there is no such folder, or it cannot be written to.
+        OSError: the folder does not exist and cannot be created, or cannot be written to.
     """
     path = _file(bundle, limit)
-    write_json(path, {**_facts(bundle, limit), "choice": choice, "measured": measured})
+    write_json(path, {**_key(bundle, limit), "choice": choice, "measured": measured})
     return path
 
 
 def read(bundle: Bundle, limit: int | None) -> Any:
-    """The choice that was kept; None for what is not there, not readable, or of another PC, version or bundle.
+    """Return the saved choice; None if it is missing, unreadable, or from another PC, version or bundle.
 
-    It is what a file says: whoever asks must see for himself that there is such a choice.
+    The contents are not validated: the caller must check that there is such a choice.
     """
     try:
         with _file(bundle, limit).open("rb") as file:
-            told = json.loads(file.read(_LARGEST))
-        if any(told[name] != value for name, value in _facts(bundle, limit).items()):
+            saved = json.loads(file.read(_LARGEST))
+        if any(saved[name] != value for name, value in _key(bundle, limit).items()):
             return None
-        return told["choice"]
+        return saved["choice"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
 def cache_folder() -> Path:
-    """Where this user's programs keep what can be made anew: EDGEWBC_CACHE, or `edgewbc` in the system's place for it.
+    """Return the folder for files that can be regenerated: EDGEWBC_CACHE, or `edgewbc` in the system's cache folder.
 
     Raises:
-        OSError: the system does not tell.
+        OSError: the user has no home folder.
     """
-    if told := os.environ.get(CACHE):
-        return Path(told)
+    if override := os.environ.get(CACHE):
+        return Path(override)
     try:
         home = Path.home()
     except RuntimeError:
@@ -69,16 +71,16 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return home / "Library" / "Caches" / "edgewbc"
     xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (xdg if xdg.is_absolute() else home / ".cache") / "edgewbc"  # what is not absolute is to be ignored
+    return (xdg if xdg.is_absolute() else home / ".cache") / "edgewbc"  # the specification: ignore relative paths
 
 
 def _file(bundle: Bundle, limit: int | None) -> Path:
-    told = f"{_sha256(bundle)} {host.processor()} {limit}"
-    return cache_folder() / "tuning" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
+    name = f"{_sha256(bundle)} {host.processor()} {limit}"
+    return cache_folder() / "tuning" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
 
-def _facts(bundle: Bundle, limit: int | None) -> dict[str, Any]:
-    """What must be as it was for a measurement to hold."""
+def _key(bundle: Bundle, limit: int | None) -> dict[str, Any]:
+    """Return everything that must be unchanged for a measurement to be valid."""
     return {
         "format": FORMAT,
         "bundle": _sha256(bundle),
@@ -90,6 +92,6 @@ def _facts(bundle: Bundle, limit: int | None) -> dict[str, Any]:
 
 
 def _sha256(bundle: Bundle) -> str:
-    """Names a bundle by the hashes of all its files."""
+    """Return a hash that identifies a bundle: over the hashes of all its files."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(bundle.sums.items()))
     return hashlib.sha256(lines.encode()).hexdigest()

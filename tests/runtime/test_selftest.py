@@ -35,7 +35,7 @@ def test_a_good_bundle_passes(bundle: Bundle) -> None:
         assert check.difference <= 1e-6
         assert check.features <= 1e-6
     report.require()
-    assert report.to_dict()["ok"] is True
+    assert report.to_json()["ok"] is True
 
 
 def test_a_precision_that_answers_otherwise_fails(own: Bundle) -> None:
@@ -53,7 +53,7 @@ def test_a_precision_that_answers_otherwise_fails(own: Bundle) -> None:
     assert int8.difference == pytest.approx(0.5, abs=1e-6)
     assert int8.features == pytest.approx(0.5, abs=1e-6)
     assert (int8.ok, f32.ok, report.ok) == (False, True, False)
-    with pytest.raises(GateError, match="int8 does not answer here .*use --precision f32"):
+    with pytest.raises(GateError, match="int8 does not give the expected predictions on this PC .*use --precision f32"):
         report.require()
 
 

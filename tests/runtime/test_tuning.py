@@ -88,7 +88,7 @@ def test_what_is_remembered_is_chosen(bundle: Bundle, cache: Path) -> None:
     remember(bundle, [Measured(Choice("int8", "f32", 1, 1), 1, True)], threads=1)
     assert chosen(bundle, 1) == Choice("int8", "f32", 1, 1)
     assert len(list(path.parent.iterdir())) == 2
-    with pytest.raises(ValueError, match="no model of the bundle answers here"):
+    with pytest.raises(ValueError, match="no model of the bundle gives the expected"):
         remember(bundle, [Measured(INT8, 1, False)])
 
 
