@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edgewbc.cells import CLASSES
-from edgewbc.data.manifest import SPLITS, Entry, Manifest, Provenance
+from edgewbc.data.manifest import SPLITS, Entry, Manifest, Protocol, Provenance
 from edgewbc.utils.files import sha256
 
 COLOURS = ((200, 60, 60), (60, 60, 200), (60, 160, 60), (220, 140, 20), (90, 30, 110))
@@ -29,4 +29,4 @@ def make_manifest(folder: Path, per_class: int = 8, side: int = 40, seed: int = 
                 cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
                 relative = path.relative_to(folder).as_posix()
                 entries.append(Entry(relative, label, relative, split, sha256(path)))
-    return Manifest(folder, tuple(entries), CLASSES, "grouped", Provenance("coloured", seed))
+    return Manifest(folder, tuple(entries), CLASSES, Protocol.GROUPED, Provenance("coloured", seed))

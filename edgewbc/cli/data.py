@@ -3,147 +3,200 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgewbc.cli.console import emit, progress, wrote
+from edgewbc.cli.console import emit, progress, say, wrote
 
 if TYPE_CHECKING:
+    from edgewbc.data.label_audit import LabelAuditOptions
     from edgewbc.data.manifest import Manifest
+    from edgewbc.data.sources.table import LabelTable
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, describe and check sets of pictures.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Create, describe and check labeled data sets.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-To = Annotated[Path, typer.Option(help="Folder to make.")]
-Seed = Annotated[int, typer.Option(min=0, help="Determines what is drawn at random.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
+To = Annotated[Path, typer.Option(help="Folder to create.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 
 
 @app.command()
 def synth(
     to: To,
-    cells: Annotated[int, typer.Option(min=3, help="Single cells of each of the five classes.")] = 100,
-    fields: Annotated[int, typer.Option(min=0, help="Whole fields, with boxes in fields/boxes.csv.")] = 0,
-    size: Annotated[int, typer.Option(min=32, max=1024, help="Height and width of a cell's picture, pixels.")] = 96,
+    cells: Annotated[int, typer.Option(min=3, help="Number of cell images per class (five classes).")] = 100,
+    fields: Annotated[
+        int, typer.Option(min=0, help="Number of fields with several cells; their boxes are in fields/boxes.csv.")
+    ] = 0,
+    size: Annotated[int, typer.Option(min=32, max=1024, help="Height and width of a cell image, in pixels.")] = 96,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Draw synthetic smears: five types of white cells among red cells, on slides that are stained differently.
+    """Draw synthetic smears: five types of white blood cells among red cells, on slides with different stains.
 
-    They are for trying things out and for tests, and say nothing about accuracy on real cells. The folder is a
-    manifest too (protocol grouped, by slide), which other commands take with --data.
+    The images are for demos and tests; accuracy on them says nothing about real cells. The folder is also a manifest
+    (protocol grouped, by slide) that other commands accept as --data.
 
     \b
     Example:
       edgewbc data synth --to cells --cells 200 --fields 10
     """
-    from edgewbc.data import describe
     from edgewbc.data.sources import make
     from edgewbc.synth.cells import write
 
     write(to, cells, fields, seed, size, progress=progress)
-    manifest = make("synthetic", to, seed=seed)
-    manifest.write(to)
-    emit(describe.summary(manifest, to)) if json else print(describe.text(manifest, to))
+    _write(make("synthetic", to, seed=seed), to, json)
 
 
 @app.command()
 def augment(
-    where: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Manifest of the originals; every side is taken.")],
+    where: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", help="Manifest of the original images; all its splits are used.")
+    ],
     to: To,
-    total: Annotated[int, typer.Option(min=1, help="Pictures to draw, as many of each class.")] = 12515,
+    total: Annotated[int, typer.Option(min=1, help="Number of images to draw, divided equally among classes.")] = 12515,
     seed: Seed = 0,
-    height: Annotated[int, typer.Option(min=16, max=4096, help="Of the new pictures, pixels.")] = 240,
-    width: Annotated[int, typer.Option(min=16, max=4096, help="Of the new pictures, pixels.")] = 320,
-    protocol: Annotated[str, typer.Option(help="grouped (by original) or poster (by picture).")] = "grouped",
+    height: Annotated[int, typer.Option(min=16, max=4096, help="Height of the new images, in pixels.")] = 240,
+    width: Annotated[int, typer.Option(min=16, max=4096, help="Width of the new images, in pixels.")] = 320,
+    protocol: Annotated[str, typer.Option(help="grouped (by original image) or poster (by drawn image).")] = "grouped",
     json: Json = False,
 ) -> None:
-    """Draw the poster's augmented set: turned, shifted, sheared and flipped copies of a few originals, balanced.
+    """Draw an augmented data set as on the poster: rotated, shifted, sheared and flipped copies, balanced by class.
 
-    Rotation to 20 degrees, shift to 10 %, shear to 0.2, both flips, black where nothing was. The folder is a manifest
-    too, whose groups are the originals; for the other protocol over the same pictures, make a second manifest of it.
+    Rotation up to 20 degrees, shift up to 10 %, shear up to 0.2 rad, horizontal and vertical flips; uncovered areas are
+    black. The folder is also a manifest whose groups are the original images. To split the same images by the other
+    protocol, create a second manifest of the folder.
 
     \b
     Example:
       edgewbc data augment manifests/bccd --to bccd-augmented
       edgewbc data manifest augmented bccd-augmented --protocol poster --to manifests/poster
     """
-    from edgewbc.data import describe
     from edgewbc.data.augmented_set import write
     from edgewbc.data.manifest import Manifest
     from edgewbc.data.sources import make, protocol_of
 
-    protocol = protocol_of("augmented", protocol)  # before the drawing, which takes its time
+    chosen = protocol_of("augmented", protocol)  # checked first, because drawing takes a while
     write(Manifest.read(where), to, total, seed=seed, height=height, width=width, progress=progress)
-    made = make("augmented", to, protocol=protocol, seed=seed)
-    made.write(to)
-    emit(describe.summary(made, to)) if json else print(describe.text(made, to))
+    _write(make("augmented", to, protocol=chosen, seed=seed), to, json)
 
 
 @app.command()
 def manifest(
     source: Annotated[
-        str, typer.Argument(help="folder (one folder per class), pbc, bccd, kaggle-bccd, jtsc, synthetic or augmented.")
+        str,
+        typer.Argument(
+            help="folder (one folder per class), table (labels in a CSV file), pbc, bccd, kaggle-bccd, jtsc, synthetic "
+            "or augmented."
+        ),
     ],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the pictures are.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="PATH", help="Folder of the images; for the source table, the CSV file.")
+    ],
     to: To,
     protocol: Annotated[
-        str | None, typer.Option(help="published, official, grouped, poster or external (default: by the source).")
+        str | None,
+        typer.Option(help="published, official, grouped, poster or external (default: depends on the source)."),
     ] = None,
     seed: Seed = 0,
-    classes: Annotated[str | None, typer.Option(help="Classes to take, with commas (default: the source's).")] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated classes to include (default: depends on the source). Others are left out."),
+    ] = None,
     group_pattern: Annotated[
         str | None,
-        typer.Option(help="For folder: regular expression on the path; its first bracket names slide or patient."),
+        typer.Option(
+            help="For folder: regular expression on the path; its first pair of parentheses is the slide or patient."
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For table: folder of the images (default: the folder of the table)."),
+    ] = None,
+    path_column: Annotated[str, typer.Option(help="For table: column with the image path, relative to DIR.")] = "path",
+    label_column: Annotated[str, typer.Option(help="For table: column with the class.")] = "label",
+    group_column: Annotated[
+        str | None, typer.Option(help="For table: column with the slide or patient (default: each image on its own).")
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="For table: column with train, val or test (default: the split is drawn).")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write down which picture has which label and stands on which side of the split.
+    """Create a manifest: the list of images with their labels and their split (train, val, test).
 
-    Groups (original picture, slide or patient) are kept on one side by `grouped` and `official`, not by `poster`.
+    The protocols grouped and official keep each group (original image, slide or patient) in one split; poster does not.
+    A table may be separated by commas, semicolons, tabs or vertical bars. Files that are left out are counted on
+    stderr and in manifest.json.
 
     \b
     Example:
       edgewbc data manifest folder my-cells --to manifests/mine --group-pattern '(slide[0-9]+)'
+      edgewbc data manifest table labels.csv --images my-cells --label-column type --to manifests/mine
     """
-    from edgewbc.data import describe
     from edgewbc.data.sources import make
+    from edgewbc.data.sources.table import LabelTable
+    from edgewbc.errors import UserError
 
-    wanted = None if classes is None else classes.split(",")
-    made = make(source, folder, protocol=protocol, seed=seed, classes=wanted, group_pattern=group_pattern)
-    made.write(to)
-    emit(describe.summary(made, to)) if json else print(describe.text(made, to))
+    table: LabelTable | None = None
+    if source == "table":
+        table = LabelTable(folder, path_column, label_column, group_column, split_column)
+        folder = images or folder.parent
+    elif (images, path_column, label_column, group_column, split_column) != (None, "path", "label", None, None):
+        raise UserError("--images and the --*-column options are only for the source table")
+    selected = None if classes is None else classes.split(",")
+    made = make(
+        source, folder, protocol=protocol, seed=seed, classes=selected, group_pattern=group_pattern, labels=table
+    )
+    _write(made, to, json)
+
+
+def _write(manifest: Manifest, to: Path, json: bool) -> None:
+    """Write a manifest and print what it holds; files that were left out are listed on stderr."""
+    from edgewbc.data import describe
+
+    manifest.write(to)
+    for line in describe.left_out(manifest):
+        say(line)
+    emit(describe.summary(manifest, to)) if json else print(describe.text(manifest, to))
 
 
 @app.command()
 def audit(
-    where: Annotated[Path | None, typer.Argument(metavar="M", help="Manifest (default: the newest here).")] = None,
-    data: Annotated[Path | None, typer.Option(help="Another way to name the manifest.")] = None,
-    near: Annotated[bool, typer.Option(help="Look for near duplicates too.")] = True,
+    where: Annotated[
+        Path | None, typer.Argument(metavar="MANIFEST", help="Manifest to check (default: the newest one here).")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The same as the argument MANIFEST.")] = None,
+    near: Annotated[bool, typer.Option(help="Search for near duplicates too.")] = True,
     labels: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Rank doubtful labels instead, by the features of a run, or of imagenet."),
+        typer.Option(
+            metavar="RUN", help="Rank doubtful labels instead, using the features of a run folder or of 'imagenet'."
+        ),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="With --labels: folder to make (default: label-audits/<source>).")
+        Path | None, typer.Option(help="With --labels: folder to create (default: label-audits/<source>).")
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="With --labels: heads, each fitted without its own part.")] = 5,
+    folds: Annotated[int, typer.Option(min=2, help="With --labels: number of cross-validation folds.")] = 5,
     centre: Annotated[
-        int | None, typer.Option(min=1, help="With --labels: side of the central square to look at, pixels.")
+        int | None, typer.Option(min=1, help="With --labels: side of the central square to crop, in pixels.")
     ] = None,
     scale: Annotated[
-        float | None, typer.Option(min=0.1, help="With --labels: side of the square around a box, in boxes.")
+        float | None,
+        typer.Option(min=0.1, help="With --labels: side of the square around a box, as a multiple of its longer side."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the result to this JSON file.")] = None,
     json: Json = False,
 ) -> None:
-    """Find unusable pictures, duplicates, labels that disagree, and leaks between train, val and test.
+    """Check a manifest for unusable images, suspicious images, duplicates, conflicting labels and split leaks.
 
-    Exits 3 if a group or a duplicate is on more than one side, 2 if a picture cannot be used.
+    Exits with 3 if a group or a duplicate is in more than one split, and with 2 if an image cannot be used. Suspicious
+    images (incomplete, grayscale, CMYK, 16-bit, partly transparent, several pages) are listed and are not errors.
 
-    With --labels: find labels that are likely wrong. Every cell is judged by a head that saw neither it nor its group;
-    a folder with labels.csv and a contact sheet (sheet.html, sheet.png) is for a person to look at. No label changes,
-    and flags are no failure. A network that was trained on these labels finds too little: imagenet saw none.
+    With --labels: find labels that are probably wrong. Each cell is judged by a classifier trained without it and
+    without its group. The result is a folder with labels.csv and a contact sheet (sheet.html, sheet.png) for review by
+    a person; no label is changed, and flagged labels are not errors. A network that was trained on these labels
+    finds too few; imagenet has not seen them.
 
     \b
     Example:
@@ -152,40 +205,41 @@ def audit(
     """
     from edgewbc.cli import defaults
     from edgewbc.data import audit as checks
+    from edgewbc.data.label_audit import LabelAuditOptions
     from edgewbc.errors import UserError
     from edgewbc.utils.files import write_json
 
     if where is not None and data is not None and where != data:
-        raise UserError(f"{where} and --data {data}: name one manifest")
+        raise UserError(f"{where} and --data {data}: name only one manifest")
     if labels is None and (to, centre, scale) != (None, None, None):
-        raise UserError("--to, --centre and --scale go with --labels RUN")
+        raise UserError("--to, --centre and --scale require --labels RUN")
     if labels is not None:
-        chosen = defaults.manifest(where or data)
-        _labels(chosen, labels, to, {"centre": centre, "scale": scale, "folds": folds, "near": near}, out, json)
+        options = LabelAuditOptions(centre=centre, scale=scale, folds=folds, near=near)
+        _audit_labels(defaults.manifest(where or data), labels, to, options, out, json)
         return
     found = checks.audit(defaults.manifest(where or data), near=near, progress=progress)
     if out is not None:
-        write_json(out, found.to_dict())
+        write_json(out, found.to_json())
         wrote(out)
-    emit(found.to_dict()) if json else print(found.to_text())
+    emit(found.to_json()) if json else print(found.to_text())
     found.check()
 
 
-def _labels(
-    chosen: Manifest, network: str, to: Path | None, options: dict[str, Any], out: Path | None, json: bool
+def _audit_labels(
+    chosen: Manifest, network: str, to: Path | None, options: LabelAuditOptions, out: Path | None, json: bool
 ) -> None:
-    from edgewbc.cli.console import say
+    """Run the label audit, write its folder and print its result."""
     from edgewbc.data import label_audit
     from edgewbc.report import contact_sheet
-    from edgewbc.report import labels as words
+    from edgewbc.report import labels as report
     from edgewbc.utils.files import write_json
 
     folder = contact_sheet.folder(to, str(chosen.provenance.source or "labels"))
-    found = label_audit.run(chosen, network, **options, progress=progress)
+    found = label_audit.run(chosen, network, options, progress=progress)
     contact_sheet.write(found, folder, progress)
-    result = found.to_dict()
+    result = found.to_json()
     if out is not None:
         write_json(out, result)
         wrote(out)
-    emit({**result, "folder": str(folder)}) if json else print(words.text(found))
-    say(f"look at: {folder / contact_sheet.SHEET} ({folder / 'labels.csv'} has all cells)")
+    emit({**result, "folder": str(folder)}) if json else print(report.text(found))
+    say(f"review: {folder / contact_sheet.SHEET} ({folder / 'labels.csv'} lists all cells)")

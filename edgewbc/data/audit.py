@@ -1,4 +1,4 @@
-"""Audit of a manifest: pictures that cannot be used, duplicates, labels that disagree, and leaks across the split."""
+"""Audit of a manifest: unusable and suspicious images, duplicates, conflicting labels, and leaks between splits."""
 
 from __future__ import annotations
 
@@ -6,145 +6,192 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 from edgewbc.data.duplicates import CORRELATION, HASH_BITS, Fingerprint, fingerprint, near_duplicates
-from edgewbc.data.manifest import SPLITS, Entry, Manifest
+from edgewbc.data.manifest import SPLITS, Entry, Manifest, Protocol, Split
 from edgewbc.errors import GateError, UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.utils.progress import Progress, quiet
 
-SHOWN = 20  # lines of each kind in the text; the JSON has all
+SHOWN = 20  # findings of each kind in the text; the JSON has all
+
+
+class FaultKind(StrEnum):
+    """Why an image cannot be used."""
+
+    MISSING = "missing"
+    CHANGED = "changed"
+    UNREADABLE = "unreadable"
+
+
+class DuplicateKind(StrEnum):
+    """How two images are the same: identical bytes, or the same to the eye."""
+
+    EXACT = "exact"
+    NEAR = "near"
+
+
+class LeakKind(StrEnum):
+    """What is in more than one split."""
+
+    GROUP = "group"
+    EXACT = "exact"
+    NEAR = "near"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A picture that cannot be used: `missing`, `changed` since the manifest was made, or `unreadable`."""
+    """An image that cannot be used: missing, changed since the manifest was made, or unreadable."""
 
     path: str
-    kind: str
+    kind: FaultKind
     reason: str
 
 
 @dataclass(frozen=True)
-class Duplicate:
-    """Pictures that show the same thing.
+class Note:
+    """An image that can be read but is suspicious, such as a grayscale or incomplete one.
 
-    Attributes:
-        kind: `exact` (the same bytes) or `near` (the same to the eye).
-        paths: of the pictures, in the manifest's order.
-        labels, splits: all that the pictures have, without repeats.
-        bits, correlation: of a near pair, see `data.duplicates`; None for exact copies.
+    `edgewbc classify` marks such images for review.
     """
 
-    kind: str
+    path: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """Images that show the same thing.
+
+    Attributes:
+        kind: identical bytes, or the same to the eye.
+        paths: the images, in the manifest's order.
+        labels: distinct labels of the images.
+        splits: distinct splits of the images.
+        bits: number of differing hash bits of a near pair, see `data.duplicates`; None for exact duplicates.
+        correlation: correlation of a near pair; None for exact duplicates.
+    """
+
+    kind: DuplicateKind
     paths: tuple[str, ...]
     labels: tuple[str, ...]
-    splits: tuple[str, ...]
+    splits: tuple[Split, ...]
     bits: int | None = None
     correlation: float | None = None
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Something that stands on more than one side of the split: a `group`, or an `exact` or `near` duplicate."""
+    """A group or a duplicate that is in more than one split; `what` names it."""
 
-    kind: str
+    kind: LeakKind
     what: str
-    splits: tuple[str, ...]
+    splits: tuple[Split, ...]
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found. Duplicates are pictures under different names; boxes of one picture are none of one another."""
+    """The result of an audit. Several boxes in one image are not duplicates."""
 
     manifest_sha256: str
-    protocol: str
+    protocol: Protocol
     cells: int
-    pictures: int
+    images: int
     faults: tuple[Fault, ...]
+    notes: tuple[Note, ...]
     duplicates: tuple[Duplicate, ...]
     leaks: tuple[Leak, ...]
     near_checked: bool = True
 
     @property
     def conflicts(self) -> tuple[Duplicate, ...]:
-        """Duplicates with different labels."""
+        """The duplicates with different labels."""
         return tuple(found for found in self.duplicates if len(found.labels) > 1)
 
     def check(self) -> None:
-        """Hold the manifest to it.
+        """Raise an error if the manifest must not be used as it is.
 
         Raises:
-            GateError: something stands on more than one side of the split.
-            UserError: a picture cannot be used.
+            GateError: a group or a duplicate is in more than one split.
+            UserError: an image cannot be used.
         """
         if self.leaks:
             raise GateError(
-                f"leak (protocol {self.protocol}): groups or duplicates on more than one side of the split: "
-                f"{len(self.leaks)}; take the pictures of one side out, or use the protocol grouped"
+                f"leak (protocol {self.protocol}): groups or duplicates in more than one split: "
+                f"{len(self.leaks)}; remove them from one split, or use the protocol grouped"
             )
-        self.check_pictures()
+        self.check_images()
 
-    def check_pictures(self) -> None:
-        """Raises UserError if a picture cannot be used."""
+    def check_images(self) -> None:
+        """Raise UserError if an image cannot be used."""
         if self.faults:
             first = self.faults[0]
             raise UserError(
-                f"{first.path}: {first.reason}; {len(self.faults)} pictures cannot be used: "
-                "mend them or take them out, and make the manifest anew"
+                f"{first.path}: {first.reason}; {len(self.faults)} images cannot be used: "
+                "repair or remove them, and recreate the manifest"
             )
 
     def counts(self) -> dict[str, int]:
-        """How many there are of each finding."""
+        """Return the number of findings of each kind."""
         faults = Counter(found.kind for found in self.faults)
         copies = Counter(found.kind for found in self.duplicates)
         leaks = Counter(found.kind for found in self.leaks)
         return {
-            **{kind: faults[kind] for kind in ("missing", "changed", "unreadable")},
-            **{f"{kind}_duplicates": copies[kind] for kind in ("exact", "near")},
+            **{kind.value: faults[kind] for kind in FaultKind},
+            "suspicious": len({found.path for found in self.notes}),
+            **{f"{kind}_duplicates": copies[kind] for kind in DuplicateKind},
             "conflicting_labels": len(self.conflicts),
-            **{f"{kind}_leaks": leaks[kind] for kind in ("group", "exact", "near")},
+            **{f"{kind}_leaks": leaks[kind] for kind in LeakKind},
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: everything, with the counts and the thresholds."""
+    def to_json(self) -> dict[str, Any]:
+        """Return all findings with their counts and the thresholds."""
         values = asdict(self)
         thresholds = {"phash_bits": HASH_BITS, "correlation": CORRELATION} if self.near_checked else None
         return {
-            **{k: v for k, v in values.items() if k not in ("faults", "duplicates", "leaks")},
+            "manifest_sha256": self.manifest_sha256,
+            "protocol": self.protocol,
+            "cells": self.cells,
+            "pictures": self.images,
+            "near_checked": self.near_checked,
             "thresholds": thresholds,
             "counts": self.counts(),
             "leak": bool(self.leaks),
             "faults": values["faults"],
+            "notes": values["notes"],
             "duplicates": values["duplicates"],
             "conflicts": [asdict(found) for found in self.conflicts],
             "leaks": values["leaks"],
         }
 
     def to_text(self) -> str:
-        """For a person: a table of counts, then the first findings of each kind."""
-        lines = [f"audit of {self.cells} cells in {self.pictures} pictures, protocol {self.protocol}"]
+        """Return a table of counts and the first findings of each kind, for the terminal."""
+        lines = [f"audit of {self.cells} cells in {self.images} images, protocol {self.protocol}"]
         lines += [f"  {name.replace('_', ' '):<20}{n:>8}" for name, n in self.counts().items()]
         if self.near_checked:
             lines.append(f"  (near: at most {HASH_BITS} of 64 phash bits differ, correlation at least {CORRELATION:g})")
-        lines += _section("unusable pictures", [f"{f.kind}: {f.path}: {f.reason}" for f in self.faults])
-        lines += _section("duplicates", [f"{_how(d)}: {' = '.join(d.paths)}" for d in self.duplicates])
+        lines += _section("unusable images", [f"{f.kind}: {f.path}: {f.reason}" for f in self.faults])
+        lines += _section("suspicious images", [f"{n.path}: {n.note}" for n in self.notes])
+        lines += _section("duplicates", [f"{_kind_text(d)}: {' = '.join(d.paths)}" for d in self.duplicates])
         disagree = [f"{', '.join(d.labels)}: {' = '.join(d.paths)}" for d in self.conflicts]
         lines += _section("duplicates with different labels", disagree)
         leaks = [f"{leak.kind}: {leak.what}: {', '.join(leak.splits)}" for leak in self.leaks]
-        lines += _section("LEAKS: on more than one side", leaks)
+        lines += _section("LEAKS: in more than one split", leaks)
         if not self.leaks:
-            lines.append("no leak: no group and no duplicate is on two sides")
+            lines.append("no leak: no group and no duplicate is in two splits")
         return "\n".join(lines)
 
 
-def _how(found: Duplicate) -> str:
+def _kind_text(found: Duplicate) -> str:
+    """Return the kind of a duplicate, with the measures of a near one."""
     return found.kind if found.correlation is None else f"near ({found.bits} bits, {found.correlation:.3f})"
 
 
 def _section(title: str, rows: Sequence[str]) -> list[str]:
+    """Return a title and the first rows below it; nothing if there are none."""
     if not rows:
         return []
     more = [f"  ... and {len(rows) - SHOWN} more (--json has all)"] if len(rows) > SHOWN else []
@@ -152,95 +199,105 @@ def _section(title: str, rows: Sequence[str]) -> list[str]:
 
 
 def audit(manifest: Manifest, near: bool = True, progress: Progress = quiet) -> Audit:
-    """Read every picture of a manifest once and check it, alone and against the others.
+    """Read each image of a manifest once and check it, alone and against the others.
 
     Args:
-        manifest: to check. Findings are a result, not an error.
-        near: look for near duplicates too; needs imagehash.
-        progress: to show what is going on.
+        manifest: the manifest to check. Findings are a result, not an error; see `Audit.check`.
+        near: search for near duplicates too; requires imagehash.
+        progress: shows progress.
 
     Raises:
-        UserError: near duplicates are wanted and imagehash is not installed.
+        UserError: `near` is set but imagehash is not installed.
     """
     cells: dict[str, list[Entry]] = defaultdict(list)
     for entry in manifest.entries:
         cells[entry.path].append(entry)
     faults: list[Fault] = []
+    notes: list[Note] = []
     content: dict[str, str] = {}
-    # One for each content, by the first path that has it: exact copies are told by their bytes.
+    # One fingerprint for each distinct content, by its first path: exact duplicates are detected by their bytes.
     prints: dict[str, Fingerprint] = {}
     seen: set[str] = set()
-    for path, entries in progress(cells.items(), "pictures", len(cells)):
+    for path, entries in progress(cells.items(), "images", len(cells)):
         try:
             data = (manifest.root / path).read_bytes()
         except FileNotFoundError:
-            faults.append(Fault(path, "missing", "no such file"))
+            faults.append(Fault(path, FaultKind.MISSING, "no such file"))
             continue
         except OSError as error:
-            faults.append(Fault(path, "unreadable", error.strerror or "cannot be read"))
+            faults.append(Fault(path, FaultKind.UNREADABLE, error.strerror or "cannot be read"))
             continue
         content[path] = hashlib.sha256(data).hexdigest()
         if content[path] != entries[0].sha256:
-            faults.append(Fault(path, "changed", "its bytes are not those of the manifest"))
+            faults.append(Fault(path, FaultKind.CHANGED, "the content is not that of the manifest"))
         try:
-            picture = decode(data).image
+            decoded = decode(data)
         except ImageError as error:
-            faults.append(Fault(path, "unreadable", str(error)))
+            faults.append(Fault(path, FaultKind.UNREADABLE, str(error)))
             continue
+        notes += [Note(path, note) for note in decoded.notes]
         if near and content[path] not in seen:
-            prints[path] = fingerprint(picture)
+            prints[path] = fingerprint(decoded.image)
         seen.add(content[path])
     duplicates = _exact(content, cells) + _near(prints, cells)
     return Audit(
         manifest_sha256=manifest.sha256,
         protocol=manifest.protocol,
         cells=len(manifest.entries),
-        pictures=len(cells),
+        images=len(cells),
         faults=tuple(faults),
+        notes=tuple(notes),
         duplicates=tuple(duplicates),
         leaks=tuple(_leaks(manifest.entries, duplicates)),
         near_checked=near,
     )
 
 
-def _labels_and_sides(
+def _labels_and_splits(
     paths: Iterable[str], cells: Mapping[str, Sequence[Entry]]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[str, ...], tuple[Split, ...]]:
+    """Return the distinct labels and splits of the cells in these images."""
     entries = [entry for path in paths for entry in cells[path]]
-    return tuple(sorted({entry.label for entry in entries})), _sides(entries)
+    return tuple(sorted({entry.label for entry in entries})), _splits(entries)
 
 
-def _sides(entries: Iterable[Entry]) -> tuple[str, ...]:
+def _splits(entries: Iterable[Entry]) -> tuple[Split, ...]:
+    """Return the distinct splits of the entries, in the order train, val, test."""
     found = {entry.split for entry in entries}
-    return tuple(side for side in SPLITS if side in found)
+    return tuple(split for split in SPLITS if split in found)
 
 
 def _exact(content: Mapping[str, str], cells: Mapping[str, Sequence[Entry]]) -> list[Duplicate]:
+    """Return the sets of images with identical bytes."""
     by_content: dict[str, list[str]] = defaultdict(list)
     for path, digest in content.items():
         by_content[digest].append(path)
     copies = [tuple(paths) for paths in by_content.values() if len(paths) > 1]
-    return [Duplicate("exact", paths, *_labels_and_sides(paths, cells)) for paths in copies]
+    return [Duplicate(DuplicateKind.EXACT, paths, *_labels_and_splits(paths, cells)) for paths in copies]
 
 
 def _near(prints: Mapping[str, Fingerprint], cells: Mapping[str, Sequence[Entry]]) -> list[Duplicate]:
+    """Return the pairs of images that look the same."""
     names = list(prints)
     found = []
     for pair in near_duplicates(list(prints.values())):
         paths = (names[pair.first], names[pair.second])
-        alike = round(pair.correlation, 4)
-        found.append(Duplicate("near", paths, *_labels_and_sides(paths, cells), pair.bits, alike))
+        correlation = round(pair.correlation, 4)
+        found.append(Duplicate(DuplicateKind.NEAR, paths, *_labels_and_splits(paths, cells), pair.bits, correlation))
     return found
 
 
 def _leaks(entries: Sequence[Entry], duplicates: Sequence[Duplicate]) -> list[Leak]:
+    """Return the groups and duplicates that are in more than one split."""
     groups: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         groups[entry.group].append(entry)
     leaks = [
-        Leak("group", name, _sides(members), tuple(dict.fromkeys(entry.path for entry in members)))
+        Leak(LeakKind.GROUP, name, _splits(members), tuple(dict.fromkeys(entry.path for entry in members)))
         for name, members in groups.items()
-        if len(_sides(members)) > 1
+        if len(_splits(members)) > 1
     ]
-    leaks += [Leak(d.kind, " = ".join(d.paths), d.splits, d.paths) for d in duplicates if len(d.splits) > 1]
+    leaks += [
+        Leak(LeakKind(d.kind.value), " = ".join(d.paths), d.splits, d.paths) for d in duplicates if len(d.splits) > 1
+    ]
     return leaks

@@ -1,4 +1,4 @@
-"""What a manifest holds, for a person and for a machine."""
+"""Summaries of a manifest: as JSON for scripts, as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgewbc.data.manifest import SPLITS, Manifest
 
 
 def summary(manifest: Manifest, where: Path) -> dict[str, Any]:
-    """What scripts may want to know of a manifest that was written to `where`."""
+    """Return the summary of a manifest that was written to `where`, for `--json`."""
     return {
         "manifest": where.as_posix(),
         "manifest_sha256": manifest.sha256,
@@ -26,7 +26,7 @@ def summary(manifest: Manifest, where: Path) -> dict[str, Any]:
 
 
 def text(manifest: Manifest, where: Path) -> str:
-    """A table of cells by split and class, what was left out, and the manifest's hash."""
+    """Return a table of cells by split and class, and the manifest's hash."""
     facts = summary(manifest, where)
     counts = manifest.counts()
     sides = [side for side in SPLITS if side in counts]
@@ -37,7 +37,11 @@ def text(manifest: Manifest, where: Path) -> str:
         lines.append(f"{name:<{wide}}" + "".join(f"{n:>8}" for n in (*row, sum(row))))
     row = [sum(counts[side].values()) for side in sides]
     lines.append(f"{'all':<{wide}}" + "".join(f"{n:>8}" for n in (*row, sum(row))))
-    lines += [f"left out: {n} pictures: {reason}" for reason, n in facts["left_out"].items()]
-    lines.append(f"{facts['pictures']} pictures in {facts['groups']} groups")
+    lines.append(f"{facts['pictures']} images in {facts['groups']} groups")
     lines.append(f"{where}: {facts['source']}, protocol {facts['protocol']}, sha256 {facts['manifest_sha256']}")
     return "\n".join(lines)
+
+
+def left_out(manifest: Manifest) -> list[str]:
+    """Return a line for each reason why files were left out."""
+    return [f"left out: {n} {'file' if n == 1 else 'files'}: {why}" for why, n in manifest.provenance.left_out.items()]

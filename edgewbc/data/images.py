@@ -1,4 +1,4 @@
-"""Pictures of a manifest as the network sees them: decoded, cropped and resized by the one pixel pipeline."""
+"""Images of a manifest, decoded, cropped and resized for a network."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from edgewbc.pixels import Image, PixelSpec, prepare
 
 
 def read(manifest: Manifest, entry: Entry) -> Image:
-    """The decoded picture of an entry, uint8 RGB (h, w, 3).
+    """Decode the image of an entry to uint8 RGB (height, width, 3).
 
     Raises:
-        UserError: the file is gone, has changed or cannot be decoded.
+        UserError: the file is missing, has changed or cannot be decoded.
     """
     try:
         return decode(manifest.read_bytes(entry)).image
     except ImageError as error:
-        raise UserError(f"{manifest.file(entry)}: {error}; take it out and make the manifest anew") from None
+        raise UserError(f"{manifest.file(entry)}: {error}: remove it and recreate the manifest") from None
 
 
 def truth(manifest: Manifest, entries: Sequence[Entry], classes: Sequence[str]) -> NDArray[np.int64]:
-    """Class index of each entry, (n,).
+    """Return the class index of each entry, int64 (n,).
 
     Raises:
         UserError: an entry has a label that is not among `classes`.
@@ -43,7 +43,7 @@ def truth(manifest: Manifest, entries: Sequence[Entry], classes: Sequence[str]) 
 def batches(
     manifest: Manifest, entries: Sequence[Entry], spec: PixelSpec, size: int = 32
 ) -> Iterator[NDArray[np.uint8]]:
-    """Prepared pictures in order, uint8 (up to `size`, spec.height, spec.width, 3)."""
+    """Yield the prepared images in order, in batches of uint8 (up to `size`, spec.height, spec.width, 3)."""
     for start in range(0, len(entries), size):
         part = entries[start : start + size]
         yield np.stack([prepare(read(manifest, entry), spec, entry.box) for entry in part])

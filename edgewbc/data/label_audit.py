@@ -1,4 +1,4 @@
-"""The label audit of a manifest: features, out-of-fold heads, ranking; its rows and its JSON."""
+"""The label audit of a manifest: rank the labels that are probably wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from edgewbc.data import features, label_issues
 from edgewbc.data.audit import audit
-from edgewbc.data.features import Source
+from edgewbc.data.features import FeatureNetwork, SawLabels
 from edgewbc.data.label_issues import Judged, Judgement
 from edgewbc.data.manifest import Manifest
 from edgewbc.pixels import Box
@@ -20,38 +20,58 @@ from edgewbc.utils.progress import Progress, quiet
 COLUMNS: Final = (
     "path", "box", "split", "group", "given", "suggested", "p_given", "p_suggested", "quality", "flagged", "rank"
 )  # fmt: skip
-SAW: Final = {
-    "no": "",
-    "yes": "features saw these labels: flags are too few",
-    "unknown": "features may have seen these labels: flags may be too few",
+WARNINGS: Final = {
+    SawLabels.NO: "",
+    SawLabels.YES: "the features were trained on these labels: too few labels are flagged",
+    SawLabels.UNKNOWN: "the features may have been trained on these labels: too few labels may be flagged",
 }
 
 
 @dataclass(frozen=True)
-class LabelAudit:
-    """What was audited, by which features, and what came of it.
+class LabelAuditOptions:
+    """Options of `run`.
 
     Attributes:
-        copies: sets of pictures that show the same thing and were kept in one fold.
-        near_checked: near copies were looked for too.
+        centre: side of the central square to crop, in pixels, see `features.network`.
+        scale: side of the square around a box, as a multiple of its longer side, see `features.network`.
+        folds: number of cross-validation folds.
+        seed: seed of the folds.
+        near: keep near duplicates in one fold too; requires imagehash.
+    """
+
+    centre: int | None = None
+    scale: float | None = None
+    folds: int = 5
+    seed: int = 0
+    near: bool = True
+
+
+@dataclass(frozen=True)
+class LabelAudit:
+    """The result of a label audit.
+
+    Attributes:
+        manifest: the audited manifest.
+        network: the network whose features were used.
+        judgement: all cells, ranked.
+        copies: number of sets of duplicates that were kept in one fold.
+        near_checked: whether near duplicates were searched for.
     """
 
     manifest: Manifest
-    source: Source
+    network: FeatureNetwork
     judgement: Judgement
     copies: int
     near_checked: bool
 
     @property
     def warning(self) -> str | None:
-        """What to know of the features before the flags are believed; None if there is nothing."""
-        said = SAW[self.source.taught.answer]
-        if not said:
-            return None
-        return f"{said}; --labels {features.IMAGENET} takes features that saw none"
+        """Warning about features that were trained on the audited labels; None if there is nothing to warn about."""
+        warning = WARNINGS[self.network.training.saw_labels]
+        return f"{warning}; use --labels {features.IMAGENET} instead" if warning else None
 
     def to_csv(self) -> str:
-        """Every cell, by rank: `COLUMNS`; flagged is yes or no, the box is left, top, width and height in pixels."""
+        """Return all cells by rank as CSV with `COLUMNS`; boxes are left, top, width and height in pixels."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -62,20 +82,20 @@ class LabelAudit:
             writer.writerow([entry.path, _box(entry.box), entry.split, entry.group, *names, *values, c.rank])
         return text.getvalue()
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: all but the cells that are not flagged, which are in labels.csv. Paths are the manifest's."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the result with the flagged cells only; `to_csv` has all cells."""
         found = self.judgement
         return {
             "manifest_sha256": self.manifest.sha256,
             "protocol": self.manifest.protocol,
             "source": self.manifest.provenance.source,
             "features": {
-                "network": self.source.name,
-                "arch": self.source.spec.arch,
-                "pixels": self.source.spec.pixels.to_dict(),
+                "network": self.network.name,
+                "arch": self.network.spec.arch,
+                "pixels": self.network.spec.pixels.to_dict(),
                 "blocks": features.BLOCKS,
-                "saw_these_labels": self.source.taught.answer,
-                "reason": self.source.taught.reason,
+                "saw_these_labels": self.network.training.saw_labels,
+                "reason": self.network.training.reason,
             },
             "warning": self.warning,
             "near_checked": self.near_checked,
@@ -94,39 +114,38 @@ class LabelAudit:
 def run(
     manifest: Manifest,
     name: str | Path,
-    *,
-    centre: int | None = None,
-    scale: float | None = None,
-    folds: int = 5,
-    seed: int = 0,
-    near: bool = True,
+    options: LabelAuditOptions | None = None,
     progress: Progress = quiet,
 ) -> LabelAudit:
-    """Audit the labels of every cell of a manifest, whatever its split. No label and no split is changed.
+    """Audit the labels of all cells of a manifest, in all splits; labels and splits are not changed.
 
     Args:
-        name: of the network to take features of: a run folder, or `imagenet`.
-        centre, scale: how to crop, see `features.source`.
-        folds, seed: see `labels.judge`.
-        near: keep near copies in one fold too; needs imagehash.
+        manifest: the labeled cells.
+        name: network whose features are used: a run folder, or `imagenet`.
+        options: cropping and cross-validation.
+        progress: shows progress.
 
     Raises:
-        UserError: the network cannot be had, a picture cannot be used, the labels cannot be divided into folds, or
-            something is not installed.
+        UserError: the network is not available, an image cannot be used, the labels cannot be divided into folds, or
+            a package is not installed.
     """
+    options = options or LabelAuditOptions()
     for module in ("torch", "safetensors", "sklearn", "cleanlab"):
         need(module, label_issues.PURPOSE)
-    found = features.source(name, manifest, centre, scale)
-    label_issues.check(manifest.entries, manifest.classes, folds)  # before the features, which take their time
-    checked = audit(manifest, near=near, progress=progress)
-    checked.check_pictures()
-    rows = features.extract(found, manifest, manifest.entries, progress=progress)
+    network = features.network(name, manifest, options.centre, options.scale)
+    label_issues.check(manifest.entries, manifest.classes, options.folds)  # before the slow part
+    checked = audit(manifest, near=options.near, progress=progress)
+    checked.check_images()
+    rows = features.extract(network, manifest, manifest.entries, progress=progress)
     copies = [duplicate.paths for duplicate in checked.duplicates]
-    judgement = label_issues.judge(rows, manifest.entries, manifest.classes, copies=copies, folds=folds, seed=seed)
-    return LabelAudit(manifest, found, judgement, len(copies), near)
+    judgement = label_issues.judge(
+        rows, manifest.entries, manifest.classes, copies=copies, folds=options.folds, seed=options.seed
+    )
+    return LabelAudit(manifest, network, judgement, len(copies), options.near)
 
 
 def _row(cell: Judged) -> dict[str, Any]:
+    """Return a flagged cell as it stands in the JSON."""
     values = asdict(cell)
     entry = values.pop("entry")
     del values["flagged"], values["place"]

@@ -1,7 +1,7 @@
-"""The manifest: which picture, which label, which group, which side of the split; one hash that names all of it.
+"""The manifest: the labeled cells of a data set with their split, identified by one hash.
 
-A folder with `manifest.csv` (path, label, group, split, sha256, box) and `manifest.json` (where from, which protocol,
-which seed, citation). Group is the thing that must not stand on two sides: the original picture, slide or patient.
+A manifest is a folder with `manifest.csv` (path, label, group, split, sha256, box) and `manifest.json` (source,
+protocol, seed, citation). A group is what must not be divided by the split: an original image, a slide or a patient.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,30 +23,58 @@ from edgewbc.pixels import Box
 from edgewbc.utils.files import read_json, sha256, write_json, write_text
 
 SYNTHETIC = "synthetic"
-"""The source of pictures that the toolkit drew itself: they check that the chain works, and say nothing of cells."""
+"""Source of images that the toolkit drew itself. They test the toolkit; accuracy on them says nothing about cells."""
 
 FORMAT = 1
 COLUMNS = ("path", "label", "group", "split", "sha256", "box")
-SPLITS = ("train", "val", "test")
+
+
+class Split(StrEnum):
+    """The part of a data set that a cell belongs to."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+SPLITS = tuple(Split)
+
+
+class Protocol(StrEnum):
+    """How labeled cells are divided into train, val and test.
+
+    Attributes:
+        PUBLISHED: the split that the data set comes with or that its authors published.
+        OFFICIAL: the folders TRAIN and TEST of a data set; validation is taken from TRAIN by whole groups.
+        GROUPED: whole groups (original image, slide or patient), stratified by class: what a lab may rely on.
+        POSTER: at random over images with 20 % for test, as on the poster; copies of one original can be in two splits.
+        EXTERNAL: every image is in test, for data sets that are only for evaluation.
+    """
+
+    PUBLISHED = "published"
+    OFFICIAL = "official"
+    GROUPED = "grouped"
+    POSTER = "poster"
+    EXTERNAL = "external"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One labelled cell.
+    """One labeled cell.
 
     Attributes:
-        path: of the picture, relative to the manifest's root, with forward slashes.
+        path: image file, relative to the manifest's root, with forward slashes.
         label: class name in lower case.
-        group: original picture, slide or patient.
+        group: original image, slide or patient.
         split: train, val or test.
-        sha256: of the picture's bytes.
-        box: left, top, width, height in pixels, where one picture holds the cell among others.
+        sha256: hash of the image file.
+        box: left, top, width and height in pixels, if the image holds other cells too.
     """
 
     path: str
     label: str
     group: str
-    split: str
+    split: Split
     sha256: str
     box: Box | None = None
 
@@ -103,8 +132,8 @@ class Provenance:
 class SplitFacts:
     """Identifies the images that a result was measured on."""
 
-    protocol: str
-    split: str
+    protocol: Protocol
+    split: Split
     source: str | None
     manifest_sha256: str
 
@@ -126,54 +155,56 @@ class Manifest:
         root: folder that the entries' paths are relative to.
         entries: one for each cell.
         classes: class names in the order of reports.
-        protocol: how the split was made, see `data.splits`.
+        protocol: how the split was made.
         provenance: where the images came from.
     """
 
     root: Path
     entries: tuple[Entry, ...]
     classes: tuple[str, ...]
-    protocol: str
+    protocol: Protocol
     provenance: Provenance = Provenance()
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of `manifest.csv` as `write` writes it; the same wherever the pictures lie."""
+        """Hash of `manifest.csv` as `write` writes it; it does not depend on where the images are stored."""
         return hashlib.sha256(self.to_csv().encode()).hexdigest()
 
     def split(self, name: str) -> list[Entry]:
-        """The entries of one side. Raises UserError for an unknown or empty side."""
+        """Return the entries of one split. Raises UserError if it is unknown or empty."""
         if name not in SPLITS:
             raise UserError(f"split {name!r}: use one of {', '.join(SPLITS)}")
         found = [entry for entry in self.entries if entry.split == name]
         if not found:
-            raise UserError(f"the manifest ({self.provenance.source}, {self.protocol}) has no {name} pictures")
+            raise UserError(f"the manifest ({self.provenance.source}, {self.protocol}) has no {name} images")
         return found
 
     def file(self, entry: Entry) -> Path:
+        """Return the path of an entry's image file."""
         return self.root / entry.path
 
     def read_bytes(self, entry: Entry) -> bytes:
-        """A picture's bytes, checked against the manifest's hash.
+        """Return the bytes of an entry's image file, checked against the manifest's hash.
 
         Raises:
-            UserError: the file is gone or has changed.
+            UserError: the file is missing or has changed.
         """
         path = self.file(entry)
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror}); make the manifest anew") from None
+            raise UserError(f"{path}: cannot be read ({error.strerror}): recreate the manifest") from None
         if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise UserError(f"{path}: has changed since the manifest was made; make the manifest anew")
+            raise UserError(f"{path}: changed since the manifest was made: recreate the manifest")
         return data
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Number of cells by split and class."""
+        """Return the number of cells by split and class, without empty splits."""
         found = Counter((entry.split, entry.label) for entry in self.entries)
         return {s: {c: found[s, c] for c in self.classes} for s in SPLITS if any(found[s, c] for c in self.classes)}
 
     def to_csv(self) -> str:
+        """Return the text of `manifest.csv`."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -183,12 +214,12 @@ class Manifest:
         return text.getvalue()
 
     def write(self, folder: Path) -> None:
-        """Write `manifest.csv` and `manifest.json` into a folder. Raises UserError if another manifest is there."""
+        """Write `manifest.csv` and `manifest.json` into a folder. Raises UserError if it holds another manifest."""
         if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder}: is a file, and a manifest is a folder: give another --to")
+            raise UserError(f"{folder}: is a file, but a manifest is a folder: choose another --to")
         old = folder / "manifest.csv"
         if old.exists() and sha256(old) != self.sha256:
-            raise UserError(f"{old}: another manifest is here already: give another --to")
+            raise UserError(f"{old}: this folder already holds another manifest: choose another --to")
         try:
             relative = Path(os.path.relpath(self.root.resolve(), folder.resolve())).as_posix()
         except ValueError:  # another drive on Windows
@@ -213,33 +244,39 @@ class Manifest:
         """Read a manifest from its folder or from either of its files.
 
         Raises:
-            UserError: a file is missing, malformed or changed, or the pictures' folder is gone.
+            UserError: a file is missing, malformed or changed, or the folder of images does not exist.
         """
         folder = path if path.is_dir() else path.parent
         if not (folder / "manifest.csv").is_file():
-            raise UserError(f"{path}: no manifest here; make one with `edgewbc data manifest SOURCE DIR --to {path}`")
-        facts = read_json(folder / "manifest.json", "a manifest's facts (manifest.json)")
+            raise UserError(f"{path}: not a manifest: create one with `edgewbc data manifest SOURCE DIR --to {path}`")
+        description = folder / "manifest.json"
+        facts = read_json(description, "the description of a manifest")
         try:
             known = {k: facts.pop(k) for k in ("format", "protocol", "classes", "csv_sha256", "root", "root_from_here")}
             facts.pop("counts", None)
         except (KeyError, AttributeError, TypeError) as error:
-            raise UserError(f"{folder / 'manifest.json'}: not a manifest's facts ({error!r}), make it anew") from None
+            raise UserError(f"{description}: not the description of a manifest ({error!r}): recreate it") from None
         if known["format"] != FORMAT:
-            raise UserError(f"{folder / 'manifest.json'}: format {known['format']}; this edgewbc reads {FORMAT}")
+            raise UserError(f"{description}: format {known['format']}, but this version reads {FORMAT}: update edgewbc")
+        try:
+            protocol = Protocol(known["protocol"])
+        except ValueError:
+            raise UserError(f"{description}: unknown protocol {known['protocol']!r}") from None
         roots = [Path(known["root"])]
         if known["root_from_here"] is not None:
             roots.append((folder / known["root_from_here"]).resolve())
         root = next((r for r in roots if r.is_dir()), None)
         if root is None:
-            raise UserError(f"{roots[0]}: the pictures of {folder} are gone; make the manifest anew where they are now")
+            raise UserError(f"{roots[0]}: the images of {folder} are no longer here: recreate the manifest")
         text = (folder / "manifest.csv").read_bytes()
         if hashlib.sha256(text).hexdigest() != known["csv_sha256"]:
-            raise UserError(f"{folder / 'manifest.csv'}: changed by hand (not the hash in manifest.json): make it anew")
+            raise UserError(f"{folder / 'manifest.csv'}: was edited (the hash in manifest.json differs): recreate it")
         entries = tuple(_parse(text.decode(), folder / "manifest.csv"))
-        return cls(root, entries, tuple(known["classes"]), known["protocol"], Provenance.from_json(facts))
+        return cls(root, entries, tuple(known["classes"]), protocol, Provenance.from_json(facts))
 
 
 def _parse(text: str, path: Path) -> Sequence[Entry]:
+    """Return the entries of a manifest's CSV; `path` names it in errors."""
     rows = csv.DictReader(io.StringIO(text))
     if tuple(rows.fieldnames or ()) != COLUMNS:
         raise UserError(f"{path}: the first line must be {','.join(COLUMNS)}")
@@ -247,19 +284,26 @@ def _parse(text: str, path: Path) -> Sequence[Entry]:
     for row in rows:
         parts = PurePosixPath(row["path"])
         if parts.is_absolute() or ".." in parts.parts:
-            raise UserError(f"{path}: line {rows.line_num}: {row['path']} lies outside of the pictures' folder")
+            raise UserError(f"{path}: line {rows.line_num}: {row['path']} is outside of the folder of images")
         try:
             box = tuple(float(v) for v in row["box"].split())
         except ValueError:
             box = (0.0,)
         if row["split"] not in SPLITS or len(box) not in (0, 4):
-            raise UserError(f"{path}: line {rows.line_num}: split {row['split']!r} or box {row['box']!r} is not one")
+            raise UserError(f"{path}: line {rows.line_num}: invalid split {row['split']!r} or box {row['box']!r}")
         entries.append(
-            Entry(row["path"], row["label"], row["group"], row["split"], row["sha256"], box if len(box) == 4 else None)
+            Entry(
+                row["path"],
+                row["label"],
+                row["group"],
+                Split(row["split"]),
+                row["sha256"],
+                box if len(box) == 4 else None,
+            )
         )
     return entries
 
 
 def facts(manifest: Manifest, split: str) -> SplitFacts:
     """Return what identifies one split of a manifest in a result."""
-    return SplitFacts(manifest.protocol, split, manifest.provenance.source, manifest.sha256)
+    return SplitFacts(manifest.protocol, Split(split), manifest.provenance.source, manifest.sha256)

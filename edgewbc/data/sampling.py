@@ -1,4 +1,4 @@
-"""A few entries of many: drawn, each class as often as the others, or spread evenly over all."""
+"""Select a few of many entries: balanced over the classes, or evenly spaced."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from edgewbc.data.manifest import Entry
 
 
 def balanced(entries: Sequence[Entry], count: int, seed: int = 0) -> list[Entry]:
-    """Draw up to `count` entries, one class after the other in turn; a class with no more entries is passed over.
+    """Draw up to `count` entries, the classes taking turns; a class without further entries is skipped.
 
-    The same entries, count and seed give the same draw. Raises ValueError for a count below 1.
+    The same entries, count and seed give the same result. Raises ValueError for a count below 1.
     """
     if count < 1:
-        raise ValueError(f"a draw of {count} entries")
+        raise ValueError(f"count is {count}: expected at least 1")
     random = np.random.default_rng(seed)
     by_label: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -27,7 +27,7 @@ def balanced(entries: Sequence[Entry], count: int, seed: int = 0) -> list[Entry]
 
 
 def spread(entries: Sequence[Entry], limit: int | None) -> list[Entry]:
-    """At most `limit` entries, from the first to the last at equal distances, in their order; all of them for None."""
+    """Return at most `limit` entries, evenly spaced from the first to the last; all of them if `limit` is None."""
     if limit is None or limit >= len(entries):
         return list(entries)
     return [entries[i] for i in np.linspace(0, len(entries) - 1, limit).round().astype(int)]

@@ -1,11 +1,4 @@
-"""Protocols: how labelled cells are divided into train, val and test.
-
-`published`: the split that the authors of a data set, or of a benchmark on it, have published.
-`official`: the folders TRAIN and TEST in which a set comes; validation is carved from TRAIN by whole groups.
-`grouped`: whole groups (original picture, slide or patient), stratified by class. The number a lab may rely on.
-`poster`: random over pictures, 20 % of them for test, as the poster has it; copies of one original can be on two sides.
-`external`: every picture is test. For sets that are for evaluation only.
-"""
+"""The protocols that draw a split: poster, grouped and official (see `data.manifest.Protocol`)."""
 
 from __future__ import annotations
 
@@ -14,108 +7,112 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from edgewbc.data.manifest import SPLITS
+from edgewbc.data.manifest import SPLITS, Split
 from edgewbc.errors import UserError
 
-PROTOCOLS: Final = ("published", "official", "grouped", "poster", "external")
 FRACTIONS: Final = (0.7, 0.1, 0.2)
-_TRIES = 16  # shuffles of `grouped`, of which the most even one is taken
+"""Shares of train, val and test."""
+
+_TRIES = 16  # shuffles, of which the one with the most even result is used
 
 Counts = Mapping[str, Mapping[str, int]]
 """Number of cells by group and label."""
 
 
 def check_fractions(fractions: tuple[float, float, float]) -> None:
-    """Raises UserError unless the three are shares of one whole, with something to train on and to test on."""
+    """Raise UserError unless the three shares add up to 1 and those of train and test are not 0."""
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise UserError(f"splits {fractions}: give three shares (train, val, test) that add up to 1")
+        raise UserError(f"splits {fractions}: expected three shares (train, val, test) that add up to 1")
     if fractions[0] == 0 or fractions[2] == 0:
-        raise UserError(f"splits {fractions}: train and test both need a share")
+        raise UserError(f"splits {fractions}: the shares of train and test must not be 0")
 
 
-def poster(pictures: Sequence[str], seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> dict[str, str]:
-    """Split at random over pictures. Every cell of a picture goes where its picture goes.
+def poster(images: Sequence[str], seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> dict[str, Split]:
+    """Divide images at random; all cells of an image are in the same split.
 
     Args:
-        pictures: their paths, in any order, repeats allowed.
-        seed: of the shuffle; with the set of paths it determines the result.
-        fractions: of train, val and test. Test is `round(n * fraction)`: 2,503 of the poster's 12,515.
+        images: paths, in any order; repeats are allowed.
+        seed: seed of the shuffle; together with the set of paths it determines the result.
+        fractions: shares of train, val and test. Test gets `round(n * fraction)`: 2,503 of the poster's 12,515.
 
     Returns:
-        side by path.
+        split by path.
 
     Raises:
-        UserError: there are fewer pictures than sides.
+        UserError: there are fewer images than splits.
     """
     check_fractions(fractions)
-    names = sorted(set(pictures))
+    names = sorted(set(images))
     needed = sum(share > 0 for share in fractions)
     if len(names) < needed:
-        raise UserError(f"{len(names)} pictures cannot be on {needed} sides: give more pictures")
+        raise UserError(f"{len(names)} images are too few for {needed} splits: add more images")
     random.Random(seed).shuffle(names)  # noqa: S311 - a reproducible split, not a secret
     test = max(1, round(len(names) * fractions[2]))
     rest = len(names) - test
     val = max(1, round(rest * fractions[1] / (fractions[0] + fractions[1]))) if fractions[1] else 0
     test, val = (test, val) if test + val < len(names) else (1, min(val, 1))
-    return {name: "test" if i < test else "val" if i < test + val else "train" for i, name in enumerate(names)}
+    order = [Split.TEST] * test + [Split.VAL] * val + [Split.TRAIN] * (len(names) - test - val)
+    return dict(zip(names, order, strict=True))
 
 
 def grouped(
     cells: Sequence[tuple[str, str]], seed: int, fractions: tuple[float, float, float] = FRACTIONS
-) -> dict[str, str]:
-    """Split by whole groups, so that each class has about the wanted share of its cells on each side.
+) -> dict[str, Split]:
+    """Divide whole groups, so that the share of each class in each split is close to the requested one.
 
-    Iterative stratification (Sechidis et al., ECML PKDD 2011) over groups: the class with the fewest groups is
-    dealt out first, each group to the side that lacks most of that class. Several shuffles are dealt out, and the
-    most even result is taken.
+    Iterative stratification (Sechidis et al., ECML PKDD 2011) over groups: the class with the fewest groups is assigned
+    first, each group to the split that lacks most of that class. Of several shuffles the most even result is used.
 
     Args:
         cells: (group, label) of each cell, in any order.
-        seed: of the shuffles; with the set of cells it determines the result.
-        fractions: of train, val and test, in cells.
+        seed: seed of the shuffles; together with the set of cells it determines the result.
+        fractions: shares of train, val and test, in cells.
 
     Returns:
-        side by group. Every class is on every side that has a share.
+        split by group. Every class is in every split that has a share.
 
     Raises:
-        UserError: a class has too few groups to be on every side.
+        UserError: a class has too few groups to be in every split.
     """
     check_fractions(fractions)
     shares = {side: share for side, share in zip(SPLITS, fractions, strict=True) if share > 0}
-    return _divided(cells, seed, shares, "grouped")
+    return _divide(cells, seed, shares, "grouped")
 
 
 def official(
     cells: Sequence[tuple[str, str, str]], seed: int, fractions: tuple[float, float, float] = FRACTIONS
-) -> dict[str, str]:
-    """Leave TEST as it is, and carve validation out of TRAIN by whole groups, as `grouped` does.
+) -> dict[str, Split]:
+    """Keep TEST as it is, and take validation from TRAIN by whole groups as `grouped` does.
 
     Args:
-        cells: (group, label, side in which it comes: train or test), in any order.
-        seed: of the carving; with the set of cells it determines the result.
-        fractions: of train, val and test. Validation is `val / (train + val)` of TRAIN; the share of test is not used.
+        cells: (group, label, `train` or `test` as the data set has it), in any order.
+        seed: seed of the shuffles; together with the set of cells it determines the result.
+        fractions: shares of train, val and test. Validation gets `val / (train + val)` of TRAIN; the share of test is
+            not used.
 
     Returns:
-        side by group. Every class of TRAIN is in validation too, unless its share is 0.
+        split by group. Every class of TRAIN is in validation too, unless its share is 0.
 
     Raises:
-        UserError: a group comes on both sides, or a class has too few groups to be in train and val.
+        UserError: a group is in both TRAIN and TEST, or a class has too few groups to be in train and val.
     """
     check_fractions(fractions)
     came: dict[str, str] = {}
     for group, _, side in cells:
         if came.setdefault(group, side) != side:
-            raise UserError(f"group {group!r} comes in TRAIN and in TEST: official cannot mend that, take grouped")
+            raise UserError(f"group {group!r} is in TRAIN and in TEST: use the protocol grouped")
     rest = [(group, label) for group, label, side in cells if side != "test"]
     share = fractions[1] / (fractions[0] + fractions[1])
-    carved = dict.fromkeys((group for group, _ in rest), "train")
+    carved = dict.fromkeys((group for group, _ in rest), Split.TRAIN)
     if share and rest:
-        carved = _divided(rest, seed, {"train": 1 - share, "val": share}, "official")
-    return {group: "test" if side == "test" else carved[group] for group, side in came.items()}
+        carved = _divide(rest, seed, {Split.TRAIN: 1 - share, Split.VAL: share}, "official")
+    return {group: Split.TEST if side == "test" else carved[group] for group, side in came.items()}
 
 
-def _divided(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[str, float], protocol: str) -> dict[str, str]:
-    """Side by group: the most even of several deals. Raises UserError as `grouped` does."""
+def _divide(
+    cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[Split, float], protocol: str
+) -> dict[str, Split]:
+    """Return the split by group, the most even of several assignments. Raises UserError as `grouped` does."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for group, label in sorted(cells):  # sums of fractions depend on the order of their terms
         counts[group][label] += 1
@@ -123,16 +120,16 @@ def _divided(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[str, f
     for label, number in sorted(groups_of.items()):
         if number < len(shares):
             raise UserError(
-                f"class {label!r} has {number} group{'s' * (number != 1)} (slide, patient or picture), and {protocol} "
-                f"needs {len(shares)}, one for each of {', '.join(shares)}: give more of it, or leave the class out"
+                f"class {label!r} has {number} group{'s' * (number != 1)} (slide, patient or image), but {protocol} "
+                f"needs {len(shares)}, one for each of {', '.join(shares)}: add more groups or leave the class out"
             )
     shuffler = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
-    best: tuple[float, dict[str, str]] | None = None
+    best: tuple[float, dict[str, Split]] | None = None
     missing = ""
     for _ in range(_TRIES):
         order = sorted(counts)
         shuffler.shuffle(order)
-        sides, failed = _deal(order, counts, groups_of, shares)
+        sides, failed = _assign(order, counts, groups_of, shares)
         if failed:
             missing = failed
             continue
@@ -140,28 +137,29 @@ def _divided(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[str, f
         if best is None or uneven < best[0]:
             best = (uneven, sides)
     if best is None:
-        raise UserError(f"class {missing!r}: its groups cannot be spread over {', '.join(shares)}: give more slides")
+        raise UserError(f"class {missing!r}: its groups cannot be divided into {', '.join(shares)}: add more groups")
     return best[1]
 
 
 def _totals(counts: Counts) -> Counter[str]:
+    """Return the number of cells by label."""
     totals: Counter[str] = Counter()
     for group in counts.values():
         totals.update(group)
     return totals
 
 
-def _deal(
-    order: Sequence[str], counts: Counts, groups_of: Mapping[str, int], shares: Mapping[str, float]
-) -> tuple[dict[str, str], str]:
-    """Deal groups out to sides. Returns the side by group, and the class that a side went without ("" if none)."""
+def _assign(
+    order: Sequence[str], counts: Counts, groups_of: Mapping[str, int], shares: Mapping[Split, float]
+) -> tuple[dict[str, Split], str]:
+    """Assign groups to splits. Returns the split by group, and a class that a split lacks (empty if there is none)."""
     lacks = {side: {label: share * n for label, n in _totals(counts).items()} for side, share in shares.items()}
-    sides: dict[str, str] = {}
+    sides: dict[str, Split] = {}
     for label in sorted(groups_of, key=lambda name: (groups_of[name], name)):
         without = set(shares) - {sides[group] for group in counts if group in sides and label in counts[group]}
         mine = [group for group in order if group not in sides and label in counts[group]]
         for i, group in enumerate(mine):
-            # While there are just enough groups left, they go where the class is still missing.
+            # The last groups of a class go to the splits that still lack it.
             open_to = [s for s in shares if s in without] if len(mine) - i <= len(without) else list(shares)
             side = max(open_to, key=lambda s: (lacks[s][label], sum(lacks[s].values())))
             sides[group] = side
@@ -173,8 +171,8 @@ def _deal(
     return sides, ""
 
 
-def _unevenness(sides: Mapping[str, str], counts: Counts, shares: Mapping[str, float]) -> float:
-    """Sum over sides and classes of how far the share of cells is from the wanted one."""
+def _unevenness(sides: Mapping[str, Split], counts: Counts, shares: Mapping[Split, float]) -> float:
+    """Return the sum over splits and classes of the differences between actual and requested share of cells."""
     totals = _totals(counts)
     found: Counter[tuple[str, str]] = Counter()
     for group, side in sides.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgewbc.errors import UserError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 
 TEMPORARY = (".", "~")
 """First characters of the names of hidden files, and of files a program is still working on (`~$cell.jpg`)."""

@@ -69,7 +69,7 @@ def write(found: LabelAudit, to: Path, progress: Progress = quiet) -> None:
         UserError: the folder holds something by now, or a picture cannot be read or has changed.
     """
     cells = shown(found)
-    views = look(found.manifest, cells, found.source.spec.pixels, progress)
+    views = look(found.manifest, cells, found.network.spec.pixels, progress)
     with whole_folder(to) as made:
         write_text(made / "labels.csv", found.to_csv())
         write_text(made / SHEET, html(found, cells, views))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from edgewbc.data.features import Source
+from edgewbc.data.features import FeatureNetwork
 from edgewbc.data.label_audit import LabelAudit
 from edgewbc.data.label_issues import REPEATS
 from edgewbc.pixels import Box
@@ -16,11 +16,11 @@ SHOWN: Final = 20  # rows in the text; labels.csv has all
 def headline(found: LabelAudit) -> list[str]:
     """Lines: manifest, features, accuracy out of fold, number of flags; and what to know of the features."""
     judged, scored = found.judgement, found.judgement.score
-    taught = found.source.taught
+    training = found.network.training
     lines = [
         f"label audit of {len(judged.cells)} cells in {judged.groups} groups, protocol {found.manifest.protocol}, "
         f"manifest {found.manifest.sha256[:12]}",
-        f"features: {found.source.name}, {view(found.source)} ({taught.reason}); "
+        f"features: {found.network.name}, {view(found.network)} ({training.reason}); "
         f"heads by {REPEATS} x {judged.folds} folds of whole groups",
         f"out of fold: {percent(scored['accuracy'])} ({interval(scored['interval'])}), "
         f"{scored['correct']} of {scored['n']} as labelled",
@@ -48,9 +48,9 @@ def text(found: LabelAudit) -> str:
     return "\n\n".join(parts)
 
 
-def view(source: Source) -> str:
+def view(network: FeatureNetwork) -> str:
     """How the network looks at a cell, in words."""
-    pixels = source.spec.pixels
+    pixels = network.spec.pixels
     size = f"{pixels.height} x {pixels.width} pixels"
     crop = {
         "whole": "whole pictures",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgewbc.data.audit import audit
-from edgewbc.data.manifest import Manifest
+from edgewbc.data.manifest import Manifest, Protocol
 from tests.labelled import make_manifest
 
 SCRIPT = Path(__file__).parents[2] / "bench/audits.py"
@@ -29,9 +29,9 @@ def leaky(tmp_path: Path) -> Path:
     entries = tuple(
         replace(entry, group=f"pair{i // 2}", split=("train", "test")[i % 2]) for i, entry in enumerate(made.entries)
     )
-    leaky = Manifest(made.root, entries, made.classes, "poster", made.provenance)
+    leaky = Manifest(made.root, entries, made.classes, Protocol.POSTER, made.provenance)
     leaky.write(tmp_path / "leaky")
-    (tmp_path / "audit.json").write_text(json.dumps(audit(leaky, near=False).to_dict()))
+    (tmp_path / "audit.json").write_text(json.dumps(audit(leaky, near=False).to_json()))
     return tmp_path
 
 

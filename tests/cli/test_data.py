@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from edgewbc.data.manifest import Manifest
+from edgewbc.data.manifest import Manifest, Protocol
 from edgewbc.data.sources import SOURCES
-from edgewbc.data.splits import PROTOCOLS
 from tests.tiny import encode, picture
 
 Run = Callable[..., Any]
@@ -69,16 +68,39 @@ def test_manifest_options(edgewbc: Run, tmp_path: Path) -> None:
     told = json.loads(ran.out)
     assert told["classes"] == ["neutrophil", "monocyte"]
     assert told["groups"] == 3
-    ran = edgewbc("data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "n", "--classes", "monocyte")
-    assert ran.code == 2
-    assert "neutrophil" in ran.err
-    assert not (tmp_path / "n").exists()
+    ran = edgewbc(
+        "data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "n", "--classes", "monocyte", "--json"
+    )
+    assert (ran.code, ran.err) == (0, "left out: 6 files: class neutrophil not selected\n")
+    assert json.loads(ran.out)["left_out"] == {"class neutrophil not selected": 6}
+    ran = edgewbc("data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "o", "--classes", "monocytes")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "no folder for class 'monocytes'" in ran.err
+    assert not (tmp_path / "o").exists()
+
+
+def test_manifest_of_a_table(edgewbc: Run, tmp_path: Path) -> None:
+    """Labels are read from the columns that are named; their options are refused for other sources."""
+    lines = ["file;type;slide"]
+    for i in range(12):
+        (tmp_path / f"{i}.png").write_bytes(encode(picture(i)))
+        lines.append(f"{i}.png;{('monocyte', 'neutrophil')[i % 2]};s{i // 2}")
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t/labels.csv").write_text("\n".join(lines), encoding="utf-8-sig")
+    columns = ("--images", tmp_path, "--path-column", "file", "--label-column", "type", "--group-column", "slide")
+    ran = edgewbc("data", "manifest", "table", tmp_path / "t/labels.csv", *columns, "--to", tmp_path / "m", "--json")
+    assert ran.code == 0
+    result = json.loads(ran.out)
+    assert (result["source"], result["protocol"], result["n"], result["groups"]) == ("table", "grouped", 12, 6)
+    ran = edgewbc("data", "manifest", "folder", tmp_path, *columns, "--to", tmp_path / "n")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "only for the source table" in ran.err
 
 
 def test_manifest_help_names_every_source_and_protocol(edgewbc: Run) -> None:
     """What can be asked for stands in the help."""
     told = edgewbc("data", "manifest", "--help").out
-    assert all(name in told for name in (*SOURCES, *PROTOCOLS))
+    assert all(name in told for name in (*SOURCES, *Protocol))
 
 
 AUGMENT = ("--total", 60, "--height", 24, "--width", 32)
@@ -100,7 +122,7 @@ def test_augment_is_a_manifest_at_once(edgewbc: Run, originals: Path, tmp_path: 
     """The drawn folder is a grouped manifest; drawing it again changes nothing and says the same, as JSON too."""
     ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT)
     assert ran.code == 0
-    assert "60 pictures in 10 groups" in ran.out
+    assert "60 images in 10 groups" in ran.out
     manifest = Manifest.read(tmp_path / "a")
     assert (manifest.protocol, manifest.provenance.source, len(manifest.entries)) == ("grouped", "augmented", 60)
     assert manifest.sha256 in ran.out
@@ -156,7 +178,7 @@ def test_augment_leaves_other_folders_alone(edgewbc: Run, originals: Path, tmp_p
     assert "give another --to" in ran.err
     ran = edgewbc("data", "augment", tmp_path / "p", "--to", tmp_path / "b", *AUGMENT)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert "no manifest here" in ran.err
+    assert "not a manifest" in ran.err
     assert not (tmp_path / "b").exists()
 
 

@@ -42,8 +42,8 @@ def test_labels_are_ranked(edgewbc: Run, cells: Path, run: Path, tmp_path: Path)
     assert ran.code == 0
     lines = ran.out.splitlines()
     assert lines[0].startswith("label audit of 80 cells in 80 groups, protocol grouped, manifest ")
-    assert lines[4].startswith("NOTE: features saw these labels: flags are too few")
-    assert ran.err.splitlines()[-1].startswith(f"look at: {tmp_path / 'o' / 'sheet.html'}")
+    assert lines[4].startswith("NOTE: the features were trained on these labels: too few labels are flagged")
+    assert ran.err.splitlines()[-1].startswith(f"review: {tmp_path / 'o' / 'sheet.html'}")
     with (tmp_path / "o/labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     entries = Manifest.read(cells).entries
@@ -71,8 +71,8 @@ def test_labels_as_json(edgewbc: Run, cells: Path, run: Path, tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--labels", "nowhere"), "nowhere: no run folder"),
-        (("--to", "o"), "--to, --centre and --scale go with --labels RUN"),
+        (("--labels", "nowhere"), "nowhere: not a run folder"),
+        (("--to", "o"), "--to, --centre and --scale require --labels RUN"),
     ],
 )
 def test_labels_refuse(edgewbc: Run, cells: Path, tmp_path: Path, options: tuple[str, ...], message: str) -> None:
@@ -101,7 +101,7 @@ def test_the_plain_audit_can_be_kept(edgewbc: Run, cells: Path, tmp_path: Path) 
     """--out writes what --json prints, whole, beside the text; and before a gate closes."""
     ran = edgewbc("data", "audit", cells, "--no-near", "--out", tmp_path / "o.json")
     assert ran.code == 0
-    assert ran.out.startswith("audit of 80 cells in 80 pictures, protocol grouped")
+    assert ran.out.startswith("audit of 80 cells in 80 images, protocol grouped")
     printed = edgewbc("data", "audit", cells, "--no-near", "--json")
     assert json.loads((tmp_path / "o.json").read_text()) == json.loads(printed.out)
     made = Manifest.read(cells)

@@ -65,7 +65,7 @@ def test_without_a_manifest_it_says_so(edgewbc: Callable[..., object], place: Pa
         (["--precision", "fp16"], "precision 'fp16': a bundle holds int8 or f32"),
         (["--precision", ","], "no precision is named"),
         (["--to", "runs"], "runs: exists already"),
-        (["--data", "nowhere"], "nowhere: no manifest here"),
+        (["--data", "nowhere"], "nowhere: not a manifest"),
     ],
 )
 def test_a_mistake_is_one_line(edgewbc: Callable[..., object], place: Path, arguments: list[str], words: str) -> None:

@@ -69,7 +69,7 @@ def test_checks_are_printed_and_recorded(edgewbc: Callable[..., Any], place: Pat
         (["--teacher", "runs/tiny"], "--teacher: only for quantization-aware fine-tuning: add --qat"),
         (["--qat", "--set", "fit.precision=bf16"], "fit.precision must be f32"),
         (["--qat", "--sensitivity"], "--sensitivity: layers that are fine-tuned together"),
-        (["--data", "nowhere"], "nowhere: no manifest here"),
+        (["--data", "nowhere"], "nowhere: not a manifest"),
         (["--to", "runs/tiny"], "runs/tiny: exists already"),
     ],
 )

@@ -48,7 +48,7 @@ def test_json_output(edgewbc: Callable[..., Any], here: Path) -> None:
         ),
         (["--recipe", "tiny.yaml", "--weights", "absent.safetensors"], "absent.safetensors: no such file"),
         (["--recipe", "tiny.yaml", "--weights-scaling", "linear"], "--set weights_scaling: weights_scaling: "),
-        (["--recipe", "tiny.yaml", "--data", "absent"], "absent: no manifest here"),
+        (["--recipe", "tiny.yaml", "--data", "absent"], "absent: not a manifest"),
         (["--resume", "absent"], "absent"),
     ],
 )

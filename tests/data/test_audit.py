@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_a_clean_set(drawn: Path) -> None:
     """Drawn cells have no duplicates, near or exact, and no slide on two sides: drawn alike is not the same."""
     found = audit(make("synthetic", drawn))
     assert set(found.counts().values()) == {0}
-    assert (found.cells, found.pictures, found.protocol) == (50, 50, "grouped")
+    assert (found.cells, found.images, found.protocol) == (50, 50, "grouped")
     assert "no leak" in found.to_text()
     found.check()
 
@@ -79,7 +80,7 @@ def test_a_group_on_two_sides(slides: Path) -> None:
     found = audit(manifest, near=False)
     assert [(leak.kind, leak.what, leak.splits) for leak in found.leaks] == [("group", "slide2", ("train", "val"))]
     assert "group: slide2: train, val" in found.to_text()
-    values = json.loads(json.dumps(found.to_dict()))
+    values = json.loads(json.dumps(found.to_json()))
     assert values["leak"] is True
     assert values["leaks"][0]["paths"][0] == "Lymphocyte/slide2/0.png"
     assert values["counts"]["group_leaks"] == 1
@@ -90,8 +91,12 @@ def test_unusable_pictures(put: Put, pictures: Path) -> None:
     """Missing, changed and unreadable pictures are listed, and the check names the first."""
     for i in range(3):
         put(f"monocyte/{i}.png", seed=i)
-    put("monocyte/3.png").write_bytes(b"no picture")
+    put("monocyte/3.png", seed=3)
     manifest = make("folder", pictures, protocol="external")
+    entries = manifest.entries
+    put("monocyte/3.png").write_bytes(b"no image")
+    digest = hashlib.sha256(b"no image").hexdigest()
+    manifest = replace(manifest, entries=(*entries[:3], replace(entries[3], sha256=digest)))
     (pictures / "monocyte/0.png").unlink()
     put("monocyte/1.png", seed=50)
     found = audit(manifest)
@@ -100,8 +105,27 @@ def test_unusable_pictures(put: Put, pictures: Path) -> None:
         ("monocyte/1.png", "changed"),
         ("monocyte/3.png", "unreadable"),
     ]
-    with pytest.raises(UserError, match=r"monocyte/0\.png: no such file; 3 pictures cannot be used"):
+    with pytest.raises(UserError, match=r"monocyte/0\.png: no such file; 3 images cannot be used"):
         found.check()
+
+
+def test_suspicious_images_are_listed(put: Put, pictures: Path) -> None:
+    """Incomplete, grayscale, 16-bit and transparent images are listed with a note and are not errors."""
+    put("monocyte/plain.png").write_bytes(encode(cell(1)))
+    jpeg = encode(cell(2), ".jpg")
+    put("monocyte/cut.jpg").write_bytes(jpeg[: len(jpeg) // 3] + b"\xff\xd9")
+    put("monocyte/gray.png").write_bytes(encode(cv2.cvtColor(cell(3), cv2.COLOR_RGB2GRAY)))
+    put("monocyte/deep.tif").write_bytes(encode(cell(4).astype(np.uint16) * 16, ".tif"))
+    put("monocyte/clear.png").write_bytes(encode(np.dstack([cell(5), np.full((96, 96), 99, np.uint8)])))
+    found = audit(make("folder", pictures, protocol="external"), near=False)
+    names = ["clear.png", "cut.jpg", "deep.tif", "gray.png"]
+    assert [Path(note.path).name for note in found.notes] == names
+    assert found.counts()["suspicious"] == 4
+    text = found.to_text()
+    assert "suspicious images:" in text
+    assert all(f"monocyte/{name}: " in text for name in names)
+    assert [note["path"] for note in found.to_json()["notes"]] == [f"monocyte/{name}" for name in names]
+    found.check()
 
 
 def test_boxes_of_one_picture_are_no_duplicates(put: Put, pictures: Path) -> None:
@@ -112,7 +136,7 @@ def test_boxes_of_one_picture_are_no_duplicates(put: Put, pictures: Path) -> Non
         write_csv(pictures / f"Annotations/BloodImage_0000{i}.xml", [voc(boxes)])
     write_csv(pictures / "labels.csv", [",Image,Category", *(f',{i},"MONOCYTE, MONOCYTE"' for i in range(3))])
     found = audit(make("bccd", pictures, classes=["monocyte"]))
-    assert (found.cells, found.pictures) == (6, 3)
+    assert (found.cells, found.images) == (6, 3)
     assert set(found.counts().values()) == {0}
 
 
@@ -153,6 +177,7 @@ def test_the_known_duplicates_of_pbc(real_data: Path) -> None:
         "missing": 0,
         "changed": 0,
         "unreadable": 0,
+        "suspicious": 0,
         "exact_duplicates": 8,
         "near_duplicates": 2,
         "conflicting_labels": 0,

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from edgewbc.data.describe import summary, text
-from edgewbc.data.manifest import Entry, Manifest, Provenance
+from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
 
 
 @pytest.fixture
 def manifest() -> Manifest:
     """Four cells in three pictures of two groups, none for validation."""
     entries = (
-        Entry("a.png", "monocyte", "s1", "train", "0" * 64, (0, 0, 5, 5)),
-        Entry("a.png", "monocyte", "s1", "train", "0" * 64, (6, 6, 5, 5)),
-        Entry("b.png", "neutrophil", "s1", "train", "1" * 64),
-        Entry("c.png", "neutrophil", "s2", "test", "2" * 64),
+        Entry("a.png", "monocyte", "s1", Split.TRAIN, "0" * 64, (0, 0, 5, 5)),
+        Entry("a.png", "monocyte", "s1", Split.TRAIN, "0" * 64, (6, 6, 5, 5)),
+        Entry("b.png", "neutrophil", "s1", Split.TRAIN, "1" * 64),
+        Entry("c.png", "neutrophil", "s2", Split.TEST, "2" * 64),
     )
     made_from = Provenance("folder", 3, left_out={"no type label": 2})
-    return Manifest(Path(), entries, ("neutrophil", "monocyte"), "grouped", made_from)
+    return Manifest(Path(), entries, ("neutrophil", "monocyte"), Protocol.GROUPED, made_from)
 
 
 def test_summary_counts_cells_pictures_and_groups(manifest: Manifest) -> None:
@@ -41,7 +41,7 @@ def test_summary_counts_cells_pictures_and_groups(manifest: Manifest) -> None:
 
 
 def test_text_is_a_table_with_the_protocol_and_the_hash(manifest: Manifest) -> None:
-    """Classes by side with sums, sides without cells left away; then what was left out, and what the split is."""
+    """Cells by class and split with sums, without empty splits; then images, groups, protocol and hash."""
     lines = text(manifest, Path("mine")).splitlines()
     assert [line.split() for line in lines[:4]] == [
         ["train", "test", "all"],
@@ -51,14 +51,13 @@ def test_text_is_a_table_with_the_protocol_and_the_hash(manifest: Manifest) -> N
     ]
     assert len({len(line) for line in lines[:4]}) == 1
     assert lines[4:] == [
-        "left out: 2 pictures: no type label",
-        "3 pictures in 2 groups",
+        "3 images in 2 groups",
         f"mine: folder, protocol grouped, sha256 {manifest.sha256}",
     ]
 
 
 def test_nothing_left_out_is_not_told() -> None:
     """A manifest without facts is described too."""
-    one = Manifest(Path(), (Entry("a.png", "x", "a.png", "test", "0" * 64),), ("x",), "external")
+    one = Manifest(Path(), (Entry("a.png", "x", "a.png", Split.TEST, "0" * 64),), ("x",), Protocol.EXTERNAL)
     assert "left out" not in text(one, Path("m"))
     assert summary(one, Path("m"))["left_out"] == {}

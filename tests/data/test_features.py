@@ -12,7 +12,7 @@ import torch
 
 from edgewbc import runs
 from edgewbc.data import features, images
-from edgewbc.data.features import extract, source, taught_by
+from edgewbc.data.features import extract, network, training_overlap
 from edgewbc.data.manifest import Manifest, Provenance
 from edgewbc.errors import UserError
 from edgewbc.nets import model
@@ -45,52 +45,55 @@ def of(manifest: Manifest, name: str) -> Manifest:
         ({"source": "pbc", "teachers": [{"lineage": {"source": "bccd"}}]}, "bccd", "yes"),
     ],
 )
-def test_a_lineage_tells_what_was_taught(manifest: Manifest, lineage: dict[str, Any], name: str, answer: str) -> None:
-    """By source, at any depth: the same pictures are a yes, pictures of unknown origin are unknown, others a no."""
-    assert taught_by(lineage, of(manifest, name)).answer == answer
+def test_lineage_tells_the_overlap(manifest: Manifest, lineage: dict[str, Any], name: str, answer: str) -> None:
+    """By source at any depth: the same images give yes, images of unknown origin unknown, others no."""
+    assert training_overlap(lineage, of(manifest, name)).saw_labels == answer
 
 
-def test_the_hash_of_the_manifest_is_a_yes(manifest: Manifest) -> None:
-    """Whatever the source is called, in the run itself or in an ancestor."""
+def test_the_same_manifest_overlaps(manifest: Manifest) -> None:
+    """The manifest's hash gives yes, in the run itself or in an ancestor."""
     for lineage in ({"manifest_sha256": manifest.sha256}, {"ancestors": [{"manifest_sha256": manifest.sha256}]}):
-        assert taught_by(lineage, manifest).answer == "yes"
-    assert taught_by({"manifest_sha256": manifest.sha256[:-1], "source": "pbc"}, of(manifest, "jtsc")).answer == "no"
+        assert training_overlap(lineage, manifest).saw_labels == "yes"
+    assert (
+        training_overlap({"manifest_sha256": manifest.sha256[:-1], "source": "pbc"}, of(manifest, "jtsc")).saw_labels
+        == "no"
+    )
 
 
-def test_imagenet_looks_as_the_source_wants_it(manifest: Manifest) -> None:
-    """PBC's central square, whole pictures of others, a square around boxes; options go before; nothing was taught."""
-    assert source("imagenet", of(manifest, "pbc")).spec.pixels.size == 250
-    assert source("imagenet", of(manifest, "pbc"), centre=90).spec.pixels.size == 90
-    plain = source("imagenet", manifest)
-    assert (plain.spec.pixels.crop, plain.spec.pixels.height, plain.run, plain.taught.answer) == (
+def test_preprocessing_for_imagenet_weights(manifest: Manifest) -> None:
+    """PBC is cropped to its central square, boxes to a square, others not at all; options take precedence."""
+    assert network("imagenet", of(manifest, "pbc")).spec.pixels.size == 250
+    assert network("imagenet", of(manifest, "pbc"), centre=90).spec.pixels.size == 90
+    plain = network("imagenet", manifest)
+    assert (plain.spec.pixels.crop, plain.spec.pixels.height, plain.run, plain.training.saw_labels) == (
         "whole",
         112,
         None,
         "no",
     )
     boxed = replace(manifest, entries=tuple(replace(e, box=(1, 2, 3, 4)) for e in manifest.entries))
-    assert source("imagenet", boxed).spec.pixels.crop == "box"
-    assert source("imagenet", boxed).spec.pixels.scale == 1.3
-    assert source("imagenet", boxed, scale=2.0).spec.pixels.scale == 2.0
+    assert network("imagenet", boxed).spec.pixels.crop == "box"
+    assert network("imagenet", boxed).spec.pixels.scale == 1.3
+    assert network("imagenet", boxed, scale=2.0).spec.pixels.scale == 2.0
 
 
-def test_a_run_looks_as_it_was_trained(manifest: Manifest, tmp_path: Path) -> None:
-    """Its size and crop are kept where the cells have no box; its name is the folder's; a plain folder is no run."""
+def test_preprocessing_for_a_run(manifest: Manifest, tmp_path: Path) -> None:
+    """Size and crop of the run are kept for cells without a box; a folder that is not a run is refused."""
     spec = make_run(tmp_path / "run")
-    found = source(tmp_path / "run", manifest)
+    found = network(tmp_path / "run", manifest)
     assert (found.name, found.spec) == ("run", spec)
-    assert source(tmp_path / "run", manifest, centre=16).spec.pixels.crop == "centre"
+    assert network(tmp_path / "run", manifest, centre=16).spec.pixels.crop == "centre"
     boxed = replace(manifest, entries=tuple(replace(e, box=(1, 2, 3, 4)) for e in manifest.entries))
-    assert source(tmp_path / "run", boxed).spec.pixels.crop == "box"
-    with pytest.raises(UserError, match=r"nowhere: no run folder .*or imagenet"):
-        source(tmp_path / "nowhere", manifest)
+    assert network(tmp_path / "run", boxed).spec.pixels.crop == "box"
+    with pytest.raises(UserError, match=r"nowhere: not a run folder .*or imagenet"):
+        network(tmp_path / "nowhere", manifest)
 
 
 def test_features_are_means_of_the_last_maps(manifest: Manifest, tmp_path: Path) -> None:
-    """Of each of the last three blocks, in order; the last is the vector that the head gets; batches change nothing."""
+    """The features of three blocks are in order, the last is the head's input; the batch size makes no difference."""
     make_run(tmp_path / "run")
     runs.write_lineage(tmp_path / "run", "train", source="folder")
-    found = source(tmp_path / "run", manifest)
+    found = network(tmp_path / "run", manifest)
     rows = extract(found, manifest, manifest.entries)
     assert (rows.shape, rows.dtype) == ((6, 24), np.float32)
     net, spec = model.load(tmp_path / "run")
@@ -114,7 +117,7 @@ def test_features_are_means_of_the_last_maps(manifest: Manifest, tmp_path: Path)
 
 
 def test_imagenet_weights_must_be_there(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of weights that is missing is named in one line."""
+    """A missing weights file is named."""
     monkeypatch.setenv("EDGEWBC_WEIGHTS", str(tmp_path / "none.safetensors"))
     with pytest.raises(UserError, match=r"none\.safetensors: no such file"):
-        extract(source(features.IMAGENET, manifest), manifest, manifest.entries)
+        extract(network(features.IMAGENET, manifest), manifest, manifest.entries)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +17,25 @@ from tests.data.conftest import Put
 from tests.tiny import picture
 
 
-def test_read_gives_the_pixels(put: Put, pictures: Path) -> None:
-    """A PNG comes back as the RGB that was saved."""
+def test_read_returns_the_pixels(put: Put, pictures: Path) -> None:
+    """A PNG is decoded to the RGB values that were saved."""
     put("monocyte/a.png", seed=7)
     manifest = make("folder", pictures, protocol="external")
     np.testing.assert_array_equal(read(manifest, manifest.entries[0]), picture(7))
 
 
 def test_read_names_a_damaged_file(put: Put, pictures: Path) -> None:
-    """A file that is no picture is one line with its name and the mend."""
-    put("monocyte/a.png").write_bytes(b"not a picture")
+    """A file that cannot be decoded is an error that names the file and says what to do."""
+    put("monocyte/a.png")
     manifest = make("folder", pictures, protocol="external")
-    with pytest.raises(UserError, match=r"a\.png: .*; take it out and make the manifest anew"):
-        read(manifest, manifest.entries[0])
+    put("monocyte/a.png").write_bytes(b"not an image")
+    entry = replace(manifest.entries[0], sha256=hashlib.sha256(b"not an image").hexdigest())
+    with pytest.raises(UserError, match=r"a\.png: .*: remove it and recreate the manifest"):
+        read(manifest, entry)
 
 
 def test_truth(slides: Path) -> None:
-    """Labels become positions among the classes; a label that is not one names its file."""
+    """Labels become class indices; an unknown label is an error that names the file."""
     manifest = make("folder", slides, protocol="external")
     found = truth(manifest, manifest.entries, ("neutrophil", "lymphocyte"))
     assert found.dtype == np.int64
@@ -41,7 +45,7 @@ def test_truth(slides: Path) -> None:
 
 
 def test_batches(slides: Path) -> None:
-    """Pictures come prepared and in order, the last batch shorter."""
+    """Images are prepared and in order; the last batch is shorter."""
     manifest = make("folder", slides, protocol="external")
     spec = PixelSpec(10, 8)
     found = list(batches(manifest, manifest.entries, spec, size=10))

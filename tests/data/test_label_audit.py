@@ -14,10 +14,10 @@ import pytest
 from edgewbc import runs
 from edgewbc.cells import CLASSES
 from edgewbc.data import label_audit
-from edgewbc.data.features import Source, Taught
-from edgewbc.data.label_audit import LabelAudit
+from edgewbc.data.features import FeatureNetwork, SawLabels, TrainingOverlap
+from edgewbc.data.label_audit import LabelAudit, LabelAuditOptions
 from edgewbc.data.label_issues import Judged, Judgement
-from edgewbc.data.manifest import Entry, Manifest, Provenance
+from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
 from edgewbc.errors import UserError
 from edgewbc.metrics import score
 from edgewbc.nets.spec import ModelSpec
@@ -28,8 +28,10 @@ HEADER = "path,box,split,group,given,suggested,p_given,p_suggested,quality,flagg
 
 
 def audited(root: Path, answer: str = "no", n: int = 3) -> LabelAudit:
-    """A finished audit of pictures `0.png` ... in a folder, without any of its work; the first cell is flagged."""
-    entries = [Entry(f"{i}.png", "monocyte", f"g,{i}", "test", "ab", (1, 2, 30, 40.5) if i else None) for i in range(n)]
+    """Return a finished audit of images `0.png`, `1.png`, ... in which the first cell is flagged."""
+    entries = [
+        Entry(f"{i}.png", "monocyte", f"g,{i}", Split.TEST, "ab", (1, 2, 30, 40.5) if i else None) for i in range(n)
+    ]
     cells = tuple(
         Judged(e, "monocyte", "monocyte" if i else "neutrophil", 0.9 if i else 0.125, 0.9 if i else 0.875,
                0.9 if i else 0.125, not i, i + 1, i)
@@ -37,13 +39,14 @@ def audited(root: Path, answer: str = "no", n: int = 3) -> LabelAudit:
     )  # fmt: skip
     names = ("neutrophil", "monocyte")
     judgement = Judgement(cells, 2, n, 0.01, score([1] * n, [0] + [1] * (n - 1), names))
-    manifest = Manifest(root, tuple(entries), names, "grouped", Provenance("folder"))
-    source = Source("mine", ModelSpec("vgg16gap", names, PixelSpec(8, 8), (8,), ()), None, Taught(answer, "said so"))
-    return LabelAudit(manifest, source, judgement, 0, True)
+    manifest = Manifest(root, tuple(entries), names, Protocol.GROUPED, Provenance("folder"))
+    training = TrainingOverlap(SawLabels(answer), "recorded so")
+    network = FeatureNetwork("mine", ModelSpec("vgg16gap", names, PixelSpec(8, 8), (8,), ()), None, training)
+    return LabelAudit(manifest, network, judgement, 0, True)
 
 
 def make_run(folder: Path, **facts: Any) -> None:
-    """A finished run of a shallow network with fresh weights: enough to tell colours."""
+    """Write a run folder of a shallow network with random weights, which suffices to tell colors apart."""
     import torch
 
     from edgewbc.nets import model
@@ -56,7 +59,7 @@ def make_run(folder: Path, **facts: Any) -> None:
 
 
 def test_the_csv_has_every_cell_by_rank(tmp_path: Path) -> None:
-    """These are its bytes: six decimals, boxes as in the manifest, names with commas quoted."""
+    """Probabilities have six decimals, boxes are as in the manifest, names with commas are quoted."""
     assert audited(tmp_path).to_csv() == (
         f"{HEADER}\n"
         '0.png,,test,"g,0",monocyte,neutrophil,0.125000,0.875000,0.125000,yes,1\n'
@@ -65,10 +68,10 @@ def test_the_csv_has_every_cell_by_rank(tmp_path: Path) -> None:
     )
 
 
-def test_the_json_has_what_was_flagged(tmp_path: Path) -> None:
-    """Protocol, hash, features, accuracy with its interval, pairs, flagged cells; and no path of this machine."""
+def test_the_json_has_the_flagged_cells(tmp_path: Path) -> None:
+    """It has protocol, hash, features, accuracy, pairs and flagged cells, and no absolute path."""
     found = audited(tmp_path)
-    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert (told["protocol"], told["manifest_sha256"], told["folds"]) == ("grouped", found.manifest.sha256, 2)
     assert told["features"]["network"] == "mine"
     assert told["features"]["saw_these_labels"] == "no"
@@ -83,17 +86,17 @@ def test_the_json_has_what_was_flagged(tmp_path: Path) -> None:
     assert str(tmp_path) not in json.dumps(told)
 
 
-@pytest.mark.parametrize(("answer", "said"), [("yes", "features saw these labels: flags are too few"),
-                                              ("unknown", "features may have seen these labels")])  # fmt: skip
-def test_a_network_that_was_taught_these_labels_is_told_of(tmp_path: Path, answer: str, said: str) -> None:
-    """With the way out."""
-    warning = audited(tmp_path, answer).to_dict()["warning"]
-    assert warning.startswith(said)
+@pytest.mark.parametrize(("answer", "start"), [("yes", "the features were trained on these labels: too few"),
+                                               ("unknown", "the features may have been trained")])  # fmt: skip
+def test_warns_about_features_trained_on_the_labels(tmp_path: Path, answer: str, start: str) -> None:
+    """The warning names the alternative."""
+    warning = audited(tmp_path, answer).to_json()["warning"]
+    assert warning.startswith(start)
     assert "--labels imagenet" in warning
 
 
-def test_wrong_labels_of_pictures_are_found(tmp_path: Path) -> None:
-    """Coloured discs, six of them with another's label: a network that learnt nothing finds them by its features."""
+def test_wrong_labels_are_detected(tmp_path: Path) -> None:
+    """Six of 100 colored discs with a wrong label are ranked first by an untrained network's features."""
     made = make_manifest(tmp_path / "m", 10)
     places = [0, 25, 42, 61, 77, 93]
     entries = tuple(
@@ -105,24 +108,23 @@ def test_wrong_labels_of_pictures_are_found(tmp_path: Path) -> None:
     found = label_audit.run(
         replace(made, entries=entries),
         tmp_path / "run",
-        folds=4,
-        near=False,
+        LabelAuditOptions(folds=4, near=False),
         progress=lambda items, what, total: steps.append(what) or items,  # type: ignore[func-returns-value]
     )
     assert {cell.place for cell in found.judgement.flagged} >= set(places)
     assert {cell.place for cell in found.judgement.cells[:6]} == set(places)
     assert all(cell.suggested == made.entries[cell.place].label for cell in found.judgement.cells[:6])
     assert (found.judgement.folds, found.judgement.groups, found.near_checked) == (4, 100, False)
-    assert steps == ["pictures", "cells"]
+    assert steps == ["images", "cells"]
     rows = list(csv.DictReader(io.StringIO(found.to_csv())))
     assert [int(row["rank"]) for row in rows] == list(range(1, 101))
-    assert sum(row["flagged"] == "yes" for row in rows) == found.to_dict()["flagged"]
+    assert sum(row["flagged"] == "yes" for row in rows) == found.to_json()["flagged"]
 
 
-def test_pictures_that_changed_are_refused(tmp_path: Path) -> None:
-    """Before any feature is computed, in one line."""
+def test_changed_images_are_refused(tmp_path: Path) -> None:
+    """Changed images are an error before any feature is computed."""
     made = make_manifest(tmp_path / "m", 2)
     make_run(tmp_path / "run")
     made.file(made.entries[0]).write_bytes(b"")
-    with pytest.raises(UserError, match="its bytes are not those of the manifest; 2 pictures cannot be used"):
-        label_audit.run(made, tmp_path / "run", folds=2, near=False)
+    with pytest.raises(UserError, match="the content is not that of the manifest; 2 images cannot be used"):
+        label_audit.run(made, tmp_path / "run", LabelAuditOptions(folds=2, near=False))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgewbc.cells import CLASSES
 from edgewbc.data import label_issues
 from edgewbc.data.label_issues import check, divide, issues, joined, judge, out_of_fold
-from edgewbc.data.manifest import Entry
+from edgewbc.data.manifest import Entry, Split
 from edgewbc.errors import UserError
 
 NAMES = CLASSES[:3]
@@ -28,7 +28,7 @@ def blobs(per_class: int = 40, spread: float = 1.0, seed: int = 0) -> tuple[NDAr
         for label, corner in zip(NAMES, corners, strict=True):
             path = f"{label}/{number:03d}.png"
             features.append(corner + random.normal(size=12) * spread)
-            entries.append(Entry(path, label, f"{label}-{number // 2}", "train", f"hash of {path}"))
+            entries.append(Entry(path, label, f"{label}-{number // 2}", Split.TRAIN, f"hash of {path}"))
     return np.array(features, dtype=np.float32), entries
 
 
@@ -130,7 +130,7 @@ def test_copies_stay_together() -> None:
     """Cells of one group, one picture or the same bytes, and copies of copies, have one number; others their own."""
     rows = [("a", "g1", "1"), ("b", "g1", "2"), ("c", "g2", "2"), ("d", "g3", "3"), ("e", "g4", "4"), ("f", "g5", "5"),
             ("f", "g6", "5")]  # fmt: skip
-    entries = [Entry(path, "monocyte", group, "train", sha) for path, group, sha in rows]
+    entries = [Entry(path, "monocyte", group, Split.TRAIN, sha) for path, group, sha in rows]
     assert joined(entries).tolist() == [0, 0, 0, 1, 2, 3, 3]
     assert joined(entries, [("d", "e"), ("e", "a")]).tolist() == [0, 0, 0, 0, 0, 1, 1]
     assert joined(entries, [("d", "e", "f")]).tolist() == [0, 0, 0, 1, 1, 1, 1]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.data.manifest import COLUMNS, Entry, Manifest
+from edgewbc.data.manifest import COLUMNS, Entry, Manifest, Protocol, Split
 from edgewbc.data.sources import make
 from edgewbc.errors import UserError
 
@@ -46,16 +46,16 @@ def test_reads_what_it_wrote(written: Path, slides: Path) -> None:
 
 def test_keeps_boxes_and_odd_names(tmp_path: Path) -> None:
     """Boxes, commas, quotes and umlauts in a path survive the CSV."""
-    entry = Entry('Zellen, "neu"/ä b.png', "neutrophil", "g,1", "test", "0" * 64, (1.5, 2.0, 30.25, 40.0))
+    entry = Entry('Zellen, "neu"/ä b.png', "neutrophil", "g,1", Split.TEST, "0" * 64, (1.5, 2.0, 30.25, 40.0))
     (tmp_path / "pictures").mkdir()
-    Manifest(tmp_path / "pictures", (entry,), ("neutrophil",), "external").write(tmp_path / "m")
+    Manifest(tmp_path / "pictures", (entry,), ("neutrophil",), Protocol.EXTERNAL).write(tmp_path / "m")
     assert Manifest.read(tmp_path / "m").entries == (entry,)
 
 
 def test_writing_again(written: Path, slides: Path) -> None:
     """The same manifest may be written again; another one may not take its place, and no file is a folder."""
     make("folder", slides).write(written)
-    with pytest.raises(UserError, match="another manifest is here already"):
+    with pytest.raises(UserError, match="already holds another manifest"):
         make("folder", slides, seed=5).write(written)
     with pytest.raises(UserError, match="is a file"):
         make("folder", slides).write(written / "manifest.csv")
@@ -74,13 +74,13 @@ def test_pictures_that_moved_with_it(written: Path, slides: Path, tmp_path: Path
 def test_pictures_that_are_gone(written: Path, slides: Path) -> None:
     """A moved pictures folder is one line that says so."""
     slides.rename(slides.with_name("elsewhere"))
-    with pytest.raises(UserError, match="are gone; make the manifest anew"):
+    with pytest.raises(UserError, match="are no longer here: recreate the manifest"):
         Manifest.read(written)
 
 
 def test_missing_or_edited(written: Path, tmp_path: Path) -> None:
     """No manifest, a CSV edited by hand, a missing manifest.json, another format: each is refused by name."""
-    with pytest.raises(UserError, match="no manifest here"):
+    with pytest.raises(UserError, match="not a manifest"):
         Manifest.read(tmp_path / "nothing")
     facts = written / "manifest.json"
     text = facts.read_text()
@@ -88,7 +88,7 @@ def test_missing_or_edited(written: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="format 99"):
         Manifest.read(written)
     facts.write_text("[]")
-    with pytest.raises(UserError, match="not a manifest's facts"):
+    with pytest.raises(UserError, match="not the description of a manifest"):
         Manifest.read(written)
     facts.unlink()
     with pytest.raises(UserError, match=r"manifest\.json: no such file"):
@@ -96,15 +96,15 @@ def test_missing_or_edited(written: Path, tmp_path: Path) -> None:
     facts.write_text(text)
     table = written / "manifest.csv"
     table.write_text(table.read_text().replace("lymphocyte", "monocyte", 1))
-    with pytest.raises(UserError, match=r"manifest\.csv: changed by hand"):
+    with pytest.raises(UserError, match=r"manifest\.csv: was edited"):
         Manifest.read(written)
 
 
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("../secret.png,neutrophil,g,test,00,", r"line 2: \.\./secret\.png lies outside"),
-        ("/etc/passwd,neutrophil,g,test,00,", "lies outside"),
+        ("../secret.png,neutrophil,g,test,00,", r"line 2: \.\./secret\.png is outside"),
+        ("/etc/passwd,neutrophil,g,test,00,", "is outside"),
         ("a.png,neutrophil,g,holdout,00,", "split 'holdout'"),
         ("a.png,neutrophil,g,test,00,1 2 x 4", "box '1 2 x 4'"),
         ("a.png,neutrophil,g,test,00,1 2", "box '1 2'"),
@@ -128,7 +128,7 @@ def test_split(slides: Path) -> None:
     """A side's entries, or one line for an unknown or empty side."""
     manifest = make("folder", slides, protocol="external")
     assert len(manifest.split("test")) == 24
-    with pytest.raises(UserError, match="has no train pictures"):
+    with pytest.raises(UserError, match="has no train images"):
         manifest.split("train")
     with pytest.raises(UserError, match="use one of train, val, test"):
         manifest.split("dev")
@@ -140,7 +140,7 @@ def test_changed_and_missing_pictures(slides: Path) -> None:
     first, second = manifest.entries[:2]
     manifest.file(first).write_bytes(b"other")
     manifest.file(second).unlink()
-    with pytest.raises(UserError, match="has changed since the manifest was made"):
+    with pytest.raises(UserError, match="changed since the manifest was made"):
         manifest.read_bytes(first)
     with pytest.raises(UserError, match="cannot be read"):
         manifest.read_bytes(second)

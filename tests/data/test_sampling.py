@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewbc.data.manifest import Entry
+from edgewbc.data.manifest import Entry, Split
 from edgewbc.data.sampling import balanced
 
 
 def entries(counts: list[int]) -> list[Entry]:
     return [
-        Entry(f"{label}/{i}.png", f"class{label}", f"{label}/{i}", "train", "0" * 64)
+        Entry(f"{label}/{i}.png", f"class{label}", f"{label}/{i}", Split.TRAIN, "0" * 64)
         for label, count in enumerate(counts)
         for i in range(count)
     ]
@@ -41,5 +41,5 @@ def test_seed_decides() -> None:
 
 def test_a_draw_of_none_is_refused() -> None:
     """A count below 1 makes no sense."""
-    with pytest.raises(ValueError, match="a draw of 0 entries"):
+    with pytest.raises(ValueError, match="count is 0"):
         balanced(entries([3]), 0)

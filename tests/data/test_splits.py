@@ -72,7 +72,7 @@ def test_grouped_names_a_class_with_too_few_groups() -> None:
 def test_grouped_says_so_where_groups_cannot_be_spread() -> None:
     """Classes whose slides pull against one another are an error too, not a class without a test."""
     slides = {"a": "123", "b": "124", "c": "345"}  # 3 and 4 must be on one side for a and b, and apart for c
-    with pytest.raises(UserError, match="cannot be spread"):
+    with pytest.raises(UserError, match="cannot be divided"):
         grouped([(slide, label) for label, names in slides.items() for slide in names], seed=0)
 
 
@@ -115,8 +115,8 @@ def test_official_carves_an_eighth_of_train() -> None:
 
 
 def test_official_refuses_what_it_cannot_keep() -> None:
-    """A group that comes in TRAIN and in TEST, and a class of one group in TRAIN, are named."""
-    with pytest.raises(UserError, match="group 'g' comes in TRAIN and in TEST"):
+    """A group that is in TRAIN and in TEST, and a class of one group in TRAIN, are named."""
+    with pytest.raises(UserError, match="group 'g' is in TRAIN and in TEST"):
         official([("g", "a", "train"), ("g", "a", "test")], 0)
     with pytest.raises(UserError, match="'a' has 1 group .* official needs 2, one for each of train, val"):
         official([("g", "a", "train"), ("t", "a", "test")], 0)
@@ -133,7 +133,7 @@ def test_poster_takes_the_posters_number() -> None:
 def test_poster_splits_any_set(names: list[str], seed: int) -> None:
     """Every picture has one side, order and repeats do not matter, no side is empty; too few is an error."""
     if len(names) < 3:
-        with pytest.raises(UserError, match="cannot be on 3 sides"):
+        with pytest.raises(UserError, match="are too few for 3 splits"):
             poster(names, seed)
         return
     sides = poster(names, seed)

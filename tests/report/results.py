@@ -16,7 +16,7 @@ from edgewbc.bench.prediction_metrics import Predictions
 from edgewbc.bench.result import BenchData, BenchProtocol, BenchResult, LoadDuring, Peak
 from edgewbc.bench.row import FailedRow, MeasuredRow
 from edgewbc.bench.runner import ORDER
-from edgewbc.data.manifest import Entry, Manifest, Provenance, facts
+from edgewbc.data.manifest import Entry, Manifest, Provenance, Split, facts
 
 ROWS = (
     # model, backend, precision, images a second, share of wrong answers, MB, GMAC
@@ -49,7 +49,7 @@ def manifest(root: Path, n: int = 500, source: str = "pbc", protocol: str = "pub
     for index in range(n):
         label = cells.CLASSES[index % 5 if index % 7 else 0]
         sha = hashlib.sha256(str(index).encode()).hexdigest()
-        entries.append(Entry(f"pictures/{label}-{index:04d}.jpg", label, f"g{index}", "test", sha))
+        entries.append(Entry(f"pictures/{label}-{index:04d}.jpg", label, f"g{index}", Split.TEST, sha))
     return Manifest(root, tuple(entries), cells.CLASSES, protocol, Provenance(source))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgewbc.data.label_audit import LabelAudit
-from edgewbc.data.manifest import Manifest
+from edgewbc.data.manifest import Manifest, Protocol
 from edgewbc.errors import UserError
 from edgewbc.images.decode import decode
 from edgewbc.pixels import PixelSpec
@@ -118,7 +118,7 @@ def test_beyond_the_edge_is_white(tmp_path: Path) -> None:
     assert (view[:10, :10] == 255).all()
     assert (view[90, 90] < 255).any()
     inside = replace(found.judgement.cells[1], entry=replace(found.judgement.cells[1].entry, box=(20, 20, 10, 10)))
-    manifest = Manifest(tmp_path / "p", (inside.entry,), found.manifest.classes, "grouped")
+    manifest = Manifest(tmp_path / "p", (inside.entry,), found.manifest.classes, Protocol.GROUPED)
     (view,) = contact_sheet.look(manifest, [inside], PixelSpec(8, 8, "box", scale=1))
     expected = cv2.resize(picture(2, 60, 50)[20:30, 20:30], (160, 160), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_array_equal(view, expected)

@@ -16,7 +16,7 @@ def test_the_words_say_what_was_found(tmp_path: Path) -> None:
     lines = text(found).splitlines()
     assert lines[:4] == [
         f"label audit of 3 cells in 3 groups, protocol grouped, manifest {found.manifest.sha256[:12]}",
-        "features: mine, whole pictures at 8 x 8 pixels (said so); heads by 3 x 2 folds of whole groups",
+        "features: mine, whole pictures at 8 x 8 pixels (recorded so); heads by 3 x 2 folds of whole groups",
         "out of fold: 66.67 % (20.77-93.85 %), 2 of 3 as labelled",
         "flagged: 1 (33.33 %)",
     ]
@@ -27,7 +27,7 @@ def test_the_words_say_what_was_found(tmp_path: Path) -> None:
 
 def test_what_to_know_of_the_features_is_said(tmp_path: Path) -> None:
     """The last line of the headline warns where the network was taught these labels."""
-    assert headline(audited(tmp_path, "yes"))[-1].startswith("NOTE: features saw these labels: flags are too few")
+    assert headline(audited(tmp_path, "yes"))[-1].startswith("NOTE: the features were trained on these labels: too few labels are flagged")
 
 
 def test_long_lists_are_cut(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
 
 def test_how_a_network_looks_at_cells(tmp_path: Path) -> None:
     """Each crop has its words."""
-    source = audited(tmp_path).source
+    source = audited(tmp_path).network
     for pixels, words in (
         (PixelSpec(112, 96, "centre", 250), "central squares of 250 at 112 x 96 pixels"),
         (PixelSpec(64, 64, "box", scale=1.3), "squares of 1.3 boxes at 64 x 64 pixels"),

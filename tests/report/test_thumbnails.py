@@ -9,13 +9,13 @@ import numpy as np
 
 from edgewbc.bench.result import BenchData
 from edgewbc.bench.scores import Mistake
-from edgewbc.data.manifest import Entry
+from edgewbc.data.manifest import Entry, Split
 from edgewbc.report import thumbnails
 
 
 def entry(path: str, box: tuple[float, float, float, float] | None = None) -> Entry:
     """A test entry."""
-    return Entry(path, "monocyte", "g", "test", "0" * 64, box)
+    return Entry(path, "monocyte", "g", Split.TEST, "0" * 64, box)
 
 
 def test_picture_keeps_its_shape_and_colour() -> None:

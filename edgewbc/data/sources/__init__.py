@@ -1,29 +1,55 @@
-"""Where cells come from: every source ends in the same manifest."""
+"""Data sources: each one finds labeled cells in a folder, and `make` turns them into a manifest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from edgewbc._version import __version__
+from edgewbc import __version__
 from edgewbc.cells import in_order
 from edgewbc.data import splits as protocols
-from edgewbc.data.manifest import Entry, Manifest, Provenance
-from edgewbc.data.sources import augmented, bccd, folder, jtsc, kaggle_bccd, pbc, synthetic
-from edgewbc.data.sources.scan import Cell, Found, grouped_by_content, hashed, need_folder
+from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
+from edgewbc.data.sources import augmented, bccd, folder, jtsc, kaggle_bccd, pbc, synthetic, table
+from edgewbc.data.sources.scan import (
+    Cell,
+    SourceCells,
+    check_utf8,
+    group_copies,
+    hash_images,
+    normalize_label,
+    require_folder,
+)
+from edgewbc.data.sources.table import LabelTable
 from edgewbc.errors import UserError
 
-SOURCES: Final[dict[str, tuple[str, ...]]] = {
-    "folder": ("grouped", "poster", "external"),
-    "pbc": ("published", "grouped", "poster"),
-    "bccd": ("grouped", "poster"),
-    "kaggle-bccd": ("official", "grouped", "poster"),
-    "jtsc": ("external",),
-    "synthetic": ("grouped", "poster"),
-    "augmented": ("grouped", "poster"),
+
+class SourceName(StrEnum):
+    """The data sources."""
+
+    FOLDER = "folder"
+    TABLE = "table"
+    PBC = "pbc"
+    BCCD = "bccd"
+    KAGGLE_BCCD = "kaggle-bccd"
+    JTSC = "jtsc"
+    SYNTHETIC = "synthetic"
+    AUGMENTED = "augmented"
+
+
+SOURCES: Final[Mapping[SourceName, tuple[Protocol, ...]]] = {
+    SourceName.FOLDER: (Protocol.GROUPED, Protocol.POSTER, Protocol.EXTERNAL),
+    SourceName.TABLE: (Protocol.GROUPED, Protocol.PUBLISHED, Protocol.POSTER, Protocol.EXTERNAL),
+    SourceName.PBC: (Protocol.PUBLISHED, Protocol.GROUPED, Protocol.POSTER),
+    SourceName.BCCD: (Protocol.GROUPED, Protocol.POSTER),
+    SourceName.KAGGLE_BCCD: (Protocol.OFFICIAL, Protocol.GROUPED, Protocol.POSTER),
+    SourceName.JTSC: (Protocol.EXTERNAL,),
+    SourceName.SYNTHETIC: (Protocol.GROUPED, Protocol.POSTER),
+    SourceName.AUGMENTED: (Protocol.GROUPED, Protocol.POSTER),
 }
-"""Protocols of each source, its default first."""
+"""Protocols of each source, its default first. (A table with a split column has the default `published`.)"""
 
 
 def make(
@@ -35,89 +61,115 @@ def make(
     classes: Sequence[str] | None = None,
     group_pattern: str | None = None,
     splits: tuple[float, float, float] = protocols.FRACTIONS,
+    labels: LabelTable | None = None,
 ) -> Manifest:
-    """Make a manifest of a source's pictures.
+    """Make a manifest of a source's images.
 
     Args:
-        source: one of `SOURCES`.
-        folder: of the pictures; the manifest's root.
-        protocol: one of the source's; its first by default.
-        seed: of the split; with the pictures it determines the manifest.
-        classes: class names to take, or all that the source has by default.
-        group_pattern: of the source `folder`: regular expression whose first capture group, searched for in the
+        source: one of `SourceName`.
+        folder: folder of the images; the manifest's root.
+        protocol: one of the source's protocols; its first by default.
+        seed: seed of the split; together with the images it determines the manifest.
+        classes: class names to include; None includes all that the source has by default.
+        group_pattern: for the source `folder`: regular expression whose first capture group, searched for in the
             relative path, names the group.
         splits: shares of train, val and test, for the protocols that draw the split (`official` draws validation).
+        labels: for the source `table`: the table and its columns.
 
     Raises:
-        UserError: an unknown source or protocol, or something wrong with the folder; one line says what to mend.
+        UserError: the source or protocol is unknown, an option does not apply, or the folder is not as expected.
     """
-    protocol = protocol_of(source, protocol)
-    if group_pattern is not None and source != "folder":
-        raise UserError(f"--group-pattern is for the source folder; {source} knows its groups")
+    if protocol is None and labels is not None and labels.split_column is not None:
+        protocol = Protocol.PUBLISHED
+    chosen = protocol_of(source, protocol)
+    name = SourceName(source)
+    if group_pattern is not None and name != SourceName.FOLDER:
+        raise UserError(f"--group-pattern is only for the source folder; {name} has groups of its own")
+    if (labels is None) == (name == SourceName.TABLE):
+        raise UserError("the source table needs a table of labels, and no other source takes one")
+    if labels is not None and chosen == Protocol.PUBLISHED and labels.split_column is None:
+        raise UserError("protocol published: name the column that says train, val or test with --split-column")
     protocols.check_fractions(splits)
-    wanted = None if classes is None else in_order([name.strip().lower() for name in classes if name.strip()])
+    wanted = None if classes is None else in_order([label for text in classes if (label := normalize_label(text))])
     if wanted == ():
         raise UserError("--classes is empty: name at least one class")
-    need_folder(folder, f"the pictures of the source {source}")
-    found = _find(source, folder, protocol, wanted, group_pattern)
-    cells = grouped_by_content(hashed(folder, found.cells))
-    if protocol != "published":
+    require_folder(folder, f"the images of the source {name}")
+    check_utf8(folder.resolve())
+    found = _find(name, folder, chosen, wanted, group_pattern, labels)
+    left_out = Counter(found.left_out)
+    cells = group_copies(hash_images(folder, found.cells, left_out))
+    for label in sorted({cell.label for cell in found.cells} - {cell.label for cell in cells}):
+        raise UserError(f"{folder}: no readable image of class {label!r}: add images, or exclude it with --classes")
+    if chosen != Protocol.PUBLISHED or name == SourceName.TABLE:
         cells.sort(key=lambda cell: (cell.path, cell.box or ()))
     provenance = Provenance(
-        source=found.source or source,
+        source=found.source or name.value,
         seed=seed,
         citation=found.citation,
-        license=found.licence,
-        left_out=dict(sorted(found.left_out.items())),
-        splits=splits if protocol in ("official", "grouped", "poster") else None,
+        license=found.license,
+        left_out=dict(sorted(left_out.items())),
+        splits=splits if chosen in (Protocol.OFFICIAL, Protocol.GROUPED, Protocol.POSTER) else None,
         edgewbc=__version__,
     )
-    entries = _entries(cells, protocol, seed, splits)
-    return Manifest(folder, entries, in_order({cell.label for cell in cells}), protocol, provenance)
+    entries = _entries(cells, chosen, seed, splits)
+    return Manifest(folder, entries, in_order({cell.label for cell in cells}), chosen, provenance)
 
 
-def protocol_of(source: str, protocol: str | None = None) -> str:
-    """The protocol by which a source is divided: its first where none is named.
+def protocol_of(source: str, protocol: str | None = None) -> Protocol:
+    """Return the protocol by which a source is divided: its first if none is named.
 
     Raises:
-        UserError: an unknown source, or a protocol that the source does not have.
+        UserError: the source is unknown or does not have the protocol.
     """
-    if source not in SOURCES:
-        raise UserError(f"source {source!r}: use one of {', '.join(SOURCES)}")
-    protocol = protocol or SOURCES[source][0]
-    if protocol not in SOURCES[source]:
-        why = " (it is for evaluation only, never for training)" if source == "jtsc" else ""
-        raise UserError(f"protocol {protocol!r}: source {source} has {', '.join(SOURCES[source])}{why}")
-    return protocol
+    try:
+        available = SOURCES[SourceName(source)]
+    except ValueError:
+        raise UserError(f"source {source!r}: use one of {', '.join(SOURCES)}") from None
+    if protocol is None:
+        return available[0]
+    if protocol not in available:
+        why = " (it is only for evaluation, never for training)" if source == SourceName.JTSC else ""
+        raise UserError(f"protocol {protocol!r}: source {source} has {', '.join(available)}{why}")
+    return Protocol(protocol)
 
 
-def _find(source: str, where: Path, protocol: str, classes: tuple[str, ...] | None, group_pattern: str | None) -> Found:
-    if source == "folder":
+def _find(
+    source: SourceName,
+    where: Path,
+    protocol: Protocol,
+    classes: tuple[str, ...] | None,
+    group_pattern: str | None,
+    labels: LabelTable | None,
+) -> SourceCells:
+    if labels is not None:
+        return table.find(where, labels, classes)
+    if source == SourceName.FOLDER:
         return folder.find(where, classes, group_pattern)
-    if source == "pbc":
-        return pbc.find(where, classes, published=protocol == "published")
-    if source == "bccd":
-        return bccd.find(where, classes)
-    if source == "kaggle-bccd":
-        return kaggle_bccd.find(where, classes, simple=protocol == "poster")
-    if source == "jtsc":
-        return jtsc.find(where, classes)
-    if source == "augmented":
-        return augmented.find(where, classes)
-    return synthetic.find(where, classes)
+    if source == SourceName.PBC:
+        return pbc.find(where, classes, published=protocol == Protocol.PUBLISHED)
+    if source == SourceName.KAGGLE_BCCD:
+        return kaggle_bccd.find(where, classes, simple=protocol == Protocol.POSTER)
+    others = {
+        SourceName.BCCD: bccd.find,
+        SourceName.JTSC: jtsc.find,
+        SourceName.AUGMENTED: augmented.find,
+        SourceName.SYNTHETIC: synthetic.find,
+    }
+    return others[source](where, classes)
 
 
 def _entries(
-    cells: Sequence[Cell], protocol: str, seed: int, fractions: tuple[float, float, float]
+    cells: Sequence[Cell], protocol: Protocol, seed: int, fractions: tuple[float, float, float]
 ) -> tuple[Entry, ...]:
-    if protocol == "published":
-        sides = [cell.split or "" for cell in cells]
-    elif protocol == "external":
-        sides = ["test"] * len(cells)
-    elif protocol == "poster":
+    """Assign every cell to a split by the protocol."""
+    if protocol == Protocol.PUBLISHED:
+        sides = [Split(cell.split or "") for cell in cells]
+    elif protocol == Protocol.EXTERNAL:
+        sides = [Split.TEST] * len(cells)
+    elif protocol == Protocol.POSTER:
         by_path = protocols.poster([cell.path for cell in cells], seed, fractions)
         sides = [by_path[cell.path] for cell in cells]
-    elif protocol == "official":
+    elif protocol == Protocol.OFFICIAL:
         by_group = protocols.official([(cell.group, cell.label, cell.split or "") for cell in cells], seed, fractions)
         sides = [by_group[cell.group] for cell in cells]
     else:

@@ -1,6 +1,6 @@
-"""Pictures that `edgewbc data augment` drew: each one's group is the original that it was drawn from.
+"""Images that `edgewbc data augment` drew; the group of each is the original that it was drawn from.
 
-A set that was drawn from synthetic cells stays synthetic: an accuracy on it says nothing about real cells either.
+A set that was drawn from synthetic cells keeps the source `synthetic`: accuracy on it says nothing about real cells.
 """
 
 from __future__ import annotations
@@ -11,37 +11,37 @@ from pathlib import Path
 
 from edgewbc.data.augmented_set import FACTS, ORIGINALS
 from edgewbc.data.manifest import SYNTHETIC
-from edgewbc.data.sources.scan import Cell, Found, need_folder, read_rows
+from edgewbc.data.sources.scan import Cell, SourceCells, check_relative, not_selected, read_rows, require_folder
 from edgewbc.errors import UserError
 from edgewbc.utils.files import read_json
 
 
-def find(folder: Path, classes: Sequence[str] | None = None) -> Found:
-    """The drawn pictures, with their originals as groups.
+def find(folder: Path, classes: Sequence[str] | None = None) -> SourceCells:
+    """Find the drawn images, with their originals as groups.
 
     Args:
-        folder: holds originals.csv, augmented.json and the pictures.
-        classes: to take; all by default.
+        folder: folder with originals.csv, augmented.json and the images.
+        classes: class names to include; None includes all.
 
     Raises:
-        UserError: a file is missing or malformed, names a picture outside of the folder, or a class has no pictures.
+        UserError: a file is missing or malformed or names an image outside of the folder, or a class has no image.
     """
-    need_folder(folder, "what `edgewbc data augment MANIFEST --to DIR` draws")
+    require_folder(folder, "the output of `edgewbc data augment MANIFEST --to DIR`")
     if not (folder / ORIGINALS).is_file():
-        raise UserError(f"{folder}: no {ORIGINALS}: draw the set with `edgewbc data augment MANIFEST --to {folder}`")
-    facts = read_json(folder / FACTS, "what was drawn")
+        raise UserError(f"{folder}: no {ORIGINALS}: create the set with `edgewbc data augment MANIFEST --to {folder}`")
+    described = read_json(folder / FACTS, "the description of an augmented set")
     rows = read_rows(folder / ORIGINALS, ("path", "label", "group"))
     left_out: Counter[str] = Counter()
     cells = []
     for row in rows:
         if classes is not None and row["label"] not in classes:
-            left_out[f"class {row['label']} was not asked for"] += 1
+            left_out[not_selected(row["label"])] += 1
         else:
-            if Path(row["path"]).is_absolute() or ".." in Path(row["path"]).parts:
-                raise UserError(f"{folder / ORIGINALS}: {row['path']} lies outside of {folder}")
+            check_relative(row["path"], folder / ORIGINALS, folder)
             cells.append(Cell(row["path"], row["label"], row["group"]))
     for name in classes or ():
         if not any(cell.label == name for cell in cells):
-            raise UserError(f"{folder / ORIGINALS}: no picture of class {name!r}: leave it out of --classes")
-    source = SYNTHETIC if facts.get("source") == SYNTHETIC else ""
-    return Found(cells, left_out, str(facts.get("citation", "")), str(facts.get("licence", "")), source)
+            raise UserError(f"{folder / ORIGINALS}: no image of class {name!r}: remove it from --classes")
+    source = SYNTHETIC if described.get("source") == SYNTHETIC else ""
+    citation, license = str(described.get("citation", "")), str(described.get("licence", ""))
+    return SourceCells(cells, left_out, citation, license, source)

@@ -1,68 +1,68 @@
-"""BCCD: 364 smear fields with VOC boxes, and the type of the cell by picture number. The poster's data."""
+"""BCCD: 364 fields of blood smears with VOC boxes, and the type of the cell by image number. The poster's data."""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgewbc.cells import POSTER_CLASSES
-from edgewbc.data.sources.scan import Cell, Found, need_folder, pictures_below, read_rows
+from edgewbc.data.sources.scan import Cell, SourceCells, images_below, not_selected, read_rows, require_folder
 from edgewbc.errors import UserError
 from edgewbc.pixels import Box
 
 CITATION = "Shenggan, BCCD_Dataset, https://github.com/Shenggan/BCCD_Dataset; type labels from the cosmicad data set"
-LICENCE = "MIT"
+LICENSE = "MIT"
 
-# Found by `edgewbc data audit`, then by eye: the second shows the same field as the first, a little out of focus.
+# Detected by `edgewbc data audit` and confirmed by eye: both show the same field, one of them a little out of focus.
 SAME_FIELD = {"JPEGImages/BloodImage_00038.jpg": "JPEGImages/BloodImage_00037.jpg"}
 
 
-def find(folder: Path, classes: Sequence[str] | None = None) -> Found:
-    """One cell per box of a white blood cell, of the pictures whose type labels are unambiguous.
+def find(folder: Path, classes: Sequence[str] | None = None) -> SourceCells:
+    """Find one cell per box of a white blood cell, in the images whose type labels are unambiguous.
 
-    A picture is taken when it has one label and one WBC box, or several equal labels and as many boxes. The group is
-    the picture, or the field where it was taken twice.
+    An image is included if it has one label and one WBC box, or several equal labels and as many boxes. The group is
+    the image, or the field if it was photographed twice.
 
     Args:
-        folder: holds JPEGImages, Annotations and labels.csv.
-        classes: to take; the poster's four by default. Others are left out and counted.
+        folder: folder with JPEGImages, Annotations and labels.csv.
+        classes: class names to include, by default the poster's four; others are counted in `left_out`.
 
     Raises:
-        UserError: a folder, labels.csv or an annotation is missing or malformed, or a class has no pictures.
+        UserError: a folder, labels.csv or an annotation is missing or malformed, or a class has no image.
     """
-    need_folder(folder / "JPEGImages", "BCCD's pictures")
-    need_folder(folder / "Annotations", "BCCD's boxes as VOC XML")
+    require_folder(folder / "JPEGImages", "BCCD's images")
+    require_folder(folder / "Annotations", "BCCD's boxes as VOC XML")
     labels = _labels(folder / "labels.csv")
     wanted = tuple(classes) if classes is not None else POSTER_CLASSES
-    left_out: Counter[str] = Counter()
+    below = images_below(folder / "JPEGImages")
+    left_out = below.left_out
     cells: list[Cell] = []
-    for picture in pictures_below(folder / "JPEGImages"):
-        match = re.fullmatch(r"BloodImage_(\d+)", picture.stem)
+    for image in below.paths:
+        match = re.fullmatch(r"BloodImage_(\d+)", image.stem)
         if match is None:
             left_out["name is not BloodImage_<number>"] += 1
             continue
-        annotation = folder / "Annotations" / f"{picture.stem}.xml"
+        annotation = folder / "Annotations" / f"{image.stem}.xml"
         names = labels.get(int(match.group(1)), [])
         boxes = wbc_boxes(annotation)
         reason = _ambiguous(names, boxes, wanted)
         if reason:
             left_out[reason] += 1
             continue
-        path = picture.relative_to(folder).as_posix()
+        path = image.relative_to(folder).as_posix()
         cells += [Cell(path, names[0], SAME_FIELD.get(path, path), box=box) for box in boxes]
     if not cells and not left_out:
-        raise UserError(f"{folder / 'JPEGImages'}: no pictures in it: it should hold BCCD's pictures")
+        raise UserError(f"{folder / 'JPEGImages'}: no images in this folder; expected BCCD's images")
     for name in wanted:
         if not any(cell.label == name for cell in cells):
-            raise UserError(f"{folder}: no picture of class {name!r} and one clear label: leave it out of --classes")
-    return Found(cells, left_out, CITATION, LICENCE)
+            raise UserError(f"{folder}: no image with an unambiguous label of class {name!r}: remove it from --classes")
+    return SourceCells(cells, left_out, CITATION, LICENSE)
 
 
 def _ambiguous(names: Sequence[str], boxes: Sequence[Box], wanted: Sequence[str]) -> str:
-    """Why a picture is left out; empty if it is not."""
+    """Return why an image is left out; an empty string if it is not."""
     if not names:
         return "no type label"
     if not boxes:
@@ -72,37 +72,37 @@ def _ambiguous(names: Sequence[str], boxes: Sequence[Box], wanted: Sequence[str]
     if len(names) != len(boxes):
         return "number of labels is not the number of WBC boxes"
     if names[0] not in wanted:
-        return f"class {names[0]} was not asked for"
+        return not_selected(names[0])
     return ""
 
 
 def _labels(path: Path) -> dict[int, list[str]]:
-    """Type names by picture number; none for an empty category."""
+    """Return the type names by image number; an empty list for an empty category."""
     found: dict[int, list[str]] = {}
     for row in read_rows(path, ("Image", "Category")):
         if not row["Image"].isdecimal():
-            raise UserError(f"{path}: {row['Image']!r} is not a picture's number")
+            raise UserError(f"{path}: {row['Image']!r} is not the number of an image")
         found[int(row["Image"])] = [name.strip().lower() for name in row["Category"].split(",") if name.strip()]
     return found
 
 
 class _NoDoctype(ET.TreeBuilder):
-    """Refuses a document type: without one a file can declare no entities, and so cannot blow up or read others."""
+    """Rejects a DOCTYPE, so that a file can declare no entities (which could expand without limit or read files)."""
 
     def doctype(self, name: str, public: str, system: str) -> None:
-        raise ValueError(f"it has a DOCTYPE ({name}), which an annotation does not need")
+        raise ValueError(f"it has a DOCTYPE ({name}), which is not accepted")
 
 
 def wbc_boxes(path: Path) -> list[Box]:
-    """Boxes of the white blood cells of a VOC annotation: left, top, width, height in pixels, in the file's order.
+    """Read the boxes of white blood cells from a VOC annotation: left, top, width and height in pixels.
 
     Raises:
-        UserError: the file is missing, is not such XML, has a DOCTYPE, or a box has no area.
+        UserError: the file is missing, is not an annotation, has a DOCTYPE, or a box has no area.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}): complete the data set") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror}): the data set is incomplete") from None
     try:
         tree = ET.fromstring(data, ET.XMLParser(target=_NoDoctype()))  # noqa: S314 - no DOCTYPE, so no entities
         boxes: list[Box] = []

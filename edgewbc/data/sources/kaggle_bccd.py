@@ -1,21 +1,21 @@
-"""The poster's augmented set as it is public: 12,515 pictures drawn from BCCD, in the folders TRAIN, TEST, TEST_SIMPLE.
+"""The public copy of the poster's augmented set: 12,515 images drawn from BCCD, in TRAIN, TEST and TEST_SIMPLE.
 
-It was drawn once, in early 2017, by a script in https://github.com/dhruvp/wbc-classification (`augment_data.ipynb`),
-and is known from Kaggle. The originals were split first; then each class of each side went through a Keras generator of
-its own, one picture at a time, which saved `_<k>_<n>.jpeg`: k the place in the generator's order, n a random number.
-The Keras of the time shuffled such a generator once and never again (https://github.com/keras-team/keras/pull/5883,
-of March 2017, mended that), so within a split and a class k names the original: inferred from dates and code, since the
-set itself does not say by which version it was drawn. TRAIN's 7 and TEST's 7 are two pictures.
+The set was drawn in early 2017 by a notebook in https://github.com/dhruvp/wbc-classification (`augment_data.ipynb`) and
+is distributed on Kaggle. The originals were split first. Then each class of each split went through its own Keras
+generator, one image at a time, which saved `_<k>_<n>.jpeg`: k is the position in the generator's order, n a random
+number. The Keras of that time shuffled such a generator only once (fixed in March 2017 by
+https://github.com/keras-team/keras/pull/5883), so within a split and a class k identifies the original. This is
+inferred from dates and code, because the set does not record its Keras version. TRAIN's 7 and TEST's 7 are different
+images.
 
-TEST_SIMPLE holds the originals of TEST, only made smaller: 13 eosinophils, 6 lymphocytes, 4 monocytes, 48 neutrophils.
-It came from other generators, with an order of their own, so its k does not tell which pictures of TEST it shows. That
-decides what may be done with it:
+TEST_SIMPLE holds the originals of TEST at a smaller size: 13 eosinophils, 6 lymphocytes, 4 monocytes, 48 neutrophils.
+They were drawn by other generators with their own order, so k does not tell which images of TEST they show. Therefore:
 
-`official`: TRAIN, a part of it for validation by whole originals, against TEST. TEST_SIMPLE is left out. Nothing of
-    TEST is in train, whatever k means: the protocol to rely on, and the default.
-`grouped`: TRAIN and TEST divided anew by whole originals, on the word of k. TEST_SIMPLE is left out, because an
-    original could stand on another side than its copies.
-`poster`: all 12,515 pictures at random, as the poster took them. Groups play no part in it.
+`official`: TRAIN, with validation taken from it by whole originals, and TEST. TEST_SIMPLE is left out. No image of TEST
+    is in train whatever k means: the protocol to rely on, and the default.
+`grouped`: TRAIN and TEST are divided again by whole originals, as k tells. TEST_SIMPLE is left out, because an original
+    could be in another split than its copies.
+`poster`: all 12,515 images at random, as on the poster. Groups are not used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,15 @@ from pathlib import Path
 from typing import Final
 
 from edgewbc.cells import POSTER_CLASSES
-from edgewbc.data.sources.scan import Cell, Found, need_folder, pictures_below
+from edgewbc.data.sources.scan import (
+    Cell,
+    SourceCells,
+    images_below,
+    is_visible_folder,
+    normalize_label,
+    not_selected,
+    require_folder,
+)
 from edgewbc.errors import UserError
 
 CITATION = (
@@ -35,51 +43,51 @@ CITATION = (
     "Parthasarathy D., https://github.com/dhruvp/wbc-classification, from Shenggan, BCCD_Dataset, "
     "https://github.com/Shenggan/BCCD_Dataset"
 )
-LICENCE = "MIT (that of BCCD_Dataset)"
+LICENSE = "MIT (that of BCCD_Dataset)"
 
 SIDES: Final = {"TRAIN": "train", "TEST": "test"}
 SIMPLE: Final = "TEST_SIMPLE"
-WHAT = "the folders TRAIN and TEST of the augmented BCCD set, each with a folder per class"
+CONTENTS = "the folders TRAIN and TEST of the augmented BCCD set, each with a folder per class"
 _NAME = re.compile(r"_(\d+)_\d+\.jpe?g", re.IGNORECASE)
-_DEPTH = 4  # folders below the one named in which TRAIN is looked for; the archive nests it three deep
+_DEPTH = 4  # levels below the given folder in which to look for TRAIN; in the archive it is three levels deep
 
 
-def find(folder: Path, classes: Sequence[str] | None = None, simple: bool = False) -> Found:
-    """The pictures with their side and, as group, their original: `train/eosinophil/12`.
+def find(folder: Path, classes: Sequence[str] | None = None, simple: bool = False) -> SourceCells:
+    """Find the images with their split and their original as group, such as `train/eosinophil/12`.
 
     Args:
-        folder: holds TRAIN, TEST and, as a rule, TEST_SIMPLE; upper or lower case.
-        classes: to take; the poster's four by default. Others are left out and counted.
-        simple: take TEST_SIMPLE too, each picture a group of its own; else it is left out and counted.
+        folder: folder with TRAIN, TEST and usually TEST_SIMPLE, in upper or lower case.
+        classes: class names to include, by default the poster's four; others are counted in `left_out`.
+        simple: include TEST_SIMPLE, each image as a group of its own; otherwise it is counted in `left_out`.
 
     Raises:
-        UserError: a folder is missing, is nested deeper or is of no class of the set, a picture's name does not tell
-            its original, or a class has no pictures.
+        UserError: a folder is missing, is nested deeper or is not a class of the set, a file name does not tell the
+            original, or a class has no image.
     """
-    tops = _tops(need_folder(folder, WHAT))
+    tops = _tops(require_folder(folder, CONTENTS))
     wanted = tuple(classes) if classes is not None else POSTER_CLASSES
     left_out: Counter[str] = Counter()
     cells: list[Cell] = []
     for name in (*SIDES, SIMPLE):
-        for label, picture in _pictures(tops[name]) if name in tops else ():
-            match = _NAME.fullmatch(picture.name)
+        for label, image in _images(tops[name], left_out) if name in tops else ():
+            match = _NAME.fullmatch(image.name)
             if match is None:
-                raise UserError(f"{picture}: not a name of this set (_<original>_<number>.jpeg): move it away")
+                raise UserError(f"{image}: not a file of this set (_<original>_<number>.jpeg): move it away")
             if label not in wanted:
-                left_out[f"class {label} was not asked for"] += 1
+                left_out[not_selected(label)] += 1
             elif name == SIMPLE and not simple:
-                left_out[f"{SIMPLE}: originals of TEST, and it cannot be told of which pictures"] += 1
+                left_out[f"{SIMPLE}: originals of TEST without a known counterpart"] += 1
             else:
                 group = f"{name.lower()}/{label}/{int(match.group(1))}"
-                cells.append(Cell(picture.relative_to(folder).as_posix(), label, group, split=SIDES.get(name)))
+                cells.append(Cell(image.relative_to(folder).as_posix(), label, group, split=SIDES.get(name)))
     for label in wanted:
         if not any(cell.label == label for cell in cells):
-            raise UserError(f"{folder}: no pictures of class {label!r} in TRAIN or TEST: leave it out of --classes")
-    return Found(cells, left_out, CITATION, LICENCE)
+            raise UserError(f"{folder}: no images of class {label!r} in TRAIN or TEST: remove it from --classes")
+    return SourceCells(cells, left_out, CITATION, LICENSE)
 
 
 def _tops(folder: Path) -> dict[str, Path]:
-    """TRAIN, TEST and TEST_SIMPLE of the folder, by these names. Raises UserError without TRAIN or TEST."""
+    """Return the folders TRAIN, TEST and TEST_SIMPLE by name. Raises UserError if TRAIN or TEST is missing."""
     tops = {path.name.upper(): path for path in _below(folder)}
     if SIDES.keys() <= tops.keys():
         return tops
@@ -87,22 +95,25 @@ def _tops(folder: Path) -> dict[str, Path]:
     for _ in range(_DEPTH):
         for path in level:
             if SIDES.keys() <= {inner.name.upper() for inner in _below(path)}:
-                raise UserError(f"{folder}: TRAIN and TEST are not here, but in {path}: name that folder")
+                raise UserError(f"{folder}: TRAIN and TEST are in {path}: name that folder")
         level = [inner for path in level for inner in _below(path)]
     missing = next(name for name in SIDES if name not in tops)
-    raise UserError(f"{folder}: no folder {missing} in it or below: it should hold {WHAT}")
+    raise UserError(f"{folder}: no folder {missing} in it or below it; expected {CONTENTS}")
 
 
 def _below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """Return the visible subfolders by name."""
+    return sorted(path for path in folder.iterdir() if is_visible_folder(path))
 
 
-def _pictures(top: Path) -> list[tuple[str, Path]]:
-    """Class in lower case and path of each picture. Raises UserError for a folder that is of no class of the set."""
+def _images(top: Path, left_out: Counter[str]) -> list[tuple[str, Path]]:
+    """Return class and path of each image; other files are counted. Raises UserError for a folder of another class."""
     found = []
     for path in _below(top):
-        label = path.name.lower()
+        label = normalize_label(path.name)
         if label not in POSTER_CLASSES:
             raise UserError(f"{path}: not a class of this set ({', '.join(POSTER_CLASSES)}): move it away")
-        found += [(label, picture) for picture in pictures_below(path)]
+        below = images_below(path)
+        left_out += below.left_out
+        found += [(label, image) for image in below.paths]
     return found

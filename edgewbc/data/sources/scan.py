@@ -1,31 +1,39 @@
-"""What every source is made of: cells found in a folder, each picture read once for its hash."""
+"""What the data sources share: finding image files, reading label tables, hashing, and grouping copies."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import os
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgewbc.errors import UserError
+from edgewbc.images import headers
+from edgewbc.images.discover import SUFFIXES
 from edgewbc.pixels import Box
-from edgewbc.utils.files import sha256
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+ARCHIVE_LEFTOVERS = frozenset({"__MACOSX"})
+"""Folders that archive programs add and that hold no images."""
+
+SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+"""Files that Windows adds to folders of images."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A labelled cell before it has a side.
+    """A labeled cell that is not assigned to a split yet.
 
     Attributes:
-        path: of the picture, relative to the source's folder, with forward slashes.
-        label: class name in lower case.
-        group: what must not be on two sides; empty for the picture itself (see `grouped_by_content`).
-        sha256: of the picture's bytes; empty until `hashed`.
-        box: left, top, width, height in pixels, where the picture holds other cells too.
-        split: the side on which it was published, where there is one.
+        path: image file, relative to the source's folder, with forward slashes.
+        label: class name, see `normalize_label`.
+        group: what must not be divided by the split; empty if the image is a group of its own.
+        sha256: hash of the image file; empty until `hash_images` has run.
+        box: left, top, width and height in pixels, if the image holds other cells too.
+        split: split that the data set assigns the cell to, if it comes with one.
     """
 
     path: str
@@ -37,41 +45,101 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a source gave: its cells, how many pictures were left out and why, and whom to cite.
+class SourceCells:
+    """The cells of a data source.
 
-    `source` is set where the pictures are made of another source's and must go on being told as that.
+    Attributes:
+        cells: in the source's order.
+        left_out: number of files that were left out, by reason.
+        citation: publication to cite.
+        license: license of the images.
+        source: name to record instead of the source's own, for images that were derived from another source.
     """
 
     cells: Sequence[Cell]
     left_out: Counter[str] = field(default_factory=Counter)
     citation: str = ""
-    licence: str = ""
+    license: str = ""
     source: str = ""
 
 
-def is_picture(path: Path) -> bool:
+@dataclass(frozen=True)
+class FolderImages:
+    """Image files below a folder, sorted by path, and the number of other files by reason."""
+
+    paths: list[Path]
+    left_out: Counter[str]
+
+
+def normalize_label(name: str) -> str:
+    """Return a class name in lower case and Unicode form NFC, without leading and trailing whitespace."""
+    return unicodedata.normalize("NFC", name).strip().lower()
+
+
+def not_selected(label: str) -> str:
+    """Return the reason under which cells of a class that was not selected are counted."""
+    return f"class {label} not selected"
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a path is a visible file with the extension of a supported image format."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def need_folder(folder: Path, what: str) -> Path:
-    """The folder itself. Raises UserError if it is missing or is a file."""
+def is_visible_folder(path: Path) -> bool:
+    """Return whether a path is a folder that may hold images: not hidden, and no leftover of an archive."""
+    return path.is_dir() and not path.name.startswith(".") and path.name not in ARCHIVE_LEFTOVERS
+
+
+def require_folder(folder: Path, contents: str) -> Path:
+    """Return the folder.
+
+    Raises:
+        UserError: it does not exist or is not a folder; the message names the expected contents.
+    """
     if not folder.exists():
-        raise UserError(f"{folder}: no such folder; it should hold {what}")
+        raise UserError(f"{folder}: no such folder; expected {contents}")
     if not folder.is_dir():
-        raise UserError(f"{folder}: not a folder; it should hold {what}")
+        raise UserError(f"{folder}: not a folder; expected {contents}")
     return folder
 
 
-def pictures_below(folder: Path) -> list[Path]:
-    """Picture files in a folder and the folders below it, hidden ones left out, sorted by path."""
-    found = [p for p in folder.rglob("*") if is_picture(p)]
-    visible = [p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
-    return sorted(visible, key=lambda path: path.relative_to(folder).as_posix())
+def images_below(folder: Path) -> FolderImages:
+    """Find the image files in a folder and its subfolders.
+
+    Links to folders are followed, except back to a folder that encloses them. Hidden files and folders are skipped.
+    Other files are counted by extension.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+    found: list[Path] = []
+    others: Counter[str] = Counter()
+    for path in _walk(folder, (os.path.realpath(folder),)):
+        if path.suffix.lower() in SUFFIXES:
+            found.append(path)
+        elif path.name.lower() not in SYSTEM_FILES:
+            others[f"not a supported image format ({path.suffix.lower() or 'no extension'})"] += 1
+    return FolderImages(sorted(found, key=lambda path: path.relative_to(folder).as_posix()), others)
+
+
+def _walk(folder: Path, ancestors: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the visible files below a folder; `ancestors` are the real paths of the folder and those above it."""
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder}: cannot read this folder ({error.strerror})") from None
+    for path in inside:
+        if is_visible_folder(path):
+            real = os.path.realpath(path)
+            if real not in ancestors:
+                yield from _walk(path, (*ancestors, real))
+        elif path.is_file() and not path.name.startswith("."):
+            yield path
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a CSV with at least these columns; values are stripped.
+    """Read these columns of a CSV file; values are stripped.
 
     Raises:
         UserError: the file is missing, is not UTF-8 text, or lacks a column or a value.
@@ -84,31 +152,68 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             found = []
             for row in rows:
                 if any(row[name] is None for name in columns):
-                    raise UserError(f"{path}: line {rows.line_num} has too few columns; it needs {', '.join(columns)}")
+                    raise UserError(f"{path}: line {rows.line_num} has too few columns; expected {', '.join(columns)}")
                 found.append({name: row[name].strip() for name in columns})
             return found
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; it should have the columns {', '.join(columns)}") from None
+        raise UserError(f"{path}: no such file; expected a CSV with the columns {', '.join(columns)}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as CSV: {error}") from None
 
 
-def hashed(root: Path, cells: Iterable[Cell]) -> list[Cell]:
-    """The same cells with the SHA-256 of their pictures' bytes. Raises UserError for one that cannot be read."""
+def check_relative(path: str, table: Path, folder: Path) -> None:
+    """Raise UserError if a path that a table names is absolute or leads outside of the folder."""
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise UserError(f"{table}: {path} is outside of {folder}")
+
+
+def hash_images(root: Path, cells: Iterable[Cell], left_out: Counter[str]) -> list[Cell]:
+    """Return the cells with the SHA-256 of their image file, without those whose file is not an image.
+
+    Each file is read once. Empty files and files whose header is not that of a supported format are counted in
+    `left_out` (once for each file).
+
+    Raises:
+        UserError: a file cannot be read, or its name is not valid UTF-8 (which a manifest is written in).
+    """
     known: dict[str, str] = {}
     done = []
     for cell in cells:
         if cell.path not in known:
-            try:
-                known[cell.path] = sha256(root / cell.path)
-            except OSError as error:
-                raise UserError(f"{root / cell.path}: cannot be read ({error.strerror})") from None
-        done.append(replace(cell, sha256=known[cell.path]))
+            known[cell.path] = _hash_image(root, cell.path, left_out)
+        if known[cell.path]:
+            done.append(replace(cell, sha256=known[cell.path]))
     return done
 
 
-def grouped_by_content(cells: Sequence[Cell]) -> list[Cell]:
-    """Fill in missing groups: the path of the first picture with the same bytes, so that copies share a group."""
+def _hash_image(root: Path, path: str, left_out: Counter[str]) -> str:
+    """Return the hash of an image file, or an empty string if it is not an image."""
+    check_utf8(root / path)
+    try:
+        data = (root / path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{root / path}: cannot be read ({error.strerror})") from None
+    try:
+        if not data:
+            raise ValueError("empty file")
+        headers.read(data)
+    except ValueError as error:
+        left_out[f"not a readable image ({error})"] += 1
+        return ""
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_utf8(path: Path) -> None:
+    """Raise UserError if a path is not valid UTF-8, as names from an old archive may be."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise UserError(f"{shown}: the name is not valid UTF-8: rename it (see `convmv`)") from None
+
+
+def group_copies(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells with missing groups filled in: the path of the first image with the same bytes."""
     first: dict[str, str] = {}
     for cell in sorted(cells, key=lambda cell: cell.path):
         first.setdefault(cell.sha256, cell.path)

@@ -57,8 +57,8 @@ def test_classes_on_request(enlarged: Path) -> None:
     """Other classes are left out and counted; one that was not drawn is refused."""
     manifest = make("augmented", enlarged, classes=["monocyte"])
     assert manifest.classes == ("monocyte",)
-    assert manifest.provenance.left_out == {"class neutrophil was not asked for": 30}
-    with pytest.raises(UserError, match=r"originals\.csv: no picture of class 'basophil'"):
+    assert manifest.provenance.left_out == {"class neutrophil not selected": 30}
+    with pytest.raises(UserError, match=r"originals\.csv: no image of class 'basophil'"):
         make("augmented", enlarged, classes=["basophil"])
 
 
@@ -71,5 +71,5 @@ def test_augmented_errors(enlarged: Path, slides: Path) -> None:
     with pytest.raises(UserError, match=rf"{gone.name}: cannot be read"):
         make("augmented", enlarged)
     write_csv(enlarged / ORIGINALS, ["path,label,group", "../x.jpg,monocyte,x"])
-    with pytest.raises(UserError, match=r"\.\./x\.jpg lies outside"):
+    with pytest.raises(UserError, match=r"\.\./x\.jpg is outside"):
         make("augmented", enlarged)

@@ -48,7 +48,7 @@ def test_bccd_takes_unambiguous_cells(bccd: Path) -> None:
     assert {e.group for e in two} == {"JPEGImages/BloodImage_00020.png"}
     assert len({e.split for e in two}) == 1
     assert manifest.provenance.left_out == {
-        "class basophil was not asked for": 1,
+        "class basophil not selected": 1,
         "labels of several types": 1,
         "no WBC box": 1,
         "no type label": 1,
@@ -77,7 +77,7 @@ def test_bccd_errors(bccd: Path) -> None:
     with pytest.raises(UserError, match=r"BloodImage_00003\.xml: cannot be read"):
         make("bccd", bccd)
     write_csv(bccd / "labels.csv", [",Image,Category", ",first,NEUTROPHIL"])
-    with pytest.raises(UserError, match=r"labels\.csv: 'first' is not a picture's number"):
+    with pytest.raises(UserError, match=r"labels\.csv: 'first' is not the number of an image"):
         make("bccd", bccd)
 
 

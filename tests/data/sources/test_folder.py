@@ -18,7 +18,7 @@ def groups(manifest: Manifest) -> dict[str, str]:
 
 
 def test_folder_takes_class_and_slide_from_the_path(slides: Path) -> None:
-    """The class is the first level in lower case, the group the second; a slide is on one side in all classes."""
+    """The class is the first level in lower case, the group the second; a slide is in one split in all classes."""
     manifest = make("folder", slides)
     assert manifest.protocol == "grouped"
     assert manifest.classes == ("neutrophil", "lymphocyte")
@@ -33,13 +33,13 @@ def test_folder_takes_class_and_slide_from_the_path(slides: Path) -> None:
 
 
 def test_folder_is_reproducible(slides: Path) -> None:
-    """The same seed gives the same manifest, another seed another one."""
+    """The same seed gives the same manifest, another seed a different one."""
     assert make("folder", slides, seed=1).sha256 == make("folder", slides, seed=1).sha256
     assert make("folder", slides, seed=1).sha256 != make("folder", slides, seed=2).sha256
 
 
 def test_folder_without_slides_groups_copies(put: Put, pictures: Path) -> None:
-    """Pictures of the same bytes share a group named for the first; others are alone."""
+    """Images with the same bytes share a group named after the first; others are groups of their own."""
     for i in range(4):
         put(f"monocyte/{i}.PNG", seed=i)
     put("monocyte/copy of 2.png", seed=2)
@@ -49,28 +49,33 @@ def test_folder_without_slides_groups_copies(put: Put, pictures: Path) -> None:
 
 
 def test_folder_group_pattern(put: Put, pictures: Path) -> None:
-    """The first bracket of the pattern names the group; a path without it is an error that names the file."""
+    """The first capture group names the group; a path that does not match is an error that names the file."""
     for i in range(6):
         put(f"basophil/p{i // 2}_{i}.bmp", seed=i)
     found = groups(make("folder", pictures, group_pattern=r"/(p\d+)_"))
     assert found["basophil/p2_4.bmp"] == found["basophil/p2_5.bmp"] == "p2"
-    for pattern, message in ((r"(q\d)", r"p0_0\.bmp.*finds no group"), ("(", "not a regular"), ("p", "brackets")):
+    for pattern, message in ((r"(q\d)", r"p0_0\.bmp.*does not match"), ("(", "not a regular"), ("p", "parentheses")):
         with pytest.raises(UserError, match=message):
             make("folder", pictures, group_pattern=pattern)
 
 
-def test_folder_ignores_what_is_no_picture(slides: Path, put: Put) -> None:
-    """Text files and hidden files are passed over; a picture outside of the classes is counted as left out."""
+def test_folder_counts_what_is_left_out(slides: Path, put: Put) -> None:
+    """Hidden files are skipped; other files and images outside of the class folders are counted."""
     (slides / "neutrophil" / "notes.txt").write_text("x")
+    (slides / "__MACOSX/neutrophil").mkdir(parents=True)
+    (slides / "__MACOSX/neutrophil/._00.png").write_bytes(b"x")
     put("neutrophil/._0.png")
     put("stray.png")
     manifest = make("folder", slides)
     assert len(manifest.entries) == 24
-    assert manifest.provenance.left_out == {"picture outside of the class folders": 1}
+    assert manifest.provenance.left_out == {
+        "image outside of the class folders": 1,
+        "not a supported image format (.txt)": 1,
+    }
 
 
 def test_folder_errors(tmp_path: Path, put: Put, pictures: Path) -> None:
-    """What is wrong with a folder is one line with the mend."""
+    """Each error is one line that says what to do."""
     with pytest.raises(UserError, match="no such folder"):
         make("folder", tmp_path / "nowhere")
     empty = tmp_path / "empty"
@@ -80,8 +85,52 @@ def test_folder_errors(tmp_path: Path, put: Put, pictures: Path) -> None:
     file = put("neutrophil/a.png")
     with pytest.raises(UserError, match="not a folder"):
         make("folder", file)
-    with pytest.raises(UserError, match=r"neutrophil: 'neutrophil' is not among the classes \(monocyte\)"):
+    with pytest.raises(UserError, match="no folder for class 'monocyte' in --classes; found neutrophil"):
         make("folder", pictures, classes=["monocyte"])
     (pictures / "monocyte").mkdir()
-    with pytest.raises(UserError, match="monocyte: no picture in this class folder"):
+    with pytest.raises(UserError, match="monocyte: no image in this class folder"):
         make("folder", pictures)
+
+
+def test_folder_selects_classes(slides: Path, put: Put) -> None:
+    """Classes that are not selected are left out and counted, even if their folder is empty."""
+    put("basophil/a.png")
+    (slides / "empty").mkdir()
+    manifest = make("folder", slides, classes=["neutrophil", "lymphocyte"])
+    assert manifest.classes == ("neutrophil", "lymphocyte")
+    assert manifest.provenance.left_out == {"class basophil not selected": 1}
+
+
+def test_folder_merges_names_that_look_the_same(put: Put, pictures: Path) -> None:
+    """Folders whose names differ in Unicode form, letter case or outer whitespace are one class."""
+    for seed, name in enumerate(("e\u0301osino", "\u00e9osino", "\u00c9osino ")):
+        put(f"{name}/{seed}.png", seed=seed)
+    manifest = make("folder", pictures, protocol="external", classes=[" E\u0301osino"])
+    assert manifest.classes == ("\u00e9osino",)
+    assert len(manifest.entries) == 3
+
+
+@pytest.mark.parametrize(
+    "parts", [("TRAIN", "TEST", "VAL"), ("Train", "Test-A", "test_B"), ("lab1", "lab2"), ("train",)]
+)
+def test_folder_refuses_parts_as_classes(put: Put, pictures: Path, parts: tuple[str, ...]) -> None:
+    """Folders that hold class folders themselves (parts of a split, several data sets) are not classes."""
+    for seed, part in enumerate(parts):
+        for label in ("neutrophil", "monocyte"):
+            put(f"{part}/{label}/{seed}.png", seed=2 * seed + len(label))
+    with pytest.raises(UserError, match=f"not classes: name one of them, such as .*{sorted(parts)[0]}"):
+        make("folder", pictures)
+
+
+def test_folder_takes_slides_shared_by_classes(slides: Path) -> None:
+    """The same slide names in every class folder are not taken for nested class folders."""
+    assert make("folder", slides).classes == ("neutrophil", "lymphocyte")
+
+
+def test_folder_leaves_out_what_is_no_image(slides: Path, put: Put) -> None:
+    """Empty files are counted; a class without a readable image is refused."""
+    put("neutrophil/slide1/x.png").write_bytes(b"")
+    assert make("folder", slides).provenance.left_out == {"not a readable image (empty file)": 1}
+    put("basophil/slide1/x.png").write_bytes(b"")
+    with pytest.raises(UserError, match="no readable image of class 'basophil'"):
+        make("folder", slides)

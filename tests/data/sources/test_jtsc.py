@@ -31,12 +31,12 @@ def test_jtsc_is_all_test(jtsc: Path) -> None:
 def test_jtsc_is_never_for_training(jtsc: Path) -> None:
     """Every other protocol is refused."""
     for protocol in ("published", "grouped", "poster"):
-        with pytest.raises(UserError, match="evaluation only, never for training"):
+        with pytest.raises(UserError, match="only for evaluation, never for training"):
             make("jtsc", jtsc, protocol=protocol)
 
 
 @pytest.mark.parametrize(
-    ("row", "message"), [("7,1", r"007\.bmp: no such picture"), ("1,6", "class '6'"), ("1,1", "named twice")]
+    ("row", "message"), [("7,1", r"007\.bmp: no such image"), ("1,6", "class '6'"), ("1,1", "listed twice")]
 )
 def test_jtsc_errors(jtsc: Path, row: str, message: str) -> None:
     """A picture that is missing, a class that is not one, and a repeat are refused."""

@@ -51,9 +51,7 @@ def test_official_leaves_test_alone(kaggle: Path) -> None:
     assert manifest.counts() == {
         side: dict.fromkeys(manifest.classes, COPIES * n) for side, n in (("train", 9), ("val", 1), ("test", 3))
     }
-    assert manifest.provenance.left_out == {
-        "TEST_SIMPLE: originals of TEST, and it cannot be told of which pictures": 12
-    }
+    assert manifest.provenance.left_out == {"TEST_SIMPLE: originals of TEST without a known counterpart": 12}
     assert audit(manifest, near=False).leaks == ()
 
 
@@ -99,8 +97,8 @@ def test_lower_case_and_no_simple_folder_will_do(kaggle: Path) -> None:
     manifest = make("kaggle-bccd", kaggle, classes=["monocyte", "neutrophil"])
     assert manifest.classes == ("neutrophil", "monocyte")
     assert manifest.provenance.left_out == {
-        "class eosinophil was not asked for": 13 * COPIES,
-        "class lymphocyte was not asked for": 13 * COPIES,
+        "class eosinophil not selected": 13 * COPIES,
+        "class lymphocyte not selected": 13 * COPIES,
     }
 
 
@@ -109,7 +107,7 @@ def test_a_nested_set_is_found_and_named(kaggle: Path, tmp_path: Path) -> None:
     inner = tmp_path / "blood-cells/dataset2-master/images"
     inner.parent.mkdir(parents=True)
     kaggle.rename(inner)
-    with pytest.raises(UserError, match=r"blood-cells: TRAIN and TEST are not here, but in .*images: name that folder"):
+    with pytest.raises(UserError, match=r"blood-cells: TRAIN and TEST are in .*images: name that folder"):
         make("kaggle-bccd", tmp_path / "blood-cells")
     assert len(make("kaggle-bccd", inner).entries) == 4 * 13 * COPIES
 
@@ -122,10 +120,10 @@ def test_what_is_no_such_set_is_refused(kaggle: Path, put: Put, tmp_path: Path) 
     (kaggle / "TRAIN/BASOPHIL/_0_1.jpeg").unlink()
     (kaggle / "TRAIN/BASOPHIL").rmdir()
     stray = put("TEST/MONOCYTE/_1_22 (1).jpeg")
-    with pytest.raises(UserError, match=r"_1_22 \(1\)\.jpeg: not a name of this set"):
+    with pytest.raises(UserError, match=r"_1_22 \(1\)\.jpeg: not a file of this set"):
         make("kaggle-bccd", kaggle)
     stray.unlink()
-    with pytest.raises(UserError, match="no pictures of class 'basophil'"):
+    with pytest.raises(UserError, match="no images of class 'basophil'"):
         make("kaggle-bccd", kaggle, classes=["monocyte", "basophil"])
     (kaggle / "TEST").rename(tmp_path / "away")
     with pytest.raises(UserError, match="no folder TEST in it or below"):

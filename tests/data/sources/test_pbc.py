@@ -49,7 +49,7 @@ def test_pbc_grouped_takes_all_pictures(pbc: Path) -> None:
     """All pictures of the five types take part; other classes are counted, or taken when asked for."""
     manifest = make("pbc", pbc, protocol="grouped")
     assert len(manifest.entries) == 9
-    assert manifest.provenance.left_out == {"class ig was not asked for": 1}
+    assert manifest.provenance.left_out == {"class ig not selected": 1}
     sides = {entry.group: entry.split for entry in manifest.entries}
     assert sides[next(e.group for e in manifest.entries if "MO_9" in e.path)] in ("train", "val", "test")
     everything = make("pbc", pbc, protocol="poster", classes=["ig", "monocyte", "neutrophil"])
@@ -58,13 +58,13 @@ def test_pbc_grouped_takes_all_pictures(pbc: Path) -> None:
 
 def test_pbc_errors(pbc: Path) -> None:
     """A missing picture, a path outside, a wrong header, a missing table: each names its file."""
-    with pytest.raises(UserError, match="no pictures of class 'basophil'"):
+    with pytest.raises(UserError, match="no images of class 'basophil'"):
         make("pbc", pbc, protocol="grouped", classes=["basophil"])
     test = pbc / "splits/test.csv"
     for row, message in (
-        ("PBC_dataset_normal_DIB/monocyte/MO_77.png,monocyte", "MO_77.png: no such picture"),
+        ("PBC_dataset_normal_DIB/monocyte/MO_77.png,monocyte", "MO_77.png: no such image"),
         ("../x.png,monocyte", "outside"),
-        ("PBC_dataset_normal_DIB/monocyte/MO_3.png,monocyte", "named twice"),
+        ("PBC_dataset_normal_DIB/monocyte/MO_3.png,monocyte", "listed twice"),
         ("lonely", "too few columns"),
     ):
         write_csv(test, ["path,label", row])
@@ -81,7 +81,7 @@ def test_pbc_errors(pbc: Path) -> None:
 def test_pbc_without_tables(pbc: Path) -> None:
     """Without splits/ the published protocol is refused, and the mend is named."""
     (pbc / "splits").rename(pbc / "elsewhere")
-    with pytest.raises(UserError, match="take --protocol grouped"):
+    with pytest.raises(UserError, match="use --protocol grouped"):
         make("pbc", pbc)
 
 

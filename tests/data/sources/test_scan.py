@@ -3,57 +3,130 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from edgewbc.data.sources.scan import Cell, grouped_by_content, hashed, need_folder, pictures_below, read_rows
+from edgewbc.data.sources.scan import (
+    Cell,
+    group_copies,
+    hash_images,
+    images_below,
+    normalize_label,
+    read_rows,
+    require_folder,
+)
 from edgewbc.errors import UserError
 from tests.data.conftest import Put, write_csv
 
 
-def test_pictures_below_sorts_and_leaves_out_what_is_hidden(put: Put, pictures: Path) -> None:
-    """Picture files by path, in any letter case; hidden files, hidden folders and other files are passed over."""
+def names(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in images_below(folder).paths]
+
+
+def test_images_below_sorts_by_path_and_skips_hidden_files(put: Put, pictures: Path) -> None:
+    """Image files of any letter case are returned by path; hidden files and folders are skipped."""
     for path in ("b/2.PNG", "b/1.png", "a.jpg", ".thumbs/3.png", "b/.4.png"):
         put(path)
-    (pictures / "b/notes.txt").write_text("x")
-    assert [path.relative_to(pictures).as_posix() for path in pictures_below(pictures)] == [
-        "a.jpg",
-        "b/1.png",
-        "b/2.PNG",
-    ]
+    assert names(pictures) == ["a.jpg", "b/1.png", "b/2.PNG"]
 
 
-def test_hashed_reads_each_picture_once(put: Put, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two cells of one picture get the hash of its bytes from one reading; a missing picture is named."""
+def test_images_below_counts_other_files_by_extension(put: Put, pictures: Path) -> None:
+    """JPEG files named .jfif and .jpe are images; other files are counted, those of the system are not."""
+    put("a.png").rename(pictures / "a.jfif")
+    put("b.png").rename(pictures / "b.JPE")
+    for name in ("x.heic", "y.HEIC", "z.dcm", "README", "Thumbs.db", "desktop.ini", "__MACOSX/._a.jpg"):
+        (pictures / name).parent.mkdir(exist_ok=True)
+        (pictures / name).write_bytes(b"x")
+    assert names(pictures) == ["a.jfif", "b.JPE"]
+    assert images_below(pictures).left_out == {
+        "not a supported image format (.heic)": 2,
+        "not a supported image format (.dcm)": 1,
+        "not a supported image format (no extension)": 1,
+    }
+
+
+def test_images_below_follows_links_but_not_in_circles(put: Put, pictures: Path, tmp_path: Path) -> None:
+    """A linked folder is searched, also when it is linked twice; a link back to an enclosing folder is not."""
+    put("here/a.png")
+    (tmp_path / "archive/slide").mkdir(parents=True)
+    put("b.png").rename(tmp_path / "archive/slide/b.png")
+    for name in ("here/one", "two"):
+        (pictures / name).symlink_to(tmp_path / "archive", target_is_directory=True)
+    (pictures / "here/back").symlink_to(pictures, target_is_directory=True)
+    (tmp_path / "archive/up").symlink_to(tmp_path, target_is_directory=True)
+    found = names(pictures)
+    assert found[:2] == ["here/a.png", "here/one/slide/b.png"]
+    assert "two/slide/b.png" in found
+    assert not any(name.startswith("here/back") for name in found)
+    assert len(found) == len(set(found)) < 20
+
+
+def test_hash_images_reads_each_image_once(put: Put, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cells of one image get the hash of its bytes from one reading; a missing image is named."""
     file = put("a.png")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
     read: list[Path] = []
+    original = Path.read_bytes
 
-    def once(path: Path) -> str:
+    def read_bytes(path: Path) -> bytes:
         read.append(path)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return original(path)
 
-    monkeypatch.setattr("edgewbc.data.sources.scan.sha256", once)
-    done = hashed(pictures, [Cell("a.png", "x"), Cell("a.png", "y")])
-    assert [cell.sha256 for cell in done] == [hashlib.sha256(file.read_bytes()).hexdigest()] * 2
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    done = hash_images(pictures, [Cell("a.png", "x"), Cell("a.png", "y")], Counter())
+    assert [cell.sha256 for cell in done] == [digest] * 2
     assert len(read) == 1
     with pytest.raises(UserError, match=r"b\.png: cannot be read"):
-        hashed(pictures, [Cell("b.png", "x")])
+        hash_images(pictures, [Cell("b.png", "x")], Counter())
 
 
-def test_grouped_by_content_fills_in_what_is_missing() -> None:
-    """Copies take the path of the first by name; a group that a source knows stays."""
+def test_hash_images_leaves_out_what_is_no_image(put: Put, pictures: Path) -> None:
+    """Empty files and files with another header are counted, each once, with the reason."""
+    put("good.png")
+    put("empty.png").write_bytes(b"")
+    put("text.jpg").write_bytes(b"no image")
+    left_out: Counter[str] = Counter()
+    cells = [Cell(path, "x") for path in ("good.png", "empty.png", "empty.png", "text.jpg")]
+    assert [cell.path for cell in hash_images(pictures, cells, left_out)] == ["good.png"]
+    assert left_out.pop("not a readable image (empty file)") == 1
+    ((reason, number),) = left_out.items()
+    assert reason.startswith("not a readable image (not a")
+    assert number == 1
+
+
+def test_hash_images_refuses_names_that_are_not_utf8(put: Put, pictures: Path) -> None:
+    """A Latin-1 name cannot be written into a manifest; the message shows it with its bytes escaped."""
+    file = put("a.png")
+    try:
+        file.rename(pictures / "zell\udce4.png")
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("this file system accepts only valid names")
+    with pytest.raises(UserError, match=r"zell\\xe4\.png: the name is not valid UTF-8") as raised:
+        hash_images(pictures, [Cell("zell\udce4.png", "x")], Counter())
+    str(raised.value).encode()
+
+
+def test_group_copies_fills_in_missing_groups() -> None:
+    """Copies get the path of the first one by name; existing groups are kept."""
     cells = [
         Cell("b", "x", sha256="1"),
         Cell("a", "x", sha256="1"),
         Cell("c", "x", "slide", "1"),
         Cell("d", "x", "", "2"),
     ]
-    assert [cell.group for cell in grouped_by_content(cells)] == ["a", "a", "slide", "d"]
+    assert [cell.group for cell in group_copies(cells)] == ["a", "a", "slide", "d"]
 
 
-def test_read_rows_takes_the_columns_it_is_asked_for(tmp_path: Path) -> None:
-    """Values are stripped, a byte order mark and further columns do no harm, what is not a table names its file."""
+@pytest.mark.parametrize("name", ["éosinophile", "e\u0301osinophile", " Éosinophile\t"])
+def test_normalize_label(name: str) -> None:
+    """Composed and decomposed accents, letter case and outer whitespace make no difference."""
+    assert normalize_label(name) == "\u00e9osinophile"
+
+
+def test_read_rows_returns_the_requested_columns(tmp_path: Path) -> None:
+    """Values are stripped; a byte order mark and other columns are ignored; an error names the file."""
     table = tmp_path / "t.csv"
     write_csv(table, ["\ufeffpath,label,note", " a.png , monocyte ,x"])
     assert read_rows(table, ("path", "label")) == [{"path": "a.png", "label": "monocyte"}]
@@ -62,11 +135,11 @@ def test_read_rows_takes_the_columns_it_is_asked_for(tmp_path: Path) -> None:
         read_rows(table, ("path", "label"))
 
 
-def test_need_folder_says_what_should_be_there(tmp_path: Path) -> None:
-    """A folder is given back; a missing one and a file are refused with what should stand there."""
-    assert need_folder(tmp_path, "pictures") == tmp_path
-    with pytest.raises(UserError, match="no such folder; it should hold pictures"):
-        need_folder(tmp_path / "x", "pictures")
+def test_require_folder_names_the_expected_contents(tmp_path: Path) -> None:
+    """A folder is returned; a missing folder and a file are refused."""
+    assert require_folder(tmp_path, "images") == tmp_path
+    with pytest.raises(UserError, match="no such folder; expected images"):
+        require_folder(tmp_path / "x", "images")
     (tmp_path / "y").write_text("")
-    with pytest.raises(UserError, match="not a folder; it should hold pictures"):
-        need_folder(tmp_path / "y", "pictures")
+    with pytest.raises(UserError, match="not a folder; expected images"):
+        require_folder(tmp_path / "y", "images")

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.data.manifest import Manifest
+from edgewbc.data.manifest import Manifest, Protocol
 from edgewbc.data.sources import SOURCES, make, protocol_of
-from edgewbc.data.splits import PROTOCOLS
 from edgewbc.errors import UserError
 
 
@@ -18,12 +17,12 @@ from edgewbc.errors import UserError
     [
         (
             {"source": "imagenet"},
-            "source 'imagenet': use one of folder, pbc, bccd, kaggle-bccd, jtsc, synthetic, augmented",
+            "source 'imagenet': use one of folder, table, pbc, bccd, kaggle-bccd, jtsc, synthetic, augmented",
         ),
         ({"protocol": "published"}, "source folder has grouped, poster, external"),
         ({"classes": [" "]}, "--classes is empty"),
         ({"splits": (0.5, 0.5, 0.5)}, "add up to 1"),
-        ({"source": "synthetic", "group_pattern": "(a)"}, "--group-pattern is for the source folder"),
+        ({"source": "synthetic", "group_pattern": "(a)"}, "--group-pattern is only for the source folder"),
     ],
 )
 def test_make_refuses_wrong_options(slides: Path, change: dict[str, object], message: str) -> None:
@@ -38,6 +37,7 @@ def test_every_source_has_a_default_protocol() -> None:
     """The default is the first: the published split, where there is one, and else one that keeps groups together."""
     assert {name: protocols[0] for name, protocols in SOURCES.items()} == {
         "folder": "grouped",
+        "table": "grouped",
         "pbc": "published",
         "bccd": "grouped",
         "kaggle-bccd": "official",
@@ -49,7 +49,7 @@ def test_every_source_has_a_default_protocol() -> None:
 
 def test_every_protocol_is_known() -> None:
     """Sources offer the protocols that `splits` explains, and no other; one that a source lacks is refused by name."""
-    assert {protocol for protocols in SOURCES.values() for protocol in protocols} == set(PROTOCOLS)
+    assert {protocol for protocols in SOURCES.values() for protocol in protocols} == set(Protocol)
     assert protocol_of("bccd") == "grouped"
     assert protocol_of("bccd", "poster") == "poster"
     with pytest.raises(UserError, match="protocol 'official': source bccd has grouped, poster"):

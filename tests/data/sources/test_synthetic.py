@@ -18,7 +18,7 @@ def test_synthetic_groups_by_slide(drawn: Path) -> None:
     assert manifest.counts() == {
         side: dict.fromkeys(manifest.classes, n) for side, n in (("train", 7), ("val", 1), ("test", 2))
     }
-    assert make("synthetic", drawn, classes=["monocyte"]).facts["left_out"]["class basophil was not asked for"] == 10
+    assert make("synthetic", drawn, classes=["monocyte"]).provenance.left_out["class basophil not selected"] == 10
 
 
 def test_synthetic_needs_the_drawing(slides: Path) -> None:
