@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgewbc import cells
-from edgewbc.data.manifest import Entry, Manifest, Provenance
+from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
 from tests import tiny
@@ -17,9 +17,9 @@ def make_manifest(
     folder: Path,
     n: int = 10,
     classes: Sequence[str] = cells.CLASSES,
-    split: str = "test",
+    split: Split = Split.TEST,
     source: str = "folder",
-    protocol: str = "grouped",
+    protocol: Protocol = Protocol.GROUPED,
 ) -> Manifest:
     """Write `n` small pictures, labelled in turn, and their manifest into `folder`."""
     entries = []
