@@ -16,7 +16,7 @@ from edgewbc.bench.prediction_metrics import Predictions
 from edgewbc.bench.result import BenchData, BenchProtocol, BenchResult, LoadDuring, Peak
 from edgewbc.bench.row import FailedRow, MeasuredRow
 from edgewbc.bench.runner import ORDER
-from edgewbc.data.manifest import Entry, Manifest, Provenance, Split, facts
+from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split, facts
 
 ROWS = (
     # model, backend, precision, images a second, share of wrong answers, MB, GMAC
@@ -43,7 +43,7 @@ MACHINE = {
 }
 
 
-def manifest(root: Path, n: int = 500, source: str = "pbc", protocol: str = "published") -> Manifest:
+def manifest(root: Path, n: int = 500, source: str = "pbc", protocol: Protocol = Protocol.PUBLISHED) -> Manifest:
     """`n` test entries of the five classes, without files."""
     entries = []
     for index in range(n):
