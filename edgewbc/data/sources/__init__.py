@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from edgewbc import __version__
+from edgewbc._version import __version__
 from edgewbc.cells import in_order
 from edgewbc.data import splits as protocols
 from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
