@@ -1,4 +1,4 @@
-"""The cells of a differential: class names in their one order, short names, colours."""
+"""The cell types of a differential: class names in their fixed order, abbreviations, and the reference accuracy."""
 
 from __future__ import annotations
 
@@ -9,30 +9,21 @@ CLASSES: Final = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophi
 """The five types of a differential, in the order in which labs report them."""
 
 POSTER_CLASSES: Final = ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
-"""The four classes of the poster: its data set (BCCD) has only three basophils."""
+"""The four classes of the reference poster: its data set (BCCD) has only three basophils."""
 
 SHORT: Final = {"neutrophil": "NEU", "lymphocyte": "LYM", "monocyte": "MON", "eosinophil": "EOS", "basophil": "BAS"}
-
-# Okabe and Ito's palette, told apart by colour-blind readers: https://jfly.uni-koeln.de/color/
-COLOURS: Final = {
-    "neutrophil": "#0072B2",
-    "lymphocyte": "#009E73",
-    "monocyte": "#CC79A7",
-    "eosinophil": "#D55E00",
-    "basophil": "#56B4E9",
-}
 
 
 @dataclass(frozen=True)
 class Reference:
-    """An accuracy that is a yardstick, and the protocol under which it was reached.
+    """A published accuracy, and the protocol under which it was measured.
 
     Attributes:
-        accuracy: share of 0..1.
-        protocol: of the manifest under which it can be checked like for like.
-        n: pictures that were tested.
-        classes: that were told apart.
-        what: the protocol in words.
+        accuracy: fraction, 0 to 1.
+        protocol: name of the manifest protocol that reproduces its conditions.
+        n: number of test images.
+        classes: that were distinguished.
+        what: description of the protocol.
     """
 
     accuracy: float
@@ -47,14 +38,14 @@ REFERENCE: Final = Reference(
     protocol="poster",
     n=2503,
     classes=POSTER_CLASSES,
-    what="a random 20 % of an augmented set, in which augmentations of one picture stand on both sides",
+    what="a random 20 % of an augmented set, in which augmentations of one image are on both sides",
 )
-"""What the poster reports (~99 %) for VGG16 with global average pooling."""
+"""The poster's figure (~99 %) for VGG16 with global average pooling."""
 
 REFERENCE_ACCURACY: Final = REFERENCE.accuracy
 
 
 def in_order(names: set[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Class names without repeats: those of the differential first, in their order, others after them by name."""
+    """Return class names without duplicates: those of the differential first, in their order, then others by name."""
     known = [name for name in CLASSES if name in names]
     return tuple(known + sorted(set(names) - set(CLASSES)))

@@ -1,8 +1,8 @@
-"""The one definition of what happens to a picture before the network: crop, then resize. The scaling of the values
-is in the graph (`nets.deploy`), from the mean and the standard deviation that stand here.
+"""The pixel pipeline: crop and resize of an image for the network. Normalization is part of the graph
+(`nets.export_wrapper`) and uses the mean and standard deviation given here.
 
 Training, evaluation, calibration, bench and classify all call `prepare` (or, for augmentation, `fit_map`, which
-describes the same crop and resize as one affine map), so that a model answers alike wherever it runs.
+expresses the same crop and resize as one affine map), so that a model gives the same predictions wherever it runs.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
-"""RGB picture, uint8, (height, width, 3)."""
+"""RGB image, uint8, (height, width, 3)."""
 
 Box = tuple[float, float, float, float]
-"""Left, top, width, height in pixels of the decoded picture."""
+"""Left, top, width, height in pixels of the decoded image."""
 
 IMAGENET_CAFFE_MEAN = (0.48235, 0.45882, 0.40784)
 IMAGENET_CAFFE_STD = (1 / 255, 1 / 255, 1 / 255)
-"""What the original VGG16 weights expect of RGB values in 0..1 (torchvision's IMAGENET1K_FEATURES)."""
+"""Normalization of RGB values in 0..1 for the original VGG16 weights (torchvision's IMAGENET1K_FEATURES)."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""The usual standardisation of RGB values in 0..1 over ImageNet, for networks that start from random weights."""
+"""The usual ImageNet normalization of RGB values in 0..1, for networks that start from random weights."""
 
 
 @dataclass(frozen=True)
 class PixelSpec:
-    """How a picture meets the network.
+    """Crop, input size and normalization of a network.
 
     Attributes:
         height, width: of the network's input, in pixels.
-        crop: `whole` picture; the `centre` square of `size` pixels; a square of `scale` times the longer side of the
-            cell's `box`. A picture without a box is taken whole under `box`.
-        size: side of the centre square in pixels of the picture (PBC: 250 of 363). A smaller picture is taken whole.
+        crop: `whole`, the entire image; `centre`, the central square of `size` pixels; or `box`, a square of `scale`
+            times the longer side of the cell's box, and the entire image where there is no box.
+        size: side of the central square in pixels of the image (PBC: 250 of 363). A smaller image is used entirely.
         scale: side of the square around a box, as a multiple of the box's longer side.
         mean, std: per channel (RGB), of values in 0..1; applied inside the graph.
     """
@@ -64,14 +64,15 @@ class PixelSpec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PixelSpec:
-        """Read back what `to_dict` gave. Raises ValueError or TypeError for anything else."""
+        """Return the spec for the output of `to_dict`. Raises ValueError or TypeError for anything else."""
         return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as JSON values."""
         return asdict(self)
 
     def rectangle(self, height: int, width: int, box: Box | None = None) -> Box:
-        """The part of a picture of this height and width that the network sees; it may reach past the edge."""
+        """Return the part of an image of this size that the network sees; it may extend beyond the edges."""
         if self.crop == "centre" and self.size <= min(height, width):
             return ((width - self.size) // 2, (height - self.size) // 2, self.size, self.size)
         if self.crop == "box" and box is not None:
@@ -81,31 +82,36 @@ class PixelSpec:
         return (0, 0, width, height)
 
 
-def prepare(picture: Image, spec: PixelSpec, box: Box | None = None) -> Image:
-    """Crop and resize a decoded picture to the network's input, in one resampling.
+def prepare(image: Image, spec: PixelSpec, box: Box | None = None) -> Image:
+    """Crop and resize a decoded image to the network's input, in one resampling.
 
-    Shrinking averages over areas, so that nothing aliases; growing is bilinear. What a box reaches past the
-    picture's edge repeats the edge.
+    Downscaling averages over areas, to avoid aliasing; upscaling is bilinear. Where a box extends beyond the image, the
+    edge pixels are repeated.
+
+    Args:
+        image: uint8 RGB (height, width, 3); never modified.
+        spec: crop and input size.
+        box: of the cell, for the crop `box`.
 
     Returns:
         uint8, (spec.height, spec.width, 3).
     """
-    left, top, width, height = (int(v) for v in spec.rectangle(picture.shape[0], picture.shape[1], box))
-    tall, wide = picture.shape[:2]
+    left, top, width, height = (int(v) for v in spec.rectangle(image.shape[0], image.shape[1], box))
+    tall, wide = image.shape[:2]
     over = (max(0, -top), max(0, top + height - tall), max(0, -left), max(0, left + width - wide))
     if any(over):
-        picture = np.asarray(cv2.copyMakeBorder(picture, *over, cv2.BORDER_REPLICATE), dtype=np.uint8)
+        image = np.asarray(cv2.copyMakeBorder(image, *over, cv2.BORDER_REPLICATE), dtype=np.uint8)
         left, top = left + over[2], top + over[0]
-    part = picture[top : top + height, left : left + width]
+    part = image[top : top + height, left : left + width]
     if part.shape[:2] == (spec.height, spec.width):
-        return part.copy()  # never a window onto the caller's picture
+        return part.copy()  # never a view of the caller's array
     shrinks = part.shape[0] >= spec.height and part.shape[1] >= spec.width
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(part, (spec.width, spec.height), interpolation=how), dtype=np.uint8)
 
 
 def fit_map(spec: PixelSpec, height: int, width: int, box: Box | None = None) -> NDArray[np.float64]:
-    """The crop and resize of `prepare` as a 2 x 3 affine map from pixel centres of the picture to the network's."""
+    """Return the crop and resize of `prepare` as a 2 x 3 affine map from pixel centers of the image to the input's."""
     left, top, part_width, part_height = spec.rectangle(height, width, box)
     sx, sy = spec.width / part_width, spec.height / part_height
     return np.array([[sx, 0, (0.5 - left) * sx - 0.5], [0, sy, (0.5 - top) * sy - 0.5]])

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgewbc.cli.console import emit, say
 from edgewbc.errors import UserError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgewbc.lab.doctor import Diagnosis, TuningResult
+    from edgewbc.runtime.int8_speedup import Int8Speedup
+    from edgewbc.runtime.tuning import Choice, Measured
+
 
 def command(
     model: Annotated[
         Path | None,
-        typer.Option(help="Bundle, a folder or a zip. [default: the newest in ./bundles, else the shipped]"),
+        typer.Option(help="Bundle, a folder or a zip. [default: the newest in ./bundles, else the shipped one]"),
     ] = None,
     threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processors to use, decoding and all; the others stay free. [default: all]"),
+        int | None, typer.Option(min=1, help="Number of CPU cores to measure with and use later. [default: all]")
     ] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.0, help="How long each candidate is measured; with 0 nothing is remembered.")
+        float, typer.Option(min=0.0, help="Seconds to measure each configuration; with 0, nothing is saved.")
     ] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say what this PC is, and find out how the bundle is best run on it: precision, streams and threads.
+    """Describe this PC and find the fastest configuration for a bundle: precision, streams and threads.
 
-    Each candidate is timed for a second. The best one whose answers are the bundle's own is remembered in this user's
-    cache folder, for this bundle and processor, and `classify` runs so from then on (under the same --threads).
+    Each configuration is measured for a second. The fastest one that reproduces the bundle's golden samples is saved in
+    this user's cache folder, for this bundle and processor; `classify` uses it from then on (for the same --threads).
 
     \b
     Example:
@@ -40,66 +46,72 @@ def command(
 
     try:
         path = defaults.bundle(model)
-    except UserError as error:  # no bundle came with this installation: the PC can be looked at all the same
-        say(f"no bundle: {error}")
+    except UserError as error:
+        if model is not None:
+            raise
+        say(f"no bundle: {error}")  # this installation has none: the PC can be described without one
         path = None
-    told = diagnose(None if path is None else Bundle.open(path), seconds=seconds, threads=threads)
+    diagnosis = diagnose(None if path is None else Bundle.open(path), seconds=seconds, threads=threads)
     if as_json:
-        emit(told)
+        emit(diagnosis.to_json())
     else:
-        print(_lines(told))
+        print(_page(diagnosis))
 
 
-def _lines(told: dict[str, Any]) -> str:
-    bundle, gain = told["bundle"], told["int8"]
-    held = "" if bundle is None else f"{bundle['path']} ({bundle['name']}: {', '.join(bundle['precisions'])})"
+def _page(found: Diagnosis) -> str:
+    bundle, int8 = found.bundle, found.int8
     facts = {
-        "CPU": told["cpu"],
-        "instructions": f"{told['isa']} (OpenVINO: {', '.join(told['capabilities'])})",
-        "cores": f"{told['cores']}; the network takes {gain['threads']}",
-        "memory": f"{_size(told['memory_gb'])}, of which {_size(told['memory_free_gb'])} free",
-        "system": f"{told['os']}, Python {told['python']}",
-        "versions": ", ".join(f"{name} {version}" for name, version in told["versions"].items()),
-        "bundle": held or "none",
-        "int8": f"{gain['int8_ms']:.2f} ms a picture, f32 {gain['f32_ms']:.2f} ms "
-        f"(medians of {gain['n']}, {gain['network']}): {_verdict(gain)}",
-        "best": "no bundle to measure" if told["tuning"] is None else _best(told["tuning"]),
+        "CPU": found.cpu,
+        "instructions": f"{int8.isa} (OpenVINO: {', '.join(found.capabilities)})",
+        "cores": f"{found.cores}; the network uses {int8.threads}",
+        "memory": f"{_size(found.memory_gb)}, of which {_size(found.memory_free_gb)} free",
+        "system": f"{found.os}, Python {found.python}",
+        "versions": ", ".join(f"{name} {version}" for name, version in found.versions.items()),
+        "bundle": "none" if bundle is None else f"{bundle.path} ({bundle.name}: {', '.join(bundle.precisions)})",
+        "int8": f"{int8.int8_ms:.2f} ms per image, f32 {int8.f32_ms:.2f} ms "
+        f"(medians of {int8.n}, {int8.network}): {_verdict(int8)}",
+        "best": "no bundle to measure" if found.tuning is None else _best(found.tuning),
     }
     width = max(map(len, facts))
     lines = [f"{name.ljust(width)}  {value}" for name, value in facts.items()]
-    if told["tuning"] is not None:
-        lines += ["", *_measured(told["tuning"]["measured"])]
+    if found.tuning is not None:
+        lines += ["", *_table(found.tuning.measured)]
     return "\n".join(lines)
 
 
-def _best(tuned: dict[str, Any]) -> str:
-    choice = tuned["choice"]
+def _best(tuned: TuningResult) -> str:
+    choice = tuned.choice
     if choice is None:
-        return "no model of the bundle gives the expected as it must: run edgewbc selftest"
-    said = f"{_kind(choice)}, {choice['threads']} threads in {choice['streams']} streams"
-    kept = tuned["remembered"]
-    return f"{said}: remembered in {kept}" if kept else f"{said}: not remembered ({tuned['reason']})"
+        return "no model of the bundle reproduces its golden samples here: run edgewbc selftest"
+    best = f"{_kind(choice)}, {choice.threads} threads in {choice.streams} streams"
+    return f"{best}: saved in {tuned.remembered}" if tuned.remembered else f"{best}: not saved ({tuned.reason})"
 
 
-def _measured(found: list[dict[str, Any]]) -> list[str]:
+def _table(measured: Sequence[Measured]) -> list[str]:
     from edgewbc.utils import text
 
-    golden = {True: "as they must be", False: "differ: not taken", None: "not known"}
+    golden = {True: "match", False: "differ: not used", None: "not known"}
     rows = [
-        [_kind(row), str(row["threads"]), str(row["streams"]), f"{row['images_per_s']:.1f}", golden[row["golden"]]]
-        for row in found
+        [
+            _kind(row.choice),
+            str(row.choice.threads),
+            str(row.choice.streams),
+            f"{row.images_per_s:.1f}",
+            golden[row.golden],
+        ]
+        for row in measured
     ]
-    return text.table(["precision", "threads", "streams", "images/s", "answers"], rows).splitlines()
+    return text.table(["precision", "threads", "streams", "images/s", "golden samples"], rows).splitlines()
 
 
-def _kind(row: dict[str, Any]) -> str:
-    return "bf16" if row["compute"] == "bf16" else str(row["precision"])
+def _kind(choice: Choice) -> str:
+    return "bf16" if choice.compute == "bf16" else choice.precision
 
 
-def _verdict(gain: dict[str, Any]) -> str:
-    if gain["pays"]:
-        return f"int8 pays here, {gain['ratio']:.1f} times as fast"
-    return f"int8 does not pay here, {gain['ratio']:.1f} times as fast: where accuracy matters, take --precision f32"
+def _verdict(int8: Int8Speedup) -> str:
+    if int8.worthwhile:
+        return f"int8 is worth using here, {int8.ratio:.1f} times as fast"
+    return f"int8 is not worth using here, {int8.ratio:.1f} times as fast: use --precision f32 where accuracy matters"
 
 
 def _size(gb: float | None) -> str:

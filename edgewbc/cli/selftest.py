@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 def command(
     model: Annotated[
         Path | None,
-        typer.Argument(help="Bundle, a folder or a zip. [default: the newest in ./bundles, else the shipped]"),
+        typer.Argument(help="Bundle, a folder or a zip. [default: the newest in ./bundles, else the shipped one]"),
     ] = None,
-    named: Annotated[Path | None, typer.Option("--model", help="The same, as an option.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network. [default: OpenVINO's]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    named: Annotated[Path | None, typer.Option("--model", help="The bundle, given as an option instead.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check that a bundle is whole and answers on this machine as it did where it was exported.
+    """Check that a bundle is complete, and gives the same predictions on this PC as where it was exported.
 
-    Every file's hash is checked; then the golden samples are answered in each precision. Exit code 3 if an answer is
-    further off than the bundle allows: int8 may be, on CPUs that OpenVINO treats otherwise.
+    The hash of each file is checked; then the golden samples are classified in each precision. The exit code is 3 if a
+    prediction differs by more than the bundle's tolerance: int8 can, on CPUs for which OpenVINO uses other kernels.
 
     \b
     Example:
@@ -58,5 +58,5 @@ def _table(report: Report) -> str:
         ]
         for check in report.checks
     ]
-    shown = text.table(["precision", "samples", "difference", "tolerance", "features", "same label", ""], lines)
-    return f"{report.bundle}: {report.files} files have the right hash\n{report.isa}\n{shown}"
+    table = text.table(["precision", "samples", "difference", "tolerance", "features", "same label", ""], lines)
+    return f"{report.bundle}: {report.files} files match their checksums\n{report.isa}\n{table}"

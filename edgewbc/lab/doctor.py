@@ -1,94 +1,150 @@
-"""What this PC is, what runs on it, whether int8 pays here, and how the bundle is best run."""
+"""Describe this PC, measure whether int8 is faster on it, and find the fastest configuration for a bundle."""
 
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
 from edgewbc._version import __version__
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.runtime import host, tuning
-from edgewbc.runtime.int8_speedup import measure
+from edgewbc.runtime.int8_speedup import Int8Speedup, measure
 from edgewbc.runtime.openvino_import import capabilities
 
 PACKAGES = ("openvino", "numpy", "opencv-python-headless", "typer")
 
 
-def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None = None) -> dict[str, Any]:
-    """Look at the PC, measure it, and remember how the bundle is best run.
+@dataclass(frozen=True)
+class TuningResult:
+    """What `tune` measured and chose.
 
-    Args:
-        bundle: the one that commands take by default; None if there is none.
-        seconds: how long each candidate is measured; 0 measures for so short that nothing is remembered.
-        threads: limit of what is measured; None is every processor that this process may use.
-
-    Returns:
-        cpu, isa, capabilities (OpenVINO's word for what it can compute in; INT8 is in it on any CPU, and is no proof of
-        speed), cores, memory_gb and memory_free_gb (10^9 bytes, or None), os, python, versions, bundle (path, name,
-        precisions, default; or None), int8 (see `Int8Speedup`) and tuning (see `tune`; None without a bundle).
-
-    Raises:
-        UserError: OpenVINO refuses the bundle's models.
+    Attributes:
+        measured: each candidate with its throughput (network alone), and whether its golden samples match.
+        choice: the fastest candidate whose golden samples match; None if there is none.
+        remembered: file in which the choice was saved for `classify`; None if it was not.
+        reason: why it was not saved; empty if it was.
     """
-    gain = measure(bundle, seconds, threads)
-    memory = host.memory()
-    return {
-        "cpu": host.processor(),
-        "isa": gain.isa,
-        "capabilities": sorted(capabilities()),
-        "cores": host.cores(),
-        "memory_gb": _gb(memory.total),
-        "memory_free_gb": _gb(memory.free),
-        "os": f"{platform.system()} {platform.release()} ({platform.machine()})",
-        "python": platform.python_version(),
-        "versions": {"edgewbc": __version__, **_versions()},
-        "bundle": None
-        if bundle is None
-        else {
-            "path": str(bundle.path),
-            "name": bundle.name,
-            "precisions": list(bundle.precisions),
-            "default_precision": bundle.default_precision,
-        },
-        "int8": gain.to_json(),
-        "tuning": None if bundle is None else tune(bundle, seconds=seconds, threads=threads),
-    }
+
+    measured: tuple[tuning.Measured, ...]
+    choice: tuning.Choice | None
+    remembered: str | None
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as JSON values."""
+        return {
+            "measured": [candidate.to_json() for candidate in self.measured],
+            "choice": None if self.choice is None else asdict(self.choice),
+            "remembered": self.remembered,
+            "reason": self.reason,
+        }
 
 
-def tune(bundle: Bundle, *, seconds: float = 1.0, threads: int | None = None) -> dict[str, Any]:
-    """Measure how a bundle is best run here, and remember it for `classify`.
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `diagnose` found.
+
+    Attributes:
+        cpu: name of the processor.
+        capabilities: precisions OpenVINO can compute in. INT8 is listed on any CPU, and does not imply speed.
+        cores: that this process may use.
+        memory_gb, memory_free_gb: in 10^9 bytes; None if unknown.
+        os, python: name and version.
+        versions: of the packages, by name.
+        bundle: that was measured; None if there is none.
+        int8: speed of int8 against f32; its `isa` is the instruction set that OpenVINO reports.
+        tuning: the fastest configuration of the bundle; None without a bundle.
+    """
+
+    cpu: str
+    capabilities: tuple[str, ...]
+    cores: int
+    memory_gb: float | None
+    memory_free_gb: float | None
+    os: str
+    python: str
+    versions: Mapping[str, str]
+    bundle: Bundle | None
+    int8: Int8Speedup
+    tuning: TuningResult | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as JSON values."""
+        bundle = self.bundle and {
+            "path": str(self.bundle.path),
+            "name": self.bundle.name,
+            "precisions": list(self.bundle.precisions),
+            "default_precision": self.bundle.default_precision,
+        }
+        return {
+            "cpu": self.cpu,
+            "isa": self.int8.isa,
+            "capabilities": list(self.capabilities),
+            "cores": self.cores,
+            "memory_gb": self.memory_gb,
+            "memory_free_gb": self.memory_free_gb,
+            "os": self.os,
+            "python": self.python,
+            "versions": dict(self.versions),
+            "bundle": bundle,
+            "int8": self.int8.to_json(),
+            "tuning": None if self.tuning is None else self.tuning.to_json(),
+        }
+
+
+def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None = None) -> Diagnosis:
+    """Describe the PC, measure the speed of int8, and tune the bundle (see `tune`).
 
     Args:
-        bundle: to be run.
-        seconds: of each candidate; with 0 nothing is remembered.
-        threads: limit; what is remembered holds for this limit.
-
-    Returns:
-        measured (each candidate: precision, compute, threads, streams, images_per_s of the network alone, golden: does
-        it answer as the bundle says it must), choice (precision, compute, threads, streams; None where nothing may be
-        chosen), remembered (the file, or None) and reason (why it was not remembered, or "").
+        bundle: the one that commands use by default; None if there is none.
+        seconds: duration of each measurement; with 0 it is as short as possible and nothing is saved.
+        threads: most threads to measure with; None is every core that this process may use.
 
     Raises:
-        UserError: OpenVINO refuses a model.
+        UserError: OpenVINO cannot run the bundle's models.
+    """
+    int8 = measure(bundle, seconds, threads)
+    memory = host.memory()
+    return Diagnosis(
+        cpu=host.processor(),
+        capabilities=tuple(sorted(capabilities())),
+        cores=host.cores(),
+        memory_gb=_gb(memory.total),
+        memory_free_gb=_gb(memory.free),
+        os=f"{platform.system()} {platform.release()} ({platform.machine()})",
+        python=platform.python_version(),
+        versions={"edgewbc": __version__, **_versions()},
+        bundle=bundle,
+        int8=int8,
+        tuning=None if bundle is None else tune(bundle, seconds=seconds, threads=threads),
+    )
+
+
+def tune(bundle: Bundle, *, seconds: float = 1.0, threads: int | None = None) -> TuningResult:
+    """Measure the configurations of a bundle on this PC, and save the fastest correct one for `classify`.
+
+    Args:
+        bundle: to measure.
+        seconds: duration of each measurement; with 0 nothing is saved.
+        threads: most threads to use; the choice is saved for this limit.
+
+    Raises:
+        UserError: OpenVINO cannot run a model.
     """
     tried = tuning.measure(bundle, seconds, threads)
     best = tuning.best_of(bundle, tried)
-    kept, reason = None, ""
+    saved, reason = None, ""
     if seconds > 0:
         try:
-            kept = str(tuning.remember(bundle, tried, threads))
+            saved = str(tuning.remember(bundle, tried, threads))
         except (OSError, ValueError) as error:
             reason = str(error)
     else:
         reason = "measured for 0 seconds"
-    return {
-        "measured": [found.to_json() for found in tried],
-        "choice": None if best is None else asdict(best.choice),
-        "remembered": kept,
-        "reason": reason,
-    }
+    return TuningResult(tuple(tried), None if best is None else best.choice, saved, reason)
 
 
 def _versions() -> dict[str, str]:
@@ -96,7 +152,7 @@ def _versions() -> dict[str, str]:
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # OpenCV comes under several names
+        except metadata.PackageNotFoundError:  # OpenCV is published under several names
             continue
     return found
 

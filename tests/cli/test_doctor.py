@@ -1,4 +1,4 @@
-"""`edgewbc doctor`: a page for a person, one object for a machine."""
+"""`edgewbc doctor`: a page of text, or one JSON object."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tests.tiny import make_bundle
 
 
 def test_a_page_and_an_object(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
-    """Each fact has its line; --json prints one object and nothing else."""
+    """There is one line per fact; --json prints one object and nothing else."""
     made = make_bundle(tmp_path / "b")
     ran = edgewbc("doctor", "--model", made.path, "--seconds", "0", "--threads", "1")
     assert ran.code == 0
     page, table = ran.out.split("\n\n")
     names = [line.split()[0] for line in page.splitlines()]
     assert names == ["CPU", "instructions", "cores", "memory", "system", "versions", "bundle", "int8", "best"]
-    assert "1 threads in 1 streams: not remembered (measured for 0 seconds)" in page
-    assert table.split()[:5] == ["precision", "threads", "streams", "images/s", "answers"]
+    assert "1 threads in 1 streams: not saved (measured for 0 seconds)" in page
+    assert table.split()[:5] == ["precision", "threads", "streams", "images/s", "golden"]
     assert "(tiny: int8, f32)" in ran.out
-    told = json.loads(edgewbc("doctor", "--model", made.path, "--seconds", "0", "--json").out)
-    assert told["bundle"]["name"] == "tiny"
-    assert told["int8"]["pays"] is (told["int8"]["ratio"] >= 1.1)
+    found = json.loads(edgewbc("doctor", "--model", made.path, "--seconds", "0", "--json").out)
+    assert found["bundle"]["name"] == "tiny"
+    assert found["int8"]["pays"] is (found["int8"]["ratio"] >= 1.1)
 
 
-def test_without_a_bundle_the_pc_is_looked_at(
+def test_without_a_bundle_the_pc_is_described(
     edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no bundle came with the installation, a synthetic network is measured and stderr says why."""
+    """If the installation has no bundle, a synthetic network is measured and stderr says why."""
 
     def none() -> Path:
         raise UserError("no released bundle came with this installation")
@@ -46,24 +46,24 @@ def test_without_a_bundle_the_pc_is_looked_at(
     assert "synthetic network" in ran.out
 
 
-def test_what_is_best_is_remembered(edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> None:
-    """A measurement of some length is kept where EDGEWBC_CACHE says; where it cannot be, that is said and no error."""
+def test_the_fastest_configuration_is_saved(edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> None:
+    """The choice is saved in EDGEWBC_CACHE; where that fails, the output says so and the exit code is 0."""
     made = make_bundle(tmp_path / "b")
     monkeypatch.setenv("EDGEWBC_CACHE", str(tmp_path / "cache"))
     ran = edgewbc("doctor", "--model", made.path, "--threads", "1", "--seconds", "0.001", "--json")
-    told = json.loads(ran.out)["tuning"]
+    found = json.loads(ran.out)["tuning"]
     (kept,) = (tmp_path / "cache" / "tuning").iterdir()
-    assert told["remembered"] == str(kept)
-    assert json.loads(kept.read_text())["choice"] == told["choice"]
+    assert found["remembered"] == str(kept)
+    assert json.loads(kept.read_text())["choice"] == found["choice"]
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("EDGEWBC_CACHE", str(tmp_path / "file"))
     ran = edgewbc("doctor", "--model", made.path, "--threads", "1", "--seconds", "0.001")
     assert ran.code == 0
-    assert "not remembered ([Errno" in ran.out
+    assert "not saved ([Errno" in ran.out
 
 
 def test_a_named_bundle_must_be_there(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
-    """A bundle that was named and is missing is exit code 2, in one line."""
+    """A bundle that was given and is missing is exit code 2, in one line."""
     ran = edgewbc("doctor", "--model", tmp_path / "gone")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.splitlines() == [f"edgewbc: {tmp_path / 'gone'}: no such bundle"]

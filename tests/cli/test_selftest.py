@@ -12,14 +12,14 @@ from tests.tiny import make_bundle
 
 
 def test_a_good_bundle_passes(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
-    """A row a precision with ok, as folder and as zip, by name or as --model."""
+    """One row per precision with ok, for a folder and a zip, as argument and as --model."""
     made = make_bundle(tmp_path / "b")
     pack(made.path, tmp_path / "b.zip")
     for arguments in ([made.path], ["--model", tmp_path / "b.zip"]):
         ran = edgewbc("selftest", *arguments, "--threads", "1")
         assert ran.code == 0
         lines = ran.out.splitlines()
-        assert lines[0].endswith("11 files have the right hash")
+        assert lines[0].endswith("11 files match their checksums")
         assert [line.split()[0] for line in lines[-2:]] == ["int8", "f32"]
         assert all(line.endswith("3 of 3  ok") for line in lines[-2:])
     told = json.loads(edgewbc("selftest", made.path, "--json").out)
@@ -28,7 +28,7 @@ def test_a_good_bundle_passes(edgewbc: Callable[..., Any], tmp_path: Path) -> No
 
 
 def test_a_failed_precision_is_exit_code_3(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
-    """The table is printed, then the gate's line with the mend; JSON too is printed whole."""
+    """The table is printed, then one line that says what to do; JSON is printed completely too."""
     made = make_bundle(tmp_path / "b", golden={"tolerance": {"int8": -1, "f32": 1e-4}})
     ran = edgewbc("selftest", made.path)
     assert ran.code == 3
@@ -50,7 +50,7 @@ def test_a_wrong_hash_is_exit_code_2(edgewbc: Callable[..., Any], tmp_path: Path
 
 
 def test_a_model_that_openvino_refuses_is_exit_code_2(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
-    """A sealed bundle whose IR is junk is one line."""
+    """A sealed bundle whose IR is not a model is reported in one line."""
     made = make_bundle(tmp_path / "b")
     (made.path / "openvino" / "int8.xml").write_text("<net/>")
     seal(made.path)
