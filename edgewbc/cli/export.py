@@ -1,40 +1,47 @@
-"""`edgewbc export`."""
+"""`edgewbc export`: write the bundle of a run, or its network alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgewbc.cli.console import emit, progress, say
+
+if TYPE_CHECKING:
+    from edgewbc.bundle.bundle import Bundle
 
 BUNDLES = Path("bundles")
 NETWORKS = Path("networks")
 
 
 def command(
-    run: Annotated[Path | None, typer.Argument(help="Run folder to export (default: the newest).")] = None,
+    run: Annotated[Path | None, typer.Argument(help="Run folder to export. [default: the newest]")] = None,
     named: Annotated[Path | None, typer.Option("--run", help="The same, as an option.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Manifest whose validation pictures are measured (default: the newest here).")
+        Path | None, typer.Option(help="Manifest whose validation split is measured. [default: the newest one here]")
     ] = None,
     precision: Annotated[
         list[str] | None,
-        typer.Option(help="int8, f32 or int8,f32; may be repeated (default: int8 if the run has it, else f32)."),
+        typer.Option(help="int8, f32 or int8,f32; may be repeated. [default: int8 if the run has it, else f32]"),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the bundle (default: the run's, or that of --to).")] = None,
-    to: Annotated[Path | None, typer.Option(help="Folder to make (default: bundles/<name>).")] = None,
-    zip: Annotated[bool, typer.Option("--zip", help="Write the same as a zip beside the folder.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the bundle. [default: that of the folder]")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder to create. [default: bundles/<name>]")] = None,
+    license: Annotated[
+        str | None,
+        typer.Option(help="License of the weights, for the model card, such as Apache-2.0. [default: not stated]"),
+    ] = None,
+    zip: Annotated[bool, typer.Option("--zip", help="Also write a zip of the folder, next to it.")] = False,
     network: Annotated[
-        bool, typer.Option("--network", help="Write the network alone, as float16 safetensors, in place of a bundle.")
+        bool, typer.Option("--network", help="Write only the network, as float16 safetensors, instead of a bundle.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Write the bundle of a run: OpenVINO IR, ONNX, golden samples, model card, checksums.
+    """Write the bundle of a run: OpenVINO IR, ONNX, golden samples, model card and checksums.
 
-    torch, ONNX Runtime and OpenVINO must answer alike in f32 (exit code 3 if not, and nothing is written). What int8
-    loses on the validation pictures is told, and written into the card.
+    torch, ONNX Runtime and OpenVINO must agree in f32; otherwise nothing is written and the exit code is 3. The
+    accuracy that int8 loses on the validation images is reported, and stated in the model card.
 
     \b
     Example:
@@ -60,30 +67,33 @@ def command(
     try:
         manifest = defaults.manifest(data)
     except defaults.NoManifest:
-        say("no manifest here: parity is checked on the golden samples, and the bundle has no accuracy (--data)")
+        say("no manifest here: parity is checked on the golden samples, and the bundle states no accuracy (--data)")
         manifest = None
     wanted = [part.strip() for value in precision or [] for part in value.split(",") if part.strip()]
     if not precision:
         wanted = ["int8" if (chosen / "openvino" / "int8.xml").is_file() else "f32"]
         say(f"precision: {wanted[0]}")
     target = to or BUNDLES / (name or chosen.resolve().name)
-    made = export(chosen, to=target, manifest=manifest, precisions=wanted, name=name, zip=zip, progress=progress)
+    made = export(
+        chosen, to=target, manifest=manifest, precisions=wanted, name=name, zip=zip, license=license, progress=progress
+    )
     bundle = Bundle.open(made)
     packed = str(made.with_name(f"{made.name}.zip")) if zip else None
     if as_json:
         emit({"bundle": str(made), "zip": packed, "sizes": _sizes(bundle), "manifest": bundle.manifest.to_json()})
     else:
         print(_table(bundle))
-        say(f"bundle: {made}" + (f", {packed}" if packed else ""))
+        say(f"wrote {made}" + (f" and {packed}" if packed else ""))
         say(f"next: edgewbc selftest {made}")
 
 
-def _sizes(bundle: Any) -> dict[str, dict[str, int]]:
-    """Bytes by precision and backend."""
+def _sizes(bundle: Bundle) -> dict[str, dict[str, int]]:
+    """Return the bytes of each model by precision and backend."""
     return {p: {b: bundle.size(b, p) for b in backends} for p, backends in bundle.manifest.files.items()}
 
 
-def _table(bundle: Any) -> str:
+def _table(bundle: Bundle) -> str:
+    """Return size and accuracy of each file as aligned columns."""
     from edgewbc.utils.text import interval, percent, table
 
     evidence = bundle.manifest.to_json()["evidence"]

@@ -70,7 +70,7 @@ def check(xml: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = q
         "n": len(truth),
         **found,
         "same_isa": found["native"]["isa"] == found["avx2"]["isa"],
-        **parity.drop(truth, answers["native"], answers["avx2"]),
+        **parity.accuracy_drop(truth, answers["native"], answers["avx2"]).to_json(),
     }
 
 

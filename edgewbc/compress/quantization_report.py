@@ -15,7 +15,7 @@ from edgewbc.compress import isa_check, ptq, sensitivity
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import GateError
 from edgewbc.export import graph, parity
-from edgewbc.export.validation import Evidence, ModelFile, collect
+from edgewbc.export.validation import ModelFile, ValidationResult, validate
 from edgewbc.metrics import score
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
@@ -74,8 +74,8 @@ def measure(
     """
     held = [file(folder, backend, precision) for precision in ("f32", "int8") for backend in BACKENDS]
     held = [each for each in held if each.path.is_file()]
-    evidence = collect(held, manifest, spec, progress, **more)
-    answers = evidence.answers
+    evidence = validate(held, manifest, spec, progress, **more)
+    answers = evidence.probabilities
     backends = [backend for backend in BACKENDS if f"{backend} int8" in answers]
     record: dict[str, Any] = {
         "model_sha256": sha256(folder / model.WEIGHTS),
@@ -88,9 +88,11 @@ def measure(
             "sha256": calibration_sha256(chosen),
         },
         "operations": {backend: _operations(file(folder, backend, "int8").path) for backend in backends},
-        "validation": evidence.rows,
+        "validation": [row.to_json() for row in evidence.rows],
         "drop": {
-            b: parity.drop(evidence.truth, answers[PARENT if PARENT in answers else f"{b} f32"], answers[f"{b} int8"])
+            b: parity.accuracy_drop(
+                evidence.truth, answers[PARENT if PARENT in answers else f"{b} f32"], answers[f"{b} int8"]
+            ).to_json()
             for b in backends
         },
         "parity": _parity(evidence, backends),
@@ -152,11 +154,13 @@ def _operations(path: Path) -> dict[str, list[str]]:
     return ptq.operations_ir(ov.Core().read_model(path))
 
 
-def _parity(evidence: Evidence, backends: Sequence[str]) -> dict[str, Any]:
+def _parity(evidence: ValidationResult, backends: Sequence[str]) -> dict[str, Any]:
     """How far runtimes are apart: in f32 a gate; in int8, and from the fake-quantized network, told."""
-    answers = evidence.answers
+    answers = evidence.probabilities
     told: dict[str, Any] = {
-        "f32": parity.compare({name: answers[name] for name in ("openvino f32", "onnx f32")}),
+        "f32": [
+            pair.to_json() for pair in parity.compare({name: answers[name] for name in ("openvino f32", "onnx f32")})
+        ],
         "int8": _apart(answers["openvino int8"], answers["onnx int8"]) if len(backends) == 2 else None,
     }
     if FAKE in answers:
@@ -165,5 +169,4 @@ def _parity(evidence: Evidence, backends: Sequence[str]) -> dict[str, Any]:
 
 
 def _apart(first: parity.Probabilities, second: parity.Probabilities) -> dict[str, Any]:
-    found = parity.difference(first, second)
-    return {key: found[key] for key in ("pictures", "largest_difference", "agreement")}
+    return parity.difference(first, second).to_json()

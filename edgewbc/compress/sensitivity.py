@@ -131,7 +131,7 @@ def _answers(graph: Any, shown: NDArray[np.uint8]) -> parity.Probabilities:
 
 
 def _change(truth: NDArray[np.int64], before: parity.Probabilities, after: parity.Probabilities) -> dict[str, Any]:
-    found = parity.drop(truth, before, after)
+    found = parity.accuracy_drop(truth, before, after).to_json()
     return {"kl": kl(before, after), **{key: found[key] for key in ("agreement", "largest_difference", "drop")}}
 
 

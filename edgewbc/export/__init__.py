@@ -1,1 +1,1 @@
-"""From a run to a bundle: graphs, parity between backends, goldens, card."""
+"""Export a run as a bundle: graphs, parity between backends, golden samples, model card."""

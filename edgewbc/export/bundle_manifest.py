@@ -1,4 +1,4 @@
-"""What a bundle's manifest says of the network and of the data, and the dense layers as plain arrays."""
+"""The parts of a bundle's manifest that describe the network and the data, and the head as plain arrays."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ from edgewbc.nets.spec import ModelSpec
 
 
 def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Path) -> dict[str, Any]:
-    """What the network is as it ships (folded), and which of its files lie in `folder`; the first file's precision is
-    the default."""
+    """Return the manifest's entries about the network as it ships, with batch norm and branches folded.
+
+    Args:
+        net: the network, a `torch.nn.Module` from `nets.model`.
+        spec: its specification.
+        shipped: the model files in the bundle; the precision of the first is the default.
+        folder: of the bundle.
+    """
     net, spec = model.fold(net, spec)
-    held: dict[str, dict[str, list[str]]] = {}
+    files: dict[str, dict[str, list[str]]] = {}
     for file in shipped:
-        held.setdefault(file.precision, {})[file.backend] = [p.relative_to(folder).as_posix() for p in file.paths]
+        files.setdefault(file.precision, {})[file.backend] = [p.relative_to(folder).as_posix() for p in file.paths]
     found = model.describe(spec)
-    pooled = next(number for number, layer in enumerate(found) if layer.name == "pool")  # what comes before it is a map
+    pooled = next(
+        number for number, layer in enumerate(found) if layer.name == "pool"
+    )  # the layer before is the feature map
     return {
         "edgewbc": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -38,7 +46,7 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
         "macs": model.macs(spec),
         "classes": list(spec.classes),
         "pixels": spec.pixels.to_dict(),
-        "files": held,
+        "files": files,
         "default_precision": shipped[0].precision,
         "outputs": {
             "probabilities": len(spec.classes),
@@ -46,12 +54,17 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
             "map": list(found[pooled - 1].output),
         },
         "head": HEAD,
-        "golden": {"expected": GOLDEN, "tolerance": {p: golden.TOLERANCE[p] for p in held}},
+        "golden": {"expected": GOLDEN, "tolerance": {p: golden.TOLERANCE[p] for p in files}},
     }
 
 
 def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the pictures are from; empty without a manifest. The first step of `lineage` is the training."""
+    """Return the manifest's entry about the images, or {} without a manifest.
+
+    Args:
+        manifest: that the bundle is measured on.
+        lineage: of the run; its first step is the training.
+    """
     if manifest is None:
         return {}
     first = next(iter(lineage.get("ancestors", [])), lineage)
@@ -67,7 +80,7 @@ def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any
 
 
 def head(net: Any) -> dict[str, Any]:
-    """Weights (out, in) and biases (out,) of the dense layers as float32: w0, b0, w1, b1, ..."""
+    """Return weights (out, in) and biases (out,) of the dense layers, float32, as w0, b0, w1, b1, ..."""
     layers = [layer for layer in net.head if hasattr(layer, "in_features")]
     arrays = {}
     for number, layer in enumerate(layers):
@@ -77,7 +90,10 @@ def head(net: Any) -> dict[str, Any]:
 
 
 def without_paths(value: Any) -> Any:
-    """A record with every path to a folder of this machine cut down to the file's name: a bundle is for strangers."""
+    """Return a JSON value with every absolute or parent-relative path reduced to its file name.
+
+    Bundles are distributed, and folders of the machine that made them are nobody's business.
+    """
     if isinstance(value, Mapping):
         return {key: without_paths(inner) for key, inner in value.items()}
     if isinstance(value, list):

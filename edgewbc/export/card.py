@@ -1,7 +1,7 @@
-"""The model card of a bundle: what it is, what it is not, on what it was measured, how to check it.
+"""The model card of a bundle: what it is, what it was measured on, its limits, and how to check it.
 
-After Mitchell et al. 2019, "Model cards for model reporting", arXiv 1810.03993. Written from the bundle's manifest
-alone, so that the two cannot disagree.
+After Mitchell et al. 2019, "Model cards for model reporting", arXiv 1810.03993. The card is written from the bundle's
+manifest alone, so the two cannot disagree, and it states only what was measured on the files of this bundle.
 """
 
 from __future__ import annotations
@@ -10,75 +10,61 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils.text import interval, percent
-
-ELSEWHERE = (
-    ("Raabin (a subset)", "43-63 %"),
-    ("JTSC (Jiangxi Tecom)", "22-30 %"),
-    ("CellaVision pictures", "53-72 %"),
-    ("BCCD", "48 %"),
-)
-"""Accuracy of an unpruned VGG16-GAP, trained on PBC, on other labs' pictures, by how they were cropped."""
 
 IMAGENET = {
     "vgg": "VGG16's ImageNet weights (Simonyan and Zisserman 2015, arXiv 1409.1556; Oxford VGG, CC BY 4.0)",
     "efficientnet-lite0": "EfficientNet-Lite0's ImageNet weights (Tan and Le 2019, arXiv 1905.11946; Google, converted "
     "by ML Illustrated; Apache-2.0)",
 }
-"""What a network whose training began with `weights: imagenet` began with, by the start of its architecture's name."""
+"""Source and license of the ImageNet weights that a network started from, by the prefix of its architecture's name."""
+
+_BACKENDS = {"openvino": "OpenVINO", "onnx": "ONNX"}
 
 
-def card(manifest: Mapping[str, Any]) -> str:
-    """The text of CARD.md, Markdown, from what `manifest.json` says."""
-    parts = [
-        _what(manifest),
-        _limits(manifest),
-        _data(manifest),
-        _evidence(manifest),
-        _input(manifest),
-        _check(manifest),
-        _licence(manifest),
-    ]
-    return "\n\n".join(parts) + "\n"
+def card(manifest: BundleManifest) -> str:
+    """Return the text of CARD.md (Markdown) for a bundle's manifest."""
+    values = manifest.to_json()
+    sections = (_description, _limits, _data, _evidence, _input, _verification, _license)
+    return "\n\n".join(section(values) for section in sections) + "\n"
 
 
-def _what(m: Mapping[str, Any]) -> str:
+def _description(m: Mapping[str, Any]) -> str:
     files = ", ".join(f"{p} ({' and '.join(_backend(b) for b in files)})" for p, files in m["files"].items())
     steps = " -> ".join(step["step"] for step in _steps(m)) or "unknown"
     channels = " ".join(str(c) for c in m["channels"])
     return (
         f"# {m['name']}\n\n"
-        f"A classifier of white blood cells, one cell a picture, into {len(m['classes'])} classes: "
+        f"A classifier of white blood cells, for images of one cell each, with {len(m['classes'])} classes: "
         f"{', '.join(m['classes'])}.\n\n"
-        f"- Network: {m['arch']}, {m['parameters']:,} parameters, {m['macs'] / 1e6:,.1f} million multiply-adds a "
-        f"picture; channels {channels}; dense layers {' '.join(str(w) for w in m['head_widths']) or 'none'}\n"
+        f"- Network: {m['arch']}, {m['parameters']:,} parameters, {m['macs'] / 1e6:,.1f} million multiply-adds per "
+        f"image; channels {channels}; dense layers {' '.join(str(w) for w in m['head_widths']) or 'none'}\n"
         f"- Files: {files}; the default is {m['default_precision']}\n"
-        f"- Made: {m['created']} by edgewbc {m['edgewbc']} ({steps})"
+        f"- Exported: {m['created']} by edgewbc {m['edgewbc']} ({steps})"
     )
 
 
 def _limits(m: Mapping[str, Any]) -> str:
-    rows = "\n".join(f"| {where} | {accuracy} |" for where, accuracy in ELSEWHERE)
     return (
-        "## What it is for, and what it is not\n\n"
-        "For research, teaching and work on software. It is not a medical device, has not been validated for "
+        "## Intended use and limits\n\n"
+        "For research, teaching and software development. It is not a medical device, has not been validated for "
         "diagnosis, and no clinical decision may rest on it alone.\n\n"
-        "It knows the classes above and nothing else: an immature granulocyte, a blast, a platelet clump or a smudge "
-        "is given one of them all the same, often with a high probability.\n\n"
-        "**Another lab's stain and microscope break it.** A network of this kind, trained on PBC (Barcelona, "
-        "CellaVision DM96), was measured on other labs' pictures:\n\n"
-        f"| pictures from, none of them trained on | accuracy |\n|---|---|\n{rows}\n\n"
-        "Before it is used anywhere, measure it there on cells that an expert has labelled:\n"
+        "It knows the classes above and no others: an immature granulocyte, a blast, a platelet clump or a smudge cell "
+        "is assigned to one of them all the same, often with a high probability.\n\n"
+        "**The figures in this card hold for images like those that they were measured on.** With another stain, "
+        "camera or microscope the accuracy can be far lower. Before it is used anywhere, measure it there on cells "
+        "that an expert has labeled:\n"
         "`edgewbc data manifest folder DIR --to M`, then `edgewbc eval BUNDLE --data M --split test`.\n\n"
         f"A cell whose probability is below {m['review_below']:.4f} should be looked at by a person"
         + (
-            f": {m['review']['accepted']} of the {m['review']['n']} validation pictures (protocol "
-            f"{m['data']['protocol']}) are at or above it, and "
-            f"{m['review']['wrong']} of those were wrong. The figures hold for pictures like those, and no others."
+            f": {m['review']['accepted']} of the {m['review']['n']} validation images (protocol "
+            f"{m['data']['protocol']}) are at or above this threshold, and {m['review']['wrong']} of those were "
+            "misclassified."
             if m["review"]
-            else "; this threshold was not chosen on any pictures."
+            else "; this threshold was not chosen on any images."
         )
     )
 
@@ -86,11 +72,11 @@ def _limits(m: Mapping[str, Any]) -> str:
 def _data(m: Mapping[str, Any]) -> str:
     data = m["data"]
     if not data:
-        return "## Data\n\nThe bundle was exported without a manifest: nothing was measured on it."
+        return "## Data\n\nThe bundle was exported without a manifest: its accuracy was not measured."
     lines = [
         f"- Source: {data['source']}; protocol: {data['protocol']}; manifest {data['manifest_sha256']}",
         f"- Citation: {data['citation'] or 'not stated'}",
-        f"- Licence of the pictures: {data['licence'] or 'not stated'}",
+        f"- License of the images: {data['licence'] or 'not stated'}",
     ]
     counts = [
         f"| {split} | " + " | ".join(str(found.get(name, 0)) for name in m["classes"]) + " |"
@@ -98,17 +84,17 @@ def _data(m: Mapping[str, Any]) -> str:
     ]
     table = "\n".join(["| split | " + " | ".join(m["classes"]) + " |", "|---" * (len(m["classes"]) + 1) + "|", *counts])
     if data["source"] == SYNTHETIC:
-        lines.insert(0, "**These pictures were drawn by the toolkit. The figures check the chain, and say nothing of "
-                        "real cells.**\n")  # fmt: skip
+        lines.insert(0, "**The toolkit drew these images itself. The figures show that the workflow runs, and say "
+                        "nothing about real cells.**\n")  # fmt: skip
     trained = data["training_manifest_sha256"]
     if trained and trained != data["manifest_sha256"]:
-        lines.append(f"- Another manifest than the network was trained on ({trained})")
+        lines.append(f"- This is not the manifest that the network was trained on ({trained})")
     return "## Data\n\n" + "\n".join(lines) + "\n\n" + table
 
 
 def _evidence(m: Mapping[str, Any]) -> str:
     if not m["evidence"]:
-        return "## Evidence\n\nNone was taken."
+        return "## Accuracy\n\nNot measured."
     lines = [
         "| file | split | n | correct | accuracy | 95 % interval | SHA-256 of the file |",
         "|---|---|---|---|---|---|---|",
@@ -119,14 +105,15 @@ def _evidence(m: Mapping[str, Any]) -> str:
         for row in m["evidence"]
     ]
     text = (
-        "## Evidence\n\nMeasured when the bundle was exported, by the files in it, on the validation pictures. The "
-        "network was chosen on these, so the figures flatter it a little; the test split is for `edgewbc eval`.\n\n"
+        "## Accuracy\n\nMeasured on the validation images, with the files of this bundle, when it was exported. The "
+        "training chose the network on these images, so the figures are slightly optimistic; `edgewbc eval` measures "
+        "on the test split.\n\n"
     )
     text += "\n".join(lines)
     for backend, row in m["parity"].get("int8", {}).items():
         text += (
-            f"\n\n{_backend(backend)} int8 against f32: {100 * row['drop']:.2f} points of accuracy lost, same label on "
-            f"{percent(row['agreement'])} of the pictures, largest difference in a probability "
+            f"\n\n{_backend(backend)} int8 against f32: {100 * row['drop']:.2f} points of accuracy lost, same label "
+            f"for {percent(row['agreement'])} of the images, largest difference in a probability "
             f"{row['largest_difference']:.3f}, McNemar {row['mcnemar']['b']} : {row['mcnemar']['c']} "
             f"(p = {row['mcnemar']['p']:.3f})."
         )
@@ -134,59 +121,60 @@ def _evidence(m: Mapping[str, Any]) -> str:
 
 
 def _isa(found: Mapping[str, Any] | None) -> str:
-    """What a CPU without VNNI answers, where that was measured (`edgewbc quantize --check-isa`)."""
+    """Report predictions on a CPU without VNNI, if they were measured (`edgewbc quantize --check-isa`)."""
     if found is None or found["same_isa"]:
         return ""
     native, limited = found["native"], found["avx2"]
     return (
-        f"\n\nOpenVINO int8 on a CPU without VNNI ({limited['isa']}, simulated) against {native['isa']}: same label on "
-        f"{percent(found['agreement'])} of {found['n']} validation pictures, {limited['correct']} and "
-        f"{native['correct']} of them right, largest difference in a probability {found['largest_difference']:.3f}."
+        f"\n\nOpenVINO int8 on a CPU without VNNI ({limited['isa']}, simulated) against {native['isa']}: same label "
+        f"for {percent(found['agreement'])} of {found['n']} validation images, {limited['correct']} and "
+        f"{native['correct']} of them correct, largest difference in a probability {found['largest_difference']:.3f}."
     )
 
 
 def _input(m: Mapping[str, Any]) -> str:
     spec = PixelSpec.from_dict(m["pixels"])
     crop = {
-        "whole": "the whole picture",
-        "centre": f"the central {spec.size} x {spec.size} pixels (all of a smaller picture)",
-        "box": f"a square of {spec.scale:g} times the longer side of the cell's box (the whole picture without a box)",
+        "whole": "the whole image",
+        "centre": f"the central {spec.size} x {spec.size} pixels (all of a smaller image)",
+        "box": f"a square of {spec.scale:g} times the longer side of the cell's bounding box (the whole image "
+        "if there is none)",
     }[spec.crop]
     outputs = m["outputs"]
     return (
         "## Input and output\n\n"
         f"`image`: uint8, (n, {spec.height}, {spec.width}, 3), RGB. Take {crop}, resize it to {spec.height} x "
-        f"{spec.width} (averaging over areas), and give it as it is: the scaling and the softmax are in the graph.\n\n"
+        f"{spec.width} (area averaging), and pass it unscaled: normalization and softmax are part of the graph.\n\n"
         f"`probabilities`: float32, (n, {outputs['probabilities']}), in the order of the classes above. `features`: "
-        f"float32, (n, {outputs['features']}), what the dense layers see; `{m['head']}` holds those layers as plain "
-        f"arrays. The map that is pooled, (n, {', '.join(str(v) for v in outputs['map'])}), keeps the name `map` and "
+        f"float32, (n, {outputs['features']}), the input of the dense layers; `{m['head']}` has those layers as plain "
+        f"arrays. The feature map before pooling, (n, {', '.join(str(v) for v in outputs['map'])}), is named `map` and "
         "can be added as an output."
     )
 
 
-def _check(m: Mapping[str, Any]) -> str:
+def _verification(m: Mapping[str, Any]) -> str:
     return (
         "## How to check it\n\n"
         "    sha256sum -c SHA256SUMS\n"
         "    edgewbc selftest --model .\n\n"
-        "The first shows that nothing was changed. The second answers the golden samples, which the toolkit has "
-        "drawn, and compares with what was answered where the bundle was made "
+        "The first checks that no file has changed. The second classifies the golden samples, which the toolkit drew, "
+        "and compares the probabilities with those at the time of export "
         f"({', '.join(f'{p} within {t:g}' for p, t in m['golden']['tolerance'].items())} in probability)."
     )
 
 
-def _licence(m: Mapping[str, Any]) -> str:
-    text = "## Licence\n\nThe weights: Apache-2.0."
+def _license(m: Mapping[str, Any]) -> str:
+    text = f"## License\n\nThe weights: {m.get('weights_license') or 'not stated'}."
     if m["data"] and m["data"]["licence"]:
-        text += f" The pictures they were fitted to are under {m['data']['licence']}; none of them is in this bundle."
+        text += f" The images they were trained on: {m['data']['licence']}; this bundle contains none of them."
     if _from_imagenet(m):
-        begun = next((text for name, text in IMAGENET.items() if m["arch"].startswith(name)), "ImageNet weights")
-        text += f" The convolutional layers started from {begun}."
+        origin = next((text for name, text in IMAGENET.items() if m["arch"].startswith(name)), "ImageNet weights")
+        text += f" The convolutional layers started from {origin}."
     return text
 
 
 def _steps(m: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The steps that made the network, first to last."""
+    """Return the steps that made the network, from first to last."""
     lineage = m["lineage"]
     return [*lineage.get("ancestors", []), lineage] if lineage.get("step") else []
 
@@ -196,7 +184,7 @@ def _from_imagenet(m: Mapping[str, Any]) -> bool:
 
 
 def _values(value: Any, key: str) -> Iterator[Any]:
-    """Every value that stands under a key, however deep."""
+    """Yield every value of a key, at any depth."""
     if isinstance(value, Mapping):
         if key in value:
             yield value[key]
@@ -208,4 +196,4 @@ def _values(value: Any, key: str) -> Iterator[Any]:
 
 
 def _backend(name: str) -> str:
-    return {"openvino": "OpenVINO", "onnx": "ONNX"}.get(name, name)
+    return _BACKENDS.get(name, name)

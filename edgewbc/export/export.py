@@ -1,7 +1,6 @@
-"""`edgewbc export`: from a run to a bundle, the one thing that crosses to the lab.
+"""`edgewbc export`: write the bundle of a run.
 
-Nothing appears at the target before the f32 graphs have answered as torch does, and every file has been measured as
-it lies on the disk.
+Nothing appears at the target until the f32 files agree with torch and every file has been measured as it is on disk.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import numpy as np
 
 from edgewbc import runs
 from edgewbc.bundle import bundle
-from edgewbc.bundle.manifest import BACKENDS, FORMAT, PRECISIONS
+from edgewbc.bundle.manifest import BACKENDS, FORMAT, PRECISIONS, BundleManifest
 from edgewbc.bundle.paths import CARD, HEAD, MANIFEST
 from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
@@ -28,18 +27,20 @@ from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.nets.torch_predictor import TorchPredictor
+from edgewbc.runtime.predictor import Predictor
 from edgewbc.utils.files import occupied, read_json, sha256, whole_folder, write_json, write_text
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
 
-REVIEW_BELOW = 0.5  # without validation pictures to choose it on
-PARITY_PICTURES = 64
+REVIEW_BELOW = 0.5
+"""Review threshold of a bundle that is exported without validation images."""
+PARITY_IMAGES = 64
 QUANTIZED = "quantize.json"
 
 
 @dataclass(frozen=True)
 class _Network:
-    """A run as it is read from the disk."""
+    """A run that was read from disk."""
 
     run: Path
     net: Any
@@ -54,27 +55,29 @@ def export(
     precisions: Sequence[str] = ("int8",),
     name: str | None = None,
     zip: bool = False,
+    license: str | None = None,
     progress: Progress = quiet,
 ) -> Path:
     """Write the bundle of a run.
 
     Args:
-        run: a run folder; for int8 one that `quantize` made.
-        to: the bundle's folder, which must not exist or be empty.
-        manifest: its validation pictures are what the parity and the accuracy are measured on. Without it parity is
-            measured on the golden samples, and the bundle has no evidence.
-        precisions: int8, f32 or both; the first of `PRECISIONS` that is among them becomes the default.
+        run: run folder; for int8 one that `quantize` made.
+        to: folder of the bundle; it must not exist, or be empty.
+        manifest: labeled images; parity and accuracy are measured on its validation split. Without it parity is
+            measured on the golden samples, and the bundle states no accuracy.
+        precisions: int8, f32 or both; the first of `PRECISIONS` among them becomes the default.
         name: of the bundle; None takes that of the folder.
-        zip: write the same as `<to>.zip` beside the folder too.
-        progress: shows how far it is.
+        zip: also write `<to>.zip` with the same files.
+        license: of the weights, preferably an SPDX expression; None leaves it as not stated.
+        progress: reports progress.
 
     Returns:
-        the folder.
+        `to`.
 
     Raises:
-        UserError: not a run, no int8 in it or not of its weights, the target exists, a label is not a class of the
-            model.
-        GateError: torch, ONNX Runtime and OpenVINO do not answer alike in f32. Nothing is written then.
+        UserError: `run` is not a run, has no int8 files or not those of its weights; `to` exists; or a label is not a
+            class of the model.
+        GateError: torch, ONNX Runtime and OpenVINO disagree in f32. Nothing is written.
     """
     for module in ("torch", "onnx", "onnxscript", "onnxruntime"):
         need(module, "edgewbc export")
@@ -93,7 +96,7 @@ def export(
     if manifest is not None:
         images.truth(manifest, manifest.split(validation.SPLIT), network.spec.classes)
     with whole_folder(to) as folder:
-        _fill(folder, folder.with_name("f32"), network, manifest, wanted, name or to.resolve().name, progress)
+        _fill(folder, folder.with_name("f32"), network, manifest, wanted, name or to.resolve().name, license, progress)
         bundle.seal(folder)
         bundle.Bundle.open(folder).verify()
     if zip:
@@ -102,17 +105,19 @@ def export(
 
 
 def check_quantized(run: Path) -> None:
-    """Raises UserError unless a run holds int8 files, unchanged, made from the weights that lie beside them."""
+    """Raise UserError unless a run has int8 files that are unchanged and were made from the weights next to them."""
     if not (run / QUANTIZED).is_file():
-        raise UserError(f"{run}: holds no int8 files: make them with `edgewbc quantize {run} --int8`")
+        raise UserError(f"{run}: has no int8 files: make them with `edgewbc quantize {run} --int8`")
     record = read_json(run / QUANTIZED, "the record of a quantization")
     try:
-        told = {model.WEIGHTS: record["model_sha256"], **{k: v for k, v in record["files"].items() if "int8" in k}}
+        sums = {model.WEIGHTS: record["model_sha256"], **{k: v for k, v in record["files"].items() if "int8" in k}}
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{run / QUANTIZED}: not the record of a quantization: {error!r}") from None
-    for name, digest in told.items():
+    for name, digest in sums.items():
         if not (run / name).is_file() or sha256(run / name) != digest:
-            raise UserError(f"{run / name}: is not the file that was quantized (gone or changed): quantize anew")
+            raise UserError(
+                f"{run / name}: is missing or is not the file that was quantized: run `edgewbc quantize` again"
+            )
 
 
 def _fill(
@@ -122,28 +127,33 @@ def _fill(
     manifest: Manifest | None,
     precisions: tuple[str, ...],
     name: str,
+    license: str | None,
     progress: Progress,
 ) -> None:
-    """Write everything but SHA256SUMS into `folder`; f32 files that are not shipped go to `scratch`."""
+    """Write all files but SHA256SUMS into `folder`. The f32 files, if not shipped, go to `scratch`."""
     spec = network.spec
     files = _models(folder, scratch, network, precisions)
     shipped = [file for file in files if file.path.is_relative_to(folder)]
     samples = golden.draw(folder, spec.classes, spec.pixels)
     f32 = [file for file in files if file.precision == "f32"]
-    told: dict[str, Any] = {"f32": _gate(folder, samples, network, f32, manifest)}
+    pairs = _check_parity(folder, samples, network, f32, manifest)
+    parities: dict[str, Any] = {"f32": [pair.to_json() for pair in pairs]}
     rows: list[dict[str, Any]] = []
     review: dict[str, Any] = {"review_below": REVIEW_BELOW, "review": None}
     if manifest is not None:
-        found = validation.collect(files, manifest, spec, progress)
-        rows = found.rows[: len(shipped)]
-        said = found.answers[f"openvino {precisions[0]}"]
-        threshold = validation.review_below(said, found.truth)
-        review = {"review_below": threshold, "review": validation.accepted(said, found.truth, threshold)}
+        found = validation.validate(files, manifest, spec, progress)
+        rows = [row.to_json() for row in found.rows[: len(shipped)]]
+        default = found.probabilities[f"openvino {precisions[0]}"]
+        threshold = validation.review_threshold(default, found.truth)
+        count = validation.count_accepted(default, found.truth, threshold)
+        review = {"review_below": threshold, "review": count.to_json()}
         if "int8" in precisions:
-            told["int8"] = {
-                b: parity.drop(found.truth, found.answers[f"{b} f32"], found.answers[f"{b} int8"])
+            parities["int8"] = {
+                b: parity.accuracy_drop(
+                    found.truth, found.probabilities[f"{b} f32"], found.probabilities[f"{b} int8"]
+                ).to_json()
                 for b in BACKENDS
-                if f"{b} int8" in found.answers
+                if f"{b} int8" in found.probabilities
             }
     golden.expect(folder, samples, spec.pixels, {f.precision: f.path for f in shipped if f.backend == "openvino"})
     np.savez(folder / HEAD, **bundle_manifest.head(network.net))
@@ -151,24 +161,25 @@ def _fill(
     about = {
         **bundle_manifest.network(network.net, spec, shipped, folder),
         "data": bundle_manifest.data(manifest, lineage),
-        **review,  # the threshold, and what it does on the validation pictures
+        **review,
         "evidence": rows,
-        "parity": told,
+        "parity": parities,
+        **({"weights_license": license} if license else {}),
     }
     record = {"format": FORMAT, "name": name, **about, "lineage": bundle_manifest.without_paths(lineage)}
     write_json(folder / MANIFEST, record)
-    write_text(folder / CARD, card(record))
+    write_text(folder / CARD, card(BundleManifest.from_json(record)))
 
 
 def _models(folder: Path, scratch: Path, network: _Network, precisions: tuple[str, ...]) -> list[ModelFile]:
-    """Write the models; those that are shipped first, and f32 always."""
+    """Write the model files, those that are shipped first. The f32 files are always written, to compare with."""
     files = []
     for precision in dict.fromkeys((*precisions, "f32")):
         top = folder if precision in precisions else scratch
         for backend, suffix in (("openvino", "xml"), ("onnx", "onnx")):
             file = ModelFile(precision, top / backend / f"{precision}.{suffix}")
             if precision == "int8" and backend == "onnx" and not (network.run / backend / file.path.name).is_file():
-                continue  # fine-tuned in int8 where its ONNX file could not be written
+                continue  # int8 fine-tuning without torchao writes no ONNX file
             file.path.parent.mkdir(parents=True, exist_ok=True)
             if precision == "int8":
                 for path in file.paths:
@@ -181,15 +192,16 @@ def _models(folder: Path, scratch: Path, network: _Network, precisions: tuple[st
     return files
 
 
-def _gate(
+def _check_parity(
     folder: Path, samples: Sequence[str], network: _Network, f32: Sequence[ModelFile], manifest: Manifest | None
-) -> list[dict[str, Any]]:
-    """torch, ONNX Runtime and OpenVINO in f32 on real validation pictures, or on the golden ones. Raises GateError."""
+) -> list[parity.PairDifference]:
+    """Compare torch, ONNX Runtime and OpenVINO in f32 on validation images, or else on the golden samples."""
     spec = network.spec
     if manifest is None:
         inputs = golden.read(folder, samples, spec.pixels)
     else:
-        entries = balanced(manifest.split(validation.SPLIT), PARITY_PICTURES)
+        entries = balanced(manifest.split(validation.SPLIT), PARITY_IMAGES)
         inputs = np.concatenate(list(images.batches(manifest, entries, spec.pixels)))
-    models = {"torch": TorchPredictor.from_network(network.net, spec)} | {file.name: file.open() for file in f32}
-    return parity.compare(parity.ask(models, np.array_split(inputs, -(-len(inputs) // validation.BATCH))))
+    predictors: dict[str, Predictor] = {"torch": TorchPredictor.from_network(network.net, spec)}
+    predictors |= {file.name: file.open() for file in f32}
+    return parity.compare(parity.predict(predictors, np.array_split(inputs, -(-len(inputs) // validation.BATCH))))

@@ -1,7 +1,7 @@
-"""Golden samples: synthetic pictures that travel with a bundle, and what its files say of them where it is exported.
+"""Golden samples: synthetic images that travel with a bundle, and the predictions of its files at the time of export.
 
-No picture of any data set is among them, and no accuracy can be read from them: they show whether a model answers
-elsewhere as it did here.
+They show whether a model gives the same predictions on another machine. They contain no image of any data set, and say
+nothing about accuracy.
 """
 
 from __future__ import annotations
@@ -30,35 +30,42 @@ from edgewbc.utils.files import write_text
 FORMAT = 1
 SEED = 20
 TOLERANCE = {"f32": 1e-3, "int8": 0.05}
-"""Largest difference in a probability to what is expected, by precision: int8 is rounded otherwise on other CPUs."""
+"""Largest allowed difference from an expected probability, by precision: int8 kernels round differently by CPU."""
 
 
 def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, seed: int = SEED) -> list[str]:
-    """Draw `each` cells of every class into `folder`/golden; gives their names, such as golden/00-neutrophil.png.
+    """Draw `each` cells of every class into `folder`/golden and return their names, such as golden/00-neutrophil.png.
 
-    They are a tenth larger than what the network sees of them, so that the crop and the resize are checked too. A class
-    that is not of the differential is drawn as one of it: the samples need variety, not truth.
+    The images are a tenth larger than the network's crop, so that crop and resize are checked too. A class that is not
+    one of the five cell types is drawn as one of them: the samples need variety, not truth.
     """
     seen = max(spec.size if spec.crop == "centre" else 0, spec.height, spec.width)
     names = []
     for number in range(each * len(classes)):
         label = classes[number % len(classes)]
-        drawn = label if label in CLASSES else CLASSES[number % len(CLASSES)]
-        picture = draw_cell(drawn, np.random.default_rng([seed, number]), size=math.ceil(1.1 * seen))
+        kind = label if label in CLASSES else CLASSES[number % len(CLASSES)]
+        image = draw_cell(kind, np.random.default_rng([seed, number]), size=math.ceil(1.1 * seen))
         plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in label)
         names.append(f"golden/{number:02d}-{plain}.png")
         (folder / "golden").mkdir(parents=True, exist_ok=True)
-        (folder / names[-1]).write_bytes(encode(picture, ".png", (cv2.IMWRITE_PNG_COMPRESSION, 9)))
+        (folder / names[-1]).write_bytes(encode(image, ".png", (cv2.IMWRITE_PNG_COMPRESSION, 9)))
     return names
 
 
 def read(folder: Path, names: Sequence[str], spec: PixelSpec) -> NDArray[np.uint8]:
-    """The samples as the network sees them, from their files' bytes: uint8 (n, height, width, 3)."""
+    """Read the samples from their files and prepare them as the network's input, uint8 RGB (n, height, width, 3)."""
     return np.stack([prepare(decode((folder / name).read_bytes()).image, spec) for name in names])
 
 
 def expect(folder: Path, names: Sequence[str], spec: PixelSpec, irs: Mapping[str, Path]) -> None:
-    """Ask the saved IRs, by precision, of every sample, one by one as `selftest` does, and write expected.json."""
+    """Run the saved IRs on every sample and write the predictions to expected.json.
+
+    Args:
+        folder: of the bundle.
+        names: of the samples, as `draw` returns them.
+        spec: how images are prepared.
+        irs: path of the .xml by precision. Each sample is a batch of its own, as in `selftest`.
+    """
     inputs = read(folder, names, spec)
     samples: list[dict[str, Any]] = [
         {"file": name, "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(), "expected": {}}
@@ -66,14 +73,14 @@ def expect(folder: Path, names: Sequence[str], spec: PixelSpec, irs: Mapping[str
     ]
     for precision, xml in irs.items():
         weights = xml.with_suffix(".bin").read_bytes()
-        engine = OpenVINOPredictor(xml.read_bytes(), weights, precision=precision, name=str(xml))
-        for sample, picture in zip(samples, inputs, strict=True):
-            sample["expected"][precision] = _told(engine(picture[None]))
-    lines = ",\n".join(json.dumps(sample) for sample in samples)  # a line a sample, not a line a number
+        predictor = OpenVINOPredictor(xml.read_bytes(), weights, precision=precision, name=str(xml))
+        for sample, image in zip(samples, inputs, strict=True):
+            sample["expected"][precision] = _rounded(predictor(image[None]))
+    lines = ",\n".join(json.dumps(sample) for sample in samples)  # one line per sample
     write_text(folder / GOLDEN, f'{{"format": {FORMAT}, "samples": [\n{lines}\n]}}\n')
 
 
-def _told(answer: Prediction) -> dict[str, list[float]]:
-    """Numbers with the seven digits that float32 has."""
-    parts = {"probabilities": answer.probabilities[0], "features": answer.features[0]}
+def _rounded(prediction: Prediction) -> dict[str, list[float]]:
+    """Return a prediction's numbers, rounded to the seven digits of float32."""
+    parts = {"probabilities": prediction.probabilities[0], "features": prediction.features[0]}
     return {name: [float(f"{value:.7g}") for value in values] for name, values in parts.items()}

@@ -1,8 +1,8 @@
-"""From torch to an OpenVINO IR and to an ONNX file, each straight from the same exported program.
+"""Convert a network from torch to an OpenVINO IR and to an ONNX file, each directly from the exported program.
 
-Both graphs take `image` (uint8 NHWC RGB, any number of pictures) and give `probabilities` and `features`. The map that
-is pooled into the features is no output, but keeps the name `map`, so that it can be made a third one where a class
-activation map is wanted: `model.add_outputs("map")`.
+Both graphs take `image` (uint8 NHWC RGB, any batch size) and return `probabilities` and `features`. The feature map
+before pooling is not an output, but keeps the name `map`, so that it can be added as a third one for class activation
+maps: `model.add_outputs("map")`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from edgewbc.utils.optional import need
 INPUT = "image"
 OUTPUTS = ("probabilities", "features")
 MAP = "map"
-OPSET = 18  # the lowest that torch's exporter writes: read by ONNX Runtime since 1.14
+OPSET = 18  # the lowest that torch's exporter writes; ONNX Runtime reads it since 1.14
 _NUMBERED = re.compile(r"([A-Z]\w*?)_\d+")
 _NOISY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "torch.utils.cpp_extension")
 
 
 def to_openvino(net: Any, spec: ModelSpec) -> Any:
-    """Convert a network (`nets.model.load`) to an `openvino.Model` in f32, described and named as a bundle's model."""
+    """Convert a network (from `nets.model.load`) to an `openvino.Model` in f32, with the names of a bundle's model."""
     ov: Any = need("openvino", "converting to OpenVINO")
     with quiet():
         model = ov.convert_model(_program(net, spec))
@@ -41,9 +41,11 @@ def to_openvino(net: Any, spec: ModelSpec) -> Any:
 
 
 def named(model: Any, spec: ModelSpec) -> Any:
-    """Describe and name a converted `openvino.Model` as a bundle's; its results are probabilities, features and map.
+    """Give a converted `openvino.Model` the names and metadata of a bundle's model, in place, and return it.
 
-    The model is changed in place, and given back.
+    Args:
+        model: with the results probabilities, features and map, in this order.
+        spec: the network.
     """
     import openvino as ov
 
@@ -54,7 +56,7 @@ def named(model: Any, spec: ModelSpec) -> Any:
     image.set_layout(ov.Layout("NHWC"))
     for result, name in zip(list(model.get_results()), (*OUTPUTS, MAP), strict=True):
         result.output(0).get_tensor().set_names({name})
-        result.input_value(0).get_tensor().set_names({name})  # the name of what is computed: it outlives the result
+        result.input_value(0).get_tensor().set_names({name})  # the tensor keeps its name when the result is removed
         if name == MAP:
             model.remove_result(result)
     model.set_friendly_name(spec.arch)
@@ -63,13 +65,13 @@ def named(model: Any, spec: ModelSpec) -> Any:
 
 
 def save_ir(model: Any, xml: Path) -> None:
-    """Write an IR as `xml` and the `.bin` beside it, weights as they are, whole or not at all.
+    """Write an IR atomically, as `xml` and a `.bin` next to it, without compressing the weights.
 
-    Operations that OpenVINO numbered as it met them are numbered by their place, so that the same network gives the
-    same bytes.
+    Operations that OpenVINO numbered in the order it met them are renumbered by position, so that the same network
+    gives the same bytes.
 
     Raises:
-        RuntimeError: what was written does not read back as a bundle's model (a bug).
+        RuntimeError: the file does not read back as a bundle's model (a bug).
     """
     import openvino as ov
 
@@ -87,7 +89,7 @@ def save_ir(model: Any, xml: Path) -> None:
 
 
 def check_ir(xml: Path) -> None:
-    """Raises RuntimeError unless an IR has the input, the outputs and the map that a bundle's model has."""
+    """Raise RuntimeError unless an IR has the input, the outputs and the map of a bundle's model."""
     import openvino as ov
 
     model = ov.Core().read_model(xml)
@@ -98,7 +100,7 @@ def check_ir(xml: Path) -> None:
 
 
 def to_onnx(net: Any, spec: ModelSpec, path: Path) -> None:
-    """Convert a network (`nets.model.load`) to an ONNX file in f32, with its weights inside."""
+    """Convert a network (from `nets.model.load`) to an ONNX file in f32 that contains its weights."""
     need("onnxscript", "converting to ONNX")
     torch: Any = need("torch", "converting to ONNX")
     with quiet():
@@ -115,7 +117,7 @@ def to_onnx(net: Any, spec: ModelSpec, path: Path) -> None:
 
 
 def without_map(proto: Any) -> Any:
-    """Make the map of an `onnx.ModelProto` no output of it, in place; it keeps its name."""
+    """Remove the map from the outputs of an `onnx.ModelProto`, in place, keeping its name. Returns the model."""
     graph = proto.graph
     maps = next(output for output in graph.output if output.name == MAP)
     graph.value_info.append(maps)
@@ -124,12 +126,13 @@ def without_map(proto: Any) -> Any:
 
 
 def save_onnx(proto: Any, spec: ModelSpec, path: Path) -> None:
-    """Write an ONNX model, described and without the exporter's notes, whole or not at all.
+    """Write an ONNX model atomically, with the metadata of a bundle's model.
 
-    The exporter leaves the source line of every operation in its metadata, with the path of the file on this machine.
+    The exporter's own metadata is removed: it contains the source line of every operation, with paths of this machine.
 
     Raises:
-        RuntimeError: it is not a bundle's model (a bug). onnx.checker.ValidationError: it is not valid ONNX.
+        RuntimeError: it is not a bundle's model (a bug).
+        onnx.checker.ValidationError: it is not valid ONNX (a bug).
     """
     onnx: Any = need("onnx", "writing an ONNX file")
     graph = proto.graph
@@ -150,7 +153,7 @@ def save_onnx(proto: Any, spec: ModelSpec, path: Path) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what exporters print, log and warn of: stdout is for results. Errors are raised as ever."""
+    """Silence what exporters print, log and warn about, since stdout is for results. Exceptions still propagate."""
     loggers = [logging.getLogger(name) for name in _NOISY]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -165,20 +168,22 @@ def quiet() -> Iterator[None]:
 
 
 def _program(net: Any, spec: ModelSpec) -> Any:
-    """The deployed network as a torch.export program for any number of pictures."""
+    """Return the network with its pre- and post-processing as a torch.export program for any batch size."""
     torch: Any = need("torch", "converting a network")
     from edgewbc.nets import model
     from edgewbc.nets.export_wrapper import Deployed
 
-    plain, _ = model.fold(copy.deepcopy(net).eval(), spec)  # batch norm and branches go into the convolutions
+    plain, _ = model.fold(copy.deepcopy(net).eval(), spec)  # folds batch norm and branches into the convolutions
     deployed = Deployed(plain, spec.pixels).eval().requires_grad_(False)
-    example = torch.zeros(2, spec.pixels.height, spec.pixels.width, 3, dtype=torch.uint8)  # 1 would be taken as fixed
+    example = torch.zeros(
+        2, spec.pixels.height, spec.pixels.width, 3, dtype=torch.uint8
+    )  # a batch of 1 would be taken as a constant
     with quiet():
         return torch.export.export(deployed, (example,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
 
 
 def _name_batch(graph: Any) -> None:
-    """Call the number of pictures `batch`; the exporter calls it by a symbol such as s32."""
+    """Name the batch axis `batch` in place of the exporter's symbol, such as s32."""
     old = graph.input[0].type.tensor_type.shape.dim[0].dim_param
     for value in (*graph.input, *graph.output, *graph.value_info):
         for size in value.type.tensor_type.shape.dim:

@@ -1,8 +1,8 @@
-"""What a model file says of itself: labels and input, so that the file alone can be used and other tools open it.
+"""Metadata inside a model file: labels and input, so that other tools can use the file on its own.
 
 The keys are those of Model API (https://github.com/open-edge-platform/model_api, `docs/model-configuration.md`): in an
-IR under `rt_info/model_info`, in an ONNX file as metadata with the key `model_info NAME`. What Model API has no word
-for is beside it as JSON, under `edgewbc`.
+IR under `rt_info/model_info`, in an ONNX file as metadata with the key `model_info NAME`. What Model API has no key for
+is stored as JSON under `edgewbc`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from edgewbc.nets.spec import ModelSpec
 
 
 def model_info(spec: ModelSpec) -> dict[str, str]:
-    """Model API's keys, with values as it writes them (lists joined by spaces, so no space may stand in a label).
+    """Return Model API's keys with values as it writes them: lists are joined by spaces, so labels contain none.
 
-    The scaling is in the graph, so `mean_values` and `scale_values` change nothing; the resize is not, so
-    `embedded_processing` is False. Model API reads pictures as OpenCV does, in BGR: `reverse_input_channels` turns them
-    into the RGB of the graph. It has no word for the crop, which its user must do first (see `pixels`).
+    Normalization is part of the graph, so `mean_values` and `scale_values` change nothing; the resize is not, so
+    `embedded_processing` is False. Model API reads images in BGR, as OpenCV does: `reverse_input_channels` converts
+    them to the RGB of the graph. It has no key for the crop, which the caller must do first (see `edgewbc.pixels`).
     """
     return {
         "model_type": "Classification",
@@ -38,7 +38,7 @@ def model_info(spec: ModelSpec) -> dict[str, str]:
 
 
 def own_info(spec: ModelSpec) -> dict[str, str]:
-    """What only this toolkit reads: labels and pixels as JSON, what made the file, and the map's name."""
+    """Return the keys that only edgewbc reads: labels and pixels as JSON, the name of the map, and the version."""
     return {
         "labels": json.dumps(list(spec.classes), ensure_ascii=False),
         "pixels": json.dumps(spec.pixels.to_dict()),
@@ -48,15 +48,15 @@ def own_info(spec: ModelSpec) -> dict[str, str]:
 
 
 def describe_ir(model: Any, spec: ModelSpec) -> None:
-    """Write both into the `rt_info` of an `openvino.Model`."""
-    for section, facts in (("model_info", model_info(spec)), ("edgewbc", own_info(spec))):
-        for key, value in facts.items():
+    """Write both sections into the `rt_info` of an `openvino.Model`."""
+    for section, values in (("model_info", model_info(spec)), ("edgewbc", own_info(spec))):
+        for key, value in values.items():
             model.set_rt_info(value, [section, key])
 
 
 def describe_onnx(proto: Any, spec: ModelSpec) -> None:
-    """Make both the `metadata_props` of an `onnx.ModelProto`; what was there goes."""
+    """Replace the `metadata_props` of an `onnx.ModelProto` with both sections."""
     del proto.metadata_props[:]
-    for section, facts in (("model_info", model_info(spec)), ("edgewbc", own_info(spec))):
-        for key, value in facts.items():
+    for section, values in (("model_info", model_info(spec)), ("edgewbc", own_info(spec))):
+        for key, value in values.items():
             proto.metadata_props.add(key=f"{section} {key}", value=value)

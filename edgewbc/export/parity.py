@@ -1,12 +1,13 @@
-"""Whether the same network answers the same wherever it runs, asked with the same pictures.
+"""Parity between backends: run the same network everywhere on the same images and compare its probabilities.
 
-In f32 the three runtimes differ in rounding alone, and a difference above `LIMIT` in a probability is a fault of the
-conversion: a gate. In int8 answers do differ; how much is counted on validation and told.
+In f32 the backends differ by rounding alone; a difference above `LIMIT` in a probability is a fault of the conversion
+and fails the export. In int8 predictions do differ; how much is measured on the validation images and reported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -15,80 +16,131 @@ from numpy.typing import NDArray
 
 from edgewbc.errors import GateError
 from edgewbc.metrics import mcnemar
-from edgewbc.runtime.predictor import Predictor
+from edgewbc.runtime.predictor import Batch, Predictor
 
 LIMIT = 1e-4
-"""Largest difference in a probability between two runtimes in f32."""
+"""Largest difference in a probability that is allowed between two backends in f32."""
 
 Probabilities = NDArray[np.float32]
-"""One row a picture: (n, K)."""
+"""Probabilities of n images, (n, K)."""
 
 
-def ask(models: Mapping[str, Predictor], batches: Iterable[NDArray[np.uint8]]) -> dict[str, Probabilities]:
-    """Ask every model of every batch; each picture is read once. There must be at least one batch."""
-    said: dict[str, list[Probabilities]] = {name: [] for name in models}
-    for batch in batches:
-        for name, model in models.items():
-            said[name].append(model(batch).probabilities)
-    return {name: np.concatenate(parts) for name, parts in said.items()}
+@dataclass(frozen=True)
+class Difference:
+    """How far two sets of predictions for the same images are apart.
+
+    Attributes:
+        images: number of images.
+        largest: largest absolute difference in a probability; NaN if there is one among the probabilities.
+        image: the image where that is, counted from 1.
+        agreement: share of images with the same label.
+    """
+
+    images: int
+    largest: float
+    image: int
+    agreement: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the keys that bundles and `quantize.json` hold."""
+        return {"pictures": self.images, "largest_difference": self.largest, "agreement": self.agreement}
 
 
-def compare(answers: Mapping[str, Probabilities], limit: float = LIMIT) -> list[dict[str, Any]]:
-    """Hold every two answers against each other.
+@dataclass(frozen=True)
+class PairDifference:
+    """The difference between two named predictors."""
+
+    first: str
+    second: str
+    difference: Difference
+
+    def to_json(self) -> dict[str, Any]:
+        """Return `pair` and the keys of `Difference.to_json`."""
+        return {"pair": [self.first, self.second], **self.difference.to_json()}
+
+
+@dataclass(frozen=True)
+class AccuracyDrop:
+    """What a conversion, such as that from f32 to int8, costs on labeled images.
+
+    Attributes:
+        drop: accuracy lost, as a share of the images; negative if accuracy is gained.
+        agreement: share of images with the same label before and after.
+        largest_difference: in a probability.
+        mcnemar: `b` (number of images that only the first model gets right), `c` (only the second) and `p`.
+    """
+
+    drop: float
+    agreement: float
+    largest_difference: float
+    mcnemar: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the keys that bundles and `quantize.json` hold."""
+        return {
+            "drop": self.drop,
+            "agreement": self.agreement,
+            "largest_difference": self.largest_difference,
+            "mcnemar": dict(self.mcnemar),
+        }
+
+
+def predict(predictors: Mapping[str, Predictor], batches: Iterable[Batch]) -> dict[str, Probabilities]:
+    """Run every predictor on every batch, reading each batch once.
 
     Args:
-        answers: by the name of who gave them, for the same pictures in the same order.
-        limit: largest difference in a probability that is allowed.
+        predictors: by name.
+        batches: at least one, each uint8 RGB (n, height, width, 3).
 
     Returns:
-        for each pair: `pair` (two names), `pictures`, `largest_difference`, `agreement` (share of equal labels).
+        probabilities of all images, (N, K), by name.
+    """
+    parts: dict[str, list[Probabilities]] = {name: [] for name in predictors}
+    for batch in batches:
+        for name, predictor in predictors.items():
+            parts[name].append(predictor(batch).probabilities)
+    return {name: np.concatenate(batches_of) for name, batches_of in parts.items()}
+
+
+def compare(predictions: Mapping[str, Probabilities], limit: float = LIMIT) -> list[PairDifference]:
+    """Compare the predictions of every two predictors.
+
+    Args:
+        predictions: probabilities by the predictor's name, for the same images in the same order.
+        limit: largest difference in a probability that is allowed.
 
     Raises:
-        GateError: two differ by more, or an answer is not a number.
+        GateError: two differ by more, or a probability is not a number.
     """
     rows = []
-    for first, second in combinations(answers, 2):
-        row = {"pair": [first, second], **difference(answers[first], answers[second])}
-        if not row["largest_difference"] <= limit:  # so written, NaN fails too
+    for first, second in combinations(predictions, 2):
+        found = difference(predictions[first], predictions[second])
+        if not found.largest <= limit:  # written so that NaN fails too
             raise GateError(
-                f"parity: {first} and {second} differ by {row['largest_difference']:.2g} in a probability of the same "
-                f"picture (no. {row['picture']} of {row['pictures']}), and {limit:g} is the most allowed: "
-                "the conversion is at fault, nothing was written"
+                f"parity: {first} and {second} differ by {found.largest:.2g} in a probability of the same image "
+                f"(no. {found.image} of {found.images}), and at most {limit:g} is allowed: the conversion is wrong, "
+                "nothing was written"
             )
-        del row["picture"]
-        rows.append(row)
+        rows.append(PairDifference(first, second, found))
     return rows
 
 
-def difference(first: Probabilities, second: Probabilities) -> dict[str, Any]:
-    """How far two answers to the same pictures are apart.
-
-    Returns:
-        pictures, largest_difference (in a probability; NaN if an answer has one), picture (where, from 1), agreement
-        (share of pictures given the same label).
-    """
+def difference(first: Probabilities, second: Probabilities) -> Difference:
+    """Return how far two sets of predictions for the same images are apart."""
     gaps = np.abs(first.astype(np.float64) - second).max(1)
     worst = int(gaps.argmax())  # the first NaN, if there is one
-    return {
-        "pictures": len(gaps),
-        "largest_difference": float(gaps[worst]),
-        "picture": worst + 1,
-        "agreement": float((first.argmax(1) == second.argmax(1)).mean()),
-    }
+    agreement = float((first.argmax(1) == second.argmax(1)).mean())
+    return Difference(len(gaps), float(gaps[worst]), worst + 1, agreement)
 
 
-def drop(truth: NDArray[np.int64], before: Probabilities, after: Probabilities) -> dict[str, Any]:
-    """What is lost on labelled pictures from one model (f32) to another (int8).
+def accuracy_drop(truth: NDArray[np.int64], before: Probabilities, after: Probabilities) -> AccuracyDrop:
+    """Return what is lost on labeled images from one model (f32) to another (int8).
 
-    Returns:
-        drop (accuracy lost, as a share; negative where it is gained), agreement, largest_difference, mcnemar (`b`: only
-        the first is right, `c`: only the second, `p`).
+    Args:
+        truth: class index of each image, (n,).
+        before, after: probabilities of the two models, (n, K).
     """
-    apart = difference(before, after)
-    right = [said.argmax(1) == truth for said in (before, after)]
-    return {
-        "drop": (int(right[0].sum()) - int(right[1].sum())) / len(truth),
-        "agreement": apart["agreement"],
-        "largest_difference": apart["largest_difference"],
-        "mcnemar": mcnemar(*right),
-    }
+    found = difference(before, after)
+    right = [probabilities.argmax(1) == truth for probabilities in (before, after)]
+    lost = (int(right[0].sum()) - int(right[1].sum())) / len(truth)
+    return AccuracyDrop(lost, found.agreement, found.largest, mcnemar(*right))

@@ -1,9 +1,9 @@
-"""Accuracy of saved model files on the validation pictures, as rows that say of what, on what and by whom."""
+"""Measure saved model files on the validation images: accuracy with its provenance, and the review threshold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.data import images
-from edgewbc.data.manifest import Manifest, facts
+from edgewbc.data.manifest import Manifest, SplitFacts, facts
 from edgewbc.export import parity
 from edgewbc.metrics import score
 from edgewbc.nets.spec import ModelSpec
@@ -22,33 +22,41 @@ from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
 
 SPLIT = "val"
-"""What is measured here steers nothing but the int8 conversion; `test` is for reporting, by `edgewbc eval`."""
+"""The split that is measured. It may steer the int8 conversion; `test` is for reporting, with `edgewbc eval`."""
 
 BATCH = 32
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model on disk: the .onnx, or the .xml of an IR with its .bin beside it."""
+    """A model on disk.
+
+    Attributes:
+        precision: int8 or f32.
+        path: the .onnx file, or the .xml of an IR whose .bin is next to it.
+    """
 
     precision: str
     path: Path
 
     @property
     def backend(self) -> str:
+        """The runtime that the file is for: onnx or openvino."""
         return "onnx" if self.path.suffix == ".onnx" else "openvino"
 
     @property
     def name(self) -> str:
+        """Backend and precision: `openvino int8`."""
         return f"{self.backend} {self.precision}"
 
     @property
     def paths(self) -> tuple[Path, ...]:
+        """All files of the model: (onnx,) or (xml, bin)."""
         return (self.path,) if self.backend == "onnx" else (self.path, self.path.with_suffix(".bin"))
 
     @property
     def sha256(self) -> str:
-        """Of the ONNX file, or of the .xml and .bin one after the other (as `Bundle.model_sha256`)."""
+        """Hash of the ONNX file, or of the .xml followed by the .bin, as `Bundle.model_sha256` computes it."""
         return sha256(*self.paths)
 
     def open(self) -> Predictor:
@@ -60,85 +68,146 @@ class ModelFile:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What files answered to the validation pictures.
+class EvidenceRow:
+    """The accuracy of one file, and exactly what it was measured on.
 
     Attributes:
-        rows: one a file: precision, backend, sha256, protocol, split, source, manifest_sha256, n, correct, accuracy,
-            interval, balanced_accuracy, per_class.
-        answers: probabilities (n, K) by the name of the file.
-        truth: class index of each picture, (n,).
+        precision, backend, sha256: of the file.
+        data: protocol, split, source and hash of the manifest.
+        n, correct: number of images, and of those classified correctly.
+        accuracy: `correct / n`.
+        interval: Wilson 95 % interval of the accuracy, [low, high].
+        balanced_accuracy: mean recall over the classes that have images.
+        per_class: n, recall, precision, f1 and recall_interval by class, as `metrics.score` returns them.
     """
 
-    rows: list[dict[str, Any]]
-    answers: dict[str, parity.Probabilities]
+    precision: str
+    backend: str
+    sha256: str
+    data: SplitFacts
+    n: int
+    correct: int
+    accuracy: float | None
+    interval: list[float] | None
+    balanced_accuracy: float | None
+    per_class: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the keys that a bundle's `evidence` and `quantize.json` hold."""
+        return {
+            "precision": self.precision,
+            "backend": self.backend,
+            "sha256": self.sha256,
+            **self.data.to_json(),
+            "n": self.n,
+            "correct": self.correct,
+            "accuracy": self.accuracy,
+            "interval": self.interval,
+            "balanced_accuracy": self.balanced_accuracy,
+            "per_class": dict(self.per_class),
+        }
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """The predictions of several models for the validation images.
+
+    Attributes:
+        rows: accuracy of each file.
+        probabilities: (n, K), by the name of the file or predictor.
+        truth: class index of each image, (n,).
+    """
+
+    rows: tuple[EvidenceRow, ...]
+    probabilities: Mapping[str, parity.Probabilities]
     truth: NDArray[np.int64]
 
 
-def collect(
-    files: Sequence[ModelFile], manifest: Manifest, spec: ModelSpec, progress: Progress = quiet, **more: Predictor
-) -> Evidence:
-    """Let every file, as it lies on disk, answer every validation picture.
+@dataclass(frozen=True)
+class ReviewCount:
+    """What a review threshold does on the validation images.
+
+    Attributes:
+        n: number of images.
+        accepted: those at or above the threshold.
+        wrong: those of the accepted ones that are misclassified.
+    """
+
+    n: int
+    accepted: int
+    wrong: int
+
+    def to_json(self) -> dict[str, int]:
+        """Return the keys that a bundle's `review` holds."""
+        return asdict(self)
+
+
+def validate(
+    files: Sequence[ModelFile],
+    manifest: Manifest,
+    spec: ModelSpec,
+    progress: Progress = quiet,
+    **others: Predictor,
+) -> ValidationResult:
+    """Run every file, as it is on disk, on every validation image.
 
     Args:
-        more: models that are asked the same besides, such as torch; they are among the answers, and have no row.
+        files: the models to measure.
+        manifest: labeled images.
+        spec: the network; its classes give the order of the labels.
+        progress: reports progress.
+        others: further predictors to run, such as torch; they have probabilities in the result, but no row.
 
     Raises:
-        UserError: there are no validation pictures, one changed, or a label is not a class of the model.
+        UserError: there are no validation images, one has changed, or a label is not a class of the model.
     """
     entries = manifest.split(SPLIT)
     truth = images.truth(manifest, entries, spec.classes)
-    models = {file.name: file.open() for file in files} | more
+    predictors = {file.name: file.open() for file in files} | others
     batches = images.batches(manifest, entries, spec.pixels, BATCH)
-    answers = parity.ask(models, progress(batches, "validation", -(-len(entries) // BATCH)))
+    found = parity.predict(predictors, progress(batches, "validation", -(-len(entries) // BATCH)))
+    data = facts(manifest, SPLIT)
     rows = []
     for file in files:
-        scored = score(truth, answers[file.name].argmax(1), spec.classes)
-        row = {
-            "precision": file.precision,
-            "backend": file.backend,
-            "sha256": file.sha256,
-            **facts(manifest, SPLIT).to_json(),
-        }
-        for key in ("n", "correct", "accuracy", "interval", "balanced_accuracy", "per_class"):
-            row[key] = scored[key]
-        rows.append(row)
-    return Evidence(rows, answers, truth)
+        scores = score(truth, found[file.name].argmax(1), spec.classes)
+        keys = ("n", "correct", "accuracy", "interval", "balanced_accuracy", "per_class")
+        rows.append(EvidenceRow(file.precision, file.backend, file.sha256, data, **{key: scores[key] for key in keys}))
+    return ValidationResult(tuple(rows), found, truth)
 
 
-def review_below(
+def review_threshold(
     probabilities: parity.Probabilities,
     truth: NDArray[np.int64],
     *,
-    wrong: float = 0.001,
-    most: float = 0.05,
-    least: float = 0.5,
+    max_wrong: float = 0.001,
+    max_review: float = 0.05,
+    lowest: float = 0.5,
 ) -> float:
-    """The probability below which a person should look at the cell.
+    """Choose the probability below which a person should look at a cell.
 
-    The smallest threshold, `least` at the smallest, at which no more than `wrong` of the accepted validation pictures
-    are wrong; but never so high that more than `most` of them are to be looked at, as a lab would then ignore it. How
-    many errors are left above it is counted by `accepted`. On another lab's pictures neither figure carries over.
+    It is the smallest threshold from `lowest` up at which at most `max_wrong` of the accepted validation images are
+    misclassified; but it is limited so that at most `max_review` of them are sent to a person, since a lab would ignore
+    more. `count_accepted` counts the errors that remain above it. Neither share carries over to another lab's images.
 
     Args:
-        probabilities: of the validation pictures, (n, K).
+        probabilities: of the validation images, (n, K).
         truth: class indices, (n,).
-        wrong: share of the accepted pictures that may be wrong.
-        most: share of all pictures that may be sent to a person.
-        least: the lowest threshold.
+        max_wrong: share of the accepted images that may be misclassified.
+        max_review: share of all images that may be sent to a person.
+        lowest: smallest threshold to return.
     """
-    sure = probabilities.max(1).astype(np.float64)
+    confidence = probabilities.max(1).astype(np.float64)
     errors = probabilities.argmax(1) != truth
-    highest = max(least, float(np.sort(sure)[min(int(most * len(sure)), len(sure) - 1)]))
-    for threshold in [least, *sorted({float(p) for p in sure if least < p < highest})]:
-        kept = sure >= threshold
-        if errors[kept].sum() <= wrong * kept.sum():
+    limit = max(lowest, float(np.sort(confidence)[min(int(max_review * len(confidence)), len(confidence) - 1)]))
+    for threshold in [lowest, *sorted({float(p) for p in confidence if lowest < p < limit})]:
+        accepted = confidence >= threshold
+        if errors[accepted].sum() <= max_wrong * accepted.sum():
             return threshold
-    return highest
+    return limit
 
 
-def accepted(probabilities: parity.Probabilities, truth: NDArray[np.int64], threshold: float) -> dict[str, int]:
-    """How many of the validation pictures are at or above a threshold, and how many of those are wrong."""
-    kept = probabilities.max(1).astype(np.float64) >= threshold
+def count_accepted(probabilities: parity.Probabilities, truth: NDArray[np.int64], threshold: float) -> ReviewCount:
+    """Count the validation images at or above a threshold, and those of them that are misclassified."""
+    accepted = probabilities.max(1).astype(np.float64) >= threshold
     errors = probabilities.argmax(1) != truth
-    return {"n": len(truth), "accepted": int(kept.sum()), "wrong": int((errors & kept).sum())}
+    return ReviewCount(len(truth), int(accepted.sum()), int((errors & accepted).sum()))

@@ -1,6 +1,7 @@
-"""`edgewbc export --network`: the network itself as float16 safetensors, to fine-tune from or to teach with.
+"""`edgewbc export --network`: write a network as float16 safetensors, to fine-tune from or to distill from.
 
-Half the bytes of the run's file. The figures that belong to it are those of the released file: float16 rounds weights.
+The file has half the size of the run's. Rounding to float16 changes predictions slightly, so accuracy must be measured
+on the released file.
 """
 
 from __future__ import annotations
@@ -20,18 +21,21 @@ def release(run: Path, to: Path) -> Path:
     """Write `model.safetensors` (float16), `model.json` and `lineage.json` (without paths of this machine).
 
     Args:
-        run: a run folder; it is not changed.
-        to: the folder to make; every command takes it as a run.
+        run: run folder; it is not changed.
+        to: folder to create; every command accepts it as a run.
+
+    Returns:
+        `to`.
 
     Raises:
-        UserError: not a run, or `to` exists.
+        UserError: `run` is not a run, or `to` exists.
     """
     if occupied(to):
         raise UserError(f"{to}: exists already, and a network is never overwritten: give another --to")
     net, spec = model.load(run)
     with whole_folder(to) as folder:
         model.save(folder, net, spec, torch.float16)
-        told = without_paths(runs.lineage(run))
-        told |= {"released_from_sha256": told.get("model_sha256"), "model_sha256": sha256(folder / model.WEIGHTS)}
-        write_json(folder / runs.LINEAGE, told)
+        lineage = without_paths(runs.lineage(run))
+        lineage |= {"released_from_sha256": lineage.get("model_sha256"), "model_sha256": sha256(folder / model.WEIGHTS)}
+        write_json(folder / runs.LINEAGE, lineage)
     return to

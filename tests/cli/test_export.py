@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
+from tests.conftest import Ran
 from tests.tiny_run import quantized
 
 
@@ -23,7 +24,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_newest_run_is_exported_without_an_argument(edgewbc: Callable[..., object], place: Path) -> None:
+def test_newest_run_is_exported_without_an_argument(edgewbc: Callable[..., Ran], place: Path) -> None:
     """int8 of the newest run goes to bundles/<run>; a table on stdout, what was taken on stderr."""
     ran = edgewbc("export")
     assert ran.code == 0
@@ -37,7 +38,7 @@ def test_newest_run_is_exported_without_an_argument(edgewbc: Callable[..., objec
     assert edgewbc("export").code == 2  # a bundle is never overwritten
 
 
-def test_json_is_one_object(edgewbc: Callable[..., object], place: Path) -> None:
+def test_json_is_one_object(edgewbc: Callable[..., Ran], place: Path) -> None:
     """Both precisions in one option, a name, a folder, a zip: stdout is one JSON object."""
     options = ["--precision", "int8,f32", "--name", "mine", "--to", "out/b", "--zip", "--json"]
     ran = edgewbc("export", "runs/tiny-int8", *options)
@@ -49,12 +50,12 @@ def test_json_is_one_object(edgewbc: Callable[..., object], place: Path) -> None
     assert set(told["sizes"]) == {"int8", "f32"}
 
 
-def test_without_a_manifest_it_says_so(edgewbc: Callable[..., object], place: Path) -> None:
+def test_without_a_manifest_it_says_so(edgewbc: Callable[..., Ran], place: Path) -> None:
     """No manifest: exported all the same, without accuracy, and told."""
     shutil.rmtree(place / "manifests")
     ran = edgewbc("export", "--precision", "f32", "--precision", "f32")
     assert ran.code == 0
-    assert "the bundle has no accuracy" in ran.err
+    assert "the bundle states no accuracy" in ran.err
     assert ran.out.splitlines()[1].split()[-3:] == ["-", "-", "-"]
 
 
@@ -68,7 +69,7 @@ def test_without_a_manifest_it_says_so(edgewbc: Callable[..., object], place: Pa
         (["--data", "nowhere"], "nowhere: not a manifest"),
     ],
 )
-def test_a_mistake_is_one_line(edgewbc: Callable[..., object], place: Path, arguments: list[str], words: str) -> None:
+def test_a_mistake_is_one_line(edgewbc: Callable[..., Ran], place: Path, arguments: list[str], words: str) -> None:
     """Exit code 2, one line that names the mend, nothing on stdout and nothing left behind."""
     ran = edgewbc("export", *arguments)
     assert (ran.code, ran.out) == (2, "")
@@ -76,6 +77,16 @@ def test_a_mistake_is_one_line(edgewbc: Callable[..., object], place: Path, argu
     assert not (place / "bundles").exists()
 
 
-def test_help_has_an_example(edgewbc: Callable[..., object]) -> None:
+def test_help_has_an_example(edgewbc: Callable[..., Ran]) -> None:
     """--help ends with a command line that can be copied."""
     assert "\n    edgewbc export runs/vgg16gap-112-quarter-int8" in edgewbc("export", "--help").out
+
+
+def test_license_goes_into_the_card(edgewbc: Callable[..., Ran], place: Path) -> None:
+    """--license is stated in manifest and card; without it the license is not stated."""
+    assert edgewbc("export", "--license", "CC-BY-NC-4.0", "--to", "out/mine").code == 0
+    made = Bundle.open(place / "out" / "mine")
+    assert made.manifest.to_json()["weights_license"] == "CC-BY-NC-4.0"
+    assert "The weights: CC-BY-NC-4.0." in (place / "out" / "mine" / "CARD.md").read_text(encoding="utf-8")
+    assert edgewbc("export", "--to", "out/plain").code == 0
+    assert "The weights: not stated." in (place / "out" / "plain" / "CARD.md").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Ran
 from tests.kit.fake import index
 from tests.tiny import make_bundle
 
@@ -21,7 +22,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_json_is_one_object(edgewbc: Callable[..., object], place: Path) -> None:
+def test_json_is_one_object(edgewbc: Callable[..., Ran], place: Path) -> None:
     """Folder, zip, sizes, wheels and licences on stdout; what is fetched goes to stderr."""
     ran = edgewbc("kit", "--for", "windows", "--model", "tiny", "--wheels", "wheels", "--zip", "--json")
     assert ran.code == 0
@@ -34,7 +35,7 @@ def test_json_is_one_object(edgewbc: Callable[..., object], place: Path) -> None
     assert edgewbc("kit", "--for", "windows", "--model", "tiny", "--wheels", "wheels").code == 2  # never overwritten
 
 
-def test_a_table_for_a_person(edgewbc: Callable[..., object], place: Path) -> None:
+def test_a_table_for_a_person(edgewbc: Callable[..., Ran], place: Path) -> None:
     """A row a wheel with its licence, what was taken out, what was left out, and the size of all."""
     options = ["--for", "linux", "--python", "3.12", "--to", "out/kit", "--model", "tiny", "--wheels", "wheels"]
     ran = edgewbc("kit", *options)
@@ -58,7 +59,7 @@ def test_a_table_for_a_person(edgewbc: Callable[..., object], place: Path) -> No
         (["--for", "linux", "--wheels", "tiny"], "tiny: no wheels are in this folder"),
     ],
 )
-def test_a_mistake_is_one_line(edgewbc: Callable[..., object], place: Path, arguments: list[str], words: str) -> None:
+def test_a_mistake_is_one_line(edgewbc: Callable[..., Ran], place: Path, arguments: list[str], words: str) -> None:
     """Exit code 2, the mend in the last line, nothing on stdout, nothing made."""
     ran = edgewbc("kit", *arguments)
     assert (ran.code, ran.out) == (2, "")
@@ -66,7 +67,7 @@ def test_a_mistake_is_one_line(edgewbc: Callable[..., object], place: Path, argu
     assert sorted(path.name for path in place.iterdir()) == ["tiny", "wheels"]
 
 
-def test_help_says_that_it_downloads(edgewbc: Callable[..., object]) -> None:
+def test_help_says_that_it_downloads(edgewbc: Callable[..., Ran]) -> None:
     """--help tells of the network, and ends with a command line that can be copied."""
     out = edgewbc("kit", "--help").out
     assert "This is a command that downloads" in out

@@ -17,7 +17,7 @@ from edgewbc.compress.quantize import quantize
 from edgewbc.data import images
 from edgewbc.data.sampling import balanced
 from edgewbc.errors import GateError, UserError
-from edgewbc.export.validation import ModelFile, collect
+from edgewbc.export.validation import ModelFile, validate
 from edgewbc.nets import model
 from tests.tiny_run import quantized, trained
 
@@ -205,6 +205,6 @@ def test_evidence_has_the_names_that_the_record_uses() -> None:
 
     run, manifest = quantized()
     _, spec = model.load(run)
-    found = collect([ModelFile("int8", run / "onnx" / "int8.onnx")], manifest, spec)
-    assert list(found.answers) == ["onnx int8"]
-    assert np.isfinite(found.answers["onnx int8"]).all()
+    found = validate([ModelFile("int8", run / "onnx" / "int8.onnx")], manifest, spec)
+    assert list(found.probabilities) == ["onnx int8"]
+    assert np.isfinite(found.probabilities["onnx int8"]).all()

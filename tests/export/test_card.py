@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.export.card import card
 from edgewbc.pixels import PixelSpec
 
@@ -22,9 +23,10 @@ ROW = {
 }
 
 
-def manifest(**changes: Any) -> dict[str, Any]:
-    """What export says of a bundle."""
+def values(**changes: Any) -> dict[str, Any]:
+    """Return the values of a bundle's manifest.json."""
     return {
+        "format": 1,
         "name": "wbc5",
         "edgewbc": "0.1.0",
         "created": "2026-01-02T03:04:05+00:00",
@@ -71,71 +73,76 @@ def manifest(**changes: Any) -> dict[str, Any]:
     }
 
 
+def text_of(**changes: Any) -> str:
+    """Return the card of a bundle whose manifest has these values."""
+    return card(BundleManifest.from_json(values(**changes)))
+
+
 @pytest.mark.parametrize(
     "line",
     [
         "# wbc5",
-        "into 2 classes: neutrophil, lymphocyte.",
+        "with 2 classes: neutrophil, lymphocyte.",
         "14,776,593 parameters, 3,840.0 million multiply-adds",
         "(train -> prune -> quantize)",
         "It is not a medical device",
-        "| JTSC (Jiangxi Tecom) | 22-30 % |",
-        "below 0.8125 should be looked at by a person: 981 of the 1030 validation pictures (protocol published) are ",
+        "The figures in this card hold for images like those that they were measured on.",
+        "below 0.8125 should be looked at by a person: 981 of the 1030 validation images (protocol published) are ",
         "- Citation: Acevedo et al. 2020",
-        "- Licence of the pictures: CC BY 4.0",
+        "- License of the images: CC BY 4.0",
         "| val | 500 | 530 |",
         "| ONNX int8 | published val | 1030 | 1023 | 99.32 % | 98.60-99.67 % | `abababababababab` |",
-        "ONNX int8 against f32: 0.19 points of accuracy lost, same label on 99.80 % of the pictures",
+        "ONNX int8 against f32: 0.19 points of accuracy lost, same label for 99.80 % of the images",
         "McNemar 3 : 1 (p = 0.625)",
-        "Take the central 250 x 250 pixels (all of a smaller picture), resize it to 112 x 112",
+        "Take the central 250 x 250 pixels (all of a smaller image), resize it to 112 x 112",
         "sha256sum -c SHA256SUMS",
-        "The weights: Apache-2.0. The pictures they were fitted to are under CC BY 4.0",
+        "The weights: not stated. The images they were trained on: CC BY 4.0; this bundle contains none of them.",
         "Oxford VGG, CC BY 4.0",
     ],
 )
 def test_card_says(line: str) -> None:
-    """What it is, what it is not, data, licence, protocol, evidence with intervals, input, how to check it."""
-    assert line in card(manifest())
+    """The card states network, intended use, data, licenses, accuracy with its interval, input, and how to check it."""
+    assert line in text_of()
 
 
-def test_synthetic_pictures_are_called_so() -> None:
-    """Figures on drawn pictures are not passed off as figures on cells."""
-    data = {**manifest()["data"], "source": "synthetic"}
-    assert "drawn by the toolkit" in card(manifest(data=data))
-    assert "drawn by the toolkit" not in card(manifest())
+def test_synthetic_images_are_named_as_such() -> None:
+    """Figures on images that the toolkit drew are not presented as figures on cells."""
+    data = {**values()["data"], "source": "synthetic"}
+    assert "The toolkit drew these images itself" in text_of(data=data)
+    assert "The toolkit drew these images itself" not in text_of()
 
 
-def test_another_manifest_is_told() -> None:
-    """Evidence on another manifest than that of the training says so."""
-    data = {**manifest()["data"], "training_manifest_sha256": "ef" * 32}
-    assert "Another manifest than the network was trained on (" + "ef" * 32 in card(manifest(data=data))
-    assert "Another manifest" not in card(manifest())
+def test_another_manifest_is_reported() -> None:
+    """A card says if the accuracy was measured on another manifest than that of the training."""
+    data = {**values()["data"], "training_manifest_sha256": "ef" * 32}
+    assert "This is not the manifest that the network was trained on (" + "ef" * 32 in text_of(data=data)
+    assert "This is not the manifest" not in text_of()
 
 
 def test_without_a_manifest_nothing_is_claimed() -> None:
-    """No data, no evidence, no promise about the threshold, no licence of pictures."""
-    text = card(manifest(data={}, evidence=[], review=None, parity={"f32": []}, lineage={}))
+    """Without data the card states no accuracy, no effect of the threshold, and no license of images."""
+    text = text_of(data={}, evidence=[], review=None, parity={"f32": []}, lineage={})
     assert "exported without a manifest" in text
-    assert "None was taken." in text
-    assert "was not chosen on any pictures" in text
-    assert "are at or above it" not in text
-    assert text.rstrip().endswith("The weights: Apache-2.0.")
+    assert "Not measured." in text
+    assert "was not chosen on any images" in text
+    assert "are at or above" not in text
+    assert text.rstrip().endswith("The weights: not stated.")
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        (PixelSpec(64, 96), "Take the whole picture, resize it to 64 x 96"),
-        (PixelSpec(64, 64, "box", scale=1.3), "a square of 1.3 times the longer side of the cell's box"),
+        (PixelSpec(64, 96), "Take the whole image, resize it to 64 x 96"),
+        (PixelSpec(64, 64, "box", scale=1.3), "a square of 1.3 times the longer side of the cell's bounding box"),
     ],
 )
 def test_each_crop_is_described(spec: PixelSpec, words: str) -> None:
-    """The input is told for each crop rule."""
-    assert words in card(manifest(pixels=spec.to_dict()))
+    """The input is described for each crop rule."""
+    assert words in text_of(pixels=spec.to_dict())
 
 
-def test_a_cpu_without_vnni_is_told_of_where_it_was_simulated() -> None:
-    """Agreement and counts of both; nothing where both CPUs were one, or where none was asked."""
+def test_a_cpu_without_vnni_is_reported_if_it_was_simulated() -> None:
+    """Agreement and counts of both are stated; nothing if the instruction sets are the same or were not compared."""
     found = {
         "n": 1030,
         "native": {"isa": "large", "correct": 1022},
@@ -144,8 +151,24 @@ def test_a_cpu_without_vnni_is_told_of_where_it_was_simulated() -> None:
         "agreement": 0.9883,
         "largest_difference": 0.925,
     }
-    text = card(manifest(lineage={"isa": found}))
-    assert "on a CPU without VNNI (small, simulated) against large: same label on 98.83 % of 1030" in text
-    assert "1012 and 1022 of them right, largest difference in a probability 0.925." in text
+    text = text_of(lineage={"isa": found})
+    assert "on a CPU without VNNI (small, simulated) against large: same label for 98.83 % of 1030" in text
+    assert "1012 and 1022 of them correct, largest difference in a probability 0.925." in text
     for lineage in ({}, {"isa": {**found, "same_isa": True}}):
-        assert "VNNI" not in card(manifest(lineage=lineage))
+        assert "VNNI" not in text_of(lineage=lineage)
+
+
+def test_nothing_is_claimed_that_was_not_measured_on_this_file() -> None:
+    """A user's own bundle inherits neither figures from other networks nor the license of the toolkit."""
+    text = text_of()
+    assert [line for line in text.splitlines() if "%" in line] == [
+        line for line in text.splitlines() if "abababab" in line or "int8 against f32" in line or "95 %" in line
+    ]
+    assert "Apache" not in text
+    for lab in ("Raabin", "JTSC", "BCCD"):
+        assert lab not in text
+
+
+def test_the_license_of_the_weights_is_the_users() -> None:
+    """The license that was given on export is stated."""
+    assert "The weights: CC-BY-NC-4.0." in text_of(weights_license="CC-BY-NC-4.0")

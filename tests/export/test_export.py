@@ -129,7 +129,7 @@ def test_a_run_that_is_not_quantized_gives_f32(tmp_path: Path) -> None:
 def test_int8_of_a_run_that_has_none_is_refused(tmp_path: Path) -> None:
     """One line names the command that makes it; nothing appears."""
     run, manifest = trained()
-    with pytest.raises(UserError, match="holds no int8 files: make them with `edgewbc quantize"):
+    with pytest.raises(UserError, match="has no int8 files: make them with `edgewbc quantize"):
         export(run, manifest=manifest, to=tmp_path / "b")
     assert list(tmp_path.iterdir()) == []
 
@@ -145,7 +145,7 @@ def test_int8_of_other_weights_is_refused(tmp_path: Path, name: str) -> None:
         (run / name).write_bytes(other)
     else:
         (run / name).unlink()
-    with pytest.raises(UserError, match="quantize anew"):
+    with pytest.raises(UserError, match="quantize the run again"):
         export(run, to=tmp_path / "b")
     assert not (tmp_path / "b").exists()
 

@@ -14,11 +14,11 @@ from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.runtime.predictor import Batch, Prediction, Predictor
 from tests.tiny_run import quantized
 
-SAID = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.4, 0.35, 0.25]], dtype=np.float32)
+PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.4, 0.35, 0.25]], dtype=np.float32)
 
 
 def shifted(by: float, picture: int = 1) -> np.ndarray:
-    other = SAID.copy()
+    other = PROBABILITIES.copy()
     other[picture, 0] += by
     other[picture, 1] -= by
     return other
@@ -26,41 +26,41 @@ def shifted(by: float, picture: int = 1) -> np.ndarray:
 
 def test_each_pair_is_compared() -> None:
     """Three answers make three pairs, each with its largest difference and agreement."""
-    rows = parity.compare({"torch": SAID, "onnx f32": SAID, "openvino f32": shifted(5e-5)})
-    assert [row["pair"] for row in rows] == [
+    rows = parity.compare({"torch": PROBABILITIES, "onnx f32": PROBABILITIES, "openvino f32": shifted(5e-5)})
+    assert [row.to_json()["pair"] for row in rows] == [
         ["torch", "onnx f32"],
         ["torch", "openvino f32"],
         ["onnx f32", "openvino f32"],
     ]
-    assert rows[0]["largest_difference"] == 0
-    assert rows[1]["largest_difference"] == pytest.approx(5e-5, rel=1e-2)
-    assert {row["agreement"] for row in rows} == {1.0}
-    assert {row["pictures"] for row in rows} == {3}
+    assert rows[0].difference.largest == 0
+    assert rows[1].difference.largest == pytest.approx(5e-5, rel=1e-2)
+    assert {row.difference.agreement for row in rows} == {1.0}
+    assert {row.difference.images for row in rows} == {3}
 
 
 def test_a_pair_that_differs_is_named() -> None:
     """A difference above the limit is a gate that is not met; it names the pair and the picture."""
     with pytest.raises(GateError, match=r"torch and openvino f32 differ by 0\.0002 .*no\. 3 of 3") as caught:
-        parity.compare({"torch": SAID, "onnx f32": SAID, "openvino f32": shifted(2e-4, picture=2)})
+        parity.compare({"torch": PROBABILITIES, "onnx f32": PROBABILITIES, "openvino f32": shifted(2e-4, picture=2)})
     assert caught.value.exit_code == 3
 
 
 def test_not_a_number_is_a_difference() -> None:
     """NaN never passes."""
     with pytest.raises(GateError, match="no. 2 of 3"):
-        parity.compare({"torch": SAID, "onnx f32": shifted(float("nan"))})
+        parity.compare({"torch": PROBABILITIES, "onnx f32": shifted(float("nan"))})
 
 
 def test_drop_counts_what_is_lost() -> None:
     """Two of three right before and one after: a third is lost, and McNemar counts the picture."""
     after = shifted(0.5)  # the second picture is now called class 0
     truth = np.array([0, 1, 2])
-    found = parity.drop(truth, SAID, after)
-    assert found["drop"] == pytest.approx(1 / 3)
-    assert found["agreement"] == pytest.approx(2 / 3)
-    assert found["largest_difference"] == pytest.approx(0.5)
-    assert found["mcnemar"] == {"b": 1, "c": 0, "p": 1.0}
-    assert parity.drop(truth, after, SAID)["drop"] == pytest.approx(-1 / 3)
+    found = parity.accuracy_drop(truth, PROBABILITIES, after)
+    assert found.drop == pytest.approx(1 / 3)
+    assert found.agreement == pytest.approx(2 / 3)
+    assert found.largest_difference == pytest.approx(0.5)
+    assert found.mcnemar == {"b": 1, "c": 0, "p": 1.0}
+    assert parity.accuracy_drop(truth, after, PROBABILITIES).drop == pytest.approx(-1 / 3)
 
 
 class FirstPixel(Predictor):
@@ -83,9 +83,9 @@ def test_every_model_is_asked_of_every_batch() -> None:
             seen.append(value)
             yield np.full((2, 4, 4, 3), value, dtype=np.uint8)
 
-    said = parity.ask({"a": FirstPixel(1.0), "b": FirstPixel(2.0)}, batches())
-    assert said["a"][:, 0].tolist() == [1, 1, 2, 2]
-    assert said["b"][:, 0].tolist() == [2, 2, 4, 4]
+    found = parity.predict({"a": FirstPixel(1.0), "b": FirstPixel(2.0)}, batches())
+    assert found["a"][:, 0].tolist() == [1, 1, 2, 2]
+    assert found["b"][:, 0].tolist() == [2, 2, 4, 4]
     assert seen == [1, 2]
 
 
@@ -99,9 +99,9 @@ def test_saved_files_answer_as_torch_does() -> None:
         "openvino": ModelFile("f32", run / "openvino" / "f32.xml").open(),
     }
     batches = list(images.batches(manifest, manifest.split("val"), spec.pixels, 8))
-    rows = parity.compare(parity.ask(models, batches))
-    assert max(row["largest_difference"] for row in rows) <= 1e-5
-    assert rows[0]["pictures"] == 20
-    int8 = parity.ask({"int8": ModelFile("int8", run / "openvino" / "int8.xml").open()} | models, batches)
-    assert parity.difference(int8["int8"], int8["torch"])["agreement"] == 1.0
-    assert 1e-4 < parity.difference(int8["int8"], int8["torch"])["largest_difference"] < 0.2
+    rows = parity.compare(parity.predict(models, batches))
+    assert max(row.difference.largest for row in rows) <= 1e-5
+    assert rows[0].difference.images == 20
+    int8 = parity.predict({"int8": ModelFile("int8", run / "openvino" / "int8.xml").open()} | models, batches)
+    assert parity.difference(int8["int8"], int8["torch"]).agreement == 1.0
+    assert 1e-4 < parity.difference(int8["int8"], int8["torch"]).largest < 0.2
