@@ -204,10 +204,10 @@ def _results(out: Path, manifest: Manifest, reference: Path) -> dict[str, Any]:
         if results.get("format") != FORMAT or results.get("manifest_sha256") != manifest.sha256:
             raise UserError(f"{out}: has results of another manifest: give another --out, or move it away")
         return results
-    found, _, _ = evaluate.judged(load(reference, backend="torch", precision="f32"), manifest, "val")
+    found, _, _ = evaluate.evaluate_loaded(load(reference, backend="torch", precision="f32"), manifest, "val")
     facts = {"manifest_sha256": manifest.sha256, "protocol": manifest.protocol, "source": manifest.provenance.source}
-    bar = {"hold": HOLD, "bar": found["accuracy"] - HOLD}
-    return {"format": FORMAT, **facts, "reference": found, **bar, "points": {}, "chosen": {}}
+    bar = {"hold": HOLD, "bar": (found.accuracy or 0.0) - HOLD}
+    return {"format": FORMAT, **facts, "reference": found.to_json(), **bar, "points": {}, "chosen": {}}
 
 
 def _validation(record: dict[str, Any], precision: str) -> dict[str, Any]:

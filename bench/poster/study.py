@@ -176,7 +176,9 @@ def judge(path: Path, manifest: Manifest, *, backend: str, precision: str | None
         as `evaluate.evaluate`; and `originals` (how many the test pictures come from), `clustered_interval` (both of
         each class too), and `seen_in_train` (how many test pictures come from an original that is in train too).
     """
-    found, truth, predicted = evaluate.judged(load(path, backend=backend, precision=precision), manifest, "test")
+    loaded = load(path, backend=backend, precision=precision)
+    result, truth, predicted = evaluate.evaluate_loaded(loaded, manifest, "test")
+    found = result.to_json()
     del found["model"]  # a folder's name, which the part's key says better
     groups = np.array([entry.group for entry in manifest.split("test")])
     for index, name in enumerate(found["classes"]):

@@ -50,19 +50,20 @@ def command(
         threads=threads,
         progress=console.progress,
     )
-    if result["source"] == SYNTHETIC:
+    values = result.to_json()
+    if result.source == SYNTHETIC:
         console.say("these pictures are synthetic: the figures check the chain and say nothing about real cells")
     if out is not None:
-        write_json(out, result)
+        write_json(out, values)
         console.wrote(out)
     if png is not None:
         from edgewbc.report.confusion import draw
 
-        draw(result, png)
+        draw(values, png)
         console.wrote(png)
     if as_json:
-        console.emit(result)
+        console.emit(values)
     else:
-        print(text.headline(result), text.worth(result), sep="\n", end="\n\n")
-        print(text.class_table(result), text.confusion_table(result), sep="\n\n")
-    require(result["accuracy"], require_accuracy, result["protocol"])
+        print(text.headline(values), text.worth(values), sep="\n", end="\n\n")
+        print(text.class_table(values), text.confusion_table(values), sep="\n\n")
+    require(result.accuracy, require_accuracy, result.protocol)

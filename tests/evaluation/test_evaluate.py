@@ -14,6 +14,7 @@ from edgewbc import cells
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.evaluate import evaluate, reference, require
 from edgewbc.evaluation.load import load
+from edgewbc.evaluation.result import EvalResult
 from edgewbc.metrics import probability_scores, wilson
 from edgewbc.pixels import prepare
 from tests import labelled, tiny
@@ -23,7 +24,7 @@ def test_row_is_that_of_the_answers(tmp_path: Path) -> None:
     """n, correct, interval and confusion are those of the model's own answers, picture by picture."""
     made = tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=13)
-    found = evaluate(tmp_path / "b", manifest, "test", precision="f32", batch=4, threads=1)
+    found = evaluate(tmp_path / "b", manifest, "test", precision="f32", batch=4, threads=1).to_json()
     pictures = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(13)])
     probabilities = load(tmp_path / "b", precision="f32", threads=1).predictor(pictures).probabilities
     said, truth = probabilities.argmax(1), np.arange(13) % 5
@@ -42,13 +43,14 @@ def test_row_is_that_of_the_answers(tmp_path: Path) -> None:
     assert found["classes"] == list(cells.CLASSES)
     assert found["reference"]["protocol"] == "grouped"
     json.dumps(found, allow_nan=False)
+    assert EvalResult.from_json({**found, "more": 1}).to_json() == found
 
 
 def test_run_folder_is_answered_by_torch(tmp_path: Path) -> None:
     """A run is answered by torch in f32 unless told otherwise."""
     pytest.importorskip("torch")
     labelled.make_run(tmp_path / "run")
-    found = evaluate(tmp_path / "run", labelled.make_manifest(tmp_path / "m", n=5), threads=1)
+    found = evaluate(tmp_path / "run", labelled.make_manifest(tmp_path / "m", n=5), threads=1).to_json()
     assert (found["backend"], found["precision"], found["n"], found["model"]) == ("torch", "f32", 5, "run")
 
 
@@ -56,7 +58,7 @@ def test_model_may_know_more_classes(tmp_path: Path) -> None:
     """A manifest of fewer classes is scored over the model's; a class without pictures has no recall."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=4, classes=("basophil", "monocyte"))
-    found = evaluate(tmp_path / "b", manifest, threads=1)
+    found = evaluate(tmp_path / "b", manifest, threads=1).to_json()
     assert found["per_class"]["basophil"]["n"] == 2
     assert found["per_class"]["neutrophil"]["recall"] is None
     assert len(found["confusion"]) == 5

@@ -47,12 +47,12 @@ def test_one_file_with_every_row(ready: Path, capsys: pytest.CaptureFixture[str]
     ours, fake, absent, sick, _ = result["rows"]
     truth = evaluate(ready / "b", manifest, threads=1)
     assert ours["ours"]
-    assert (ours["correct"], ours["model_sha256"]) == (truth["correct"], truth["model_sha256"])
+    assert (ours["correct"], ours["model_sha256"]) == (truth.correct, truth["model_sha256"])
     assert ours["network"] == ours["model_sha256"]
     assert (fake["correct"], fake["n"], fake["accuracy"]) == (10, 10, 1.0)
     assert fake["interval"][0] == pytest.approx(0.7225, abs=1e-3)
-    assert fake["agreement"] == truth["accuracy"]  # who knows every answer agrees where ours is right
-    wrong = 10 - truth["correct"]
+    assert fake["agreement"] == truth.accuracy  # who knows every answer agrees where ours is right
+    wrong = 10 - truth.correct
     assert fake["mcnemar"] == {"b": wrong, "c": 0, "p": min(1.0, 2 * 0.5**wrong)}
     assert fake["images_per_s"] > 0
     assert fake["latency_ms"]["p50"] <= fake["latency_ms"]["p90"] <= fake["latency_ms"]["p99"]

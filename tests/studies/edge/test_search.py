@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -59,7 +60,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(search.Suite, "scratch", lambda self, point: self.work / f"{point.key}-scratch")
     monkeypatch.setattr(search, "load", lambda *given, **more: None)
     facts = {"accuracy": 0.98 + search.HOLD, "correct": 98, "n": 100}
-    monkeypatch.setattr(search.evaluate, "judged", lambda *given: (facts, None, None))
+    reference = SimpleNamespace(accuracy=facts["accuracy"], to_json=lambda: facts)
+    monkeypatch.setattr(search.evaluate, "evaluate_loaded", lambda *given: (reference, None, None))
     line = [Point("x", size, keep) for keep in (0.1, 0.25) for size in (64, 80)]
     monkeypatch.setattr(
         search, "points", lambda family, classes: [Point(family, point.size, point.keep) for point in line]
