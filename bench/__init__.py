@@ -1,1 +1,1 @@
-"""Studies that only make sense in a checkout, and what rewrites the README from their results."""
+"""Studies of a checkout, and the tables and figures that are made from their results."""

@@ -1,11 +1,11 @@
-"""Gather what `edgewbc data audit` found in manifests into one short file of results.
+"""Combine the output of `edgewbc data audit` for some manifests into one short file of results.
 
     edgewbc data manifest pbc $EDGEWBC_DATA/pbc --protocol published --to manifests/pbc
     edgewbc data audit manifests/pbc --json > pbc.json
-    python bench/audits.py manifests/pbc=pbc.json --out bench/results/audit-pbc.json
+    python -m bench.audits manifests/pbc=pbc.json --out bench/results/audit-pbc.json
 
-Several MANIFEST=AUDIT pairs make one file, one entry each. Of a group that stands on several sides only the count and a
-few examples are kept, not its pictures; `seen_in_train` says how many test cells have their group in training too.
+Each MANIFEST=AUDIT pair becomes one entry. Groups in more than one split are kept as a count and a few examples,
+without their images; `seen_in_train` is the number of test cells whose group is in the train split too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEPT = ("manifest_sha256", "protocol", "cells", "pictures", "near_checked", "thr
 
 
 def short(manifest: Manifest, audit: dict[str, Any]) -> dict[str, Any]:
-    """One entry: what was audited, the counts, the duplicates, and the leaks (groups as a count and examples).
+    """Return an entry with the counts, the duplicates and the leaks of an audit (groups as a count and examples).
 
     Raises:
         UserError: the audit is of another manifest.
@@ -35,7 +35,7 @@ def short(manifest: Manifest, audit: dict[str, Any]) -> dict[str, Any]:
     trained = {entry.group for entry in manifest.entries if entry.split == "train"}
     tested = [entry for entry in manifest.entries if entry.split == "test"]
     counts = dict(audit["counts"])
-    if not audit["near_checked"]:  # not looked for is not none
+    if not audit["near_checked"]:  # not searched: null, not zero
         counts |= {"near_duplicates": None, "near_leaks": None}
     of_groups = [leak["what"] for leak in audit["leaks"] if leak["kind"] == "group"]
     return {
@@ -52,10 +52,12 @@ def short(manifest: Manifest, audit: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0 done, 2 bad input."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", nargs="+", metavar="MANIFEST=AUDIT", help="a manifest, and the JSON of its audit")
-    parser.add_argument("--out", type=Path, required=True, help="file of results to write")
+    """Run the command line and return its exit code: 0 done, 2 bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.audits", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pairs", nargs="+", metavar="MANIFEST=AUDIT", help="a manifest and the JSON of its audit")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file of results")
     options = parser.parse_args(arguments)
 
     def step() -> None:
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for pair in options.pairs:
             manifest, equals, audit = pair.partition("=")
             if not equals:
-                raise UserError(f"{pair}: give MANIFEST=AUDIT")
+                raise UserError(f"{pair}: expected MANIFEST=AUDIT")
             told = read_json(Path(audit), "what `edgewbc data audit --json` printed")
             found.append(short(Manifest.read(Path(manifest)), told))
         write_json(options.out, {"audits": found})

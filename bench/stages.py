@@ -1,4 +1,4 @@
-"""What suites share: a run folder that is finished, gone on with, or begun; and what is told meanwhile."""
+"""Trainings that are parts of a study: started, resumed after an interruption, or skipped if they are finished."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What a suite tells while it runs: a line, and a training's progress and epochs."""
+class StageReporter:
+    """Receives the messages of a study while it runs.
+
+    Attributes:
+        say: a line for the user.
+        progress: epoch, finished batches and number of batches of a training.
+        report: the metrics of each epoch.
+    """
 
     say: Callable[[str], None] = lambda line: None
     progress: BatchCallback | None = None
@@ -27,7 +33,7 @@ class Watch:
 
     @property
     def training(self) -> TrainingCallbacks:
-        """For `train.run` and `compress.recover`."""
+        """Keyword arguments for `train.run` and `compress.prune_and_finetune`."""
         return {"progress": self.progress, "report": self.report}
 
 
@@ -35,53 +41,58 @@ def finished(
     folder: Path,
     recipe: Any,
     manifest: Manifest,
-    watch: Watch,
+    reporter: StageReporter,
     *,
     begin: Callable[[], Path],
-    go_on: Callable[[], Path],
+    resume: Callable[[], Path],
 ) -> Path:
-    """The run folder of a part, trained now, or gone on with, or finished before.
+    """Train a part of a study, resume it, or return its run folder if it is finished.
 
     Args:
-        folder: of the part; `begin` makes it.
+        folder: the run folder; `begin` creates it.
         recipe: a `train.recipe.TrainRecipe` or `PruneRecipe`.
-        begin, go_on: train from the start, or from the checkpoint in the folder.
+        manifest: the images.
+        reporter: receives messages.
+        begin: trains from the start.
+        resume: trains from the checkpoint in the folder.
 
     Raises:
-        UserError: the folder has another recipe or manifest than this part.
+        UserError: the folder was made from another recipe or manifest.
     """
     from edgewbc.train import run as steps
     from edgewbc.train.recipe_file import read
 
     if not folder.exists():
-        watch.say(f"{folder.name}: training")
+        reporter.say(f"{folder.name}: training")
         return begin()
     steps.StartRecord.check(folder, manifest)
     if read(folder / steps.RECIPE, type(recipe)) != recipe:
-        raise UserError(f"{folder}: was trained by another recipe than {recipe.name} is now: move it away")
+        raise UserError(f"{folder}: was trained with another version of the recipe {recipe.name}: move the folder away")
     if (folder / runs.LINEAGE).exists():
         return folder
-    if not any(folder.rglob("*.safetensors")):  # interrupted in its first minutes: there is nothing to go on with
+    if not any(folder.rglob("*.safetensors")):  # interrupted before the first checkpoint
         shutil.rmtree(folder)
-        watch.say(f"{folder.name}: training")
+        reporter.say(f"{folder.name}: training")
         return begin()
-    watch.say(f"{folder.name}: going on")
-    return go_on()
+    reporter.say(f"{folder.name}: resuming")
+    return resume()
 
 
-def train(folder: Path, recipe: Any, manifest: Manifest, watch: Watch, teachers: Sequence[Path] = ()) -> Path:
-    """`finished`, of a `train.recipe.TrainRecipe`: in a run folder of its own, learning from teachers if there are."""
+def train(
+    folder: Path, recipe: Any, manifest: Manifest, reporter: StageReporter, teachers: Sequence[Path] = ()
+) -> Path:
+    """Train a `train.recipe.TrainRecipe` as a part of a study (see `finished`), with teachers if there are any."""
     from edgewbc.train import run as steps
 
     return finished(
-        folder, recipe, manifest, watch,
-        begin=lambda: steps.train(recipe, manifest, teachers=teachers, to=folder, **watch.training),
-        go_on=lambda: steps.resume(folder, manifest, **watch.training),
+        folder, recipe, manifest, reporter,
+        begin=lambda: steps.train(recipe, manifest, teachers=teachers, to=folder, **reporter.training),
+        resume=lambda: steps.resume(folder, manifest, **reporter.training),
     )  # fmt: skip
 
 
 def minutes(folder: Path) -> float:
-    """How long a run's epochs took, those between steps of pruning too."""
+    """Return the duration of a run's epochs in minutes, including those between pruning steps."""
     from edgewbc.train import history
 
     lines = [line for file in folder.rglob(history.METRICS) for line in file.read_text().splitlines() if line]

@@ -1,7 +1,7 @@
-"""The points of `bench --suite edge`, and the order in which they are tried.
+"""The points of the edge study, and the order in which they are tried.
 
-Not a grid: in each family of networks the points (input size, share of the multiply-adds that is kept) are ordered by
-cost, and bisection finds the cheapest that still holds its accuracy.
+In each family of networks the points (input size, share of multiply-adds kept) are ordered by cost, and bisection finds
+the cheapest one that keeps the accuracy.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ FAMILIES = {
     "edgenet": (SIZES, (1.0, 0.5, 0.25, 0.1)),
     "vgg16gap": ((80, 64), (0.25, 0.1, 0.05, 0.02)),
 }
-"""Families that are searched: input sizes, and the shares of the multiply-adds that are tried at each. VGG16-GAP costs
-fifteen times as much as anything else here: the large sizes are left to its unpruned self."""
+"""Families that are searched: input sizes, and the shares of multiply-adds tried at each. VGG16-GAP takes fifteen times
+as long to train as the others, and is only tried at the small sizes."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A network to try: of a family, at an input size (a square, in pixels), with a share of its multiply-adds."""
+    """A network to try: its family, input side in pixels, and the share of multiply-adds kept."""
 
     family: str
     size: int
@@ -35,25 +35,25 @@ class Point:
 
     @property
     def pruned(self) -> bool:
-        """Whether it comes from a whole network; an edgenet is drawn narrower instead."""
+        """Whether it is made by pruning; an edgenet is built narrower instead."""
         return self.keep < 1 and self.family != "edgenet"
 
     @property
-    def whole(self) -> Point:
+    def unpruned(self) -> Point:
         return Point(self.family, self.size, 1.0)
 
 
 TEACHER = Point("lite0", 112, 1.0)
 RIVALS = tuple(Point("lite0", size, 1.0) for size in SIZES)
-"""What one would take instead, whole, at each size: measured whether it holds or not."""
+"""A standard mobile network, unpruned, at each size: measured for comparison whether it holds or not."""
 
 
 def search(points: Sequence[Point], holds: Callable[[Point], bool]) -> Point | None:
-    """The first of the points that holds, by bisection: of n points at most ceil(log2(n + 1)) are asked.
+    """Return the first point that holds, by bisection: of n points at most ceil(log2(n + 1)) are evaluated.
 
     Args:
-        points: the cheapest first.
-        holds: taken to be true of all that are dearer than one of which it is.
+        points: cheapest first.
+        holds: whether a point keeps the accuracy; assumed to be monotonic in the cost.
     """
     low, high = 0, len(points)
     while low < high:
@@ -66,11 +66,11 @@ def search(points: Sequence[Point], holds: Callable[[Point], bool]) -> Point | N
 
 
 def points(family: str, classes: tuple[str, ...]) -> list[Point]:
-    """All points of a family, the one with the fewest multiply-adds first."""
+    """Return all points of a family, fewest multiply-adds first."""
     from edgewbc.nets import model
 
     def cost(point: Point) -> float:
-        whole = model.macs(recipe_of(point.whole).model.spec(classes))
+        whole = model.macs(recipe_of(point.unpruned).model.spec(classes))
         return point.keep * whole if point.pruned else model.macs(recipe_of(point).model.spec(classes))
 
     sizes, keeps = FAMILIES[family]
@@ -78,7 +78,7 @@ def points(family: str, classes: tuple[str, ...]) -> list[Point]:
 
 
 def recipe_of(point: Point) -> Any:
-    """The recipe that ships, for this point: a `PruneRecipe` of a pruned one, else a `TrainRecipe`."""
+    """Return the shipped recipe adapted to a point: a `PruneRecipe` if it is pruned, else a `TrainRecipe`."""
     from edgewbc.nets.spec import EDGENET
     from edgewbc.train.recipe import PruneRecipe, TrainRecipe
     from edgewbc.train.recipe_file import read

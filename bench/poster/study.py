@@ -1,7 +1,7 @@
-"""`bench --suite poster`: the poster's claims, each trained and tested under the poster's own split and an honest one.
+"""The poster study: the poster's claims, trained and tested under the poster's split and under a split by original.
 
-A part is one row under one protocol with one seed. The seed draws the split and the training; the pictures are the
-same for all. A part that stands in the results is not done again, and one that was interrupted is gone on with.
+A part is one row under one protocol with one seed. The seed determines the split and the training; the images are the
+same for all parts. Parts in the results file are kept, and interrupted trainings are resumed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.stages import Watch, minutes, train
+from bench.stages import StageReporter, minutes, train
 from edgewbc import runs
 from edgewbc.data import augmented_set
 from edgewbc.data.manifest import Manifest
@@ -26,19 +26,19 @@ from edgewbc.utils.files import read_json, write_json
 
 PROTOCOLS = ("poster", "grouped")
 TOTAL = 12515
-"""Pictures of the poster's augmented set, a fifth of which are the poster's 2,503 test pictures."""
+"""Images in the poster's augmented set, a fifth of which are its 2,503 test images."""
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Row:
-    """A claim of the poster, or a comparison that it names.
+    """A claim of the poster, or a comparison that it mentions.
 
     Attributes:
         name: of its recipe in recipes/poster.
-        says: what the poster reports for it; None where it gives no figure.
-        what: for a table.
-        seeds: how many seeds are wanted of it.
+        says: the accuracy that the poster reports, 0..1; None if it gives no figure.
+        what: description for a table.
+        seeds: number of seeds.
     """
 
     name: str
@@ -58,7 +58,7 @@ ROWS = (
 
 @dataclass(frozen=True)
 class Part:
-    """One training and its test."""
+    """A training and its test."""
 
     row: Row
     protocol: str
@@ -70,29 +70,30 @@ class Part:
 
 
 def parts() -> list[Part]:
-    """Every part, in the order in which they are done: all rows once, then the further seeds."""
+    """Return every part in order: all rows with the first seed, then the further seeds."""
     every = [Part(row, protocol, seed) for row in ROWS for seed in range(row.seeds) for protocol in PROTOCOLS]
     return sorted(every, key=lambda part: part.seed)
 
 
 def run(
-    originals: Manifest, work: Path, out: Path, *, total: int = TOTAL, watch: Watch | None = None
+    originals: Manifest, work: Path, out: Path, *, total: int = TOTAL, reporter: StageReporter | None = None
 ) -> dict[str, Any]:
-    """Do what is still to do of the suite, writing the results after each part.
+    """Run the parts that are missing from the results, and write the results after each part.
 
     Args:
-        originals: the manifest of the original pictures (source bccd), of which the augmented set is drawn.
-        work: holds the set and a run folder for each part; made at need.
-        out: the results; parts that stand in it for the same set and the same recipe are kept.
-        total: pictures of the augmented set.
+        originals: manifest of the original images (source bccd), from which the augmented set is made.
+        work: folder for the set and the runs; created if needed.
+        out: file of results; its parts are kept if they are of the same set and recipe.
+        total: number of images in the augmented set.
+        reporter: receives messages.
 
     Returns:
-        what was written: `set`, and `parts` by key (see `judge`).
+        the JSON that was written: `set`, and `parts` by key (see `judge`).
 
     Raises:
         UserError: the results are of another set, a run folder is of another recipe or manifest, or training fails.
     """
-    watch = watch or Watch()
+    reporter = reporter or StageReporter()
     drawn = augmented_set.write(originals, work / "set", total)
     facts = {"total": total, "seed": drawn.seed, "source": drawn.source, "source_manifest_sha256": originals.sha256}
     results = _results(out, facts)
@@ -100,12 +101,12 @@ def run(
     for part in parts():
         recipe = recipe_of(part)
         if _stands(results["parts"].get(part.key), recipe):
-            watch.say(f"{part.key}: stands in {out}")
+            reporter.say(f"{part.key}: is already in {out}")
             continue
         where = (part.protocol, part.seed)
         if where not in manifests:
             manifests[where] = make("augmented", work / "set", protocol=part.protocol, seed=part.seed)
-        folder = train(work / part.key, recipe, manifests[where], watch)
+        folder = train(work / part.key, recipe, manifests[where], reporter)
         results["parts"][part.key] = {
             "row": part.row.name,
             "seed": part.seed,
@@ -114,18 +115,18 @@ def run(
             "test": {"f32": judge(folder, manifests[where], backend="torch", precision="f32")},
         }
         if part.row is ROWS[0]:
-            bundle = int8(folder, manifests[where], work, watch)
+            bundle = int8(folder, manifests[where], work, reporter)
             results["parts"][part.key]["test"]["int8"] = judge(bundle, manifests[where], backend="openvino")
         write_json(out, results)
         found = results["parts"][part.key]["test"]["f32"]
-        watch.say(
+        reporter.say(
             f"{part.key}: test {found['accuracy']:.2%} ({found['correct']} of {found['n']}), protocol {part.protocol}"
         )
     return results
 
 
 def recipe_of(part: Part) -> Any:
-    """The part's `train.recipe.TrainRecipe`, as it ships, with the part's seed."""
+    """Return the shipped `train.recipe.TrainRecipe` of a part, with its seed."""
     from edgewbc.train.recipe import TrainRecipe
     from edgewbc.train.recipe_file import read
 
@@ -133,7 +134,7 @@ def recipe_of(part: Part) -> Any:
 
 
 def _stands(found: dict[str, Any] | None, recipe: Any) -> bool:
-    """Whether a result is there, and of this recipe (keys that recipes have gained since have their defaults)."""
+    """Whether there is a result of this recipe; keys that recipes have gained since then have their defaults."""
     try:
         return found is not None and bool(type(recipe).model_validate(found["recipe"]) == recipe)
     except ValueError:
@@ -141,17 +142,17 @@ def _stands(found: dict[str, Any] | None, recipe: Any) -> bool:
 
 
 def _results(out: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """What stands in the results' file, or the start of it."""
+    """Read the results file, or start one."""
     if not out.exists():
         return {"format": FORMAT, "set": facts, "parts": {}}
-    results = dict(read_json(out, "results of `edgewbc bench --suite poster`"))
+    results = dict(read_json(out, "results of `python -m bench.poster`"))
     if results.get("format") != FORMAT or results.get("set") != facts:
-        raise UserError(f"{out}: has results of another set of pictures: give another --out, or move it away")
+        raise UserError(f"{out}: contains results of another set of images: use another --out, or move the file away")
     return results
 
 
 def trained(folder: Path) -> dict[str, Any]:
-    """What a finished training was: weights in all and those that were trained, minutes, and its best epoch."""
+    """Describe a finished training: parameters, trained parameters, input, minutes, and its best epoch."""
     from edgewbc.nets import model
     from edgewbc.train import frozen_features
 
@@ -170,11 +171,11 @@ def trained(folder: Path) -> dict[str, Any]:
 
 
 def judge(path: Path, manifest: Manifest, *, backend: str, precision: str | None = None) -> dict[str, Any]:
-    """Answer the test split once. Beside what `eval` gives, intervals that count originals and not pictures.
+    """Evaluate on the test split, with additional intervals that count originals instead of images.
 
     Returns:
-        as `evaluate.evaluate`; and `originals` (how many the test pictures come from), `clustered_interval` (both of
-        each class too), and `seen_in_train` (how many test pictures come from an original that is in train too).
+        the JSON of `evaluate.evaluate` with `originals` (number of originals of the test images) and
+        `clustered_interval`, also for each class, and `seen_in_train` (test images whose original is in train).
     """
     loaded = load(path, backend=backend, precision=precision)
     result, truth, predicted = evaluate.evaluate_loaded(loaded, manifest, "test")
@@ -195,17 +196,17 @@ def _by_original(correct: Any, groups: Any) -> dict[str, Any]:
     return {"originals": len(set(groups.tolist())), "clustered_interval": cluster_bootstrap(correct, groups.tolist())}
 
 
-def int8(folder: Path, manifest: Manifest, work: Path, watch: Watch) -> Path:
-    """The int8 bundle of a run: quantized (calibrated on train), exported, both only where that is still to do."""
+def int8(folder: Path, manifest: Manifest, work: Path, reporter: StageReporter) -> Path:
+    """Return the int8 bundle of a run, quantized (calibrated on train) and exported if needed."""
     from edgewbc.compress.quantize import quantize
     from edgewbc.export.export import export
 
     quantized = work / f"{folder.name}-int8"
     bundle = work / f"{folder.name}-bundle"
     if not (quantized / runs.LINEAGE).exists():
-        watch.say(f"{folder.name}: quantizing")
+        reporter.say(f"{folder.name}: quantizing")
         quantize(folder, manifest, to=quantized)
     if not bundle.exists():
-        watch.say(f"{folder.name}: exporting")
+        reporter.say(f"{folder.name}: exporting")
         export(quantized, to=bundle, manifest=manifest, precisions=["int8"], name=f"poster-{folder.name}")
     return bundle

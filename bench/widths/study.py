@@ -1,8 +1,8 @@
-"""`bench --suite widths`: what a convolution costs on this CPU by its number of channels, in int8 and in f32.
+"""The widths study: the cost of a convolution on this CPU by its number of channels, in int8 and in f32.
 
-Vector units work on channels in blocks, and a count between two blocks may cost as much as the next one: pruning to it
-saves nothing. Which multiple is worth its while is a property of CPU and runtime, so it is measured: stacks of equal
-3 x 3 convolutions, as `bench.peaks` times them, of a size that pruned networks have.
+Vector units process channels in blocks, and a number of channels between two blocks may cost as much as the next block,
+so that pruning to it saves nothing. The useful multiple depends on CPU and runtime: stacks of equal 3 x 3 convolutions
+(see `edgewbc.bench.peaks`) are timed at the sizes of pruned networks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FORMAT = 1
 WIDTHS = (*range(8, 81, 8), 96, 112, 128)
 MULTIPLES = (8, 16, 32, 64)
 PLACE = (8, 20)
-"""Pictures, and height and width: what an input of 80 x 80 has left after two halvings."""
+"""Number of images, and height and width of the feature map: that of an 80 x 80 input after two halvings."""
 
 PRECISIONS = ("int8", "f32")
 
@@ -34,20 +34,24 @@ def run(
     out: Path, *, widths: Sequence[int] = WIDTHS, rounds: int = 5, seconds: float = 0.3, threads: int | None = None,
     execute: Execute = execute, progress: Progress = quiet,
 ) -> dict[str, Any]:  # fmt: skip
-    """Time all widths in turns, and write the result.
+    """Time all widths in interleaved rounds, and write the result.
 
     Args:
-        out: the results' file.
-        seconds: of each measurement, of which each width has one a round and precision.
+        out: file of results.
+        widths: numbers of channels.
+        rounds: number of measurements of each width and precision.
+        seconds: duration of each measurement.
+        threads: of OpenVINO; None leaves it to OpenVINO.
         execute: runs a job in a fresh process.
+        progress: shows the number of finished measurements.
 
     Returns:
-        what was written: machine, protocol and `widths`: for each precision and channel count gmac_per_s (median of the
-        rounds), rounds, spread, `microseconds` of a picture in one convolution, and `to_multiple`: its time over that
-        of the next multiple of 8, 16, 32 and 64 where that was timed (median of the ratios within each round).
+        the JSON that was written: machine, protocol and `widths`, which has for each precision and number of channels:
+        gmac_per_s (median of the rounds), rounds, spread, `microseconds` per image and convolution, and `to_multiple`,
+        its time over that of the next multiple of 8, 16, 32 and 64 (median of the ratios within each round).
 
     Raises:
-        UserError: this CPU or runtime does not compute in one of the precisions.
+        UserError: this CPU or runtime does not support one of the precisions.
     """
     used = system_load.before()
     plan = [(precision, width) for precision in PRECISIONS for width in widths]
@@ -91,5 +95,5 @@ def _of(precision: str, widths: Sequence[int], rates: dict[tuple[str, int], list
 
 
 def _macs(width: int) -> int:
-    """Of a picture in one convolution."""
+    """Multiply-adds per image in one convolution."""
     return PLACE[1] ** 2 * 9 * width**2

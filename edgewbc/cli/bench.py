@@ -1,9 +1,11 @@
-"""`edgewbc bench`."""
+"""`edgewbc bench`: measure models on this CPU, and compare two results."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+
+STUDIES = ", ".join(f"`python -m bench.{name}`" for name in ("poster", "edge", "widths", "peers"))
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -11,56 +13,60 @@ app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 @app.callback()
 def command(
     context: typer.Context,
-    device: Annotated[str, typer.Option(help="Where to measure; cpu is what there is.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Device to benchmark (only `cpu` is supported).")] = "cpu",
     model: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="A bundle or a run folder; may be repeated. Else the newest bundle and the unpruned network."
-        ),
+        typer.Option(help="Bundle or run folder to benchmark; may be repeated [newest bundle and unpruned network]."),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="The manifest; else the newest one here, else none.")] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    seconds: Annotated[float, typer.Option(min=0.01, help="Length of each measurement, in each round.")] = 2.0,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of every row; three or more show the spread.")] = 3,
-    limit: Annotated[int | None, typer.Option(min=1, help="Answer so many pictures, spread over the split.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of every runtime; else its own choice.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Batch size; else the best of 1, 8 and 32.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Manifest of labeled images [newest one here, if any].")] = None,
+    split: Annotated[str, typer.Option(help="Split to predict: train, val or test.")] = "test",
+    seconds: Annotated[float, typer.Option(min=0.01, help="Seconds of each measurement.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each row; use at least 3 to see the spread.")] = 3,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Use at most N images, sampled evenly from the split.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each runtime [chosen by the runtime].")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Batch size for throughput [best of 1, 8 and 32].")] = None,
     require: Annotated[
         list[str] | None,
         typer.Option(
-            help="Exit with 3 unless it holds, such as speedup>=100 (of the row that is delivered), "
-            "openvino/int8:accuracy_low>=98% (of such rows) or *:accuracy>=0.99 (of all); may be repeated."
+            help="Exit with code 3 unless the condition holds: speedup>=100 (delivered row), "
+            "openvino/int8:accuracy_low>=98% (rows of that kind), *:accuracy>=0.99 (all rows); may be repeated."
         ),
     ] = None,
     require_accuracy: Annotated[
-        float | None, typer.Option(min=0, max=1, help="As --require '*:accuracy>=...', such as 0.99.")
+        float | None, typer.Option(min=0, max=1, help="Same as --require '*:accuracy>=N', for example 0.99.")
     ] = None,
     peaks: Annotated[
-        bool, typer.Option(help="Measure what the CPU can do at most, and each row's share of it.")
+        bool, typer.Option(help="Measure the peak speed of the CPU, and the share of it that each row reaches.")
     ] = True,
     benchmark_app: Annotated[
-        bool, typer.Option(help="Run OpenVINO's own benchmark beside each of its rows, where it is installed.")
+        bool, typer.Option(help="Also run OpenVINO's benchmark_app on each OpenVINO row, if it is installed.")
     ] = True,
     baseline: Annotated[
         int | None,
-        typer.Option(min=32, help="Time the unpruned network at this input size too (f32): what speedups are held to."),
+        typer.Option(
+            min=32, help="Also time the unpruned network (f32) at this input size in pixels, as the baseline."
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write the result here as one HTML page, to read and to print.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the result to this HTML page.")] = None,
     suite: Annotated[str | None, typer.Option(hidden=True)] = None,
     end_to_end: Annotated[
-        bool, typer.Option("--end-to-end", help="A bundle from file to label: speed, its limit, start and memory.")
+        bool,
+        typer.Option(
+            "--end-to-end", help="Benchmark a bundle from image file to label: speed, limit, startup and memory."
+        ),
     ] = False,
     pictures: Annotated[
-        int, typer.Option(min=0, help="With --end-to-end: measure the memory over so many; 0 leaves it out.")
+        int, typer.Option(min=0, help="With --end-to-end: number of images for the memory measurement; 0 skips it.")
     ] = 2000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Speed, memory, size and accuracy of models on this CPU: torch, ONNX Runtime and OpenVINO; f32, bf16 and int8.
+    """Benchmark the speed, memory, size and accuracy of models on this CPU.
 
-    Each row has a turn in each round, in a fresh process, beside a baseline.
+    Each row is a model with a backend (torch, ONNX Runtime or OpenVINO) and a precision (f32, bf16 or int8). It is
+    measured once per round in a fresh process; speedups are relative to the baseline row of the same round.
 
     \b
     Example:
@@ -69,7 +75,7 @@ def command(
     if context.invoked_subcommand is not None:
         return
     if suite is not None:
-        raise typer.BadParameter(f"--suite has moved: run `python -m bench.{suite}` in a checkout of edgewbc")
+        _moved(suite)
     if report is not None:
         _reportable(end_to_end)
     from edgewbc.bench import gates
@@ -83,14 +89,14 @@ def command(
     from edgewbc.utils.files import write_json
 
     if device.lower() != "cpu":
-        raise UserError(f"--device {device}: only the CPU is measured; use --device cpu")
+        raise UserError(f"--device {device}: only the CPU is supported; use --device cpu")
     if end_to_end:
         _end_to_end(model, data, split, limit, threads, batch, pictures, out, as_json)
         return
     conditions = [gates.parse(text) for text in require or []]
     chosen = model or [defaults.bundle(None)]
     if not model and (network := reference_network()):
-        console.say(f"beside it: {network} (unpruned)")
+        console.say(f"also: {network} (unpruned)")
         chosen.append(network)
     manifest = defaults.manifest_or_none(data)
     sizes = (batch,) if batch else Options.batches
@@ -116,16 +122,16 @@ def command(
             console.say(line)
 
 
-@app.command("compare", short_help="Two results of bench: what became slower, or answers worse.")
+@app.command("compare", short_help="Compare two benchmarks: speed and predictions.")
 def compare(
-    first: Annotated[Path, typer.Argument(help="What `bench --out` wrote before.")],
-    second: Annotated[Path, typer.Argument(help="What it wrote after.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    first: Annotated[Path, typer.Argument(help="Earlier result of `bench --out`.")],
+    second: Annotated[Path, typer.Argument(help="Later result of `bench --out`.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Compare two results of bench, with their noise: what became faster or slower, and what answers differently.
+    """Compare two results of `edgewbc bench`: which rows became faster or slower, and which predictions changed.
 
-    A change counts if it is larger than 3 % and than what the rounds differ by (99 % interval); answers are compared
-    picture by picture (McNemar's test). Exit 3 if a row became slower or answers worse.
+    A change of speed counts if it is larger than 3 % and than the noise of the rounds (99 % interval). Predictions are
+    compared image by image (McNemar's test). The exit code is 3 if a row became slower or less accurate.
 
     \b
     Example:
@@ -147,13 +153,22 @@ def compare(
         raise GateError(f"{worse[0].row}: {worse[0].verdict}" + (f" (and {len(worse) - 1} more)" * (len(worse) > 1)))
 
 
+def _moved(suite: str) -> NoReturn:
+    """Raise a UserError that names the command that replaces `--suite`."""
+    from edgewbc.errors import UserError
+
+    if suite not in ("poster", "edge", "widths"):
+        raise UserError(f"--suite {suite}: there is no such study; in a checkout of edgewbc there are: {STUDIES}")
+    raise UserError(f"--suite {suite} is now `python -m bench.{suite}`, run in a checkout of edgewbc")
+
+
 def _reportable(other: bool) -> None:
-    """Look that a report can be made, before hours are spent for one."""
+    """Check that a report can be written before anything is measured."""
     from edgewbc.errors import UserError
     from edgewbc.report import page
 
     if other:
-        raise UserError("--report is of a bench of rows: leave out --end-to-end")
+        raise UserError("--report cannot be combined with --end-to-end: leave out one of them")
     page.ready()
 
 
@@ -176,7 +191,7 @@ def _end_to_end(
     from edgewbc.utils.files import write_json
 
     if model and len(model) > 1:
-        raise UserError("--end-to-end measures one bundle: name it with a single --model")
+        raise UserError("--end-to-end benchmarks one bundle: give a single --model")
     bundle = Bundle.open(defaults.bundle(model[0] if model else None))
     manifest = defaults.manifest_or_none(data)
     size = batch or end_to_end.Options.batch

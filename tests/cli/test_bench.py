@@ -118,3 +118,19 @@ def test_compare_finds_what_became_slower(
     assert "0.500" in ran.out
     Path("c.json").write_text(json.dumps({**slow, "rows": []}))
     assert edgewbc("bench", "compare", "a.json", "c.json").code == 2
+
+
+@pytest.mark.parametrize("name", ["poster", "edge", "widths"])
+def test_suite_says_where_it_went(edgewbc: Callable[..., Any], name: str) -> None:
+    """The former studies of `--suite` are named with the command that runs them now."""
+    ran = edgewbc("bench", "--suite", name)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"edgewbc: --suite {name} is now `python -m bench.{name}`, run in a checkout of edgewbc\n"
+
+
+def test_unknown_suite_is_named(edgewbc: Callable[..., Any]) -> None:
+    """The error lists the studies."""
+    ran = edgewbc("bench", "--suite", "roster")
+    assert ran.code == 2
+    assert "--suite roster: there is no such study" in ran.err
+    assert "`python -m bench.poster`, `python -m bench.edge`" in ran.err

@@ -1,21 +1,20 @@
-"""peerbench.study and bench/peers/run.py: from a manifest and a bundle to one file of results."""
+"""peerbench.study and `python -m bench.peers`: from a manifest and a bundle to one file of results."""
 
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
-from typing import Any
 
 import pytest
 from peerbench import study
 from peerbench.study import Options, compare
 
+from bench.peers.__main__ import main
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.evaluation.evaluate import evaluate
 from tests import labelled, tiny
-from tests.peers.conftest import HOME, make_peer
+from tests.peers.conftest import make_peer
 
 
 @pytest.fixture
@@ -28,16 +27,16 @@ def ready(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(script: Path, folder: Path, *more: str) -> int:
-    main: Any = runpy.run_path(str(script))["main"]
+def run(folder: Path, *more: str) -> int:
+    """Run `python -m bench.peers` on a tiny bundle."""
     fixed = ["--data", str(folder / "m"), "--bundle", str(folder / "b"), "--weights-of", "--work", str(folder / "work")]
     quick = ["--seconds", "0.02", "--threads", "1", "--batches", "2", "--rounds", "1", "--imgsz", "64"]
-    return int(main([*fixed, *quick, "--peers", str(folder / "peers"), *more]))
+    return main([*fixed, *quick, "--peers", str(folder / "peers"), *more])
 
 
 def test_one_file_with_every_row(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Ours, a peer that knows everything, and rows that say why there is nothing; values are those of the answers."""
-    assert run(HOME / "run.py", ready, "--out", str(ready / "peers.json")) == 0
+    assert run(ready, "--out", str(ready / "peers.json")) == 0
     result = json.loads((ready / "peers.json").read_text(encoding="utf-8"))
     assert (result["data"]["n"], result["data"]["of"], result["data"]["split"]) == (10, 10, "test")
     manifest = Manifest.read(ready / "m")
@@ -70,7 +69,7 @@ def test_one_file_with_every_row(ready: Path, capsys: pytest.CaptureFixture[str]
 def test_prepare_only_measures_nothing_and_is_kept(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every row is ready or says why not; a second run prepares nothing."""
     for _ in range(2):
-        assert run(HOME / "run.py", ready, "--prepare-only", "--only", "fake") == 0
+        assert run(ready, "--prepare-only", "--only", "fake") == 0
     assert (ready / "work" / "calls").read_text() == "x"
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[2] for line in lines if " fake " in line or "fake 64" in line] == [
@@ -81,9 +80,9 @@ def test_prepare_only_measures_nothing_and_is_kept(ready: Path, capsys: pytest.C
 
 def test_mistakes_are_one_line(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No --out, a peer that is none, a bundle that is none: exit code 2 before anything is spent."""
-    assert run(HOME / "run.py", ready) == 2
-    assert run(HOME / "run.py", ready, "--prepare-only", "--only", "nobody") == 2
-    assert run(HOME / "run.py", ready, "--prepare-only", "--bundle", str(ready / "m")) == 2
+    assert run(ready) == 2
+    assert run(ready, "--prepare-only", "--only", "nobody") == 2
+    assert run(ready, "--prepare-only", "--bundle", str(ready / "m")) == 2
     assert capsys.readouterr().err.count("\n") == 3
     assert not (ready / "work").exists()
 

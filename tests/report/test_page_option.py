@@ -54,7 +54,7 @@ def test_what_cannot_be_reported_is_said_before_it_is_measured(
     """Exit 2 for a bench from file to label, and where jinja2 is missing."""
     ran = edgewbc("bench", "--report", "o.html", "--end-to-end")
     assert ran.code == 2
-    assert "leave out --end-to-end" in ran.err
+    assert "--report cannot be combined with --end-to-end" in ran.err
     monkeypatch.setitem(sys.modules, "jinja2", None)
     ran = edgewbc("bench", "--model", "b", "--data", "m", "--report", "o.html")
     assert ran.code == 2

@@ -1,4 +1,4 @@
-"""The edge suite: what it asks, keeps and goes on with, on tiny networks; and its search on made-up accuracies."""
+"""bench.edge.search: training on tiny networks, and the search on made-up accuracies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from bench.edge import search
 from bench.edge.points import Point
-from bench.stages import Watch
+from bench.stages import StageReporter
 from edgewbc import runs
 from edgewbc.bench.result import BenchResult
 from edgewbc.errors import UserError
@@ -24,7 +24,7 @@ FIT = {"epochs": 1, "batch": 16, "lr": 1e-3, "precision": "f32", "workers": 1}
 
 
 def tiny(point: Point) -> Any:
-    """Recipes in place of the shipped ones: thin networks on small pictures, for one epoch."""
+    """Replacements of the shipped recipes: thin networks on small images, for one epoch."""
     if point.pruned:
         return PruneRecipe.model_validate(
             {"name": "edge-prune", "keep_macs": point.keep, "fit": FIT, "round_to": 2, "pictures": 8}
@@ -43,10 +43,10 @@ RIGHT = {"lite0-112-100": 100, "edgenet-64-10": 90, "edgenet-80-10": 98, "vgg16g
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A suite whose points are not trained but looked up; what was asked, in order."""
+    """Look accuracies up instead of training; returns the evaluated runs in order."""
     found: list[str] = []
 
-    def result(self: search.Suite, run: Path) -> dict[str, Any]:
+    def result(self: search.EdgeStudy, run: Path) -> dict[str, Any]:
         found.append(run.name)
         n = RIGHT.get(run.name.removesuffix("-scratch"), 99) - 4 * run.name.endswith("-scratch")
         told = {"n": 100, "correct": n, "accuracy": n / 100, "interval": [0.8, 1.0]}
@@ -55,9 +55,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             "validation": {"f32": told, "int8": told},
         }  # fmt: skip
 
-    monkeypatch.setattr(search.Suite, "result", result)
-    monkeypatch.setattr(search.Suite, "trained", lambda self, point: self.work / point.key)
-    monkeypatch.setattr(search.Suite, "scratch", lambda self, point: self.work / f"{point.key}-scratch")
+    monkeypatch.setattr(search.EdgeStudy, "result", result)
+    monkeypatch.setattr(search.EdgeStudy, "trained", lambda self, point: self.work / point.key)
+    monkeypatch.setattr(search.EdgeStudy, "scratch", lambda self, point: self.work / f"{point.key}-scratch")
     monkeypatch.setattr(search, "load", lambda *given, **more: None)
     facts = {"accuracy": 0.98 + search.HOLD, "correct": 98, "n": 100}
     reference = SimpleNamespace(accuracy=facts["accuracy"], to_json=lambda: facts)
@@ -69,8 +69,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_it_searches_and_goes_on(asked: list[str], tmp_path: Path) -> None:
-    """The cheapest that holds in each family; a pruned one beside its twin; what stands is not asked again."""
+def test_search_and_resume(asked: list[str], tmp_path: Path) -> None:
+    """The cheapest point that holds is chosen in each family; points in the results are not evaluated again."""
     manifest = make_manifest(tmp_path / "m", per_class=2)
 
     def run() -> dict[str, Any]:
@@ -89,7 +89,7 @@ def test_it_searches_and_goes_on(asked: list[str], tmp_path: Path) -> None:
     before = len(asked)
     assert run() == results
     assert len(asked) == before
-    with pytest.raises(UserError, match=r"edge.json: has results of another manifest"):
+    with pytest.raises(UserError, match=r"edge.json: contains results of another manifest"):
         search.run(
             make_manifest(tmp_path / "other", per_class=3), tmp_path / "work", tmp_path / "edge.json",
             reference=tmp_path,
@@ -97,14 +97,14 @@ def test_it_searches_and_goes_on(asked: list[str], tmp_path: Path) -> None:
 
 
 def test_points_are_trained_taught_and_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pruned point makes its teacher and its whole network first; its twin has its shape and its epochs."""
+    """A pruned point trains its teacher and the unpruned network first; `scratch` has its shape and epochs."""
     monkeypatch.setattr(search, "recipe_of", tiny)
     monkeypatch.setattr(search, "TEACHER", Point("lite0", 32, 1.0))
     manifest = make_manifest(tmp_path / "m", per_class=6)
     (tmp_path / "work").mkdir()
     reference = steps.train(tiny(Point("vgg16gap", 32, 1.0)), manifest, to=tmp_path / "reference")
-    suite = search.Suite(manifest, tmp_path / "work", reference, Watch())
-    made = suite.trained(Point("vgg16gap", 32, 0.5))
+    study = search.EdgeStudy(manifest, tmp_path / "work", reference, StageReporter())
+    made = study.trained(Point("vgg16gap", 32, 0.5))
     assert sorted(p.name for p in (tmp_path / "work").iterdir()) == [
         "lite0-32-100",
         "vgg16gap-32-100",
@@ -113,14 +113,14 @@ def test_points_are_trained_taught_and_pruned(tmp_path: Path, monkeypatch: pytes
     lineage = runs.lineage(made)
     assert [each["run"] for each in lineage["teachers"]] == ["lite0-32-100"]
     assert lineage["kept"]["macs"] <= 0.55
-    twin = suite.scratch(Point("vgg16gap", 32, 0.5))
+    twin = study.scratch(Point("vgg16gap", 32, 0.5))
     assert runs.spec(twin).channels == runs.spec(made).channels
     told = runs.lineage(twin)["recipe"]
     assert (told["weights"], told["fit"]["epochs"]) == ("none", 1)
 
 
 def test_points_are_timed_once(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All in one bench, under their keys; a second call measures nothing."""
+    """All points are rows of one benchmark, named by their keys; a second call measures nothing."""
     manifest = make_manifest(tmp_path / "m", per_class=2)
     work, out = tmp_path / "work", tmp_path / "edge.json"
     results = search.run(manifest, work, out, reference=tmp_path, families=("vgg16gap",))
@@ -131,8 +131,8 @@ def test_points_are_timed_once(asked: list[str], tmp_path: Path, monkeypatch: py
         return result(*(row_json(model=path.name) for path in paths), row_json("f32", model="vgg16gap-224"))
 
     monkeypatch.setattr(search.runner, "bench", bench)
-    results = search.measure(results, manifest, work, out, watch=Watch())
+    results = search.measure(results, manifest, work, out, reporter=StageReporter())
     assert [path.name for path in calls[0]] == [f"{key}-int8" for key in results["points"]]
-    search.measure(results, manifest, work, out, watch=Watch())
+    search.measure(results, manifest, work, out, reporter=StageReporter())
     assert len(calls) == 1
     assert read_json(out, "")["bench"]["rows"][-1]["model"] == "vgg16gap-224"

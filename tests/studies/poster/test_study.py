@@ -39,7 +39,7 @@ def originals(tmp_path, monkeypatch):
         return found | {"precision": "int8"} if backend == "openvino" else found
 
     monkeypatch.setattr(study, "judge", quick)
-    monkeypatch.setattr(study, "int8", lambda folder, manifest, work, watch: folder)
+    monkeypatch.setattr(study, "int8", lambda folder, manifest, work, reporter: folder)
     monkeypatch.setattr(study, "ROWS", (study.Row("gap", 0.99, "GAP", 2), study.Row("last", None, "last block")))
     return make_manifest(tmp_path / "originals", per_class=4)
 
@@ -108,7 +108,7 @@ def test_a_run_of_another_recipe_is_refused(originals, tmp_path, monkeypatch):
     part = study.parts()[0]
     study.run(originals, tmp_path / "work", tmp_path / "poster.json", total=200)
     monkeypatch.setattr(study, "recipe_of", lambda part: tiny(part).model_copy(update={"weights": "imagenet"}))
-    with pytest.raises(UserError, match="another recipe"):
+    with pytest.raises(UserError, match="another version of the recipe"):
         study.run(originals, tmp_path / "work", tmp_path / "other.json", total=200)
     assert (tmp_path / "work" / part.key / "lineage.json").exists()
 

@@ -1,1 +1,1 @@
-"""What `bench/peers/run.py` is made of: the peers, their pictures, environments, preparation, turns and rows."""
+"""Parts of `python -m bench.peers`: the toolkits, their images, environments, preparation, measurements and rows."""

@@ -1,30 +1,22 @@
-"""Tests of `bench/audits.py`."""
+"""bench.audits: results from the output of `edgewbc data audit`."""
 
 from __future__ import annotations
 
 import json
-import runpy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from bench.audits import main
 from edgewbc.data.audit import audit
 from edgewbc.data.manifest import Manifest, Protocol
 from tests.labelled import make_manifest
 
-SCRIPT = Path(__file__).parents[2] / "bench/audits.py"
-
-
-@pytest.fixture
-def script() -> dict[str, Any]:
-    return runpy.run_path(str(SCRIPT))
-
 
 @pytest.fixture
 def leaky(tmp_path: Path) -> Path:
-    """Ten pictures in pairs, one of each pair in train and one in test; and what the audit says of them."""
+    """Ten images in pairs, one of each pair in train and one in test, with their audit."""
     made = make_manifest(tmp_path / "m", 10)
     entries = tuple(
         replace(entry, group=f"pair{i // 2}", split=("train", "test")[i % 2]) for i, entry in enumerate(made.entries)
@@ -35,10 +27,10 @@ def leaky(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_groups_are_counted_and_not_listed(script: dict[str, Any], leaky: Path) -> None:
-    """Five groups on two sides, all five test pictures seen in training; paths are those of the manifest."""
+def test_groups_are_counted_and_not_listed(leaky: Path) -> None:
+    """Five groups are in two splits and all five test images have their group in train; no path of this machine."""
     out = leaky / "results.json"
-    assert script["main"]([f"{leaky / 'leaky'}={leaky / 'audit.json'}", "--out", str(out)]) == 0
+    assert main([f"{leaky / 'leaky'}={leaky / 'audit.json'}", "--out", str(out)]) == 0
     (found,) = json.loads(out.read_text())["audits"]
     assert found["groups_on_several_sides"] == {"n": 5, "examples": [f"pair{i}" for i in range(5)]}
     assert found["test"] == {"n": 5, "seen_in_train": 5}
@@ -48,12 +40,10 @@ def test_groups_are_counted_and_not_listed(script: dict[str, Any], leaky: Path) 
     assert str(leaky) not in out.read_text()
 
 
-def test_an_audit_of_another_manifest_is_refused(
-    script: dict[str, Any], leaky: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_audit_of_another_manifest_is_refused(leaky: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2, one line, nothing written."""
     out = leaky / "results.json"
     for pair in (f"{leaky / 'm'}={leaky / 'audit.json'}", str(leaky / "m"), f"{leaky / 'm'}={leaky / 'none.json'}"):
-        assert script["main"]([pair, "--out", str(out)]) == 2
+        assert main([pair, "--out", str(out)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not out.exists()
