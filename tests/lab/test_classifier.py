@@ -1,4 +1,4 @@
-"""The classifier as a library, and the example in its docstring."""
+"""The Python API, and the example in its docstring."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tests.tiny import encode, picture
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is remembered on this PC."""
+    """Use an empty cache."""
     monkeypatch.setenv(tuning_cache.CACHE, str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def cells(tmp_path: Path) -> list[Path]:
-    """Five good pictures in a folder, under names that sort."""
+    """Five valid images in a folder."""
     folder = tmp_path / "smear-17"
     folder.mkdir()
     paths = [folder / f"{seed}.jpg" for seed in range(5)]
@@ -47,7 +47,7 @@ def test_the_example_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The docstring's example prints a line for each picture of the folder, with the label of the bundle that ships."""
+    """The docstring's example prints one line per image of the folder, with the shipped bundle's label."""
     example = textwrap.dedent((inspect.getdoc(Classifier) or "").split("Example:\n")[1].split("\n\nA row")[0])
     monkeypatch.chdir(cells[0].parents[1])
     monkeypatch.setattr(resources, "shipped_bundle", lambda: bundle.path)
@@ -59,7 +59,7 @@ def test_the_example_runs(
 
 
 def test_files_arrays_and_names(bundle: Bundle, cells: list[Path], tmp_path: Path) -> None:
-    """Files, names of files, pictures in memory and bad files: a row each, in order; arrays are called by number."""
+    """Paths, names, arrays and missing files: one row each, in order; arrays are named by number."""
     classifier = Classifier(bundle.path, precision="f32", threads=1, batch=2)
     given: list[Any] = [cells[0], str(cells[1]), picture(2), tmp_path / "gone.png", picture(2)]
     rows = classifier.classify(given)
@@ -72,8 +72,8 @@ def test_files_arrays_and_names(bundle: Bundle, cells: list[Path], tmp_path: Pat
     assert classifier.classes == bundle.classes
 
 
-def test_one_alone_and_a_stack(bundle: Bundle, cells: list[Path]) -> None:
-    """A single file or picture gives a list of one row, and a stack of pictures a row each."""
+def test_a_single_image_and_a_stack(bundle: Bundle, cells: list[Path]) -> None:
+    """A single file or array gives a list of one row, and a stack of arrays one row each."""
     classifier = Classifier(bundle.path, threads=1)
     (one,) = classifier.classify(cells[0])
     assert classifier.classify(str(cells[0])) == [one]
@@ -86,13 +86,13 @@ def test_one_alone_and_a_stack(bundle: Bundle, cells: list[Path]) -> None:
     "wrong", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), picture(0)[:0]]
 )
 def test_other_arrays_are_refused(bundle: Bundle, wrong: Any) -> None:
-    """An array that is no uint8 RGB picture is a ValueError that says which and what."""
+    """An array that is not a uint8 RGB image raises a ValueError with its number, dtype and shape."""
     with pytest.raises(ValueError, match=r"image 1 is (uint8|float64) \(.*not uint8 RGB"):
         Classifier(bundle.path, threads=1).classify([picture(0), wrong])
 
 
-def test_a_camera_may_write_over_its_picture(bundle: Bundle) -> None:
-    """A picture's array can be used again once the next is asked for; None brings the rows so far."""
+def test_a_camera_may_overwrite_its_array(bundle: Bundle) -> None:
+    """An array can be overwritten once the next is requested; None yields the rows so far."""
     classifier = Classifier(bundle.path, threads=1)
     want = [row.probabilities for row in classifier.classify([picture(seed) for seed in range(4)])]
     frame = np.zeros_like(picture(0))
@@ -128,7 +128,7 @@ def test_several_threads_share_one(bundle: Bundle, cells: list[Path]) -> None:
 
 
 def test_what_cannot_be_opened(tmp_path: Path, bundle: Bundle) -> None:
-    """No bundle, no such precision, a batch of none: told by the constructor."""
+    """A missing bundle, a missing precision and a batch of 0 are refused by the constructor."""
     with pytest.raises(UserError, match="no such bundle"):
         Classifier(tmp_path / "gone")
     with pytest.raises(UserError, match="holds no int4 model"):
@@ -138,7 +138,7 @@ def test_what_cannot_be_opened(tmp_path: Path, bundle: Bundle) -> None:
 
 
 def test_the_package_stays_light() -> None:
-    """`import edgewbc` brings neither numpy nor OpenCV nor OpenVINO; an unknown name is an AttributeError."""
+    """`import edgewbc` imports neither numpy nor OpenCV nor OpenVINO; an unknown name raises AttributeError."""
     with pytest.raises(AttributeError, match="no attribute 'Classifiers'"):
         _ = edgewbc.Classifiers
     script = (

@@ -1,4 +1,4 @@
-"""Classify: a row a picture, good or bad."""
+"""Classification: one row per image, valid or not."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.tiny import encode, make_bundle, picture
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[Path]:
-    """Six good pictures."""
+def images(tmp_path: Path) -> list[Path]:
+    """Six valid images."""
     paths = [tmp_path / f"{seed}.png" for seed in range(6)]
     for seed, path in enumerate(paths):
         path.write_bytes(encode(picture(seed)))
@@ -29,13 +29,13 @@ def pictures(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])
-def test_rows_are_the_engines_answers(bundle: Bundle, pictures: list[Path], batch: int) -> None:
-    """Each row has the probabilities that the engine gives for the prepared picture, in order, whatever the batch."""
-    rows = list(classify(bundle, pictures, precision="f32", batch=batch))
+def test_rows_have_the_engines_probabilities(bundle: Bundle, images: list[Path], batch: int) -> None:
+    """Each row has the engine's probabilities for the prepared image, in order, for any batch size."""
+    rows = list(classify(bundle, images, precision="f32", batch=batch))
     want = OpenVINOPredictor.from_bundle(bundle, "f32")(
         np.stack([prepare(picture(seed), bundle.pixels) for seed in range(6)])
     )
-    assert [row.path for row in rows] == [str(path) for path in pictures]
+    assert [row.path for row in rows] == [str(path) for path in images]
     for row, probabilities in zip(rows, want.probabilities, strict=True):
         assert list(row.probabilities) == list(bundle.classes)
         np.testing.assert_allclose(list(row.probabilities.values()), probabilities, atol=1e-5)
@@ -45,19 +45,19 @@ def test_rows_are_the_engines_answers(bundle: Bundle, pictures: list[Path], batc
         assert row.model_sha256 == bundle.model_sha256("openvino", "f32")
 
 
-def test_a_bad_picture_is_a_row(bundle: Bundle, pictures: list[Path], tmp_path: Path) -> None:
-    """Files that cannot be used are error rows with a reason in their place, and the batch goes on."""
+def test_an_unusable_image_is_a_row(bundle: Bundle, images: list[Path], tmp_path: Path) -> None:
+    """Unusable files become error rows in their place, with a reason; the others are classified."""
     bad = {
         "empty.png": (b"", "empty file"),
         "text.jpg": (b"hello", "not an image"),
         "cut.png": (samples.LOSSLESS["png"][:200], "truncated or damaged"),
         "giga.png": (samples.gigapixel_png(), "too large"),
     }
-    paths = [pictures[0], tmp_path / "gone.png", tmp_path]
+    paths = [images[0], tmp_path / "gone.png", tmp_path]
     for name, (data, _) in bad.items():
         (tmp_path / name).write_bytes(data)
         paths.append(tmp_path / name)
-    rows = list(classify(bundle, [*paths, pictures[1]], batch=3))
+    rows = list(classify(bundle, [*paths, images[1]], batch=3))
     assert [row.status for row in rows] == ["ok"] + ["error"] * 6 + ["ok"]
     assert rows[1].reason == "no such file"
     assert rows[2].reason == "not a file"
@@ -77,8 +77,8 @@ def test_a_bad_picture_is_a_row(bundle: Bundle, pictures: list[Path], tmp_path: 
         (encode(samples.with_alpha(0)), "partly transparent"),
     ],
 )
-def test_odd_pictures_are_for_review(bundle: Bundle, tmp_path: Path, data: bytes, reason: str) -> None:
-    """What decodes but is no plain colour picture has a label, status review and the reason."""
+def test_unusual_images_are_for_review(bundle: Bundle, tmp_path: Path, data: bytes, reason: str) -> None:
+    """An image that is not an ordinary color image gets a label, status review and the reason."""
     (tmp_path / "odd").write_bytes(data)
     (row,) = classify(bundle, [tmp_path / "odd"])
     assert row.status == "review"
@@ -86,8 +86,8 @@ def test_odd_pictures_are_for_review(bundle: Bundle, tmp_path: Path, data: bytes
     assert row.label in bundle.classes
 
 
-def test_a_rotated_picture_is_upright_and_ok(bundle: Bundle, tmp_path: Path) -> None:
-    """A picture with EXIF rotation has the row of the same picture turned, without review."""
+def test_a_rotated_image_is_upright_and_ok(bundle: Bundle, tmp_path: Path) -> None:
+    """An image with EXIF rotation gets the same row as the rotated image, with status ok."""
     turned = samples.png_with(encode(picture(2)), b"eXIf", samples.exif(6))
     (tmp_path / "exif.png").write_bytes(turned)
     (tmp_path / "turned.png").write_bytes(encode(np.ascontiguousarray(np.rot90(picture(2), -1))))
@@ -96,18 +96,18 @@ def test_a_rotated_picture_is_upright_and_ok(bundle: Bundle, tmp_path: Path) -> 
     assert one.probabilities == two.probabilities
 
 
-def test_an_unsure_label_is_for_review(tmp_path: Path, pictures: list[Path]) -> None:
-    """Below the bundle's review_below a row is for review, and says so; notes of decoding come first."""
+def test_an_unsure_label_is_for_review(tmp_path: Path, images: list[Path]) -> None:
+    """Below the bundle's review_below a row has status review and says so; decoding notes come first."""
     bundle = make_bundle(tmp_path / "b", review_below=0.999999)
     (tmp_path / "grey.png").write_bytes(encode(samples.PLAIN[..., 0]))
-    rows = list(classify(bundle, [pictures[0], tmp_path / "grey.png"]))
+    rows = list(classify(bundle, [images[0], tmp_path / "grey.png"]))
     assert rows[0].status == rows[1].status == "review"
     assert rows[0].reason == f"probability {rows[0].probability:.2f} is below 1.00"
     assert rows[1].reason.startswith("grayscale: the stain's colors are missing; probability ")
 
 
-def test_a_bad_bundle_is_told_before_the_first_row(tmp_path: Path, bundle: Bundle) -> None:
-    """A precision that is not there, a threshold that is no number, classes that do not fit: raised by the call."""
+def test_a_bad_bundle_is_refused_before_the_first_row(tmp_path: Path, bundle: Bundle) -> None:
+    """A missing precision and classes that do not match the model are raised by the call."""
     with pytest.raises(UserError, match="holds no int4 model"):
         classify(bundle, [], precision="int4")
     with pytest.raises(UserError, match="review_below"):
@@ -117,7 +117,7 @@ def test_a_bad_bundle_is_told_before_the_first_row(tmp_path: Path, bundle: Bundl
 
 
 def test_a_row_for_json_has_six_decimals() -> None:
-    """Probabilities are rounded to six decimals; an error's are null and empty."""
+    """Probabilities are rounded to six decimals; those of an error are null and empty."""
     row = ResultRow("a.png", "monocyte", 2 / 3, {"monocyte": 2 / 3, "basophil": 1 / 3}, model_sha256="ff")
     told = row.to_json()
     assert told["probability"] == 0.666667
@@ -125,8 +125,8 @@ def test_a_row_for_json_has_six_decimals() -> None:
     assert ResultRow("a.png", "", None, status="error", reason="r").to_json()["probability"] is None
 
 
-def test_settings_are_what_decides_an_answer(bundle: Bundle) -> None:
-    """They differ with the model and the threshold, not with the number of threads, and are plain JSON."""
+def test_settings_are_what_determines_a_result(bundle: Bundle) -> None:
+    """Settings depend on the model and the threshold, not on the number of threads, and are plain JSON."""
     one = LoadedBundle.load(bundle, threads=1).settings
     assert json.dumps(one) == json.dumps(LoadedBundle.load(bundle, threads=2).settings)
     assert one["model_sha256"] == bundle.model_sha256()

@@ -1,4 +1,4 @@
-"""What is new or changed in folders, and how little is asked to know it."""
+"""Finding new and changed images in folders with few system calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgewbc.lab.journal import FileVersion
 
 
 class Clock:
-    """Each look at it takes `tick` seconds."""
+    """Each reading of it takes `tick` seconds."""
 
     def __init__(self, tick: float = 0.0) -> None:
         self.now, self.tick = 0.0, tick
@@ -25,7 +25,7 @@ class Clock:
 
 @pytest.fixture
 def listed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The folders that were listed."""
+    """Return the folders that were listed."""
     found: list[str] = []
     real = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: found.append(path) or real(path))
@@ -39,8 +39,8 @@ def changes(folders: FolderScan, top: Path) -> list[str]:
     return sorted(Path(name).relative_to(top).as_posix() for name, _ in found)
 
 
-def test_each_change_is_told_once(tmp_path: Path) -> None:
-    """New, changed and returned pictures, in folders that come later too; no hidden, temporary or other files."""
+def test_each_change_is_reported_once(tmp_path: Path) -> None:
+    """New, changed and restored images, also in later subfolders; no hidden, temporary or other files."""
     folders = FolderScan([str(tmp_path)], Clock())
     for name in ("b.png", "a.JPG", ".c.png", "~$d.png", "e.png.part", "notes.txt"):
         (tmp_path / name).touch()
@@ -58,8 +58,8 @@ def test_each_change_is_told_once(tmp_path: Path) -> None:
     assert changes(folders, tmp_path) == ["a.JPG"]
 
 
-def test_what_is_noted_is_not_told(tmp_path: Path) -> None:
-    """A version that the caller knows of is no change; a file that it forgets is new."""
+def test_noted_versions_are_not_reported(tmp_path: Path) -> None:
+    """A version that the caller noted is not a change; a forgotten file is new."""
     path = tmp_path / "a.png"
     path.touch()
     folders = FolderScan([str(tmp_path)], Clock())
@@ -74,7 +74,7 @@ def test_what_is_noted_is_not_told(tmp_path: Path) -> None:
 
 
 def test_names_are_those_of_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the folder in which the command runs they have no folder before them, and can be noted so."""
+    """Names in the current folder have no folder in front, and can be noted so."""
     monkeypatch.chdir(tmp_path)
     Path("a.png").touch()
     folders = FolderScan(["."], Clock())
@@ -85,13 +85,13 @@ def test_names_are_those_of_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_quiet_folder_is_not_listed(tmp_path: Path, listed: list[str]) -> None:
-    """Where listing is slow a folder is listed when its time of change differs, and gone through now and then."""
+    """If listing is slow, a folder is listed when its modification time changes, and in full from time to time."""
     clock = Clock(tick=1.0)
     folders = FolderScan([str(tmp_path)], clock)
     (tmp_path / "a.png").touch()
     assert changes(folders, tmp_path) == ["a.png"]
     listed.clear()
-    (tmp_path / "a.png").write_bytes(b"more")  # in place: the folder's own time stays as it is
+    (tmp_path / "a.png").write_bytes(b"more")  # in place: the folder's own time does not change
     assert changes(folders, tmp_path) == []
     assert listed == []
     (tmp_path / "b.png").touch()
@@ -102,8 +102,8 @@ def test_a_quiet_folder_is_not_listed(tmp_path: Path, listed: list[str]) -> None
     assert changes(folders, tmp_path) == ["a.png"]
 
 
-def test_a_top_that_is_away_is_trouble_and_comes_back(tmp_path: Path) -> None:
-    """The reason is told as long as it lasts; a folder inside that goes away is no trouble."""
+def test_an_unavailable_folder_is_reported_and_recovers(tmp_path: Path) -> None:
+    """The problem is reported while it lasts; a deleted subfolder is not a problem."""
     top = tmp_path / "top"
     (top / "sub").mkdir(parents=True)
     (top / "sub" / "a.png").touch()

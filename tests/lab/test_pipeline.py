@@ -1,4 +1,4 @@
-"""The pipeline: every picture once, in order, whatever is wrong with some, and nothing left behind."""
+"""The pipeline: one result per image, in order, errors included; no thread or file is left open."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def engine(request: pytest.FixtureRequest, bundle: Bundle) -> PredictorPool:
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Twelve good pictures."""
+    """Twelve valid images."""
     folder = tmp_path_factory.mktemp("pictures")
     found = [folder / f"{seed}.png" for seed in range(12)]
     for seed, path in enumerate(found):
@@ -45,8 +45,10 @@ def readers() -> list[str]:
 
 
 @pytest.mark.parametrize("batch", [1, 5, 100])
-def test_outcomes_are_the_engines_answers(engine: PredictorPool, bundle: Bundle, paths: list[Path], batch: int) -> None:
-    """Each outcome has its file's facts and what the engine says of the prepared picture, whatever the batch."""
+def test_results_are_the_engines_predictions(
+    engine: PredictorPool, bundle: Bundle, paths: list[Path], batch: int
+) -> None:
+    """Each result has its file's hash, size and time, and the engine's prediction, for any batch size."""
     found = list(run(engine, bundle.pixels, paths, batch=batch))
     want = engine(np.stack([prepare(picture(seed), bundle.pixels) for seed in range(12)]))
     assert [outcome.path for outcome in found] == paths
@@ -64,10 +66,10 @@ def test_outcomes_are_the_engines_answers(engine: PredictorPool, bundle: Bundle,
 
 @settings(max_examples=20)
 @given(plan=st.lists(st.sampled_from("gGbvnm"), max_size=30), batch=st.integers(1, 6), readers=st.integers(1, 4))
-def test_every_picture_once_in_order(
+def test_every_image_once_in_order(
     engine: PredictorPool, bundle: Bundle, paths: list[Path], plan: list[str], batch: int, readers: int
 ) -> None:
-    """Good files, bad ones, vanished ones, pictures in memory and flushes in any order: an outcome each, in place."""
+    """Valid, broken and missing files, arrays and flushes in any order: one result each, in order."""
     with tempfile.TemporaryDirectory() as folder:
         bad = Path(folder) / "bad.jpg"
         bad.write_bytes(b"no picture")
@@ -95,7 +97,7 @@ def test_every_picture_once_in_order(
 
 
 def test_notes_and_reasons(engine: PredictorPool, bundle: Bundle, tmp_path: Path) -> None:
-    """What decode notes comes along, and so does why there is no answer."""
+    """Notes from decoding, and reasons for errors, are part of the result."""
     (tmp_path / "grey.png").write_bytes(encode(samples.PLAIN[..., 0]))
     (tmp_path / "empty.png").write_bytes(b"")
     grey, empty, folder = run(engine, bundle.pixels, [tmp_path / "grey.png", tmp_path / "empty.png", tmp_path])
@@ -105,7 +107,7 @@ def test_notes_and_reasons(engine: PredictorPool, bundle: Bundle, tmp_path: Path
 
 
 def test_none_means_nothing_now(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
-    """When the source gives None, everything before it is answered before the source is asked again."""
+    """When the source yields None, all results before it are yielded before the source is asked again."""
     got: list[ImageResult] = []
     counts = []
 
@@ -121,10 +123,10 @@ def test_none_means_nothing_now(engine: PredictorPool, bundle: Bundle, paths: li
     assert [outcome.path for outcome in got] == paths
 
 
-def test_a_few_pictures_are_shared_out(
+def test_few_images_are_spread_over_the_workers(
     engine: PredictorPool, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first groups are of one batch, later ones of several; after a pause it begins anew."""
+    """The first groups have one batch, later ones several; after a pause this starts again."""
     groups: list[int] = []
     real = pipeline._fetch
     monkeypatch.setattr(pipeline, "_fetch", lambda group, activity: groups.append(len(group)) or real(group, activity))
@@ -138,7 +140,7 @@ def test_a_few_pictures_are_shared_out(
 
 
 def test_memory_is_bounded(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
-    """However many paths there are, only so many are taken ahead of the outcome that is given."""
+    """For any number of paths, only a fixed number is requested ahead of the result that is yielded."""
     taken = answered = most = 0
 
     def source() -> Iterator[Path]:
@@ -153,13 +155,13 @@ def test_memory_is_bounded(engine: PredictorPool, bundle: Bundle, paths: list[Pa
     assert answered == 400
     assert most <= pipeline.GROUP * 4 * (
         2 * engine.info.threads + 1
-    )  # two groups a worker, and the one that is being gathered
+    )  # two groups per worker, and the one being collected
 
 
 def test_unreadable_files_do_not_pile_up(
     engine: PredictorPool, bundle: Bundle, paths: list[Path], tmp_path: Path
 ) -> None:
-    """A good picture before very many bad files is not held back until a batch is full."""
+    """A valid image before very many broken files is not held back until a batch is full."""
     taken = 0
 
     def source() -> Iterator[Path]:
@@ -177,7 +179,7 @@ def test_unreadable_files_do_not_pile_up(
 
 @pytest.mark.parametrize("after", [0, 1, 7])
 def test_closing_early_leaves_nothing(engine: PredictorPool, bundle: Bundle, paths: list[Path], after: int) -> None:
-    """No thread and no open file is left, OpenCV has its threads again, and the engine answers on."""
+    """No thread or open file is left, OpenCV's threads are restored, and the engine still works."""
     before = cv2.getNumThreads()
     open_files = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").is_dir() else 0
     found = run(engine, bundle.pixels, iter(paths * 20), batch=2)
@@ -195,7 +197,7 @@ def test_closing_early_leaves_nothing(engine: PredictorPool, bundle: Bundle, pat
 
 
 def test_a_failing_source_comes_through(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
-    """What goes wrong in the source is raised as it is, and no thread is left."""
+    """An exception in the source is raised unchanged, and no thread is left."""
 
     def source() -> Iterator[Path]:
         yield from paths
@@ -207,7 +209,7 @@ def test_a_failing_source_comes_through(engine: PredictorPool, bundle: Bundle, p
 
 
 def test_a_failing_network_comes_through(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
-    """A picture that the network does not take is an error of the program, raised at once; nothing hangs or is left."""
+    """An image of the wrong shape is a programming error, raised at once; nothing hangs and no thread is left."""
     other = type(bundle.pixels)(8, 8)
     with pytest.raises(ValueError, match="not uint8"):
         list(run(engine, other, paths * 10, batch=2))
@@ -215,7 +217,7 @@ def test_a_failing_network_comes_through(engine: PredictorPool, bundle: Bundle, 
 
 
 def test_two_pipelines_at_once(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
-    """Two threads that use one engine each get their own answers."""
+    """Two threads that share an engine each get their own results."""
     found: dict[int, list[Path]] = {}
 
     def work(key: int) -> None:
@@ -233,7 +235,7 @@ def test_two_pipelines_at_once(engine: PredictorPool, bundle: Bundle, paths: lis
 
 
 def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one thread, however many readers there are, two pictures are never decoded at the same time."""
+    """With one thread, for any number of readers, two images are never decoded at the same time."""
     engine = Choice("f32", "f32", 1, 1).pool(bundle.read_model("openvino", "f32"))
     now = most = 0
     lock, real = threading.Lock(), pipeline.decode
@@ -256,7 +258,7 @@ def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], mo
 def test_large_files_are_held_one_at_a_time(
     engine: PredictorPool, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From a size on, the bytes of two files are never in memory together, and all are answered."""
+    """The bytes of two large files are never in memory together, and all files get results."""
     now = most = 0
     real_read, real_prepare = pipeline.read, pipeline.prepare
 
@@ -279,10 +281,10 @@ def test_large_files_are_held_one_at_a_time(
     assert most == 1
 
 
-def test_only_so_many_bytes_are_held_of_a_group(
+def test_prefetching_is_limited(
     engine: PredictorPool, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What goes beyond is read when it is decoded, and answered in its place all the same."""
+    """Files beyond the prefetch limit are read when they are decoded, and their results keep their place."""
     events = []
     real_read, real_decode = pipeline.read, pipeline.decode
 
@@ -303,10 +305,10 @@ def test_only_so_many_bytes_are_held_of_a_group(
     assert events == ["read", "read", "decode", "decode", "read", "decode", "read", "decode"]
 
 
-def test_a_lack_of_memory_is_a_row(
+def test_a_lack_of_memory_is_an_error_result(
     engine: PredictorPool, bundle: Bundle, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A picture that this PC has no memory for is an error in its place."""
+    """An image that does not fit into memory is an error in its place."""
 
     def decode(data: bytes) -> Any:
         raise MemoryError
@@ -318,7 +320,7 @@ def test_a_lack_of_memory_is_a_row(
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"readers": 0}])
-def test_wrong_numbers_are_told_at_once(engine: PredictorPool, bundle: Bundle, wrong: dict[str, int]) -> None:
-    """A batch or a number of readers below 1 is a ValueError of the call."""
+def test_invalid_arguments_are_refused_at_once(engine: PredictorPool, bundle: Bundle, wrong: dict[str, int]) -> None:
+    """A batch size or number of readers below 1 raises ValueError at the call."""
     with pytest.raises(ValueError, match="must be 1 or more"):
         run(engine, bundle.pixels, [], **wrong)

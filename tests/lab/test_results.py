@@ -1,4 +1,4 @@
-"""Rows as files: CSV and JSON lines, whole or not at all."""
+"""Result rows as CSV, JSON Lines and JSON; files are written atomically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = [
 
 
 def test_csv_is_exact() -> None:
-    """Header, six decimals, quotes where they are needed, empty cells for an error, line feeds."""
+    """Header, six decimals, quotes where needed, empty fields for an error, line feeds."""
     file = io.StringIO(newline="")
     write_csv(ROWS, CLASSES, file)
     assert file.getvalue() == (
@@ -32,7 +32,7 @@ def test_csv_is_exact() -> None:
 
 
 def test_a_saved_csv_reads_back(tmp_path: Path) -> None:
-    """The file is UTF-8 and gives back each cell, line feeds in names too."""
+    """The file is UTF-8 and every field is read back, including line feeds in names."""
     save(ROWS, CLASSES, tmp_path / "new" / "rows.csv", jsonl=False)
     with (tmp_path / "new" / "rows.csv").open(encoding="utf-8", newline="") as file:
         found = list(csv.reader(file))
@@ -42,7 +42,7 @@ def test_a_saved_csv_reads_back(tmp_path: Path) -> None:
 
 
 def test_json_lines_read_back(tmp_path: Path) -> None:
-    """One object a line; a file name that is not Unicode is escaped, and comes back."""
+    """One object per line; a file name that is not valid Unicode is escaped, and is read back."""
     odd = ResultRow("bad\udcff.png", "", None, status="error", reason="r", model_sha256="ff")
     save([*ROWS, odd], CLASSES, tmp_path / "rows.jsonl", jsonl=True)
     lines = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
@@ -50,7 +50,7 @@ def test_json_lines_read_back(tmp_path: Path) -> None:
 
 
 def test_nothing_is_half_written(tmp_path: Path) -> None:
-    """When the rows break off, the old file stays as it was and no other is left."""
+    """If the rows raise an exception, the old file is unchanged and no other is left."""
     path = tmp_path / "rows.csv"
     path.write_text("old")
 
@@ -64,8 +64,8 @@ def test_nothing_is_half_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_picture_is_not_written_over(tmp_path: Path) -> None:
-    """--out with a picture's name, a folder, or a place that cannot be written is refused in one line."""
+def test_an_image_is_not_overwritten(tmp_path: Path) -> None:
+    """An output path that is an image, a folder or not writable is refused in one line."""
     (tmp_path / "file").touch()
     for path, reason in (
         (tmp_path / "cell.JPG", "is an image"),
@@ -78,8 +78,8 @@ def test_a_picture_is_not_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_an_object_is_as_json_dumps_it(count: int) -> None:
-    """Written a row at a time, the text is that of the whole object; what comes last is asked for last."""
+def test_a_json_object_is_as_json_dumps_writes_it(count: int) -> None:
+    """Written row by row, the text equals `json.dumps` of the object; the last members are requested last."""
     rows, seen = (ROWS * 2)[:count], []
 
     def coming() -> Iterator[ResultRow]:
@@ -99,8 +99,8 @@ def test_an_object_is_as_json_dumps_it(count: int) -> None:
     assert file.getvalue() == json.dumps(want, indent=1, ensure_ascii=False) + "\n"
 
 
-def test_a_sheet_is_written_now_and_then() -> None:
-    """Only if there is reason, every two seconds at most, and ever more rarely the longer it takes."""
+def test_a_live_file_is_rewritten_from_time_to_time() -> None:
+    """Only if it is stale, at most every two seconds, and less often the longer it takes."""
     now, takes, written = 0.0, 0.0, []
 
     def write() -> None:
@@ -126,8 +126,8 @@ def test_a_sheet_is_written_now_and_then() -> None:
     assert not live.stale or now < 73
 
 
-def test_a_sheet_that_cannot_be_written_is_tried_again() -> None:
-    """A spreadsheet program may hold the file: the trouble is told, and gone once it is written."""
+def test_a_live_file_that_cannot_be_written_is_retried() -> None:
+    """A spreadsheet program may lock the file: the problem is reported until it is written."""
     now, held = 0.0, True
 
     def write() -> None:

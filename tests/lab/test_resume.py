@@ -1,4 +1,4 @@
-"""Going on where a run was broken off: nothing twice, nothing lost, the same file at the end."""
+"""Resuming an interrupted run: nothing is done twice or lost, and the results file is the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.tiny import encode, make_bundle, picture
 PICTURES = 1500
 KILLS = int(os.environ.get("EDGEWBC_KILLS", "20"))
 
-# Says when its journal is open, so that most kills fall where answers are written.
+# Reports when its journal is open, so that most kills happen while results are written.
 CHILD = """
 import sys
 from edgewbc.cli.main import main
@@ -39,11 +39,11 @@ main(sys.argv[1:])
 
 
 def run_child(folder: Path, out: Path, wait: float | None, after: float) -> int:
-    """Classify in a process of its own and kill it `after` seconds; the exit code (0: it was done before).
+    """Classify in a subprocess and kill it after some seconds; return the exit code (0: it finished before).
 
     Args:
         folder: holds `tiny` and `cells`.
-        out: file of rows.
+        out: results file.
         wait: None waits for the journal to be open before the seconds count.
         after: seconds.
     """
@@ -65,35 +65,35 @@ def run_child(folder: Path, out: Path, wait: float | None, after: float) -> int:
     return code
 
 
-def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
-    """A run killed many times ends with the very file of an unbroken run, and has answered each picture once."""
+def test_a_run_killed_at_any_moment_resumes(tmp_path: Path) -> None:
+    """A run killed many times ends with the same file as an uninterrupted run, and classifies each image once."""
     make_bundle(tmp_path / "tiny")
     cells = tmp_path / "cells"
     (cells / "sub").mkdir(parents=True)
     kinds = [encode(picture(seed)) for seed in range(20)] + [b"", b"no picture"]
     for n in range(PICTURES):
         (cells / ("sub" if n % 3 else "") / f"{n}.png").write_bytes(kinds[n % len(kinds)])
-    assert run_child(tmp_path, Path("unbroken.csv"), None, 300) == 0
-    unbroken = (tmp_path / "unbroken.csv").read_bytes()
-    assert unbroken.count(b"\n") == PICTURES + 1
+    assert run_child(tmp_path, Path("uninterrupted.csv"), None, 300) == 0
+    uninterrupted = (tmp_path / "uninterrupted.csv").read_bytes()
+    assert uninterrupted.count(b"\n") == PICTURES + 1
 
     moments = random.Random(17)  # noqa: S311
     out, killed, rounds = tmp_path / "cells.csv", 0, 0
     while killed < KILLS:
         rounds += 1
-        early = rounds % 7 == 0  # while it starts, opens the journal, or makes it
+        early = rounds % 7 == 0  # while it starts, or creates or opens the journal
         code = run_child(tmp_path, Path("cells.csv"), 0.0 if early else None, moments.uniform(0, 0.6 if early else 0.1))
         killed += code != 0
-        if code == 0:  # done: begin anew
-            assert out.read_bytes() == unbroken
+        if code == 0:  # finished: start again
+            assert out.read_bytes() == uninterrupted
             _each_once(tmp_path / "cells.csv.journal")
             out.unlink()
             (tmp_path / "cells.csv.journal").unlink()
-        elif out.exists():  # killed between the file of rows and the end
-            assert out.read_bytes() == unbroken
+        elif out.exists():  # killed between the results file and the end
+            assert out.read_bytes() == uninterrupted
         assert rounds < 20 * KILLS
     assert run_child(tmp_path, Path("cells.csv"), None, 300) == 0
-    assert out.read_bytes() == unbroken
+    assert out.read_bytes() == uninterrupted
     _each_once(tmp_path / "cells.csv.journal")
 
 
@@ -107,7 +107,7 @@ def _each_once(path: Path) -> None:
 
 @pytest.fixture
 def cells(tmp_path: Path) -> Path:
-    """Five pictures and one that is none."""
+    """Five images and a file that is not one."""
     folder = tmp_path / "cells"
     folder.mkdir()
     for seed in range(5):
@@ -117,7 +117,7 @@ def cells(tmp_path: Path) -> Path:
 
 
 def classify_into(bundle: Bundle, journal: Path, cells: Path) -> list[str]:
-    """Names of the files that were classified now."""
+    """Return the names of the files classified by this call."""
     model = LoadedBundle.load(bundle, threads=1)
     files = names([cells])
     with Journal(journal, model.settings) as kept:
@@ -126,8 +126,8 @@ def classify_into(bundle: Bundle, journal: Path, cells: Path) -> list[str]:
     return done
 
 
-def test_only_what_is_new_or_changed_is_done(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
-    """A second run does nothing; then only a changed file, a new one, and one that has come back otherwise."""
+def test_only_new_and_changed_files_are_classified(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
+    """A second run does nothing; then only changed and new files are classified."""
     journal = tmp_path / "j"
     assert classify_into(bundle, journal, cells) == ["0.png", "1.png", "2.png", "3.png", "4.png", "bad.png"]
     assert classify_into(bundle, journal, cells) == []
@@ -138,8 +138,8 @@ def test_only_what_is_new_or_changed_is_done(bundle: Bundle, cells: Path, tmp_pa
     assert classify_into(bundle, journal, cells) == ["1.png", "bad.png", "new.png"]
 
 
-def test_what_could_not_be_read_is_tried_again(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
-    """A file that vanished has its row, and is done when it is there again."""
+def test_unreadable_files_are_tried_again(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
+    """A missing file gets a row, and is classified when it exists again."""
     model = LoadedBundle.load(bundle, threads=1)
     gone = str(cells / "gone.png")
     with Journal(tmp_path / "j", model.settings) as journal:
@@ -153,8 +153,8 @@ def test_what_could_not_be_read_is_tried_again(bundle: Bundle, cells: Path, tmp_
         assert list(journal.rows([gone])) == [row]
 
 
-def test_a_run_that_breaks_keeps_what_it_has_given(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
-    """Each row that was given is in the journal, whatever comes after it."""
+def test_an_interrupted_run_keeps_its_rows(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
+    """Each row that was yielded is in the journal, whatever happens next."""
     model = LoadedBundle.load(bundle, threads=1)
     files = names([cells])
     with Journal(tmp_path / "j", model.settings) as journal:
@@ -163,8 +163,8 @@ def test_a_run_that_breaks_keeps_what_it_has_given(bundle: Bundle, cells: Path, 
         assert resume.pending(journal, files) == files[1:]
 
 
-def test_odd_names_and_links_have_their_rows(bundle: Bundle, tmp_path: Path) -> None:
-    """Spaces, quotes, line feeds, letters of any script, bytes that are not UTF-8, links in circles: a row each."""
+def test_unusual_names_and_links_get_rows(bundle: Bundle, tmp_path: Path) -> None:
+    """Names with spaces, quotes, line feeds, any script or invalid UTF-8, and circular links: one row each."""
     if os.name == "nt":
         pytest.skip("names like these cannot be made there")
     cells = tmp_path / "smear 17 'ü'"
@@ -189,7 +189,7 @@ def test_odd_names_and_links_have_their_rows(bundle: Bundle, tmp_path: Path) -> 
 
 
 def test_where_the_journal_is(tmp_path: Path) -> None:
-    """Beside the file of rows unless it is named; never a folder, a picture or the file of rows itself."""
+    """Next to the results file unless named; never a folder, an image or the results file itself."""
     out = tmp_path / "cells.csv"
     assert resume.journal_path(None, None) is None
     assert resume.journal_path(out, None) == tmp_path / "cells.csv.journal"
@@ -199,8 +199,8 @@ def test_where_the_journal_is(tmp_path: Path) -> None:
             resume.journal_path(out, wrong)
 
 
-def test_what_is_written_is_not_read(tmp_path: Path) -> None:
-    """The journal and the file of rows may lie among the pictures, but are not classified, under any name."""
+def test_outputs_cannot_be_inputs(tmp_path: Path) -> None:
+    """The journal and the results file may be among the images, but cannot be classified, under any name."""
     journal = tmp_path / "cells.csv.journal"
     journal.touch()
     resume.check_not_inputs([str(tmp_path / "a.png"), str(tmp_path / "other" / journal.name)], None, journal)
@@ -212,8 +212,8 @@ def test_what_is_written_is_not_read(tmp_path: Path) -> None:
             resume.check_not_inputs([str(tmp_path / "link.png")], None, journal)
 
 
-def test_looking_up_what_is_done_is_cheap(tmp_path: Path) -> None:
-    """Asking the journal for what is done costs far less than doing it (generous: 1 ms a picture)."""
+def test_looking_up_results_is_cheap(tmp_path: Path) -> None:
+    """Looking up what is done costs far less than doing it (at most 1 ms per image)."""
     settings = {"model_sha256": "ff", "classes": ["a"]}
     files = [str(tmp_path / f"{n}.png") for n in range(500)]
     for name in files:
@@ -224,9 +224,8 @@ def test_looking_up_what_is_done_is_cheap(tmp_path: Path) -> None:
         assert time.perf_counter() - begun < 0.5
 
 
-def test_a_journal_is_gone_on_with_in_its_own_precision(tmp_path: Path) -> None:
-    """What is best on this PC may have been measured anew since; a wish that says otherwise is refused, as is another
-    network."""
+def test_a_journal_keeps_its_precision(tmp_path: Path) -> None:
+    """`doctor` may have chosen another precision since; asking for another one is refused, as is another network."""
     bundle, place = make_bundle(tmp_path / "tiny"), tmp_path / "cells.journal"
     model, journal = resume.open_journal(bundle, place, "f32")
     journal.close()

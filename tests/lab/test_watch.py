@@ -1,4 +1,4 @@
-"""Watching a folder: each picture once, as soon as it is whole, and never by half. The clock is the tests' own."""
+"""Watching folders: each image is classified once, when it is complete. The clock is simulated."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def model(bundle: Bundle) -> LoadedBundle:
 
 
 class Lab:
-    """A watched folder in which a test's steps happen, one between two looks, INTERVAL seconds of its clock apart."""
+    """A watched folder with a simulated clock: one step of a test runs between two scans, INTERVAL seconds apart."""
 
     def __init__(self, model: LoadedBundle, top: Path, journal: Path | None = None) -> None:
         self.model, self.top, self.journal = model, top, journal
@@ -37,11 +37,11 @@ class Lab:
         self.at: dict[str, float] = {}
         self.deleted: list[str] = []
         self.problems: list[dict[str, str]] = []
-        self.cost = 0.0  # seconds that answering takes, each time
+        self.cost = 0.0  # seconds that each classification takes
         top.mkdir(exist_ok=True)
 
     def run(self, *steps: Callable[[], object] | float) -> list[str]:
-        """Run the steps (a number: seconds in which nothing happens), then two quiet looks; the names answered now."""
+        """Run the steps (a number is an idle time in seconds), then two idle scans; return the names classified."""
         self.todo = list(self._spread(steps))
         with Journal(self.journal, self.model.settings) as journal:
             found = list(self._watch(journal))
@@ -57,7 +57,7 @@ class Lab:
 
     def _watch(self, journal: Journal) -> Iterator[ResultRow]:
         for row in watch(self.model, journal, [str(self.top)], step=self._step, clock=self._clock, sleep=self._sleep):
-            assert journal.cells(row.path)[0] == row  # it is kept before it is told
+            assert journal.cells(row.path)[0] == row  # it is recorded before it is yielded
             self.at[Path(row.path).name] = self.now
             yield row
 
@@ -99,16 +99,16 @@ def add(path: Path, data: bytes) -> Callable[[], object]:
     return step
 
 
-def test_a_saved_picture_is_answered_within_a_second(lab: Lab) -> None:
-    """It is answered once, a second of the clock after it was saved at the latest."""
+def test_a_saved_image_is_classified_within_a_second(lab: Lab) -> None:
+    """It is classified once, within a second after it was saved."""
     saved = []
     assert lab.run(1.0, put(lab.top / "a.png"), lambda: saved.append(lab.now), 5.0) == ["a.png"]
     assert lab.rows[0].status == "ok"
     assert lab.at["a.png"] - (saved[0] - INTERVAL) <= 1
 
 
-def test_what_is_there_is_answered_first_and_not_again(lab: Lab, tmp_path: Path) -> None:
-    """Files of before are answered at the start; with the same journal, a second watch answers only what is new."""
+def test_existing_files_are_classified_first_and_once(lab: Lab, tmp_path: Path) -> None:
+    """Existing files are classified at the start; with the same journal, a second watch classifies only new ones."""
     lab.journal = tmp_path / "j"
     for n in range(2 * MOST + 3):
         (lab.top / f"{n:03}.png").write_bytes(DATA)
@@ -116,8 +116,8 @@ def test_what_is_there_is_answered_first_and_not_again(lab: Lab, tmp_path: Path)
     assert lab.run(put(lab.top / "new.png"), 1.0) == ["new.png"]
 
 
-def test_the_cameras_next_picture_does_not_wait_for_those_of_before(lab: Lab) -> None:
-    """While many older ones are being answered, a new one is answered before the last of them."""
+def test_a_new_image_does_not_wait_for_older_ones(lab: Lab) -> None:
+    """While many older images are being classified, a new one is classified before the last of them."""
     for n in range(5 * MOST):
         (lab.top / f"{n:03}.png").write_bytes(DATA)
     lab.cost = INTERVAL
@@ -128,8 +128,8 @@ def test_the_cameras_next_picture_does_not_wait_for_those_of_before(lab: Lab) ->
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif"])
-def test_a_half_written_file_is_not_answered(lab: Lab, suffix: str) -> None:
-    """Written in pieces, with pauses longer than two looks, it has one row, and that is the whole picture's."""
+def test_a_partly_written_file_is_not_classified(lab: Lab, suffix: str) -> None:
+    """Written in pieces, with pauses longer than two scans, it gets one row, of the complete image."""
     data = encode(picture(2), suffix)
     path = lab.top / f"slow{suffix}"
     cuts = [0, 1, len(data) // 3, len(data) // 2, len(data) - 3, len(data)]
@@ -140,24 +140,24 @@ def test_a_half_written_file_is_not_answered(lab: Lab, suffix: str) -> None:
     assert lab.rows[0].status == "ok"
 
 
-def test_a_file_that_stays_broken_has_its_row_and_is_mended_later(lab: Lab) -> None:
-    """After some seconds it has an error row; when it is whole at last, it has a new one."""
+def test_a_file_that_stays_broken_gets_an_error_row(lab: Lab) -> None:
+    """After some seconds it gets a row with an error."""
     path = lab.top / "cut.png"
     assert lab.run(put(path, DATA[:-20]), PATIENCE - 1) == []
     assert lab.run(PATIENCE + 1) == ["cut.png"]
     assert (lab.rows[-1].status, lab.rows[-1].reason) == ("error", "truncated or damaged")
 
 
-def test_one_that_grows_on_is_answered_when_it_is_whole(lab: Lab) -> None:
-    """An error row of a broken file is followed by the row of the whole one; nothing else."""
+def test_a_file_that_grows_later_is_classified_when_complete(lab: Lab) -> None:
+    """The error row of the broken file is followed by the row of the complete one, and by nothing else."""
     path = lab.top / "cut.png"
     found = lab.run(put(path, DATA[:-20]), PATIENCE + 2, add(path, DATA[-20:]), 2.0)
     assert found == ["cut.png", "cut.png"]
     assert [row.status for row in lab.rows] == ["error", "ok"]
 
 
-def test_a_rename_into_place_is_one_picture(lab: Lab) -> None:
-    """Temporary and hidden names are left alone; the final name is answered once."""
+def test_a_rename_into_place_is_one_image(lab: Lab) -> None:
+    """Temporary and hidden names are ignored; the final name is classified once."""
     part, temporary = lab.top / "a.png.part", lab.top / "b.tmp"
     found = lab.run(
         put(part),
@@ -172,8 +172,8 @@ def test_a_rename_into_place_is_one_picture(lab: Lab) -> None:
     assert found == ["a.png", "b.png"]
 
 
-def test_a_file_written_over_is_answered_anew(lab: Lab) -> None:
-    """A new version, written in place or renamed over the old one, is answered once more; touching nothing, not."""
+def test_an_overwritten_file_is_classified_again(lab: Lab) -> None:
+    """A new version, written in place or renamed over the old one, is classified once more."""
     path, other = lab.top / "a.png", lab.top / "b.tmp"
     found = lab.run(
         put(path),
@@ -189,7 +189,7 @@ def test_a_file_written_over_is_answered_anew(lab: Lab) -> None:
 
 
 def test_folders_come_and_go(lab: Lab) -> None:
-    """A folder that is made later is watched too, and what vanishes before it is answered is told."""
+    """A subfolder created later is watched too, and a file deleted before it is classified is reported."""
     sub = lab.top / "slide 2"
 
     def drop() -> None:
@@ -202,8 +202,8 @@ def test_folders_come_and_go(lab: Lab) -> None:
     assert lab.deleted == [str(sub / "b.png")]
 
 
-def test_the_watched_folder_may_be_away_for_a_while(lab: Lab) -> None:
-    """When a share is cut off the watch says why and waits; what is there later is answered, nothing twice."""
+def test_the_watched_folder_may_be_unavailable_for_a_while(lab: Lab) -> None:
+    """When a network share disconnects, the watch reports it and waits; afterwards, new files are classified, none twice."""
     away = lab.top.with_name("away")
     found = lab.run(
         put(lab.top / "a.png"),
@@ -219,8 +219,8 @@ def test_the_watched_folder_may_be_away_for_a_while(lab: Lab) -> None:
     assert lab.problems[-1] == {}
 
 
-def test_a_file_that_is_kept_shut_waits(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another program keeps it shut it waits, has one error row in the end, and its own when it is let go."""
+def test_a_locked_file_waits(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program locks it, it waits and then gets one error row; once unlocked, it is classified."""
     path, shut = lab.top / "a.png", [True]
     plain = os.open
 
@@ -238,7 +238,7 @@ def test_a_file_that_is_kept_shut_waits(lab: Lab, monkeypatch: pytest.MonkeyPatc
 
 
 def test_links_in_circles_do_not_hang_it(lab: Lab) -> None:
-    """A link to a folder is not followed; one to itself has an error row."""
+    """A link to a folder is not followed; a link to itself gets an error row."""
     try:
         (lab.top / "up").symlink_to(lab.top, target_is_directory=True)
         (lab.top / "round.png").symlink_to(lab.top / "round.png")
@@ -248,8 +248,8 @@ def test_links_in_circles_do_not_hang_it(lab: Lab) -> None:
     assert lab.rows[1].status == "error"
 
 
-def test_a_writer_in_pieces_and_a_real_clock(model: LoadedBundle, tmp_path: Path) -> None:
-    """With a thread that writes like a camera does, every picture has one row, of the whole file."""
+def test_a_slow_writer_and_a_real_clock(model: LoadedBundle, tmp_path: Path) -> None:
+    """With a thread that writes as a camera does, every image gets one row, of the complete file."""
     top = tmp_path / "camera"
     top.mkdir()
     datas = {f"{n}.png": encode(picture(n)) for n in range(8)}
@@ -287,7 +287,7 @@ def test_a_writer_in_pieces_and_a_real_clock(model: LoadedBundle, tmp_path: Path
 
 
 def test_folders_in_watched_folders_are_not_watched_twice(tmp_path: Path) -> None:
-    """Of folders that lie in each other the outer one is taken; what is no folder is refused."""
+    """Of nested folders the outer one is used; a file is refused."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "c").mkdir()
     assert outermost([tmp_path / "a" / "b", tmp_path / "a", tmp_path / "c"]) == [
