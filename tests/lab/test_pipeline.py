@@ -45,9 +45,7 @@ def readers() -> list[str]:
 
 
 @pytest.mark.parametrize("batch", [1, 5, 100])
-def test_results_are_the_engines_predictions(
-    engine: PredictorPool, bundle: Bundle, paths: list[Path], batch: int
-) -> None:
+def test_results_match_the_engine(engine: PredictorPool, bundle: Bundle, paths: list[Path], batch: int) -> None:
     """Each result has its file's hash, size and time, and the engine's prediction, for any batch size."""
     found = list(run(engine, bundle.pixels, paths, batch=batch))
     want = engine(np.stack([prepare(picture(seed), bundle.pixels) for seed in range(12)]))

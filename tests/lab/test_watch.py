@@ -203,7 +203,7 @@ def test_folders_come_and_go(lab: Lab) -> None:
 
 
 def test_the_watched_folder_may_be_unavailable_for_a_while(lab: Lab) -> None:
-    """When a network share disconnects, the watch reports it and waits; afterwards, new files are classified, none twice."""
+    """When a network share disconnects, the watch reports it and waits; then new files are classified once."""
     away = lab.top.with_name("away")
     found = lab.run(
         put(lab.top / "a.png"),
