@@ -1,4 +1,4 @@
-"""The ways a command can fail, each with its exit code."""
+"""Errors that end a command, each with its exit code."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Callable
 
 
 class UserError(Exception):
-    """Bad input or usage: one line that names the file and the mend. Exit code 2."""
+    """Invalid input or usage: one line that names the file and says what to do. Exit code 2."""
 
     exit_code = 2
 
 
 class GateError(Exception):
-    """A gate (accuracy, parity, leak, selftest) was not met. Exit code 3."""
+    """A required check (accuracy, parity, split leak, selftest) failed. Exit code 3."""
 
     exit_code = 3
 
 
 class StalledError(Exception):
-    """A run in which nothing moves any more, though nothing has failed: one line that names the stage. Exit code 1."""
+    """A run stopped making progress: one line that names the stage. Exit code 1."""
 
     exit_code = 1
 
 
 def exit_code(step: Callable[[], object]) -> int:
-    """Do what a script is for; a mistake is one line on stderr. Gives 0, or the error's exit code."""
+    """Run a script's main function; print an error as one line on stderr. Returns 0 or the error's exit code."""
     try:
         step()
     except (UserError, GateError, StalledError) as error:

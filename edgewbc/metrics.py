@@ -1,7 +1,7 @@
-"""What an accuracy is: a row with n, correct, interval, recall and precision of each class, and the confusion matrix.
+"""Classification metrics in plain numpy: accuracy with its interval, per-class scores, calibration, significance.
 
-Plain numpy, so that the lab side has it. What is undefined (the recall of a class with no pictures) is None, never NaN:
-every result can be written as JSON.
+Undefined values (such as the recall of a class without images) are None, never NaN, so that results can be written as
+JSON.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Z95 = 1.959964
-"""Two-sided 95 % of the normal distribution."""
+"""Two-sided 95 % quantile of the normal distribution."""
 
 
 def wilson(correct: int, n: int, z: float = Z95) -> list[float] | None:
-    """Confidence interval of a proportion, [low, high] in 0..1; None for no observations.
+    """Return the Wilson confidence interval of a proportion, [low, high] in 0..1; None for no observations.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22:209. Unlike the normal
-    approximation it stays inside 0..1 and is not empty at 100 %.
+    approximation it stays inside 0..1 and has a width at 100 %.
+
+    Raises:
+        ValueError: `correct` is not between 0 and `n`.
     """
     if not 0 <= correct <= n:
         raise ValueError(f"{correct} correct of {n}")
@@ -31,14 +34,14 @@ def wilson(correct: int, n: int, z: float = Z95) -> list[float] | None:
     middle = share + z * z / (2 * n)
     reach = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    # At 0 and n the bound is exactly 0 and 1; rounding would leave it a hair off.
+    # The bounds at 0 and n are exactly 0 and 1, free of rounding errors.
     low = 0.0 if correct == 0 else (middle - reach) / scale
     high = 1.0 if correct == n else (middle + reach) / scale
     return [low, high]
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """How often each class (row) was called each class (column), (classes, classes).
+    """Return the confusion matrix, int64 (classes, classes): rows are true classes, columns predictions.
 
     Args:
         truth, predicted: class indices, int, (n,).
@@ -56,10 +59,10 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[n
 
 
 def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
-    """Everything that is said about the answers to labelled pictures.
+    """Return all metrics of predictions for labeled images.
 
-    Balanced accuracy is the mean recall over the classes that have pictures; macro-F1 is the mean over the classes that
-    have pictures or were answered (scikit-learn's definitions).
+    Balanced accuracy is the mean recall over the classes that have images; macro-F1 is the mean over the classes that
+    have images or were predicted (scikit-learn's definitions).
 
     Args:
         truth, predicted: indices into `classes`, int, (n,).
@@ -67,7 +70,7 @@ def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dic
 
     Returns:
         n, correct, accuracy, interval (Wilson 95 %), balanced_accuracy, macro_f1, per_class (n, recall, precision, f1,
-        recall_interval by class name), confusion (rows: truth), classes. None where undefined.
+        recall_interval by class name), confusion (rows are true classes), classes. None if undefined.
 
     Raises:
         ValueError: as `confusion`.
@@ -99,17 +102,17 @@ def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dic
 
 
 def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, float | None]:
-    """What the probabilities are worth, not only the class that is on top: the less the better.
+    """Return scores of predicted probabilities; lower is better.
 
     Args:
         truth: class indices, int, (n,).
         probabilities: of each class, (n, K).
 
     Returns:
-        brier: the mean over pictures of the squared differences to the truth, summed over classes, 0..2 (Brier 1950,
+        brier: the mean over images of the squared differences to the truth, summed over classes, 0..2 (Brier 1950,
         "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78:1).
-        log_loss: the mean of -ln of the true class's probability, which counts as 1e-7 at least.
-        Both None for no pictures.
+        log_loss: the mean of -ln of the true class's probability, clipped to at least 1e-7.
+        Both are None for no images.
 
     Raises:
         ValueError: the two differ in length.
@@ -117,7 +120,7 @@ def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, 
     true = np.asarray(truth, dtype=np.int64).reshape(-1)
     said = np.asarray(probabilities, dtype=np.float64)
     if true.size != len(said):
-        raise ValueError(f"{true.size} labels and {len(said)} answers")
+        raise ValueError(f"{true.size} labels and {len(said)} predictions")
     if not true.size:
         return {"brier": None, "log_loss": None}
     right = said[np.arange(true.size), true]
@@ -126,15 +129,16 @@ def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, 
 
 
 def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:
-    """Whether two models differ on the same pictures: McNemar's test, exact (binomial), two-sided.
+    """Test whether two models differ on the same images: McNemar's test, exact (binomial), two-sided.
 
-    McNemar 1947, Psychometrika 12:153. Only the pictures on which exactly one of the two is right say anything.
+    McNemar 1947, Psychometrika 12:153. Only the images on which exactly one of the two is correct count.
 
     Args:
-        correct_a, correct_b: whether each answered right, bool, (n,), the same pictures in the same order.
+        correct_a: whether each prediction of model A is correct, bool (n,).
+        correct_b: the same for model B, for the same images in the same order.
 
     Returns:
-        b (only A right), c (only B right), p.
+        b (only A is correct), c (only B is correct), p.
 
     Raises:
         ValueError: the two differ in length.
@@ -142,10 +146,10 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:
     a = np.asarray(correct_a, dtype=bool).reshape(-1)
     b = np.asarray(correct_b, dtype=bool).reshape(-1)
     if a.shape != b.shape:
-        raise ValueError(f"{a.size} answers of one model and {b.size} of the other")
+        raise ValueError(f"{a.size} predictions of one model and {b.size} of the other")
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     n = only_a + only_b
-    # Whole numbers until the last division: exact for any n, without an underflow.
+    # Integers until the last division: exact for any n, without underflow.
     tail = sum(comb(n, k) for k in range(min(only_a, only_b) + 1))
     return {"b": only_a, "c": only_b, "p": min(1.0, 2 * tail / 2**n)}
 
@@ -153,27 +157,28 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:
 def cluster_bootstrap(
     correct: ArrayLike, groups: Sequence[str], draws: int = 2000, seed: int = 0
 ) -> list[float] | None:
-    """Confidence interval of an accuracy where answers come in groups that stand or fall together, [low, high].
+    """Return a confidence interval of an accuracy for predictions that are correlated within groups, [low, high].
 
-    Twenty pictures of one cell are not twenty cells: `wilson`, which counts them so, is far too narrow. This draws
-    whole groups with replacement (the cluster bootstrap: Davison and Hinkley 1997, "Bootstrap Methods and their
-    Application", section 3.8) and gives the 2.5 and 97.5 percentiles. With few groups it is crude, and still narrow.
-    Where all answers are right, or all wrong, there is nothing to draw from: then it is `wilson` with a group for an
-    answer.
+    Twenty images of one cell are not twenty independent cells, so `wilson` would be far too narrow. This draws whole
+    groups with replacement (the cluster bootstrap: Davison and Hinkley 1997, "Bootstrap Methods and their Application",
+    section 3.8) and returns the 2.5 and 97.5 percentiles. With few groups it is rough and still too narrow. If all
+    predictions are correct, or all wrong, every draw is the same; then the result is `wilson` over groups.
 
     Args:
-        correct: whether each answer is right, bool, (n,).
-        groups: what each answer's picture belongs to, n.
+        correct: whether each prediction is correct, bool (n,).
+        groups: the group of each image, n.
+        draws: number of bootstrap samples.
+        seed: random seed.
 
     Returns:
-        None for fewer than two groups.
+        The interval, or None for fewer than two groups.
 
     Raises:
         ValueError: the two differ in length.
     """
     right = np.asarray(correct, dtype=bool).reshape(-1)
     if right.size != len(groups):
-        raise ValueError(f"{right.size} answers and {len(groups)} groups")
+        raise ValueError(f"{right.size} predictions and {len(groups)} groups")
     names, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     if len(names) < 2:
         return None

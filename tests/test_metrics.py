@@ -104,7 +104,7 @@ def test_probabilities_are_scored_too() -> None:
     assert found["brier"] == pytest.approx((0.5 + 2.0) / 2)
     assert found["log_loss"] == pytest.approx((np.log(2) + np.log(1e7)) / 2)
     assert probability_scores([], np.zeros((0, 3))) == {"brier": None, "log_loss": None}
-    with pytest.raises(ValueError, match="1 labels and 2 answers"):
+    with pytest.raises(ValueError, match="1 labels and 2 predictions"):
         probability_scores([0], [[1.0, 0.0], [1.0, 0.0]])
 
 
@@ -125,7 +125,7 @@ def test_mcnemar_of_worked_examples() -> None:
     assert mcnemar(a, b) == {"b": 9, "c": 1, "p": 22 / 1024}
     assert mcnemar([True, False], [True, False]) == {"b": 0, "c": 0, "p": 1.0}
     assert mcnemar([True, False], [False, True])["p"] == 1.0
-    with pytest.raises(ValueError, match="1 answers of one model and 2"):
+    with pytest.raises(ValueError, match="1 predictions of one model and 2"):
         mcnemar([True], [True, False])
 
 
@@ -167,5 +167,5 @@ def test_all_right_is_not_certainty() -> None:
 def test_one_group_has_no_interval() -> None:
     """Nothing can be said of the spread over originals from one of them."""
     assert cluster_bootstrap([True, False], ["a", "a"]) is None
-    with pytest.raises(ValueError, match="2 answers and 1 groups"):
+    with pytest.raises(ValueError, match="2 predictions and 1 groups"):
         cluster_bootstrap([True, False], ["a"])

@@ -1,7 +1,7 @@
-"""Augmentation of a training picture in one resampling: crop, resize, rotation, flips, scale and shift as one map.
+"""Training augmentation in one resampling: crop, resize, rotation, flips, scale and shift as one affine map.
 
-The map is drawn at a whole multiple of the input's size and averaged down, so that shrinking is as free of aliasing as
-the area averaging of `pixels.prepare`, which evaluation uses: with everything turned off the two agree closely.
+The map is applied at an integer multiple of the input size and averaged down, so that downscaling has as little
+aliasing as the area averaging of `pixels.prepare`, which evaluation uses; without augmentation the two agree closely.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edgewbc.pixels import Box, Image, PixelSpec, fit_map
 
 
 class Ranges(Protocol):
-    """How far each change may go; `train.recipe.Augment` is one. All are read only."""
+    """Ranges of the augmentation; implemented by `train.recipe.Augment`. All are read-only."""
 
     @property
     def rotate(self) -> float: ...

@@ -1,7 +1,7 @@
-"""The poster's augmented set: pictures drawn from a few originals, balanced over the classes, on the disk.
+"""Offline augmentation as on the poster: images drawn from a few originals, balanced over the classes.
 
-The poster (after Shahin et al. 2017) augments about 350 smear pictures to 12,515 before it splits them. This draws such
-a set from any manifest, and keeps what the poster's lost: from which original each picture comes.
+The poster (after Shahin et al. 2017) augments about 350 smear images to 12,515 before it splits them. This module draws
+such a set from any manifest, and records the original of each image.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from edgewbc.utils.progress import Progress, quiet
 
 ORIGINALS = "originals.csv"
 FACTS = "augmented.json"
-QUALITY = 95  # of the JPEG files
+QUALITY = 95  # quality of the JPEG files
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """How far the poster's augmentation goes.
+    """Ranges of the poster's augmentation.
 
     Attributes:
-        rotate: largest angle, degrees.
-        shift: largest shift, as a share of height and of width.
-        shear: largest shear angle, radians.
-        flip: both flips, each in half of the pictures.
+        rotate: largest angle, in degrees.
+        shift: largest shift, as a fraction of height and width.
+        shear: largest shear angle, in radians.
+        flip: flip horizontally and vertically, each with probability 1/2.
     """
 
     rotate: float = 20.0
@@ -54,7 +54,7 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Enlarged:
-    """What `write` drew, and from what: `augmented.json`."""
+    """Description of an augmented set: the content of `augmented.json`."""
 
     source: str
     source_manifest_sha256: str
@@ -69,7 +69,7 @@ class Enlarged:
 
 
 def affine(height: int, width: int, ranges: Ranges, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A random 2 x 3 map of a picture's pixel centres: rotation, shear and flips about its centre, then a shift."""
+    """Draw a 2 x 3 affine map of pixel centers: rotation, shear and flips about the image center, then a shift."""
     angle = math.radians(rng.uniform(-ranges.rotate, ranges.rotate))
     shear = rng.uniform(-ranges.shear, ranges.shear)
     shift = rng.uniform(-ranges.shift, ranges.shift, 2) * (width, height)
@@ -82,7 +82,7 @@ def affine(height: int, width: int, ranges: Ranges, rng: np.random.Generator) ->
 
 
 def draw(picture: Image, height: int, width: int, ranges: Ranges, rng: np.random.Generator) -> Image:
-    """One augmented picture, uint8 RGB (height, width, 3): changed at full size, black where nothing was, shrunk."""
+    """Draw one augmented image, uint8 RGB (height, width, 3): transformed at full size, black borders, then resized."""
     tall, wide = picture.shape[:2]
     moved = cv2.warpAffine(
         picture, affine(tall, wide, ranges, rng), (wide, tall), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
@@ -92,7 +92,7 @@ def draw(picture: Image, height: int, width: int, ranges: Ranges, rng: np.random
 
 
 def quotas(total: int, parts: int) -> list[int]:
-    """`total` in `parts` shares that differ by one at most, the larger ones first."""
+    """Divide `total` into `parts` integers that differ by at most 1, the larger ones first."""
     return [total // parts + (i < total % parts) for i in range(parts)]
 
 
@@ -107,21 +107,25 @@ def write(
     ranges: Ranges | None = None,
     progress: Progress = quiet,
 ) -> Enlarged:
-    """Draw `total` pictures, equally many of each class, into a new folder; the same arguments give the same bytes.
+    """Draw `total` images, equally many per class, into a new folder; the same arguments give the same bytes.
 
-    `<label>/<original>_<number>.jpg`, `originals.csv` (path, label, group: the original picture, or what the manifest
-    has as its group) and `augmented.json`. Within a class every original gives equally many, give or take one. A
-    picture with several labelled cells of one class is one original.
+    Writes `<label>/<original>_<number>.jpg`, `originals.csv` (path, label, group of the original) and `augmented.json`.
+    Within a class the number of images per original differs by at most 1. An image with several labeled cells of one
+    class is one original.
 
     Args:
-        manifest: of the originals; all of its splits are taken.
-        to: folder to make; it appears when all is drawn. One that already holds the same drawing is left as it is.
-        seed: of everything.
-        height, width: of the new pictures, in pixels.
+        manifest: manifest of the originals; all its splits are used.
+        to: folder to create; it appears when all images are drawn. If it already holds the same set, nothing is done.
+        total: number of images to draw.
+        seed: random seed.
+        height: height of the new images, in pixels.
+        width: width of the new images, in pixels.
+        ranges: ranges of the augmentation; the poster's by default.
+        progress: shows progress.
 
     Raises:
-        UserError: the folder holds something else, there are more originals than pictures wanted, two originals have
-            one name, a picture holds cells of two classes, or one cannot be read.
+        UserError: the folder holds something else, there are more originals than images to draw, two originals have the
+            same name, an image holds cells of two classes, or an image cannot be read.
     """
     ranges = ranges or Ranges()
     made_of = manifest.provenance
@@ -130,7 +134,9 @@ def write(
         total, seed, height, width, ranges,
     )  # fmt: skip
     if to.exists():
-        if (to / FACTS).is_file() and _same(read_json(to / FACTS, "what was drawn"), asdict(drawn)):
+        if (to / FACTS).is_file() and _same(
+            read_json(to / FACTS, "the description of an augmented set"), asdict(drawn)
+        ):
             return drawn
         raise UserError(f"{to}: holds something else already: give another --to")
     jobs = _jobs(manifest, total)
@@ -144,7 +150,7 @@ def write(
             try:
                 for part in progress(drawing, "originals", len(tasks)):
                     rows += part
-            except BaseException:  # or leaving the pool would wait until all are drawn
+            except BaseException:  # otherwise leaving the pool would wait for all images
                 pool.shutdown(cancel_futures=True)
                 raise
         text = io.StringIO()
@@ -156,12 +162,12 @@ def write(
 
 
 def _same(one: Any, other: dict[str, Any]) -> bool:
-    """Whether two descriptions are of one drawing; by which edgewbc does not matter."""
+    """Return whether two descriptions are of the same set, ignoring the version of edgewbc."""
     return isinstance(one, dict) and {**one, "edgewbc": ""} == {**other, "edgewbc": ""}
 
 
 def _jobs(manifest: Manifest, total: int) -> list[tuple[Entry, int]]:
-    """Each original with the number of pictures to draw from it."""
+    """Return each original with the number of images to draw from it."""
     originals: dict[str, Entry] = {}
     for entry in manifest.entries:
         if originals.setdefault(entry.path, entry).label != entry.label:
@@ -176,7 +182,7 @@ def _jobs(manifest: Manifest, total: int) -> list[tuple[Entry, int]]:
     for label, quota in zip(labels, quotas(total, len(labels)), strict=True):
         members = sorted((e for e in originals.values() if e.label == label), key=lambda e: e.path)
         if quota < len(members):
-            raise UserError(f"--total {total}: {label} has {len(members)} originals, and would get {quota} pictures")
+            raise UserError(f"--total {total}: {label} has {len(members)} originals, but would get {quota} images")
         jobs += zip(members, quotas(quota, len(members)), strict=True)
     return jobs
 
@@ -184,7 +190,7 @@ def _jobs(manifest: Manifest, total: int) -> list[tuple[Entry, int]]:
 def _one(
     to: Path, manifest: Manifest, entry: Entry, count: int, seed: int, height: int, width: int, ranges: Ranges
 ) -> Sequence[tuple[str, str, str]]:
-    """Draw all pictures of one original; its random numbers depend on the seed and on its bytes alone."""
+    """Draw all images of one original; the random numbers depend only on the seed and the original's bytes."""
     picture = images.read(manifest, entry)
     rows = []
     for number in range(count):

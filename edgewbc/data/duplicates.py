@@ -1,7 +1,7 @@
-"""Near duplicates: a perceptual hash names the candidates, the correlation of small pictures decides.
+"""Near-duplicate detection: a perceptual hash selects candidates, the correlation of thumbnails decides.
 
-A hash alone is not enough here: single centred cells look alike to it, because it sees little but the rough layout of
-light and dark.
+The hash alone is not specific enough: it encodes little but the rough layout of light and dark, which single centered
+cells share.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ HASH_BITS: Final = 12
 """Candidates differ in at most this many of the 64 bits of imagehash's `phash`."""
 
 CORRELATION: Final = 0.90
-"""Candidates are near duplicates when the RGB values of their thumbnails, less the mean of each channel, correlate at
-least so well. Among the 38 million pairs of PBC's 8,746 cells, the same cell taken twice has 0.99 and 0.95, and no two
-cells have more than 0.85. A cell's own copy keeps 0.96 when it is saved as a poor JPEG, made brighter, restained, or
-loses 3 % at the edge, and 0.90 when it is moved by 1 % of its width; beyond that it is no longer found."""
+"""Smallest correlation of near duplicates, of the RGB values of their thumbnails less the mean of each channel.
+
+Among the 38 million pairs of PBC's 8,746 cells, the two pairs that show one cell twice have 0.99 and 0.95, and no two
+different cells have more than 0.85. A copy keeps 0.96 when it is saved as a low-quality JPEG, brightened, restained or
+cropped by 3 %, and 0.90 when it is shifted by 1 % of its width; larger shifts are not detected."""
 
 THUMBNAIL: Final = 48
 _BLOCK = 1024  # rows of the distance matrix at once: 9,000 columns of float32 take 36 MB
@@ -32,7 +33,7 @@ _BLOCK = 1024  # rows of the distance matrix at once: 9,000 columns of float32 t
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a picture is compared by: 64 bits as bool (64,), thumbnail uint8 RGB (48, 48, 3)."""
+    """Fingerprint of an image: hash bits, bool (64,), and thumbnail, uint8 RGB (48, 48, 3)."""
 
     bits: NDArray[np.bool_]
     thumbnail: Image
@@ -40,7 +41,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Near:
-    """Two pictures (by position) that look the same: bits that differ, correlation of the thumbnails."""
+    """Two images, by index, that look the same: number of differing bits, correlation of the thumbnails."""
 
     first: int
     second: int
@@ -48,12 +49,12 @@ class Near:
     correlation: float
 
 
-def fingerprint(picture: Image) -> Fingerprint:
-    """Fingerprint of a decoded picture. Raises UserError where imagehash is not installed."""
+def fingerprint(image: Image) -> Fingerprint:
+    """Compute the fingerprint of an image, uint8 RGB (h, w, 3). Raises UserError if imagehash is not installed."""
     imagehash = need("imagehash", "edgewbc data audit")
     pillow = need("PIL.Image", "edgewbc data audit")
-    small = cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA)
-    thumbnail = cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA)
+    thumbnail = cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     bits = imagehash.phash(pillow.fromarray(small)).hash.ravel()
     return Fingerprint(np.asarray(bits, dtype=bool), np.asarray(thumbnail, dtype=np.uint8))
 
@@ -61,9 +62,14 @@ def fingerprint(picture: Image) -> Fingerprint:
 def near_duplicates(
     prints: Sequence[Fingerprint], bits: int = HASH_BITS, correlation: float = CORRELATION
 ) -> list[Near]:
-    """All pairs of pictures that look the same, by position; first < second, in order.
+    """Return all pairs of images that look the same, sorted, with `first < second`.
 
-    Turned or mirrored copies are not found: neither the hash nor the correlation follows them.
+    Rotated and mirrored copies are not detected.
+
+    Args:
+        prints: fingerprints of the images.
+        bits: largest number of differing hash bits of a candidate.
+        correlation: smallest correlation of the thumbnails.
     """
     if len(prints) < 2:
         return []
@@ -88,7 +94,7 @@ def near_duplicates(
 
 
 def _correlations(ones: NDArray[np.uint8], twos: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Correlation of the pictures (n, h, w, 3) of two stacks, pair by pair, (n,). Two flat pictures have 1."""
+    """Return the pairwise correlation of two stacks of images (n, h, w, 3), (n,); 1 for two uniform images."""
     a, b = (stack.astype(np.float32) - stack.mean((1, 2), keepdims=True, dtype=np.float32) for stack in (ones, twos))
     size_a, size_b = np.sqrt(np.sum(a * a, (1, 2, 3))), np.sqrt(np.sum(b * b, (1, 2, 3)))
     flat = (size_a < 1) & (size_b < 1)

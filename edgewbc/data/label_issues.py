@@ -1,10 +1,10 @@
-"""Labels that are most likely wrong: what a head says of each cell that saw neither it nor its group.
+"""Detection of labels that are probably wrong, by classifiers that were fitted without the cell and its group.
 
-Confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70:1373, arXiv 1911.00068) as cleanlab has it. Whoever
-looks at the cells decides: nothing here changes a label, and a flag is no proof.
+Confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70:1373, arXiv 1911.00068) as implemented by cleanlab. No
+label is changed; a person decides about each flagged cell.
 
-The probabilities are honest only as far as the features are: a network that was fine-tuned on these labels has learnt
-the wrong ones too, and finds little (`data.features.taught_by`).
+The features must not come from a network that was trained on the same labels: it has learned the wrong ones too, so
+that few are detected (`data.features.training_overlap`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from edgewbc.metrics import score
 from edgewbc.utils.optional import need
 
 STRENGTHS: Final = (1e-4, 1e-3, 1e-2, 1e-1)
-"""Inverse strengths of the L2 penalty, of which the one with the least log loss out of fold is taken."""
+"""Inverse strengths of the L2 penalty; the one with the lowest out-of-fold log loss is used."""
 
 REPEATS: Final = 3
-"""Divisions into folds, over which the probabilities of a cell are averaged. Of one division alone, a third of the
-flags depends on how the cells happened to be divided (BCCD, four seeds: 16 to 21 of 22 to 29 in common with the first).
+"""Number of divisions into folds over which the probabilities are averaged.
+
+With one division, a third of the flags depends on the seed (BCCD, four seeds: 16 to 21 of 22 to 29 flags in common).
 """
 
-TRIES: Final = 20  # shuffles of the folds, of which the first is taken that leaves every class in every training part
+TRIES: Final = 20  # shuffles of the folds; the first one with every class in every training part is used
 PURPOSE: Final = "edgewbc data audit --labels"
 
 Probabilities = NDArray[np.float64]
@@ -39,15 +40,18 @@ Probabilities = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Judged:
-    """A cell, and what out-of-fold probabilities say of its label.
+    """A cell and the out-of-fold evidence about its label.
 
     Attributes:
-        given, suggested: the label of the manifest, and the class that is most probable.
-        p_given, p_suggested: their probabilities.
-        quality: of the label, 0..1: the lower, the more likely it is wrong (cleanlab's score).
-        flagged: cleanlab counts it among the wrong ones.
-        rank: from 1: the flagged ones first, each by quality.
-        place: of the cell in what was judged, from 0.
+        entry: the cell.
+        given: label in the manifest.
+        suggested: most probable class.
+        p_given: probability of the given label.
+        p_suggested: probability of the suggested label.
+        quality: quality of the label in 0..1; the lower, the more likely it is wrong (cleanlab's score).
+        flagged: whether cleanlab considers the label wrong.
+        rank: 1-based rank: flagged cells first, each part by quality.
+        place: 0-based index of the cell in the input.
     """
 
     entry: Entry
@@ -63,14 +67,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All cells, by rank; and how good the heads were that judged them.
+    """All cells by rank, and the accuracy of the classifiers that judged them.
 
     Attributes:
-        folds: how many there were; fewer than wanted where a class has fewer groups.
-        groups: what was kept together: groups of the manifest, joined where they hold copies.
-        strength: of `STRENGTHS`, the one taken.
-        score: of the most probable class against the label given (`metrics.score`). The strength was chosen on the
-            same cells, one number of four.
+        cells: all cells by rank.
+        folds: number of folds; fewer than requested if a class has fewer groups.
+        groups: number of groups that were kept in one fold: the manifest's groups, merged if they share duplicates.
+        strength: the inverse penalty that was chosen from `STRENGTHS`.
+        score: metrics of the suggested against the given labels (`metrics.score`). The strength was chosen on the same
+            cells, from four values.
     """
 
     cells: tuple[Judged, ...]
@@ -81,10 +86,11 @@ class Judgement:
 
     @property
     def flagged(self) -> tuple[Judged, ...]:
+        """The flagged cells by rank."""
         return tuple(cell for cell in self.cells if cell.flagged)
 
     def pairs(self) -> list[tuple[str, str, int]]:
-        """How many were flagged by given and suggested label, the most frequent first."""
+        """Return the number of flagged cells by given and suggested label, the most frequent first."""
         counts = Counter((cell.given, cell.suggested) for cell in self.flagged)
         return [(given, suggested, n) for (given, suggested), n in sorted(counts.items(), key=lambda x: (-x[1], x[0]))]
 
@@ -98,18 +104,18 @@ def judge(
     folds: int = 5,
     seed: int = 0,
 ) -> Judgement:
-    """Ask of every cell's label how likely it is, by heads that saw neither the cell nor its group nor a copy of it.
+    """Rank cells by how likely their label is wrong, by classifiers fitted without the cell, its group and copies.
 
     Args:
-        features: of each entry's cell, (n, d).
-        entries: n labelled cells.
-        classes: in the order of reports; those without a cell are left out.
-        copies: paths of pictures that show the same thing, exact or near.
-        folds: heads to fit in each of `REPEATS` divisions, each to all but its own part of the groups.
-        seed: of the divisions.
+        features: features of each entry's cell, float32 (n, d).
+        entries: n labeled cells.
+        classes: class names in the order of reports; those without a cell are ignored.
+        copies: sets of paths of images that show the same thing, exact or near duplicates.
+        folds: number of folds in each of `REPEATS` divisions.
+        seed: seed of the divisions.
 
     Raises:
-        UserError: there is but one class, or a class stands in one group only.
+        UserError: there is only one class, or a class is in only one group.
     """
     names, truth = _truth(entries, classes)
     groups = joined(entries, copies)
@@ -137,7 +143,7 @@ def judge(
 
 
 def check(entries: Sequence[Entry], classes: Sequence[str], folds: int) -> None:
-    """Raises UserError where `judge` would, as far as can be told without features and copies."""
+    """Raise UserError if `judge` would, as far as that can be checked without features and copies."""
     names, truth = _truth(entries, classes)
     _parts(truth, joined(entries), names, folds)
 

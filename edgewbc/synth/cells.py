@@ -1,4 +1,4 @@
-"""Synthetic smears: single cells and whole fields with boxes, from a seed. For demos and tests, not for accuracy."""
+"""Synthetic smears for demos and tests: single cells, and fields of several cells with boxes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FIELD_SCALE = (5.2, 6.4)  # pixels a micrometre in a field
 
 
 def draw_cell(label: str, rng: np.random.Generator, size: int = 96, slide: Slide | None = None) -> Image:
-    """A picture of one white cell among red cells.
+    """Draw an image of one white blood cell among red cells.
 
     Args:
         label: one of `cells.CLASSES`.
-        rng: of everything in it.
-        size: height and width in pixels; they show 25 micrometres, give or take the zoom.
-        slide: whose stain and light it has; one of its own by default.
+        rng: random generator.
+        size: height and width in pixels, about 25 micrometers.
+        slide: the slide's stain and light; drawn at random by default.
 
     Returns:
         uint8 RGB, (size, size, 3).
@@ -55,14 +55,14 @@ def draw_cell(label: str, rng: np.random.Generator, size: int = 96, slide: Slide
 def draw_field(
     rng: np.random.Generator, labels: Sequence[str], height: int = 480, width: int = 640, slide: Slide | None = None
 ) -> tuple[Image, list[tuple[str, Box]]]:
-    """A field of red cells with these white cells in it, none over another.
+    """Draw a field of red cells with one white cell for each label; white cells do not overlap.
 
     Returns:
-        The picture, uint8 RGB (height, width, 3), and for each label, in order, its box (left, top, width, height in
-        pixels), which is inside of the picture.
+        The image, uint8 RGB (height, width, 3), and for each label, in order, its box (left, top, width and height in
+        pixels), which is inside the image.
 
     Raises:
-        ValueError: an unknown label, or cells that do not fit into the field.
+        ValueError: a label is unknown, or the cells do not fit into the field.
     """
     slide = slide or Slide.draw(rng)
     scale = rng.uniform(*FIELD_SCALE)
@@ -100,7 +100,7 @@ def _known(label: str) -> None:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What `write` drew: `synthetic.json`."""
+    """Description of a synthetic set: the content of `synthetic.json`."""
 
     seed: int
     cells: int
@@ -120,16 +120,17 @@ def write(
 ) -> Drawn:
     """Draw cells and fields into a new folder; the same arguments give the same bytes.
 
-    `cells/<label>/slide03_00012.png`, `fields/slide03_00001.png` and `fields/boxes.csv` (path, label, left, top,
-    width, height), and `synthetic.json`. Each slide has its own stain, light and background.
+    Writes `cells/<label>/slide03_00012.png`, `fields/slide03_00001.png`, `fields/boxes.csv` (path, label, left, top,
+    width, height) and `synthetic.json`. Each slide has its own stain, light and background.
 
     Args:
-        folder: to be made; it appears when all is drawn. One that already holds the same drawing is left as it is.
-        cells: of each of the five classes.
-        fields: of 480 x 640 pixels, with one to four white cells each.
-        seed: of everything.
-        size: of a cell's picture, in pixels.
-        progress: to show what is going on.
+        folder: folder to create; it appears when all images are drawn. If it already holds the same set, nothing is
+            done.
+        cells: number of cells per class (five classes).
+        fields: number of fields of 480 x 640 pixels, with one to four white cells each.
+        seed: random seed.
+        size: height and width of a cell image, in pixels.
+        progress: shows progress.
 
     Raises:
         UserError: the folder holds something else.
@@ -140,8 +141,8 @@ def write(
             return drawn
         raise UserError(f"{folder}: something else is here already: give another --to")
     folder = folder.resolve()
-    if folder == Path.cwd():  # it will be replaced as a whole, and nobody should stand in it
-        raise UserError(f"{folder}: give --to a folder of its own, such as cells")
+    if folder == Path.cwd():  # the folder is replaced, so it must not be the working directory
+        raise UserError(f"{folder}: is the working directory: choose a new folder for --to, such as cells")
     partial = folder.with_name(f".{folder.name}.partial")
     if partial.exists():
         shutil.rmtree(partial)

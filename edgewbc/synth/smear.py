@@ -1,7 +1,7 @@
-"""Drawn blood smears: white blood cells as May-Gruenwald-Giemsa shows them, among red cells and platelets.
+"""Synthetic blood smears: white blood cells in a May-Gruenwald-Giemsa stain among red cells and platelets.
 
-Everything is painted as optical density and turned into light at the end (Beer-Lambert), so that cells that overlap
-grow darker and one slide's stain, thickness and lamp change all of it together. Sizes are in micrometres.
+Cells are painted as optical density and converted to light at the end (Beer-Lambert), so that overlapping cells are
+darker, and a slide's stain, thickness and light affect all of them. Sizes are in micrometers.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ RADII = {
 
 @dataclass(frozen=True)
 class Slide:
-    """What the pictures of one slide share.
+    """Properties that all images of a slide share.
 
     Attributes:
         light: of the empty background, RGB in 0..255, (3,).
         dye: factor on the optical density by channel, (3,): how strongly, and how blue or red, it was stained.
         crowding: share of the free area that red cells take.
-        blur: standard deviation of the optics' blur, in micrometres.
+        blur: standard deviation of the optics' blur, in micrometers.
         noise: standard deviation of the camera's noise, in grey levels.
         red: optical density of a red cell, (3,).
     """

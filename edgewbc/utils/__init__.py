@@ -1,1 +1,1 @@
-"""What every room may use: atomic writes, text, subprocesses, optional dependencies, resources, progress."""
+"""Utilities: atomic writes, text tables, subprocesses, optional dependencies, packaged resources, progress."""

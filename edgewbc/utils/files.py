@@ -1,4 +1,4 @@
-"""Small things about files that every room needs: hashes, and writes that are whole or not at all."""
+"""File utilities: hashes and atomic writes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgewbc.errors import UserError
 
 
 def sha256(*paths: Path) -> str:
-    """SHA-256 of the bytes of the files, one after the other (`cat A B | sha256sum` gives the same)."""
+    """Return the SHA-256 of the concatenated contents of the files, as `cat A B | sha256sum` does."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
@@ -27,7 +27,7 @@ def sha256(*paths: Path) -> str:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; it takes the place of `path` when the block ends well, and is gone else."""
+    """Yield a temporary path that atomically replaces `path` on success and is removed on error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -46,9 +46,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(to: Path) -> Iterator[Path]:
-    """Give an empty folder beside `to`; it takes the place of `to` when the block ends well, and is gone else.
+    """Yield a new temporary folder that atomically becomes `to` on success and is removed on error.
 
-    `to` must not be `occupied`. What lies beside the given folder goes with the block: room for scratch.
+    `to` must not be `occupied`. The parent of the temporary folder is removed too, so scratch files can be put there.
     """
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
@@ -61,30 +61,34 @@ def whole_folder(to: Path) -> Iterator[Path]:
 
 
 def occupied(path: Path) -> bool:
-    """Whether something is there that must not be overwritten: anything but an empty folder."""
+    """Return whether a path exists and is not an empty folder, so that it must not be overwritten."""
     return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
 
 def numbered(path: Path) -> Iterator[Path]:
-    """Names for one more of a kind, without end: `path`, then the same with -2, -3, ..."""
+    """Yield `path`, then the same path with -2, -3 and so on appended to its name."""
     yield path
     for number in count(2):
         yield path.with_name(f"{path.name}-{number}")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text with line feeds, whole or not at all."""
+    """Atomically write UTF-8 text with line feeds."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON, indented, whole or not at all."""
+    """Atomically write indented JSON."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Read JSON, or say in one line what could not be read.
+    """Read a JSON file.
+
+    Args:
+        path: the file.
+        what: the expected contents, for the error message.
 
     Raises:
         UserError: the file is missing or is not JSON.
@@ -92,6 +96,6 @@ def read_json(path: Path, what: str) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; it should be {what}") from None
+        raise UserError(f"{path}: no such file; expected {what}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as {what}: {error}") from None

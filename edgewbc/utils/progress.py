@@ -1,4 +1,4 @@
-"""How a long step shows how far it is: it goes through its items by a function that it is given."""
+"""The type of functions that show the progress of a loop."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 Progress = Callable[[Iterable[Any], str, int | None], Iterable[Any]]
-"""Goes through items, showing how far it is: what, and how many in all (`cli.console.progress`)."""
+"""Yields the items and shows progress; takes the items, a description and their number (`cli.console.progress`)."""
 
 
 def quiet(items: Iterable[Any], what: str, total: int | None = None) -> Iterable[Any]:
-    """A `Progress` that shows nothing."""
+    """Return the items unchanged: a `Progress` that shows nothing."""
     return items

@@ -1,4 +1,4 @@
-"""What ships with the package: recipes and released bundles, in a checkout and in an installed wheel alike."""
+"""Files that ship with the package: recipes and released bundles, in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ SHIPPED_BUNDLE = "wbc5-edge"
 
 
 def folder(name: str) -> Path:
-    """`recipes`, or `export/bundles`, `export/networks`: beside the package in a checkout, inside it when installed."""
+    """Return the folder of `recipes`, `export/bundles` or `export/networks` in a checkout or an installation."""
     for top in (_PACKAGE.parent, _PACKAGE / "_shipped"):
         if (top / name).is_dir():
             return top / name
-    raise UserError(f"{name} did not come with this installation of edgewbc: install it anew")
+    raise UserError(f"{name} is missing from this installation of edgewbc: reinstall it")
 
 
 def shipped_bundle() -> Path:
-    """The released bundle that `classify`, `selftest` and `bench` take by default."""
+    """Return the released bundle that `classify`, `selftest` and `bench` use by default."""
     path = folder("export/bundles") / SHIPPED_BUNDLE
     if not path.is_dir():
-        raise UserError(f"no released bundle came with this installation: name one with --model ({path} is missing)")
+        raise UserError(f"this installation has no released bundle: name one with --model ({path} is missing)")
     return path
 
 
 def newest_bundle(root: Path = Path("bundles")) -> Path:
-    """The bundle that was exported last into `root`, or the shipped one."""
+    """Return the most recently exported bundle in `root`, or the released one if there is none."""
     found = [path.parent for path in root.glob("*/SHA256SUMS")]
     if not found:
         return shipped_bundle()

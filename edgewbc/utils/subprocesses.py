@@ -1,6 +1,6 @@
-"""Python in a process of its own: what it is to do goes in on stdin, what it tells comes back as JSON on stdout.
+"""Run Python in a subprocess: input on stdin, a JSON result on stdout.
 
-A fresh process has nobody else's threads, memory, settings or loaded runtimes.
+A new process shares no threads, memory, settings or loaded runtimes with its parent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 MARKER = "edgewbc-told:"
-"""Before what is told, on a line of its own: whatever a runtime prints does not disturb it."""
+"""Prefix of the line that holds the result, which separates it from what runtimes print."""
 
 
 def run(
@@ -27,14 +27,15 @@ def run(
     """Run Python with these arguments and wait for it.
 
     Args:
-        python: the interpreter; None takes this one.
-        given: on its stdin.
-        environment: in place of this process's.
-        timeout: seconds.
+        arguments: command line after the interpreter.
+        python: the interpreter; None is the current one.
+        given: text for its stdin.
+        environment: environment variables; None inherits those of this process.
+        timeout: limit in seconds.
 
     Raises:
-        subprocess.TimeoutExpired: it took longer, and was stopped.
-        OSError: there is no such interpreter.
+        subprocess.TimeoutExpired: the time limit was reached and the process was stopped.
+        OSError: the interpreter does not exist.
     """
     return subprocess.run(  # noqa: S603
         [str(python or sys.executable), *arguments],
@@ -49,17 +50,17 @@ def run(
 
 
 def write_result(value: Any) -> None:
-    """In the child: tell the parent a JSON value."""
+    """Send a JSON value from the subprocess to its parent."""
     print(f"\n{MARKER}{json.dumps(value, allow_nan=False)}", flush=True)
 
 
 def read_result(ran: subprocess.CompletedProcess[str]) -> Any:
-    """What a child told; None if it told nothing."""
+    """Return the value that a subprocess sent with `write_result`; None if it sent none."""
     found = [line.removeprefix(MARKER) for line in ran.stdout.splitlines() if line.startswith(MARKER)]
     return json.loads(found[-1]) if found else None
 
 
-def last_words(said: str) -> str:
-    """The last line of what a process said."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+def last_words(output: str) -> str:
+    """Return the last line of a process's output that is not empty."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return lines[-1] if lines else "no output"

@@ -1,4 +1,4 @@
-"""Results as plain text: aligned columns, shares as percent, the confusion matrix."""
+"""Results as plain text: tables, percentages, the confusion matrix."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """A share of 0..1 as percent; - where it is undefined."""
+    """Format a fraction of 0..1 as a percentage; `-` if it is undefined."""
     return "-" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def interval(values: Sequence[float] | None, digits: int = 2) -> str:
-    """Two shares of 0..1 as percent, `98.90-99.69 %`."""
+    """Format two fractions of 0..1 as a percentage range, such as `98.90-99.69 %`; `-` if undefined."""
     return "-" if values is None else f"{100 * values[0]:.{digits}f}-{100 * values[1]:.{digits}f} %"
 
 
 def figure(value: float | None) -> str:
-    """A measurement of 0 or more, with three digits where it is small; - where there is none."""
+    """Format a measurement of 0 or more with about three significant digits; `-` if there is none."""
     if value is None:
         return "-"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Columns set apart by two spaces; the first `left` are aligned left, the others right."""
+    """Format a table with columns separated by two spaces; the first `left` are left-aligned, the others right."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     return "\n".join(
@@ -70,13 +70,13 @@ def class_table(result: dict[str, Any]) -> str:
 
 
 def confusion_table(result: dict[str, Any]) -> str:
-    """The confusion matrix; a row a true class, a column an answer."""
+    """Format the confusion matrix: rows are true classes, columns predictions."""
     names = list(result["classes"])
     rows = [[name, *map(str, counts)] for name, counts in zip(names, result["confusion"], strict=True)]
-    return table(["truth \\ answer", *names], rows)
+    return table(["truth \\ prediction", *names], rows)
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> str:
-    """A table in Markdown; columns whose index is in `numbers` are set to the right."""
+    """Format a Markdown table; columns whose index is in `numbers` are right-aligned."""
     rule = ["---:" if index in numbers else "---" for index in range(len(header))]
     return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))

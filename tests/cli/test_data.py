@@ -156,7 +156,7 @@ def test_augment_under_both_protocols(edgewbc: Run, originals: Path, tmp_path: P
     ("options", "message"),
     [
         (("--protocol", "published"), "source augmented has grouped, poster"),
-        (("--total", 9), "5 originals, and would get 4 pictures"),
+        (("--total", 9), "5 originals, but would get 4 images"),
     ],
 )
 def test_augment_refuses_before_it_draws(

@@ -218,7 +218,7 @@ def test_an_original_that_has_changed_leaves_nothing(originals: Manifest, tmp_pa
 
 def test_more_originals_than_pictures(originals: Manifest, tmp_path: Path) -> None:
     """A total that would leave an original out is refused, with the class and what it would get."""
-    with pytest.raises(UserError, match="--total 9: eosinophil has 4 originals, and would get 3 pictures"):
+    with pytest.raises(UserError, match="--total 9: eosinophil has 4 originals, but would get 3 images"):
         write(originals, tmp_path / "e", 9)
     assert not (tmp_path / "e").exists()
 

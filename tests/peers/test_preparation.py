@@ -67,7 +67,7 @@ def test_a_moved_work_folder_is_no_loss(home: Path, tmp_path: Path, order: Order
     [
         ("raise peer.Refused('no time for this')", "no time for this"),
         ("raise ValueError('first\\nsecond')", "ValueError: first"),
-        ("import os; os._exit(7)", "its preparation ended with 7: it said nothing"),
+        ("import os; os._exit(7)", "its preparation ended with 7: no output"),
     ],
 )
 def test_a_failure_is_a_reason_and_is_not_kept(tmp_path: Path, order: Order, before: str, why: str) -> None:

@@ -139,7 +139,7 @@ def test_write_does_not_overwrite(drawn: Path, tmp_path: Path) -> None:
 def test_write_wants_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder one stands in is not replaced, empty or not."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="a folder of its own"):
+    with pytest.raises(UserError, match="is the working directory"):
         drawing.write(Path(), cells=3)
 
 

@@ -41,7 +41,7 @@ def test_json_round_trip_and_nan(tmp_path):
 
 def test_reading_errors_name_the_file(tmp_path):
     """Missing and broken files are one line each."""
-    with pytest.raises(UserError, match=r"a.json: no such file; it should be a list"):
+    with pytest.raises(UserError, match=r"a.json: no such file; expected a list"):
         read_json(tmp_path / "a.json", "a list")
     (tmp_path / "a.json").write_bytes(b"\xff")
     with pytest.raises(UserError, match=r"a.json: cannot be read as a list"):

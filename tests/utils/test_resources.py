@@ -14,8 +14,8 @@ def test_recipes_are_there():
 
 
 def test_what_did_not_ship_is_said():
-    """An unknown folder is a user's error with the mend."""
-    with pytest.raises(UserError, match="install it anew"):
+    """An unknown folder is a UserError that says what to do."""
+    with pytest.raises(UserError, match="reinstall it"):
         resources.folder("nothing")
 
 
