@@ -27,7 +27,8 @@ def background(image: Image) -> NDArray[np.uint8]:
         image: uint8 RGB (height, width, 3); reduced in size and smoothed, for speed and against noise.
     """
     green = image[..., 1]
-    bright = image[green >= np.percentile(green, _BRIGHT)]
+    counts = np.bincount(green.ravel(), minlength=256).cumsum()
+    bright = image[green >= np.searchsorted(counts, _BRIGHT / 100 * counts[-1])]
     return np.asarray(np.median(bright, axis=0), dtype=np.uint8)
 
 

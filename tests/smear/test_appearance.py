@@ -1,0 +1,135 @@
+"""Tests of `edgewbc.smear.appearance`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgewbc.cells import CLASSES
+from edgewbc.images.decode import decode
+from edgewbc.pixels import Image, PixelSpec, prepare
+from edgewbc.smear.appearance import QUANTITIES, Range, measure
+from edgewbc.synth.cells import draw_cell
+
+SPEC = PixelSpec(64, 64, "centre", 100)
+
+
+def cells(count: int, seed: int = 0) -> list[Image]:
+    """Synthetic images of one cell each, 120 x 120, of all classes in turn."""
+    return [draw_cell(CLASSES[i % 5], np.random.default_rng([seed, i]), 120) for i in range(count)]
+
+
+@pytest.fixture(scope="module")
+def usual() -> Range:
+    """The range of 150 synthetic cells."""
+    return Range.of([measure(prepare(cell, SPEC)) for cell in cells(150)])
+
+
+def test_quantities_against_values_by_hand() -> None:
+    """A disk of known size and color in the middle of a plain image."""
+    image = np.full((40, 40, 3), (240, 220, 200), np.uint8)
+    cv2.circle(image, (20, 20), 8, (80, 40, 160), -1)
+    found = dict(zip(QUANTITIES, measure(image).tolist(), strict=True))
+    assert [found[f"background_{name}"] for name in ("red", "green", "blue")] == [240, 220, 200]
+    expected = [np.log(241 / 81), np.log(221 / 41), np.log(201 / 161)]
+    assert [found[f"density_{name}"] for name in ("red", "green", "blue")] == pytest.approx(expected, abs=1e-4)
+    assert found["cells"] == 1
+    assert found["offset"] == pytest.approx(0.0125 * np.sqrt(2), abs=1e-3)
+    assert found["border"] == 0
+    # 197 pixels in the disk; joining lobes widens it by 2 pixels on each side.
+    assert found["nucleus"] == pytest.approx(np.sqrt(np.pi * 10.25**2) / 40, rel=0.05)
+
+
+def test_new_images_of_the_same_kind_are_usual(usual: Range) -> None:
+    """At most 2 of 100 images that the range was not taken from fall outside."""
+    outside = sum(bool(usual.unusual(measure(prepare(cell, SPEC)))) for cell in cells(100, seed=1))
+    assert outside <= 2
+
+
+ODD: dict[str, Callable[[Image], Any]] = {
+    "noise": lambda cell: np.random.default_rng(0).integers(0, 256, cell.shape, dtype=np.uint8),
+    "red and blue swapped": lambda cell: np.ascontiguousarray(cell[..., ::-1]),
+    "negative": lambda cell: 255 - cell,
+    "four times as large": lambda cell: cv2.resize(cell, None, fx=4, fy=4),
+    "blurred to nothing": lambda cell: cv2.GaussianBlur(cell, (0, 0), 12),
+    "half the light": lambda cell: (cell // 2).astype(np.uint8),
+    "blank": lambda cell: np.full_like(cell, 230),
+    "black": lambda cell: np.zeros_like(cell),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_foreign_and_destroyed_images_are_unusual(usual: Range, name: str) -> None:
+    """At least 19 of 20, each with a reason in words."""
+    found = [usual.unusual(measure(prepare(np.asarray(ODD[name](cell), np.uint8), SPEC))) for cell in cells(20, 2)]
+    assert sum(bool(reasons) for reasons in found) >= 19
+    assert {word for reasons in found for word in reasons} <= set(QUANTITIES.values())
+
+
+def test_json_round_trip(usual: Range) -> None:
+    """What a bundle holds gives the same range back; unknown quantities of a later version are left out."""
+    values = json.loads(json.dumps(usual.to_json()))
+    assert Range.from_json(values) == usual
+    for side in ("low", "high"):
+        values[side]["of a later version"] = 1.0
+    assert Range.from_json(values) == usual
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        [],
+        {"low": {}, "high": {}},
+        {"low": {"grain": 0.0}, "high": {}, "images": 3},
+        {"low": {"grain": float("nan")}, "high": {"grain": 1.0}, "images": 3},
+        {"low": {"grain": "x"}, "high": {"grain": 1.0}, "images": 3},
+        {"low": 3, "high": {}, "images": 3},
+    ],
+)
+def test_a_malformed_range_is_refused(values: object) -> None:
+    """ValueError, never another exception and never a range that lets everything pass."""
+    with pytest.raises(ValueError, match="range of appearance"):
+        Range.from_json(values)  # type: ignore[arg-type]
+
+
+def test_a_range_of_nothing_is_refused() -> None:
+    """There is no usual without images."""
+    with pytest.raises(ValueError, match="no images"):
+        Range.of([])
+
+
+@given(height=st.integers(1, 60), width=st.integers(1, 60), seed=st.integers(0, 1000), low=st.integers(0, 255))
+def test_any_image_is_measured_in_finite_numbers(height: int, width: int, seed: int, low: int) -> None:
+    """Whatever the size and the pixels."""
+    image = np.random.default_rng(seed).integers(low, 256, (height, width, 3), dtype=np.uint8)
+    found = measure(image)
+    assert found.shape == (len(QUANTITIES),)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.data
+def test_public_images(real_data: Path) -> None:
+    """PBC's range keeps 98 of 100 validation images, and finds another laboratory's images unusual."""
+
+    def read(split: str, step: int) -> list[Image]:
+        with (real_data / "pbc" / "splits" / f"{split}.csv").open(encoding="utf-8") as table:
+            names = [row["path"] for row in csv.DictReader(table)][::step]
+        return [prepare(decode((real_data / "pbc" / name).read_bytes()).image, spec) for name in names]
+
+    spec = PixelSpec(80, 80, "centre", 250)
+    usual = Range.of([measure(image) for image in read("train", 10)])
+    home = read("val", 5)
+    assert sum(bool(usual.unusual(measure(image))) for image in home) <= 0.02 * len(home)
+    other = [prepare(decode(file.read_bytes()).image, spec) for file in sorted((real_data / "jtsc").glob("*.bmp"))]
+    assert all(usual.unusual(measure(image)) for image in other)
