@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
@@ -30,9 +31,16 @@ def test_what_this_process_does_is_not_others(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_share_of_a_real_moment() -> None:
-    """A share is between none and all."""
-    assert (system_load.busy_seconds() or -1) >= 0
-    with system_load.Meter() as meter:
-        sum(range(10000))
-    assert meter.others is None or 0 <= meter.others <= 1
+def test_busy_time_counts_work_and_own_time_takes_it_away() -> None:
+    """0.3 s of work of this process appear in both counters, to the hundredths of a second that the system counts."""
+    busy, own = system_load.busy_seconds(), system_load.own_seconds()
+    start = time.process_time()
+    while time.process_time() - start < 0.3:
+        sum(range(1000))
+    later, own_later = system_load.busy_seconds(), system_load.own_seconds()
+    assert busy is not None
+    assert later is not None
+    assert own is not None
+    assert own_later is not None
+    assert later - busy >= 0.25
+    assert 0.28 <= own_later - own <= 0.5
