@@ -45,3 +45,10 @@ def test_the_site_builds_and_refers_to_nothing_outside(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     text = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html"))
     assert re.findall(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["']?(?:https?:)?//[^>]*>""", text) == []
+
+
+def test_the_architecture_lists_every_room() -> None:
+    """Each folder of the package has a line in docs/architecture.md."""
+    text = (TOP / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = sorted(path.parent.name for path in (TOP / "edgewbc").glob("*/__init__.py"))
+    assert [room for room in rooms if f"| `{room}/` |" not in text] == []
