@@ -1,4 +1,4 @@
-"""`edgewbc kit`."""
+"""`edgewbc kit`: build a folder that installs offline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgewbc.cli.console import emit, say
+from edgewbc.cli.console import emit, say, wrote
 
 if TYPE_CHECKING:
     from edgewbc.kit.build import Kit
@@ -15,30 +15,33 @@ if TYPE_CHECKING:
 
 def command(
     platform: Annotated[str, typer.Option("--for", help="The lab PC's system: windows or linux (x86-64).")],
-    to: Annotated[Path | None, typer.Option(help="Folder to make. [default: edgewbc-kit-<system>]")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder to create. [default: edgewbc-kit-<system>]")] = None,
     python: Annotated[
         list[str] | None,
-        typer.Option(help="Python of the lab's PC: 3.12 or 3.12,3.13; may be repeated. [default: 3.12]"),
+        typer.Option(help="Python version of the lab's PC: 3.12 or 3.12,3.13; may be repeated. [default: 3.12]"),
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]")] = None,
     wheels: Annotated[
-        Path | None, typer.Option(help="Take the wheels from this folder and use no network. [default: download them]")
+        Path | None,
+        typer.Option(help="Folder to take the wheels from, without using the network. [default: download them]"),
     ] = None,
     whole_wheels: Annotated[
-        bool, typer.Option("--whole-wheels", help="Leave OpenVINO's wheel as published, with its GPU and NPU parts.")
+        bool, typer.Option("--whole-wheels", help="Keep OpenVINO's wheel as published, with its GPU and NPU plugins.")
     ] = False,
     python_installer: Annotated[
-        Path | None, typer.Option(help="Python's installer for Windows, to put into the kit.")
+        Path | None, typer.Option(help="Python's installer for Windows, to include in the kit.")
     ] = None,
-    vc_redist: Annotated[Path | None, typer.Option(help="Microsoft's vc_redist.x64.exe, to put into the kit.")] = None,
-    zip: Annotated[bool, typer.Option("--zip", help="Write the same as a zip beside the folder.")] = False,
+    vc_redist: Annotated[
+        Path | None, typer.Option(help="Microsoft's vc_redist.x64.exe, to include in the kit.")
+    ] = None,
+    zip: Annotated[bool, typer.Option("--zip", help="Also write a zip of the folder, next to it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Make a folder that installs on a lab's PC without a network: wheels, bundle, launchers, guide, licences.
+    """Build a folder that installs on a lab's PC without a network: wheels, bundle, launchers, guide, licenses.
 
-    This is a command that downloads: pip fetches the wheels for that system from the package index, and each is named
-    as it comes (--wheels DIR uses no network). The lab's PC needs a Python; it cannot be had as a wheel, but its
-    installer can travel in the kit. On Windows OpenVINO needs Microsoft's Visual C++ runtime too.
+    This command downloads: pip fetches the wheels for the lab's system from the package index and lists each of them
+    (--wheels DIR uses no network). The lab's PC needs Python; its installer can be included in the kit. On Windows
+    OpenVINO also needs Microsoft's Visual C++ runtime.
 
     \b
     Example:
@@ -52,7 +55,7 @@ def command(
 
     versions = [part.strip() for value in python or ["3.12"] for part in value.split(",") if part.strip()]
     if not versions:
-        raise UserError("no Python is named: --python 3.12")
+        raise UserError("no Python version is given: use --python 3.12")
     targets = sorted({Target.parse(platform, version) for version in versions}, key=lambda target: target.python)
     chosen = model or resources.shipped_bundle()
     say(f"model: {chosen}")
@@ -62,7 +65,8 @@ def command(
         emit(made.to_dict())
     else:
         print(_table(made))
-        say(f"next: copy {made.folder} to a stick, and print its guide.html")
+        wrote(Path(made.folder))
+        say(f"next: copy {made.folder} to a USB stick, and print its guide.html")
 
 
 def _table(kit: Kit) -> str:

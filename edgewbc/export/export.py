@@ -115,9 +115,7 @@ def check_quantized(run: Path) -> None:
         raise UserError(f"{run / QUANTIZED}: not the record of a quantization: {error!r}") from None
     for name, digest in sums.items():
         if not (run / name).is_file() or sha256(run / name) != digest:
-            raise UserError(
-                f"{run / name}: is missing or is not the file that was quantized: run `edgewbc quantize` again"
-            )
+            raise UserError(f"{run / name}: is missing or has changed since it was quantized: quantize the run again")
 
 
 def _fill(

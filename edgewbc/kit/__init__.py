@@ -1,1 +1,1 @@
-"""The kit: a folder that installs the lab side on a microscope PC without a network."""
+"""Build a kit: a folder that installs the lab side on a microscope PC without a network."""

@@ -1,11 +1,11 @@
-"""Putting a kit together: wheels, bundle, launchers, guide, licences, checksums.
+"""Assemble a kit: wheels, bundle, launchers, guide, licenses and checksums.
 
-install.bat, classify.bat (or .sh)   what a technician starts
-guide.html                           one page, to print
-SHA256SUMS                           of every other file; install checks it first
-LICENCES/                            the texts, and LICENCES.csv
-prerequisites/                       installers that were given with --python-installer, --vc-redist
-files/kit.json                       what the kit is: its system, Pythons, model, wheels
+install.bat, classify.bat (or .sh)   what the technician starts
+guide.html                           one page, for printing
+SHA256SUMS                           hashes of every other file; install checks them first
+LICENCES/                            license texts, and LICENCES.csv
+prerequisites/                       installers given with --python-installer, --vc-redist
+files/kit.json                       what the kit contains: system, Python versions, model, wheels
 files/install.py, classify.py        what the launchers run
 files/requirements-<version>.txt     pinned, with hashes
 files/wheels/, files/model/          the wheels; the bundle
@@ -34,20 +34,20 @@ from edgewbc.kit.wheel import Wheel, member
 from edgewbc.utils.files import atomic_write, occupied, sha256, whole_folder, write_json, write_text
 
 FORMAT = 1
-LARGEST = 150_000_000  # bytes; a larger kit is made all the same, and that is said
+LARGEST = 150_000_000  # bytes; a larger kit is reported
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.exe", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a kit is made.
+    """Options of `build`.
 
     Attributes:
-        wheels: take wheels from this folder, and use no network.
-        whole: leave every wheel as it was published.
-        python_installer: Python's installer, to be put into a kit for Windows.
-        vc_redist: Microsoft's installer of the Visual C++ runtime, likewise.
-        zip: write the same as a zip beside the folder.
+        wheels: folder to take wheels from, without using the network; None downloads them.
+        whole: keep every wheel as it was published.
+        python_installer: Python's installer, to include in a kit for Windows.
+        vc_redist: installer of Microsoft's Visual C++ runtime, to include in a kit for Windows.
+        zip: also write a zip of the folder, next to it.
     """
 
     wheels: Path | None = None
@@ -59,16 +59,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Kit:
-    """What was made.
+    """A kit that was built.
 
     Attributes:
         folder: the kit.
-        zip: the same as a zip, or None.
+        zip: its zip, or None.
         size: bytes of all files in the folder.
         zip_size: bytes of the zip, or None.
-        files: how many SHA256SUMS names.
-        facts: what `files/kit.json` says.
-        licences: a row a wheel.
+        files: number of files in SHA256SUMS.
+        facts: content of `files/kit.json`.
+        licences: one row for each wheel, see `licences.gather`.
     """
 
     folder: str
@@ -86,17 +86,17 @@ class Kit:
 def build(
     targets: Sequence[Target], to: Path, bundle: Bundle, options: Options | None = None, say: Say = lambda text: None
 ) -> Kit:
-    """Make a kit; it appears when it is whole.
+    """Build a kit. The folder appears once it is complete.
 
     Args:
-        targets: one a version of Python, all for one system.
-        to: the folder to make.
-        bundle: what `classify` will answer with.
+        targets: one for each version of Python, all for the same system.
+        to: folder to create.
+        bundle: the model that `classify` will use.
         options: see `Options`.
-        say: told what is fetched and what is remarkable.
+        say: receives a line for each download and each warning.
 
     Raises:
-        UserError: `to` exists, an installer is not one, a wheel cannot be had, the bundle is damaged.
+        UserError: `to` exists, an installer is not valid, a wheel is not available, or the bundle is damaged.
     """
     options = options or Options()
     platform = targets[0].platform
@@ -105,9 +105,9 @@ def build(
         if occupied(path):
             raise UserError(f"{path}: exists already, and a kit is never overwritten: give another --to")
     if options.wheels is not None and not any(options.wheels.glob("*.whl")):
-        raise UserError(f"{options.wheels}: no wheels are in this folder")
+        raise UserError(f"{options.wheels}: contains no wheels")
     if not bundle.holds("openvino", bundle.default_precision):
-        raise UserError(f"{bundle.path}: has no OpenVINO files, and a lab's PC runs nothing else")
+        raise UserError(f"{bundle.path}: has no OpenVINO files, which the lab's PC needs")
     installers = _installers(options, platform)
     with whole_folder(to) as kit:
         (kit / "files" / "wheels").mkdir(parents=True)
@@ -129,14 +129,14 @@ def build(
         pack(to, packed)
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
     if size > LARGEST:
-        say(f"the kit is larger than {LARGEST / 1e6:.0f} MB: each further Python adds its own wheels")
+        say(f"the kit is larger than {LARGEST / 1e6:.0f} MB: each additional Python version adds its own wheels")
     zip_size = packed.stat().st_size if options.zip else None
     files = len((to / SUMS).read_text(encoding="utf-8").splitlines())
     return Kit(str(to), str(packed) if options.zip else None, size, zip_size, files, facts, rows)
 
 
 def pack(folder: Path, to: Path) -> None:
-    """Zip a kit, its folder's name before each; the same files give the same bytes. Scripts keep their permission."""
+    """Write a kit as a zip, under its folder's name. The same files give the same bytes; scripts stay executable."""
     with atomic_write(to) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for file in sorted(f for f in folder.rglob("*") if f.is_file()):
             name = (Path(folder.name) / file.relative_to(folder)).as_posix()
@@ -147,7 +147,7 @@ def pack(folder: Path, to: Path) -> None:
 
 
 def _wheels(targets: Sequence[Target], files: Path, work: Path, options: Options, say: Say) -> list[Slimmed]:
-    """Put the wheels of every target into `files/wheels` and its pins beside them; each wheel once."""
+    """Write the wheels of all targets into `files/wheels`, each once, and the pinned requirements of each target."""
     mine = own.build(files / "wheels")
     kept: dict[str, Slimmed] = {mine.name: slim(Wheel.read(mine))}
     for target in targets:
@@ -182,7 +182,7 @@ def _installers(options: Options, platform: Platform) -> dict[str, Path]:
 def _facts(
     targets: Sequence[Target], bundle: Bundle, wheels: Sequence[Slimmed], installers: dict[str, Path]
 ) -> dict[str, Any]:
-    """`files/kit.json`. It tells no time, so that the same parts make the same kit."""
+    """Return the content of `files/kit.json`. It has no time, so that the same parts give the same kit."""
     return {
         "format": FORMAT,
         "edgewbc": edgewbc.__version__,

@@ -1,7 +1,10 @@
-"""The wheels of a kit: everything that edgewbc needs on one PC, by the wheels' own metadata.
+"""Collect the wheels of a kit: edgewbc's requirements, and theirs, for one PC.
 
-pip resolves markers (`platform_system == "Windows"`) for the PC it runs on, so it is asked for one round of wheels at
-a time, and their requirements are read for the PC that the kit is for.
+The resolution stays here because pip cannot do it: with `--platform` it selects wheels for another PC, but it evaluates
+markers such as `platform_system == "Windows"` for the PC that it runs on (a kit for Windows built on Linux would lack
+colorama). So pip fetches one round of wheels at a time without dependencies, and their requirements are evaluated for
+the target. uv can resolve for another platform, but it cannot download wheels: it would be a further dependency of tens
+of megabytes in place of about 60 lines.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ LEFT_OUT: Final = {
     "packaging": "only `edgewbc kit` uses it, and a kit is not built on the lab's PC",
 }
 """Declared requirements that a lab's PC never imports, with the reason."""
-ROUNDS = 12  # of requirements of requirements; the deepest chain today has three
+ROUNDS = 12  # depth of the requirements; the deepest chain at present is three
 
 Say = Callable[[str], None]
 
@@ -34,23 +37,23 @@ Say = Callable[[str], None]
 def collect(
     own: Path, target: Target, to: Path, wheels: Path | None = None, say: Say = lambda text: None
 ) -> list[Wheel]:
-    """Gather the wheels that `own` needs, and theirs, until nothing is missing.
+    """Collect the wheels that `own` requires, directly or indirectly.
 
-    The versions are those installed here, since with them edgewbc was tried; where one has no wheel for that PC, the
-    newest that has one and is allowed is taken, and that is said.
+    The versions installed here are preferred, since edgewbc was tested with them. If such a version has no wheel for
+    the target, the newest allowed version that has one is taken and reported.
 
     Args:
         own: edgewbc's wheel.
-        target: the PC.
-        to: an empty folder for the wheels; `own` is not copied.
-        wheels: take them from this folder and use no network. The newest that fit are taken.
-        say: told what is fetched.
+        target: the PC to install on.
+        to: empty folder for the wheels; `own` is not copied.
+        wheels: folder to take them from, without using the network; the newest that fit are taken.
+        say: receives a line for each download.
 
     Returns:
         The wheels by name, without `own`.
 
     Raises:
-        UserError: a wheel is missing, does not fit, or two packages ask for different versions of a third.
+        UserError: a wheel is missing or does not fit, or two packages require different versions of a third.
     """
     need("packaging", "edgewbc kit", PACKAGING)
     needs = _Needs(target)
@@ -67,12 +70,12 @@ def collect(
             found[wheel.name] = wheel
             needs.add(wheel)
     conflict = ", ".join(f"{name}{needs.specifiers[name]} ({needs.why[name]})" for name in wanted)
-    raise UserError(f"no versions satisfy everyone: {conflict}")
+    raise UserError(f"conflicting requirements: {conflict}")
 
 
 @dataclass
 class _Needs:
-    """What has to be there: versions by package, and who asks for it."""
+    """Required versions by package, and the packages that require them."""
 
     target: Target
     specifiers: dict[str, SpecifierSet] = field(default_factory=dict)
@@ -96,7 +99,7 @@ class _Needs:
 
 
 def _round(names: list[str], needs: _Needs, target: Target, to: Path, wheels: Path | None, say: Say) -> list[Wheel]:
-    """One wheel for each name."""
+    """Fetch one wheel for each name."""
     pins = {} if wheels is not None else {n: v for n in names if (v := _here(n)) and needs.specifiers[n].contains(v)}
     before = set(to.glob("*.whl"))
     while True:

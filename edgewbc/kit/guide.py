@@ -1,4 +1,4 @@
-"""The kit's guide: one HTML page with everything in it, to be read on the screen or printed in black and white."""
+"""Fill in the kit's guide: one self-contained HTML page, for the screen or for printing in black and white."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgewbc.pixels import Image
 from edgewbc.synth.cells import draw_cell
 
 SIZE = 72  # pixels of a drawn cell
-BLUR = 3.5  # standard deviation in pixels of the cell that cannot be told
+BLUR = 3.5  # standard deviation, in pixels, for the cell that needs review
 
 # Label, seed of the drawing, probability, status, what to do.
 ROWS = (
@@ -26,7 +26,7 @@ ROWS = (
 
 
 def rows() -> str:
-    """The example's rows as HTML. The cells are synthetic: the guide holds no image of a data set."""
+    """Return the rows of the example table as HTML. The cells are synthetic: no image of a data set is used."""
     shown = []
     for number, (label, seed, probability, status, action) in enumerate(ROWS, start=1):
         cell = "-" if seed is None else _image(label, seed, blurred=status == "review")
@@ -37,21 +37,21 @@ def rows() -> str:
 
 
 def _image(label: str, seed: int, blurred: bool) -> str:
-    picture: Image = draw_cell(label, np.random.default_rng(seed), SIZE)
+    image: Image = draw_cell(label, np.random.default_rng(seed), SIZE)
     if blurred:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), BLUR), dtype=np.uint8)
-    encoded = encode(picture, ".jpg", (cv2.IMWRITE_JPEG_QUALITY, 85))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), BLUR), dtype=np.uint8)
+    encoded = encode(image, ".jpg", (cv2.IMWRITE_JPEG_QUALITY, 85))
     source = f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
     return f'<img alt="{"a blurred cell" if blurred else f"a {label}"}" src="{source}">'
 
 
 def values(facts: Mapping[str, str], classes: Sequence[str]) -> dict[str, str]:
-    """What the guide's template is filled with.
+    """Return the values of the guide's template.
 
     Args:
-        facts: texts by place; they are escaped here.
-        classes: the types that the model knows.
+        facts: text by placeholder, not yet escaped.
+        classes: cell types that the model knows.
     """
     names = [f"{name}s" for name in classes]
-    told = {name: html.escape(text, quote=False) for name, text in facts.items()}
-    return told | {"ROWS": rows(), "CLASSES": html.escape(", ".join(names[:-1]) + f" and {names[-1]}")}
+    escaped = {name: html.escape(text, quote=False) for name, text in facts.items()}
+    return escaped | {"ROWS": rows(), "CLASSES": html.escape(", ".join(names[:-1]) + f" and {names[-1]}")}

@@ -1,4 +1,4 @@
-"""The licences of everything in a kit: their texts, and a list."""
+"""Collect the license texts of everything in a kit, and list them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _CODE = {".py", ".pyi", ".pyc", ".so", ".pyd", ".dll"}
 
 
 def gather(wheels: Sequence[Slimmed], to: Path) -> list[dict[str, Any]]:
-    """Copy every licence text out of the wheels into `to/<name>-<version>/`, and write `to/LICENCES.csv`.
+    """Copy every license text from the wheels to `to/<name>-<version>/`, and write `to/LICENCES.csv`.
 
-    Texts are looked for in the wheel's metadata and in the package itself; one that is there twice is copied once. A
-    wheel without any leaves its METADATA, which names the licence.
+    Texts are taken from the wheel's metadata and from the package itself; duplicates are copied once. For a wheel
+    without any, its METADATA is copied, which names the license.
 
     Returns:
-        A row a wheel: name, version, licence, wheel (file name), texts (how many), without (files taken out of it).
+        a row for each wheel: name, version, licence, wheel (file name), texts (their number), without (files removed).
     """
     rows: list[dict[str, Any]] = []
     for item in sorted(wheels, key=lambda item: (item.wheel.name, item.wheel.path.name)):
@@ -59,7 +59,7 @@ def _texts(path: Path, info: str) -> dict[str, bytes]:
     seen: set[bytes] = set()
     with zipfile.ZipFile(path) as archive:
         names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-        # The metadata's come first, so that of two copies theirs is kept.
+        # Metadata first, so that of two copies the one from there is kept.
         for name in sorted(names, key=lambda name: (not name.startswith(info), name)):
             inside = PurePosixPath(name)
             declared = name.startswith(f"{info}/licenses/")

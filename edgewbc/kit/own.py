@@ -1,7 +1,7 @@
-"""edgewbc's own wheel for the kit, made from whatever edgewbc is running: a checkout or an installed package.
+"""Build edgewbc's own wheel for a kit from the running package, be it a checkout or an installation.
 
-No build tool is needed and none is fetched. Recipes and released bundles stay out: the kit brings the one bundle that
-it is for, and a PC in the lab trains nothing. The same files give the same bytes.
+No build tool is needed. Recipes and released bundles are left out: the kit contains its one bundle, and the lab's PC
+does not train. The same files give the same bytes.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from edgewbc.errors import UserError
 from edgewbc.kit.wheel import write
 
 PACKAGE = Path(edgewbc.__file__).resolve().parent
-BUILD = "1kit"  # told apart from the wheel that is published, which carries a bundle
+BUILD = "1kit"  # distinguishes it from the published wheel, which contains a bundle
 LICENCES = ("LICENSE", "NOTICE")
 
 
 @dataclass(frozen=True)
 class Project:
-    """What the wheel's metadata says.
+    """The metadata of the wheel.
 
     Attributes:
         requires: requirements of the lab side.
-        summary: one line.
-        python: the versions it can be installed into, such as `>=3.11`.
-        licence: an expression.
-        files: licence texts by file name.
+        summary: one-line description.
+        python: supported versions, such as `>=3.11`.
+        licence: SPDX expression.
+        files: license texts by file name.
     """
 
     requires: tuple[str, ...]
@@ -40,7 +40,7 @@ class Project:
 
 
 def project() -> Project:
-    """From the checkout's `pyproject.toml`, or from the metadata of the installed package.
+    """Read the metadata from the checkout's `pyproject.toml`, or from the installed package.
 
     Raises:
         UserError: edgewbc is neither in a checkout nor installed.
@@ -69,7 +69,7 @@ def project() -> Project:
 
 
 def build(to: Path) -> Path:
-    """Write the wheel into a folder; its path."""
+    """Write the wheel into a folder and return its path."""
     told, version = project(), edgewbc.__version__
     info = f"edgewbc-{version}.dist-info"
     members = {

@@ -1,4 +1,4 @@
-"""pip, asked to fetch wheels for another PC, and what its failures mean."""
+"""Fetch wheels for another PC with pip, and explain its failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from edgewbc.errors import UserError
 from edgewbc.kit.target import Target
 
-# What pip says when it did not get through; without these words a missing wheel is a missing wheel.
+# Messages of pip when the index cannot be reached; otherwise a wheel that is not found does not exist.
 _NO_NETWORK = re.compile(
     r"NewConnectionError|NameResolutionError|getaddrinfo|Name or service not known|Temporary failure in name|"
     r"Connection refused|Network is unreachable|ProxyError|Max retries exceeded|ConnectTimeout|Read timed out|SSLError"
@@ -21,7 +21,7 @@ _MISSING = re.compile(r"(?:No matching distribution found for|satisfies the requ
 
 
 class NoWheelError(UserError):
-    """No wheel of a package fits.
+    """A package has no wheel for the target.
 
     Attributes:
         package: its name, as pip wrote it.
@@ -33,20 +33,20 @@ class NoWheelError(UserError):
 
 
 def download(requirements: Sequence[str], target: Target, to: Path, wheels: Path | None = None) -> None:
-    """Fetch one wheel for each requirement, without what it depends on.
+    """Fetch one wheel for each requirement, without its dependencies.
 
     Args:
         requirements: such as `numpy<2.6,>=1.26`; without markers.
-        target: the PC that they are for.
+        target: the PC to install on.
         to: folder for the wheels.
-        wheels: take them from this folder, and use no network; else from the package index that pip is set up for.
+        wheels: folder to take them from, without using the network; None uses the package index.
 
     Raises:
-        NoWheelError: a requirement has no wheel for that PC.
-        UserError: no pip, no network, or pip failed otherwise.
+        NoWheelError: a requirement has no wheel for the target.
+        UserError: pip is not installed, the index cannot be reached, or pip failed otherwise.
     """
     try:
-        # Not `find_spec`: setuptools takes the question for pip's own start, and can no longer be imported after it.
+        # Not `find_spec`: setuptools patches distutils when pip is looked up, and then cannot be imported.
         importlib.metadata.version("pip")
     except importlib.metadata.PackageNotFoundError:
         message = "edgewbc kit fetches wheels with pip, which is not installed here: python -m ensurepip"
@@ -55,7 +55,7 @@ def download(requirements: Sequence[str], target: Target, to: Path, wheels: Path
     command = [sys.executable, "-P", "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
     command += ["--progress-bar=off", "--retries=1", "--timeout=20", "--no-deps", f"--dest={to}", *target.pip_options]
     if wheels is not None:
-        # Isolated: neither a configuration file nor a variable may bring an index or another folder in.
+        # Isolated: no configuration file or variable may add an index or another folder.
         command += ["--isolated", "--no-index", f"--find-links={wheels}"]
     ran = subprocess.run(  # noqa: S603
         [*command, *requirements],

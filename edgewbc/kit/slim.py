@@ -1,9 +1,8 @@
-"""Taking out of a wheel what a PC without a GPU never loads.
+"""Remove from a wheel what a PC without a GPU never loads.
 
-OpenVINO's wheels carry plugins for Intel GPUs and NPUs and, on Windows, a compiler for the latter: more than half of
-their bytes. They are opened only when those devices are asked for, and edgewbc asks for `CPU`. What is taken out is
-told in the kit and in the wheel itself; the rest stays as published, under a build tag of its own, since the bytes of
-the whole are others.
+OpenVINO's wheels contain plugins for Intel GPUs and NPUs and, on Windows, a compiler for the latter: more than half of
+their bytes. They are loaded only for those devices, and edgewbc uses `CPU`. The removed files are listed in the kit and
+in the wheel itself, which gets its own build tag because its bytes differ from the published ones.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ UNNEEDED: Final = {
     "openvino": (
         "openvino/libs/*openvino_intel_npu*",
         "openvino/libs/*openvino_intel_gpu*",
-        "openvino/libs/cache.json",  # of the GPU plugin: kernels tuned beforehand
+        "openvino/libs/cache.json",  # pre-tuned kernels of the GPU plugin
     ),
 }
-"""Patterns of files by package."""
-BUILD = "slim"  # put behind the build tag
-NOTE = "edgewbc-slim.json"  # in the .dist-info folder of a wheel that something was taken out of
+"""Patterns of files to remove, by package."""
+BUILD = "slim"  # appended to the build tag
+NOTE = "edgewbc-slim.json"  # in the .dist-info folder of a wheel that files were removed from
 
 
 @dataclass(frozen=True)
 class Slimmed:
-    """A wheel in the kit, and where it is from.
+    """A wheel of the kit, and what was published.
 
     Attributes:
-        wheel: as it lies in the kit.
-        published: SHA-256 of the wheel as it was published; the same as the wheel's own where nothing was taken out.
-        without: the files that were taken out.
+        wheel: as it is in the kit.
+        published: SHA-256 of the published wheel; that of the wheel itself if nothing was removed.
+        without: files that were removed.
     """
 
     wheel: Wheel
@@ -45,10 +44,9 @@ class Slimmed:
 
 
 def slim(wheel: Wheel, whole: bool = False) -> Slimmed:
-    """Take out what is not needed; the published file is replaced by the smaller one, which says so inside.
+    """Replace a wheel by one without the files that are not needed. With `whole` nothing is removed.
 
-    A wheel that comes from another kit is left as it is, and what it says is believed. With `whole` nothing is taken
-    out.
+    A wheel that another kit has slimmed already is left as it is, and its own note is trusted.
     """
     published = sha256(wheel.path)
     patterns = () if whole else UNNEEDED.get(wheel.name, ())

@@ -1,4 +1,4 @@
-"""The PC that a kit is for: which wheels fit it, and how pip is told so."""
+"""The PC that a kit is for: which wheels it accepts, and pip's options for it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from edgewbc.utils.optional import need
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
-OLDEST = (3, 11)  # what edgewbc itself asks for
-GLIBC = 28  # of glibc 2.28 (2018: Debian 10, Ubuntu 18.10, RHEL 8): what OpenVINO's wheels for Linux ask for
+OLDEST = (3, 11)  # required by edgewbc
+GLIBC = 28  # glibc 2.28 (2018: Debian 10, Ubuntu 18.10, RHEL 8), required by OpenVINO's wheels for Linux
 PACKAGING = "pip install packaging"
 
 
@@ -40,10 +40,10 @@ class Target:
 
     @classmethod
     def parse(cls, platform: str, python: str) -> Target:
-        """A target from what was typed: (`windows`, `3.12`).
+        """Parse a target from the command line, such as (`windows`, `3.12`).
 
         Raises:
-            UserError: an unknown system, or a Python that edgewbc cannot be installed into.
+            UserError: the system is unknown, or edgewbc does not support this Python.
         """
         try:
             system = Platform(platform)
@@ -59,20 +59,20 @@ class Target:
 
     @property
     def version(self) -> str:
-        """`3.12`."""
+        """Version of Python: `3.12`."""
         return f"{self.python[0]}.{self.python[1]}"
 
     @property
     def name(self) -> str:
-        """For a person: `Windows (x86-64) and Python 3.12`."""
+        """Display name: `Windows (x86-64) and Python 3.12`."""
         return f"{self.platform.title()} (x86-64) and Python {self.version}"
 
     @property
     def platform_tags(self) -> tuple[str, ...]:
-        """Platform tags of wheels that fit, the newest first (PEP 425, 600)."""
+        """Platform tags of accepted wheels, the newest first (PEP 425, PEP 600)."""
         if self.platform is Platform.WINDOWS:
             return ("win_amd64",)
-        # The years are older names of the same: 2014 is glibc 2.17, 2010 is 2.12 and 1 is 2.5.
+        # Older aliases: 2014 is glibc 2.17, 2010 is 2.12 and 1 is 2.5.
         named = {17: "manylinux2014_x86_64", 12: "manylinux2010_x86_64", 5: "manylinux1_x86_64"}
         tags: list[str] = []
         for minor in range(GLIBC, 4, -1):
@@ -83,13 +83,13 @@ class Target:
 
     @property
     def pip_options(self) -> list[str]:
-        """What `pip download` is told, so that it takes wheels for this PC and not for the one it runs on."""
+        """Options that make `pip download` select wheels for this PC instead of the one it runs on."""
         options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={self.version}"]
         return options + [f"--platform={tag}" for tag in self.platform_tags]
 
     @cached_property
     def tags(self) -> frozenset[Tag]:
-        """Every tag of a wheel that can be installed there."""
+        """All tags of wheels that can be installed there."""
         need("packaging", "edgewbc kit", PACKAGING)
         from packaging import tags
 
@@ -103,7 +103,7 @@ class Target:
         )
 
     def fits(self, wheel: str) -> bool:
-        """Whether a wheel's file name says that it can be installed there."""
+        """Return whether a wheel of this file name can be installed there."""
         need("packaging", "edgewbc kit", PACKAGING)
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
@@ -114,7 +114,7 @@ class Target:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The markers of a requirement as they are there (PEP 508): pip's own are those of the PC it runs on."""
+        """Marker values there (PEP 508); those that pip uses are of the PC it runs on."""
         windows = self.platform is Platform.WINDOWS
         return {
             "extra": "",

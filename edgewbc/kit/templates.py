@@ -1,4 +1,4 @@
-"""The kit's launchers and its guide, filled in from `export/kits/`."""
+"""Fill in the templates of `export/kits/`: a kit's launchers and its guide."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ _PLACE = re.compile(r"@([A-Z][A-Z0-9_]*)@")
 
 
 def read(name: str) -> str:
-    """A template's text.
+    """Return the text of a template.
 
     Raises:
-        UserError: it did not come with this installation.
+        UserError: it is missing from this installation.
     """
     path = resources.folder(FOLDER) / name
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}): install edgewbc anew") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror}): reinstall edgewbc") from None
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """Put values in the place of `@NAME@`.
+    """Replace each placeholder `@NAME@` by its value.
 
     Raises:
-        KeyError: a place has no value.
+        KeyError: a placeholder has no value.
     """
     return _PLACE.sub(lambda place: values[place[1]], text)
 
 
 def write(template: str, to: Path, values: Mapping[str, str]) -> None:
-    """Fill in a template and write it as its system wants it.
+    """Fill in a template and write it in the form that its system needs.
 
-    A batch file gets CRLF (cmd.exe loses its labels without) and must be ASCII (it is read before the code page is
-    set); a shell script gets line feeds and the executable bit.
+    A batch file gets CRLF, without which cmd.exe misses labels, and must be ASCII, since it is read before
+    the code page is set. A shell script gets line feeds and the executable bit.
 
     Raises:
-        ValueError: a batch file would not be ASCII.
+        ValueError: the text of a batch file is not ASCII.
     """
     text = fill(read(template), values)
     to.parent.mkdir(parents=True, exist_ok=True)

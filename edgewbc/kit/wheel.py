@@ -1,4 +1,4 @@
-"""A wheel as a file: what its metadata says, and how one is written so that the same contents give the same bytes."""
+"""Read the metadata of a wheel, and write wheels reproducibly."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from edgewbc.kit.target import PACKAGING
 from edgewbc.utils.files import atomic_write
 from edgewbc.utils.optional import need
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can tell
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can store
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """One wheel.
+    """A wheel file and its metadata.
 
     Attributes:
-        path: the file.
+        path: of the file.
         name: of the package, normalized (`opencv-python-headless`).
-        version: as its metadata has it.
-        requires: its requirements with their markers.
-        licence: a licence expression, or what the metadata has in its place; `unknown` if nothing.
-        info: name of its `.dist-info` folder.
+        version: from the metadata.
+        requires: requirements, with their markers.
+        licence: license expression, or what the metadata has instead; `unknown` if nothing.
+        info: name of the `.dist-info` folder.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class Wheel:
         """Read a wheel's metadata.
 
         Raises:
-            UserError: not a wheel.
+            UserError: it is not a wheel.
         """
         need("packaging", "edgewbc kit", PACKAGING)
         from packaging.utils import canonicalize_name
@@ -57,13 +57,13 @@ class Wheel:
                 told = HeaderParser().parsestr(archive.read(member).decode("utf-8"))
             name, version = str(told["Name"]), str(told["Version"])
         except (OSError, zipfile.BadZipFile, StopIteration, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: not a wheel that can be read ({error!r}): fetch it anew") from None
+            raise UserError(f"{path}: not a wheel that can be read ({error!r}): download it again") from None
         requires = tuple(str(line) for line in told.get_all("Requires-Dist", []))
         return cls(path, canonicalize_name(name), version, requires, _licence(told), member.partition("/")[0])
 
 
 def _licence(told: Message) -> str:
-    """`License-Expression` (PEP 639), else a short `License`, else the classifiers."""
+    """Return `License-Expression` (PEP 639), else a short `License`, else the license classifiers."""
     expression, short = str(told.get("License-Expression", "")), str(told.get("License", "")).strip()
     if expression:
         return expression
@@ -78,13 +78,13 @@ def write(path: Path, info: str, members: Mapping[str, bytes], executable: Itera
     """Write a wheel with its RECORD; the same members give the same bytes.
 
     Args:
-        path: the wheel's file.
+        path: file to write.
         info: name of its `.dist-info` folder.
-        members: contents by name; a RECORD among them is left out, since one is made.
-        executable: names of members that get the executable bit.
+        members: contents by name; a RECORD among them is replaced.
+        executable: members that get the executable bit.
     """
     record, bits = f"{info}/RECORD", frozenset(executable)
-    # A wheel ends with its metadata, and RECORD is the last of that (PEP 427).
+    # The metadata comes last in a wheel, and RECORD last of all (PEP 427).
     names = sorted((name for name in members if name != record), key=lambda name: (name.startswith(f"{info}/"), name))
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
@@ -98,9 +98,9 @@ def write(path: Path, info: str, members: Mapping[str, bytes], executable: Itera
 
 
 def member(name: str, executable: bool = False) -> zipfile.ZipInfo:
-    """A file's entry in a zip, alike wherever and whenever it is made."""
+    """Return the zip entry of a file, independent of time and system."""
     info = zipfile.ZipInfo(name, EPOCH)
-    info.create_system = 3  # Unix, on Windows too: else the permissions below would not count
+    info.create_system = 3  # Unix, also on Windows: otherwise the permissions are ignored
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = (0o100755 if executable else 0o100644) << 16
     return info

@@ -54,9 +54,9 @@ def test_a_table_for_a_person(edgewbc: Callable[..., Ran], place: Path) -> None:
     [
         (["--for", "macos"], "--for macos: a kit is for windows or linux"),
         (["--for", "linux", "--python", "2.7"], "--python 2.7: give a version such as 3.12"),
-        (["--for", "linux", "--python", ","], "no Python is named"),
+        (["--for", "linux", "--python", ","], "no Python version is given"),
         (["--for", "linux", "--model", "gone"], "gone: no such bundle"),
-        (["--for", "linux", "--wheels", "tiny"], "tiny: no wheels are in this folder"),
+        (["--for", "linux", "--wheels", "tiny"], "tiny: contains no wheels"),
     ],
 )
 def test_a_mistake_is_one_line(edgewbc: Callable[..., Ran], place: Path, arguments: list[str], words: str) -> None:
@@ -70,5 +70,5 @@ def test_a_mistake_is_one_line(edgewbc: Callable[..., Ran], place: Path, argumen
 def test_help_says_that_it_downloads(edgewbc: Callable[..., Ran]) -> None:
     """--help tells of the network, and ends with a command line that can be copied."""
     out = edgewbc("kit", "--help").out
-    assert "This is a command that downloads" in out
+    assert "This command downloads" in out
     assert "\n    edgewbc kit --for windows --to edgewbc-kit-windows --zip" in out

@@ -132,7 +132,7 @@ def test_the_same_parts_make_the_same_kit(linux: Made, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("platform", "options", "words"),
     [
-        ("linux", {"wheels": "empty"}, "empty: no wheels are in this folder"),
+        ("linux", {"wheels": "empty"}, "empty: contains no wheels"),
         ("linux", {"python_installer": "python.exe"}, "only a kit for Windows takes an installer"),
         ("windows", {"python_installer": "gone.exe"}, "--python-installer .*gone.exe: should be an .exe file"),
         ("windows", {"vc_redist": "a b&c.exe"}, "--vc-redist .*: should be an .exe file"),
