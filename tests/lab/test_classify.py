@@ -12,7 +12,7 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab.classify import LoadedBundle, classify
-from edgewbc.lab.results import ResultRow
+from edgewbc.lab.results import ResultRow, Status
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from tests.lab import samples
@@ -122,7 +122,7 @@ def test_a_row_for_json_has_six_decimals() -> None:
     told = row.to_json()
     assert told["probability"] == 0.666667
     assert told["probabilities"] == {"monocyte": 0.666667, "basophil": 0.333333}
-    assert ResultRow("a.png", "", None, status="error", reason="r").to_json()["probability"] is None
+    assert ResultRow("a.png", "", None, status=Status.ERROR, reason="r").to_json()["probability"] is None
 
 
 def test_settings_are_what_determines_a_result(bundle: Bundle) -> None:
