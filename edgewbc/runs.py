@@ -1,13 +1,15 @@
-"""Run folders: each step (train, prune, quantize) makes a new one from an old one, and nothing is overwritten.
+"""Run folders: each step (train, prune, quantize) makes a new folder, and no run is ever overwritten.
 
-A run folder holds `model.safetensors`, `model.json`, `lineage.json` and what its step adds (recipe, metrics,
-checkpoints, quantized files). Torch-free.
+A run folder contains `model.safetensors`, `model.json`, `lineage.json` and the files of its step (recipe, metrics,
+checkpoint, quantized files). Torch-free.
 """
 
 from __future__ import annotations
 
 import platform
 import subprocess  # noqa: S404
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,18 +22,20 @@ from edgewbc.utils.files import numbered, occupied, read_json, sha256, write_jso
 
 ROOT = Path("runs")
 LINEAGE = "lineage.json"
+QUANTIZATION = "quantize.json"
+"""Report of a quantization, in the run folder that `edgewbc quantize` makes."""
 WEIGHTS = "model.safetensors"
 
 
 def new(name: str, out: Path | None = None) -> Path:
-    """Make an empty folder for a run: `out` if given (it must not exist), else runs/<name>, -2, -3 ... at need.
+    """Make an empty run folder: `out`, or else runs/<name>, with -2, -3, ... appended if that exists.
 
     Raises:
-        UserError: `out` exists already.
+        UserError: `out` already exists and is not an empty folder.
     """
     if out is not None:
         if occupied(out):
-            raise UserError(f"{out}: exists already, and a run is never overwritten: give another --to")
+            raise UserError(f"{out}: exists already, and a run is never overwritten: use another --to")
         out.mkdir(parents=True, exist_ok=True)
         return out
     for folder in numbered(ROOT / name):
@@ -44,7 +48,12 @@ def new(name: str, out: Path | None = None) -> Path:
 
 
 def newest(root: Path = ROOT, holding: str = "model.safetensors", lacking: str | None = None) -> Path:
-    """The finished run that was written last under `root`, of those that hold a file and (if named) lack another.
+    """Return the most recently finished run under `root`.
+
+    Args:
+        root: folder of run folders.
+        holding: a file that the run must contain.
+        lacking: a file that the run must not contain, or None.
 
     Raises:
         UserError: there is none.
@@ -58,24 +67,34 @@ def newest(root: Path = ROOT, holding: str = "model.safetensors", lacking: str |
 
 
 def is_run(path: Path) -> bool:
+    """Return whether a folder contains a network."""
     return (path / "model.json").is_file() and (path / "model.safetensors").is_file()
 
 
 def spec(run: Path) -> ModelSpec:
-    """Raises UserError if `run` is not a run folder."""
+    """Return the description of a run's network. Raises UserError if `run` is not a run folder."""
     if not run.is_dir():
         raise UserError(f"{run}: no such run folder")
     return ModelSpec.read(run / "model.json")
 
 
 def lineage(run: Path) -> dict[str, Any]:
-    """What a run came from; an empty record if it came with none."""
+    """Return the contents of a run's `lineage.json`; empty if it has none."""
     path = run / LINEAGE
     return dict(read_json(path, "a run's lineage")) if path.is_file() else {}
 
 
 def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: Any) -> None:
-    """Record which step made this run, from which run, with which versions. Written last: it marks a run as done."""
+    """Write `lineage.json`: the step that made a run, its ancestors, and the versions of the software.
+
+    It is written last, and marks the run as finished.
+
+    Args:
+        run: the run folder, with its weights.
+        step: such as "train".
+        parent: the run that it was made from; None for a new network.
+        **facts: further entries, as JSON types.
+    """
     ancestors = []
     if parent is not None:
         before = lineage(parent)
@@ -94,8 +113,27 @@ def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: 
     write_json(run / LINEAGE, record)
 
 
+@contextmanager
+def resumable(run: Path, command: str) -> Iterator[None]:
+    """Make Ctrl-C within the block say how to resume the run.
+
+    Args:
+        run: the run folder.
+        command: that resumes it, such as "edgewbc train".
+
+    Raises:
+        KeyboardInterrupt: with the command line to resume with.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if any(run.rglob("*.safetensors")):
+            raise KeyboardInterrupt(f"resume with: {command} --resume {run}") from None
+        raise KeyboardInterrupt(f"{run} has no checkpoint yet: delete it and start again") from None
+
+
 def versions(*names: str) -> dict[str, str]:
-    """Installed versions of the packages named; those that are not installed are left out."""
+    """Return the installed versions of packages, without those that are not installed."""
     found = {}
     for name in names:
         try:
@@ -106,7 +144,7 @@ def versions(*names: str) -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit of the toolkit's own checkout (with + when it has changes), or None outside of one."""
+    """Return the commit of the toolkit's own checkout, with a + if it has changes; None without a checkout."""
     top = Path(__file__).resolve().parent.parent
     if not (top / ".git").exists():
         return None

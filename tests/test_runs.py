@@ -1,6 +1,7 @@
-"""Run folders."""
+"""Tests of `edgewbc.runs`: run folders and their lineage."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,8 @@ from edgewbc.errors import UserError
 from edgewbc.utils.files import sha256
 
 
-def finished(folder, when):
+def finished(folder: Path, when: int) -> Path:
+    """Make a finished run with a modification time in seconds."""
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(folder.name.encode())
     (folder / "model.json").write_text("{}")
@@ -18,14 +20,14 @@ def finished(folder, when):
     return folder
 
 
-def test_names_count_up(tmp_path, monkeypatch):
-    """A second run of a name gets a number; nothing is overwritten."""
+def test_names_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run of the same name gets a number; nothing is overwritten."""
     monkeypatch.chdir(tmp_path)
     assert [runs.new("a").as_posix() for _ in range(3)] == ["runs/a", "runs/a-2", "runs/a-3"]
 
 
-def test_newest_is_the_last_finished_one(tmp_path):
-    """Of several runs the newest finished one is taken; one without lineage does not count."""
+def test_newest_is_the_last_finished_run(tmp_path: Path) -> None:
+    """The run whose lineage was written last is the newest; a run without lineage does not count."""
     finished(tmp_path / "old", 1000)
     new = finished(tmp_path / "new", 2000)
     (tmp_path / "unfinished").mkdir()
@@ -35,15 +37,31 @@ def test_newest_is_the_last_finished_one(tmp_path):
         runs.newest(tmp_path / "nowhere")
 
 
-def test_lineage_holds_the_ancestors(tmp_path):
-    """A grandchild's lineage names child and grandparent in order, with the hash of its own weights."""
+def test_lineage_has_the_ancestors(tmp_path: Path) -> None:
+    """The lineage of the third run names the first and the second in order, and the hash of its own weights."""
     first = finished(tmp_path / "first", 1)
     for name, parent in (("second", first), ("third", tmp_path / "second")):
         run = tmp_path / name
         run.mkdir()
         (run / "model.safetensors").write_bytes(name.encode())
         runs.write_lineage(run, "prune", parent=parent, kept=0.5)
-    told = runs.lineage(tmp_path / "third")
-    assert [a["run"] for a in told["ancestors"]] == ["first", "second"]
-    assert told["model_sha256"] == sha256(tmp_path / "third" / "model.safetensors")
-    assert told["ancestors"][1]["kept"] == 0.5
+    lineage = runs.lineage(tmp_path / "third")
+    assert [ancestor["run"] for ancestor in lineage["ancestors"]] == ["first", "second"]
+    assert lineage["model_sha256"] == sha256(tmp_path / "third" / "model.safetensors")
+    assert lineage["ancestors"][1]["kept"] == 0.5
+
+
+def interrupt(run: Path) -> None:
+    """Interrupt a training in the block that `resumable` guards."""
+    with runs.resumable(run, "edgewbc train"):
+        raise KeyboardInterrupt
+
+
+def test_interruption_names_the_command_to_resume_with(tmp_path: Path) -> None:
+    """With a checkpoint, Ctrl-C says how to resume; without one, that there is nothing to resume."""
+    with pytest.raises(KeyboardInterrupt, match="has no checkpoint yet: delete it and start again"):
+        interrupt(tmp_path)
+    (tmp_path / "checkpoint.safetensors").touch()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        interrupt(tmp_path)
+    assert str(caught.value) == f"resume with: edgewbc train --resume {tmp_path}"

@@ -55,7 +55,8 @@ def command(
     shown = TrainingProgress()
     manifest = defaults.manifest(data)
     if resume is not None:
-        made = prune_and_finetune.resume(resume, manifest, progress=shown.progress, report=shown.report)
+        with shown.interruptible():
+            made = prune_and_finetune.resume(resume, manifest, progress=shown.progress, report=shown.report)
     else:
         parent = defaults.run(run)
         file, changes = defaults.recipe(recipe), parse_changes(change or [])
@@ -64,11 +65,12 @@ def command(
             changes["keep_macs"] = keep_macs
         teachers = [defaults.run(path) for path in teacher or []]
         options = read(file, PruneRecipe, changes)
-        made = prune_and_finetune.prune(
-            parent, options, manifest, teacher=teachers or None, to=to,
-            name_by_share=options.keep_macs != unchanged and "name" not in changes,
-            progress=shown.progress, report=shown.report,
-        )  # fmt: skip
+        with shown.interruptible():
+            made = prune_and_finetune.prune(
+                parent, options, manifest, teacher=teachers or None, to=to,
+                name_by_share=options.keep_macs != unchanged and "name" not in changes,
+                progress=shown.progress, report=shown.report,
+            )  # fmt: skip
     if not shown.first:
         return
     best, kept = shown.best(made), runs.lineage(made)["kept"]

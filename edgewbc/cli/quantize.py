@@ -78,6 +78,7 @@ def command(
     Example:
       edgewbc quantize runs/vgg16gap-112-quarter --int8 --data manifests/pbc --max-drop 0.003
     """
+    from edgewbc import runs
     from edgewbc.cli import defaults
     from edgewbc.utils.files import read_json
     from edgewbc.utils.optional import need
@@ -92,7 +93,7 @@ def command(
     for module in ("torch", "safetensors", *(("accelerate", "pydantic", "yaml") if qat else ())):
         need(module, "edgewbc quantize")
     from edgewbc.compress.ptq import Options
-    from edgewbc.compress.quantization_report import RECORD, Checks
+    from edgewbc.compress.quantization_report import Checks
 
     settings: dict[str, Any] = {
         "subset": subset,
@@ -105,23 +106,27 @@ def command(
     options, checks = Options(**settings), Checks(sensitivity=sensitivity, isa=check_isa)
     chosen = defaults.run(run or named, lacking="openvino/int8.xml")
     manifest = defaults.manifest(data)
-    if qat:
-        from edgewbc.cli.training_progress import TrainingProgress
-        from edgewbc.compress.qat import QatRecipe, finetune
-        from edgewbc.train.recipe_file import parse_changes, read
+    try:
+        if qat:
+            from edgewbc.cli.training_progress import TrainingProgress
+            from edgewbc.compress.qat import QatRecipe, finetune
+            from edgewbc.train.recipe_file import parse_changes, read
 
-        shown = TrainingProgress()
-        fit = read(defaults.recipe(recipe or RECIPE), QatRecipe, parse_changes(change or []))
-        teachers = [defaults.run(path) for path in teacher or []]
-        made = finetune(
-            chosen, fit, manifest, options, teachers=teachers, to=to, checks=checks, say=say, steps=progress,
-            progress=shown.progress, report=shown.report,
-        )  # fmt: skip
-    else:
-        from edgewbc.compress.quantize import quantize
+            shown = TrainingProgress()
+            fit = read(defaults.recipe(recipe or RECIPE), QatRecipe, parse_changes(change or []))
+            teachers = [defaults.run(path) for path in teacher or []]
+            made = finetune(
+                chosen, fit, manifest, options, teachers=teachers, to=to, checks=checks, say=say, steps=progress,
+                progress=shown.progress, report=shown.report,
+            )  # fmt: skip
+        else:
+            from edgewbc.compress.quantize import quantize
 
-        made = quantize(chosen, manifest, to=to, checks=checks, progress=progress, **settings)
-    record = read_json(made / RECORD, "the record of a quantization")
+            made = quantize(chosen, manifest, to=to, checks=checks, progress=progress, **settings)
+    except KeyboardInterrupt:
+        say("nothing was written; run the same command to start again")
+        raise
+    record = read_json(made / runs.QUANTIZATION, "the report of a quantization")
     say(f"run: {made}")
     if as_json:
         emit({"run": str(made), **record})

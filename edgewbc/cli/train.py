@@ -63,7 +63,9 @@ def command(
 
     shown = TrainingProgress()
     if resume is not None:
-        made = steps.resume(resume, defaults.manifest(data), progress=shown.progress, report=shown.report)
+        manifest = defaults.manifest(data)
+        with shown.interruptible():
+            made = steps.resume(resume, manifest, progress=shown.progress, report=shown.report)
     else:
         manifest = defaults.manifest_or_synthetic(data)
         synthetic = manifest.provenance.source == SYNTHETIC
@@ -79,9 +81,10 @@ def command(
         if shape is not None:
             options = steps.shaped_like(defaults.run(shape), options)
         teachers = [defaults.run(path) for path in teacher or []]
-        made = steps.train(
-            options, manifest, teachers=teachers, to=to, say=say, progress=shown.progress, report=shown.report
-        )
+        with shown.interruptible():
+            made = steps.train(
+                options, manifest, teachers=teachers, to=to, say=say, progress=shown.progress, report=shown.report
+            )
     if not shown.first:
         return
     best = shown.best(made)

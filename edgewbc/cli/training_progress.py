@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +60,17 @@ class TrainingProgress:
         from edgewbc.train.history import EpochResult
 
         return EpochResult.from_json(dict(runs.lineage(run)["validation"]))
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """On Ctrl-C within the block, remove the bar and print how to resume (see `runs.resumable`)."""
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            self._stop()
+            if self.first and str(interrupt):
+                say(str(interrupt))
+            raise
 
     def _stop(self) -> None:
         if self._bar is not None:

@@ -1,7 +1,7 @@
-"""Which channels go together, and what each of them costs: for any network, by torch-pruning's dependency graph.
+"""Groups of channels that can only be pruned together, and their cost, by torch-pruning's dependency graph.
 
-Fang et al. 2023, "DepGraph" (arXiv 2301.12900). A group is all that shrinks when one channel goes: the convolution that
-makes it, its batch norm, a depthwise convolution on it, whatever is added to it, and what reads it.
+Fang et al. 2023, "DepGraph" (arXiv 2301.12900). Removing a channel shrinks all layers of its group: the convolution
+that computes it, its batch norm, a depthwise convolution on it, layers whose output is added to it, and its readers.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from edgewbc.utils.optional import need
 
 
 class Groups:
-    """The groups of a network's channels; what the classes come out of is not among them.
+    """The groups of a network's channels, without the outputs of its last layer (the classes).
 
     Attributes:
         widths: number of channels of each group.
-        macs: multiply-adds of one picture.
+        macs: multiply-adds of one image.
     """
 
     def __init__(self, net: Network, spec: ModelSpec) -> None:
-        """Trace `net`, which must be in evaluation mode and free to be edited; `prune` edits it."""
+        """Trace `net`, which must be in evaluation mode; `prune` changes it in place."""
         self._pruning = need("torch_pruning", "pruning")
         height, width = spec.pixels.height, spec.pixels.width
         graph = self._pruning.DependencyGraph().build_dependency(net, torch.zeros(1, 3, height, width))
@@ -41,7 +41,7 @@ class Groups:
         for number, group in enumerate(found):
             for dependency, _ in group:
                 part, makes = dependency.target.module, graph.is_out_channel_pruning_fn(dependency.handler)
-                # A depthwise convolution makes what it reads: the cost of it falls once.
+                # A depthwise convolution has as many outputs as inputs: its cost shrinks only once.
                 touched.setdefault(part, set()).add((number, makes or getattr(part, "groups", 1) > 1))
         self._costs = [
             (layer.macs, [number for number, _ in sorted(touched.get(net.get_submodule(layer.name), ()))])
@@ -51,10 +51,11 @@ class Groups:
         self.macs = sum(macs for macs, _ in self._costs)
 
     def __len__(self) -> int:
+        """Return the number of groups."""
         return len(self.widths)
 
     def macs_of(self, counts: Sequence[int]) -> float:
-        """Multiply-adds with so many channels left in each group."""
+        """Return the multiply-adds with the given number of channels left in each group."""
         total = 0.0
         for macs, groups in self._costs:
             cost = float(macs)
@@ -64,28 +65,28 @@ class Groups:
         return total
 
     def saved(self, number: int, channels: float = 1) -> float:
-        """Multiply-adds that are saved by taking so many channels out of one group, all others being whole."""
+        """Return the multiply-adds saved by removing a number of channels from one group alone."""
         counts = [float(width) for width in self.widths]
         counts[number] -= channels
         return self.macs - self.macs_of(counts)  # type: ignore[arg-type]
 
     def scores(self, importance: str) -> list[Tensor]:
-        """Importance of every channel: by `magnitude`, or by `taylor` from the gradients that the parameters hold."""
+        """Return the importance of every channel, by `magnitude`, or by `taylor` from the parameters' gradients."""
         kinds = self._pruning.importance
         kind = kinds.MagnitudeImportance if importance == "magnitude" else kinds.TaylorImportance
         return [kind(normalizer=None)(group).detach() for group in self._groups]
 
     def prune(self, number: int, channels: Sequence[int]) -> None:
-        """Take channels out of one group, wherever they appear."""
+        """Remove channels of one group from all of its layers."""
         if channels:
-            self._some(number, channels).prune()
+            self._subset(number, channels).prune()
 
     @contextmanager
     def without(self, number: int, channels: Sequence[int]) -> Iterator[None]:
-        """Within the block, these channels of a group are zero."""
+        """Set channels of a group to zero within the block."""
         kept: list[tuple[Tensor, Tensor]] = []
         with torch.no_grad():
-            for dependency, indices in self._some(number, channels):
+            for dependency, indices in self._subset(number, channels):
                 if self._graph.is_out_channel_pruning_fn(dependency.handler):
                     for tensor in dependency.target.module.parameters(recurse=False):
                         kept.append((tensor, tensor.detach().clone()))
@@ -97,6 +98,6 @@ class Groups:
                 for tensor, before in reversed(kept):
                     tensor.copy_(before)
 
-    def _some(self, number: int, channels: Sequence[int]) -> Any:
+    def _subset(self, number: int, channels: Sequence[int]) -> Any:
         root = self._groups[number][0].dep
         return self._graph.get_pruning_group(root.target.module, root.handler, idxs=sorted(channels))

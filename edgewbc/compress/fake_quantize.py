@@ -1,9 +1,9 @@
-"""A network with NNCF's fake quantizers in it: it can be trained, and has ways out to an IR and to an ONNX file.
+"""Networks with NNCF's fake quantizers: trainable, and exportable to an IR and to an ONNX file.
 
-The quantizers round in the forward pass and let gradients through (Jacob et al. 2018, "Quantization and training of
-neural networks for efficient integer-arithmetic-only inference", arXiv 1712.05877); their ranges are parameters too.
-Of the ways out, two work (NNCF 3.4, torch 2.14): tracing by OpenVINO's converter, and torch's older ONNX exporter once
-NNCF has put torch's own quantizers in the place of its own, for which it needs torchao.
+The quantizers round in the forward pass and pass gradients through (Jacob et al. 2018, "Quantization and training of
+neural networks for efficient integer-arithmetic-only inference", arXiv 1712.05877); their ranges are parameters.
+Two ways of export work (NNCF 3.4, torch 2.14): tracing by OpenVINO's converter, and torch's older ONNX exporter after
+NNCF has replaced its quantizers by torch's own, which requires torchao.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from edgewbc.utils.optional import install_command
 INSTALL = install_command("qat")
 
 
-class _Whole(nn.Module):
-    """What NNCF is given: its quantizers hang on the forward pass of one module, so that module must give all outputs.
+class _AllOutputs(nn.Module):
+    """The module that NNCF quantizes; it traces one forward pass, which must return all outputs.
 
-    Input: float32 (n, 3, h, w), normalised. Output: logits (n, K), pooled vector (n, d), map (n, c, h, w).
+    Input: float32 (n, 3, h, w), normalized. Output: logits (n, K), pooled vector (n, d), map (n, c, h, w).
     """
 
     def __init__(self, net: Network) -> None:
@@ -51,9 +51,9 @@ class _Whole(nn.Module):
 
 
 class Quantized(Network):
-    """A fake-quantized network, as `train.loop.fit` takes it; all of it counts as the base, and nothing as the head.
+    """A fake-quantized network for `train.loop.fit`; all of it is the base, and the head is empty.
 
-    Input: float32 (n, 3, h, w), normalised. Output: logits, (n, K).
+    Input: float32 (n, 3, h, w), normalized. Output: logits, (n, K).
     """
 
     def __init__(self, whole: nn.Module) -> None:
@@ -66,35 +66,36 @@ class Quantized(Network):
         return logits
 
     def requires_grad_(self, requires_grad: bool = True) -> Quantized:
-        """As ever, save for whole numbers, which have no gradient: NNCF keeps the numbers of bits as parameters."""
+        """Change the floating-point parameters only; NNCF stores numbers of bits as integer parameters."""
         for parameter in self.parameters():
             if parameter.is_floating_point():
                 parameter.requires_grad_(requires_grad)
         return self
 
     def network(self) -> Network:
-        """The network without its quantizers, with the weights as they are: not a copy."""
+        """Return the network without its quantizers; it shares the weights."""
         net: Network = self.features[0].net  # type: ignore[assignment]
         return net
 
 
 def insert(net: Network, spec: ModelSpec, calibration: Sequence[NDArray[np.uint8]], options: ptq.Options) -> Quantized:
-    """Fold a copy of a network and put quantizers into it, with ranges from the calibration pictures.
+    """Return a folded copy of a network with quantizers, whose ranges come from the calibration images.
 
     Args:
-        net: is not changed.
-        calibration: prepared pictures, each uint8 (1, h, w, 3).
-        options: `preset`, `subset` and `overflow_fix` count; NNCF has only the fast bias correction for torch.
+        net: the float network; it is not changed.
+        spec: of the network.
+        calibration: prepared images, each uint8 (1, h, w, 3).
+        options: `preset`, `subset` and `overflow_fix` are used; for torch NNCF has only the fast bias correction.
 
     Raises:
         UserError: NNCF is not installed.
     """
     plain, _ = model.fold(copy.deepcopy(net).eval(), spec)
     scale = Deployed(plain, spec.pixels)
-    items = [scale.normalise(torch.from_numpy(picture)) for picture in calibration]
+    items = [scale.normalise(torch.from_numpy(image)) for image in calibration]
     with quiet_nncf() as nncf:
         whole = nncf.quantize(
-            _Whole(plain.eval()),
+            _AllOutputs(plain.eval()),
             nncf.Dataset(items),
             preset=nncf.QuantizationPreset[options.preset.upper()],
             subset_size=options.subset,
@@ -109,7 +110,7 @@ def predictor(quantized: Quantized, spec: ModelSpec) -> TorchPredictor:
 
 
 def to_openvino(quantized: Quantized, spec: ModelSpec) -> Any:
-    """Convert to an `openvino.Model` in int8, described and named as a bundle's model."""
+    """Convert to an int8 `openvino.Model` with the inputs, outputs and metadata of a bundle's model."""
     import openvino as ov
 
     height, width = spec.pixels.height, spec.pixels.width
@@ -121,12 +122,12 @@ def to_openvino(quantized: Quantized, spec: ModelSpec) -> Any:
 
 
 def has_onnx() -> bool:
-    """Whether an ONNX file can be written: NNCF needs torchao for that, which it does not install itself."""
+    """Return whether an ONNX file can be written; NNCF needs torchao for it, but does not install it."""
     return importlib.util.find_spec("torchao") is not None
 
 
 def to_onnx(quantized: Quantized, spec: ModelSpec, path: Path) -> None:
-    """Convert to an ONNX file with int8 weights. Needs torchao (see `has_onnx`)."""
+    """Convert to an ONNX file with int8 weights; requires torchao (see `has_onnx`)."""
     import onnx
 
     height, width = spec.pixels.height, spec.pixels.width
@@ -138,7 +139,7 @@ def to_onnx(quantized: Quantized, spec: ModelSpec, path: Path) -> None:
         torch.onnx.export(
             _Deployed(Quantized(whole), spec.pixels).eval(),
             (torch.zeros(2, height, width, 3, dtype=torch.uint8),),
-            written,  # type: ignore[arg-type]  # a stream serves, though the annotation has paths only
+            written,  # type: ignore[arg-type]  # a stream works, though the annotation has only paths
             input_names=names[:1],
             output_names=names[1:],
             opset_version=graph.OPSET,
@@ -150,13 +151,13 @@ def to_onnx(quantized: Quantized, spec: ModelSpec, path: Path) -> None:
 
 
 class _Deployed(nn.Module):
-    """As `nets.deploy.Deployed`, for a quantized network."""
+    """The counterpart of `nets.export_wrapper.Deployed` for a quantized network."""
 
     def __init__(self, quantized: Quantized, pixels: PixelSpec) -> None:
         super().__init__()
         self.whole = quantized.features[0]
         self.scale = Deployed(nn.Identity(), pixels)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits, pooled, maps = self.whole(self.scale.normalise(pictures))
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits, pooled, maps = self.whole(self.scale.normalise(images))
         return torch.softmax(logits, 1), pooled, maps

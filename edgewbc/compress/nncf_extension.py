@@ -1,4 +1,4 @@
-"""NNCF's quantizers for torch as compiled code: built once on each machine, at their first use."""
+"""NNCF's compiled quantizers for torch, built once on each machine at their first use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIMEOUT = "NNCF_EXTENSION_LOAD_TIMEOUT"
 
 
 def folder() -> Path:
-    """Where the compiled code is kept (TORCH_EXTENSIONS_DIR moves it)."""
+    """Return the folder of the compiled code (set TORCH_EXTENSIONS_DIR to move it)."""
     with quiet_nncf():
         from nncf.torch.extensions import get_build_directory_for_extension
 
@@ -21,14 +21,18 @@ def folder() -> Path:
 
 
 def is_built(place: Path) -> bool:
+    """Return whether a folder contains the compiled code."""
     return any(place.glob("*.so")) or any(place.glob("*.pyd"))
 
 
 def build(say: Callable[[str], None]) -> bool:
-    """Compile the quantizers, unless they are; `say` is told before, as it takes about a minute.
+    """Compile the quantizers if they are not compiled yet.
 
-    NNCF gives up after a minute unless told not to, which a busy machine needs. Without a compiler it falls back to
-    torch's own operations, tens of times slower.
+    NNCF's default timeout of a minute is removed, as it is too short on a busy machine. Without a compiler NNCF falls
+    back to torch operations, which are tens of times slower.
+
+    Args:
+        say: receives a line before a build, which takes about a minute, and one if it fails.
 
     Returns:
         whether there is compiled code.
@@ -36,9 +40,9 @@ def build(say: Callable[[str], None]) -> bool:
     os.environ.setdefault(TIMEOUT, "0")
     place = folder()
     if not is_built(place):
-        say(f"NNCF compiles its quantizers for this machine, once: about a minute (kept in {place})")
+        say(f"compiling NNCF's quantizers for this machine, once: about a minute (kept in {place})")
     path = os.environ.get("PATH", "")
-    # ninja, which NNCF brings, lies beside Python; torch looks for it in PATH, which names that of an active one only.
+    # NNCF installs ninja next to Python; torch finds it only in PATH, which lacks that folder without an active venv.
     os.environ["PATH"] = os.pathsep.join(filter(None, (path, str(Path(sys.executable).parent))))
     try:
         with quiet_nncf() as nncf:
@@ -46,6 +50,6 @@ def build(say: Callable[[str], None]) -> bool:
     finally:
         os.environ["PATH"] = path
     if not is_built(place):
-        say("NNCF's quantizers could not be compiled (is there a C++ compiler?): training will be tens of times slower")
+        say("NNCF's quantizers could not be compiled (install a C++ compiler): training will be tens of times slower")
         return False
     return True

@@ -1,8 +1,8 @@
-"""Structured pruning: whole channels go, so that the network is smaller and faster everywhere, not only on paper.
+"""Structured pruning: removal of whole channels, which makes a network smaller and faster on any runtime.
 
-The channels that go together are found by torch-pruning's dependency graph (`compress.costs`) and ranked over all
-layers at once: by magnitude, or by the first-order Taylor estimate of what the loss would rise by (Molchanov et al.
-2019, arXiv 1906.10771).
+Channels that must be removed together are found with torch-pruning's dependency graph (`compress.channel_groups`), and
+ranked over all layers at once: by magnitude, or by the first-order Taylor estimate of the increase of the loss
+(Molchanov et al. 2019, arXiv 1906.10771).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Loss = Callable[[nn.Module], float]
 
 
 def prunable(net: Network, spec: ModelSpec) -> tuple[Network, ModelSpec]:
-    """The network in a form whose channels can be taken out one by one: parallel branches are folded first."""
+    """Return the network in a form that can be pruned, with parallel branches folded."""
     return model.fold(net, spec) if spec.form == BRANCHED else (net, spec)
 
 
@@ -46,19 +46,21 @@ def shrink(
     ranking: Ranking = "layer",
     loss: Loss | None = None,
 ) -> tuple[Network, ModelSpec]:
-    """The network with the most channels whose multiply-adds are at most `keep_macs` of the given one's.
+    """Return the network with the most channels that has at most the share `keep_macs` of the multiply-adds.
 
-    Channels of all layers, the hidden dense ones included, are ranked at once.
+    Channels of all layers, hidden dense layers included, are ranked together.
 
     Args:
-        net: on the CPU, as `prunable` gives it; it is not changed.
+        net: on the CPU, from `prunable`; it is not changed.
+        spec: of the network.
+        keep_macs: largest share of the multiply-adds to keep.
         gradients: of the loss by parameter name, for the Taylor importance; None ranks by magnitude.
-        round_to: channel counts stay multiples of this, or what they were.
+        round_to: channel counts are rounded to multiples of this, unless a layer keeps all channels.
         most: the largest share of its channels that one layer may lose.
-        ranking: `layer` ranks channels by their importance relative to the mean of their layer; `macs` by their
-            importance over the multiply-adds that they cost; `sensitivity` as `layer`, times what the loss rises by
-            without the worse half of the layer, over the multiply-adds that this half costs.
-        loss: of a network of this shape, for `sensitivity`.
+        ranking: `layer` ranks channels by importance relative to the mean of their layer; `macs` by importance divided
+            by the multiply-adds of the channel; `sensitivity` as `layer`, times the increase of the loss without the
+            less important half of the layer, divided by the multiply-adds of that half.
+        loss: returns the loss of a network of this architecture; for `sensitivity`.
 
     Raises:
         UserError: even the smallest network that `most` allows has more multiply-adds.
@@ -76,14 +78,14 @@ def shrink(
     for number, (score, count) in enumerate(zip(scores, counts, strict=True)):
         groups.prune(number, torch.argsort(score, stable=True)[: len(score) - count].tolist())
     smaller = replace(spec, channels=copied.channels(), head=copied.hidden())
-    fresh = model.build(smaller)  # the modules were edited in place: put the weights into the plain class again
+    fresh = model.build(smaller)  # a clean network, as pruning changed the modules in place
     fresh.load_state_dict(copied.state_dict())
     fresh.eval()
     return fresh, smaller
 
 
 def _ranks(groups: Groups, scores: list[Tensor], ranking: Ranking, net: nn.Module, loss: Loss | None) -> list[Tensor]:
-    """The scores on one scale for all groups; within a group their order stays."""
+    """Return the scores on a common scale for all groups; the order within a group does not change."""
     if ranking == "macs":
         return [score / max(groups.saved(number), 1.0) for number, score in enumerate(scores)]
     relative = [score / score.mean().clamp_min(1e-12) for score in scores]
@@ -91,18 +93,18 @@ def _ranks(groups: Groups, scores: list[Tensor], ranking: Ranking, net: nn.Modul
         return relative
     if loss is None:
         raise ValueError("ranking by sensitivity needs a loss")
-    whole = loss(net)
+    unpruned = loss(net)
     ranks = []
     for number, score in enumerate(relative):
         half = torch.argsort(score, stable=True)[: len(score) // 2].tolist()
         with groups.without(number, half):
-            rise = max(loss(net) - whole, 1e-6)
+            rise = max(loss(net) - unpruned, 1e-6)
         ranks.append(score * rise / max(groups.saved(number, len(half)), 1.0))
     return ranks
 
 
 def _counts(groups: Groups, ranks: list[Tensor], keep_macs: float, round_to: int, most: float) -> list[int]:
-    """Channels that each group keeps: those above the lowest threshold with which the multiply-adds fit."""
+    """Return the number of channels that each group keeps, with the lowest threshold that meets `keep_macs`."""
     limit = keep_macs * groups.macs + 0.5
 
     def kept(threshold: float) -> list[int]:
@@ -117,8 +119,8 @@ def _counts(groups: Groups, ranks: list[Tensor], keep_macs: float, round_to: int
     least = groups.macs_of(kept(thresholds[-1]))
     if least > limit:
         share = least / groups.macs
-        raise UserError(f"keep_macs {keep_macs}: {share:.3f} is the least that can be kept with most: {most}")
-    low, high = 0, len(thresholds) - 1  # the multiply-adds only fall as the threshold rises
+        raise UserError(f"keep_macs {keep_macs}: {share:.3f} is the smallest share that can be kept with most: {most}")
+    low, high = 0, len(thresholds) - 1  # multiply-adds never increase with the threshold
     while low < high:
         middle = (low + high) // 2
         if groups.macs_of(kept(thresholds[middle])) <= limit:
@@ -137,7 +139,7 @@ def taylor_gradients(
     seed: int = 0,
     step: Callable[[Iterator[Any], int], Iterator[Any]] | None = None,
 ) -> dict[str, Tensor]:
-    """Gradient of the mean loss over `count` training pictures, drawn from the seed, by parameter name."""
+    """Return the gradient of the mean loss over `count` random training images, by parameter name."""
     chosen, labels = _drawn(manifest, spec, count, seed)
     scale = Deployed(net, spec.pixels)
     net.eval().requires_grad_(True)
@@ -156,7 +158,7 @@ def taylor_gradients(
 
 
 def train_loss(spec: ModelSpec, manifest: Manifest, count: int, *, seed: int = 0) -> Loss:
-    """The mean loss of a network over `count` training pictures, drawn from the seed and kept in memory."""
+    """Return a function that computes a network's mean loss over `count` random training images, kept in memory."""
     chosen, labels = _drawn(manifest, spec, count, seed)
     kept = list(images.batches(manifest, chosen, spec.pixels, 64))
 
@@ -170,7 +172,7 @@ def train_loss(spec: ModelSpec, manifest: Manifest, count: int, *, seed: int = 0
 
 
 def _drawn(manifest: Manifest, spec: ModelSpec, count: int, seed: int) -> tuple[list[Entry], Tensor]:
-    """So many training pictures, and their labels (n,)."""
+    """Return `count` random training images and their labels (n,)."""
     train = manifest.split("train")
     chosen = [train[i] for i in np.random.default_rng(seed).permutation(len(train))[:count]]
     return chosen, torch.from_numpy(images.truth(manifest, chosen, spec.classes))

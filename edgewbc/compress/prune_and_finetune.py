@@ -75,7 +75,8 @@ def prune(
         str(parent.resolve()),
         teaching.weights_sha256(parent),
     ).write(run)
-    return _recover(run, parent, guide, options, manifest, first, **callbacks)
+    with runs.resumable(run, "edgewbc prune"):
+        return _recover(run, parent, guide, options, manifest, first, **callbacks)
 
 
 def resume(run: Path, manifest: Manifest, **callbacks: Unpack[TrainingCallbacks]) -> Path:
@@ -93,7 +94,8 @@ def resume(run: Path, manifest: Manifest, **callbacks: Unpack[TrainingCallbacks]
     preflight.check_images(manifest)
     guide = teaching.load(record.teacher_runs(run), runs.spec(parent))
     options = recipe_file.read(run / RECIPE, PruneRecipe)
-    return _recover(run, parent, guide, options, manifest, None, **callbacks)
+    with runs.resumable(run, "edgewbc prune"):
+        return _recover(run, parent, guide, options, manifest, None, **callbacks)
 
 
 def _recover(

@@ -1,8 +1,8 @@
-"""Post-training quantization of one graph to int8 by NNCF, for OpenVINO and for ONNX alike.
+"""Post-training quantization to int8 with NNCF, for OpenVINO and ONNX graphs.
 
-Calibration sets the range of each activation from training pictures; a bias correction follows (Nagel et al. 2019,
-"Data-free quantization through weight equalization and bias correction", arXiv 1906.04721). Under a limit to the drop,
-operations are put back to float, the most harmful first, until validation accuracy holds.
+Calibration sets the range of each activation from training images; a bias correction follows (Nagel et al. 2019,
+"Data-free quantization through weight equalization and bias correction", arXiv 1906.04721). If the accuracy drop is
+limited, operations are reverted to float, the most harmful first, until validation accuracy is within the limit.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 Preset = Literal["mixed", "performance"]
 OverflowFix = Literal["first", "all", "none"]
 OVERFLOW_FIXES = {"first": "FIRST_LAYER", "all": "ENABLE", "none": "DISABLE"}
-"""NNCF's name for each."""
+"""NNCF's name of each choice."""
 
 Labelled = tuple[NDArray[np.uint8], int]
-"""One prepared picture as a batch, uint8 (1, h, w, 3), and its class."""
+"""A prepared image as a batch of one, uint8 (1, h, w, 3), and its class index."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Options:
     """How to quantize.
 
     Attributes:
-        subset: calibration pictures.
-        max_drop: accuracy that may be lost on validation, as a share (0.003 is 0.3 points); None sets no limit.
-        seed: of the draw of calibration pictures.
-        preset: `mixed` lets activations be asymmetric, `performance` keeps them symmetric.
-        fast_bias_correction: the quick estimate of the bias; the exact one takes many times as long.
-        overflow_fix: which layers' weights keep to half of the int8 range. Without VNNI, a CPU adds pairs of products
-            in 16 bits, and full-range weights can saturate there; half of the range costs one bit of the weights.
-            `first` is NNCF's default, `all` is safe on any CPU, `none` is for CPUs with VNNI.
+        subset: number of calibration images.
+        max_drop: largest loss of validation accuracy, as a share (0.003 is 0.3 points); None sets no limit.
+        seed: random seed of the calibration images.
+        preset: `mixed` allows asymmetric activations, `performance` makes them symmetric.
+        fast_bias_correction: use the fast estimate of the bias; the exact one takes many times as long.
+        overflow_fix: layers whose weights use half of the int8 range, at the cost of one bit. A CPU without VNNI adds
+            pairs of products in 16 bits, which full-range weights can saturate. `first` is NNCF's default, `all` is
+            safe on any CPU, `none` is for CPUs with VNNI.
     """
 
     subset: int = 300
@@ -53,7 +53,7 @@ class Options:
     def __post_init__(self) -> None:
         """Raises UserError for a value out of range."""
         if self.subset < 1:
-            raise UserError(f"--subset {self.subset}: use 1 or more pictures (300 is usual)")
+            raise UserError(f"--subset {self.subset}: use 1 or more images (300 is usual)")
         if self.max_drop is not None and not 0 <= self.max_drop < 1:
             raise UserError(f"--max-drop {self.max_drop}: use a share from 0 to 1, such as 0.003 for 0.3 points")
         if self.preset not in ("mixed", "performance"):
@@ -63,11 +63,18 @@ class Options:
 
 
 def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[Labelled], options: Options) -> Any:
-    """Quantize an f32 IR; gives an `openvino.Model`. `control` is used under `max_drop` only."""
+    """Quantize an f32 IR and return an `openvino.Model`.
+
+    Args:
+        xml: the IR.
+        calibration: prepared training images, each uint8 (1, h, w, 3).
+        control: validation images; used only with `options.max_drop`.
+        options: of the quantization.
+    """
     import openvino as ov
 
     def accuracy(compiled: Any, items: Any) -> tuple[float, list[float]]:
-        return _accuracy([compiled(picture)["probabilities"].argmax() == label for picture, label in items])
+        return _accuracy([compiled(image)["probabilities"].argmax() == label for image, label in items])
 
     with quiet_nncf() as nncf:
         dataset = nncf.Dataset(calibration)
@@ -75,25 +82,25 @@ def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[L
 
 
 def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: list[Labelled], options: Options) -> Any:
-    """Quantize an f32 ONNX file; gives an `onnx.ModelProto`. `control` is used under `max_drop` only."""
+    """Quantize an f32 ONNX file and return an `onnx.ModelProto`; arguments as for `quantize_ir`."""
     import onnx
 
     def accuracy(proto: Any, items: Any) -> tuple[float, list[float]]:
         model = ONNXRuntimePredictor(proto.SerializeToString())
-        return _accuracy([model(picture).probabilities.argmax() == label for picture, label in items])
+        return _accuracy([model(image).probabilities.argmax() == label for image, label in items])
 
     with quiet_nncf() as nncf:
-        dataset = nncf.Dataset(calibration, lambda picture: {INPUT: picture})
+        dataset = nncf.Dataset(calibration, lambda image: {INPUT: image})
         return _quantize(nncf, onnx.load(path), dataset, nncf.Dataset(control), accuracy, options)
 
 
 def layers_ir(model: Any) -> list[Any]:
-    """The convolutions and dense layers of an `openvino.Model`, as its nodes, in order."""
+    """Return the nodes of the convolutions and dense layers of an `openvino.Model`, in order."""
     return [op for op in model.get_ordered_ops() if op.get_type_name() in ("Convolution", "GroupConvolution", "MatMul")]
 
 
 def is_int8(layer: Any) -> bool:
-    """Whether the weights of one of `layers_ir` are stored in 8 bits."""
+    """Return whether the weights of a node of `layers_ir` are stored in 8 bits."""
     source = layer.input_value(1).get_node()
     while source.get_type_name() in ("Multiply", "Subtract", "Convert", "Reshape", "Transpose"):
         source = source.input_value(0).get_node()
@@ -101,7 +108,7 @@ def is_int8(layer: Any) -> bool:
 
 
 def operations_ir(model: Any) -> dict[str, list[str]]:
-    """Names of the convolutions and dense layers of an `openvino.Model`, in order: {"int8": [...], "float": [...]}."""
+    """Return the names of the convolutions and dense layers of an `openvino.Model`, under `int8` and `float`."""
     found: dict[str, list[str]] = {"int8": [], "float": []}
     for layer in layers_ir(model):
         found["int8" if is_int8(layer) else "float"].append(str(layer.get_friendly_name()))
@@ -109,7 +116,7 @@ def operations_ir(model: Any) -> dict[str, list[str]]:
 
 
 def operations_onnx(proto: Any) -> dict[str, list[str]]:
-    """The same of an `onnx.ModelProto`."""
+    """Return the names of the convolutions and dense layers of an `onnx.ModelProto`, under `int8` and `float`."""
     found: dict[str, list[str]] = {"int8": [], "float": []}
     made_by = {name: node.op_type for node in proto.graph.node for name in node.output}
     for node in proto.graph.node:
@@ -140,14 +147,14 @@ def _quantize(nncf: Any, model: Any, calibration: Any, control: Any, accuracy: A
 
 
 def advanced(nncf: Any, options: Options) -> Any:
-    """NNCF's advanced parameters."""
+    """Return NNCF's advanced parameters."""
     return nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix[OVERFLOW_FIXES[options.overflow_fix]])
 
 
-def _accuracy(right: list[Any]) -> tuple[float, list[float]]:
-    """Share of right answers plus one, and whether each is right.
+def _accuracy(correct: list[Any]) -> tuple[float, list[float]]:
+    """Return 1 plus the share of correct predictions, and whether each is correct.
 
-    NNCF divides by the metric of the float model even where the drop is absolute, so it must never be 0.
+    NNCF divides by the metric of the float model even if the drop is absolute, so the metric must not be 0.
     """
-    values = [float(value) for value in right]
+    values = [float(value) for value in correct]
     return 1 + sum(values) / len(values), values

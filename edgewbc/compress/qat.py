@@ -1,8 +1,7 @@
-"""`edgewbc quantize --qat`: fine-tune a network with its quantization in the loop, for where calibration loses much.
+"""`edgewbc quantize --qat`: quantization-aware fine-tuning, for networks that lose much by calibration alone.
 
-It learns from the labels and from the float network that it was (or from other teachers). What comes out is a run like
-any other quantized one: its weights are the fine-tuned ones, and its int8 files are measured as they lie on the disk,
-against the float network that it started from.
+The network learns from the labels and from its float version (or from other teachers). The result is a quantized run:
+its weights are the fine-tuned ones, and its saved int8 files are compared with the float network that it started from.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from edgewbc.compress.quantization_report import (
     FAKE,
     FORMAT,
     PARENT,
-    RECORD,
     Checks,
     check_drop,
     file,
@@ -31,7 +29,7 @@ from edgewbc.compress.quantization_report import (
     summary,
     write_f32,
 )
-from edgewbc.compress.quantize import calibration
+from edgewbc.compress.quantize import calibration, check_float
 from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sampling import balanced
@@ -57,7 +55,7 @@ METHOD = "qat"
 
 
 class QatRecipe(Section):
-    """`edgewbc quantize --qat`."""
+    """Recipe of `edgewbc quantize --qat`."""
 
     name: Name
     fit: Fit
@@ -68,9 +66,9 @@ class QatRecipe(Section):
         if self.fit.precision != "f32":
             raise ValueError("fit.precision must be f32: bf16 has no more steps than int8 itself")
         if self.fit.freeze_blocks:
-            raise ValueError("fit.freeze_blocks must be 0: every layer's rounding is to be learnt")
+            raise ValueError("fit.freeze_blocks must be 0: the rounding of every layer is trained")
         if self.distil.features:
-            raise ValueError("distil.features must be 0: a quantized network learns from its teacher's logits")
+            raise ValueError("distil.features must be 0: a quantized network learns from logits only")
         return self
 
 
@@ -90,21 +88,24 @@ def finetune(
     """Fine-tune a run's network in int8 and write it for OpenVINO and, where torchao is installed, ONNX Runtime.
 
     Args:
-        run: is not changed. Batch norm and branches are folded before.
-        settings: of the quantization that it starts from; `max_drop` is a gate, and no layer is put back to float.
-        teachers: runs to learn from; the float network itself where there are none.
-        to: the new run folder; None takes runs/<run>-<recipe>.
-        checks: what else is measured.
-        say: is told what takes long or cannot be done.
-        steps: shows how far a step is; `watch` is `progress` and `report` of `loop.fit`.
+        run: run to fine-tune; it is not changed. Batch norm and branches are folded first.
+        options: the recipe.
+        manifest: images to fine-tune and calibrate on, and to measure on.
+        settings: of the initial quantization; `max_drop` is only a gate, no layer is reverted to float.
+        teachers: runs to learn from; the float network itself if there are none.
+        to: the new run folder; None is runs/<run>-<name of the recipe>.
+        checks: optional measurements.
+        say: receives lines about what takes long or cannot be done.
+        steps: shows the progress of calibration and measurement.
+        **callbacks: `progress` and `report` of `loop.fit`.
 
     Returns:
         the new run folder.
 
     Raises:
-        UserError: not a run or a teacher, no train or validation pictures, `to` exists, several processes, what does
-            not go with fine-tuning (sensitivity, the exact bias correction), or a GPU for which NNCF cannot compile.
-        GateError: as `quantize`. Nothing is left behind then.
+        UserError: `run` or a teacher is not a run, images cannot be read, `to` exists, there are several processes,
+            a check or setting is not available with fine-tuning, or NNCF cannot compile for the GPU.
+        GateError: as `quantize`; no run folder is left then.
     """
     for module in ("torch", "accelerate", "onnx", "onnxscript", "onnxruntime"):
         need(module, "edgewbc quantize --qat")
@@ -112,10 +113,11 @@ def finetune(
         raise UserError("edgewbc quantize --qat runs in one process: start it without accelerate launch")
     if checks.sensitivity:
         raise UserError(
-            "--sensitivity: layers that are fine-tuned together cannot be measured alone, leave it or --qat out"
+            "--sensitivity: layers that are fine-tuned together cannot be measured alone: remove it or --qat"
         )
     if not settings.fast_bias_correction:
-        raise UserError("--no-fast-bias-correction: with --qat the biases are learnt, leave it out")
+        raise UserError("--no-fast-bias-correction: with --qat the biases are trained: remove it")
+    check_float(run)
     preflight.check_images(manifest)
     net, spec = model.load(run)
     plain = model.fold(net, spec)[1]
@@ -143,7 +145,7 @@ def finetune(
         }
         record |= {"compiled": compiled, **measure(folder, plain, manifest, chosen, checks, steps, **asked)}
         check_drop(record, settings.max_drop)
-        write_json(folder / RECORD, record)
+        write_json(folder / runs.QUANTIZATION, record)
         (folder / checkpoint.NAME).unlink(missing_ok=True)
         runs.write_lineage(
             folder, "quantize", parent=run, settings=told, validation=best.to_json(), **taught, **summary(record)
@@ -156,7 +158,7 @@ def finetune(
 
 def _fit(quantized: fake_quantize.Quantized, spec: ModelSpec, options: QatRecipe, manifest: Manifest, folder: Path,
          guide: teaching.Teacher | None, **callbacks: Unpack[TrainingCallbacks]) -> EpochResult:  # fmt: skip
-    """`loop.fit`; NNCF compiles its quantizers for a GPU only now, and may not be able to."""
+    """Call `loop.fit`, in which NNCF compiles its quantizers for a GPU, and explain a failure to do so."""
     import nncf
 
     try:
@@ -171,7 +173,7 @@ def _fit(quantized: fake_quantize.Quantized, spec: ModelSpec, options: QatRecipe
 
 
 def _write(folder: Path, quantized: fake_quantize.Quantized, spec: ModelSpec, say: Callable[[str], None]) -> None:
-    """The fine-tuned weights, and both kinds of files of them."""
+    """Write the fine-tuned weights and the model files of both backends."""
     net: Network = quantized.network()
     model.save(folder, net, spec)
     write_f32(folder, net, spec)
@@ -179,11 +181,11 @@ def _write(folder: Path, quantized: fake_quantize.Quantized, spec: ModelSpec, sa
     if fake_quantize.has_onnx():
         fake_quantize.to_onnx(quantized, spec, file(folder, "onnx", "int8").path)
     else:
-        say(f"torchao is not installed: the run holds no onnx/int8.onnx ({fake_quantize.INSTALL})")
+        say(f"torchao is not installed, so onnx/int8.onnx was not written ({fake_quantize.INSTALL})")
 
 
 def _accuracy(predictor: Predictor, spec: ModelSpec, manifest: Manifest) -> dict[str, Any]:
-    """n, correct, accuracy and interval on the validation pictures."""
+    """Return n, correct, accuracy and interval on the validation images."""
     entries = manifest.split(validation.SPLIT)
     said = [
         predictor(batch).probabilities.argmax(1)

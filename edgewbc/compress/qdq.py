@@ -1,4 +1,4 @@
-"""ONNX files with fake-quantized float weights, as torch writes them, made into files with int8 weights."""
+"""Conversion of ONNX models with fake-quantized float weights, as torch exports them, to int8 weights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 
 def store_int8(proto: Any) -> Any:
-    """Quantize the weights of an `onnx.ModelProto` in place: a quarter of the bytes, and the same answers.
+    """Quantize the weights of an `onnx.ModelProto` in place: a quarter of the size, with the same predictions.
 
-    torch's exporter writes a weight as float, then QuantizeLinear, then DequantizeLinear. Here the first two become the
-    8-bit weight that they give. Identities, by which the exporter shares equal constants, are resolved before: a
-    runtime looks for a zero point or a bias that is a constant itself.
+    torch exports a weight as a float constant, followed by QuantizeLinear and DequantizeLinear. The first two are
+    replaced by the 8-bit weight that they compute. Identity nodes, with which the exporter shares equal constants, are
+    removed first, as runtimes require zero points and biases to be constants.
     """
     from onnx import numpy_helper
 
@@ -24,7 +24,7 @@ def store_int8(proto: Any) -> Any:
         for node in graph.node
         if node.op_type == "Identity" and node.input[0] in constants
     }
-    gone = [node for node in graph.node if node.output[0] in shared]
+    removed = [node for node in graph.node if node.output[0] in shared]
     for node in graph.node:
         for place, name in enumerate(node.input):
             while name in shared:
@@ -35,8 +35,8 @@ def store_int8(proto: Any) -> Any:
             axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
             tensor = numpy_helper.from_array(quantized(weight, scale, zero, axis), node.output[0])
             graph.initializer.append(tensor)
-            gone.append(node)
-    for node in gone:
+            removed.append(node)
+    for node in removed:
         graph.node.remove(node)
     used = {name for node in graph.node for name in node.input}
     for tensor in list(graph.initializer):
@@ -46,11 +46,13 @@ def store_int8(proto: Any) -> Any:
 
 
 def quantized(weight: NDArray[Any], scale: NDArray[Any], zero: NDArray[Any], axis: int = 1) -> NDArray[Any]:
-    """What ONNX's QuantizeLinear gives: rounded half to even, saturated to the type of `zero`.
+    """Return the result of ONNX's QuantizeLinear: rounded half to even, saturated to the type of `zero`.
 
     Args:
         weight: float, any shape.
-        scale, zero: () or (1,), or a value for each place along `axis`.
+        scale: step of the quantization; () or (1,), or one value per position along `axis`.
+        zero: zero point, int8 or uint8, of the same shape.
+        axis: of the quantization.
     """
     if scale.size > 1:
         shape = [-1 if place == axis % weight.ndim else 1 for place in range(weight.ndim)]

@@ -1,5 +1,7 @@
-"""What is written down of a quantization, `quantize.json`: measured on the files as they lie on the disk, on the
-validation pictures, however the int8 files were made."""
+"""The report of a quantization, `quantize.json`: the saved files, measured on the validation images.
+
+Post-training quantization and quantization-aware fine-tuning write the same report.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,18 @@ from edgewbc.runtime.predictor import Predictor
 from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
 
-RECORD = "quantize.json"
 FORMAT = 1
 PARENT, FAKE = "parent", "fake-quantized"
-"""Names of what is asked besides the files: the float network before fine-tuning, and the one that was fine-tuned."""
+"""Further networks that are measured: the float network before fine-tuning, and the fine-tuned network."""
 
 
 @dataclass(frozen=True)
 class Checks:
-    """What else is measured.
+    """Optional measurements.
 
     Attributes:
-        sensitivity: what int8 changes, layer by layer (`compress.sensitivity`).
-        isa: whether a CPU without VNNI answers alike (`compress.isa`).
+        sensitivity: effect of int8 on each layer (`compress.sensitivity`).
+        isa: comparison with a CPU without VNNI (`compress.isa_check`).
     """
 
     sensitivity: bool = False
@@ -43,12 +44,12 @@ class Checks:
 
 
 def file(folder: Path, backend: str, precision: str) -> ModelFile:
-    """Where a run folder holds a model."""
+    """Return the model file of a backend and precision in a run folder."""
     return ModelFile(precision, folder / backend / f"{precision}.{'onnx' if backend == 'onnx' else 'xml'}")
 
 
 def write_f32(folder: Path, net: Any, spec: ModelSpec) -> None:
-    """Write the float files of a network."""
+    """Convert a network and write its float files for both backends."""
     graph.save_ir(graph.to_openvino(net, spec), file(folder, "openvino", "f32").path)
     graph.to_onnx(net, spec, file(folder, "onnx", "f32").path)
 
@@ -62,19 +63,23 @@ def measure(
     progress: Progress = quiet,
     **more: Predictor,
 ) -> dict[str, Any]:
-    """Everything of the record that is measured.
+    """Measure the saved files and return the measured part of the report.
 
     Args:
-        folder: a run folder with `model.safetensors`, both f32 files and at least OpenVINO's int8 file.
-        chosen: the calibration pictures.
-        more: `PARENT`, against which the drop is measured (else against the f32 file of the same weights), and `FAKE`.
+        folder: run folder with `model.safetensors`, both f32 files and at least OpenVINO's int8 file.
+        spec: of the network.
+        manifest: validation images to measure on.
+        chosen: the calibration images.
+        checks: optional measurements.
+        progress: shows the progress.
+        **more: networks by name: `PARENT`, to which the drop is relative (else to the f32 file), and `FAKE`.
 
     Raises:
-        GateError: the f32 files answer differently.
+        GateError: the predictions of the f32 files differ.
     """
-    held = [file(folder, backend, precision) for precision in ("f32", "int8") for backend in BACKENDS]
-    held = [each for each in held if each.path.is_file()]
-    evidence = validate(held, manifest, spec, progress, **more)
+    files = [file(folder, backend, precision) for precision in ("f32", "int8") for backend in BACKENDS]
+    files = [each for each in files if each.path.is_file()]
+    evidence = validate(files, manifest, spec, progress, **more)
     answers = evidence.probabilities
     backends = [backend for backend in BACKENDS if f"{backend} int8" in answers]
     record: dict[str, Any] = {
@@ -96,7 +101,7 @@ def measure(
             for b in backends
         },
         "parity": _parity(evidence, backends),
-        "files": {p.relative_to(folder).as_posix(): sha256(p) for each in held for p in each.paths},
+        "files": {p.relative_to(folder).as_posix(): sha256(p) for each in files for p in each.paths},
     }
     if PARENT in answers:
         scored = score(evidence.truth, answers[PARENT].argmax(1), spec.classes)
@@ -112,39 +117,39 @@ def measure(
 
 
 def check_drop(record: dict[str, Any], max_drop: float | None) -> None:
-    """The gate of `--max-drop`, on the files that were saved.
+    """Check the saved files against `--max-drop`.
 
     Raises:
-        GateError: one loses more, or has nothing left in int8.
+        GateError: a file loses more, or has no layers in int8.
     """
     for backend, drop in record["drop"].items():
-        lost, left = drop["drop"], record["operations"][backend]["int8"]
+        lost, int8_layers = drop["drop"], record["operations"][backend]["int8"]
         if max_drop is not None and lost > max_drop:
             raise GateError(
                 f"the int8 file for {backend} loses {100 * lost:.2f} points of accuracy on validation (protocol "
                 f"{record['protocol']}), and {100 * max_drop:.2f} is the most allowed (--max-drop); nothing was written"
             )
-        if not left:
+        if not int8_layers:
             raise GateError(
                 f"no layer could stay in int8 for {backend} within --max-drop {max_drop}; nothing was written"
             )
 
 
 def summary(record: dict[str, Any]) -> dict[str, Any]:
-    """What of it the lineage tells, and so the bundle: protocol, drop, and the agreement between two kinds of CPU."""
-    told = {key: record[key] for key in ("method", "manifest_sha256", "protocol", "drop")}
+    """Return the part that the lineage and the bundle repeat: method, protocol, drop and comparison of CPUs."""
+    found = {key: record[key] for key in ("method", "manifest_sha256", "protocol", "drop")}
     if "isa" in record:
-        told["isa"] = record["isa"]
-    return told
+        found["isa"] = record["isa"]
+    return found
 
 
 def calibration_sha256(chosen: Sequence[Entry]) -> str:
-    """Names a draw of pictures: SHA-256 over `<sha256>  <path>` of each, a line each, in their order."""
+    """Return the SHA-256 that identifies calibration images: of lines `<sha256>  <path>` in their order."""
     return hashlib.sha256("".join(f"{e.sha256}  {e.path}\n" for e in chosen).encode()).hexdigest()
 
 
 def _operations(path: Path) -> dict[str, list[str]]:
-    """The convolutions and dense layers of a saved file, by whether they are int8."""
+    """Return the names of the convolutions and dense layers of a saved file, under `int8` and `float`."""
     if path.suffix == ".onnx":
         import onnx
 
@@ -155,18 +160,18 @@ def _operations(path: Path) -> dict[str, list[str]]:
 
 
 def _parity(evidence: ValidationResult, backends: Sequence[str]) -> dict[str, Any]:
-    """How far runtimes are apart: in f32 a gate; in int8, and from the fake-quantized network, told."""
+    """Return the differences between runtimes: a gate in f32, only recorded in int8 and for `FAKE`."""
     answers = evidence.probabilities
-    told: dict[str, Any] = {
+    found: dict[str, Any] = {
         "f32": [
             pair.to_json() for pair in parity.compare({name: answers[name] for name in ("openvino f32", "onnx f32")})
         ],
-        "int8": _apart(answers["openvino int8"], answers["onnx int8"]) if len(backends) == 2 else None,
+        "int8": _difference(answers["openvino int8"], answers["onnx int8"]) if len(backends) == 2 else None,
     }
     if FAKE in answers:
-        told[FAKE] = {backend: _apart(answers[FAKE], answers[f"{backend} int8"]) for backend in backends}
-    return told
+        found[FAKE] = {backend: _difference(answers[FAKE], answers[f"{backend} int8"]) for backend in backends}
+    return found
 
 
-def _apart(first: parity.Probabilities, second: parity.Probabilities) -> dict[str, Any]:
+def _difference(first: parity.Probabilities, second: parity.Probabilities) -> dict[str, Any]:
     return parity.difference(first, second).to_json()

@@ -1,6 +1,6 @@
-"""`edgewbc quantize`: from a run to a new run that holds the network in int8, for OpenVINO and for ONNX Runtime.
+"""`edgewbc quantize`: from a run to a new run with the network in int8, for OpenVINO and for ONNX Runtime.
 
-Calibrated on train, controlled on validation, never on test; and what is measured are the saved files.
+Calibrates on train and measures the saved files on validation; the test split is never read.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from edgewbc import runs
 from edgewbc.compress import ptq
 from edgewbc.compress.nncf_logging import quiet_nncf
 from edgewbc.compress.ptq import Options
-from edgewbc.compress.quantization_report import FORMAT, RECORD, Checks, check_drop, file, measure, summary, write_f32
+from edgewbc.compress.quantization_report import FORMAT, Checks, check_drop, file, measure, summary, write_f32
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sampling import balanced
+from edgewbc.errors import UserError
 from edgewbc.export import graph
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
@@ -38,29 +39,31 @@ def quantize(
     progress: Progress = quiet,
     **options: Any,
 ) -> Path:
-    """Quantize a run's network to int8, after its training.
+    """Quantize a run's network to int8 after its training (post-training quantization).
 
     Args:
-        run: whose `model.safetensors` is quantized; it is not changed.
-        manifest: train pictures to calibrate on, validation pictures to measure on.
-        to: the new run folder; None takes runs/<run>-int8.
-        checks: what else is measured.
-        progress: shows how far it is.
-        options: as `ptq.Options`.
+        run: run to quantize; it is not changed.
+        manifest: train images to calibrate on, validation images to measure on.
+        to: the new run folder; None is runs/<run>-int8.
+        checks: optional measurements.
+        progress: shows the progress.
+        **options: fields of `ptq.Options`.
 
     Returns:
-        the new run folder: the parent's weights, `openvino/` and `onnx/` with f32 and int8, `quantize.json`.
+        the new run folder, with the parent's weights, `openvino/` and `onnx/` in f32 and int8, and `quantize.json`.
 
     Raises:
-        UserError: not a run, no train or validation pictures, a label the model does not know, `to` exists.
-        GateError: a saved file loses more than `max_drop` on validation, or the f32 files answer differently. Nothing
-            is left behind then.
+        UserError: `run` is not a run or quantized already, a split is empty, a label is not a class of the network,
+            or `to` exists.
+        GateError: a saved file loses more than `max_drop` on validation, or the predictions of the f32 files differ.
+            No run folder is left then.
     """
     for module in ("torch", "onnx", "onnxscript", "onnxruntime"):
         need(module, "edgewbc quantize")
-    with quiet_nncf():  # so that it is missed now, and not after the conversion
+    with quiet_nncf():  # if NNCF is missing, fail before the conversion
         pass
     settings = Options(**options)
+    check_float(run)
     net, spec = model.load(run)
     chosen = balanced(manifest.split("train"), settings.subset, settings.seed)
     images.truth(manifest, [*chosen, *manifest.split("val")], spec.classes)
@@ -70,35 +73,43 @@ def quantize(
             shutil.copyfile(run / name, folder / name)
         write_f32(folder, net, spec)
         _convert(folder, spec, manifest, chosen, settings, progress)
-        told = asdict(settings)
-        record = {"format": FORMAT, "method": METHOD, "settings": told}
+        values = asdict(settings)
+        record = {"format": FORMAT, "method": METHOD, "settings": values}
         record |= measure(folder, spec, manifest, chosen, checks, progress)
         check_drop(record, settings.max_drop)
-        write_json(folder / RECORD, record)
-        runs.write_lineage(folder, "quantize", parent=run, settings=told, **summary(record))
+        write_json(folder / runs.QUANTIZATION, record)
+        runs.write_lineage(folder, "quantize", parent=run, settings=values, **summary(record))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return folder
 
 
+def check_float(run: Path) -> None:
+    """Raises UserError if a run is quantized already."""
+    if (run / runs.QUANTIZATION).is_file():
+        ancestors = runs.lineage(run).get("ancestors") or []
+        parent = f" ({ancestors[-1]['run']})" if ancestors else ""
+        raise UserError(f"{run}: is quantized already: quantize the run that it was made from{parent}")
+
+
 def calibration(manifest: Manifest, chosen: Sequence[Entry], spec: ModelSpec, progress: Progress = quiet) -> list[Any]:
-    """The calibration pictures, each as a batch of its own, uint8 (1, h, w, 3)."""
-    return list(progress(images.batches(manifest, chosen, spec.pixels, 1), "calibration pictures", len(chosen)))
+    """Return the prepared calibration images, each uint8 (1, h, w, 3)."""
+    return list(progress(images.batches(manifest, chosen, spec.pixels, 1), "calibration images", len(chosen)))
 
 
 def _convert(
     folder: Path, spec: ModelSpec, manifest: Manifest, chosen: Sequence[Entry], settings: Options, progress: Progress
 ) -> None:
     """Write the int8 files from the f32 ones."""
-    shown = calibration(manifest, chosen, spec, progress)
+    prepared = calibration(manifest, chosen, spec, progress)
     control: list[ptq.Labelled] = []
     if settings.max_drop is not None:
         entries = manifest.split("val")
         labels = images.truth(manifest, entries, spec.classes).tolist()
         single = images.batches(manifest, entries, spec.pixels, 1)
-        control = list(zip(progress(single, "validation pictures", len(entries)), labels, strict=True))
-    quantized = ptq.quantize_ir(file(folder, "openvino", "f32").path, shown, control, settings)
+        control = list(zip(progress(single, "validation images", len(entries)), labels, strict=True))
+    quantized = ptq.quantize_ir(file(folder, "openvino", "f32").path, prepared, control, settings)
     graph.save_ir(quantized, file(folder, "openvino", "int8").path)
-    proto = ptq.quantize_onnx(file(folder, "onnx", "f32").path, shown, control, settings)
+    proto = ptq.quantize_onnx(file(folder, "onnx", "f32").path, prepared, control, settings)
     graph.save_onnx(proto, spec, file(folder, "onnx", "int8").path)

@@ -1,13 +1,13 @@
-"""Which layers int8 hurts: each convolution and dense layer is put into int8 alone, the others stay in float.
+"""Sensitivity of each layer to int8: every convolution and dense layer is quantized alone, the others stay in float.
 
-A layer alone in int8 is held against the float network, so that all that changes is that layer's doing; a layer alone
-in float would be held against a network whose other layers are all noisy, and most layers matter less than that noise.
-What int8 would do is taken from the int8 file itself: the layer gets its weights, its corrected bias and the range of
-its input, and both graphs answer the validation pictures in OpenVINO.
+A layer alone in int8 is compared with the float network, so that all change is due to that layer. The reverse, one
+layer in float, would be compared with a network of quantized layers, whose noise exceeds the effect of most layers.
+The quantization of the layer is that of the int8 file: its weights, corrected bias and input range. Both graphs run on
+the validation images in OpenVINO.
 
-Accuracy hardly moves with one layer, so they are ranked by what does: the mean Kullback-Leibler divergence of the
-probabilities from those of the float network. This is for a quantization after training: layers that were fine-tuned in
-int8 have learnt to make up for each other's errors, and one of them alone says nothing.
+One layer hardly changes the accuracy, so layers are ranked by the mean Kullback-Leibler divergence of the probabilities
+from those of the float network. This is only for post-training quantization: layers that were fine-tuned in int8
+compensate for each other's errors, and cannot be measured alone.
 """
 
 from __future__ import annotations
@@ -30,20 +30,24 @@ from edgewbc.utils.progress import Progress, quiet
 
 KINDS = {"Convolution": "convolution", "GroupConvolution": "depthwise", "MatMul": "dense"}
 _PASSED = ("MaxPool", "Pad", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
-"""Operations that change no value, and may stand between the quantization of a map and the layer that takes it."""
+"""Operations that change no values and may lie between a quantizer and the layer whose input it quantizes."""
 
 
 def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = quiet) -> dict[str, Any]:
-    """Measure every layer of an int8 IR on the validation pictures.
+    """Measure every layer of an int8 IR on the validation images.
 
     Args:
-        f32, int8: IRs of the same layers in the same order.
+        f32: IR of the float network.
+        int8: IR with the same layers in the same order.
+        spec: of the network.
+        manifest: images to run on.
+        progress: shows the progress.
 
     Returns:
         protocol, split, source, manifest_sha256, n; `all` (every layer in int8: the file itself) and `layers`, the most
-        sensitive first: layer (its name in the network), operation (its name in the IR), kind, macs, and of the answers
-        with it alone in int8: kl (nats, mean), agreement (share of labels as in float), largest_difference (in a
-        probability), drop (accuracy lost, as a share). Layers that the file holds in float are left out.
+        sensitive first: layer (name in the network), operation (name in the IR), kind, macs, and with it alone in int8:
+        kl (mean, nats), agreement (share of unchanged labels), largest_difference (of a probability), drop
+        (accuracy lost, as a share). Layers that are float in the file are left out.
 
     Raises:
         RuntimeError: the two do not have the same layers (a bug).
@@ -55,8 +59,8 @@ def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress
     core = ov.Core()
     quantized = ptq.layers_ir(core.read_model(int8))
     names = _names(spec, len(quantized))
-    shown = np.concatenate(list(images.batches(manifest, entries, spec.pixels, BATCH)))
-    before = _answers(core.read_model(f32), shown)
+    prepared = np.concatenate(list(images.batches(manifest, entries, spec.pixels, BATCH)))
+    before = _probabilities(core.read_model(f32), prepared)
     rows = []
     places = [place for place, layer in enumerate(quantized) if ptq.is_int8(layer)]
     for place in progress(places, "layers", len(places)):
@@ -70,42 +74,42 @@ def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress
                 **names[place],
                 "operation": str(quantized[place].get_friendly_name()),
                 "kind": KINDS[quantized[place].get_type_name()],
-                **_change(truth, before, _answers(graph, shown)),
+                **_change(truth, before, _probabilities(graph, prepared)),
             }
         )
     return {
         **facts(manifest, SPLIT).to_json(),
         "n": len(truth),
-        "all": _change(truth, before, _answers(core.read_model(int8), shown)),
+        "all": _change(truth, before, _probabilities(core.read_model(int8), prepared)),
         "layers": sorted(rows, key=lambda row: -row["kl"]),
     }
 
 
 def transplant(layer: Any, donor: Any) -> None:
-    """Give a float layer the quantized input, weights and bias of the same layer of an int8 graph, in place."""
+    """Replace the input, weights and bias of a float layer by those of the same layer of an int8 graph, in place."""
     from openvino import opset13 as op
 
     source = donor.input_value(0).get_node()
     while source.get_type_name() in _PASSED:
         source = source.input_value(0).get_node()
     if source.get_type_name() == "FakeQuantize":
-        ends = [op.constant(source.input_value(i).get_node().get_data()) for i in range(1, 5)]
-        fake = op.fake_quantize(layer.input_value(0), *ends, source.get_attributes()["levels"])
+        limits = [op.constant(source.input_value(i).get_node().get_data()) for i in range(1, 5)]
+        fake = op.fake_quantize(layer.input_value(0), *limits, source.get_attributes()["levels"])
         layer.input(0).replace_source_output(fake.output(0))
     layer.input(1).replace_source_output(donor.input_value(1))
-    own, given = _bias(layer), _bias(donor)
-    if own is not None and given is not None:
-        own.replace_source_output(given.get_source_output())
+    own, quantized = _bias(layer), _bias(donor)
+    if own is not None and quantized is not None:
+        own.replace_source_output(quantized.get_source_output())
 
 
 def kl(before: parity.Probabilities, after: parity.Probabilities) -> float:
-    """Mean Kullback-Leibler divergence of `after` from `before`, nats; both (n, K)."""
+    """Return the mean Kullback-Leibler divergence of `after` from `before` in nats; both (n, K)."""
     first, second = (np.maximum(p.astype(np.float64), 1e-12) for p in (before, after))
     return float(np.mean((first * np.log(first / second)).sum(1)))
 
 
 def _bias(layer: Any) -> Any:
-    """The input of the addition after a layer that holds the bias; None if there is none."""
+    """Return the bias input of the addition after a layer; None if there is none."""
     for target in layer.output(0).get_target_inputs():
         addition = target.get_node()
         if addition.get_type_name() == "Add":
@@ -118,14 +122,14 @@ def _bias(layer: Any) -> Any:
     return None
 
 
-def _answers(graph: Any, shown: NDArray[np.uint8]) -> parity.Probabilities:
+def _probabilities(graph: Any, prepared: NDArray[np.uint8]) -> parity.Probabilities:
     import openvino as ov
 
     compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     parts = [
-        np.array(request.infer({0: shown[start : start + BATCH]})[compiled.output("probabilities")])
-        for start in range(0, len(shown), BATCH)
+        np.array(request.infer({0: prepared[start : start + BATCH]})[compiled.output("probabilities")])
+        for start in range(0, len(prepared), BATCH)
     ]
     return np.concatenate(parts)
 
@@ -136,7 +140,7 @@ def _change(truth: NDArray[np.int64], before: parity.Probabilities, after: parit
 
 
 def _names(spec: ModelSpec, count: int) -> list[dict[str, Any]]:
-    """Name and multiply-adds of each convolution and dense layer of the network, in order."""
+    """Return name and multiply-adds of each convolution and dense layer of the network, in order."""
     found = [layer for layer in model.describe(replace(spec, form=PLAIN)) if layer.kind in ("conv", "dense")]
     if len(found) != count:
         raise RuntimeError(f"{len(found)} layers in the network and {count} in its int8 graph")

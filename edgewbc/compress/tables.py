@@ -1,4 +1,4 @@
-"""What `quantize.json` says, as text for a person."""
+"""Tables of a quantization report (`quantize.json`) for the terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from edgewbc.utils.text import interval, percent, table
 
 
 def accuracy(record: dict[str, Any]) -> str:
-    """A row a saved file, what it loses, and how many layers are int8; with fine-tuning, the float network first."""
+    """Return a table with one row per saved file: accuracy, drop and number of layers in int8.
+
+    After quantization-aware fine-tuning, the first row is the float network that it started from.
+    """
     rows = []
     float_name = "to f32"
     if "parent" in record:
@@ -27,24 +30,24 @@ def accuracy(record: dict[str, Any]) -> str:
 
 
 def sensitivity(record: dict[str, Any]) -> str:
-    """A row a layer, the most sensitive first, and last the whole file."""
+    """Return a table with one row per layer, the most sensitive first, and a last row for all layers."""
     found = record["sensitivity"]
     rows = [[row["layer"], row["kind"], f"{row['macs'] / 1e6:.2f} M", *_changed(row)] for row in found["layers"]]
     rows.append(["all of them", "", "", *_changed(found["all"])])
     header = ["alone in int8", "kind", "MACs", "KL, nats", "same label", "largest difference", "accuracy"]
-    of = f"of {found['n']} validation pictures, protocol {record['protocol']}, against the float network:\n"
+    of = f"of {found['n']} validation images, protocol {record['protocol']}, against the float network:\n"
     return of + table(header, rows)
 
 
 def isa(record: dict[str, Any]) -> str:
-    """Both CPUs, or that they are one."""
+    """Return a table of the int8 file on both kinds of CPU, or a line if there was nothing to compare."""
     found = record["isa"]
     native, limited = found["native"], found["avx2"]
     if found["same_isa"]:
-        return f"this CPU ({native['isa']}) has no more than what would be simulated: nothing was compared"
+        return f"this CPU ({native['isa']}) is the one that would be simulated: nothing was compared"
     rows = [
-        [f"{name}: {told['isa']}", *_counted({**told, "n": found["n"]})]
-        for name, told in (("native", native), ("simulated", limited))
+        [f"{name}: {row['isa']}", *_counted({**row, "n": found["n"]})]
+        for name, row in (("native", native), ("simulated", limited))
     ]
     return (
         table(["OpenVINO int8 on", f"validation, protocol {record['protocol']}", "accuracy", "95 % interval"], rows)

@@ -35,7 +35,6 @@ from edgewbc.utils.progress import Progress, quiet
 REVIEW_BELOW = 0.5
 """Review threshold of a bundle that is exported without validation images."""
 PARITY_IMAGES = 64
-QUANTIZED = "quantize.json"
 
 
 @dataclass(frozen=True)
@@ -106,13 +105,13 @@ def export(
 
 def check_quantized(run: Path) -> None:
     """Raise UserError unless a run has int8 files that are unchanged and were made from the weights next to them."""
-    if not (run / QUANTIZED).is_file():
+    if not (run / runs.QUANTIZATION).is_file():
         raise UserError(f"{run}: has no int8 files: make them with `edgewbc quantize {run} --int8`")
-    record = read_json(run / QUANTIZED, "the record of a quantization")
+    record = read_json(run / runs.QUANTIZATION, "the record of a quantization")
     try:
         sums = {model.WEIGHTS: record["model_sha256"], **{k: v for k, v in record["files"].items() if "int8" in k}}
     except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{run / QUANTIZED}: not the record of a quantization: {error!r}") from None
+        raise UserError(f"{run / runs.QUANTIZATION}: not the record of a quantization: {error!r}") from None
     for name, digest in sums.items():
         if not (run / name).is_file() or sha256(run / name) != digest:
             raise UserError(f"{run / name}: is missing or has changed since it was quantized: quantize the run again")

@@ -194,9 +194,10 @@ def _fit(
     resume: bool,
     **callbacks: Unpack[TrainingCallbacks],
 ) -> Path:
-    best = loop.fit(
-        net, spec, options.fit, manifest, run, teacher=guide, distil=options.distil, resume=resume, **callbacks
-    )
+    with runs.resumable(run, "edgewbc train"):
+        best = loop.fit(
+            net, spec, options.fit, manifest, run, teacher=guide, distil=options.distil, resume=resume, **callbacks
+        )
     facts = {**teachers_for_lineage(guide), "recipe": options.model_dump(mode="json")}
     finish(run, net, spec, "train", manifest, best, **facts)
     return run

@@ -40,6 +40,9 @@ def test_newest_run_is_quantized_by_default(edgewbc: Callable[..., Any], place: 
     assert len(again.out.splitlines()) == 5
     assert "onnx int8" in again.out
     assert "5 of 5" in again.out
+    refused = edgewbc("quantize", "runs/tiny-int8")
+    assert refused.code == 2
+    assert refused.err.endswith("is quantized already: quantize the run that it was made from (tiny)\n")
 
 
 def test_checks_are_printed_and_recorded(edgewbc: Callable[..., Any], place: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from edgewbc.cli.training_progress import TrainingProgress
+from edgewbc.train.history import EpochResult
 from tests.coloured import make_manifest
 
 RECIPE = """name: tiny
@@ -36,6 +38,26 @@ def test_json_output(edgewbc: Callable[..., Any], here: Path) -> None:
     assert result["best"]["val_n"] == 10
     assert re.search(r"validation accuracy \d+\.\d\d% \(\d+ of 10, protocol grouped\), \d+ s$", ran.err, re.MULTILINE)
     assert "manifests/m (the newest manifest here)" in ran.err.replace("\\", "/")
+
+
+def test_interrupted_training_says_how_to_resume(
+    edgewbc: Callable[..., Any], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After Ctrl-C in the second epoch, stderr has the command that resumes the run, and it does."""
+    report = TrainingProgress.report
+
+    def interrupted(shown: TrainingProgress, result: EpochResult) -> None:
+        report(shown, result)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingProgress, "report", interrupted)
+        ran = edgewbc("train", "--recipe", "tiny.yaml", "--set", "fit.epochs=2")
+    assert ran.code == 130
+    assert "resume with: edgewbc train --resume runs/tiny" in ran.err.replace("\\", "/")
+    again = edgewbc("train", "--resume", "runs/tiny")
+    assert again.code == 0, again.err
+    assert (again.err.count("epoch 1:"), again.err.count("epoch 2:")) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -42,11 +42,11 @@ def test_differences_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = right.copy()
     wrong[:2] = np.roll(right[:2], 1, axis=1)
 
-    def elsewhere(job: dict[str, str], limits: dict[str, str]) -> dict[str, object]:
-        np.save(job["answers"], wrong if limits else right)
+    def subprocess(job: dict[str, str], limits: dict[str, str]) -> dict[str, object]:
+        np.save(job["predictions"], wrong if limits else right)
         return {"isa": "small" if limits else "large", "kernels": {}}
 
-    monkeypatch.setattr(isa_check, "_elsewhere", elsewhere)
+    monkeypatch.setattr(isa_check, "_subprocess", subprocess)
     found = isa_check.check(run / "openvino" / "int8.xml", spec, manifest)
     assert (found["native"]["correct"], found["avx2"]["correct"]) == (20, 18)
     assert (found["agreement"], found["drop"], found["same_isa"]) == (0.9, 0.1, False)
@@ -57,6 +57,6 @@ def test_differences_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_process_that_fails_is_named(tmp_path: Path) -> None:
     """A model that is not there is one line, with the limits under which it was asked."""
-    job = {"model": str(tmp_path / "none.xml"), "pictures": "", "answers": ""}
-    with pytest.raises(UserError, match="none.xml: could not be asked.*ONEDNN_MAX_CPU_ISA=AVX2.*No such file"):
-        isa_check._elsewhere(job, isa_check.LIMITED)
+    job = {"model": str(tmp_path / "none.xml"), "images": "", "predictions": ""}
+    with pytest.raises(UserError, match="none.xml: could not be run.*ONEDNN_MAX_CPU_ISA=AVX2.*No such file"):
+        isa_check._subprocess(job, isa_check.LIMITED)

@@ -60,7 +60,7 @@ def test_the_original_is_left_alone(net):
 
 def test_what_cannot_be_reached_is_said(net):
     """A target below what `most` allows is a user's error with the least that can be had."""
-    with pytest.raises(UserError, match=r"0\.\d+ is the least that can be kept"):
+    with pytest.raises(UserError, match=r"0\.\d+ is the smallest share that can be kept"):
         shrink(net, SPEC, 0.01, most=0.5)
 
 

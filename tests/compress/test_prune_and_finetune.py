@@ -83,7 +83,7 @@ def test_unusable_teacher_is_refused(parent: Path, tmp_path: Path) -> None:
 def test_unreachable_target_leaves_no_run(parent: Path, tmp_path: Path) -> None:
     """A share that is too small to reach is refused before a run folder is made."""
     little, manifest = OPTIONS.model_copy(update={"keep_macs": 0.001}), make_manifest(tmp_path / "cells", 4)
-    with pytest.raises(UserError, match="is the least that can be kept"):
+    with pytest.raises(UserError, match="is the smallest share that can be kept"):
         prune_and_finetune.prune(parent, little, manifest, to=tmp_path / "x")
     assert not (tmp_path / "x").exists()
 

@@ -66,7 +66,7 @@ def test_what_does_not_go_with_it_is_refused(change: dict, words: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "checks", "words"),
     [
-        ({"fast_bias_correction": False}, {}, "the biases are learnt"),
+        ({"fast_bias_correction": False}, {}, "the biases are trained"),
         ({}, {"sensitivity": True}, "cannot be measured alone"),
     ],
 )
