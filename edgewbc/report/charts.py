@@ -1,40 +1,32 @@
-"""Charts with two axes, as inline SVG: accuracy over speed, and accuracy over confidence."""
+"""Charts with two axes: accuracy over speed, and accuracy over confidence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from math import cos, hypot, pi, sin, sqrt
-from typing import Final
+from typing import Any, Final
 
-from edgewbc.report.scale import Scale, linear, logarithmic, plain
-from edgewbc.report.strip_charts import fill
+from edgewbc.report import style
+from edgewbc.report.label_placement import Label, place
+from edgewbc.report.style import INK, MUTED, SIZE, Chart
 
-WIDE, TALL = 440, 310  # of a chart, in its own units: about a pixel on a phone
-LEFT, RIGHT, TOP, BOTTOM = 52, 16, 22, 42  # margins
-LARGEST: Final = 22.0  # radius of the largest model's circle
-CLOSE: Final = 20.0  # a number farther from its mark has a line to it
-SHAPES: Final = {"openvino": "circle", "onnx": "square", "torch": "triangle"}
-"""Marks by backend; any other is a diamond."""
+LARGEST: Final = 44.0  # diameter of the largest model's circle, in pixels
 
 
 @dataclass(frozen=True)
 class Point:
-    """A row on the front.
+    """A row of a benchmark on the chart of accuracy over speed.
 
     Attributes:
         name: its number in the tables.
-        title: in words, with all figures.
-        speed: images a second.
-        accuracy: 0..1.
-        interval: of the accuracy.
-        size: MB.
-        backend, precision: for shape and fill.
+        speed: images per second.
+        accuracy: 0 to 1.
+        interval: 95 % interval of the accuracy.
+        size: of the model, in MB.
+        backend, precision: for the shape and the fill of the mark.
     """
 
     name: str
-    title: str
     speed: float
     accuracy: float
     interval: tuple[float, float]
@@ -43,180 +35,125 @@ class Point:
     precision: str
 
 
-def pareto(points: Sequence[Point]) -> list[Point]:
-    """The points that no other one beats in speed and in accuracy (at least as good in both, better in one), slowest
-    first. Of several that are equal in both the first is kept."""
-    kept: list[Point] = []
-    for point in sorted(points, key=lambda one: (-one.speed, -one.accuracy)):
-        if not kept or point.accuracy > kept[-1].accuracy:
-            kept.append(point)
+@dataclass(frozen=True)
+class Bin:
+    """A bin of a reliability diagram.
+
+    Attributes:
+        confidence: mean of the bin, 0 to 1.
+        accuracy: share of correct predictions.
+        interval: 95 % interval of the accuracy.
+    """
+
+    confidence: float
+    accuracy: float
+    interval: tuple[float, float]
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Return the indices of the (speed, accuracy) points on the Pareto front, slowest first.
+
+    A point is on the front unless another one is at least as good in both and better in one; of equal points the first
+    is kept.
+    """
+    kept: list[int] = []
+    for index in sorted(range(len(points)), key=lambda i: (-points[i][0], -points[i][1])):
+        if not kept or points[index][1] > points[kept[-1]][1]:
+            kept.append(index)
     return kept[::-1]
 
 
-def front(points: Sequence[Point], label: str, reference: float | None = None) -> str:
-    """Accuracy with its interval over images a second (logarithmic); circles as large as the model; the Pareto front.
+def stairs(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the corners of the staircase through the points of a front, slowest first: down, then right."""
+    steps = [corners[0]]
+    for (x, _), (next_x, next_y) in zip(corners, corners[1:], strict=False):
+        steps += [(x, next_y), (next_x, next_y)]
+    return steps
+
+
+def front(points: Sequence[Point], label: str, reference: float | None = None) -> Chart:
+    """Draw accuracy with its interval over images per second (logarithmic), and the Pareto front.
 
     Args:
         points: at least one.
-        label: what it shows, in words.
-        reference: an accuracy that gets a line, if it is in sight.
+        label: what the chart shows, in words.
+        reference: an accuracy that gets a line if it lies within the axis.
     """
-    x = logarithmic(min(p.speed for p in points) / 1.12, max(p.speed for p in points) * 1.12)
-    y = linear(min(p.interval[0] for p in points), max(p.interval[1] for p in points))
-    plot = _Plot(x, y)
-    parts = plot.frame("images a second", "accuracy, %", across=100)
-    taken = [_around(*plot.at(point), 5, 5) for point in points]  # the marks come first: see _name
-    taken += [(plot.x(p.speed) - 3, plot.y(p.interval[1]), plot.x(p.speed) + 3, plot.y(p.interval[0])) for p in points]
-    if reference is not None and y.low < reference < y.high:
-        at = plot.y(reference)
-        parts.append(f'<line class="reference" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        sides = [(x, _around(x, at - 8, 28, 7)) for x in (LEFT + 31, WIDE - RIGHT - 31, (LEFT + WIDE - RIGHT) / 2)]
-        middle, place = next((side for side in sides if all(_apart(side[1], other) for other in taken)), sides[0])
-        parts.append(f'<text x="{middle:g}" y="{at - 4:.1f}" text-anchor="middle">reference</text>')
-        taken.append(place)
-    largest = max(p.size for p in points) or 1.0
-    for point in sorted(points, key=lambda one: -one.size):
-        cx, cy = plot.at(point)
-        radius = LARGEST * sqrt(point.size / largest)
-        parts.append(f'<circle class="size" cx="{cx:.1f}" cy="{cy:.1f}" r="{radius:.1f}"/>')
-    best = pareto(points)
-    if len(best) > 1:
-        parts.append(f'<path class="front" d="{_stairs([plot.at(point) for point in best])}"/>')
-    for point in points:
-        parts.append(plot.whiskers(point.speed, point.interval))
-    for point in points:
-        cx, cy = plot.at(point)
-        mark = shape(SHAPES.get(point.backend, "diamond"), cx, cy, point.precision)
-        parts.append(
-            f"<g><title>{escape(point.title)}</title>{mark}{_name(point.name, cx, cy, taken, len(points))}</g>"
-        )
-    return plot.svg(parts, label)
+    return style.chart(lambda width: _front(points, width, reference), "front", label)
 
 
-def reliability(bins: Sequence[tuple[float, float, tuple[float, float], str]], label: str) -> str:
-    """How often the answers are right, over how sure the network was; on the diagonal it is as sure as it should be.
+def _front(points: Sequence[Point], width: float, reference: float | None) -> Any:
+    figure = style.figure(width, 400 if width > 500 else 330)
+    (axes,) = style.axes(figure, 52, 14, 12, 46)
+    axes.set_xscale("log")
+    speeds = [point.speed for point in points]
+    lows, highs = [point.interval[0] for point in points], [point.interval[1] for point in points]
+    margin = 0.06 * max(max(highs) - min(lows), 0.002)
+    axes.set_xlim(min(speeds) / 1.35, max(speeds) * 1.35)
+    axes.set_ylim(100 * (min(lows) - margin), 100 * (max(highs) + margin))
+    style.ticks(axes.xaxis, 7 if width > 500 else 5, log=True)
+    style.ticks(axes.yaxis, 7)
+    axes.set_xlabel("images per second", color=INK, fontsize=SIZE)
+    axes.set_ylabel("accuracy, %", color=INK, fontsize=SIZE)
+    largest = max(point.size for point in points) or 1.0
+    axes.scatter(
+        speeds, [100 * point.accuracy for point in points], s=[LARGEST**2 * p.size / largest for p in points],
+        facecolor=MUTED, edgecolor=MUTED, alpha=0.12, linewidth=1, zorder=1,
+    )  # fmt: skip
+    best = [points[index] for index in pareto([(point.speed, point.accuracy) for point in points])]
+    line = stairs([(point.speed, 100 * point.accuracy) for point in best])
+    axes.plot(*zip(*line, strict=True), color=INK, linewidth=1.3, linestyle=(0, (5, 3)), zorder=2)
+    for point in points:
+        whiskers(axes, point.speed, point.interval)
+        axes.plot(
+            point.speed, 100 * point.accuracy, style.marker(point.backend), markersize=8.5, markeredgecolor=INK,
+            markerfacecolor=style.fill(point.precision), markeredgewidth=1.2, zorder=4,
+        )  # fmt: skip
+    low, high = axes.get_ylim()
+    if reference is not None and low < 100 * reference < high:
+        axes.axhline(100 * reference, color=MUTED, linewidth=1.2, linestyle=":", zorder=1)
+        axes.annotate(
+            "reference", (1, 100 * reference), xycoords=("axes fraction", "data"), xytext=(-4, 3), ha="right",
+            textcoords="offset points", fontsize=SIZE - 1, color=MUTED,
+        )  # fmt: skip
+    labels = [
+        Label(p.speed, 100 * p.accuracy, p.name, (100 * p.interval[0], 100 * p.interval[1])) for p in points
+    ]  # fmt: skip
+    place(axes, labels, line, bold=True)
+    return figure
+
+
+def whiskers(axes: Any, x: float, interval: tuple[float, float], color: str = INK) -> None:
+    """Draw an interval of 0 to 1 as an upright line in percent, with caps."""
+    low, high = (100 * bound for bound in interval)
+    axes.plot([x, x], [low, high], "_-", color=color, linewidth=1, markersize=7, zorder=3, clip_on=False)
+
+
+def reliability(bins: Sequence[Bin], label: str) -> Chart:
+    """Draw the share of correct predictions over confidence; on the diagonal the two are equal.
 
     Args:
-        bins: confidence, accuracy, interval of the accuracy, and what is said of the bin, in words.
-        label: what it shows, in words.
+        bins: those with at least one image.
+        label: what the chart shows, in words.
     """
-    whole = linear(0, 1)
-    plot = _Plot(whole, whole)
-    parts = plot.frame("how sure the network was, %", "right, %", across=100, along=100)
-    corners = f'x1="{LEFT}" y1="{plot.y(0):.1f}" x2="{WIDE - RIGHT}" y2="{plot.y(1):.1f}"'
-    parts.append(f'<line class="reference" {corners}/>')
-    places = " ".join(f"{plot.x(sure):.1f},{plot.y(right):.1f}" for sure, right, *_ in bins)
-    parts.append(f'<polyline class="curve" points="{places}"/>')
-    for sure, right, bounds, title in bins:
-        mark = shape("circle", plot.x(sure), plot.y(right), "int8")
-        parts.append(f"<g><title>{escape(title)}</title>{plot.whiskers(sure, bounds)}{mark}</g>")
-    return plot.svg(parts, label)
+    return style.chart(lambda width: _reliability(bins, min(width, 440)), "reliability", label)
 
 
-def shape(kind: str, x: float, y: float, precision: str, radius: float = 5.0) -> str:
-    """A mark: its shape tells the backend, its fill the precision."""
-    css = fill(precision)
-    if kind == "circle":
-        return f'<circle class="{css}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>'
-    corners = {
-        "square": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
-        "triangle": [(0, -1.15), (1.1, 0.85), (-1.1, 0.85)],
-        "diamond": [(0, -1.25), (1.25, 0), (0, 1.25), (-1.25, 0)],
-    }[kind]
-    points = " ".join(f"{x + radius * dx:.1f},{y + radius * dy:.1f}" for dx, dy in corners)
-    return f'<polygon class="{css}" points="{points}"/>'
-
-
-@dataclass(frozen=True)
-class _Plot:
-    """Two axes in the chart's own units."""
-
-    across: Scale
-    up: Scale
-
-    def x(self, value: float) -> float:
-        return LEFT + self.across(value) * (WIDE - LEFT - RIGHT)
-
-    def y(self, value: float) -> float:
-        return TALL - BOTTOM - self.up(value) * (TALL - TOP - BOTTOM)
-
-    def at(self, point: Point) -> tuple[float, float]:
-        return self.x(point.speed), self.y(point.accuracy)
-
-    def frame(self, along_name: str, up_name: str, across: float = 1, along: float = 1) -> list[str]:
-        """Grid, ticks and the axes' names; `across` and `along` multiply what the ticks of y and of x say."""
-        parts = []
-        for tick in self.across.ticks:
-            x = self.x(tick)
-            parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{TALL - BOTTOM}"/>')
-            name = plain(along * tick)
-            parts.append(f'<text x="{x:.1f}" y="{TALL - BOTTOM + 15}" text-anchor="middle">{name}</text>')
-        for tick in self.up.ticks:
-            y = self.y(tick)
-            parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-            parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{plain(across * tick)}</text>')
-        middle = TOP + (TALL - TOP - BOTTOM) / 2
-        parts.append(f'<text x="{(LEFT + WIDE - RIGHT) / 2:g}" y="{TALL - 6}" text-anchor="middle">{along_name}</text>')
-        turned = f'transform="rotate(-90 12 {middle:g})" text-anchor="middle"'
-        return [*parts, f'<text x="12" y="{middle:g}" {turned}>{up_name}</text>']
-
-    def whiskers(self, value: float, bounds: tuple[float, float]) -> str:
-        """A vertical line over an interval, with caps."""
-        x, low, high = self.x(value), self.y(bounds[0]), self.y(bounds[1])
-        caps = "".join(f"M{x - 4:.1f} {end:.1f}h8" for end in (low, high))
-        return f'<path class="thin" d="M{x:.1f} {low:.1f}V{high:.1f}{caps}"/>'
-
-    def svg(self, parts: Sequence[str], label: str) -> str:
-        return (
-            f'<svg class="plot" viewBox="0 0 {WIDE} {TALL}" role="img" aria-label="{escape(label)}">'
-            f"<title>{escape(label)}</title>{''.join(parts)}</svg>"
-        )
-
-
-_Box = tuple[float, float, float, float]
-
-
-def _stairs(places: Sequence[tuple[float, float]]) -> str:
-    """From the slowest to the fastest: what lies below or left of the line is beaten by one of them."""
-    (x, y), *rest = places
-    return f"M{x:.1f} {y:.1f}" + "".join(f"V{b:.1f}H{a:.1f}" for a, b in rest)
-
-
-def _around(x: float, y: float, half_width: float, half_height: float) -> _Box:
-    return x - half_width, y - half_height, x + half_width, y + half_height
-
-
-def _apart(a: _Box, b: _Box) -> bool:
-    return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-
-
-def _name(name: str, x: float, y: float, taken: list[_Box], marks: int) -> str:
-    """A mark's number where it covers no mark and no other number, with a line to the mark where it stands apart.
-
-    Near a mark it stands without a line, and then no other mark may be nearer to it. `taken`, of which the first
-    `marks` are the marks, gets the number's place. Where all places are taken the last one has to do.
-    """
-    others = [((a + c) / 2, (b + d) / 2) for a, b, c, d in taken[:marks]]
-    half = 3.6 * len(name) + 1
-    box, place = taken[0], (x, y)
-    for distance in (14, 20, 28, 37, 47, 59):
-        for turn in (-1, -3, 1, 3, -2, 2, 0, 4):
-            place = x + distance * cos(turn * pi / 4), y + distance * sin(turn * pi / 4)
-            box = _around(*place, half, 6)
-            inside = box[0] >= LEFT and box[2] <= WIDE - RIGHT and box[1] >= TOP - 8 and box[3] <= TALL - BOTTOM
-            nearest = min(hypot(place[0] - a, place[1] - b) for a, b in others)
-            told = distance > CLOSE or nearest > 0.99 * distance
-            if inside and told and all(_apart(box, other) for other in taken):
-                break
-        else:
-            continue
-        break
-    taken.append(box)
-    lead = ""
-    if distance > CLOSE:
-        near = (x + (place[0] - x) * 6 / distance, y + (place[1] - y) * 6 / distance)
-        far = (x + (place[0] - x) * (1 - 8 / distance), y + (place[1] - y) * (1 - 8 / distance))
-        lead = f'<path class="lead" d="M{near[0]:.1f} {near[1]:.1f}L{far[0]:.1f} {far[1]:.1f}"/>'
-    return (
-        f'{lead}<text class="name" x="{place[0]:.1f}" y="{place[1] + 4:.1f}" text-anchor="middle">{escape(name)}</text>'
-    )
+def _reliability(bins: Sequence[Bin], width: float) -> Any:
+    figure = style.figure(width, 0.86 * width)
+    (axes,) = style.axes(figure, 52, 18, 14, 46)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    for axis in (axes.xaxis, axes.yaxis):
+        style.ticks(axis)
+    axes.set_xlabel("confidence, %", color=INK, fontsize=SIZE)
+    axes.set_ylabel("correct, %", color=INK, fontsize=SIZE)
+    axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1.2, linestyle=":", zorder=2)
+    places = [(100 * one.confidence, 100 * one.accuracy) for one in bins]
+    axes.plot(*zip(*places, strict=True), color=INK, linewidth=1.3, zorder=3, clip_on=False)
+    for one, (x, y) in zip(bins, places, strict=True):
+        whiskers(axes, x, one.interval)
+        axes.plot(
+            x, y, "o", markersize=8, markerfacecolor=style.BLUE, markeredgecolor=INK, zorder=4, clip_on=False
+        )  # fmt: skip
+    return figure

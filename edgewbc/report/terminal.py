@@ -1,242 +1,172 @@
-"""A benchmark for people: tables of throughput, latency and answers, and one sentence on the reference."""
+"""A benchmark as text for a terminal: tables of throughput, latency and predictions, no wider than 80 columns."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from edgewbc.bench.compare import Change, Comparison
-from edgewbc.bench.result import BenchResult, LoadDuring
-from edgewbc.bench.row import FailedRow, MeasuredRow, Mode
+from edgewbc.bench.result import BenchResult
+from edgewbc.bench.row import MeasuredRow, Mode
+from edgewbc.bench.scores import Agreement, Scores
+from edgewbc.bench.summary import WIDE
 from edgewbc.cells import REFERENCE
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.utils import text
 
-WIDEST = 120
-NAMES = ("model", "backend", "prec")
-THROUGHPUT = (
-    *NAMES,
-    "img/s",
-    "rounds",
-    "ratio",
-    "rounds",
-    "peak",
-    "app",
-    "us/app",
-    "batch",
-    "thr*str",
-    "cores",
-    "MB",
-    "RSS",
-)
-LATENCY = (*NAMES, "p50 ms", "p90", "p95", "p99", "n", "p50 of the rounds", "thr*str", "RSS MB", "cold start s")
-ANSWERS = (*NAMES, "accuracy", "95 % interval", "correct", "balanced", "agrees", "McNemar p", "parity", "with")
+WIDEST: Final = 80
+"""Columns of a terminal that every table and every line fits into."""
 
-LEGEND = (
-    "peak: share of this CPU's measured multiply-adds in that precision. app: OpenVINO's benchmark_app on the same IR. "
-    "rounds: least-most. cores: kept busy. Pictures are decoded and resized before: the model alone is timed, in "
-    "throughput with the best batch, in latency one picture at a time. RSS: peak memory, MB. thr*str: threads and "
-    "streams, as the runtime tells them. with: the row whose answers are the reference; parity: largest difference of "
-    "a probability."
-)
+SHORTEST: Final = 10
+"""Characters that a model's name keeps at least; then columns are left out."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column: heading, cell of a row, and rank; of columns that do not fit, the highest rank is left out first."""
+
+    title: str
+    cell: Callable[[MeasuredRow], str]
+    rank: int = 0
 
 
 def render(result: BenchResult) -> str:
-    """Title with protocol and machine, the tables, what their columns mean, the reference, and the rows that failed."""
+    """Return the title with protocol and machine, the tables, what their columns mean, and the rows that failed."""
     done = result.measured
     parts = [title(result)]
     if done:
-        parts += [_table(THROUGHPUT, done, _throughput), _table(LATENCY, done, _latency)]
-    if any(row.scores is not None for row in done):
-        parts.append(_table(ANSWERS, done, _answers))
-    parts += [_fill(f"failed: {_name(row)}: {row.error}") for row in result.failed]
+        parts += [table(THROUGHPUT, done), table(LATENCY, done)]
+    if scored := [row for row in done if row.scores is not None]:
+        parts.append(table(PREDICTIONS, scored))
+    parts += [_fill(f"failed: {row.model} {row.backend} {row.precision}: {row.error}") for row in result.failed]
     parts += [_fill(line) for line in notes(result)]
     return "\n\n".join(parts)
 
 
 def title(result: BenchResult) -> str:
-    """What was answered under which protocol, on which machine, and what that machine can do."""
+    """Return what was measured under which protocol, on which machine, and what that machine reaches."""
     data, machine, how = result.data, result.machine, result.protocol
     if data.protocol is None:
-        what = "no manifest: synthetic pictures, timed only"
+        what = "no manifest: synthetic images, timed only"
     else:
         some = "" if data.n == data.of else f" of {data.of}"
         what = (
-            f"{data.source}, protocol {data.protocol}, split {data.split}: {data.n}{some} pictures, "
-            f"manifest {(data.manifest_sha256 or '')[:12]}"
+            f"{data.source}, protocol {data.protocol}, split {data.split}: {data.n}{some} images, "
+            f"manifest {str(data.manifest_sha256)[:12]}"
         )
     lines = [what, f"{machine.cpu}, {machine.cores} cores, {machine.isa}"]
-    roofs = [f"{name} {peak.gmac_per_s:.0f}" for name, peak in result.peaks.items()]
-    if roofs:
-        lines.append(f"peak of a plain convolution here, GMAC/s: {', '.join(roofs)}")
-    lines.append(f"{how.rounds} rounds of {how.seconds:g} s a mode: {how.order}")
-    return "\n".join(lines)
+    peaks = [f"{precision} {peak.gmac_per_s:.0f}" for precision, peak in result.peaks.items()]
+    if peaks:
+        lines.append(f"peak of a plain convolution here, GMAC/s: {', '.join(peaks)}")
+    lines.append(f"{how.rounds} rounds of {how.seconds:g} s per mode: {how.order}")
+    return "\n".join(_fill(line) for line in lines)
 
 
 def notes(result: BenchResult) -> list[str]:
-    """What the columns mean, what disturbs, and whether the reference is met."""
-    rows = result.measured
+    """Return what the columns mean, what disturbed the measurements, and whether the reference is reached."""
+    done = result.measured
     found = []
-    if rows:
+    if done:
         base = result.baseline
-        ratio = "" if base is None else f"ratio: of img/s to {_name(base)}, in each round, the median of them. "
+        ratio = "" if base is None else f"ratio: of img/s to {_name(base)}, median of the ratios of the rounds. "
         found.append(ratio + LEGEND)
-    wide = [row for row in rows if row.timing.unsteady]
+    wide = [row for row in done if row.timing.unsteady]
     if wide:
         found.append(
-            f"! unsteady: its rounds lie further apart than {100 * result.protocol.wide:.0f} % of their median "
-            f"({len(wide)} of {len(rows)} rows): do not rely on it; measure again on a quiet machine, or with more "
-            "--rounds."
+            f"! unsteady: the rounds differ by more than {100 * WIDE:.0f} % of their median ({len(wide)} of "
+            f"{len(done)} rows). Do not rely on these; measure again on an idle machine, or with more --rounds."
         )
     found += disturbed(result)
-    found += problems([(_name(row), row) for row in rows], result.peak_errors)
-    return [*found, sentence(result)]
+    found += problems(result, [_name(row) for row in done])
+    return [*found, sentence(result)] if has_reference(result) else found
 
 
-def problems(rows: Sequence[tuple[str, MeasuredRow]], peak_errors: Mapping[str, str]) -> list[str]:
-    """What did not go as it should with rows that were measured, by their names, and with the peaks."""
+def problems(result: BenchResult, names: Sequence[str]) -> list[str]:
+    """Return what went wrong with the rows that were measured, and with the peaks.
+
+    Args:
+        result: of the benchmark.
+        names: of the measured rows, in order.
+    """
     found = []
-    for name, row in rows:
-        app, ran = row.benchmark_app, row.timing.precision_ran
+    for name, row in zip(names, result.measured, strict=True):
+        ran, app = row.timing.precision_ran, row.benchmark_app
         if ran not in (None, row.precision):
-            found.append(f"{name} was asked for in {row.precision}, and ran in {ran}.")
-        if row.benchmark_app_error is not None:
+            found.append(f"{name}: {row.precision} was requested, but it ran in {ran}.")
+        if row.benchmark_app_error:
             found.append(f"{name}: no benchmark_app: {row.benchmark_app_error}.")
         if app is not None and not app.near:
             found.append(f"{name}: benchmark_app is faster by more than 3 %.")
         if app is not None and not app.alike:
-            found.append(f"{name}: benchmark_app ran with other threads or streams than ours.")
-    return [*found, *(f"No peak of {name}: {error}." for name, error in peak_errors.items())]
+            found.append(f"{name}: benchmark_app ran with a different number of threads or streams.")
+    return [*found, *(f"No peak of {precision}: {error}." for precision, error in result.peak_errors.items())]
 
 
 def disturbed(result: BenchResult) -> list[str]:
-    """A line if other programs used the machine before or while it was measured."""
+    """Return a line if other programs used the machine before or during the measurements."""
     how = result.protocol
-    during = how.load_during or LoadDuring(0, 0)
-    if max(how.load_before or 0, during.median) <= how.busy:
+    before, during = how.load_before or 0.0, how.load_during
+    median, most = (during.median, during.most) if during else (0.0, 0.0)
+    if max(before, median) <= how.busy:
         return []
     return [
-        f"disturbed: other programs used {100 * (how.load_before or 0):.0f} % of the machine before, and "
-        f"{100 * during.median:.0f} % (at most {100 * during.most:.0f} %) during the measurements"
+        f"disturbed: other programs used {100 * before:.0f} % of the machine before, and "
+        f"{100 * median:.0f} % (at most {100 * most:.0f} %) during the measurements"
     ]
+
+
+def has_reference(result: BenchResult) -> bool:
+    """Return whether the poster's accuracy is a yardstick here: real images under a protocol of the literature."""
+    known = result.data.protocol in (REFERENCE.protocol, "published")
+    return known and result.data.source != SYNTHETIC and any(row.scores is not None for row in result.measured)
 
 
 def sentence(result: BenchResult) -> str:
-    """Whether the ~99 % reference is met, by which rows, and under which protocol."""
-    data = result.data
-    name = f"The reference of ~{100 * REFERENCE.accuracy:.0f} %"
+    """Say whether the reference accuracy is reached, by which rows, and under which protocol.
+
+    Args:
+        result: one for which `has_reference` is true.
+    """
+    protocol = result.data.protocol
     scores = [row.scores for row in result.measured if row.scores is not None]
-    if data.protocol is None or not scores:
-        return f"{name} was not measured: " + ("there is no manifest." if data.protocol is None else "no row ran.")
-    if data.source == SYNTHETIC:
-        return f"{name} was not measured: synthetic pictures say nothing about real cells."
-    met = sum(one.reference.met is True for one in scores)
+    met = sum(bool(one.reference.met) for one in scores)
     which = "every row" if met == len(scores) else f"{met} of {len(scores)} rows" if met else "no row"
-    lowest = min(scores, key=lambda one: one.accuracy)
+    worst = min(scores, key=lambda one: one.accuracy)
     own = REFERENCE.protocol
-    of = "" if data.protocol == own else f" (the poster's own figure is under protocol {own}: {REFERENCE.what})"
+    of = "" if protocol == own else f" (the poster's own figure is under protocol {own}: {REFERENCE.what})"
     return (
-        f"{name} is met by {which} under protocol {data.protocol}{of}; "
-        f"lowest: {text.percent(lowest.accuracy)}, {lowest.correct} of {lowest.n}, 95 % interval "
-        f"{text.interval(lowest.interval)}."
+        f"The reference of ~{100 * REFERENCE.accuracy:.0f} % is reached by {which} under protocol {protocol}{of}; "
+        f"lowest: {text.percent(worst.accuracy)}, {worst.correct} of {worst.n}, 95 % interval "
+        f"{text.interval(worst.interval)}."
     )
 
 
-def render_comparison(result: Comparison) -> str:
-    """Return the comparison of two benchmarks as a table, with what differs between them."""
-    header = ("row", "input", "img/s ratio", "99 % interval", "p50 ratio", "99 % interval", "changed", "p", "verdict")
-    lines = [
-        [
-            one.row,
-            "x".join(map(str, one.input)),
-            *_change(one.throughput),
-            *_change(one.latency),
-            "-" if one.changed is None else str(one.changed),
-            "-" if one.p is None else f"{one.p:.2g}",
-            one.verdict,
-        ]
-        for one in result.rows
-    ]
-    parts = [f"differs: {line}" for line in result.warnings]
-    parts.append(text.table(header, lines))
-    if result.unit:
-        parts.append(f"Ratios: second to first, {result.unit}. p50: above 1 is slower.")
-    parts += [f"only in the first: {one}" for one in result.gone]
-    parts += [f"only in the second: {one}" for one in result.new]
-    return "\n".join(parts)
+def table(columns: Sequence[_Column], rows: Sequence[MeasuredRow]) -> str:
+    """Return a table no wider than `WIDEST`: long names are cut in the middle, then the least important columns go."""
+    kept = [column for column in columns if any(column.cell(row) != "-" for row in rows)]
+    while True:
+        header = ["model", "backend", "prec", *(column.title for column in kept)]
+        lines = [[row.model, row.backend, row.precision, *(column.cell(row) for column in kept)] for row in rows]
+        rest = sum(max(len(line[i]) for line in (header, *lines)) + 2 for i in range(1, len(header)))
+        room = WIDEST - rest
+        least = min(SHORTEST, max(len(line[0]) for line in (header, *lines)))
+        if room >= least or not any(column.rank for column in kept):
+            room = max(least, room)
+            return text.table(header, [[shorten(line[0], room), *line[1:]] for line in lines], left=3)
+        kept.remove(max(kept, key=lambda column: column.rank))
 
 
-def _change(found: Change | None) -> list[str]:
-    if found is None:
-        return ["-", "-"]
-    interval = found.interval
-    return [f"{found.ratio:.3f}", "-" if interval is None else f"{interval[0]:.3f}-{interval[1]:.3f}"]
+def shorten(name: str, room: int) -> str:
+    """Cut the middle out of a name of more than `room` characters."""
+    if len(name) <= room:
+        return name
+    tail = (room - 2) // 2
+    return f"{name[: room - 2 - tail]}..{name[len(name) - tail :]}"
 
 
-def _table(header: Sequence[str], rows: Sequence[MeasuredRow], cells: Callable[[MeasuredRow], list[str]]) -> str:
-    """A table no wider than `WIDEST`: the models' names give way."""
-    lines = [[*row.key, *cells(row)] for row in rows]
-    rest = sum(max(len(line[i]) for line in (header, *lines)) + 2 for i in range(1, len(header)))
-    room = max(8, WIDEST - rest)
-    return text.table(header, [[_shorten(line[0], room), *line[1:]] for line in lines], left=3)
-
-
-def _throughput(row: MeasuredRow) -> list[str]:
-    timing, app = row.timing, row.benchmark_app
-    mode = timing.throughput_mode
-    return [
-        text.figure(timing.images_per_s) + ("!" if "images_per_s" in timing.unsteady else ""),
-        _range(timing.rounds.images_per_s),
-        _ratio(None if row.speedup is None else row.speedup.ratio),
-        _range(() if row.speedup is None else row.speedup.rounds),
-        "-" if row.peak_share is None else f"{100 * row.peak_share.ratio:.0f} %",
-        text.figure(None if app is None else app.images_per_s),
-        "-" if app is None else f"{app.ratio.ratio:.2f}",
-        str(mode.batch),
-        _threads(mode),
-        f"{mode.cores_busy:.1f}",
-        text.figure(timing.size_mb),
-        "-" if timing.rss_mb is None else f"{timing.rss_mb:.0f}",
-    ]
-
-
-def _latency(row: MeasuredRow) -> list[str]:
-    timing, late = row.timing, row.timing.latency_ms
-    return [
-        text.figure(late.p50) + ("!" if "latency_p50_ms" in timing.unsteady else ""),
-        *(text.figure(value) for value in (late.p90, late.p95, late.p99)),
-        str(late.n),
-        _range(timing.rounds.latency_p50_ms),
-        _threads(timing.latency_mode),
-        "-" if timing.rss_latency_mb is None else f"{timing.rss_latency_mb:.0f}",
-        text.figure(timing.cold_start_s),
-    ]
-
-
-def _answers(row: MeasuredRow) -> list[str]:
-    scores, agreement = row.scores, row.agreement
-    if scores is None:
-        return ["-"] * (len(ANSWERS) - len(NAMES))
-    columns = [
-        text.percent(scores.accuracy),
-        text.interval(scores.interval),
-        f"{scores.correct}/{scores.n}",
-        text.percent(scores.balanced_accuracy),
-    ]
-    if agreement is None:
-        return [*columns, "-", "-", "-", "-"]
-    reference = "own f32" if agreement.same_model else " ".join(agreement.reference)
-    return [
-        *columns,
-        text.percent(agreement.agreement),
-        f"{agreement.mcnemar.p:.2g}",
-        "-" if agreement.parity is None else f"{agreement.parity:.1g}",
-        "itself" if agreement.reference == row.key else reference,
-    ]
-
-
-def _name(row: MeasuredRow | FailedRow) -> str:
-    return " ".join(row.key)
+def _name(row: MeasuredRow | Agreement) -> str:
+    return f"{row.model} {row.backend} {row.precision}"
 
 
 def _threads(mode: Mode) -> str:
@@ -253,9 +183,74 @@ def _ratio(value: float | None) -> str:
     return f"{text.figure(value)}x" if value >= 0.01 else "<0.01x"
 
 
-def _shorten(name: str, room: int) -> str:
-    return name if len(name) <= room else f"{name[: room // 2 - 1]}..{name[len(name) - (room - room // 2 - 1) :]}"
+def _unsteady(row: MeasuredRow, name: str) -> str:
+    return "!" if name in row.timing.unsteady else ""
+
+
+def _megabytes(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
 
 
 def _fill(words: str) -> str:
     return textwrap.fill(words, WIDEST, break_long_words=False, break_on_hyphens=False)
+
+
+def _with(row: MeasuredRow) -> str:
+    found = row.agreement
+    if found is None:
+        return "-"
+    if found.reference == row.key:
+        return "itself"
+    return "own f32" if found.same_model else shorten(found.model, SHORTEST)
+
+
+def _scores(title: str, cell: Callable[[Scores], str], rank: int = 0) -> _Column:
+    return _Column(title, lambda row: "-" if row.scores is None else cell(row.scores), rank)
+
+
+def _agreement(title: str, cell: Callable[[Agreement], str], rank: int) -> _Column:
+    return _Column(title, lambda row: "-" if row.agreement is None else cell(row.agreement), rank)
+
+
+THROUGHPUT: Final = (
+    _Column("img/s", lambda row: text.figure(row.timing.images_per_s) + _unsteady(row, "images_per_s")),
+    _Column("rounds", lambda row: _range(row.timing.rounds.images_per_s), 4),
+    _Column("ratio", lambda row: _ratio(row.speedup.ratio if row.speedup else None)),
+    _Column("peak", lambda row: "-" if row.peak_share is None else f"{100 * row.peak_share.ratio:.0f} %", 2),
+    _Column("us/app", lambda row: "-" if row.benchmark_app is None else f"{row.benchmark_app.ratio.ratio:.2f}", 3),
+    _Column("batch", lambda row: str(row.timing.throughput_mode.batch), 6),
+    _Column("thr*str", lambda row: _threads(row.timing.throughput_mode), 7),
+    _Column("cores", lambda row: f"{row.timing.throughput_mode.cores_busy:.1f}", 8),
+    _Column("MB", lambda row: text.figure(row.timing.size_mb), 1),
+    _Column("RSS", lambda row: _megabytes(row.timing.rss_mb), 5),
+)
+LATENCY: Final = (
+    _Column("p50 ms", lambda row: text.figure(row.timing.latency_ms.p50) + _unsteady(row, "latency_p50_ms")),
+    _Column("p90", lambda row: text.figure(row.timing.latency_ms.p90), 6),
+    _Column("p95", lambda row: text.figure(row.timing.latency_ms.p95), 2),
+    _Column("p99", lambda row: text.figure(row.timing.latency_ms.p99)),
+    _Column("n", lambda row: str(row.timing.latency_ms.n), 5),
+    _Column("p50 rounds", lambda row: _range(row.timing.rounds.latency_p50_ms), 3),
+    _Column("thr*str", lambda row: _threads(row.timing.latency_mode), 7),
+    _Column("RSS", lambda row: _megabytes(row.timing.rss_latency_mb), 4),
+    _Column("start s", lambda row: text.figure(row.timing.cold_start_s), 1),
+)
+PREDICTIONS: Final = (
+    _scores("accuracy", lambda scores: text.percent(scores.accuracy)),
+    _scores("95 % interval", lambda scores: text.interval(scores.interval)),
+    _scores("correct", lambda scores: f"{scores.correct}/{scores.n}"),
+    _scores("balanced", lambda scores: text.percent(scores.balanced_accuracy), 5),
+    _agreement("agrees", lambda found: text.percent(found.agreement), 1),
+    _agreement("McNemar p", lambda found: f"{found.mcnemar.p:.2g}", 3),
+    _agreement("parity", lambda found: "-" if found.parity is None else f"{found.parity:.1g}", 4),
+    _Column("with", _with, 2),
+)
+
+LEGEND: Final = (
+    "rounds: least-most. peak: share of this CPU's measured multiply-adds per second in that precision. us/app: our "
+    "throughput over that of OpenVINO's benchmark_app. thr*str: threads and streams, as the runtime reports them. "
+    "cores: kept busy. MB: size of the model. RSS: peak memory, MB. start: to the first prediction. Images are decoded "
+    "and resized before: only the model is timed, in throughput with the best batch size, in latency one image at a "
+    "time. agrees: same label as the f32 reference row, which is named under with. parity: largest difference of a "
+    "probability. Columns that do not fit are left out; --json has all."
+)

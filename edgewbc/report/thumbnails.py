@@ -1,4 +1,4 @@
-"""Small pictures of a result's mistakes, as JPEG, where the manifest's pictures are at hand."""
+"""Thumbnails of a result's mistakes, as JPEG, where the images of the manifest are available."""
 
 from __future__ import annotations
 
@@ -19,67 +19,69 @@ from edgewbc.pixels import Image, PixelSpec
 SIDE: Final = 144  # pixels of the longer side
 QUALITY: Final = 82  # of the JPEG
 AROUND: Final = 1.3
-"""Side of the square around a cell's box, as a multiple of the box's longer side: the cell and some of its plasma."""
+"""Side of the square around a cell's box, as a multiple of the box's longer side: the cell and its surroundings."""
 
 
 def of_mistakes(data: BenchData, mistakes: Sequence[Mistake], manifest: Manifest) -> list[bytes | None]:
-    """A JPEG a mistake; None for a picture that is gone, has changed or cannot be decoded.
+    """Return a JPEG for each mistake; None for an image that is missing, has changed or cannot be decoded.
 
     Args:
-        data: the `data` of a bench result: which split of which manifest was answered.
-        mistakes: the `worst` of one of its rows.
-        manifest: with the pictures.
+        data: which split of which manifest was classified.
+        mistakes: the `worst` of one of the result's rows.
+        manifest: of the images.
 
     Raises:
         UserError: it is not the manifest of the result, or has no such split.
     """
     if manifest.sha256 != data.manifest_sha256:
         raise UserError(
-            f"{manifest.root}: its manifest is {manifest.sha256[:12]}, and the result is of "
-            f"{str(data.manifest_sha256)[:12]}: name the one that was answered"
+            f"{manifest.root}: has manifest {manifest.sha256[:12]}, but the result is of manifest "
+            f"{str(data.manifest_sha256)[:12]}: give the manifest that was benchmarked"
         )
-    entries = manifest.split(data.split or "")
-    return [_of(one, data, entries, manifest) for one in mistakes]
+    entries = manifest.split(str(data.split))
+    return [_of(one, data.n, entries, manifest) for one in mistakes]
 
 
-def _of(mistake: Mistake, data: BenchData, entries: Sequence[Entry], manifest: Manifest) -> bytes | None:
-    entry, sure = find(mistake, data, entries)
+def _of(mistake: Mistake, n: int, entries: Sequence[Entry], manifest: Manifest) -> bytes | None:
+    entry, exact = find(mistake, n, entries)
     if entry is None:
         return None
     try:
-        picture = images.read(manifest, entry)
+        image = images.read(manifest, entry)
     except UserError:
         return None
-    return jpeg(crop(picture, entry) if sure else picture)
+    return jpeg(crop(image, entry) if exact else image)
 
 
-def find(mistake: Mistake, data: BenchData, entries: Sequence[Entry]) -> tuple[Entry | None, bool]:
-    """The entry of a mistake, and whether it is the very cell and not another one of the same picture.
+def find(mistake: Mistake, n: int, entries: Sequence[Entry]) -> tuple[Entry | None, bool]:
+    """Return the entry of a mistake, and whether it is that very cell and not another one of the same image.
 
-    `index` counts the pictures that were answered. Where these were a part of the split (`--limit`), the path tells.
+    Args:
+        mistake: its `index` counts the images that were classified; where these are only a part of the split
+            (`--limit`), its path identifies it.
+        n: images that were classified.
+        entries: of the split.
     """
     index = mistake.index
-    if data.n == len(entries) and index < len(entries) and entries[index].path == mistake.path:
+    if n == len(entries) and index < n and entries[index].path == mistake.path:
         return entries[index], True
     alike = [entry for entry in entries if entry.path == mistake.path]
     return (alike[0] if alike else None), len(alike) == 1
 
 
-def crop(picture: Image, entry: Entry) -> Image:
-    """The square around an entry's box, as much of it as the picture has; the whole picture if there is no box."""
+def crop(image: Image, entry: Entry) -> Image:
+    """Return the square around an entry's box, cut at the image's edges; the full image if there is no box."""
     if entry.box is None:
-        return picture
-    left, top, width, height = PixelSpec(1, 1, "box", scale=AROUND).rectangle(
-        picture.shape[0], picture.shape[1], entry.box
-    )
-    part = picture[max(0, int(top)) : int(top + height), max(0, int(left)) : int(left + width)]
-    return part if part.size else picture
+        return image
+    left, top, width, height = PixelSpec(1, 1, "box", scale=AROUND).rectangle(image.shape[0], image.shape[1], entry.box)
+    part = image[max(0, int(top)) : int(top + height), max(0, int(left)) : int(left + width)]
+    return part if part.size else image
 
 
-def jpeg(picture: Image) -> bytes:
-    """A picture's thumbnail: the longer side `SIDE`, the shape kept."""
-    tall, wide = picture.shape[:2]
-    by = SIDE / max(tall, wide)
-    size = (max(1, round(wide * by)), max(1, round(tall * by)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if by < 1 else cv2.INTER_LINEAR)
+def jpeg(image: Image) -> bytes:
+    """Encode an image with its longer side resized to `SIDE` pixels."""
+    height, width = image.shape[:2]
+    scale = SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     return encode(np.asarray(small, dtype=np.uint8), ".jpg", (cv2.IMWRITE_JPEG_QUALITY, QUALITY))

@@ -19,6 +19,7 @@ def install_command(extra: str) -> str:
 
 
 TRAIN = install_command("train")
+REPORT = install_command("report")
 
 
 def need(module: str, purpose: str, install: str = TRAIN) -> ModuleType:
