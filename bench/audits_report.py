@@ -1,4 +1,4 @@
-"""What the audits of the data sets found, as tables; from `audit-*.json` and `labels-*.json`."""
+"""Audits of the data sets as tables, from `audit-*.json` and `labels-*.json`."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ LABELS = "labels-*.json"
 
 
 def table(folder: Path) -> str | None:
-    """A row for each set and protocol that was audited; None where there is no audit.
+    """Return a row for each data set and protocol that was audited; None if there is no audit.
 
     Raises:
         UserError: a file cannot be read.
-        KeyError, TypeError: it is not an audit.
+        KeyError, TypeError: a file is not an audit.
     """
     found = [one for path in sorted(folder.glob(AUDITS)) for one in read_json(path, "an audit")["audits"]]
     if not found:
         return None
     header = (
-        "data", "split", "pictures", "copies of a picture", "taken twice", "copies labelled differently",
-        "originals on two sides", "test pictures with their original in train",
+        "data", "split", "images", "exact duplicates", "near duplicates", "duplicates with different labels",
+        "groups in several splits", "test images with their group in train",
     )  # fmt: skip
     return markdown(header, [_row(one) for one in found], numbers=(2, 3, 4, 5, 6, 7))
 
 
 def _row(one: Mapping[str, Any]) -> Sequence[str]:
     counts = one["counts"]
-    near = "not looked for" if counts["near_duplicates"] is None else _pairs(counts["near_duplicates"])
+    near = "not searched" if counts["near_duplicates"] is None else _pairs(counts["near_duplicates"])
     return [
         one["source"],
         f"`{one['protocol']}`",
@@ -46,11 +46,11 @@ def _row(one: Mapping[str, Any]) -> Sequence[str]:
 
 
 def label_table(folder: Path) -> str | None:
-    """A row for each set whose labels were audited; None where there is none.
+    """Return a row for each data set whose labels were audited; None if there is none.
 
     Raises:
         UserError: a file cannot be read.
-        KeyError, TypeError: it is not an audit of labels.
+        KeyError, TypeError: a file is not an audit of labels.
     """
     found = [read_json(path, "an audit of labels") for path in sorted(folder.glob(LABELS))]
     if not found:

@@ -1,110 +1,111 @@
-"""Figures for the README: drawn the same way, and the same bytes for the same figures."""
+"""Figures of the studies: accuracy over speed or size, with the Pareto front."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from edgewbc.report.charts import Point, pareto
-from edgewbc.utils.files import atomic_write
-from edgewbc.utils.optional import need
-
-Look = tuple[str, str, str]
-"""Marker, colour and legend of a kind of mark."""
+from edgewbc.report import style
+from edgewbc.report.charts import pareto, stairs
+from edgewbc.report.label_placement import Label, place
+from edgewbc.report.style import INK, MUTED, SIZE
 
 
-@contextmanager
-def drawn(path: Path, width: float, height: float, what: str) -> Iterator[Any]:
-    """A matplotlib figure to draw on, written when the block ends: SVG or PNG, by the suffix.
+@dataclass(frozen=True)
+class Look:
+    """Marker, color and legend of a kind of mark; kinds differ in black and white too."""
+
+    marker: str
+    color: str
+    legend: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A network on a figure.
+
+    Attributes:
+        look: of its kind.
+        x: speed or size.
+        accuracy: 0 to 1; drawn in percent.
+        interval: 95 % interval of the accuracy.
+        label: written next to it.
+        filled: whether the mark is filled or open.
+    """
+
+    look: Look
+    x: float
+    accuracy: float
+    interval: tuple[float, float]
+    label: str
+    filled: bool = True
+
+
+def panel(axes: Any, marks: Sequence[Mark], *, faster: bool = True) -> None:
+    """Draw marks with intervals and labels over a logarithmic x, and their Pareto front.
+
+    The limits are those of the marks, so call this last.
 
     Args:
-        width, height: inches.
-        what: it is, for the message.
-
-    Raises:
-        UserError: matplotlib is not installed.
+        axes: of `style.axes`.
+        marks: at least one.
+        faster: whether a larger x is better.
     """
-    need("matplotlib", what)
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    # No date, and ids from a fixed salt.
-    with mpl.rc_context({"svg.hashsalt": "edgewbc", "svg.fonttype": "none", "font.size": 10}):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure
-        with atomic_write(path) as temporary:
-            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            figure.savefig(temporary, format=path.suffix.lstrip("."), metadata=metadata, dpi=150)
-
-
-def mark(
-    axes: Any, look: Look, x: float, accuracy: float, interval: Sequence[float], beside: str, seen: set[str],
-    *, filled: bool = True,
-) -> None:  # fmt: skip
-    """An accuracy (of 0..1, drawn in percent) with its interval and a word beside it; each legend is given once.
-
-    Marks in the same place share their words, and the same word is not written twice beside each other.
-
-    Args:
-        seen: legends given so far; this one is added.
-    """
-    marker, colour, legend = look
-    low, high = (100 * bound for bound in interval)
-    axes.plot([x, x], [low, high], color=colour, linewidth=1, alpha=0.4)
-    axes.plot(
-        x, 100 * accuracy, marker, color=colour, markersize=6, linestyle="none",
-        label=None if legend in seen else legend, fillstyle="full" if filled else "none",
-    )  # fmt: skip
-    _write(axes, x, 100 * accuracy, beside)
-    seen.add(legend)
-
-
-def _write(axes: Any, x: float, percent: float, word: str) -> None:
-    """A word beside a mark: with that of a mark in the same place, not a second time beside its like, and below the
-    mark where that of another one stands."""
-    height = 3
-    for other in axes.texts:
-        far, up = max(other.xy[0] / x, x / other.xy[0]), abs(other.xy[1] - percent)
-        words = other.get_text().split(", ")
-        if word in words and far < 1.3 and up < 0.3:
-            return
-        if far < 1.1 and up < 0.05:
-            other.set_text(", ".join([*words, word]))
-            return
-        if far < 1.6 and up < 0.1:
-            height = -11
-    axes.annotate(word, (x, percent), xytext=(5, height), textcoords="offset points", fontsize=8)
-
-
-def front(axes: Any, points: Sequence[tuple[float, float]], *, faster: bool = True) -> None:
-    """The Pareto front of (x, accuracy) as stairs, and plain axes with a logarithmic x.
-
-    Args:
-        faster: whether a larger x is the better one.
-    """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    marks = [Point("", "", x if faster else 1 / x, accuracy, (0, 0), 0, "", "") for x, accuracy in points]
-    best = pareto(marks)
-    axes.plot(
-        [one.speed if faster else 1 / one.speed for one in best], [100 * one.accuracy for one in best],
-        color="0.3", linewidth=1, drawstyle="steps-pre", zorder=0,
-    )  # fmt: skip
     axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.grid(color="0.9")
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    xs = [mark.x for mark in marks]
+    axes.set_xlim(min(xs) / 1.5, max(xs) * 1.5)
+    low, high = min(mark.interval[0] for mark in marks), max(mark.interval[1] for mark in marks)
+    axes.set_ylim(100 * low - 4 * (high - low), 100 * high + 4 * (high - low))
+    style.ticks(axes.xaxis, 7, log=True)
+    style.ticks(axes.yaxis, 7)
+    best = pareto([(mark.x if faster else 1 / mark.x, mark.accuracy) for mark in marks])
+    corners = [(marks[index].x, 100 * marks[index].accuracy) for index in best]
+    line = stairs(corners)
+    axes.plot(*zip(*line, strict=True), color=INK, linewidth=1.2, linestyle=(0, (5, 3)), zorder=2)
+    for mark in marks:
+        bounds = [100 * bound for bound in mark.interval]
+        axes.plot([mark.x, mark.x], bounds, color=mark.look.color, linewidth=1.1, alpha=0.45, zorder=1)
+        axes.plot(
+            mark.x, 100 * mark.accuracy, mark.look.marker, color=mark.look.color, markersize=7, zorder=4,
+            fillstyle="full" if mark.filled else "none", markeredgewidth=1.4,
+        )  # fmt: skip
+    labels = [
+        Label(mark.x, 100 * mark.accuracy, mark.label, (100 * mark.interval[0], 100 * mark.interval[1]))
+        for mark in marks
+    ]  # fmt: skip
+    place(axes, labels, line)
 
 
-def legend(figure: Any, axes: Any) -> None:
-    """The legend of the axes above the figure, four to a line at most."""
-    handles, labels = axes.get_legend_handles_labels()
-    columns = min(4, len(labels))
-    figure.legend(handles, labels, loc="outside upper left", ncols=columns, frameon=False, handletextpad=0.2)
+def threshold(axes: Any, accuracy: float) -> None:
+    """Draw an accuracy of 0 to 1 as a dotted line."""
+    axes.axhline(100 * accuracy, color=MUTED, linewidth=1.2, linestyle=":", zorder=1)
+
+
+def legend(figure: Any, looks: Iterable[Look], lines: Sequence[tuple[str, str]], columns: int = 4) -> None:
+    """Put a legend at the top left of a figure.
+
+    Args:
+        figure: of `style.saved`.
+        looks: kinds of marks; each is named once.
+        lines: name and line style of each line that is neither a mark nor an interval.
+        columns: entries in a line of the legend.
+    """
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], marker=look.marker, color=look.color, linestyle="none", markersize=7, label=look.legend)
+        for look in dict.fromkeys(looks)
+    ]
+    handles += [Line2D([], [], color=INK, linewidth=1.2, linestyle=kind, label=name) for name, kind in lines]
+    figure.legend(
+        handles=handles, loc="upper left", ncols=columns, frameon=False, handletextpad=0.4, columnspacing=1.4,
+        fontsize=SIZE, labelcolor=INK, borderaxespad=0.3,
+    )  # fmt: skip
+
+
+def label_axes(axes: Any, x: str, y: str = "") -> None:
+    """Name the axes."""
+    axes.set_xlabel(x, color=INK, fontsize=SIZE)
+    if y:
+        axes.set_ylabel(y, color=INK, fontsize=SIZE)

@@ -1,4 +1,4 @@
-"""Keep the README's results equal to the committed files: `python -m bench.readme [--check]`."""
+"""Generate docs/results.md, its figures and the table of README.md from bench/results: `python -m bench.readme`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.edge import report as edge_report
 from bench.peers import report as peers_report
 from bench.poster import figure
-from bench.tables import EDGE, FRONT, LEAK, PEERS, PEERS_FRONT, POSTER, results
+from bench.tables import EDGE, FRONT, LEAK, PEERS, PEERS_FRONT, POSTER, headline, results
 from edgewbc.errors import GateError, UserError, exit_code
 from edgewbc.utils.files import read_json, write_text
 
@@ -18,10 +18,10 @@ END = "<!-- results:end -->"
 
 
 def between(text: str, path: Path) -> tuple[str, str, str]:
-    """What stands before, between and after the markers, the markers left out.
+    """Return the text before, between and after the markers, without the markers.
 
     Raises:
-        UserError: the markers are not there, once each and in order.
+        UserError: the markers are missing, repeated, or in the wrong order.
     """
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise UserError(f"{path}: needs the lines {BEGIN} and {END}, once each and in this order")
@@ -30,60 +30,62 @@ def between(text: str, path: Path) -> tuple[str, str, str]:
     return before, inside, after
 
 
-def rewrite(readme: Path, folder: Path, *, check: bool = False) -> bool:
-    """Put the tables of a results folder between the README's markers; whether it had other ones there.
+def generated(readme: Path, page: Path, folder: Path) -> dict[Path, str]:
+    """Return what both files should hold.
 
     Args:
-        readme: the README.
-        folder: with `eval-*.json` and `bench-cpu.json`.
-        check: change nothing.
+        readme: README.md, with the markers.
+        page: docs/results.md, all of which is generated.
+        folder: with the results as JSON.
 
     Raises:
-        UserError: a file is missing or cannot be read, or the markers are not there.
+        UserError: a file is missing or cannot be read, or the markers are missing.
     """
+    before, _, after = between(_read(readme), readme)
+    table = f"{before}{BEGIN}\n{headline(folder)}\n{END}{after}"
+    return {readme: table, page: f"{results(folder)}\n"}
+
+
+def _read(path: Path) -> str:
     try:
-        text = readme.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{readme}: cannot be read: {error.strerror}") from None
-    before, inside, after = between(text, readme)
-    wanted = f"\n{results(folder)}\n"
-    if wanted != inside and not check:
-        write_text(readme, f"{before}{BEGIN}{wanted}{END}{after}")
-    return wanted != inside
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def draw(folder: Path) -> None:
-    """Draw the figures of a results folder anew, of those results that are there."""
+    """Draw the figures of the results that a folder has."""
     if (folder / POSTER).is_file():
-        told = read_json(folder / POSTER, "a result of `edgewbc bench --suite poster`")
-        if figure.drawable(told):
-            figure.draw(told, folder / LEAK)
+        found = read_json(folder / POSTER, "a result of `python -m bench.poster`")
+        if figure.drawable(found):
+            figure.draw(found, folder / LEAK)
     if (folder / EDGE).is_file():
-        told = read_json(folder / EDGE, "a result of `edgewbc bench --suite edge`")
-        if "bench" in told:
-            edge_report.draw(told, folder / FRONT)
+        found = read_json(folder / EDGE, "a result of `python -m bench.edge`")
+        if "bench" in found:
+            edge_report.draw(found, folder / FRONT)
     if (folder / PEERS).is_file():
         peers_report.draw(read_json(folder / PEERS, "a result of bench/peers/run.py"), folder / PEERS_FRONT)
 
 
-def of_checkout(readme: Path = Path("README.md")) -> bool:
-    """Whether the README here is one that this module keeps."""
-    return readme.is_file() and BEGIN in readme.read_text(encoding="utf-8")
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; exit codes as everywhere: 0 done, 2 bad input, 3 the README differs (with --check)."""
+    """Run the command line; exit code 0 on success, 2 for bad input, 3 if a file is out of date (with --check)."""
     parser = argparse.ArgumentParser(prog="python -m bench.readme", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit with 3 where the README differs")
-    parser.add_argument("--readme", type=Path, default=Path("README.md"))
-    parser.add_argument("--results", type=Path, default=Path("bench/results"))
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 3 if a file is out of date")
+    parser.add_argument("--readme", type=Path, default=Path("README.md"), help="file with the headline table")
+    parser.add_argument("--page", type=Path, default=Path("docs/results.md"), help="file with all results")
+    parser.add_argument("--results", type=Path, default=Path("bench/results"), help="folder of the results as JSON")
     options = parser.parse_args(arguments)
 
     def step() -> None:
         if not options.check:
             draw(options.results)
-        if rewrite(options.readme, options.results, check=options.check) and options.check:
-            raise GateError(f"{options.readme}: differs from {options.results}: run python -m bench.readme")
+        for path, text in generated(options.readme, options.page, options.results).items():
+            if path.is_file() and _read(path) == text:
+                continue
+            if options.check:
+                raise GateError(f"{path}: is out of date with {options.results}: run python -m bench.readme")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, text)
 
     return exit_code(step)
 

@@ -1,8 +1,8 @@
-"""Tables for the README, in Markdown, from the JSON that `eval --out` and `bench --out` wrote."""
+"""The results as Markdown, from the JSON that `edgewbc eval --out`, `edgewbc bench --out` and the studies wrote."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from bench.edge import report as edge_report
 from bench.peers import report as peers_report
 from bench.poster import report as poster_report
 from bench.widths import report as widths_report
+from edgewbc.bench.result import BenchResult
+from edgewbc.bench.row import MeasuredRow
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.errors import UserError
 from edgewbc.utils.files import read_json
@@ -27,58 +29,95 @@ WIDTHS = "widths.json"
 PEERS = "peers.json"
 PEERS_FRONT = "peers-front.svg"
 
+NONE = "No results have been committed yet."
+
+INTRODUCTION = """# Results
+
+This page is generated from the JSON files in [bench/results](../bench/results/) by `python -m bench.readme`. Every
+accuracy names its protocol: accuracies under two protocols are not comparable. Intervals are Wilson's, 95 %, unless
+stated otherwise. The test split was read for these figures only.
+
+A research tool, not a medical device: on images from another laboratory's stain and microscope the accuracy can be far
+lower. Measure it on your own labeled cells."""
+
 
 def results(folder: Path) -> str:
-    """Markdown of what a results folder holds; a line that says so where it holds nothing.
+    """Return docs/results.md: a section for each result in a folder; a line that says so if there is none.
 
-    Results on synthetic pictures are left out: they say nothing about real cells.
+    Results on synthetic images are left out: they say nothing about real cells.
 
     Raises:
-        UserError: a file cannot be read, or was not written by `eval` or `bench`.
+        UserError: a file cannot be read, or is not a result of this version.
     """
     parts = []
-    evals = [read_json(path, "a result of `edgewbc eval --out`") for path in sorted(folder.glob(EVALS))]
     try:
-        real = [found for found in evals if found["source"] != SYNTHETIC]
+        real = [found for found in _evaluations(folder) if found["source"] != SYNTHETIC]
         if real:
-            parts += ["### Accuracy of what ships", accuracy_table(real)]
+            parts += ["## Accuracy of the released models", accuracy_table(real)]
         if (folder / BENCH).is_file():
-            told = read_json(folder / BENCH, "a result of `edgewbc bench --out`")
-            parts += ["### Speed on a CPU", speed_table(told)]
-        if (folder / LAB).is_file():
-            told = read_json(folder / LAB, "a result of `edgewbc bench --end-to-end --out`")
-            parts += ["### From file to label", from_file_to_label(told)]
-        if (folder / POSTER).is_file():
-            told = read_json(folder / POSTER, "a result of `edgewbc bench --suite poster`")
-            parts += ["### The poster's claims, and what they are made of", poster_report.markdown(told)]
-            if (folder / LEAK).is_file():
-                parts.append(f"![{poster_report.CAPTION}](bench/results/{LEAK})")
-        if (folder / EDGE).is_file():
-            told = read_json(folder / EDGE, "a result of `edgewbc bench --suite edge`")
-            parts += ["### How small and fast a network may become", edge_report.markdown(told)]
-            if (folder / FRONT).is_file():
-                parts.append(f"![{edge_report.CAPTION}](bench/results/{FRONT})")
-        if (folder / WIDTHS).is_file():
-            told = read_json(folder / WIDTHS, "a result of `edgewbc bench --suite widths`")
-            parts += ["### What a channel costs", widths_report.markdown(told)]
-        if (folder / PEERS).is_file():
-            told = read_json(folder / PEERS, "a result of bench/peers/run.py")
-            parts += ["### Beside what one would pick instead", peers_report.table(told)]
-            if (folder / PEERS_FRONT).is_file():
-                parts.append(f"![{peers_report.CAPTION}](bench/results/{PEERS_FRONT})")
-        audited = audits_report.table(folder)
-        if audited:
-            parts += ["### Duplicates and leaks in the data", audited]
-        labelled = audits_report.label_table(folder)
-        if labelled:
-            parts += ["### Labels that are most likely wrong", labelled]
+            parts += ["## Speed on a CPU", speed_table(BenchResult.read(folder / BENCH))]
+        sections: tuple[tuple[str, str, Callable[[Mapping[str, Any]], str], str, str], ...] = (
+            (LAB, "From file to label", from_file_to_label, "", ""),
+            (POSTER, "The poster's accuracies, with and without leakage", poster_report.markdown, LEAK,
+             poster_report.CAPTION),
+            (EDGE, "Search for small and fast networks", edge_report.markdown, FRONT, edge_report.CAPTION),
+            (WIDTHS, "Cost of a channel", widths_report.markdown, "", ""),
+            (PEERS, "Comparison with other toolkits", peers_report.table, PEERS_FRONT, peers_report.CAPTION),
+        )  # fmt: skip
+        for name, title, table, drawing, caption in sections:
+            if (folder / name).is_file():
+                parts += [f"## {title}", table(read_json(folder / name, "a result of a study"))]
+                if drawing and (folder / drawing).is_file():
+                    parts.append(f"![{caption}](../bench/results/{drawing})\n\n{caption}.")
+        if audited := audits_report.table(folder):
+            parts += ["## Duplicates and leaks in the data", audited]
+        if labels := audits_report.label_table(folder):
+            parts += ["## Labels that are most likely wrong", labels]
     except (KeyError, TypeError) as error:
-        raise UserError(f"{folder}: a file in it was not written by this edgewbc's eval or bench: {error!r}") from None
-    return "\n\n".join(parts) or "No results have been committed yet."
+        raise UserError(f"{folder}: a file in it is not a result of this version of edgewbc: {error!r}") from None
+    return "\n\n".join([INTRODUCTION, *(parts or [NONE])])
 
 
-def accuracy_table(found: Sequence[dict[str, Any]]) -> str:
-    """A row for each evaluation: what answered, under which protocol, how many of how many, and the hashes."""
+def headline(folder: Path) -> str:
+    """Return the small table of README.md: accuracy, speed ratio and size of every network, as OpenVINO runs it.
+
+    Raises:
+        UserError: the file cannot be read, or is not a result of this version.
+    """
+    if not (folder / BENCH).is_file():
+        return NONE
+    result = BenchResult.read(folder / BENCH)
+    base, data = result.baseline, result.data
+    shown: dict[str, MeasuredRow] = {}
+    for row in result.measured:
+        if row.backend == "openvino":
+            shown.setdefault(row.model, row)
+    header = ("network", "precision", "accuracy", "95 % interval", "speed ratio", "size, MB")
+    lines = [
+        [
+            row.model,
+            row.precision,
+            "-" if row.scores is None else f"{percent(row.scores.accuracy)} ({row.scores.correct} of {row.scores.n})",
+            "-" if row.scores is None else interval(row.scores.interval),
+            "-" if row.speedup is None else f"{row.speedup.ratio:,.0f}",
+            figure(row.timing.size_mb),
+        ]
+        for row in shown.values()
+    ]
+    ratio = "" if base is None else f" Speed is the throughput over that of {base.model} in {base.precision}."
+    return (
+        f"{markdown(header, lines, range(2, len(header)))}\n\n"
+        f"Accuracy on {data.source}, protocol `{data.protocol}`, {data.split} split; OpenVINO on {result.machine.cpu}, "
+        f"{result.machine.cores} cores, in one run.{ratio}"
+    )
+
+
+def _evaluations(folder: Path) -> list[dict[str, Any]]:
+    return [read_json(path, "a result of `edgewbc eval --out`") for path in sorted(folder.glob(EVALS))]
+
+
+def accuracy_table(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return a row for each evaluation: the model, the protocol, the counts, and the hashes."""
     header = (
         "model", "precision", "backend", "data, protocol, split", "correct", "accuracy", "95 % interval",
         "balanced accuracy", "model sha256",
@@ -101,101 +140,84 @@ def accuracy_table(found: Sequence[dict[str, Any]]) -> str:
     return f"{markdown(header, rows, numbers=(4, 5, 6, 7))}\n\nManifests: {', '.join(manifests)}."
 
 
-def speed_table(bench: dict[str, Any]) -> str:
-    """A row for each measured row of `bench`, its speed as a ratio to the baseline of the same run.
+def speed_table(result: BenchResult) -> str:
+    """Return a row for each measured row of a benchmark, its speed as a ratio to the baseline of the same run.
 
-    Results with rounds show the range of the ratio over them, and the row's share of the CPU's peak and benchmark_app's
-    images a second where these were measured. Threads, batch, input size, hashes and intervals stand in the JSON.
+    The share of the CPU's peak and benchmark_app's images per second are shown where they were measured. Threads,
+    batch, input size, hashes and intervals are in the JSON.
     """
-    rows = [row for row in bench["rows"] if not row.get("error")]
-    base = next((row for row in rows if row.get("baseline")), None)
-    machine, data = bench["machine"], bench["data"]
-    counted = data["protocol"] is not None and data["source"] != SYNTHETIC
-    header: tuple[str, ...] = (
-        "model", "backend", "precision", "GMAC", "img/s", "speed ratio", "p50 / p95 / p99 ms", "MB",
-        "peak MB of memory", "correct",
-    )  # fmt: skip
-    lines = [
-        [
-            row["model"],
-            row["backend"],
-            row["precision"],
-            "-" if row["gmac"] is None else f"{row['gmac']:.3g}",
-            figure(row["images_per_s"]) + ("!" if "images_per_s" in row.get("unsteady", []) else ""),
-            _ratio(row),
-            " / ".join(figure(row["latency_ms"][name]) for name in ("p50", "p95", "p99")),
-            figure(row["size_mb"]),
-            figure(row["rss_mb"]),
-            f"{row['correct']} of {row['n']}" if counted and row["accuracy"] is not None else "-",
-        ]
-        for row in rows
+    machine, data, base = result.machine, result.data, result.baseline
+    counted = data.protocol is not None and data.source != SYNTHETIC
+    columns: list[tuple[str, Callable[[MeasuredRow], str]]] = [
+        ("model", lambda row: row.model),
+        ("backend", lambda row: row.backend),
+        ("precision", lambda row: row.precision),
+        ("GMAC", lambda row: "-" if row.gmac is None else f"{row.gmac:.3g}"),
+        ("img/s", lambda row: figure(row.timing.images_per_s) + "!" * ("images_per_s" in row.timing.unsteady)),
+        ("speed ratio", _ratio),
+        ("p50 / p95 / p99 ms", _latency),
+        ("MB", lambda row: figure(row.timing.size_mb)),
+        ("memory, MB", lambda row: figure(row.timing.rss_mb)),
+        ("correct", lambda row: f"{row.scores.correct} of {row.scores.n}" if counted and row.scores else "-"),
+        ("share of peak", lambda row: "-" if row.peak_share is None else f"{100 * row.peak_share.ratio:.0f} %"),
+        ("benchmark_app img/s", lambda row: figure(row.benchmark_app.images_per_s if row.benchmark_app else None)),
     ]
-    numbers = [3, 4, 5, 6, 7, 8, 9]
-    for title, shown in (("share of peak", _peak_share), ("benchmark_app img/s", _benchmark_app)):
-        cells = [shown(row) for row in rows]
-        if any(cell != "-" for cell in cells):
-            numbers.append(len(header))
-            header += (title,)
-            lines = [[*line, cell] for line, cell in zip(lines, cells, strict=True)]
-    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['isa']}"
-    ratio = "" if base is None else f" The ratio is to {base['model']}, {base['backend']} {base['precision']}."
+    kept = [(title, cell) for title, cell in columns if any(cell(row) != "-" for row in result.measured)]
+    lines = [[cell(row) for _, cell in kept] for row in result.measured]
+    ratio = "" if base is None else f" The ratio is to {base.model}, {base.backend} {base.precision}."
     on = (
-        f"Correct: on {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}, "
-        f"manifest `{data['manifest_sha256'][:12]}`."
+        f"Correct: on {data.source}, protocol `{data.protocol}`, {data.split}, n = {data.n}, "
+        f"manifest `{str(data.manifest_sha256)[:12]}`."
         if counted
-        else "Timed on synthetic pictures."
+        else "Timed on synthetic images."
     )
-    table = markdown(header, lines, numbers)
-    return f"{table}\n\nMeasured in one run on {where}.{ratio}{_rounds(bench)} {on}"
+    table = markdown([title for title, _ in kept], lines, range(3, len(kept)))
+    where = f"{machine.cpu}, {machine.cores} cores, {machine.isa}"
+    return f"{table}\n\nMeasured in one run on {where}.{ratio}{_rounds(result)} {on}"
 
 
-def from_file_to_label(found: dict[str, Any]) -> str:
-    """What `bench --end-to-end` measured, as sentences; what was left out is not told."""
+def from_file_to_label(found: Mapping[str, Any]) -> str:
+    """Return what `edgewbc bench --end-to-end` measured, as sentences; what was not measured is left out."""
     data, machine, choice = found["data"], found["machine"], found["choice"]
     lines = [
-        f"{found['bundle']} {choice['precision']} answers {found['images_per_s']:,.0f} images/s, from file to label, "
-        f"on {data['n']:,} pictures of {data['source']}: {percent(found['ratio'], 0)} of the limit "
-        f"({found['limit_images_per_s']:,.0f}), which is {found['decode_ms']:.2f} ms of decoding and "
-        f"{found['inference_ms']:.2f} ms of inference a picture (CPU time, with all cores at it) over "
-        f"{choice['threads']} cores ({machine['cpu']}, {machine['isa']}; median of "
-        f"{len(found['rounds']['images_per_s'])} rounds). A core alone is faster than one of several at work: it is "
-        f"{percent(found['ratio_alone'], 0)} of what as many cores would do, each with the PC to itself."
+        f"{found['bundle']} {choice['precision']} classifies {found['images_per_s']:,.0f} images/s from file to label, "
+        f"on {data['n']:,} images of {data['source']}: {percent(found['ratio'], 0)} of the limit "
+        f"({found['limit_images_per_s']:,.0f}) that follows from {found['decode_ms']:.2f} ms of decoding and "
+        f"{found['inference_ms']:.2f} ms of inference per image (CPU time with all cores busy) on {choice['threads']} "
+        f"cores ({machine['cpu']}, {machine['isa']}; median of {len(found['rounds']['images_per_s'])} rounds). A core "
+        f"alone is faster than one of several busy ones: the figure is {percent(found['ratio_alone'], 0)} of what as "
+        "many cores would reach with the PC to themselves."
     ]
     if found["cold_start_s"]:
         lines.append(
-            f"Process start to the first label: {found['cold_start_s']['median']:.2f} s; `edgewbc --help`: "
+            f"Start of the process to the first label: {found['cold_start_s']['median']:.2f} s; `edgewbc --help`: "
             f"{found['help_s']['median']:.2f} s."
         )
     if found["memory"] and found["memory"]["peak_mb"] is not None:
         held = found["memory"]
-        lines.append(f"Peak memory over {held['pictures']:,} pictures: {held['peak_mb']:.0f} MB.")
+        lines.append(f"Peak memory over {held['pictures']:,} images: {held['peak_mb']:.0f} MB.")
     return " ".join(lines)
 
 
-def _ratio(row: dict[str, Any]) -> str:
-    if row["speedup"] is None:
+def _ratio(row: MeasuredRow) -> str:
+    if row.speedup is None:
         return "-"
-    low, high = row.get("speedup_range") or (row["speedup"], row["speedup"])
-    return f"{row['speedup']:.2f}" + (f" ({low:.2f}-{high:.2f})" if low < high else "")
+    low, high = row.speedup.range
+    return f"{row.speedup.ratio:.2f}" + (f" ({low:.2f}-{high:.2f})" if low < high else "")
 
 
-def _peak_share(row: dict[str, Any]) -> str:
-    return "-" if row.get("peak_share") is None else f"{100 * row['peak_share']:.0f} %"
+def _latency(row: MeasuredRow) -> str:
+    times = row.timing.latency_ms
+    return " / ".join(figure(value) for value in (times.p50, times.p95, times.p99))
 
 
-def _benchmark_app(row: dict[str, Any]) -> str:
-    return figure((row.get("benchmark_app") or {}).get("images_per_s"))
-
-
-def _rounds(bench: dict[str, Any]) -> str:
-    """How it was measured; nothing for results of the time before rounds."""
-    how = bench.get("protocol")
-    if how is None:
-        return ""
-    words = f" {how['rounds']} rounds of {how['seconds']:g} s, in turns: medians, and the range of the ratio."
-    roofs = [f"{p} {found['gmac_per_s']:.0f}" for p, found in bench["peaks"].items() if not found.get("error")]
-    if roofs:
-        words += f" Peak: a plain convolution in OpenVINO, {', '.join(roofs)} GMAC/s."
-    if any(row.get("unsteady") for row in bench["rows"]):
-        words += f" !: rounds further apart than {100 * how['wide']:.0f} %."
+def _rounds(result: BenchResult) -> str:
+    """Return how the rows were measured."""
+    how = result.protocol
+    words = f" {how.rounds} interleaved rounds of {how.seconds:g} s: medians, and the range of the ratio."
+    if result.peaks:
+        peaks = ", ".join(f"{precision} {peak.gmac_per_s:.0f}" for precision, peak in result.peaks.items())
+        words += f" Peak: a plain convolution in OpenVINO, {peaks} GMAC/s."
+    if any(row.timing.unsteady for row in result.measured):
+        words += f" !: the rounds differ by more than {100 * how.wide:.0f} %."
     return words

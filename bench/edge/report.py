@@ -1,52 +1,56 @@
-"""What `bench --suite edge` found: every point as a table, and the front as a figure."""
+"""Results of the edge search: every network that was tried as a table, and the Pareto front as a figure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Look, drawn, front, legend, mark
+from bench.figures import Look, Mark, label_axes, legend, panel, threshold
+from edgewbc.report import style
 from edgewbc.utils import text as words
 from edgewbc.utils.text import figure, interval, percent
 
-CAPTION = "Validation accuracy of every network that was tried, over its speed and over its size; the line is the front"
+CAPTION = (
+    "Validation accuracy of every network that was tried, over its throughput and over its size. The labels are input "
+    "sizes in pixels; the dashed line is the Pareto front"
+)
 
 HEADER = (
     "network", "input", "MACs kept", "million MACs", "parameters", "MB", "validation, f32", "validation, int8",
-    "95 % interval", "of VGG16-GAP's speed at 224, f32", "minutes",
+    "95 % interval", "throughput over VGG16-GAP f32 at 224", "minutes",
 )  # fmt: skip
 
-LOOKS: dict[str, Look] = {
-    "vgg16gap": ("s", "#D55E00", "VGG16-GAP"),
-    "lite0": ("^", "#009E73", "EfficientNet-Lite0"),
-    "edgenet": ("o", "#0072B2", "edgenet"),
+LOOKS = {
+    "vgg16gap": Look("s", style.VERMILION, "VGG16-GAP"),
+    "lite0": Look("^", style.GREEN, "EfficientNet-Lite0"),
+    "edgenet": Look("o", style.BLUE, "edgenet"),
 }
-"""Marker, colour and legend of each family: told apart in black and white too."""
+"""How each family of networks is drawn."""
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """For the README."""
+    """Return the table in Markdown, and what it shows."""
     rule = ["---", *["---:"] * (len(HEADER) - 1)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in (HEADER, rule, *rows(results)))
-    return f"{table}\n\n{said(results)}"
+    return f"{table}\n\n{summary(results)}"
 
 
 def text(results: Mapping[str, Any]) -> str:
-    """For a terminal."""
-    return f"{words.table(list(HEADER), rows(results))}\n{said(results)}"
+    """Return the table as plain text, and what it shows."""
+    return f"{words.table(list(HEADER), rows(results))}\n{summary(results)}"
 
 
 def rows(results: Mapping[str, Any]) -> list[list[str]]:
-    """A line for each point, those with the fewest multiply-adds first; below a pruned one its twin from random
-    weights."""
+    """Return a line for each network, by family and multiply-adds.
+
+    A pruned network is followed by one of the same shape that was trained from random weights, where there is one.
+    """
     found = []
     for key, point in sorted(results["points"].items(), key=lambda item: (item[1]["family"], item[1]["macs"])):
         found.append(_line(key in results["chosen"].values(), point, point, timed(results, key)))
         if "scratch" in point:
-            found.append(
-                _line(False, point, point["scratch"], None, "the same shape, not pruned but from random weights")
-            )
+            found.append(_line(False, point, point["scratch"], None, "same shape, trained from random weights"))
     return found
 
 
@@ -55,7 +59,7 @@ def _line(
     name: str | None = None,
 ) -> list[str]:  # fmt: skip
     f32, int8 = result["validation"]["f32"], result["validation"]["int8"]
-    name = name or LOOKS[point["family"]][2]
+    name = name or LOOKS[point["family"]].legend
     return [
         f"{name} (chosen)" if chosen else name,
         f"{point['size']}",
@@ -72,47 +76,44 @@ def _line(
 
 
 def timed(results: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
-    """The row of a point's int8 file in the bench; None if it was not timed, or could not be."""
+    """Return the benchmark's row of a network's int8 file; None if it was not timed, or could not be."""
     measured = results.get("bench", {"rows": []})["rows"]
     return next(
         (row for row in measured if row["model"] == key and row["precision"] == "int8" and row["images_per_s"]), None
     )
 
 
-def said(results: Mapping[str, Any]) -> str:
-    """What the figures are of."""
+def summary(results: Mapping[str, Any]) -> str:
+    """Return what the figures are of."""
     reference = results["reference"]
     return (
-        f"Protocol {results['protocol']}, validation; the test split was not read. The unpruned VGG16-GAP answers "
-        f"{reference['correct']} of {reference['n']} there ({percent(reference['accuracy'])}); a point holds if its "
-        f"int8 file has at least {percent(results['bar'])}. Speeds are OpenVINO's on one machine in one bench, as "
-        "ratios to VGG16-GAP in f32 at 224 x 224; int8 that is safe for CPUs without VNNI."
+        f"Protocol `{results['protocol']}`, validation split; the test split was not read. The unpruned VGG16-GAP is "
+        f"correct on {reference['correct']} of {reference['n']} images ({percent(reference['accuracy'])}); a network "
+        f"passes if its int8 file reaches {percent(results['bar'])}. Throughput is OpenVINO's, measured in one run on "
+        "one machine, as a ratio to VGG16-GAP in f32 at 224 x 224. int8 is safe for CPUs without VNNI."
     )
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
-    """Write the figure (SVG or PNG, by the suffix): validation accuracy of the int8 files over speed and over MB.
+    """Write the figure (SVG or PNG, by the suffix): validation accuracy of the int8 files over throughput and size.
 
     Raises:
         UserError: matplotlib is not installed.
     """
     measured = [(point, row) for key, point in results["points"].items() if (row := timed(results, key))]
-    with drawn(path, 9.2, 3.8, "the figure of the edge suite") as figure:
-        panels = figure.subplots(1, 2, sharey=True)
-        _panel(panels[0], [(point, row["speedup"]) for point, row in measured], faster=True)
-        panels[0].set_xlabel("images a second, times those of VGG16-GAP f32 at 224 x 224")
-        panels[0].set_ylabel("validation accuracy in int8, %")
-        _panel(panels[1], [(point, row["size_mb"]) for point, row in measured], faster=False)
-        panels[1].set_xlabel("MB of the int8 file")
-        for axes in panels:
-            axes.axhline(100 * results["bar"], color="0.5", linewidth=1, linestyle=":")
-        legend(figure, panels[0])
+    with style.saved(path, 920, 420, "the figure of the edge search") as drawn:
+        left, right = style.axes(drawn, 58, 14, 44, 48, columns=2)
+        panel(left, [_mark(point, row["speedup"]) for point, row in measured])
+        label_axes(left, "throughput over VGG16-GAP f32 at 224 x 224", "validation accuracy in int8, %")
+        panel(right, [_mark(point, row["size_mb"]) for point, row in measured], faster=False)
+        label_axes(right, "size of the int8 file, MB")
+        for axes in (left, right):
+            threshold(axes, results["bar"])
+        lines = [("Pareto front", "--"), (f"threshold, {percent(results['bar'])}", ":")]
+        legend(drawn, (LOOKS[point["family"]] for point, _ in measured), lines, columns=5)
 
 
-def _panel(axes: Any, measured: Sequence[tuple[Mapping[str, Any], float]], *, faster: bool) -> None:
-    """One panel: a mark and an interval for each point, its input size beside it, and the front as stairs."""
-    seen: set[str] = set()
-    for point, x in measured:
-        told = point["validation"]["int8"]
-        mark(axes, LOOKS[point["family"]], x, told["accuracy"], told["interval"], f"{point['size']}", seen)
-    front(axes, [(x, point["validation"]["int8"]["accuracy"]) for point, x in measured], faster=faster)
+def _mark(point: Mapping[str, Any], x: float) -> Mark:
+    found = point["validation"]["int8"]
+    low, high = found["interval"]
+    return Mark(LOOKS[point["family"]], x, found["accuracy"], (low, high), f"{point['size']}")

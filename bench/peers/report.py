@@ -1,4 +1,4 @@
-"""What `bench/peers/run.py` found: the toolkit's rows and those of what one would take instead, as table and figure."""
+"""Results of the comparison with other toolkits (`bench/peers/run.py`) as tables and a figure."""
 
 from __future__ import annotations
 
@@ -6,55 +6,58 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Look, drawn, front, legend, mark
+from bench.figures import Look, Mark, label_axes, legend, panel
+from edgewbc.report import style
 from edgewbc.utils.text import figure, interval, markdown, percent
 
-CAPTION = "Test accuracy over images a second, all measured in one run; the line is the front"
+CAPTION = (
+    "Test accuracy over throughput, all measured in one run. Filled marks are int8, the labels are input sizes in "
+    "pixels; the dashed line is the Pareto front"
+)
 
 HEADER = (
-    "toolkit", "network", "input", "backend", "precision", "img/s", "of ours", "p50 ms", "MB", "correct", "accuracy",
-    "95 % interval", "p (McNemar)", "minutes of training",
+    "toolkit", "network", "input", "backend", "precision", "img/s", "ratio to ours", "p50 ms", "MB", "correct",
+    "accuracy", "95 % interval", "p (McNemar)", "minutes of training",
 )  # fmt: skip
 
-SAME = ("toolkit", "network", "as it runs it", "against ours in", "largest difference in probability", "same class")
+SAME = ("toolkit", "network", "run as", "compared with ours in", "largest difference of a probability", "same class")
 
-LOOKS: dict[str, Look] = {
-    "edgenet": ("o", "#0072B2", "edgewbc: edgenet"),
-    "efficientnet-lite0": ("v", "#56B4E9", "edgewbc: EfficientNet-Lite0"),
-    "vgg16gap": ("P", "#0b3c5d", "edgewbc: VGG16-GAP"),
-    "ultralytics": ("^", "#D55E00", "Ultralytics"),
-    "timm": ("s", "#009E73", "timm, ONNX Runtime"),
-    "torch": ("D", "#CC79A7", "PyTorch"),
-    "modelapi": ("x", "0.3", "Model API"),
+LOOKS = {
+    "edgenet": Look("o", style.BLUE, "edgewbc: edgenet"),
+    "efficientnet-lite0": Look("v", style.SKY, "edgewbc: EfficientNet-Lite0"),
+    "vgg16gap": Look("P", "#0b3c5d", "edgewbc: VGG16-GAP"),
+    "ultralytics": Look("^", style.VERMILION, "Ultralytics"),
+    "timm": Look("s", style.GREEN, "timm, ONNX Runtime"),
+    "torch": Look("D", style.PURPLE, "PyTorch"),
+    "modelapi": Look("X", style.MUTED, "Model API"),
 }
-"""Marker, colour and legend, by the architecture of a network of the toolkit's or else by the peer: told apart in black
-and white too."""
+"""How each row is drawn: by architecture for the toolkit's own networks, else by peer."""
 
 
 def table(results: Mapping[str, Any]) -> str:
-    """For the README: a row for each that was measured, and a sentence for each that was not."""
+    """Return a row for each network that was measured, and a sentence for each that was not, in Markdown."""
     done = _done(results)
     first = done[0]
     machine, data, how = results["machine"], results["data"], results["protocol"]
     lines = [markdown(HEADER, [_line(row) for row in done], numbers=range(5, len(HEADER)))]
     lines += _refused(results)
     lines.append(
-        f"One run on {machine['cpu']}, {machine['cores']} cores, {how['rounds']} rounds of {how['seconds']:g} s in "
-        f"turns. On {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}. Ours is "
-        f"{first['model']}; ratio and McNemar's test are to it. Timed is the network alone. int8 of the toolkit is "
-        "NNCF's, of the others their own; versions and hashes stand in the JSON."
+        f"One run on {machine['cpu']}, {machine['cores']} cores, {how['rounds']} interleaved rounds of "
+        f"{how['seconds']:g} s. On {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}. Ours "
+        f"is {first['model']}; ratio and McNemar's test are to it. Only the network is timed. The toolkit's int8 is "
+        "NNCF's, that of the others their own. Versions and hashes are in the JSON."
     )
     same = [_same(row) for row in done if not row["ours"] and row.get("same_network")]
     if same:
         lines += [
-            "With the same weights as a row of ours, how far the answers are apart:",
+            "Peers that run the weights of one of our rows, and how far their predictions differ from it:",
             markdown(SAME, same, (4, 5)),
         ]
     return "\n\n".join(lines)
 
 
 def _refused(results: Mapping[str, Any]) -> list[str]:
-    """A sentence for each network that was not measured, its precisions together."""
+    """Return a sentence for each network that was not measured, its precisions together."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for row in results["rows"]:
         if row.get("error"):
@@ -90,15 +93,15 @@ def _line(row: Mapping[str, Any]) -> list[str]:
 
 
 def _same(row: Mapping[str, Any]) -> list[str]:
-    beside = row["same_network"]
-    against = beside["against"]
+    same = row["same_network"]
+    against = same["against"]
     return [
         row["peer"],
         row["model"],
         f"{row['backend']} {row['precision']}, {_side(row)}",
         f"{against['backend']} {against['precision']}",
-        f"{beside['largest_difference']:.1e}",
-        percent(beside["agreement"]),
+        f"{same['largest_difference']:.1e}",
+        percent(same["agreement"]),
     ]
 
 
@@ -107,22 +110,25 @@ def _side(row: Mapping[str, Any]) -> str:
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
-    """Write the figure (SVG or PNG, by the suffix): test accuracy over images a second, filled marks for int8.
+    """Write the figure (SVG or PNG, by the suffix): test accuracy over throughput, filled marks for int8.
 
     Raises:
         UserError: matplotlib is not installed.
     """
     done = _done(results)
-    with drawn(path, 8.0, 4.2, "the figure of the peers") as picture:
-        axes = picture.subplots()
-        seen: set[str] = set()
-        for row in done:
-            key = row["arch"] if row["ours"] else row["peer"]
-            mark(
-                axes, LOOKS.get(key, ("*", "0.3", row["peer"])), row["images_per_s"], row["accuracy"], row["interval"],
-                f"{row['input'][0]}", seen, filled=row["precision"] == "int8",
-            )  # fmt: skip
-        front(axes, [(row["images_per_s"], row["accuracy"]) for row in done])
-        axes.set_xlabel("images a second (filled: int8; the number is the input's side in pixels)")
-        axes.set_ylabel("test accuracy, %")
-        legend(picture, axes)
+    marks = [
+        Mark(
+            _look(row), row["images_per_s"], row["accuracy"], (row["interval"][0], row["interval"][1]),
+            f"{row['input'][0]}", filled=row["precision"] == "int8",
+        )
+        for row in done
+    ]  # fmt: skip
+    with style.saved(path, 820, 500, "the figure of the comparison with other toolkits") as drawn:
+        (axes,) = style.axes(drawn, 58, 14, 62, 48)
+        panel(axes, marks)
+        label_axes(axes, "images per second", "test accuracy, %")
+        legend(drawn, [mark.look for mark in marks], [("Pareto front", "--")])
+
+
+def _look(row: Mapping[str, Any]) -> Look:
+    return LOOKS.get(row["arch"] if row["ours"] else row["peer"], Look("*", style.GRAY, row["peer"]))

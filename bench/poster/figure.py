@@ -1,4 +1,4 @@
-"""How much of an accuracy is leak: the same network and pictures under two splits, by class, as a figure."""
+"""The effect of a leaking split on accuracy: the same network and images under two splits, by class, as a figure."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.figures import drawn
+from bench.figures import Look, label_axes, legend
+from edgewbc.report import style
+from edgewbc.report.style import INK, SIZE
 
 SHOWN = "gap"
-"""The row of the suite that is drawn."""
+"""The row of the study that is drawn."""
 
 LOOKS = {
-    "poster": ("o", "#D55E00", "random over pictures (poster)"),
-    "grouped": ("s", "#0072B2", "whole originals (grouped)"),
+    "poster": Look("o", style.VERMILION, "random over images (poster)"),
+    "grouped": Look("s", style.BLUE, "originals kept apart (grouped)"),
 }
-"""Marker, colour and legend of each protocol: told apart in black and white too."""
+"""How each protocol is drawn."""
 
 
 def drawable(results: Mapping[str, Any]) -> bool:
-    """Whether the row is there under both protocols."""
+    """Return whether the row has a result under both protocols."""
     return all(f"{SHOWN}-{protocol}-s0" in results["parts"] for protocol in LOOKS)
 
 
@@ -27,51 +29,44 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     """Write the figure (SVG or PNG, by the suffix): recall of each class and accuracy, with 95 % intervals.
 
     Args:
-        results: of `bench --suite poster`; it must be `drawable`.
+        results: of `python -m bench.poster`, for which `drawable` is true.
+        path: of the figure.
 
     Raises:
         UserError: matplotlib is not installed.
     """
     tests = {protocol: results["parts"][f"{SHOWN}-{protocol}-s0"]["test"]["f32"] for protocol in LOOKS}
     classes = list(tests["poster"]["classes"])
-    with drawn(path, 7.2, 3.4, "the figure of the poster's suite") as figure:
-        axes = figure.add_subplot()
+    labels = ["all"]
+    for name in classes:
+        counts = [tests[protocol]["per_class"][name]["originals"] for protocol in LOOKS]
+        labels.append(f"{name}\n({counts[0]} and {counts[1]} originals)")
+    with style.saved(path, 760, 62 + 54 * len(labels), "the figure of the poster study") as figure:
+        (axes,) = style.axes(figure, 150, 14, 34, 44)
         for place, (protocol, tested) in enumerate(tests.items()):
-            marker, colour, legend = LOOKS[protocol]
             values = [(tested["accuracy"], tested["clustered_interval"])]
             values += [
                 (tested["per_class"][c]["recall"], tested["per_class"][c]["clustered_interval"]) for c in classes
             ]
             for row, (value, found) in enumerate(values):
-                reach = found or [value, value]  # a single original has no interval
-                y = row + (place - 0.5) * 0.3
-                axes.plot([100 * v for v in reach], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
-                axes.plot(
-                    100 * value,
-                    y,
-                    marker,
-                    color=colour,
-                    markersize=6,
-                    linestyle="none",
-                    label=legend if row == 0 else None,
-                )
-                inside = reach[0] > 0.12
-                axes.annotate(
-                    f"{100 * value:.1f}", (100 * (reach[0] if inside else reach[1]), y), va="center",
-                    ha="right" if inside else "left", xytext=(-5 if inside else 5, 0), textcoords="offset points",
-                    fontsize=9,
-                )  # fmt: skip
-        labels = ["all"]
-        for name in classes:
-            counts = [tests[protocol]["per_class"][name]["originals"] for protocol in ("poster", "grouped")]
-            labels.append(f"{name}\n({counts[0]} and {counts[1]} originals)")
+                interval = found or [value, value]  # a single original has no interval
+                _row(axes, LOOKS[protocol], row + (place - 0.5) * 0.34, value, interval)
         axes.set_yticks(range(len(labels)), labels)
-        axes.invert_yaxis()
+        axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.set_xlim(0, 102)
-        axes.set_xlabel("right answers on the test pictures, %, with 95 % intervals over originals")
-        axes.grid(axis="x", color="0.88")
-        axes.set_axisbelow(True)
-        for side in ("top", "right", "left"):
-            axes.spines[side].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-        figure.legend(loc="outside upper left", ncols=2, frameon=False, handletextpad=0.2)
+        style.ticks(axes.xaxis)
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+        label_axes(axes, "correct predictions on the test images, %, with 95 % intervals over originals")
+        legend(figure, LOOKS.values(), [])
+
+
+def _row(axes: Any, look: Look, y: float, value: float, interval: list[float]) -> None:
+    axes.plot([100 * bound for bound in interval], [y, y], color=look.color, linewidth=1.6, solid_capstyle="butt")
+    axes.plot(100 * value, y, look.marker, color=look.color, markersize=7)
+    inside = interval[0] > 0.12
+    axes.annotate(
+        f"{100 * value:.1f}", (100 * (interval[0] if inside else interval[1]), y), va="center", color=INK,
+        ha="right" if inside else "left", xytext=(-5 if inside else 5, 0), textcoords="offset points",
+        fontsize=SIZE - 1,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The poster's claims as a table, each beside its honest twin; from the JSON of `bench --suite poster`."""
+"""Results of the poster study as a table: each network under the poster's random split and under a grouped one."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from bench.poster.study import PROTOCOLS
 from edgewbc.utils import text as words
 from edgewbc.utils.text import interval, percent
 
-CAPTION = "The same network and pictures, tested on a random fifth of the pictures and on originals it never saw"
+CAPTION = "The same network and images, tested on a random fifth of the images and on originals it was not trained on"
 
-HEADER = ("network", "weights trained", "poster says", "test, split `poster`", "test, split `grouped`", "minutes")
+HEADER = ("network", "weights trained", "poster reports", "test, split `poster`", "test, split `grouped`", "minutes")
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """For the README: the table, and below it what the figures are of."""
+    """Return the table in Markdown, and what it shows."""
     rule = ["---", "---:", "---:", "---:", "---:", "---:"]
     table = "\n".join(f"| {' | '.join(line)} |" for line in (HEADER, rule, *rows(results)))
-    return f"{table}\n\n{_said(results)}"
+    return f"{table}\n\n{_summary(results)}"
 
 
 def text(results: Mapping[str, Any]) -> str:
-    """For a terminal."""
-    return f"{words.table([name.replace('`', '') for name in HEADER], rows(results))}\n{_said(results)}"
+    """Return the table as plain text, and what it shows."""
+    return f"{words.table([name.replace('`', '') for name in HEADER], rows(results))}\n{_summary(results)}"
 
 
 def rows(results: Mapping[str, Any]) -> list[list[str]]:
-    """A line for each row of the suite that has a result, then the int8 bundle, then several seeds where there are."""
+    """Return a line for each network that has a result, then its int8 bundle, then the mean of several seeds."""
     parts = results["parts"]
     found = []
     for row in study.ROWS:
@@ -37,16 +37,16 @@ def rows(results: Mapping[str, Any]) -> list[list[str]]:
         known = [part for part in first.values() if part]
         if not known:
             continue
-        says = "-" if row.says is None else f"~{row.says:.0%}".replace("%", " %")
+        reported = "-" if row.says is None else f"~{row.says:.0%}".replace("%", " %")
         minutes = " + ".join(f"{part['minutes']:.0f}" for part in known)
         cells = [_figure(part, "f32") for part in first.values()]
-        found.append([row.what, f"{known[0]['trained_parameters']:,}", says, *cells, minutes])
+        found.append([row.what, f"{known[0]['trained_parameters']:,}", reported, *cells, minutes])
         if any("int8" in part["test"] for part in known):
             cells = [_figure(part, "int8") for part in first.values()]
-            found.append(["the same as an int8 bundle (OpenVINO)", "", "", *cells, ""])
+            found.append(["same network as an int8 bundle (OpenVINO)", "", "", *cells, ""])
         cells = [_spread(parts, row.name, protocol) for protocol in PROTOCOLS]
         if any(cell != "-" for cell in cells):
-            found.append(["the same, further seeds too: mean +- standard deviation", "", "", *cells, ""])
+            found.append(["same network, several seeds: mean +- standard deviation", "", "", *cells, ""])
     return found
 
 
@@ -66,20 +66,20 @@ def _spread(parts: Mapping[str, Any], name: str, protocol: str) -> str:
     return f"{percent(mean(values))} +- {100 * stdev(values):.2f} (n = {len(values)})"
 
 
-def _said(results: Mapping[str, Any]) -> str:
-    """What was tested on what."""
+def _summary(results: Mapping[str, Any]) -> str:
+    """Return what was tested on which images."""
     facts = results["set"]
     sides: Sequence[str] = []
     for protocol in PROTOCOLS:
         part = next((p for key, p in results["parts"].items() if key.endswith(f"-{protocol}-s0")), None)
         if part is not None:
             tested = part["test"]["f32"]
-            seen = f"{tested['seen_in_train']:,} of them with their original in training too"
-            sides = [*sides, f"`{protocol}`: {tested['n']:,} pictures of {tested['originals']} originals, {seen}"]
+            seen = f"{tested['seen_in_train']:,} of them with their original in the training split"
+            sides = [*sides, f"`{protocol}`: {tested['n']:,} images of {tested['originals']} originals, {seen}"]
     sizes = sorted({tuple(part["input"]) for part in results["parts"].values()})
     inputs = ", ".join(f"{width} x {height}" for height, width in sizes)
     return (
-        f"{facts['total']:,} pictures drawn from BCCD's originals as the poster describes; input {inputs}, trained on "
-        f"two CPU cores. Test: {'; '.join(sides)}. In brackets 95 % intervals that count originals, not pictures: "
-        "whole originals are drawn anew (cluster bootstrap)."
+        f"{facts['total']:,} images augmented from BCCD's originals as the poster describes; input {inputs}, trained "
+        f"on two CPU cores. Test: {'; '.join(sides)}. In parentheses: 95 % intervals "
+        "from a bootstrap that resamples originals, not images."
     )

@@ -1,7 +1,7 @@
 """The contact sheet of a label audit: the doubtful cells side by side, for a person to decide.
 
-`sheet.html` stands alone: pictures are inside, nothing is fetched and nothing runs. It can be read on a phone, printed,
-and in black and white: words say all, colour only what the cells have. `sheet.png` has the first cells.
+`sheet.html` stands alone: images are inside the file, nothing is fetched and no script runs. It can be read on a phone
+and in print; no information is in color alone. `sheet.png` has the first cells.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from edgewbc.utils.progress import Progress, quiet
 
 ROOT: Final = Path("label-audits")
 SHEET: Final = "sheet.html"
-SIDE: Final = 160  # pixels of a cell's picture on the sheet
+SIDE: Final = 160  # pixels of a cell's image on the sheet
 QUALITY: Final = 88  # of its JPEG
-LEAST, MOST = 48, 600  # cells on the HTML sheet: the first ones are shown even if they are not flagged
+LEAST, MOST = 48, 600  # cells on the HTML sheet: the first are shown even if they are not flagged
 ON_PNG, COLUMNS = 48, 8
-GAP, CAPTION, LINE = 10, 48, 15  # pixels on the PNG: between cells, under each, from one line of words to the next
+GAP, CAPTION, LINE = 10, 48, 15  # pixels on the PNG: between cells, under each, from one line of text to the next
 
 STYLE: Final = """
 body{font:16px/1.35 system-ui,sans-serif;color:#000;background:#fff;margin:1rem}
@@ -50,80 +50,83 @@ b,small{display:block}small{color:#222;overflow-wrap:anywhere;font-size:.75rem}
 
 
 def folder(to: Path | None, name: str) -> Path:
-    """Where to write: `to`, which must not be there yet, else label-audits/<name>, -2, -3 ... at need.
+    """Return the folder to write: `to`, which must not exist, else label-audits/<name>, <name>-2, <name>-3, ...
 
     Raises:
-        UserError: `to` is there and holds something, or is a file.
+        UserError: `to` is a file, or a folder that is not empty.
     """
     if to is not None:
         if occupied(to):
-            raise UserError(f"{to}: exists already, and is not overwritten: give another --to")
+            raise UserError(f"{to}: exists already and is not overwritten: give another --to")
         return to
     return next(path for path in numbered(ROOT / name) if not path.exists())
 
 
-def write(found: LabelAudit, to: Path, progress: Progress = quiet) -> None:
-    """Write `labels.csv`, `sheet.html` and `sheet.png` into a new folder, all or none.
+def write(audit: LabelAudit, to: Path, progress: Progress = quiet) -> None:
+    """Write `labels.csv`, `sheet.html` and `sheet.png` into a new folder: all of them or none.
 
     Raises:
-        UserError: the folder holds something by now, or a picture cannot be read or has changed.
+        UserError: the folder is not empty, or an image cannot be read or has changed.
     """
-    cells = shown(found)
-    views = look(found.manifest, cells, found.network.spec.pixels, progress)
+    cells = shown(audit)
+    views = crops(audit.manifest, cells, audit.network.spec.pixels, progress)
     with whole_folder(to) as made:
-        write_text(made / "labels.csv", found.to_csv())
-        write_text(made / SHEET, html(found, cells, views))
+        write_text(made / "labels.csv", audit.to_csv())
+        write_text(made / SHEET, html(audit, cells, views))
         (made / "sheet.png").write_bytes(encode(png(cells[:ON_PNG], views[:ON_PNG]), ".png"))
-        folder(to, "")  # once more: it took a while
+        folder(to, "")  # again: another process may have written to it meanwhile
 
 
-def shown(found: LabelAudit) -> tuple[Judged, ...]:
-    """The cells on the sheet: those flagged, up to `MOST`; with the next by rank if they are fewer than `LEAST`."""
-    return found.judgement.cells[: min(max(len(found.judgement.flagged), LEAST), MOST)]
+def shown(audit: LabelAudit) -> tuple[Judged, ...]:
+    """Return the cells on the sheet: the flagged ones, at most `MOST`; filled up by rank to `LEAST`."""
+    return audit.judgement.cells[: min(max(len(audit.judgement.flagged), LEAST), MOST)]
 
 
-def look(
+def crops(
     manifest: Manifest,
     cells: Sequence[Judged],
     spec: PixelSpec,
     progress: Progress = quiet,
 ) -> list[Image]:
-    """What the network saw of each cell, larger, white beyond the picture's edge: uint8 RGB (SIDE, SIDE, 3)."""
+    """Return what the network sees of each cell, enlarged: uint8 RGB (SIDE, SIDE, 3), white beyond the image."""
     larger = replace(spec, height=SIDE, width=SIDE)
     steps = progress(cells, "contact sheet", len(cells))
     return [_crop(images.read(manifest, cell.entry), larger, cell.entry.box) for cell in steps]
 
 
-def _crop(picture: Image, spec: PixelSpec, box: Box | None) -> Image:
-    """As `prepare`, which repeats the edge; a person takes the stripes that this makes for a part of the cell."""
+def _crop(image: Image, spec: PixelSpec, box: Box | None) -> Image:
+    """Crop and resize like `prepare`, but with white beyond the image.
+
+    `prepare` repeats the edge, and a person can mistake the stripes for a part of the cell.
+    """
     if box is None or spec.crop != "box":
-        return prepare(picture, spec)
-    left, top, width, height = spec.rectangle(picture.shape[0], picture.shape[1], box)
-    tall, wide = picture.shape[:2]
+        return prepare(image, spec)
+    left, top, width, height = spec.rectangle(image.shape[0], image.shape[1], box)
+    tall, wide = image.shape[:2]
     beyond = (-top, top + height - tall, -left, left + width - wide)
     above, below, before, after = (max(0, int(v)) for v in beyond)
-    padded = cv2.copyMakeBorder(picture, above, below, before, after, cv2.BORDER_CONSTANT, value=(255,) * 3)
+    padded = cv2.copyMakeBorder(image, above, below, before, after, cv2.BORDER_CONSTANT, value=(255,) * 3)
     moved = (box[0] + before, box[1] + above, box[2], box[3])
     return prepare(np.asarray(padded, dtype=np.uint8), spec, moved)
 
 
-def html(found: LabelAudit, cells: Sequence[Judged], views: Sequence[Image]) -> str:
-    """The sheet as one page of HTML; `views` are the cells' pictures."""
-    flagged = len(found.judgement.flagged)
-    notes = [escape(line) for line in headline(found)]
+def html(audit: LabelAudit, cells: Sequence[Judged], views: Sequence[Image]) -> str:
+    """Return the sheet as a page of HTML; `views` are the images of the cells."""
+    flagged = len(audit.judgement.flagged)
+    notes = [escape(line) for line in headline(audit)]
     notes.append(
-        "Each cell: label given, an arrow, label suggested; their probabilities. The most doubtful first. A flag is a "
-        "question to somebody who knows cells, not an answer: ambiguous cells and bad pictures are flagged too."
+        "Each cell: given label, arrow, suggested label; their probabilities. The most doubtful first. A flag is a "
+        "question to an expert, not a correction: ambiguous cells and poor images are flagged too."
     )
     if flagged > len(cells):
-        notes.append(f"The first {len(cells)} of {flagged} flagged cells are here; labels.csv has all.")
+        notes.append(f"The first {len(cells)} of {flagged} flagged cells are shown; labels.csv has all.")
     elif flagged < len(cells):
         notes.append("Cells with a dashed frame are not flagged, and come next in the ranking.")
     items = "\n".join(_item(cell, view) for cell, view in zip(cells, views, strict=True))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Labels to look at</title><style>{STYLE}</style></head><body>\n<h1>Labels to look at</h1>\n"
+        f"<title>Labels to review</title><style>{STYLE}</style></head><body>\n<h1>Labels to review</h1>\n"
         + "".join(f"<p>{note}</p>\n" for note in notes)
         + f"<ol>\n{items}\n</ol>\n</body></html>\n"
     )
@@ -144,8 +147,10 @@ def _item(cell: Judged, view: Image) -> str:
 
 
 def png(cells: Sequence[Judged], views: Sequence[Image]) -> Image:
-    """The cells in rows of `COLUMNS`, each with its rank, labels (in brackets: not flagged), probabilities and
-    file name: uint8 RGB."""
+    """Return the cells in rows of `COLUMNS` as uint8 RGB.
+
+    Under each are its rank, labels (in parentheses if it is not flagged), probabilities and file name.
+    """
     rows = -(-len(cells) // COLUMNS)
     wide, tall = SIDE + GAP, SIDE + CAPTION + GAP
     sheet = np.full((rows * tall + GAP, COLUMNS * wide + GAP, 3), 255, dtype=np.uint8)

@@ -14,7 +14,7 @@ Box = tuple[float, float, float, float]
 
 MARK: Final = 5.0  # half the side of a mark, in pixels
 NEAR: Final = 16.0  # a label farther from its mark than this gets a line to it
-DISTANCES: Final = (11, 15, 20, 26, 33, 41, 50, 60, 72, 86)
+DISTANCES: Final = (9, 12, 15, 20, 26, 33, 41, 50, 60, 72, 86)
 DIRECTIONS: Final = (2, 0, 4, 12, 8, 14, 10, 6, 1, 3, 15, 13, 5, 7, 9, 11)  # sixteenths of a turn, the favorites first
 
 
@@ -39,7 +39,7 @@ def place(
 ) -> list[Box]:
     """Write the labels of the marks of a chart whose limits are set; return the box of each in pixels.
 
-    Each label takes the cheapest of 160 places around its mark: covering a mark or another label is the dearest, then
+    Each label takes the cheapest of 176 places around its mark: covering a mark or another label is the dearest, then
     an interval or the line, then the distance.
 
     Args:

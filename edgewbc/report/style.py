@@ -111,7 +111,7 @@ def ticks(axis: Any, most: int = 6, *, log: bool = False) -> None:
     """Put at most about `most` round ticks on an axis; on a logarithmic one in steps of 1, 2 and 5."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-    subs = (1.0, 2.0, 5.0)
+    subs: tuple[float, ...] = (1.0, 2.0, 5.0)
     if log:
         low, high = sorted(axis.get_view_interval())
         subs = subs if high < 10 ** (most / 3) * low else (1.0,)
