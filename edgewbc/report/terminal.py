@@ -1,34 +1,28 @@
-"""A benchmark as text for a terminal: tables of throughput, latency and predictions, no wider than 80 columns."""
+"""A benchmark, or the comparison of two, as text for a terminal of 80 columns."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 
+from edgewbc.bench.compare import Change, Comparison
 from edgewbc.bench.result import BenchResult
-from edgewbc.bench.row import MeasuredRow, Mode
-from edgewbc.bench.scores import Agreement, Scores
+from edgewbc.bench.row import MeasuredRow
 from edgewbc.bench.summary import WIDE
 from edgewbc.cells import REFERENCE
 from edgewbc.data.manifest import SYNTHETIC
+from edgewbc.report.terminal_tables import LATENCY, PREDICTIONS, THROUGHPUT, WIDEST, fit, table
 from edgewbc.utils import text
 
-WIDEST: Final = 80
-"""Columns of a terminal that every table and every line fits into."""
-
-SHORTEST: Final = 10
-"""Characters that a model's name keeps at least; then columns are left out."""
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column: heading, cell of a row, and rank; of columns that do not fit, the highest rank is left out first."""
-
-    title: str
-    cell: Callable[[MeasuredRow], str]
-    rank: int = 0
+LEGEND: Final = (
+    "rounds: least-most. peak: share of this CPU's measured multiply-adds per second in that precision. us/app: our "
+    "throughput over that of OpenVINO's benchmark_app. thr*str: threads and streams, as the runtime reports them. "
+    "cores: kept busy. MB: size of the model. RSS: peak memory, MB. start: to the first prediction. Images are decoded "
+    "and resized before: only the model is timed, in throughput with the best batch size, in latency one image at a "
+    "time. agrees: same label as the f32 reference row, which is named under with. parity: largest difference of a "
+    "probability. Columns that do not fit are left out; --json has all."
+)
 
 
 def render(result: BenchResult) -> str:
@@ -142,115 +136,40 @@ def sentence(result: BenchResult) -> str:
     )
 
 
-def table(columns: Sequence[_Column], rows: Sequence[MeasuredRow]) -> str:
-    """Return a table no wider than `WIDEST`: long names are cut in the middle, then the least important columns go."""
-    kept = [column for column in columns if any(column.cell(row) != "-" for row in rows)]
-    while True:
-        header = ["model", "backend", "prec", *(column.title for column in kept)]
-        lines = [[row.model, row.backend, row.precision, *(column.cell(row) for column in kept)] for row in rows]
-        rest = sum(max(len(line[i]) for line in (header, *lines)) + 2 for i in range(1, len(header)))
-        room = WIDEST - rest
-        least = min(SHORTEST, max(len(line[0]) for line in (header, *lines)))
-        if room >= least or not any(column.rank for column in kept):
-            room = max(least, room)
-            return text.table(header, [[shorten(line[0], room), *line[1:]] for line in lines], left=3)
-        kept.remove(max(kept, key=lambda column: column.rank))
+def render_comparison(result: Comparison) -> str:
+    """Return the comparison of two benchmarks as a table, with what differs between them."""
+    header = ("row", "input", "img/s", "99 % interval", "p50", "99 % interval", "changed", "p", "verdict")
+    lines = [
+        [
+            one.row,
+            "x".join(map(str, one.input)),
+            *_change(one.throughput),
+            *_change(one.latency),
+            "-" if one.changed is None else str(one.changed),
+            "-" if one.p is None else f"{one.p:.2g}",
+            one.verdict,
+        ]
+        for one in result.rows
+    ]
+    parts = [_fill(f"differs: {line}") for line in result.warnings]
+    parts.append(fit(header, lines, (0, 5, 0, 2, 0, 3, 1, 4, 0)))
+    if result.unit:
+        parts.append(_fill(f"img/s and p50 are ratios, second to first, {result.unit}. p50: above 1 is slower."))
+    parts += [f"only in the first: {one}" for one in result.gone]
+    parts += [f"only in the second: {one}" for one in result.new]
+    return "\n".join(parts)
 
 
-def shorten(name: str, room: int) -> str:
-    """Cut the middle out of a name of more than `room` characters."""
-    if len(name) <= room:
-        return name
-    tail = (room - 2) // 2
-    return f"{name[: room - 2 - tail]}..{name[len(name) - tail :]}"
+def _change(found: Change | None) -> list[str]:
+    if found is None:
+        return ["-", "-"]
+    interval = found.interval
+    return [f"{found.ratio:.3f}", "-" if interval is None else f"{interval[0]:.3f}-{interval[1]:.3f}"]
 
 
-def _name(row: MeasuredRow | Agreement) -> str:
+def _name(row: MeasuredRow) -> str:
     return f"{row.model} {row.backend} {row.precision}"
-
-
-def _threads(mode: Mode) -> str:
-    return f"{mode.threads or '?'}*{mode.streams or '?'}"
-
-
-def _range(values: Sequence[float]) -> str:
-    return f"{text.figure(min(values))}-{text.figure(max(values))}" if len(values) > 1 else "-"
-
-
-def _ratio(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{text.figure(value)}x" if value >= 0.01 else "<0.01x"
-
-
-def _unsteady(row: MeasuredRow, name: str) -> str:
-    return "!" if name in row.timing.unsteady else ""
-
-
-def _megabytes(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
 
 
 def _fill(words: str) -> str:
     return textwrap.fill(words, WIDEST, break_long_words=False, break_on_hyphens=False)
-
-
-def _with(row: MeasuredRow) -> str:
-    found = row.agreement
-    if found is None:
-        return "-"
-    if found.reference == row.key:
-        return "itself"
-    return "own f32" if found.same_model else shorten(found.model, SHORTEST)
-
-
-def _scores(title: str, cell: Callable[[Scores], str], rank: int = 0) -> _Column:
-    return _Column(title, lambda row: "-" if row.scores is None else cell(row.scores), rank)
-
-
-def _agreement(title: str, cell: Callable[[Agreement], str], rank: int) -> _Column:
-    return _Column(title, lambda row: "-" if row.agreement is None else cell(row.agreement), rank)
-
-
-THROUGHPUT: Final = (
-    _Column("img/s", lambda row: text.figure(row.timing.images_per_s) + _unsteady(row, "images_per_s")),
-    _Column("rounds", lambda row: _range(row.timing.rounds.images_per_s), 4),
-    _Column("ratio", lambda row: _ratio(row.speedup.ratio if row.speedup else None)),
-    _Column("peak", lambda row: "-" if row.peak_share is None else f"{100 * row.peak_share.ratio:.0f} %", 2),
-    _Column("us/app", lambda row: "-" if row.benchmark_app is None else f"{row.benchmark_app.ratio.ratio:.2f}", 3),
-    _Column("batch", lambda row: str(row.timing.throughput_mode.batch), 6),
-    _Column("thr*str", lambda row: _threads(row.timing.throughput_mode), 7),
-    _Column("cores", lambda row: f"{row.timing.throughput_mode.cores_busy:.1f}", 8),
-    _Column("MB", lambda row: text.figure(row.timing.size_mb), 1),
-    _Column("RSS", lambda row: _megabytes(row.timing.rss_mb), 5),
-)
-LATENCY: Final = (
-    _Column("p50 ms", lambda row: text.figure(row.timing.latency_ms.p50) + _unsteady(row, "latency_p50_ms")),
-    _Column("p90", lambda row: text.figure(row.timing.latency_ms.p90), 6),
-    _Column("p95", lambda row: text.figure(row.timing.latency_ms.p95), 2),
-    _Column("p99", lambda row: text.figure(row.timing.latency_ms.p99)),
-    _Column("n", lambda row: str(row.timing.latency_ms.n), 5),
-    _Column("p50 rounds", lambda row: _range(row.timing.rounds.latency_p50_ms), 3),
-    _Column("thr*str", lambda row: _threads(row.timing.latency_mode), 7),
-    _Column("RSS", lambda row: _megabytes(row.timing.rss_latency_mb), 4),
-    _Column("start s", lambda row: text.figure(row.timing.cold_start_s), 1),
-)
-PREDICTIONS: Final = (
-    _scores("accuracy", lambda scores: text.percent(scores.accuracy)),
-    _scores("95 % interval", lambda scores: text.interval(scores.interval)),
-    _scores("correct", lambda scores: f"{scores.correct}/{scores.n}"),
-    _scores("balanced", lambda scores: text.percent(scores.balanced_accuracy), 5),
-    _agreement("agrees", lambda found: text.percent(found.agreement), 1),
-    _agreement("McNemar p", lambda found: f"{found.mcnemar.p:.2g}", 3),
-    _agreement("parity", lambda found: "-" if found.parity is None else f"{found.parity:.1g}", 4),
-    _Column("with", _with, 2),
-)
-
-LEGEND: Final = (
-    "rounds: least-most. peak: share of this CPU's measured multiply-adds per second in that precision. us/app: our "
-    "throughput over that of OpenVINO's benchmark_app. thr*str: threads and streams, as the runtime reports them. "
-    "cores: kept busy. MB: size of the model. RSS: peak memory, MB. start: to the first prediction. Images are decoded "
-    "and resized before: only the model is timed, in throughput with the best batch size, in latency one image at a "
-    "time. agrees: same label as the f32 reference row, which is named under with. parity: largest difference of a "
-    "probability. Columns that do not fit are left out; --json has all."
-)
