@@ -44,8 +44,8 @@ def table(results: Mapping[str, Any]) -> str:
     lines.append(
         f"One run on {machine['cpu']}, {machine['cores']} cores, {how['rounds']} interleaved rounds of "
         f"{how['seconds']:g} s. On {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}. "
-        f"Ours is {first['model']}; ratio and McNemar's test are to it. Only the network is timed. The toolkit's int8 is "
-        "NNCF's, that of the others their own. Versions and hashes are in the JSON."
+        f"Ours is {first['model']}; ratio and McNemar's test are to it. Only the network is timed. The toolkit's int8 "
+        "is NNCF's, that of the others their own. Versions and hashes are in the JSON."
     )
     same = [_same(row) for row in done if not row["ours"] and row.get("same_network")]
     if same:

@@ -148,7 +148,7 @@ def svg(figure: Any, name: str, label: str) -> str:
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', body))
     body = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", body)
     body = re.sub(r'(url\(|href=")#', rf"\1#{name}-", body)
-    body = re.sub(r"font: ((?:bold |\d+ )?)([\d.]+)px [^;\"]*", r"font: \1\2px var(--font)", body)
+    body = re.sub(r"font-family: [^;\"]*(; )?", "", body)  # inherits that of the page
     for color, variable in VARIABLES.items():
         body = body.replace(color, variable)
     body = re.sub(r"\s*\n\s*", "\n", body).strip()

@@ -39,11 +39,11 @@ def of_mistakes(data: BenchData, mistakes: Sequence[Mistake], manifest: Manifest
             f"{str(data.manifest_sha256)[:12]}: give the manifest that was benchmarked"
         )
     entries = manifest.split(str(data.split))
-    return [_of(one, data.n, entries, manifest) for one in mistakes]
+    return [_of(one, data, entries, manifest) for one in mistakes]
 
 
-def _of(mistake: Mistake, n: int, entries: Sequence[Entry], manifest: Manifest) -> bytes | None:
-    entry, exact = find(mistake, n, entries)
+def _of(mistake: Mistake, data: BenchData, entries: Sequence[Entry], manifest: Manifest) -> bytes | None:
+    entry, exact = find(mistake, data, entries)
     if entry is None:
         return None
     try:
@@ -53,17 +53,17 @@ def _of(mistake: Mistake, n: int, entries: Sequence[Entry], manifest: Manifest) 
     return jpeg(crop(image, entry) if exact else image)
 
 
-def find(mistake: Mistake, n: int, entries: Sequence[Entry]) -> tuple[Entry | None, bool]:
+def find(mistake: Mistake, data: BenchData, entries: Sequence[Entry]) -> tuple[Entry | None, bool]:
     """Return the entry of a mistake, and whether it is that very cell and not another one of the same image.
 
     Args:
         mistake: its `index` counts the images that were classified; where these are only a part of the split
             (`--limit`), its path identifies it.
-        n: images that were classified.
+        data: how many images were classified.
         entries: of the split.
     """
     index = mistake.index
-    if n == len(entries) and index < n and entries[index].path == mistake.path:
+    if data.n == len(entries) and index < data.n and entries[index].path == mistake.path:
         return entries[index], True
     alike = [entry for entry in entries if entry.path == mistake.path]
     return (alike[0] if alike else None), len(alike) == 1

@@ -40,7 +40,7 @@ def test_the_folder_has_three_files(tmp_path: Path) -> None:
     contact_sheet.write(found, tmp_path / "o")
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["labels.csv", "sheet.html", "sheet.png"]
     assert (tmp_path / "o/labels.csv").read_text() == found.to_csv()
-    with pytest.raises(UserError, match="o: exists already, and is not overwritten: give another --to"):
+    with pytest.raises(UserError, match="o: exists already and is not overwritten: give another --to"):
         contact_sheet.write(found, tmp_path / "o")
     (tmp_path / "p/1.png").unlink()
     with pytest.raises(UserError, match=r"1\.png"):
@@ -90,14 +90,14 @@ def test_what_is_shown(tmp_path: Path) -> None:
     many = replace(found, judgement=replace(found.judgement, cells=cells * 20))
     assert len(contact_sheet.shown(many)) == contact_sheet.MOST
     views = [picture(0, 8, 8)] * contact_sheet.MOST
-    assert "The first 600 of 1200 flagged cells are here" in contact_sheet.html(many, contact_sheet.shown(many), views)
+    assert "The first 600 of 1200 flagged cells are shown" in contact_sheet.html(many, contact_sheet.shown(many), views)
 
 
 def test_the_png_is_a_grid(tmp_path: Path) -> None:
     """Each cell's picture is at its place by rank, on white, with words under it."""
     found = on_disk(tmp_path / "p", 10)
     cells = found.judgement.cells
-    views = contact_sheet.look(found.manifest, cells, PixelSpec(8, 8))
+    views = contact_sheet.crops(found.manifest, cells, PixelSpec(8, 8))
     sheet = contact_sheet.png(cells, views)
     tall = contact_sheet.SIDE + contact_sheet.CAPTION + contact_sheet.GAP
     assert sheet.shape == (
@@ -114,12 +114,12 @@ def test_the_png_is_a_grid(tmp_path: Path) -> None:
 def test_beyond_the_edge_is_white(tmp_path: Path) -> None:
     """A box at the corner is shown with white where there is no picture, where the network sees the edge repeated."""
     found = on_disk(tmp_path / "p", 2)
-    (view,) = contact_sheet.look(found.manifest, found.judgement.cells[1:], PixelSpec(8, 8, "box", scale=2))
+    (view,) = contact_sheet.crops(found.manifest, found.judgement.cells[1:], PixelSpec(8, 8, "box", scale=2))
     assert (view[:10, :10] == 255).all()
     assert (view[90, 90] < 255).any()
     inside = replace(found.judgement.cells[1], entry=replace(found.judgement.cells[1].entry, box=(20, 20, 10, 10)))
     manifest = Manifest(tmp_path / "p", (inside.entry,), found.manifest.classes, Protocol.GROUPED)
-    (view,) = contact_sheet.look(manifest, [inside], PixelSpec(8, 8, "box", scale=1))
+    (view,) = contact_sheet.crops(manifest, [inside], PixelSpec(8, 8, "box", scale=1))
     expected = cv2.resize(picture(2, 60, 50)[20:30, 20:30], (160, 160), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_array_equal(view, expected)
 

@@ -10,14 +10,14 @@ from edgewbc.report.labels import headline, text, view
 from tests.data.test_label_audit import audited
 
 
-def test_the_words_say_what_was_found(tmp_path: Path) -> None:
-    """Cells, groups, protocol and hash; features; accuracy; flags by pair; the first ones by rank."""
+def test_text_of_an_audit(tmp_path: Path) -> None:
+    """Cells, groups, protocol and hash; features; accuracy; flags by pair of labels; the first cells by rank."""
     found = audited(tmp_path)
     lines = text(found).splitlines()
     assert lines[:4] == [
         f"label audit of 3 cells in 3 groups, protocol grouped, manifest {found.manifest.sha256[:12]}",
-        "features: mine, whole pictures at 8 x 8 pixels (recorded so); heads by 3 x 2 folds of whole groups",
-        "out of fold: 66.67 % (20.77-93.85 %), 2 of 3 as labelled",
+        "features: mine, full images at 8 x 8 pixels (recorded so); 3 x 2 folds by group",
+        "out of fold: 66.67 % (20.77-93.85 %), 2 of 3 as labeled",
         "flagged: 1 (33.33 %)",
     ]
     assert lines[6].split() == ["monocyte", "neutrophil", "1"]
@@ -25,13 +25,13 @@ def test_the_words_say_what_was_found(tmp_path: Path) -> None:
     assert "NOTE" not in text(found)
 
 
-def test_what_to_know_of_the_features_is_said(tmp_path: Path) -> None:
-    """The last line of the headline warns where the network was taught these labels."""
+def test_warning_about_features(tmp_path: Path) -> None:
+    """The last line of the headline warns if the network was trained on these labels."""
     assert headline(audited(tmp_path, "yes"))[-1].startswith("NOTE: the features were trained on these labels: too few")
 
 
 def test_long_lists_are_cut(tmp_path: Path) -> None:
-    """Twenty rows, and how many more there are; a set without a flag has no table."""
+    """Twenty rows and the number of the others; without flags there is no table."""
     found = audited(tmp_path, n=30)
     cells = tuple(replace(cell, flagged=True, suggested="neutrophil") for cell in found.judgement.cells)
     many = replace(found, judgement=replace(found.judgement, cells=cells))
@@ -41,8 +41,8 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
     assert text(none).splitlines()[-1] == "flagged: 0 (0.00 %)"
 
 
-def test_how_a_network_looks_at_cells(tmp_path: Path) -> None:
-    """Each crop has its words."""
+def test_each_crop_is_described(tmp_path: Path) -> None:
+    """Which part of the image, and at which size."""
     source = audited(tmp_path).network
     for pixels, words in (
         (PixelSpec(112, 96, "centre", 250), "central squares of 250 at 112 x 96 pixels"),

@@ -1,4 +1,4 @@
-"""edgewbc.report.terminal: a benchmark for people."""
+"""edgewbc.report.terminal: a benchmark as text, within 80 columns."""
 
 from __future__ import annotations
 
@@ -7,60 +7,64 @@ from pathlib import Path
 
 import pytest
 
+from edgewbc.bench.compare import Change, Comparison, RowComparison
 from edgewbc.bench.machine import Machine
 from edgewbc.bench.prepare import Options
 from edgewbc.bench.result import BenchResult, LoadDuring
 from edgewbc.bench.runner import bench
-from edgewbc.report.terminal import WIDEST, render, sentence
+from edgewbc.report.terminal import has_reference, render, render_comparison, sentence
+from edgewbc.report.terminal_tables import fit, shorten
 from tests import labelled, tiny
 from tests.bench.conftest import LAB, Fake
 
 
 @pytest.fixture
 def result(tmp_path: Path, fake: Fake) -> BenchResult:
-    """A benchmark of a tiny bundle."""
+    """A benchmark of a tiny bundle with a long name."""
     tiny.make_bundle(tmp_path / "b", name="a-bundle-with-a-name-that-is-much-too-long-for-any-table-of-this-width")
     manifest = labelled.make_manifest(tmp_path / "m", protocol="published")
     result = bench([tmp_path / "b"], manifest, Options(seconds=0), execute=fake, able=LAB)
     return replace(result, machine=Machine("A CPU", "AVX2", 2))
 
 
-def test_table_names_protocol_and_ratio(result: BenchResult) -> None:
-    """The title has the protocol, the rows their ratio, a failed row its reason; no line is too wide."""
+def test_tables_have_protocol_ratio_and_reasons(result: BenchResult) -> None:
+    """The title has the protocol, the rows their ratio, a failed row its reason; no line has more than 80 columns."""
     text = render(result)
-    title, machine, peaks, how, *_ = text.splitlines()
-    assert "protocol published, split test: 10 pictures" in title
-    assert machine == "A CPU, 2 cores, AVX2"
-    assert peaks.startswith("peak of a plain convolution here")
-    assert how.startswith("3 rounds of 0 s a mode: every row once a round")
-    assert "3.00x  3.00-3.00" in text
+    assert "folder, protocol published, split test: 10 images, manifest" in text
+    assert "A CPU, 2 cores, AVX2\n" in text
+    assert "peak of a plain convolution here, GMAC/s: " in text
+    assert "3 rounds of 0 s per mode: every row once a round" in text
+    assert "3.00x" in text
     assert "bf16: refused" in text
-    assert "own f32" in text
-    assert "itself" in text
+    assert "1.25" in text  # our throughput over benchmark_app's
     assert "unsteady" not in text
-    assert "240" in text  # benchmark_app
-    assert max(map(len, text.splitlines())) <= WIDEST
+    assert max(map(len, text.splitlines())) <= 80
 
 
-def test_sentence_on_the_reference(result: BenchResult) -> None:
-    """It is met or not under a protocol that is named; synthetic pictures and none at all say nothing."""
-    assert "is met by no row under protocol published" in sentence(result)
-    assert "lowest: 20.00 %, 2 of 10" in sentence(result)
-    assert all(row.scores is not None for row in result.measured)
+def test_reference_only_under_a_protocol_of_the_literature(result: BenchResult) -> None:
+    """It is reached or not, under a protocol that is named; elsewhere it does not appear."""
+    assert "is reached by no row under protocol published" in sentence(result)
+    assert "lowest: 20.00 %, 2 of 10, 95 % interval 5.67-50.98 %." in sentence(result)
     rows = [
         replace(row, scores=replace(row.scores, reference=replace(row.scores.reference, met=True)))
         for row in result.measured
         if row.scores is not None
     ]
-    assert "is met by every row under protocol published" in sentence(result.with_rows(*rows))
-    drawn = replace(result, data=replace(result.data, source="synthetic"))
-    assert "say nothing about real cells" in sentence(drawn)
-    none = replace(result, data=replace(result.data, protocol=None))
-    assert "there is no manifest" in sentence(none)
+    assert len(rows) == 2
+    assert "is reached by every row under protocol published" in sentence(result.with_rows(*rows))
+    assert "is reached by 1 of 2 rows" in sentence(result.with_rows(rows[0], result.measured[1]))
+    assert has_reference(result)
+    for data in (
+        replace(result.data, source="synthetic"),
+        replace(result.data, protocol="grouped"),
+        replace(result.data, protocol=None),
+    ):
+        assert not has_reference(replace(result, data=data))
+        assert "reference of" not in render(replace(result, data=data))
 
 
-def test_table_owns_up(result: BenchResult) -> None:
-    """An unsteady row, another precision than asked for, a faster benchmark_app and a busy machine are all said."""
+def test_problems_are_listed(result: BenchResult) -> None:
+    """An unsteady row, another precision than requested, a faster benchmark_app and a busy machine."""
     first, row = result.measured
     assert row.benchmark_app is not None
     row = replace(
@@ -71,8 +75,29 @@ def test_table_owns_up(result: BenchResult) -> None:
     protocol = replace(result.protocol, load_before=0.5, load_during=LoadDuring(0.2, 0.9))
     text = " ".join(render(replace(result, protocol=protocol).with_rows(first, row)).split())
     assert "300!" in text
-    assert "! unsteady: its rounds lie further apart than 10 % of their median (1 of 2 rows)" in text
-    assert "openvino int8 was asked for in int8, and ran in f32." in text
+    assert "! unsteady: the rounds differ by more than 10 % of their median (1 of 2 rows)" in text
+    assert "openvino int8: int8 was requested, but it ran in f32." in text
     assert "openvino int8: benchmark_app is faster by more than 3 %" in text
-    assert "openvino int8: benchmark_app ran with other threads or streams than ours" in text
+    assert "openvino int8: benchmark_app ran with a different number of threads or streams" in text
     assert "disturbed: other programs used 50 % of the machine before, and 20 % (at most 90 %) during" in text
+
+
+def test_columns_that_do_not_fit_are_left_out_by_rank() -> None:
+    """The highest rank goes first, rank 0 never; only then is the name cut, in the middle."""
+    header = ["name", "one", "two", "three"]
+    line = ["n" * 30, "1" * 30, "2" * 30, "3" * 30]
+    assert fit(header, [line], [0, 0, 2, 1]).splitlines()[0].split() == ["name", "one", "three"]
+    everything = fit(header, [line], [0, 0, 0, 0])
+    assert everything.splitlines()[1].split() == ["nnnnnn..nnnnnn", "1" * 30, "2" * 30, "3" * 30]
+    assert (shorten("wbc5-accurate", 10), shorten("wbc5-edge", 10)) == ("wbc5..rate", "wbc5-edge")
+
+
+def test_comparison_fits_too() -> None:
+    """The name of the row, both ratios and the verdict are kept."""
+    change = Change(0.5, (0.45, 0.55))
+    row = RowComparison("wbc5-accurate/openvino/int8", (112, 112), change, change, "slower", "same", 3, 0.25)
+    text = render_comparison(Comparison((), "images per second", (row,), ("a/onnx/f32",), ()))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "0.500" in text
+    assert "slower" in text
+    assert "only in the first: a/onnx/f32" in text

@@ -11,12 +11,12 @@ ONE = {
 
 
 def test_a_row_an_audit(tmp_path):
-    """Each audit of each file is a row; what was not looked for says so."""
+    """Each audit of each file is a row; what was not searched says so."""
     near = ONE | {"protocol": "grouped", "counts": ONE["counts"] | {"exact_duplicates": 0, "near_duplicates": None}}
     write_json(tmp_path / "audit-pbc.json", {"audits": [ONE, near]})
     lines = audits_report.table(tmp_path).splitlines()
     assert lines[2] == "| pbc | `published` | 8,746 | 8 pairs | 1 pair | 0 | 1 of 8,738 | 1 of 1,547 |"
-    assert lines[3] == "| pbc | `grouped` | 8,746 | none | not looked for | 0 | 1 of 8,738 | 1 of 1,547 |"
+    assert lines[3] == "| pbc | `grouped` | 8,746 | none | not searched | 0 | 1 of 8,738 | 1 of 1,547 |"
 
 
 def test_no_audit_no_table(tmp_path):

@@ -1,35 +1,27 @@
-"""bench.tables: Markdown from committed results."""
+"""bench.tables: results as Markdown."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.readme import draw
-from bench.tables import accuracy_table, results, speed_table
+from bench.tables import accuracy_table, headline, results, speed_table
 from edgewbc.errors import UserError
 from edgewbc.utils.files import write_json
+from tests.report.results import by_hand
 from tests.studies.peers.test_report import results as peers
 from tests.utils.test_text import RESULT
 
 EVAL = RESULT | {"model": "wbc"}
-ROW = {
-    "model": "wbc", "backend": "openvino", "precision": "int8", "input": [112, 112], "gmac": 0.2441,
-    "images_per_s": 1459.2, "speedup": 3.55, "latency_ms": {"p50": 0.8, "p95": 1.0, "p99": 12.34, "n": 9}, "threads": 2,
-    "batch": 8, "size_mb": 3.7, "rss_mb": 150.2, "accuracy": 0.75, "interval": [0.3, 0.95], "correct": 3, "n": 4,
-    "model_sha256": "a" * 64, "baseline": False,
-}  # fmt: skip
-BENCH: dict[str, Any] = {
-    "machine": {"cpu": "A CPU", "cores": 2, "isa": "AVX2"},
-    "data": {"source": "pbc", "protocol": "published", "split": "test", "n": 4, "of": 4, "manifest_sha256": "b" * 64},
-    "rows": [ROW, ROW | {"precision": "f32", "speedup": 1.0, "baseline": True}, {"error": "refused"}],
-}
+BENCH = by_hand()
 
 
-def test_accuracy_row_says_of_what_on_what() -> None:
-    """Protocol, n, correct, interval and the first 12 digits of both hashes stand in the row."""
+def test_accuracy_row() -> None:
+    """Protocol, n, correct, interval and the first 12 digits of both hashes."""
     lines = accuracy_table([EVAL]).splitlines()
     line = lines[2]
     assert lines[-1] == "Manifests: pbc `published` `bbbbbbbbbbbb`."
@@ -40,70 +32,79 @@ def test_accuracy_row_says_of_what_on_what() -> None:
 
 
 def test_speed_is_a_ratio_in_one_run() -> None:
-    """Each measured row has its ratio; the words below name baseline, machine and protocol."""
-    text = speed_table(BENCH)
-    lines = text.splitlines()
+    """Each measured row has its ratio; the text below names baseline, machine, rounds and protocol."""
+    lines = speed_table(BENCH).splitlines()
     assert len({line.count("|") for line in lines[:4]}) == 1
-    assert "| 3.55 | 0.80 / 1.00 / 12.3 |" in lines[2]
-    assert lines[2].endswith("| 3 of 4 |")
+    assert lines[2] == (
+        "| small | openvino | int8 | 0.25 | 1100! | 11.00 (10.00-12.00) | 0.80 / 1.00 / 1.25 | 2.50 | 120 | 7 of 8 | "
+        "28 % | 1000 |"
+    )
+    assert lines[3] == ("| whole | openvino | f32 | 3.84 | 100 | 1.00 | 12.0 / 14.0 / 15.0 | 59.2 | 640 | - | - | - |")
     assert lines[4] == ""
-    assert "A CPU, 2 cores, AVX2. The ratio is to wbc, openvino f32." in lines[5]
-    assert "protocol `published`, test, n = 4" in lines[5]
+    assert lines[5] == (
+        "Measured in one run on A CPU, 2 cores, AVX-512. The ratio is to whole, openvino f32. 3 interleaved rounds of "
+        "2 s: medians, and the range of the ratio. Peak: a plain convolution in OpenVINO, int8 1000 GMAC/s. !: the "
+        "rounds differ by more than 10 %. Correct: on pbc, protocol `published`, test, n = 8, manifest `cdcdcdcdcdcd`."
+    )
 
 
-def test_rounds_show_their_range() -> None:
-    """A result with rounds has the range of the ratio, share of the peak and benchmark_app; one before has not."""
-    new = ROW | {
-        "speedup_range": [3.4, 3.7], "unsteady": ["images_per_s"], "peak_share": 0.61,
-        "benchmark_app": {"images_per_s": 1440.0},
-    }  # fmt: skip
-    how = {"rounds": 3, "seconds": 2.0, "wide": 0.1}
-    text = speed_table(BENCH | {"rows": [new, ROW], "protocol": how, "peaks": {"int8": {"gmac_per_s": 140.2}}})
-    lines = text.splitlines()
-    assert "| 1459! | 3.55 (3.40-3.70) |" in lines[2]
-    assert lines[0].endswith("| correct | share of peak | benchmark_app img/s |")
-    assert lines[2].endswith("| 3 of 4 | 61 % | 1440 |")
-    assert lines[3].endswith("| 3 of 4 | - | - |")
-    assert "3 rounds of 2 s, in turns" in lines[5]
-    assert "int8 140 GMAC/s. !: rounds further apart than 10 %." in lines[5]
-    assert "rounds" not in speed_table(BENCH)
+def test_columns_without_a_figure_are_left_out() -> None:
+    """Neither the share of the peak nor benchmark_app was measured."""
+    lines = speed_table(BENCH.with_rows(BENCH.measured[1])).splitlines()
+    assert lines[0].endswith("| memory, MB |")
+
+
+def test_headline_has_a_row_for_each_network(tmp_path: Path) -> None:
+    """Accuracy, interval, ratio and size; what ran and on what below."""
+    assert headline(tmp_path) == "No results have been committed yet."
+    write_json(tmp_path / "bench-cpu.json", BENCH.to_json())
+    lines = headline(tmp_path).splitlines()
+    assert lines[2:4] == [
+        "| small | int8 | 87.50 % (7 of 8) | 52.91-97.76 % | 11 | 2.50 |",
+        "| whole | f32 | - | - | 1 | 59.2 |",
+    ]
+    assert lines[5] == (
+        "Accuracy on pbc, protocol `published`, test split; OpenVINO on A CPU, 2 cores, in one run. Speed is the "
+        "throughput over that of whole in f32."
+    )
 
 
 def test_synthetic_accuracy_is_left_out(tmp_path: Path) -> None:
-    """Neither an evaluation nor a benchmark on synthetic pictures gives an accuracy."""
-    assert results(tmp_path) == "No results have been committed yet."
+    """Neither an evaluation nor a benchmark on synthetic images gives an accuracy."""
+    assert results(tmp_path).endswith("No results have been committed yet.")
     write_json(tmp_path / "eval-a.json", EVAL | {"source": "synthetic"})
-    assert results(tmp_path) == "No results have been committed yet."
-    drawn = BENCH | {"data": BENCH["data"] | {"source": "synthetic"}}
-    assert "3 of 4" not in speed_table(drawn)
-    assert "Timed on synthetic pictures." in speed_table(drawn)
+    assert results(tmp_path).endswith("No results have been committed yet.")
+    drawn = replace(BENCH, data=replace(BENCH.data, source="synthetic"))
+    assert "7 of 8" not in speed_table(drawn)
+    assert "Timed on synthetic images." in speed_table(drawn)
 
 
-def test_files_are_put_together(tmp_path: Path) -> None:
-    """Evaluations come first, sorted by file name, then the benchmark; a foreign file is refused."""
+def test_sections_are_in_order(tmp_path: Path) -> None:
+    """Evaluations come first, sorted by file name, then the benchmark; a file of another kind is an error."""
     write_json(tmp_path / "eval-b.json", EVAL | {"model": "second"})
     write_json(tmp_path / "eval-a.json", EVAL | {"model": "first"})
-    write_json(tmp_path / "bench-cpu.json", BENCH)
+    write_json(tmp_path / "bench-cpu.json", BENCH.to_json())
     text = results(tmp_path)
-    assert text.index("first") < text.index("second") < text.index("speed ratio")
+    assert text.index("| first") < text.index("| second") < text.index("speed ratio")
     write_json(tmp_path / "eval-c.json", {"source": "pbc"})
-    with pytest.raises(UserError, match="was not written by this edgewbc"):
+    with pytest.raises(UserError, match="is not a result of this version"):
         results(tmp_path)
 
 
-def test_peers_have_a_part_of_their_own(tmp_path: Path) -> None:
-    """Their table, and the figure only where it was drawn."""
+def test_peers_have_a_section(tmp_path: Path) -> None:
+    """Their table, and the figure once it was drawn."""
+    pytest.importorskip("matplotlib")
     write_json(tmp_path / "peers.json", peers())
-    told = results(tmp_path)
-    assert "### Beside what one would pick instead" in told
-    assert "| ultralytics | yolo11n-cls 64 |" in told
-    assert "peers-front.svg" not in told
+    text = results(tmp_path)
+    assert "## Comparison with other toolkits" in text
+    assert "| ultralytics | yolo11n-cls 64 |" in text
+    assert "peers-front.svg" not in text
     draw(tmp_path)
-    assert "](bench/results/peers-front.svg)" in results(tmp_path)
+    assert "](../bench/results/peers-front.svg)" in results(tmp_path)
 
 
 def test_from_file_to_label(tmp_path: Path) -> None:
-    """Rate, share of the limit and what the limit is; starts and memory only where they were measured."""
+    """Throughput, share of the limit and what the limit is; cold start and memory only where they were measured."""
     found: dict[str, Any] = {
         "bundle": "wbc", "data": {"n": 1547, "source": "pbc"}, "machine": {"cpu": "a CPU", "isa": "AVX2"},
         "choice": {"precision": "int8", "threads": 2}, "images_per_s": 1836.4, "limit_images_per_s": 2457.7,
@@ -111,13 +112,13 @@ def test_from_file_to_label(tmp_path: Path) -> None:
         "rounds": {"images_per_s": [1.0] * 15}, "cold_start_s": None, "help_s": None, "memory": None,
     }  # fmt: skip
     write_json(tmp_path / "lab.json", found)
-    told = results(tmp_path)
-    assert "### From file to label" in told
-    assert "wbc int8 answers 1,836 images/s, from file to label, on 1,547 pictures of pbc: 79 % of the limit" in told
-    assert "(2,458), which is 0.73 ms of decoding and 0.09 ms of inference" in told
-    assert "it is 71 % of what as many cores would do, each with the PC to itself." in told
-    assert "memory" not in told
+    text = results(tmp_path)
+    assert "## From file to label" in text
+    assert "wbc int8 classifies 1,836 images/s from file to label, on 1,547 images of pbc: 79 % of the limit" in text
+    assert "(2,458) that follows from 0.73 ms of decoding and 0.09 ms of inference per image" in text
+    assert "the figure is 71 % of what as many cores would reach with the PC to themselves." in text
+    assert "memory" not in text
     found |= {"cold_start_s": {"median": 0.42}, "help_s": {"median": 0.12}}
     found |= {"memory": {"pictures": 100000, "peak_mb": 166.4}}
     write_json(tmp_path / "lab.json", found)
-    assert "0.42 s; `edgewbc --help`: 0.12 s. Peak memory over 100,000 pictures: 166 MB." in results(tmp_path)
+    assert "0.42 s; `edgewbc --help`: 0.12 s. Peak memory over 100,000 images: 166 MB." in results(tmp_path)

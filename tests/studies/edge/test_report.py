@@ -31,7 +31,7 @@ def test_a_line_a_point_and_one_for_the_twin() -> None:
     text = report.markdown(results())
     lines = text.splitlines()[2:6]
     assert [line.split(" | ")[0] for line in lines] == [
-        "| EfficientNet-Lite0", "| VGG16-GAP (chosen)", "| the same shape, not pruned but from random weights",
+        "| EfficientNet-Lite0", "| VGG16-GAP (chosen)", "| same shape, trained from random weights",
         "| VGG16-GAP",
     ]  # fmt: skip
     assert "| VGG16-GAP (chosen) | 64 | 10 % | 1.0 | 1,000 | 1.50 | 99.00 % | 99.00 % (99 of 100) |" in lines[1]

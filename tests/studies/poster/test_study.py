@@ -81,7 +81,9 @@ def test_a_part_that_is_done_is_not_done_again(originals, tmp_path, monkeypatch)
 
     lines = tables.markdown(results).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:6]] == [
-        "| GAP", "| the same as an int8 bundle (OpenVINO)", "| the same, further seeds too: mean +- standard deviation",
+        "| GAP",
+        "| same network as an int8 bundle (OpenVINO)",
+        "| same network, several seeds: mean +- standard deviation",
         "| last block",
     ]  # fmt: skip
     assert "(n = 2)" in lines[4]

@@ -28,8 +28,8 @@ def test_a_column_a_width() -> None:
     assert lines[2:6] == [
         "| int8, microseconds | 8.25 | 8.36 | 12.0 |",
         "| f32, microseconds | 30.0 | 33.0 | 51.0 |",
-        "| int8, of the next multiple of 16 | 0.99 | 1.00 | - |",
-        "| int8, of the next multiple of 32 | 0.49 | 0.50 | - |",
+        "| int8, over the next multiple of 16 | 0.99 | 1.00 | - |",
+        "| int8, over the next multiple of 32 | 0.49 | 0.50 | - |",
     ]
     assert "at 20 x 20, in OpenVINO on a CPU, 2 cores; 5 rounds of 0.3 s" in lines[-1]
 
