@@ -26,7 +26,7 @@ from edgewbc.bench.row import (
 )  # fmt: skip
 from edgewbc.bench.runner import ORDER
 from edgewbc.bench.scores import Agreement, ClassScore, McNemar, Mistake, Reference, ReliabilityBin, Scores
-from edgewbc.data.manifest import Entry, Manifest, Provenance, facts
+from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split, facts
 
 ROWS = (
     # model, backend, precision, images per second, share of wrong predictions, MB, GMAC
@@ -53,20 +53,20 @@ MACHINE = {
 }
 
 
-def manifest(root: Path, n: int = 500, source: str = "pbc", protocol: str = "published") -> Manifest:
+def manifest(root: Path, n: int = 500, source: str = "pbc", protocol: Protocol = Protocol.PUBLISHED) -> Manifest:
     """A manifest of `n` test images of the five classes, without files."""
     entries = []
     for index in range(n):
         label = cells.CLASSES[index % 5 if index % 7 else 0]
         sha = hashlib.sha256(str(index).encode()).hexdigest()
-        entries.append(Entry(f"images/{label}-{index:04d}.jpg", label, f"g{index}", "test", sha))
+        entries.append(Entry(f"images/{label}-{index:04d}.jpg", label, f"g{index}", Split.TEST, sha))
     return Manifest(root, tuple(entries), cells.CLASSES, protocol, Provenance(source))
 
 
 def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> BenchResult:
     """Six rows with predictions on the test split of a manifest, and one that failed; the numbers are random."""
     random = np.random.default_rng(0)
-    entries = held.split("test")
+    entries = held.split(Split.TEST)
     truth = np.array([held.classes.index(entry.label) for entry in entries], dtype=np.int64)
     rows: list[MeasuredRow | FailedRow] = []
     predictions = []
@@ -90,7 +90,7 @@ def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> BenchResult
     if failed:
         rows.append(FailedRow("small", "torch", "int8", input=(112, 112), error="not able to"))
     data = BenchData(
-        **facts(held, "test").to_json(),
+        **facts(held, Split.TEST).to_json(),
         n=len(entries),
         of=len(entries),
         classes=held.classes,
