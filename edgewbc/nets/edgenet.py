@@ -1,10 +1,10 @@
-"""edgenet: the network of this house for a PC without a GPU. Plain 3 x 3 convolutions, few layers, early halving.
+"""edgenet: a network for PCs without a GPU, with few plain 3 x 3 convolutions and early downsampling.
 
-What int8 kernels of CPUs are fast at is a dense 3 x 3 convolution whose channels fill whole registers; what they are
-slow at is everything else: depthwise convolutions, additions, large maps of few channels. So there is nothing else in
-here. While training, a convolution may have a parallel 1 x 1 and an identity, each with batch norm, which are folded
-into it afterwards at no cost (RepVGG: Ding et al. 2021, arXiv 2101.03697). Batch norm is known to make a network
-travel worse to another lab's pictures; folding changes nothing in that.
+Int8 kernels of CPUs are fast at dense 3 x 3 convolutions whose channels fill whole registers, and slow at depthwise
+convolutions, additions and large maps with few channels, so the network has none of those. During training, a
+convolution may have a parallel 1 x 1 convolution and an identity, each with batch norm, which are folded into it
+afterwards at no cost (RepVGG: Ding et al. 2021, arXiv 2101.03697). Batch norm is known to generalize worse to images
+from another lab; folding does not change that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edgewbc.nets.spec import BRANCHED, EDGENET, PLAIN
 
 
 class Pointwise(nn.Conv2d):
-    """A 1 x 1 convolution that picks its pixels before it multiplies, in place of striding.
+    """A strided 1 x 1 convolution that subsamples its input first.
 
     torch 2.14's backward pass of a 1 x 1 convolution of 3 channels with a stride, channels last, writes past its memory
     on a CPU (the heap is corrupted from 48 x 48 pixels on).
@@ -56,7 +56,7 @@ class Branches(nn.Module):
 
     @torch.no_grad()
     def folded(self) -> nn.Conv2d:
-        """One convolution with a bias that answers as all branches do in evaluation mode."""
+        """Return one convolution with a bias, equivalent to all branches in evaluation mode."""
         wide, norm = self.wide[0], self.wide[1]
         assert isinstance(wide, nn.Conv2d)  # noqa: S101
         assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101
@@ -81,7 +81,7 @@ class Branches(nn.Module):
 class EdgeNet(Network):
     """3 x 3 convolutions with ReLU -> global average pooling -> Dense K.
 
-    Input: float32 (n, 3, h, w), normalised. Output: logits, (n, K).
+    Input: float32 (n, 3, h, w), normalized. Output: logits, (n, K).
 
     Args:
         channels: of the convolutions, in order; "/" lets the next one halve height and width, "M" is a 2 x 2 max

@@ -1,8 +1,8 @@
 """EfficientNet-Lite0: inverted residual blocks without squeeze-and-excitation, with ReLU6, for phones and int8.
 
 Tan and Le 2019 (arXiv 1905.11946) and Google's `efficientnet/lite`: fixed stem and last layer, TensorFlow's "same"
-padding, batch norm with epsilon 1e-3. Channel counts are data, kernel sizes and strides are the architecture's.
-Batch norm is folded for export; it is known to make a network travel worse to another lab's pictures.
+padding, batch norm with epsilon 1e-3. Channel counts are parameters; kernel sizes and strides are fixed.
+Batch norm is folded for export; it is known to generalize worse to images from another lab.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Inverted(nn.Module):
 class EfficientNetLite0(Network):
     """Stem -> 16 inverted residual blocks -> 1 x 1 convolution -> global average pooling -> Dense K.
 
-    Input: float32 (n, 3, h, w), normalised. Output: logits, (n, K).
+    Input: float32 (n, 3, h, w), normalized. Output: logits, (n, K).
 
     Args:
         channels: stem, what the first block gives, (expanded, given) of the other fifteen, last convolution.

@@ -1,4 +1,4 @@
-"""The network as it is deployed: uint8 NHWC RGB in, probabilities and features out, scaling and softmax inside."""
+"""The network in its deployed form: uint8 NHWC RGB in, probabilities and features out; scaling and softmax inside."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from edgewbc.pixels import PixelSpec
 
 
 class Deployed(nn.Module):
-    """Wraps a network so that what goes in is what `pixels.prepare` gives.
+    """Wraps a network to take the output of `pixels.prepare`.
 
     Input: uint8, (n, height, width, 3), RGB.
-    Output: probabilities (n, K), features (n, d: the pooled vector), map (n, c, h, w: what is pooled); float32.
+    Output: probabilities (n, K), features (n, d: the pooled vector), map (n, c, h, w: the last feature map); float32.
     """
 
     mean: Tensor
@@ -25,7 +25,7 @@ class Deployed(nn.Module):
         self.register_buffer("scale", 1 / (torch.tensor(pixels.std).reshape(1, 3, 1, 1) * 255))
 
     def normalise(self, pictures: Tensor) -> Tensor:
-        """uint8 (n, h, w, 3) to float32 (n, 3, h, w)."""
+        """Normalize uint8 (n, h, w, 3) to float32 (n, 3, h, w)."""
         return (pictures.permute(0, 3, 1, 2).float() - self.mean) * self.scale
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,7 +1,6 @@
-"""A network layer by layer: what each gives, how many parameters it has and how much it computes.
+"""List the layers of a network with their output shapes, parameters and multiply-adds.
 
-Shapes are worked out from the layers themselves, without computing anything: for all networks of this house, in
-milliseconds.
+Shapes are derived from the layers themselves, without running the network, in milliseconds.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from torch import nn
 from edgewbc.nets.network import Network
 
 Shape = tuple[int, ...]
-"""Without the number of pictures: (c, h, w), or (d,)."""
+"""Without the batch axis: (c, h, w) or (d,)."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,9 @@ class Layer:
     Attributes:
         name: the key of its weights, without `.weight`; `pool` for the pooling into the features.
         kind: `conv`, `dense`, `bn`, `pool` or `to channels`.
-        output: without the number of pictures: (c, h, w), or (d,).
+        output: without the batch axis: (c, h, w) or (d,).
         parameters: those that training may change, frozen ones included.
-        macs: multiply-adds of one picture. Batch norm has none: it is folded into the convolution before it.
+        macs: multiply-adds for one image. Batch norm has none: it is folded into the convolution before it.
         trainable: of the parameters, those that are not frozen.
     """
 
@@ -40,7 +39,7 @@ class Layer:
 
 
 def layers(net: Network, height: int, width: int) -> list[Layer]:
-    """The layers of a network for inputs of this size, in order; activations and dropout are left out."""
+    """Return the layers of a network for this input size, in order, without activations and dropout."""
     found = list(_through(net.features, "features", (3, height, width)))
     maps = found[-1].output
     head = next(layer for layer in net.head if isinstance(layer, nn.Linear))
@@ -51,7 +50,7 @@ def layers(net: Network, height: int, width: int) -> list[Layer]:
 
 
 def _through(part: nn.Module, name: str, shape: Shape) -> Iterator[Layer]:
-    """The layers of a part, whose input has this shape."""
+    """Yield the layers of a part whose input has this shape."""
     if isinstance(part, nn.Linear):
         yield _layer(part, name, "dense", (part.out_features,), part.in_features * part.out_features)
     elif isinstance(part, nn.Conv2d):
@@ -76,7 +75,7 @@ def _through(part: nn.Module, name: str, shape: Shape) -> Iterator[Layer]:
 
 
 def _sizes(convolution: nn.Conv2d, sizes: Shape) -> Shape:
-    """Height and width of what a convolution gives."""
+    """Return height and width of a convolution's output."""
     if getattr(convolution, "same", False):
         return tuple(-(-size // stride) for size, stride in zip(sizes, convolution.stride, strict=True))
     pads = convolution.padding

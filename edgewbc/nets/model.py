@@ -25,7 +25,7 @@ SPEC = "model.json"
 
 
 def build(spec: ModelSpec) -> Network:
-    """A network with fresh weights (drawn from torch's generator)."""
+    """Build a network with random weights from torch's generator."""
     sizes = (len(spec.classes), spec.channels, spec.head, spec.dropout)
     if spec.arch == "vgg16gap":
         return VGG16GAP(*sizes)
@@ -40,9 +40,9 @@ def fold(net: Network, spec: ModelSpec) -> tuple[Network, ModelSpec]:
 
 
 def save(folder: Path, net: nn.Module, spec: ModelSpec, dtype: torch.dtype = torch.float32) -> None:
-    """Write `model.safetensors` and `model.json`, each whole or not at all.
+    """Write `model.safetensors` and `model.json`, atomically.
 
-    How many batches batch norm has seen is left out: it does not change an answer, and float16 could not hold it.
+    Batch norm's batch counters are left out: they do not affect predictions, and float16 could not hold them.
     """
     tensors = {
         name: value.detach().to("cpu", dtype).contiguous()
@@ -134,17 +134,17 @@ def load_imagenet_base(net: nn.Module) -> None:
 
 
 def count(net: nn.Module) -> int:
-    """Number of trainable parameters, frozen ones included."""
+    """Return the number of trainable parameters, including frozen ones."""
     return sum(parameter.numel() for parameter in net.parameters())
 
 
 def describe(spec: ModelSpec) -> list[layers.Layer]:
-    """The layers of a network of this description; nothing is computed and no weights are made."""
+    """Return the layers of a network of this specification, without computing anything or allocating weights."""
     with torch.device("meta"):
         net = build(spec)
     return layers.layers(net, spec.pixels.height, spec.pixels.width)
 
 
 def macs(spec: ModelSpec) -> int:
-    """Multiply-adds of one picture through the convolutions and the dense layers, branches folded."""
+    """Return the multiply-adds for one image in the convolutions and dense layers, with branches folded."""
     return sum(layer.macs for layer in describe(replace(spec, form=PLAIN)))

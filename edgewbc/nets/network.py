@@ -1,4 +1,4 @@
-"""What every network of the house has: `features` (convolutions), `pool`, `head` (dense layers), and its own counts."""
+"""The base class of all networks: `features` (convolutions), `pool` and `head` (dense layers)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 class Network(nn.Module):
     """Convolutions, a pooling into one vector, dense layers.
 
-    Input: float32 (n, 3, h, w), normalised. Output: logits, (n, K).
+    Input: float32 (n, 3, h, w), normalized. Output: logits, (n, K).
     """
 
     features: nn.Sequential
     head: nn.Sequential
 
     def pool(self, maps: Tensor) -> Tensor:
-        """The last map (n, c, h, w), averaged over space: (n, c)."""
+        """Average the last feature map (n, c, h, w) over space: (n, c)."""
         return maps.mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -27,23 +27,23 @@ class Network(nn.Module):
         return logits
 
     def ends(self) -> tuple[int, ...]:
-        """Where each block ends, as a number of layers of `features`; a block works at one size of its map."""
+        """Return where each block ends, as a number of layers of `features`; within a block the map size is constant."""
         raise NotImplementedError
 
     def channels(self) -> tuple[int | str, ...]:
-        """`ModelSpec.channels`, read from the layers as they are."""
+        """Return `ModelSpec.channels` as read from the layers."""
         raise NotImplementedError
 
     def hidden(self) -> tuple[int, ...]:
-        """`ModelSpec.head`, read from the layers as they are."""
+        """Return `ModelSpec.head` as read from the layers."""
         return tuple(layer.out_features for layer in self.head if isinstance(layer, nn.Linear))[:-1]
 
     def folded(self) -> Network:
-        """The same network in the form `plain`: its answers in evaluation mode, without batch norm or branches."""
+        """Return an equivalent network in the form `plain`, with batch norm and branches folded into the convolutions."""
         return self
 
     def train(self, mode: bool = True) -> Network:
-        """As ever; but batch norm whose weights are frozen keeps the statistics that it has."""
+        """Set the mode as usual, but keep batch norm with frozen weights in evaluation mode, so its statistics stay."""
         super().train(mode)
         for part in self.modules():
             if isinstance(part, _BatchNorm) and part.weight is not None and not part.weight.requires_grad:
@@ -52,7 +52,7 @@ class Network(nn.Module):
 
 
 def dense(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
-    """Dense layers with ReLU (and dropout) between them; `widths` from the input's to the output's."""
+    """Return dense layers with ReLU and dropout between them; `widths` runs from the input to the output."""
     layers: list[nn.Module] = []
     for index, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
         if index:
@@ -62,7 +62,7 @@ def dense(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
 
 
 def initialise(module: nn.Module) -> None:
-    """He et al. 2015 (arXiv 1502.01852): without batch norm, a deep ReLU network needs this scale to start to learn."""
+    """Initialize as He et al. 2015 (arXiv 1502.01852), without which a deep ReLU network without batch norm learns nothing."""
     for part in module.modules():
         if isinstance(part, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="relu")
@@ -72,7 +72,7 @@ def initialise(module: nn.Module) -> None:
 
 @torch.no_grad()
 def fuse(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the convolution that does what `convolution` and then `norm` do in evaluation mode."""
+    """Return weight and bias of the convolution equivalent to `convolution` followed by `norm` in evaluation mode."""
     if norm.running_mean is None or norm.running_var is None:
         raise ValueError("batch norm without statistics cannot be folded")
     gain = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()

@@ -16,7 +16,7 @@ from edgewbc.runtime.predictor import Backend, Batch, ModelInfo, Prediction, Pre
 
 
 class TorchPredictor(Predictor):
-    """A torch module that takes uint8 NHWC images and returns probabilities, features and what else it likes."""
+    """A torch module that takes uint8 NHWC images and returns probabilities and features first."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class TorchPredictor(Predictor):
         precision: Literal["f32", "bf16"] = "f32",
         threads: int | None = None,
     ) -> None:
-        """Take a module as it is.
+        """Wrap a module.
 
         Args:
             deployed: a network in its deployed form (see `export_wrapper.Deployed`).

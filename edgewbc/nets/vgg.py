@@ -1,7 +1,7 @@
-"""VGG16 with global average pooling, as the poster has it, and the network it had before pooling.
+"""VGG16 with global average pooling, as on the poster, and its predecessor with a flattening layer.
 
-Simonyan and Zisserman 2015 (arXiv 1409.1556), configuration D, without batch norm. Channel counts are data, so that a
-pruned network is the same class with other counts.
+Simonyan and Zisserman 2015 (arXiv 1409.1556), configuration D, without batch norm. Channel counts are parameters, so
+that a pruned network is the same class with other counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Channels = Sequence[int | str]
 
 
 def base(channels: Channels) -> nn.Sequential:
-    """The convolutional base; its keys are torchvision's (`0.weight`, `0.bias`, `2.weight`, ...)."""
+    """Return the convolutional base; its keys are torchvision's (`0.weight`, `0.bias`, `2.weight`, ...)."""
     layers: list[nn.Module] = []
     width = 3
     for item in channels:
@@ -31,7 +31,7 @@ def base(channels: Channels) -> nn.Sequential:
 
 
 class _VGG(Network):
-    """What both have in common."""
+    """The parts that both networks share."""
 
     def ends(self) -> tuple[int, ...]:
         """Each block ends with a pooling."""
@@ -50,7 +50,7 @@ class _VGG(Network):
 class VGG16GAP(_VGG):
     """VGG16 base -> global average pooling -> Dense 100 -> Dense 100 -> Dense K.
 
-    Input: float32 (n, 3, h, w), normalised, h and w at least 32. Output: logits, (n, K).
+    Input: float32 (n, 3, h, w), normalized, h and w at least 32. Output: logits, (n, K).
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class VGG16GAP(_VGG):
 class VGG16Flatten(_VGG):
     """The poster's network before GAP: VGG16 base -> Flatten (25,088 at 224 x 224) -> 4096 -> 4096 -> Dense K.
 
-    Input: float32 (n, 3, height, width), normalised. Output: logits, (n, K).
+    Input: float32 (n, 3, height, width), normalized. Output: logits, (n, K).
 
     The dense layers begin at N(0, 0.01 ** 2), as VGG's do (Simonyan and Zisserman 2015): the base gives values up to
     hundreds, of which layers this wide make logits so large otherwise that the first steps ruin the base.
@@ -92,5 +92,5 @@ class VGG16Flatten(_VGG):
                 nn.init.normal_(layer.weight, 0, 0.01)
 
     def pool(self, maps: Tensor) -> Tensor:
-        """The last map (n, c, h, w) laid out flat: (n, c * h * w)."""
+        """Flatten the last feature map (n, c, h, w): (n, c * h * w)."""
         return maps.flatten(1)
