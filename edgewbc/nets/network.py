@@ -27,7 +27,7 @@ class Network(nn.Module):
         return logits
 
     def ends(self) -> tuple[int, ...]:
-        """Return where each block ends, as a number of layers of `features`; within a block the map size is constant."""
+        """Return where each block ends, in layers of `features`; within a block the map size is constant."""
         raise NotImplementedError
 
     def channels(self) -> tuple[int | str, ...]:
@@ -39,7 +39,7 @@ class Network(nn.Module):
         return tuple(layer.out_features for layer in self.head if isinstance(layer, nn.Linear))[:-1]
 
     def folded(self) -> Network:
-        """Return an equivalent network in the form `plain`, with batch norm and branches folded into the convolutions."""
+        """Return an equivalent network in the form `plain`, with batch norm and branches folded."""
         return self
 
     def train(self, mode: bool = True) -> Network:
@@ -62,7 +62,7 @@ def dense(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
 
 
 def initialise(module: nn.Module) -> None:
-    """Initialize as He et al. 2015 (arXiv 1502.01852), without which a deep ReLU network without batch norm learns nothing."""
+    """Initialize as He et al. 2015 (arXiv 1502.01852): a deep ReLU network without batch norm needs this scale to learn."""
     for part in module.modules():
         if isinstance(part, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="relu")
