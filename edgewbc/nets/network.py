@@ -62,7 +62,7 @@ def dense(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
 
 
 def initialise(module: nn.Module) -> None:
-    """Initialize as He et al. 2015 (arXiv 1502.01852): a deep ReLU network without batch norm needs this scale to learn."""
+    """Initialize as He et al. 2015 (arXiv 1502.01852): deep ReLU networks without batch norm need this scale."""
     for part in module.modules():
         if isinstance(part, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(part.weight, mode="fan_in", nonlinearity="relu")
