@@ -8,9 +8,9 @@ from edgewbc.utils import subprocesses
 
 TELL = """
 import sys
-from edgewbc.utils.subprocesses import tell
+from edgewbc.utils.subprocesses import write_result
 print('noise')
-tell({'read': sys.stdin.read()})
+write_result({'read': sys.stdin.read()})
 print('more')
 """
 
