@@ -55,7 +55,7 @@ def test_without_data_it_says_so_and_a_gate_is_not_met(
     assert ran.code == 3
     assert "no manifest here: synthetic pictures are timed" in ran.err
     assert "none was measured" in ran.err
-    assert "was not measured: there is no manifest" in ran.out
+    assert "no manifest: synthetic images, timed only" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 from edgewbc.bench.result import BenchResult
 from edgewbc.bench.row import FailedRow
 from edgewbc.bench.scores import Mistake
+from edgewbc.data.manifest import Protocol
 from edgewbc.errors import UserError
 from edgewbc.report import page
 from tests import labelled
@@ -317,7 +318,7 @@ def test_the_same_result_gives_the_same_bytes(result: BenchResult, tmp_path: Pat
 
 def test_images_of_the_mistakes(tmp_path: Path) -> None:
     """With the manifest its images are in the page; one that has changed is only named; another manifest is refused."""
-    manifest = labelled.make_manifest(tmp_path / "m", n=40, protocol="published")
+    manifest = labelled.make_manifest(tmp_path / "m", n=40, protocol=Protocol.PUBLISHED)
     result = results.make(manifest)
     first, *rest = result.rows
     scores = result.measured[0].scores

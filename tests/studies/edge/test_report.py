@@ -37,7 +37,7 @@ def test_a_line_a_point_and_one_for_the_twin() -> None:
     assert "| VGG16-GAP (chosen) | 64 | 10 % | 1.0 | 1,000 | 1.50 | 99.00 % | 99.00 % (99 of 100) |" in lines[1]
     assert "450x" in lines[1]
     assert "450x" not in lines[2]
-    assert "Protocol published, validation" in text
+    assert "Protocol `published`, validation" in text
     assert "98 of 100" in text
 
 
