@@ -63,7 +63,7 @@ def test_without_data_it_says_so_and_a_gate_is_not_met(
     [
         (["--device", "gpu", "--model", "b"], "use --device cpu"),
         (["--model", "nowhere"], "nowhere: no such bundle"),
-        (["--model", "b", "--data", "nowhere"], "make one with `edgewbc data manifest"),
+        (["--model", "b", "--data", "nowhere"], "create one with `edgewbc data manifest"),
         (["--model", "b", "--require", "speed>1"], "'speed' is not measured"),
         (["--model", "b", "--require", "tensorrt:speedup>1"], "matches no row; the rows are: tiny/openvino/f32"),
         (["compare", "nowhere.json", "b/manifest.json"], "nowhere.json: no such file"),

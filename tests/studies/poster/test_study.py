@@ -87,7 +87,7 @@ def test_a_part_that_is_done_is_not_done_again(originals, tmp_path, monkeypatch)
         "| last block",
     ]  # fmt: skip
     assert "(n = 2)" in lines[4]
-    said = f"`grouped`: {grouped_side['n']} pictures of {grouped_side['originals']} originals, 0 of them"
+    said = f"`grouped`: {grouped_side['n']} images of {grouped_side['originals']} originals, 0 of them"
     assert said in lines[-1]
     figure.draw(results, tmp_path / "a.svg")
     figure.draw(results, tmp_path / "b.svg")
