@@ -94,7 +94,7 @@ def test_the_lab_side_runs_without_the_training_side(tmp_path: Path) -> None:
     assert (tmp_path / "rows.csv").read_text().count("\n") == 4
 
 
-LIBRARIES = {"numpy", "cv2", "openvino", "onnxruntime", "edgewbc"}
+LIBRARIES = {"numpy", "cv2", "simplejpeg", "openvino", "onnxruntime", "edgewbc"}
 """The third-party modules that the lab side's code may name; onnxruntime only where it is installed."""
 
 

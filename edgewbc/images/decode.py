@@ -13,11 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.images import headers
+from edgewbc.images import headers, jpeg_pixels
 from edgewbc.pixels import Image
 
 LIMIT = 100_000_000
 """Pixels of the largest image that is decoded."""
+DAMAGE = "damaged: "
+"""How the note on an image begins of which some pixels are wrong; what the decoder said follows."""
 _SMALL = 4_000_000
 _MOST_PIXELS_PER_BYTE = 1000
 """Limit for images of more than `_SMALL` pixels. (A photograph has fewer than 50 pixels per byte of its file, a blank
@@ -78,11 +80,11 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
         data = data[:at] + bytes(size) + data[at + size :]
     if header.animated:
         data = headers.without_animation(data)
-    jpeg, transparent = header.kind == "JPEG", False  # for JPEG, OpenCV returns RGB; for TIFF that is not reliable
+    jpeg, transparent, damage = header.kind == "JPEG", False, ""
     if header.alpha:
         image, transparent = _on_white(data, header)
     elif jpeg:
-        image = _to_8_bits(_decode(data, cv2.IMREAD_COLOR_RGB))
+        image, damage = _jpeg(data, header)
     else:
         depth = cv2.IMREAD_ANYDEPTH if header.bits == 16 else 0
         image = _to_8_bits(_decode(data, cv2.IMREAD_COLOR | depth))
@@ -93,7 +95,15 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
     if header.inverted:
         image = np.asarray(cv2.bitwise_not(image), dtype=np.uint8)
     incomplete = jpeg and (header.incomplete or _has_filled_corner(image))
-    return Decoded(image, _notes(header, transparent, incomplete))
+    return Decoded(image, _notes(header, transparent, incomplete, damage))
+
+
+def _jpeg(data: bytes, header: headers.Header) -> tuple[NDArray[np.uint8], str]:
+    """Decode a JPEG to upright RGB; also return what libjpeg said of damage."""
+    found = None if header.color == "cmyk" else jpeg_pixels.decode(data)
+    if found is not None:
+        return _upright(found[0], header.orientation), found[1]
+    return _to_8_bits(_decode(data, cv2.IMREAD_COLOR_RGB)), ""  # rotated by OpenCV; not reliable for TIFF
 
 
 _FILL = 128
@@ -115,7 +125,7 @@ def _has_filled_corner(image: Image) -> bool:
     return False
 
 
-def _notes(header: headers.Header, transparent: bool, incomplete: bool) -> tuple[str, ...]:
+def _notes(header: headers.Header, transparent: bool, incomplete: bool, damage: str) -> tuple[str, ...]:
     notes = {
         "grayscale: the stain's colors are missing": header.color == "gray",
         "CMYK: the stain's colors are only approximate": header.color == "cmyk",
@@ -123,6 +133,7 @@ def _notes(header: headers.Header, transparent: bool, incomplete: bool) -> tuple
         "partly transparent: shown on white": transparent,
         "animated or with several pages: only the first is used": header.frames > 1,
         "possibly truncated: part of the JPEG is missing or empty": incomplete,
+        f"{DAMAGE}{damage}": bool(damage) and not incomplete,  # one reason is enough
     }
     return tuple(note for note, applies in notes.items() if applies)
 

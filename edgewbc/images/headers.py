@@ -40,7 +40,7 @@ class Header:
         premultiplied: whether OpenCV returns colors that are already multiplied by alpha.
         inverted: whether OpenCV returns white as 0.
         frames: 1, or more for an animation or a file with several pages (not always the exact number).
-        orientation: EXIF orientation, 1 to 8; read for PNG and WebP only.
+        orientation: EXIF orientation, 1 to 8; read for JPEG, PNG and WebP only.
         animated: whether a PNG has animation chunks (see `without_animation`).
         next_page: position and size in bytes of the offset of a TIFF's second page; None if there is none.
         incomplete: whether a JPEG lacks some of its scans.
@@ -82,7 +82,14 @@ def _jpeg(data: bytes) -> Header:
     except ValueError as error:
         raise ValueError(str(error) or DAMAGED) from None
     colors: dict[int, Color] = {1: "gray", 3: "color", 4: "cmyk"}
-    return Header("JPEG", frame.width, frame.height, colors[frame.channels], incomplete=not frame.complete)
+    return Header(
+        "JPEG",
+        frame.width,
+        frame.height,
+        colors[frame.channels],
+        orientation=_orientation(frame.exif),
+        incomplete=not frame.complete,
+    )
 
 
 def _png(data: bytes) -> Header:

@@ -14,6 +14,7 @@ _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = (0xC2, 0xCA)
+_EXIF = b"Exif\0\0"
 _MOST_WORK = 1_000_000_000
 """Limit of pixels times scans: each scan covers the whole image, and a few bytes can declare thousands."""
 
@@ -27,12 +28,14 @@ class Frame:
         channels: 1, 3 or 4, of 8 bits.
         complete: whether there is a scan for every bit of every coefficient. A progressive JPEG that lost its last
             scans still decodes, to a blurred image.
+        exif: the first EXIF block; empty if there is none.
     """
 
     width: int
     height: int
     channels: int
     complete: bool
+    exif: bytes = b""
 
 
 def read(data: bytes) -> Frame:
@@ -43,7 +46,7 @@ def read(data: bytes) -> Frame:
             if the file is truncated or damaged.
         struct.error: it ends within a header.
     """
-    at, kind, size = 2, 0, (8, 0, 0, 0)
+    at, kind, size, exif = 2, 0, (8, 0, 0, 0), b""
     scans = _Scans()
     while True:
         if scans.complete and not scans.progressive:  # nearly every JPEG has one scan: only its end is left to find
@@ -61,7 +64,9 @@ def read(data: bytes) -> Frame:
         (length,) = struct.unpack_from(">H", data, at)
         if length < 2:
             raise ValueError
-        if marker in _FRAMES:
+        if marker == 0xE1 and not exif and data.startswith(_EXIF, at + 2):
+            exif = data[at + 2 : at + length]
+        elif marker in _FRAMES:
             if kind:
                 raise ValueError
             kind, size = marker, struct.unpack_from(">BHHB", data, at + 2)
@@ -78,7 +83,7 @@ def read(data: bytes) -> Frame:
         raise ValueError(f"a JPEG with {bits} bits per channel is not supported")
     if width * height * scans.count > _MOST_WORK:
         raise ValueError(f"too large: a JPEG of {width} x {height} pixels in {scans.count} scans")
-    return Frame(width, height, channels, scans.complete)
+    return Frame(width, height, channels, scans.complete, exif)
 
 
 class _Scans:

@@ -14,7 +14,7 @@ from edgewbc.runtime import host, tuning
 from edgewbc.runtime.int8_speedup import Int8Speedup, measure
 from edgewbc.runtime.openvino_import import capabilities
 
-PACKAGES = ("openvino", "numpy", "opencv-python-headless", "typer")
+PACKAGES = ("openvino", "numpy", "opencv-python-headless", "simplejpeg", "typer")
 
 
 @dataclass(frozen=True)

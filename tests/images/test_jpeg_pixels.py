@@ -1,0 +1,72 @@
+"""Decoding JPEGs: the same pixels as OpenCV's, and what libjpeg says of damage."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edgewbc.images import jpeg_pixels
+from edgewbc.images.decode import DAMAGE, decode
+from edgewbc.synth.cells import draw_cell
+from tests.lab import samples
+from tests.tiny import encode, picture
+
+CELL = encode(draw_cell("eosinophil", np.random.default_rng(3), 200), ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95])
+
+
+@pytest.mark.parametrize("sampling", [0x411111, 0x221111, 0x211111, 0x121111, 0x111111])
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("restart", [0, 3])
+def test_pixels_are_those_of_opencv(sampling: int, progressive: int, restart: int) -> None:
+    """For every subsampling, bit by bit, at a size that is no multiple of a block."""
+    options = {
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR: sampling,
+        cv2.IMWRITE_JPEG_PROGRESSIVE: progressive,
+        cv2.IMWRITE_JPEG_RST_INTERVAL: restart,
+    }
+    data = encode(picture(5, 93, 141), ".jpg", [value for pair in options.items() for value in pair])
+    found = jpeg_pixels.decode(data)
+    assert found is not None
+    assert found[1] == ""
+    np.testing.assert_array_equal(found[0], cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB))
+
+
+def test_gray_is_repeated_over_the_channels() -> None:
+    """As OpenCV does it."""
+    found = jpeg_pixels.decode(encode(picture(1)[..., 0], ".jpg"))
+    assert found is not None
+    assert found[0].shape == (24, 20, 3)
+    assert np.ptp(found[0], axis=2).max() == 0
+
+
+def test_what_cannot_be_decoded_is_left_to_opencv() -> None:
+    """No pixels, no exception."""
+    assert jpeg_pixels.decode(b"\xff\xd8\xff\xd9") is None
+
+
+def damaged(seed: int, size: int) -> bytes:
+    """The cell's file with `size` random bytes somewhere in its middle; its header and end are whole."""
+    random = np.random.default_rng([seed, size])
+    at = int(random.integers(len(CELL) // 4, len(CELL) // 2))
+    return CELL[:at] + random.integers(0, 255, size, dtype=np.uint8).tobytes() + CELL[at + size :]
+
+
+@pytest.mark.parametrize("size", [64, 512])
+def test_overwritten_bytes_are_noted(size: int) -> None:
+    """At least 9 of 10 files with destroyed data, in one line of words; the whole file has no note."""
+    assert decode(CELL).notes == ()
+    found = [decode(damaged(seed, size)).notes for seed in range(20)]
+    assert sum(bool(notes) for notes in found) >= 18
+    assert all(note.startswith((DAMAGE, "possibly truncated")) and note.isprintable() for n in found for note in n)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_damaged_image_is_turned_like_a_whole_one(orientation: int) -> None:
+    """The second decoding applies the EXIF orientation too."""
+    data = encode(picture(2, 40, 60), ".jpg")
+    extra = data[:-2] + bytes([1, 2, 3, 4]) + data[-2:]
+    found = decode(samples.jpeg_with_exif(extra, orientation))
+    assert found.image.shape == ((40, 60, 3) if orientation < 5 else (60, 40, 3))
+    assert found.notes == (f"{DAMAGE}4 extraneous bytes before marker 0xd9",)
+    np.testing.assert_array_equal(found.image, decode(samples.jpeg_with_exif(data, orientation)).image)
