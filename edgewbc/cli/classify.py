@@ -28,6 +28,14 @@ def command(
     journal: Annotated[
         Path | None, typer.Option(help="Record every result in this file. [default: --out with .journal appended]")
     ] = None,
+    review_below: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[CLASS=]P",
+            help="Review labels with a probability below P; repeat it for single classes. "
+            "basophil=1.01 reviews every basophil. [default: the bundle's]",
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep running and classify images as they are saved, until Ctrl-C.")
     ] = False,
@@ -54,10 +62,12 @@ def command(
     Example:
       edgewbc classify smear-17 --out smear-17.csv
       edgewbc classify --watch camera --out today.csv
+      edgewbc classify smear-17 --out strict.csv --review-below 0.95 --review-below basophil=1.01
     """
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import defaults
     from edgewbc.lab import session
+    from edgewbc.lab.thresholds import ReviewThresholds
 
     request = session.ClassifyRequest(
         paths,
@@ -66,6 +76,7 @@ def command(
         watch=watch,
         jsonl=jsonl,
         as_json=as_json,
+        thresholds=ReviewThresholds.parse(review_below or []),
         precision=precision,
         threads=threads,
         batch=batch,

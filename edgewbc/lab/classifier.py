@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias, TypeGuard
@@ -14,6 +14,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.lab import pipeline
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.results import ResultRow
+from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
 from edgewbc.utils import resources
 
@@ -47,6 +48,8 @@ class Classifier:
         precision: str | None = None,
         threads: int | None = None,
         batch: int = pipeline.BATCH,
+        review_below: float | None = None,
+        review_below_by_class: Mapping[str, float] | None = None,
     ) -> None:
         """Open a bundle and compile its model.
 
@@ -56,15 +59,20 @@ class Classifier:
                 else the bundle's default.
             threads: cores that decoding and inference share; None is all that this process may use.
             batch: images per inference call; with 1, each row is ready soonest.
+            review_below: probability below which a label gets status `review`, for all classes; None is the bundle's.
+            review_below_by_class: the same for single classes, which takes precedence; above 1, every cell of the
+                class is for review.
 
         Raises:
-            edgewbc.errors.UserError: no such bundle, a file of it that differs from its checksum, no such precision, or
-                a model that cannot run here.
+            edgewbc.errors.UserError: no such bundle, a file of it that differs from its checksum, no such precision, a
+                model that cannot run here, or a threshold that is no probability or of an unknown class.
             ValueError: batch below 1.
         """
         if batch < 1:
             raise ValueError(f"a batch of {batch}: use 1 or more")
-        self._model = LoadedBundle.load(Bundle.open(Path(model or resources.shipped_bundle())), precision, threads)
+        thresholds = ReviewThresholds(review_below, dict(review_below_by_class or {}))
+        bundle = Bundle.open(Path(model or resources.shipped_bundle()))
+        self._model = LoadedBundle.load(bundle, precision, threads, thresholds)
         self._batch = batch
 
     @property

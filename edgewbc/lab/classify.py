@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.pipeline import ImageResult
 from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.runtime import tuning
 from edgewbc.runtime.pool import PredictorPool
+from edgewbc.utils.text import utc_now
 
-REVIEW_BELOW = 0.5
-"""Review threshold where the bundle's manifest sets none: a label with a lower probability gets status `review`."""
+ASK_BUNDLE = ReviewThresholds()
+"""The thresholds that the bundle sets."""
 
 
 @dataclass(frozen=True)
@@ -27,32 +29,41 @@ class LoadedBundle:
     Attributes:
         bundle: the files.
         engine: the compiled model.
-        threshold: probability below which a label gets status `review`.
+        thresholds: probabilities below which a label gets status `review`.
         sha256: of the model's files.
     """
 
     bundle: Bundle
     engine: PredictorPool
-    threshold: float
+    thresholds: ReviewThresholds
     sha256: str
 
     @classmethod
-    def load(cls, bundle: Bundle, precision: str | None = None, threads: int | None = None) -> LoadedBundle:
+    def load(
+        cls,
+        bundle: Bundle,
+        precision: str | None = None,
+        threads: int | None = None,
+        thresholds: ReviewThresholds = ASK_BUNDLE,
+    ) -> LoadedBundle:
         """Compile a bundle's model.
 
         Args:
             bundle: to load.
             precision: of the model; None selects the best one on this PC (`tuning.chosen`).
             threads: cores for decoding and inference together; None uses all.
+            thresholds: for review, instead of the bundle's.
 
         Raises:
-            UserError: the bundle has no such model, or it cannot run.
+            UserError: the bundle has no such model or no such class, or the model cannot run.
         """
-        return cls.of(bundle, tuning.chosen(bundle, threads, precision))
+        resolved = thresholds.resolve(bundle.classes, bundle.manifest.review_below)
+        return cls.of(bundle, tuning.chosen(bundle, threads, precision), resolved)
 
     @classmethod
-    def of(cls, bundle: Bundle, choice: tuning.Choice) -> LoadedBundle:
+    def of(cls, bundle: Bundle, choice: tuning.Choice, thresholds: ReviewThresholds = ASK_BUNDLE) -> LoadedBundle:
         """Compile a bundle's model in the given configuration. Raises UserError as `load` does."""
+        resolved = thresholds.resolve(bundle.classes, bundle.manifest.review_below)
         files = choice.files(bundle)
         engine = choice.pool(files)
         if engine.info.classes != len(bundle.classes):
@@ -60,8 +71,7 @@ class LoadedBundle:
                 f"{bundle.path}: its model has {engine.info.classes} classes and its manifest {len(bundle.classes)}:"
                 " export the bundle again"
             )
-        threshold = bundle.manifest.review_below
-        return cls(bundle, engine, REVIEW_BELOW if threshold is None else threshold, files.sha256)
+        return cls(bundle, engine, resolved, files.sha256)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -71,7 +81,7 @@ class LoadedBundle:
             "classes": list(self.bundle.classes),
             "pixels": self.bundle.pixels.to_dict(),
             "compute": self.engine.info.compute,
-            "review_below": self.threshold,
+            "review_below": self.thresholds.to_json(),
         }
 
     def results(self, paths: Iterable[Path | None], batch: int = pipeline.BATCH) -> Iterator[ImageResult]:
@@ -80,16 +90,28 @@ class LoadedBundle:
 
     def row(self, result: ImageResult) -> ResultRow:
         """Return the row for a result: its label and status, or its error."""
-        path = str(result.path)
+        row = ResultRow(
+            str(result.path),
+            "",
+            None,
+            model_sha256=self.sha256,
+            image_sha256=result.sha256,
+            classified_at=utc_now(),
+        )
         if result.probabilities is None:
-            return ResultRow(path, "", None, status=Status.ERROR, reason=result.error, model_sha256=self.sha256)
+            return replace(row, status=Status.ERROR, reason=result.error)
         probabilities = dict(zip(self.bundle.classes, result.probabilities.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
-        reasons = list(result.notes)
-        if probabilities[label] < self.threshold:
-            reasons.append(f"probability {probabilities[label]:.2f} is below {self.threshold:.2f}")
-        status = Status.REVIEW if reasons else Status.OK
-        return ResultRow(path, label, probabilities[label], probabilities, status, "; ".join(reasons), self.sha256)
+        reasons = [*result.notes, self.thresholds.reason(label, probabilities[label])]
+        reason = "; ".join(filter(None, reasons))
+        return replace(
+            row,
+            label=label,
+            probability=probabilities[label],
+            probabilities=probabilities,
+            status=Status.REVIEW if reason else Status.OK,
+            reason=reason,
+        )
 
 
 def classify(
@@ -99,18 +121,19 @@ def classify(
     precision: str | None = None,
     threads: int | None = None,
     batch: int = pipeline.BATCH,
+    thresholds: ReviewThresholds = ASK_BUNDLE,
 ) -> Iterator[ResultRow]:
     """Classify image files, in order; yield one row each. An unreadable image is a row with an error.
 
     Args:
         bundle: with the model to use.
         paths: of files (see `find`).
-        precision, threads: see `LoadedBundle.load`.
+        precision, threads, thresholds: see `LoadedBundle.load`.
         batch: images per inference call.
 
     Raises:
         UserError: the bundle has no such model, or it cannot run. (Raised at once, before the first row is asked for.)
     """
-    model = LoadedBundle.load(bundle, precision, threads)
+    model = LoadedBundle.load(bundle, precision, threads, thresholds)
     results = model.results(paths, batch)
     return (model.row(result) for result in results)

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from edgewbc.lab import journal_review
 from edgewbc.lab.journal_review import Decision, SignOff
 from edgewbc.lab.journal_schema import APPLICATION, RESULT_COLUMNS, VERSION, checksum, create, to_json, upgrade
 from edgewbc.lab.results import ResultRow, Status
+from edgewbc.utils.text import utc_now
 
 CHECKPOINT_SECONDS = 5.0
 """A power cut loses the results of about this many seconds at most; their images are classified again."""
@@ -34,7 +34,7 @@ CHECKPOINT_SECONDS = 5.0
 CHECKED_AT_OPENING = 1000
 """Rows at the end of the journal whose checksums are compared at opening; `Journal.verify` compares all."""
 
-_ROW = "path, label, probability, probabilities, status, reason, cell, box"
+_ROW = "path, label, probability, probabilities, status, reason, cell, box, sha256, at"
 _LATEST = "FROM results WHERE path = ? AND reading = (SELECT max(reading) FROM results WHERE path = ?)"
 
 
@@ -154,7 +154,7 @@ class Journal:
                 )
 
     def _record_run(self, engine: Mapping[str, Any]) -> int:
-        values = (_now(), __version__, to_json(dict(engine)))
+        values = (utc_now(), __version__, to_json(dict(engine)))
         cursor = self._database.execute("INSERT INTO runs (at, edgewbc, engine) VALUES (?, ?, ?)", values)
         return int(cursor.lastrowid or 0)
 
@@ -180,7 +180,7 @@ class Journal:
             first = execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()[0]
             marks = ", ".join("?" * (len(RESULT_COLUMNS) + 2))
             for number, row in enumerate(rows, first):
-                values = (number, self._run, first, _now(), key(row.path), *self._values(row, version, sha256))
+                values = (number, self._run, first, utc_now(), key(row.path), *self._values(row, version, sha256))
                 execute(
                     f"INSERT INTO results (id, {', '.join(RESULT_COLUMNS)}, checksum) VALUES ({marks})",  # noqa: S608
                     (*values, checksum(values)),
@@ -250,7 +250,7 @@ class Journal:
             UserError: the journal has no such cell, or cannot be written.
         """
         with self._errors(), self._transaction():
-            decision = journal_review.add_decision(self._database, _now(), who, key(name), cell, new, why)
+            decision = journal_review.add_decision(self._database, utc_now(), who, key(name), cell, new, why)
             if decision is None:
                 raise UserError(f"{self._name}: has no result for cell {cell} of {name}: classify the image first")
         return decision
@@ -273,7 +273,7 @@ class Journal:
             UserError: it cannot be written.
         """
         with self._errors(), self._transaction():
-            return journal_review.add_sign_off(self._database, _now(), who, seen, hashes or {})
+            return journal_review.add_sign_off(self._database, utc_now(), who, seen, hashes or {})
 
     def sign_offs(self) -> list[SignOff]:
         """Return the sign-offs in the order they were made."""
@@ -301,10 +301,11 @@ class Journal:
         return "the temporary journal" if self.path is None else str(self.path)
 
     def _row(self, name: str, values: tuple[Any, ...]) -> ResultRow:
-        _, label, probability, probabilities, status, reason, cell, box = values
+        _, label, probability, probabilities, status, reason, cell, box, sha256, at = values
         by_class = dict(zip(self._classes, json.loads(probabilities), strict=False))
         place = None if box is None else tuple(json.loads(box))
-        return ResultRow(name, label, probability, by_class, Status(status), reason, self._sha256, cell, place)
+        about = (Status(status), reason, self._sha256, cell, place, sha256, at)
+        return ResultRow(name, label, probability, by_class, *about)
 
     @contextmanager
     def _transaction(self, needed: bool = True) -> Iterator[Any]:
@@ -370,10 +371,6 @@ def _locks_work(folder: Path) -> bool:
     except OSError as error:
         return error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
     return True
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _short(text: str, most: int = 24) -> str:

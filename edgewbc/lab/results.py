@@ -41,6 +41,8 @@ class ResultRow:
         model_sha256: identifies the model files that made the prediction.
         cell: number of the cell in the image; 0 where the whole image is one cell.
         box: of the cell in pixels of the decoded image; None where the whole image is one cell.
+        image_sha256: of the image file's bytes; empty for an array, or a file that could not be read.
+        classified_at: time (UTC).
     """
 
     path: str
@@ -52,6 +54,8 @@ class ResultRow:
     model_sha256: str = ""
     cell: int = 0
     box: Box | None = None
+    image_sha256: str = field(default="", compare=False)
+    classified_at: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as JSON values, probabilities rounded to 6 decimals; `cell` and `box` only where set."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images.discover import SUFFIXES
-from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
 from edgewbc.lab.journal import FileVersion, Journal, SettingsMismatch
 from edgewbc.lab.pipeline import BATCH, ImageResult
 from edgewbc.lab.results import ResultRow
+from edgewbc.lab.thresholds import ReviewThresholds, describe
 from edgewbc.runtime import tuning
 
 
@@ -45,7 +47,11 @@ def check_not_inputs(names: Iterable[str], *outputs: Path | None) -> None:
 
 
 def open_journal(
-    bundle: Bundle, path: Path | None, precision: str | None = None, threads: int | None = None
+    bundle: Bundle,
+    path: Path | None,
+    precision: str | None = None,
+    threads: int | None = None,
+    thresholds: ReviewThresholds = ASK_BUNDLE,
 ) -> tuple[LoadedBundle, Journal]:
     """Compile a bundle's model and open the journal for its results.
 
@@ -53,22 +59,40 @@ def open_journal(
     the user asks for one: `doctor` may have found since that another is faster here.
 
     Args:
-        bundle, precision, threads: see `LoadedBundle.load`.
+        bundle, precision, threads, thresholds: see `LoadedBundle.load`.
         path: of the journal; None for a temporary one.
 
     Raises:
         UserError: as `LoadedBundle.load` and `Journal`.
     """
-    model = LoadedBundle.load(bundle, precision, threads)
+    model = LoadedBundle.load(bundle, precision, threads, thresholds)
     try:
         return model, Journal(path, model.settings, model.engine.info.to_json())
     except SettingsMismatch as mismatch:
         sha256, compute = str(mismatch.stored.get("model_sha256")), str(mismatch.stored.get("compute"))
         before = None if precision else tuning.choice_of_model(bundle, threads, sha256, compute)
         if before is None:
+            _explain_thresholds(path, mismatch, model)
             raise
-    model = LoadedBundle.of(bundle, before)
-    return model, Journal(path, model.settings, model.engine.info.to_json())
+    model = LoadedBundle.of(bundle, before, thresholds)
+    try:
+        return model, Journal(path, model.settings, model.engine.info.to_json())
+    except SettingsMismatch as mismatch:
+        _explain_thresholds(path, mismatch, model)
+        raise
+
+
+def _explain_thresholds(path: Path | None, mismatch: SettingsMismatch, model: LoadedBundle) -> None:
+    """Raise UserError if a journal differs from a run in nothing but the review thresholds."""
+    wanted = json.loads(json.dumps(model.settings))
+    differ = {name for name, value in wanted.items() if mismatch.stored.get(name) != value}
+    if differ == {"review_below"}:
+        before = describe(mismatch.stored.get("review_below"))
+        options = " ".join(f"--review-below {value}" for value in before.split(", "))
+        raise UserError(
+            f"{path}: holds results for the review threshold {before}, and this run has {model.thresholds}: "
+            f"run again with {options}, or write to another file with --out (or --journal)"
+        ) from None
 
 
 def pending(journal: Journal, names: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TextIO
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import StalledError
 from edgewbc.images.discover import names
-from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
 from edgewbc.lab.differential import Differential
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.pipeline import BATCH
@@ -24,6 +24,7 @@ from edgewbc.lab.results import (
     write_jsonl,
 )
 from edgewbc.lab.resume import check_not_inputs, classify_into, journal_path, open_journal, pending
+from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.lab.watch import FolderWatcher, outermost, watch
 from edgewbc.lab.watchdog import end_if_frozen
 from edgewbc.utils.progress import Progress, quiet
@@ -42,7 +43,7 @@ class ClassifyRequest:
         watch: keep running and classify images as they are saved, until Ctrl-C.
         jsonl: write JSON Lines instead of CSV; implied by an `out` that ends in .jsonl.
         as_json: write one JSON object with rows and differential to stdout, besides `out`.
-        precision, threads: see `LoadedBundle.load`.
+        thresholds, precision, threads: see `LoadedBundle.load`.
         batch: images per inference call.
     """
 
@@ -52,6 +53,7 @@ class ClassifyRequest:
     watch: bool = False
     jsonl: bool = False
     as_json: bool = False
+    thresholds: ReviewThresholds = ASK_BUNDLE
     precision: str | None = None
     threads: int | None = None
     batch: int = BATCH
@@ -97,10 +99,10 @@ def run(
     with end_if_frozen():
         bundle = open_bundle()
         if path is None and not (request.watch or request.as_json):
-            model = LoadedBundle.load(bundle, request.precision, request.threads)
+            model = LoadedBundle.load(bundle, request.precision, request.threads, request.thresholds)
             rows = progress(map(model.row, model.results(map(Path, files), request.batch)), "classify", len(files))
             return ClassifySummary(_Output(request, model, stdout, say).write(lambda: rows), None)
-        model, journal = open_journal(bundle, path, request.precision, request.threads)
+        model, journal = open_journal(bundle, path, request.precision, request.threads, request.thresholds)
         output = _Output(request, model, stdout, say)
         with journal:
             try:

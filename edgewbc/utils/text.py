@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
+
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+"""Format of times, always UTC."""
+
+
+def utc_now() -> str:
+    """Return the time in the form 2026-11-28T01:02:03Z (UTC)."""
+    return datetime.now(UTC).strftime(TIME)
 
 
 def percent(value: float | None, digits: int = 2) -> str:

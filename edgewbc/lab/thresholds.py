@@ -1,0 +1,119 @@
+"""Review thresholds: below which probability a person should check a label, for all classes or by class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from edgewbc.errors import UserError
+
+REVIEW_BELOW = 0.5
+"""Review threshold where neither the bundle nor the user sets one."""
+
+LARGEST = 2.0
+"""Largest threshold that is accepted. Above 1 every cell of the class is for review; 95 was meant as a percentage."""
+
+
+@dataclass(frozen=True)
+class ReviewThresholds:
+    """Probabilities below which a label gets the status `review`.
+
+    Attributes:
+        default: for classes without a threshold of their own; None takes the bundle's, or else `REVIEW_BELOW`.
+        by_class: thresholds of single classes.
+    """
+
+    default: float | None = None
+    by_class: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the values. Raises UserError if one is not a number from 0 to `LARGEST`."""
+        for name, value in self.by_class.items():
+            _check(value, f"{name}={value}")
+        if self.default is not None:
+            _check(self.default, str(self.default))
+
+    @classmethod
+    def parse(cls, values: Iterable[str]) -> ReviewThresholds:
+        """Read the values of the option `--review-below`: `0.95` for all classes, `basophil=1.01` for one.
+
+        Raises:
+            UserError: a value is not a threshold, or a class (or the default) is set twice.
+        """
+        found: dict[str | None, float] = {}
+        for value in values:
+            name, equals, number = value.rpartition("=")
+            key = name if equals else None
+            if key in found or (equals and not name):
+                what = f"{name} is set twice" if key in found and name else "give one threshold, and one per class"
+                raise UserError(f"--review-below {value}: {what}")
+            try:
+                found[key] = float(number)
+            except ValueError:
+                raise UserError(
+                    f"--review-below {value}: is not a threshold: write 0.95, or basophil=0.95 for one class"
+                ) from None
+        return cls(found.pop(None, None), {str(name): threshold for name, threshold in found.items()})
+
+    def resolve(self, classes: Sequence[str], bundle_default: float | None) -> ReviewThresholds:
+        """Return the thresholds for a bundle, with a default.
+
+        Args:
+            classes: of the bundle.
+            bundle_default: the threshold that its manifest sets, if it does.
+
+        Raises:
+            UserError: the bundle has no such class, or its own threshold is not one.
+        """
+        for name in self.by_class:
+            if name not in classes:
+                raise UserError(f"review threshold of {name}: no such class; the classes are {', '.join(classes)}")
+        if self.default is not None:
+            return self
+        return ReviewThresholds(REVIEW_BELOW if bundle_default is None else bundle_default, self.by_class)
+
+    def of(self, label: str) -> float:
+        """Return the threshold of a class."""
+        return self.by_class.get(label, REVIEW_BELOW if self.default is None else self.default)
+
+    def reason(self, label: str, probability: float) -> str:
+        """Return why a label with this probability is for review; empty if it is not.
+
+        Both numbers have three decimals, or as many more as it takes to write the threshold and to tell them apart.
+        """
+        threshold = self.of(label)
+        if probability >= threshold:
+            return ""
+        if threshold > 1:
+            return f"every {label} is for review"
+        digits = max(3, -int(Decimal(str(threshold)).as_tuple().exponent))
+        while f"{probability:.{digits}f}" == f"{threshold:.{digits}f}":
+            digits += 1
+        return f"probability {probability:.{digits}f} is below {threshold:.{digits}f}"
+
+    def to_json(self) -> float | dict[str, float]:
+        """Return the default alone, or an object of `default` and the classes that have a threshold of their own."""
+        default = REVIEW_BELOW if self.default is None else self.default
+        own = {name: value for name, value in sorted(self.by_class.items()) if value != default}
+        return {"default": default, **own} if own else default
+
+    def __str__(self) -> str:
+        """Return the option's values, as `--review-below` takes them."""
+        return describe(self.to_json())
+
+
+def describe(thresholds: object) -> str:
+    """Return what `ReviewThresholds.to_json` returned as values of the option, such as `0.5, basophil=1.01`."""
+    if not isinstance(thresholds, dict):
+        return str(thresholds)
+    return ", ".join(f"{value}" if name == "default" else f"{name}={value}" for name, value in thresholds.items())
+
+
+def _check(value: object, what: str) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not 0 <= value <= LARGEST:  # type: ignore[arg-type, operator]
+        raise UserError(
+            f"review threshold {what}: is not a probability: use 0 to 1, such as 0.95, or 1.01 to review every cell"
+        )
