@@ -7,8 +7,9 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -24,6 +25,8 @@ ORDER = (
 )
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
+
+_SAFE_PATHS = ("PYTHONSAFEPATH", "NoDefaultCurrentDirectoryInExePath")
 
 _ENVIRONMENT_ERRORS = {
     errno.EACCES: "permission denied",
@@ -103,6 +106,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: the command line without the program's name; None takes `sys.argv`.
     """
+    with _safe_paths():
+        _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> NoReturn:
     _prepare_streams()
     code: int | str | None = 1
     try:
@@ -126,6 +134,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if any(thread.name.startswith("edgewbc-") and thread.is_alive() for thread in threading.enumerate()):
         os._exit(code if isinstance(code, int) else 1)  # a stuck worker must not keep the process alive
     sys.exit(code)
+
+
+@contextmanager
+def _safe_paths() -> Iterator[None]:
+    """Keep subprocesses, and theirs, from importing modules (and Windows from starting programs) of the working folder.
+
+    `subprocesses.run` does so for those that edgewbc starts itself; pip and PyTorch start others.
+    """
+    before = {name: os.environ.get(name) for name in _SAFE_PATHS}
+    os.environ.update(dict.fromkeys(_SAFE_PATHS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _prepare_streams() -> None:

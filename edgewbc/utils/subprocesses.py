@@ -26,6 +26,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run Python with these arguments and wait for it.
 
+    It never imports modules from the working folder or from the folder of a script (`-P`), which may hold anything.
+
     Args:
         arguments: command line after the interpreter.
         python: the interpreter; None is the current one.
@@ -38,7 +40,7 @@ def run(
         OSError: the interpreter does not exist.
     """
     return subprocess.run(  # noqa: S603
-        [str(python or sys.executable), *arguments],
+        [str(python or sys.executable), "-P", *arguments],
         input=given,
         env=environment,
         capture_output=True,

@@ -105,6 +105,24 @@ def test_errors_of_the_system_are_not_bugs(
     assert "Traceback" not in ran.err
 
 
+def test_subprocesses_import_nothing_of_the_working_folder(
+    edgewbc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a command runs, Python in a subprocess leaves the working folder out, whoever starts it."""
+    found = []
+
+    def run(*_: object, **__: object) -> None:
+        code = "import os, sys; print('' in sys.path or os.getcwd() in sys.path[:1])"
+        found.append(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip())
+
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    run()
+    monkeypatch.setattr(program, "app", run)
+    edgewbc("doctor")
+    run()
+    assert found == ["True", "False", "True"]
+
+
 @linux_only
 @pytest.mark.parametrize(
     ("redirection", "code"), [(">/dev/full", 2), (">&-", 2), ("| true", 2), ("2>&- >{out}", 0), ("2>&1 >/dev/null", 0)]

@@ -1,12 +1,14 @@
-"""Python in a process of its own."""
+"""Tests of edgewbc.utils.subprocesses."""
 
+import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from edgewbc.utils import subprocesses
 
-TELL = """
+ECHO = """
 import sys
 from edgewbc.utils.subprocesses import write_result
 print('noise')
@@ -15,21 +17,37 @@ print('more')
 """
 
 
-def test_what_is_given_comes_back():
-    """A job goes in on stdin and an answer comes back, whatever else is printed."""
-    assert subprocesses.read_result(subprocesses.run(["-c", TELL], given="job \u00fc")) == {"read": "job \u00fc"}
+def test_a_job_goes_in_and_a_result_comes_back() -> None:
+    """The job is read from stdin, and the result is separated from whatever else is printed."""
+    assert subprocesses.read_result(subprocesses.run(["-c", ECHO], given="job \u00fc")) == {"read": "job \u00fc"}
 
 
-def test_a_child_that_fails_has_told_nothing():
-    """Its exit code and its last words are there."""
+def test_a_failed_subprocess_has_no_result() -> None:
+    """Its exit code and the last line of its output are available."""
     ran = subprocesses.run(["-c", "import sys; print('why\\n', file=sys.stderr); sys.exit(3)"])
     assert (ran.returncode, subprocesses.read_result(ran), subprocesses.last_words(ran.stderr)) == (3, None, "why")
     assert subprocesses.last_words(" \n") == "no output"
 
 
-def test_its_environment_and_time_are_the_callers():
-    """The variables given are all that it has; past its time it is stopped."""
+def test_the_environment_and_the_time_limit_are_the_callers() -> None:
+    """Only the given variables are set, and the process is stopped at the limit."""
     ran = subprocesses.run(["-E", "-c", "import os; print(os.environ.get('HELLO'))"], environment={"HELLO": "there"})
     assert ran.stdout.strip() == "there"
     with pytest.raises(subprocess.TimeoutExpired):
         subprocesses.run(["-c", "import time; time.sleep(60)"], timeout=0.2)
+
+
+@pytest.mark.parametrize("module", ["json", "typing", "re"])
+def test_modules_of_the_working_folder_are_not_imported(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file named like a module of the standard library lies in the working folder and next to the script."""
+    (tmp_path / f"{module}.py").write_text("raise SystemExit(9)", encoding="utf-8")
+    script = tmp_path / "script.py"
+    script.write_text(f"import {module}; print({module}.__name__)", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["-c", f"import {module}; print({module}.__name__)"], [str(script)]):
+        ran = subprocesses.run(arguments)
+        assert (ran.returncode, ran.stdout) == (0, f"{module}\n")
+    ran = subprocesses.run(["-m", "json.tool", "--compact"], given='{"a": 1}')
+    assert (ran.returncode, json.loads(ran.stdout)) == (0, {"a": 1})
