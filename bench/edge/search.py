@@ -15,7 +15,7 @@ from bench.edge.points import FAMILIES, RIVALS, TEACHER, Point, points, recipe_o
 from bench.stages import StageReporter, finished, minutes, train
 from edgewbc import runs
 from edgewbc.bench import runner
-from edgewbc.bench.prepare import Options
+from edgewbc.bench.prepare import BenchOptions
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.evaluation import evaluate
@@ -27,7 +27,7 @@ from edgewbc.utils.progress import Progress, quiet
 FORMAT = 1
 HOLD = 0.003
 """Tolerated loss of accuracy on validation: three images of PBC's 1,030. With less, single images would decide."""
-TIMED = Options(
+TIMED = BenchOptions(
     split="val", seconds=1.0, peaks=False, benchmark_app=False, rows=(("openvino", "f32"), ("openvino", "int8")),
     baseline=224,
 )  # fmt: skip

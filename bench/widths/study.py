@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from edgewbc.bench import system_load
+from edgewbc.bench import resource_use
 from edgewbc.bench.interleave import Execute, back_and_forth, execute
 from edgewbc.bench.machine import describe
 from edgewbc.bench.peaks import PeakJob
@@ -53,7 +53,7 @@ def run(
     Raises:
         UserError: this CPU or runtime does not support one of the precisions.
     """
-    used = system_load.before()
+    load = resource_use.system_load()
     plan = [(precision, width) for precision in PRECISIONS for width in widths]
     rates: dict[tuple[str, int], list[float]] = {key: [] for key in plan}
     for precision, width in progress(back_and_forth(plan, rounds), "bench", rounds * len(plan)):
@@ -66,7 +66,7 @@ def run(
         "machine": describe().to_json(),
         "protocol": {
             **{"rounds": rounds, "seconds": seconds, "threads": threads, "pictures": PLACE[0], "side": PLACE[1]},
-            **{"load_before": used, "busy": system_load.BUSY},
+            **{"load_before": load, "busy": resource_use.BUSY},
         },
         "widths": {precision: _of(precision, widths, rates) for precision in PRECISIONS},
     }

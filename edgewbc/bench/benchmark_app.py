@@ -1,7 +1,7 @@
-"""OpenVINO's own `benchmark_app` on the same IR, under the same hint, threads, streams and batch as our row.
+"""OpenVINO's own `benchmark_app`, run on the same IR with the same hint, threads and batch size as our row.
 
-It is run as its makers ship it (`openvino.tools.benchmark`), in a process of its own, for as many batches as ours
-answered in the first round. `CI=true` keeps it from the network: it does not import this package, which does so else.
+It runs as it is shipped (`openvino.tools.benchmark`), in a process of its own, for as many batches as our row ran in
+the first round. `CI=true` disables its telemetry.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess  # noqa: S404
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,20 @@ from edgewbc.errors import UserError
 from edgewbc.utils import subprocesses
 from edgewbc.utils.files import read_json, write_json
 
-START = "from openvino.tools.benchmark.main import main; main()"
+SCRIPT = "from openvino.tools.benchmark.main import main; main()"
 REPORT = "benchmark_report.json"
-LONGEST = 3600
-"""Seconds after which it is given up."""
+TIMEOUT = 3600
+"""Seconds after which a run is stopped."""
 
-_TOLD = {"NUM_STREAMS": "streams", "INFERENCE_NUM_THREADS": "threads", "OPTIMAL_NUMBER_OF_INFER_REQUESTS": "requests"}
+_PROPERTIES = {
+    "NUM_STREAMS": "streams",
+    "INFERENCE_NUM_THREADS": "threads",
+    "OPTIMAL_NUMBER_OF_INFER_REQUESTS": "requests",
+}
+
+
+class BenchmarkAppError(RuntimeError):
+    """benchmark_app gave no result; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,11 @@ class AppJob:
     """A run of benchmark_app.
 
     Attributes:
-        xml: the IR, its .bin beside it.
-        compute: f32 or bf16: what is not int8 is computed so.
-        batch, height, width: of the pictures.
-        iterations: batches.
-        threads: as our row was told; None leaves it to OpenVINO.
+        xml: path of the IR, with the .bin file in the same folder.
+        compute: precision of the layers that are not int8: f32 or bf16.
+        batch, height, width: of the input.
+        iterations: number of batches.
+        threads: as for our row; None leaves it to OpenVINO.
     """
 
     xml: str
@@ -47,48 +55,71 @@ class AppJob:
     threads: int | None = None
 
     def arguments(self, folder: Path) -> list[str]:
-        """Its command line; the report is written into `folder`."""
+        """Return the command line; the report, and a configuration file if one is needed, are written to `folder`."""
         shape = f"[{self.batch},{self.height},{self.width},3]"
-        more = []
-        if self.threads is not None:  # -nthreads would ask for `-hint none`, which is another way to run
+        config = []
+        if self.threads is not None:  # -nthreads requires `-hint none`, which runs differently
             write_json(folder / "config.json", {"CPU": {"INFERENCE_NUM_THREADS": str(self.threads)}})
-            more = ["-load_config", str(folder / "config.json")]
+            config = ["-load_config", str(folder / "config.json")]
         return [
             *("-m", self.xml, "-d", "CPU", "-hint", "throughput", "-infer_precision", self.compute),
             *("-data_shape", shape, "-niter", str(self.iterations)),
-            *("-report_type", "no_counters", "-json_stats", "-report_folder", str(folder), *more),
+            *("-report_type", "no_counters", "-json_stats", "-report_folder", str(folder), *config),
         ]
 
 
+@dataclass(frozen=True)
+class AppResult:
+    """What benchmark_app reports.
+
+    Attributes:
+        images_per_s: throughput.
+        threads, streams, requests: read from its log; None if the log does not list them.
+    """
+
+    images_per_s: float
+    threads: int | None = None
+    streams: int | None = None
+    requests: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return asdict(self)
+
+
 def installed() -> bool:
-    """Whether it is there: a kit for a lab's PC leaves OpenVINO's tools out."""
+    """Return whether benchmark_app is installed; an offline kit leaves OpenVINO's tools out."""
     try:
         return find_spec("openvino.tools.benchmark") is not None
     except ModuleNotFoundError:
         return False
 
 
-def run(job: AppJob) -> dict[str, Any]:
-    """Run it once: images_per_s, and threads, streams and requests as its log tells them; or `error`."""
+def run(job: AppJob) -> AppResult:
+    """Run benchmark_app once.
+
+    Raises:
+        BenchmarkAppError: it failed, or gave no result within `TIMEOUT`.
+    """
     with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as temporary:
         folder = Path(temporary)
         try:
             environment = {**os.environ, "CI": "true"}
-            ran = subprocesses.run(["-c", START, *job.arguments(folder)], environment=environment, timeout=LONGEST)
-            found = read_json(folder / REPORT, "benchmark_app's report")["execution_results"]
-            return {"images_per_s": float(found["throughput"]), **told(ran.stdout)}
+            ran = subprocesses.run(["-c", SCRIPT, *job.arguments(folder)], environment=environment, timeout=TIMEOUT)
+            report = read_json(folder / REPORT, "benchmark_app's report")["execution_results"]
+            return AppResult(float(report["throughput"]), **parse_log(ran.stdout))
         except subprocess.TimeoutExpired:
-            return {"error": f"benchmark_app gave no result in {LONGEST} s"}
+            raise BenchmarkAppError(f"benchmark_app gave no result in {TIMEOUT} s") from None
         except (UserError, KeyError, ValueError):
-            said = subprocesses.last_words(ran.stdout + ran.stderr)
-            return {"error": f"benchmark_app ended with {ran.returncode}: {said}"}
+            last = subprocesses.last_words(ran.stdout + ran.stderr)
+            raise BenchmarkAppError(f"benchmark_app exited with code {ran.returncode}: {last}") from None
 
 
-def told(log: str) -> dict[str, int]:
-    """Threads, streams and requests, as `[ INFO ]   NUM_STREAMS: 2` lines of its log have them."""
+def parse_log(log: str) -> dict[str, int]:
+    """Return threads, streams and requests from the lines of its log such as `[ INFO ]   NUM_STREAMS: 2`."""
     found = {}
     for line in log.splitlines():
         name, colon, value = line.removeprefix("[ INFO ]").strip().partition(": ")
-        if colon and name in _TOLD and value.isdigit():
-            found[_TOLD[name]] = int(value)
+        if colon and name in _PROPERTIES and value.isdigit():
+            found[_PROPERTIES[name]] = int(value)
     return found

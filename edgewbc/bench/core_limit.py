@@ -1,8 +1,9 @@
-"""What this PC's cores could do from file to label if they did nothing but the work.
+"""CPU time of decoding and of inference per image: the limit that the cores set to the speed from file to label.
 
-That is CPU time of decoding and preparing a picture, plus CPU time of answering it, over the cores. A core alone is
-faster than one of several at work: its clock is higher, it has the caches and the memory to itself, and two "cores" are
-often threads of one. So each part is measured while every core does the same; and on one alone, to be seen beside it.
+The limit is the number of cores over the CPU time that an image takes to decode, prepare and predict. A core that works
+alone is faster than one of several: it has a higher clock, the caches and the memory bandwidth to itself, and two
+"cores" are often threads of one. Each part is therefore measured with every core busy with the same work; and also on a
+single core, for comparison.
 """
 
 from __future__ import annotations
@@ -16,70 +17,74 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.images.decode import decode
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.pixels import PixelSpec, prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import Batch
 from edgewbc.runtime.tuning import Choice
 
-PICTURES = 256
-"""That are answered in full batches to measure inference; they come again where there are fewer."""
+IMAGES = 256
+"""Number of images predicted in full batches to measure inference; repeated where there are fewer files."""
 
 
 @contextmanager
-def parts(choice: Choice, bundle: Bundle, files: list[Path], batch: int) -> Iterator[dict[str, Callable[[], float]]]:
-    """What is measured of a bundle: CPU milliseconds a picture, each time that it is called.
+def cpu_times(
+    choice: Choice, bundle: Bundle, files: list[Path], batch: int
+) -> Iterator[dict[str, Callable[[], float]]]:
+    """Provide functions that each measure the CPU time of a part per image, anew at every call.
 
     Args:
-        choice: whose precision and threads count; each thread answers by itself.
-        files: pictures, which the system holds in memory.
-        batch: pictures that are answered at once.
+        choice: precision and number of threads; each thread runs as a stream of its own.
+        bundle: the model.
+        files: images, which should be in the system's file cache.
+        batch: batch size for inference.
 
     Yields:
-        `decode_ms` and `inference_ms`, with every core at the same; `decode_alone_ms` and `inference_alone_ms`.
+        functions without arguments that return CPU milliseconds per image: `decode_ms` and `inference_ms` with every
+        core busy with the same work, `decode_alone_ms` and `inference_alone_ms` on a single core.
     """
     spec, cores = bundle.pixels, choice.threads
-    files_of_model = choice.files(bundle)
-    every = replace(choice, streams=cores).predictor(files_of_model)
-    alone = replace(choice, threads=1, streams=1).predictor(files_of_model)
-    some = [prepare(decode(file.read_bytes()).image, spec) for file in files[:PICTURES]]
-    stack = np.resize(np.stack(some), (max(batch, PICTURES // batch * batch), *some[0].shape))
+    model = choice.files(bundle)
+    all_cores = replace(choice, streams=cores).predictor(model)
+    alone = replace(choice, threads=1, streams=1).predictor(model)
+    prepared = [prepare(decode(file.read_bytes()).image, spec) for file in files[:IMAGES]]
+    stack = np.resize(np.stack(prepared), (max(batch, IMAGES // batch * batch), *prepared[0].shape))
     batches = [stack[index : index + batch] for index in range(0, len(stack), batch)]
-    for engine in (every, alone):
-        list(engine.stream(batches[:1] * cores))  # weights are packed in the first
+    for engine in (all_cores, alone):
+        list(engine.stream(batches[:1] * cores))  # the first batches pack weights
     with one_thread_in_opencv(), ThreadPoolExecutor(cores) as pool:
         yield {
             "decode_ms": lambda: _decoding(pool, cores, files, spec),
-            "inference_ms": lambda: _inference(every, batches * cores),
+            "inference_ms": lambda: _inference(all_cores, batches * cores),
             "decode_alone_ms": lambda: _decoding(pool, 1, files, spec),
             "inference_alone_ms": lambda: _inference(alone, batches),
         }
 
 
 def _decoding(pool: ThreadPoolExecutor, threads: int, files: list[Path], spec: PixelSpec) -> float:
-    """CPU milliseconds of decoding and preparing a picture, in so many threads at once, each of which does all."""
-    start = threading.Barrier(threads)
-    work = [pool.submit(_decoded, files, spec, start) for _ in range(threads)]
+    """Return CPU milliseconds to decode and prepare an image, with `threads` threads that each process all files."""
+    barrier = threading.Barrier(threads)
+    work = [pool.submit(_decode_all, files, spec, barrier) for _ in range(threads)]
     return 1000 * sum(one.result() for one in work) / (threads * len(files))
 
 
-def _decoded(files: list[Path], spec: PixelSpec, together: threading.Barrier) -> float:
-    """CPU seconds of one thread, that of reading the files left out."""
-    together.wait()
-    spent = 0.0
+def _decode_all(files: list[Path], spec: PixelSpec, barrier: threading.Barrier) -> float:
+    """Return the CPU seconds of one thread to decode and prepare all files; reading them is not counted."""
+    barrier.wait()
+    seconds = 0.0
     for file in files:
         data = file.read_bytes()
         start = time.thread_time()
         prepare(decode(data).image, spec)
-        spent += time.thread_time() - start
-    return spent
+        seconds += time.thread_time() - start
+    return seconds
 
 
-def _inference(engine: OpenVINOPredictor, batches: list[NDArray[np.uint8]]) -> float:
-    """CPU milliseconds of answering a picture; of the whole process, as OpenVINO's threads do the work."""
+def _inference(engine: OpenVINOPredictor, batches: list[Batch]) -> float:
+    """Return CPU milliseconds to predict an image, of the whole process: OpenVINO's own threads do the work."""
     start = time.process_time()
     for _ in engine.stream(batches):
         pass

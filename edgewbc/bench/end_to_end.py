@@ -1,7 +1,7 @@
-"""From picture files to labels: how many a second, beside the limit that this PC's cores set; start and memory.
+"""Speed from image files to labels beside the limit that the machine's cores set, with startup time and memory.
 
-What is measured against the limit (see `bench.limit`) is the pipeline that `classify` runs, on files that the system
-holds in memory: the disk is not part of it.
+The pipeline of `classify` is measured against the limit (see `bench.core_limit`) on files that are in the system's file
+cache, so the disk has no part in it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgewbc import cells
-from edgewbc.bench import core_limit, process_metrics
+from edgewbc.bench import core_limit, process_metrics, resource_use
+from edgewbc.bench.end_to_end_result import EndToEndData, EndToEndResult, PipelineSpeed
+from edgewbc.bench.machine import describe
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.manifest import SYNTHETIC, Manifest, facts
 from edgewbc.data.sampling import spread
@@ -26,166 +28,156 @@ from edgewbc.pixels import PixelSpec
 from edgewbc.runtime import tuning
 from edgewbc.runtime.pool import PredictorPool
 
-DRAWN = 64
-"""Synthetic pictures where there is no manifest, of PBC's size."""
+SYNTHETIC_IMAGES = 64
+"""Number of synthetic images if there is no manifest."""
 
-SIZE = 360
+SYNTHETIC_SIZE = 360
+"""Height and width of the synthetic images in pixels: those of the PBC data set."""
+
+MEMORY_FILES = 64
+"""Number of different files among the images of the memory measurement."""
 
 
 @dataclass(frozen=True)
-class Options:
+class EndToEndOptions:
     """How to measure.
 
     Attributes:
         split: of the manifest.
-        limit: most pictures that are taken of it, spread over it.
-        rounds: measurements of each part, in turns; medians count, of the ratio that of each round's.
-        pictures: of the run whose memory is measured; 0 leaves it out.
-        threads: limit of processors; None takes them all.
-        batch: pictures answered at once.
-        starts: fresh processes for each median; 0 leaves starts out.
+        limit: use at most this many images of the split, sampled evenly.
+        rounds: interleaved measurements of each part, whose medians are reported.
+        memory_images: number of images for the memory measurement; 0 skips it.
+        threads: number of processors to use; None uses all.
+        batch: batch size.
+        starts: runs of each startup time; 0 skips them.
     """
 
     split: str = "test"
     limit: int | None = None
     rounds: int = 15
-    pictures: int = 2000
+    memory_images: int = 2000
     threads: int | None = None
     batch: int = pipeline.BATCH
     starts: int = 5
 
 
 def measure(
-    bundle: Bundle, manifest: Manifest | None, options: Options, say: Callable[[str], None] = lambda _: None
-) -> dict[str, Any]:
-    """Measure a bundle from files to labels on this machine.
+    bundle: Bundle, manifest: Manifest | None, options: EndToEndOptions, say: Callable[[str], None] = lambda _: None
+) -> EndToEndResult:
+    """Measure a bundle from image files to labels on this machine.
 
     Args:
-        bundle: whose model answers, as `tuning.chosen` has it.
-        manifest: whose pictures are taken; None draws synthetic cells.
+        bundle: its model runs as `tuning.chosen` decides.
+        manifest: labeled images to classify; None draws synthetic cells.
         options: how to measure.
-        say: told what is being measured.
-
-    Returns:
-        bundle, model_sha256, data, choice (precision, compute, threads, streams), batch, decode_ms and inference_ms
-        (CPU milliseconds a picture, with every core at work), limit_images_per_s, images_per_s, ratio; the same with
-        `_alone` of one core at work and the others idle; rounds (of each that is measured), cold_start_s and help_s
-        (median and runs) and memory (see `fresh.memory`); the last three None if left out.
+        say: receives messages: what is being measured, and whether the machine is busy.
 
     Raises:
-        UserError: an empty split, a picture that changed, or a model that cannot run.
+        UserError: the split is empty, an image has changed, or the model cannot run.
     """
+    load = resource_use.system_load()
+    if load is not None and load > resource_use.BUSY:
+        say(resource_use.busy_warning(load))
     choice = tuning.chosen(bundle, options.threads)
+    cold_start = help_time = memory = None
     with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as temporary:
-        files = _draw(Path(temporary)) if manifest is None else _copy(manifest, options, Path(temporary))
-        say(f"{len(files)} pictures, {options.rounds} rounds of decoding, inference and both")
-        timed = rate(choice, bundle, files, options)
-        starts: dict[str, Any] = {"cold_start_s": None, "help_s": None}
+        folder = Path(temporary)
+        files = _draw_images(folder) if manifest is None else _copy_images(manifest, options, folder)
+        say(f"measuring decoding, inference and the pipeline on {len(files)} images, {options.rounds} rounds")
+        speed = pipeline_speed(choice, bundle, files, options)
         if options.starts:
-            say("cold starts")
-            starts["cold_start_s"] = process_metrics.cold_start(bundle.path, files[0], options.threads, options.starts)
-            starts["help_s"] = process_metrics.help_time(options.starts)
-        held = None
-        if options.pictures:
-            say(f"memory over {options.pictures} pictures")
-            held = process_metrics.memory(bundle.path, files[:64], options.pictures, options.threads)
-    data: dict[str, Any] = {"source": SYNTHETIC, "protocol": None, "split": None, "manifest_sha256": None}
-    return {
-        "bundle": bundle.name,
-        "model_sha256": bundle.model_sha256("openvino", choice.precision),
-        "data": {**(data if manifest is None else facts(manifest, options.split).to_json()), "n": len(files)},
-        "choice": asdict(choice),
-        "batch": options.batch,
-        **timed,
-        **starts,
-        "memory": held,
-    }
+            say("measuring startup time")
+            cold_start = process_metrics.cold_start(bundle.path, files[0], options.threads, options.starts)
+            help_time = process_metrics.help_time(options.starts)
+        if options.memory_images:
+            say(f"measuring memory over {options.memory_images} images")
+            some = files[:MEMORY_FILES]
+            memory = process_metrics.memory(bundle.path, some, options.memory_images, options.threads)
+    return EndToEndResult(
+        machine=describe(),
+        load_before=load,
+        bundle=bundle.name,
+        model_sha256=bundle.model_sha256("openvino", choice.precision),
+        data=_data(manifest, options.split, len(files)),
+        choice=choice,
+        batch=options.batch,
+        speed=speed,
+        cold_start=cold_start,
+        help_time=help_time,
+        memory=memory,
+    )
 
 
-def rate(choice: tuning.Choice, bundle: Bundle, files: list[Path], options: Options) -> dict[str, Any]:
-    """The parts and the pipeline in turns, so that whatever else the PC does meets all alike."""
-    both = choice.pool(choice.files(bundle))
-    list(pipeline.run(both, bundle.pixels, (files * 4)[: 4 * options.batch * choice.streams], batch=options.batch))
-    with core_limit.parts(choice, bundle, files, options.batch) as parts:
+def pipeline_speed(choice: tuning.Choice, bundle: Bundle, files: list[Path], options: EndToEndOptions) -> PipelineSpeed:
+    """Measure the parts and the whole pipeline in turn in each round, so that other load on the machine meets all."""
+    pool = choice.pool(choice.files(bundle))
+    warmup = (files * 4)[: 4 * options.batch * choice.streams]
+    list(pipeline.run(pool, bundle.pixels, warmup, batch=options.batch))
+    with core_limit.cpu_times(choice, bundle, files, options.batch) as cpu_times:
         measured: dict[str, Callable[[], float]] = {
-            **parts,
-            "images_per_s": lambda: len(files) / _pipeline(both, bundle.pixels, files, options.batch),
+            **cpu_times,
+            "images_per_s": lambda: len(files) / _run_pipeline(pool, bundle.pixels, files, options.batch),
         }
         rounds: dict[str, list[float]] = {name: [] for name in measured}
         for _ in range(options.rounds):
-            for name, one in measured.items():
-                rounds[name].append(one())
+            for name, measure_one in measured.items():
+                rounds[name].append(measure_one())
     figures = {name: np.array(values) for name, values in rounds.items()}
-    beside = {
-        kind: 1000 * choice.threads / (figures[f"decode{kind}_ms"] + figures[f"inference{kind}_ms"])
-        for kind in ("", "_alone")
-    }
-    return {
-        **{name: round(float(np.median(values)), 4) for name, values in figures.items()},
-        **{f"limit{kind}_images_per_s": round(float(np.median(values)), 2) for kind, values in beside.items()},
-        **{
-            f"ratio{kind}": round(float(np.median(figures["images_per_s"] / values)), 4)
-            for kind, values in beside.items()
-        },
-        "rounds": {name: [round(value, 4) for value in values] for name, values in rounds.items()},
-    }
+    limit = 1000 * choice.threads / (figures["decode_ms"] + figures["inference_ms"])
+    limit_alone = 1000 * choice.threads / (figures["decode_alone_ms"] + figures["inference_alone_ms"])
+    return PipelineSpeed(
+        decode_ms=_median(figures["decode_ms"]),
+        inference_ms=_median(figures["inference_ms"]),
+        decode_alone_ms=_median(figures["decode_alone_ms"]),
+        inference_alone_ms=_median(figures["inference_alone_ms"]),
+        images_per_s=_median(figures["images_per_s"]),
+        limit_images_per_s=_median(limit, 2),
+        limit_alone_images_per_s=_median(limit_alone, 2),
+        ratio=_median(figures["images_per_s"] / limit),
+        ratio_alone=_median(figures["images_per_s"] / limit_alone),
+        rounds={name: tuple(round(value, 4) for value in values) for name, values in rounds.items()},
+    )
 
 
-def render(result: dict[str, Any]) -> str:
-    """The result for a person."""
-    choice, data, machine = result["choice"], result["data"], result["machine"]
-    kind = "bf16" if choice["compute"] == "bf16" else choice["precision"]
-    lines = [
-        f"{result['bundle']} {kind}, {choice['threads']} threads in {choice['streams']} streams, batch "
-        f"{result['batch']}; {data['n']} pictures of {data['source']}; {machine['cpu']}, {machine['isa']}",
-        f"from file to label  {result['images_per_s']:.1f} images/s",
-        f"limit               {result['limit_images_per_s']:.1f} images/s: {result['decode_ms']:.2f} ms of decoding "
-        f"and {result['inference_ms']:.2f} ms of inference a picture, over {choice['threads']} cores, all at work",
-        f"ratio               {result['ratio']:.2f}; {result['ratio_alone']:.2f} of what as many cores would do, each "
-        f"with the PC to itself ({result['decode_alone_ms']:.2f} and {result['inference_alone_ms']:.2f} ms)",
-    ]
-    if result["cold_start_s"]:
-        lines.append(
-            f"cold start          {result['cold_start_s']['median']:.2f} s to the end of classify on one picture"
-        )
-        lines.append(f"edgewbc --help      {result['help_s']['median']:.2f} s")
-    if result["memory"]:
-        held = result["memory"]
-        peak = "unknown" if held["peak_mb"] is None else f"{held['peak_mb']:.0f} MB"
-        lines.append(
-            f"peak memory         {peak} over {held['pictures']:,} pictures, with a journal, at "
-            f"{held['images_per_s']:.1f} images/s"
-        )
-    return "\n".join(lines)
+def _median(values: NDArray[np.float64], digits: int = 4) -> float:
+    return round(float(np.median(values)), digits)
 
 
-def _pipeline(engine: PredictorPool, spec: PixelSpec, files: list[Path], batch: int) -> float:
+def _run_pipeline(pool: PredictorPool, spec: PixelSpec, files: list[Path], batch: int) -> float:
+    """Classify all files and return the seconds that it took."""
     start = time.perf_counter()
-    for outcome in pipeline.run(engine, spec, files, batch=batch):
+    for outcome in pipeline.run(pool, spec, files, batch=batch):
         if outcome.error:
             raise RuntimeError(f"{outcome.path}: {outcome.error}")
     return time.perf_counter() - start
 
 
-def _copy(manifest: Manifest, options: Options, folder: Path) -> list[Path]:
-    """Copies of a split's pictures, so that they are in the system's memory."""
-    found = []
+def _data(manifest: Manifest | None, split: str, n: int) -> EndToEndData:
+    if manifest is None:
+        return EndToEndData(protocol=None, split=None, source=SYNTHETIC, manifest_sha256=None, n=n)
+    identity = facts(manifest, split)
+    return EndToEndData(identity.protocol, identity.split, identity.source, identity.manifest_sha256, n)
+
+
+def _copy_images(manifest: Manifest, options: EndToEndOptions, folder: Path) -> list[Path]:
+    """Copy a split's images to a folder, which puts them into the file cache."""
+    files = []
     for index, entry in enumerate(spread(manifest.split(options.split), options.limit)):
-        place = folder / f"{index:06d}{Path(entry.path).suffix}"
-        place.write_bytes(manifest.read_bytes(entry))
-        found.append(place)
-    return found
+        file = folder / f"{index:06d}{Path(entry.path).suffix}"
+        file.write_bytes(manifest.read_bytes(entry))
+        files.append(file)
+    return files
 
 
-def _draw(folder: Path) -> list[Path]:
-    """Synthetic cells as JPEG files."""
+def _draw_images(folder: Path) -> list[Path]:
+    """Draw synthetic cells as JPEG files."""
     from edgewbc.synth.cells import draw_cell
 
-    found = []
+    files = []
     random = np.random.default_rng(0)
-    for index in range(DRAWN):
-        picture = draw_cell(cells.CLASSES[index % len(cells.CLASSES)], random, SIZE)
-        place = folder / f"{index:06d}.jpg"
-        place.write_bytes(encode(picture, ".jpg"))
-        found.append(place)
-    return found
+    for index in range(SYNTHETIC_IMAGES):
+        image = draw_cell(cells.CLASSES[index % len(cells.CLASSES)], random, SYNTHETIC_SIZE)
+        file = folder / f"{index:06d}.jpg"
+        file.write_bytes(encode(image, ".jpg"))
+        files.append(file)
+    return files

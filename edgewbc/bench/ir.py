@@ -1,37 +1,77 @@
-"""The OpenVINO IR behind a row, as bytes: to count its multiply-adds, and to give it to `benchmark_app`."""
+"""OpenVINO IR files of a benchmarked model: their bytes, and the number of their multiply-adds."""
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
+from typing import Any
 
-from edgewbc.bench.plan import Model
+from edgewbc.bench.plan import BenchModel
 from edgewbc.bundle.bundle import Bundle
 
 IR = tuple[bytes, bytes]
-"""Contents of the .xml and of the .bin."""
+"""Contents of the .xml and of the .bin file."""
+
+CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 
-def of(model: Model, converted: Path | None, precision: str) -> IR | None:
-    """The IR of a precision; bf16 is computed from that of f32. None if the model has none.
+def read_ir(model: BenchModel, converted: Path | None, precision: str) -> IR | None:
+    """Return the IR that runs in a precision; bf16 runs the f32 file. None if the model has none.
 
     Args:
         model: a bundle or a run.
-        converted: where the run was converted to.
+        converted: the folder that holds the run's converted network, if it was converted.
         precision: f32, bf16 or int8.
     """
-    held = "f32" if precision == "bf16" else precision
+    stored = "f32" if precision == "bf16" else precision
     if model.is_run:
-        folders = [model.path / "openvino"] if held == "int8" else [] if converted is None else [converted]
-        xml = next((folder / f"{held}.xml" for folder in folders if (folder / f"{held}.xml").is_file()), None)
+        folders = [model.path / "openvino"] if stored == "int8" else [] if converted is None else [converted]
+        xml = next((folder / f"{stored}.xml" for folder in folders if (folder / f"{stored}.xml").is_file()), None)
         return None if xml is None else (xml.read_bytes(), xml.with_suffix(".bin").read_bytes())
     bundle = Bundle.open(model.path)
-    if not bundle.holds("openvino", held):
+    if not bundle.holds("openvino", stored):
         return None
-    ir_xml, ir_weights = bundle.read_model("openvino", held).contents
-    return ir_xml, ir_weights
+    xml_bytes, weights = bundle.read_model("openvino", stored).contents
+    return xml_bytes, weights
 
 
-def any_of(model: Model, converted: Path | None) -> IR | None:
-    """The IR of any precision: all have the same multiply-adds."""
-    found = (of(model, converted, precision) for precision in ("f32", "int8"))
-    return next((ir for ir in found if ir is not None), None)
+def read_any_ir(model: BenchModel, converted: Path | None) -> IR | None:
+    """Return the IR of f32 or else of int8; both have the same number of multiply-adds. None if there is neither."""
+    candidates = (read_ir(model, converted, precision) for precision in ("f32", "int8"))
+    return next((ir for ir in candidates if ir is not None), None)
+
+
+def count_macs(xml: bytes, weights: bytes) -> int | None:
+    """Count the multiply-adds of the convolutions and dense layers for one image.
+
+    Args:
+        xml: contents of the .xml file.
+        weights: contents of the .bin file.
+
+    Returns:
+        the number; None if a shape other than the batch size is dynamic.
+    """
+    import openvino as ov
+
+    total = 0
+    for op in ov.Core().read_model(xml, weights).get_ops():
+        kind = op.get_type_name()
+        if kind not in (*CONVOLUTIONS, "MatMul"):
+            continue
+        kernel, output = _sizes(op.input(1)), _sizes(op.output(0))
+        if kernel is None or output is None:
+            return None
+        # A kernel is applied at every position of the output, the weights of a dense layer once per row.
+        total += prod(kernel) * prod(output[2:] if kind in CONVOLUTIONS else output[1:-1])
+    return total
+
+
+def _sizes(port: Any) -> list[int] | None:
+    """Return the shape of an OpenVINO port, with 1 for a dynamic batch size; None if another size is dynamic."""
+    shape = port.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return None
+    sizes = [None if size.is_dynamic else int(size.get_length()) for size in shape]
+    if sizes and sizes[0] is None:
+        sizes[0] = 1
+    return None if None in sizes else [size for size in sizes if size is not None]

@@ -1,9 +1,9 @@
-"""What this CPU can do: the most multiply-adds a second that OpenVINO itself reaches in a plain large convolution.
+"""Peak speed of the CPU: the most multiply-adds per second that OpenVINO reaches in a plain large convolution.
 
-A roofline's roof (Williams, Waterman and Patterson 2009, "Roofline", CACM 52:4) that is measured and not read from a
-data sheet: under the same runtime, the same threads and the same drift as the rows. A stack of four equal 3 x 3
-convolutions is timed in some shapes, and the best of them counts. It is what was reached, not a law: a row whose shapes
-suit the kernels better may come a little above it.
+It is the roof of a roofline model (Williams, Waterman and Patterson 2009, "Roofline", CACM 52:4), measured instead of
+read from a data sheet: with the same runtime and threads as the rows, and in the same rounds. Stacks of four equal
+3 x 3 convolutions are timed in several shapes, and the fastest counts. It is not a strict upper bound: a row whose
+shapes suit the kernels better may exceed it slightly.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import numpy as np
 from edgewbc.runtime.synthetic_network import build
 
 DEPTH = 4
-"""Convolutions one after the other: so that entering and leaving the graph weighs little."""
+"""Number of convolutions in a stack: several, so that the cost of entering and leaving the graph weighs little."""
 
 SHAPES = ((1, 256, 28), (1, 512, 14), (4, 128, 56))
-"""Pictures, channels, and height and width of the timed stacks: 1.85 to 7.4 billion multiply-adds each."""
+"""Images, channels, and height and width of the timed stacks: 1.85 to 7.4 billion multiply-adds each."""
 
-TYPES = {"f32": ("f32",), "bf16": ("bf16",), "int8": ("u8", "i8")}
-"""How OpenVINO names a precision's kernels."""
+KERNEL_TYPES = {"f32": ("f32",), "bf16": ("bf16",), "int8": ("u8", "i8")}
+"""OpenVINO's names of the kernel precisions that count as each precision."""
 
 
 @dataclass(frozen=True)
 class PeakJob:
-    """A peak to measure, in a process of its own.
+    """A measurement of a peak, in a process of its own.
 
     Attributes:
         peak: f32, bf16 or int8.
-        seconds: of all shapes together.
+        seconds: duration, of all shapes together.
         threads: None leaves it to OpenVINO.
-        shapes: to be tried.
+        shapes: images, channels, and height and width of the stacks to time.
     """
 
     peak: str
@@ -44,24 +44,30 @@ class PeakJob:
     shapes: tuple[tuple[int, int, int], ...] = SHAPES
 
     def to_json(self) -> str:
+        """Return the job as JSON text."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> PeakJob:
+    def from_json(cls, values: dict[str, Any]) -> PeakJob:
+        """Read a job from parsed JSON."""
         return cls(**{**values, "shapes": tuple((n, c, s) for n, c, s in values["shapes"])})
 
 
 def stack(n: int, channels: int, size: int, *, int8: bool) -> tuple[Any, int]:
-    """A stack of convolutions as an `ov.Model`, f32 (n, channels, size, size) in, and its multiply-adds."""
+    """Build a stack of convolutions.
+
+    Returns:
+        the `openvino.Model`, input float32 (n, channels, size, size); and its multiply-adds.
+    """
     return build((n, channels, size, size), (channels,) * DEPTH, int8=int8)
 
 
 def measure(job: PeakJob) -> dict[str, Any]:
-    """Time the shapes of a job; the best one counts.
+    """Time the shapes of a job and return the fastest.
 
     Returns:
-        gmac_per_s, shape, kernels (primitive names, as the runtime tells them), threads and streams; or `error`, where
-        the CPU would not compute in that precision.
+        gmac_per_s, shape, kernels (names as the runtime reports them), threads and streams; or `error`, if the CPU
+        does not compute in that precision.
     """
     import openvino as ov
 
@@ -77,10 +83,10 @@ def measure(job: PeakJob) -> dict[str, Any]:
         model, macs = stack(*shape, int8=job.peak == "int8")
         compiled = core.compile_model(model, "CPU", options)
         kernels = _kernels(compiled)
-        other = {kind for kind, _ in kernels} - set(TYPES[job.peak])
+        other = {kind for kind, _ in kernels} - set(KERNEL_TYPES[job.peak])
         if other:
             return {"error": f"the convolutions of the {job.peak} peak ran in {', '.join(sorted(other))}"}
-        rate = _rate(ov.AsyncInferQueue(compiled), shape, job.seconds / len(job.shapes)) * macs / 1e9
+        rate = _runs_per_second(ov.AsyncInferQueue(compiled), shape, job.seconds / len(job.shapes)) * macs / 1e9
         if rate > best["gmac_per_s"]:
             best = {
                 "gmac_per_s": rate,
@@ -93,7 +99,7 @@ def measure(job: PeakJob) -> dict[str, Any]:
 
 
 def _kernels(compiled: Any) -> list[tuple[str, str]]:
-    """Precision and primitive of each convolution, as they run."""
+    """Return the precision and the kernel name of each convolution of a compiled model."""
     infos = [op.get_rt_info() for op in compiled.get_runtime_model().get_ops()]
     return [
         (info["runtimePrecision"].astype(str), info["primitiveType"].astype(str))
@@ -102,16 +108,16 @@ def _kernels(compiled: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _rate(queue: Any, shape: tuple[int, int, int], seconds: float) -> float:
-    """Runs a second, all requests kept busy; the first runs, in which weights are packed, are not counted."""
+def _runs_per_second(queue: Any, shape: tuple[int, int, int], seconds: float) -> float:
+    """Time a queue with all its requests busy; the first runs, in which weights are packed, are not counted."""
     n, channels, size = shape
-    given = np.random.default_rng(0).random((n, channels, size, size), dtype=np.float32)
+    values = np.random.default_rng(0).random((n, channels, size, size), dtype=np.float32)
     for _ in range(2 * len(queue)):
-        queue.start_async({0: given})
+        queue.start_async({0: values})
     queue.wait_all()
     count, start = 0, time.perf_counter()
     while count < 2 * len(queue) or time.perf_counter() - start < seconds:
-        queue.start_async({0: given})
+        queue.start_async({0: values})
         count += 1
     queue.wait_all()
     return count / (time.perf_counter() - start)

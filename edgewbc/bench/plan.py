@@ -1,4 +1,4 @@
-"""Which rows a benchmark has: for each model, what it holds, what is installed, and what the CPU can compute."""
+"""The rows of a benchmark: for each model, the backends and precisions that can run on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ from edgewbc.utils.optional import need
 
 @dataclass(frozen=True)
 class Abilities:
-    """What can be measured here: which runtimes are installed, and whether the CPU computes in bfloat16."""
+    """What can be measured on this machine.
+
+    Attributes:
+        torch, onnx: whether PyTorch and ONNX Runtime are installed.
+        bf16: whether the CPU computes in bfloat16.
+    """
 
     torch: bool
     onnx: bool
@@ -28,21 +33,22 @@ class Abilities:
 
     @classmethod
     def here(cls) -> Abilities:
+        """Detect what this machine supports."""
         return cls(find_spec("torch") is not None, find_spec("onnxruntime") is not None, "BF16" in capabilities())
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model to measure.
+class BenchModel:
+    """A model to benchmark.
 
     Attributes:
-        path: a bundle or a run folder.
-        name: what the table calls it.
-        classes, pixels: of the model.
+        path: bundle or run folder.
+        name: its name in tables.
+        classes: class names, in the order of its outputs.
+        pixels: how its input is prepared.
         rows: (backend, precision) of each row, slowest backends first.
-        delivered: the row of those that a lab would run: OpenVINO in a bundle's default precision; of a run in int8,
-            else f32.
-        answers: whether it is asked about pictures with labels; else only its speed is measured.
+        delivered: the row that a lab would run: OpenVINO in a bundle's default precision; for a run int8, else f32.
+        scored: whether its accuracy is measured; otherwise only its speed is.
     """
 
     path: Path
@@ -51,85 +57,92 @@ class Model:
     pixels: PixelSpec
     rows: tuple[tuple[str, str], ...]
     delivered: tuple[str, str]
-    answers: bool = True
+    scored: bool = True
 
     @property
     def is_run(self) -> bool:
+        """Whether it is a run folder and not a bundle."""
         return runs.is_run(self.path)
 
 
-def plan(path: Path, able: Abilities, only: Sequence[tuple[str, str]] | None = None) -> Model:
-    """The rows of one model: all that can be run, or `only` those (backend, precision).
+def plan(path: Path, able: Abilities, only: Sequence[tuple[str, str]] | None = None) -> BenchModel:
+    """Return a model with its rows.
+
+    Args:
+        path: bundle or run folder.
+        able: what can be measured on this machine.
+        only: keep only these rows (backend, precision); None keeps all that can run.
 
     Raises:
-        UserError: no model there, or nothing of it can be run with what is installed.
+        UserError: there is no model at the path, or none of its rows can run.
     """
-    model = _whole(path, able)
+    model = _with_all_rows(path, able)
     if only is None:
         return model
     rows = [row for row in model.rows if row in only]
     if not rows:
         wanted = ", ".join("/".join(row) for row in only)
-        raise UserError(f"{path}: has no row {wanted}; it has {', '.join('/'.join(row) for row in model.rows)}")
+        raise UserError(f"{path}: has no row {wanted}; its rows are {', '.join('/'.join(row) for row in model.rows)}")
     return replace(model, rows=tuple(rows), delivered=_delivered(rows, model.delivered[1]))
 
 
-def baseline(side: int, folder: Path) -> Model:
-    """The unpruned network in f32, in OpenVINO, at another input size: a speed to hold others against.
+def baseline(side: int, folder: Path) -> BenchModel:
+    """Write the unpruned network for another input size: the baseline of speedups, in f32 with OpenVINO.
 
-    Its weights do not depend on the input size, and its speed does not depend on its weights; what it would answer at a
-    size that it was not trained at is worth nothing, so it is not asked.
+    Its weights do not depend on the input size, and its speed does not depend on its weights. Its accuracy is not
+    measured, because it was not trained at this size.
 
     Args:
-        side: height and width of its input, in pixels.
-        folder: where it is written, into a folder of its name in the table.
+        side: height and width of its input in pixels.
+        folder: receives a run folder with the baseline's name.
 
     Raises:
-        UserError: there is no unpruned network here, or no torch.
+        UserError: the unpruned network or torch is missing.
     """
-    found = reference_network()
-    if found is None:
+    network = reference_network()
+    if network is None:
         raise UserError(f"--baseline {side}: needs torch, and the unpruned network of a checkout (export/networks)")
-    spec = runs.spec(found)
+    spec = runs.spec(network)
     spec = replace(spec, pixels=replace(spec.pixels, height=side, width=side))
     folder /= baseline_name(side)
     folder.mkdir(parents=True)
     spec.write(folder / "model.json")
-    shutil.copyfile(found / "model.safetensors", folder / "model.safetensors")
+    shutil.copyfile(network / "model.safetensors", folder / "model.safetensors")
     row = ("openvino", "f32")
-    return Model(folder, folder.name, spec.classes, spec.pixels, (row,), row, answers=False)
+    return BenchModel(folder, folder.name, spec.classes, spec.pixels, (row,), row, scored=False)
 
 
 def baseline_name(side: int) -> str:
-    """What the table calls it."""
+    """Return the name of the baseline in tables."""
     return f"vgg16gap-{side}"
 
 
-def _whole(path: Path, able: Abilities) -> Model:
+def _with_all_rows(path: Path, able: Abilities) -> BenchModel:
     if runs.is_run(path):
         spec = runs.spec(path)
         rows = _rows_of_run(path, able)
         if not rows:
             need("torch", f"{path}: a run folder without quantized files")
-        return Model(path, path.resolve().name, spec.classes, spec.pixels, tuple(rows), _delivered(rows, "int8"))
+        delivered = _delivered(rows, "int8")
+        return BenchModel(path, path.resolve().name, spec.classes, spec.pixels, tuple(rows), delivered)
     bundle = Bundle.open(path)
     rows = _rows_of_bundle(bundle, able)
     if not rows:
-        raise UserError(f"{path}: holds no model for OpenVINO or for ONNX Runtime where that is installed")
+        raise UserError(f"{path}: contains no model that an installed runtime (OpenVINO, ONNX Runtime) can run")
     delivered = _delivered(rows, bundle.default_precision)
-    return Model(path, bundle.name, bundle.classes, bundle.pixels, tuple(rows), delivered)
+    return BenchModel(path, bundle.name, bundle.classes, bundle.pixels, tuple(rows), delivered)
 
 
 def reference_network() -> Path | None:
-    """The unpruned network that came with this checkout; None if there is none, or no torch to read it."""
+    """Return the run folder of the unpruned network in this checkout; None without a checkout or without torch."""
     if find_spec("torch") is None:
         return None
     try:
         folder = resources.folder("export/networks")
-    except UserError:  # an installed wheel leaves it out
+    except UserError:  # an installed wheel does not contain it
         return None
-    found = [p.parent for p in sorted(folder.glob("*/model.json")) if runs.is_run(p.parent)]
-    return next((path for path in found if runs.spec(path).channels == VGG16), None)
+    networks = [p.parent for p in sorted(folder.glob("*/model.json")) if runs.is_run(p.parent)]
+    return next((path for path in networks if runs.spec(path).channels == VGG16), None)
 
 
 def _rows_of_run(path: Path, able: Abilities) -> list[tuple[str, str]]:
@@ -157,9 +170,9 @@ def _rows_of_bundle(bundle: Bundle, able: Abilities) -> list[tuple[str, str]]:
 
 
 def _delivered(rows: Sequence[tuple[str, str]], precision: str) -> tuple[str, str]:
-    """Of the rows, the first of: OpenVINO in that precision, in f32, another runtime in that precision, the last."""
-    wishes = [("openvino", precision), ("openvino", "f32"), ("onnx", precision)]
-    return next((wish for wish in wishes if wish in rows), rows[-1])
+    """Return the row that a lab would run: OpenVINO in that precision or f32, ONNX Runtime, or else the last row."""
+    preferred = [("openvino", precision), ("openvino", "f32"), ("onnx", precision)]
+    return next((row for row in preferred if row in rows), rows[-1])
 
 
 def _floats(able: Abilities) -> Sequence[str]:

@@ -1,5 +1,4 @@
-"""Before anything is timed: pictures are decoded, cropped and resized once, runs are converted, and multiply-adds are
-counted."""
+"""Preparation of a benchmark: resize the images once, convert run folders, count multiply-adds. Nothing is timed."""
 
 from __future__ import annotations
 
@@ -10,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from edgewbc import cells
-from edgewbc.bench import ir, macs
-from edgewbc.bench.plan import Model
-from edgewbc.bench.worker import POOL, Job
+from edgewbc.bench.ir import IR, count_macs, read_any_ir, read_ir
+from edgewbc.bench.plan import BenchModel
+from edgewbc.bench.worker import POOL, RowJob
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.evaluation.load import convert
@@ -20,20 +19,20 @@ from edgewbc.pixels import PixelSpec, prepare
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to measure.
+class BenchOptions:
+    """How to benchmark.
 
     Attributes:
         split: of the manifest.
-        seconds: length of each measurement, in each round.
-        limit: answer only so many pictures of the split, evenly spread over it.
-        threads: of every runtime; None leaves it to each.
-        batches: sizes to try for the most pictures a second.
-        rounds: how often every row has its turn.
-        peaks: measure what the CPU can do too, as the roof over the rows.
-        benchmark_app: run OpenVINO's own benchmark on the IR of each OpenVINO row too.
-        rows: measure only these (backend, precision) of each model.
-        baseline: time the unpruned network at this input size too, in f32 (see `plan.baseline`).
+        seconds: duration of each measurement, in each round.
+        limit: use at most this many images of the split, sampled evenly.
+        threads: of every runtime; None leaves it to the runtime.
+        batches: batch sizes to try for throughput.
+        rounds: number of measurements of every row.
+        peaks: also measure the peak speed of the CPU.
+        benchmark_app: also run OpenVINO's benchmark_app on the IR of each OpenVINO row.
+        rows: measure only these (backend, precision) of each model; None measures all.
+        baseline: also time the unpruned network at this input size in pixels, in f32 (see `plan.baseline`).
     """
 
     split: str = "test"
@@ -49,49 +48,60 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRow:
     """One row to measure.
 
     Attributes:
-        model: its index.
-        job: its first turn, in latency mode; it answers all pictures where they have labels.
-        refused: why it cannot be measured, if it cannot.
-        xml: the IR for `benchmark_app`, of OpenVINO's rows.
-        gmac: billions of multiply-adds of a picture; None where they cannot be counted.
+        model: index of its model.
+        job: its first measurement, in latency mode, which also predicts all labeled images.
+        error: why it cannot be measured; None if it can.
+        xml: the IR for benchmark_app, of OpenVINO rows.
+        gmac: billions of multiply-adds per image; None where they cannot be counted.
     """
 
     model: int
-    job: Job
-    refused: str | None = None
+    job: RowJob
+    error: str | None = None
     xml: Path | None = None
     gmac: float | None = None
 
 
-def jobs(
-    models: Sequence[Model], manifest: Manifest | None, entries: list[Entry] | None, options: Options, folder: Path
-) -> list[Planned]:
-    """Prepare and convert everything into a folder, before anything is timed.
+def plan_rows(
+    models: Sequence[BenchModel],
+    manifest: Manifest | None,
+    entries: list[Entry] | None,
+    options: BenchOptions,
+    folder: Path,
+) -> list[PlannedRow]:
+    """Prepare the images, convert the runs, and return the rows to measure.
+
+    Args:
+        models: what to measure.
+        manifest, entries: the labeled images; None for both prepares synthetic cells.
+        options: how to measure.
+        folder: for the prepared images and converted networks.
 
     Raises:
-        UserError: a picture is gone, has changed or cannot be decoded.
+        UserError: an image is missing, has changed or cannot be decoded.
     """
     prepared: dict[PixelSpec, Path] = {}
-    planned: list[Planned] = []
+    rows: list[PlannedRow] = []
     n = POOL if entries is None else len(entries)
     for index, model in enumerate(models):
         if model.pixels not in prepared:
-            prepared[model.pixels] = folder / f"pictures-{len(prepared)}.u8"
-            _prepare(prepared[model.pixels], model.pixels, manifest, entries)
+            prepared[model.pixels] = folder / f"images-{len(prepared)}.u8"
+            _write_images(prepared[model.pixels], model.pixels, manifest, entries)
         converted = folder / f"converted-{index}"
         converted.mkdir()
-        refused = _convert(model, converted) if model.is_run else {}
-        gmac = _gmac(ir.any_of(model, converted))
+        errors = _convert(model, converted) if model.is_run else {}
+        gmac = _gmac(read_any_ir(model, converted))
         for backend, precision in model.rows:
-            job = Job(
+            scored = entries is not None and model.scored
+            job = RowJob(
                 model=str(model.path),
                 backend=backend,
                 precision=precision,
-                pictures=str(prepared[model.pixels]),
+                images=str(prepared[model.pixels]),
                 n=n,
                 height=model.pixels.height,
                 width=model.pixels.width,
@@ -99,30 +109,32 @@ def jobs(
                 batches=options.batches,
                 threads=options.threads,
                 converted=str(converted) if model.is_run else None,
-                answers=None if entries is None or not model.answers else str(folder / f"answers-{len(planned)}.npy"),
+                predictions=str(folder / f"predictions-{len(rows)}.npy") if scored else None,
             )
-            xml = _xml(ir.of(model, converted, precision), converted, precision) if backend == "openvino" else None
-            planned.append(Planned(index, job, None if precision == "int8" else refused.get(backend), xml, gmac))
-    return planned
+            xml = (
+                _write_ir(read_ir(model, converted, precision), converted, precision) if backend == "openvino" else None
+            )
+            rows.append(PlannedRow(index, job, None if precision == "int8" else errors.get(backend), xml, gmac))
+    return rows
 
 
-def _gmac(found: ir.IR | None) -> float | None:
-    counted = None if found is None else macs.count(*found)
-    return None if counted is None else counted / 1e9
+def _gmac(ir: IR | None) -> float | None:
+    macs = None if ir is None else count_macs(*ir)
+    return None if macs is None else macs / 1e9
 
 
-def _xml(found: ir.IR | None, folder: Path, precision: str) -> Path | None:
-    """Write an IR where `benchmark_app` can read it: the bundle may be a zip."""
-    if found is None:
+def _write_ir(ir: IR | None, folder: Path, precision: str) -> Path | None:
+    """Write an IR to files for benchmark_app, which cannot read it from a zipped bundle."""
+    if ir is None:
         return None
     path = folder / f"app-{precision}.xml"
-    path.write_bytes(found[0])
-    path.with_suffix(".bin").write_bytes(found[1])
+    path.write_bytes(ir[0])
+    path.with_suffix(".bin").write_bytes(ir[1])
     return path
 
 
-def _prepare(file: Path, spec: PixelSpec, manifest: Manifest | None, entries: list[Entry] | None) -> None:
-    """Write prepared pictures as raw bytes: those of the entries, or synthetic cells to be timed."""
+def _write_images(file: Path, spec: PixelSpec, manifest: Manifest | None, entries: list[Entry] | None) -> None:
+    """Write prepared images as raw bytes: those of the entries, or `POOL` synthetic cells."""
     with file.open("wb") as out:
         if manifest is not None and entries is not None:
             for batch in images.batches(manifest, entries, spec):
@@ -135,9 +147,9 @@ def _prepare(file: Path, spec: PixelSpec, manifest: Manifest | None, entries: li
             out.write(prepare(draw_cell(cells.CLASSES[index % len(cells.CLASSES)], random), spec).tobytes())
 
 
-def _convert(model: Model, folder: Path) -> dict[str, str]:
-    """Convert a run for the runtimes that need it; why it could not be done, by backend."""
-    refused = {}
+def _convert(model: BenchModel, folder: Path) -> dict[str, str]:
+    """Convert a run for the backends that need it, and return the errors by backend."""
+    errors = {}
     for backend in ("onnx", "openvino"):
         if (backend, "f32") not in model.rows:
             continue
@@ -145,5 +157,5 @@ def _convert(model: Model, folder: Path) -> dict[str, str]:
             convert(model.path, folder, backend)
         except Exception as error:  # whatever an exporter raises, the other rows are measured
             lines = str(error).strip().splitlines()
-            refused[backend] = f"cannot be converted: {lines[0] if lines else type(error).__name__}"
-    return refused
+            errors[backend] = f"cannot be converted: {lines[0] if lines else type(error).__name__}"
+    return errors

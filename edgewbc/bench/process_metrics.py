@@ -1,4 +1,4 @@
-"""Commands in processes of their own: how long a start takes, and how much memory a long run holds."""
+"""Startup time and peak memory of `edgewbc` commands, each measured in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import shutil
 import subprocess  # noqa: S404
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,11 +16,11 @@ from typing import Any
 from edgewbc.errors import UserError
 from edgewbc.utils import subprocesses
 
-LONGEST = 7200
-"""Seconds after which a command is given up."""
+TIMEOUT = 7200
+"""Seconds after which a command is stopped."""
 
-LINKS = 20_000
-"""Most names for one file: file systems have a limit (65,000 on ext4)."""
+MAX_LINKS = 20_000
+"""Largest number of hard links to a file: file systems have a limit (65,000 on ext4)."""
 
 _COMMAND = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
 _MEMORY = """
@@ -28,87 +29,147 @@ from edgewbc.cli.main import main
 try:
     main(sys.argv[1:])
 finally:
-    from edgewbc.bench.memory import peak
+    from edgewbc.bench.resource_use import peak_memory
     from edgewbc.utils.subprocesses import write_result
-    write_result(peak())
+    write_result(peak_memory())
 """
 
 
-def help_time(runs: int = 5) -> dict[str, Any]:
-    """Seconds of `edgewbc --help`, from the start of the process to its end: median, and runs."""
-    return _several([_timed(["--help"]) for _ in range(runs)])
+@dataclass(frozen=True)
+class StartupTime:
+    """Seconds from the start to the end of a short command.
 
-
-def cold_start(bundle: Path, picture: Path, threads: int | None = None, runs: int = 5) -> dict[str, Any]:
-    """Seconds of `edgewbc classify` on one picture, from the start of the process to its end (by when the label is
-    written; so this is no less than the time to the label): median, and runs. The first run, which may have to read
-    the program from a cold disk, is not counted."""
-    found = []
-    for _ in range(runs + 1):
-        with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as folder:  # anew: nothing is gone on with
-            place = Path(folder) / picture.name
-            shutil.copyfile(picture, place)
-            found.append(_timed(["classify", *_model(bundle, threads), str(place), "--out", f"{folder}/rows.csv"]))
-    return _several(found[1:])
-
-
-def memory(bundle: Path, pictures: Sequence[Path], count: int, threads: int | None = None) -> dict[str, Any]:
-    """Peak resident memory of `edgewbc classify --out` on a folder of `count` pictures, journal and all.
-
-    The folder holds the pictures again and again, under new names (hard links, or copies where there are none).
-
-    Returns:
-        pictures, peak_mb (10^6 bytes; None where the system does not tell), and seconds and images_per_s of the whole
-        command.
+    Attributes:
+        median: of the runs.
+        runs: seconds of each run, in order.
     """
-    with tempfile.TemporaryDirectory(prefix="edgewbc-bench-", dir=pictures[0].parent) as folder:
+
+    median: float
+    runs: tuple[float, ...]
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> StartupTime:
+        """Summarize the runs, rounded to 0.1 ms."""
+        return cls(round(median(seconds), 4), tuple(round(value, 4) for value in seconds))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {"median": self.median, "runs": list(self.runs)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> StartupTime:
+        """Read JSON values."""
+        return cls(values["median"], tuple(values["runs"]))
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Memory and duration of `classify` on a folder of images.
+
+    Attributes:
+        images: number of images (`pictures` in JSON).
+        peak_mb: peak resident memory in 10^6 bytes; None where the system does not report it.
+        seconds: duration of the whole command.
+        images_per_s: images over seconds.
+    """
+
+    images: int
+    peak_mb: float | None
+    seconds: float
+    images_per_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        values = asdict(self)
+        return {"pictures": values.pop("images"), **values}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> MemoryUse:
+        """Read JSON values."""
+        return cls(values["pictures"], values["peak_mb"], values["seconds"], values["images_per_s"])
+
+
+def help_time(runs: int = 5) -> StartupTime:
+    """Time `edgewbc --help`, from the start to the end of the process."""
+    return StartupTime.of([_time(["--help"]) for _ in range(runs)])
+
+
+def cold_start(bundle: Path, image: Path, threads: int | None = None, runs: int = 5) -> StartupTime:
+    """Time `edgewbc classify` on one image, from the start to the end of the process.
+
+    The label is written before the process ends, so this is an upper bound of the time to the label. One more run comes
+    first and is not counted: it may have to read the program from a cold disk.
+
+    Raises:
+        UserError: the command fails.
+    """
+    seconds = []
+    for _ in range(runs + 1):
+        with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as folder:  # a new one: there is nothing to resume
+            copy = Path(folder) / image.name
+            shutil.copyfile(image, copy)
+            seconds.append(_time(["classify", *_options(bundle, threads), str(copy), "--out", f"{folder}/rows.csv"]))
+    return StartupTime.of(seconds[1:])
+
+
+def memory(bundle: Path, images: Sequence[Path], count: int, threads: int | None = None) -> MemoryUse:
+    """Measure the peak memory of `edgewbc classify --out`, journal included, on a folder of `count` images.
+
+    The folder repeats the images under new names (hard links, or copies where links are not possible).
+
+    Raises:
+        UserError: the command fails.
+        RuntimeError: the number of rows in its result is not `count`.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgewbc-bench-", dir=images[0].parent) as folder:
         cells = Path(folder) / "cells"
         cells.mkdir()
         for index in range(count):
-            picture = pictures[index % len(pictures)]
-            place = cells / f"{index:07d}{picture.suffix}"
+            image = images[index % len(images)]
+            copy = cells / f"{index:07d}{image.suffix}"
             try:
-                if index >= LINKS * len(pictures):
-                    raise OSError("enough links")
-                os.link(picture, place)
+                if index >= MAX_LINKS * len(images):
+                    raise OSError("too many links")
+                os.link(image, copy)
             except OSError:
-                shutil.copyfile(picture, place)
+                shutil.copyfile(image, copy)
         start = time.perf_counter()
-        command = ["classify", *_model(bundle, threads), str(cells), "--out", f"{folder}/rows.csv"]
+        command = ["classify", *_options(bundle, threads), str(cells), "--out", f"{folder}/rows.csv"]
         peak = _run(_MEMORY, command)
         seconds = time.perf_counter() - start
         with Path(folder, "rows.csv").open("rb") as file:
             rows = sum(1 for _ in file) - 1
     if rows != count:
-        raise RuntimeError(f"{count} pictures and {rows} rows")
-    return {
-        "pictures": count,
-        "peak_mb": None if peak is None else round(peak / 1e6, 1),
-        "seconds": round(seconds, 2),
-        "images_per_s": round(count / seconds, 1),
-    }
+        raise RuntimeError(f"classify wrote {rows} rows for {count} images")
+    return MemoryUse(
+        images=count,
+        peak_mb=None if peak is None else round(peak / 1e6, 1),
+        seconds=round(seconds, 2),
+        images_per_s=round(count / seconds, 1),
+    )
 
 
-def _model(bundle: Path, threads: int | None) -> list[str]:
+def _options(bundle: Path, threads: int | None) -> list[str]:
     return ["--model", str(bundle), *([] if threads is None else ["--threads", str(threads)])]
 
 
-def _timed(arguments: Sequence[str]) -> float:
+def _time(arguments: Sequence[str]) -> float:
     start = time.perf_counter()
     _run(_COMMAND, arguments)
     return time.perf_counter() - start
 
 
 def _run(script: str, arguments: Sequence[str]) -> Any:
-    """Run a command line in a fresh process; what it told, if anything. Raises UserError if it fails."""
+    """Run a command line in a fresh process and return the result that it sends, if any.
+
+    Raises:
+        UserError: it fails, or takes longer than `TIMEOUT`.
+    """
     try:
-        ran = subprocesses.run(["-c", script, *arguments], timeout=LONGEST)
+        ran = subprocesses.run(["-c", script, *arguments], timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        raise UserError(f"edgewbc {arguments[0]} did not end in {LONGEST} s: give fewer --pictures") from None
+        raise UserError(f"edgewbc {arguments[0]} did not finish in {TIMEOUT} s: use fewer --pictures") from None
     if ran.returncode:
-        raise UserError(f"edgewbc {arguments[0]} ended with {ran.returncode}: {subprocesses.last_words(ran.stderr)}")
+        last = subprocesses.last_words(ran.stderr)
+        raise UserError(f"edgewbc {arguments[0]} exited with code {ran.returncode}: {last}")
     return subprocesses.read_result(ran)
-
-
-def _several(seconds: Sequence[float]) -> dict[str, Any]:
-    return {"median": round(median(seconds), 4), "runs": [round(value, 4) for value in seconds]}

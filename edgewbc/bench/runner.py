@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.bench import benchmark_app, interleave, machine, prediction_metrics, summary, system_load
+from edgewbc.bench import benchmark_app, interleave, machine, prediction_metrics, resource_use, summary
 from edgewbc.bench.gates import Condition
-from edgewbc.bench.interleave import Execute, Seat, execute
-from edgewbc.bench.plan import Abilities, Model, baseline, plan
+from edgewbc.bench.interleave import Execute, Measurement, execute
+from edgewbc.bench.plan import Abilities, BenchModel, baseline, plan
 from edgewbc.bench.prediction_metrics import Predictions
-from edgewbc.bench.prepare import Options, Planned, jobs
+from edgewbc.bench.prepare import BenchOptions, PlannedRow, plan_rows
 from edgewbc.bench.result import BenchData, BenchProtocol, BenchResult, LoadDuring, Peak
 from edgewbc.bench.row import BenchRow, FailedRow, MeasuredRow
 from edgewbc.data import images
@@ -24,21 +24,21 @@ from edgewbc.data.manifest import SYNTHETIC, Entry, Manifest, facts
 from edgewbc.data.sampling import spread
 from edgewbc.utils.progress import Progress, quiet
 
-ORDER = "every row once a round, each turn in a fresh process, every other round backwards"
+ORDER = "every row once per round in a fresh process, every other round backwards"
 
 
 @dataclass(frozen=True)
-class Images:
+class LabeledImages:
     """The labeled images of a benchmark: the entries of a manifest's split, all or evenly sampled."""
 
     manifest: Manifest
     entries: list[Entry]
 
     @classmethod
-    def of(cls, manifest: Manifest | None, options: Options) -> Images | None:
+    def of(cls, manifest: Manifest | None, options: BenchOptions) -> LabeledImages | None:
         return None if manifest is None else cls(manifest, spread(manifest.split(options.split), options.limit))
 
-    def truth(self, model: Model) -> NDArray[np.int64]:
+    def truth(self, model: BenchModel) -> NDArray[np.int64]:
         """Labels as class indices of a model, int64 (n,)."""
         return images.truth(self.manifest, self.entries, model.classes)
 
@@ -46,7 +46,7 @@ class Images:
 def bench(
     paths: Sequence[Path],
     manifest: Manifest | None,
-    options: Options,
+    options: BenchOptions,
     *,
     conditions: Sequence[Condition] = (),
     progress: Progress = quiet,
@@ -77,73 +77,74 @@ def bench(
             models.append(baseline(options.baseline, Path(temporary)))
         for condition in conditions:
             condition.of([_named(model, row, model is models[0]) for model in models for row in model.rows])
-        labeled = Images.of(manifest, options)
+        labeled = LabeledImages.of(manifest, options)
         truths = [None if labeled is None else labeled.truth(model) for model in models]
         if options.benchmark_app and not benchmark_app.installed():
             options = replace(options, benchmark_app=False)
-        used = system_load.before()
-        if used is not None and used > system_load.BUSY:
-            say(system_load.warning(used))
+        load = resource_use.system_load()
+        if load is not None and load > resource_use.BUSY:
+            say(resource_use.busy_warning(load))
         say("decoding and resizing the images, and converting run folders, before anything is timed")
         precisions = [p for p in ("f32", "bf16", "int8") if p != "bf16" or able.bf16] if options.peaks else []
-        planned = jobs(models, manifest, None if labeled is None else labeled.entries, options, Path(temporary))
-        seats = interleave.seats(planned, precisions, options)
-        say(interleave.estimate(seats, options))
-        interleave.take(seats, planned, options, execute, progress)
-        rows = [_row(index, models, planned, seats) for index in range(len(planned))]
+        entries = None if labeled is None else labeled.entries
+        planned = plan_rows(models, manifest, entries, options, Path(temporary))
+        measurements = interleave.plan_measurements(planned, precisions, options)
+        say(interleave.estimate(measurements, options))
+        interleave.run_rounds(measurements, planned, options, execute, progress)
+        rows = [_row(index, models, planned, measurements) for index in range(len(planned))]
         predictions = [
             _predictions(row, one, truths[one.model], models) for row, one in zip(rows, planned, strict=True)
         ]
-    found = {str(seat.of): summary.peak(seat.found) for seat in seats if seat.kind == "peak"}
-    peaks = {name: peak for name, peak in found.items() if isinstance(peak, Peak)}
+    summaries = {str(one.of): summary.peak(one.results) for one in measurements if one.kind == "peak"}
+    peaks = {name: peak for name, peak in summaries.items() if isinstance(peak, Peak)}
     if labeled is not None:
         rows = [_with_scores(row, one, labeled) for row, one in zip(rows, predictions, strict=True)]
     rows = _with_agreement(summary.with_ratios(rows, peaks), predictions, [one.model for one in planned])
     return BenchResult(
         machine=replace(machine.describe(), measured_at=_now()),
         data=_data(labeled, options, models, truths),
-        protocol=_protocol(options, used, seats),
+        protocol=_protocol(options, load, measurements),
         peaks=peaks,
-        peak_errors={name: peak for name, peak in found.items() if isinstance(peak, str)},
+        peak_errors={name: peak for name, peak in summaries.items() if isinstance(peak, str)},
         rows=tuple(rows),
     )
 
 
-def _named(model: Model, row: tuple[str, str], first: bool) -> BenchRow:
+def _named(model: BenchModel, row: tuple[str, str], first: bool) -> BenchRow:
     """A row that has not been measured."""
     return BenchRow(model.name, *row, delivered=first and row == model.delivered)
 
 
 def _row(
-    index: int, models: Sequence[Model], planned: Sequence[Planned], seats: Sequence[Seat]
+    index: int, models: Sequence[BenchModel], planned: Sequence[PlannedRow], measurements: Sequence[Measurement]
 ) -> MeasuredRow | FailedRow:
     """A row with its timing; scores and comparisons are added later."""
     item = planned[index]
     model, job = models[item.model], item.job
     delivered = item.model == 0 and (job.backend, job.precision) == model.delivered
     named = BenchRow(model.name, job.backend, job.precision, delivered, (job.height, job.width), item.gmac)
-    mine = {seat.kind: seat for seat in seats if seat.of == index}
-    error = item.refused or next((seat.error for seat in mine.values() if seat.kind != "app" and seat.error), None)
+    mine = {one.kind: one for one in measurements if one.of == index}
+    error = item.error or next((one.error for one in mine.values() if one.kind != "app" and one.error), None)
     if error:
         return FailedRow(**vars(named), error=error)
-    timing = summary.timed(mine["latency"].found, mine["throughput"].found)
+    timing = summary.timed(mine["latency"].results, mine["throughput"].results)
     row = MeasuredRow(**vars(named), timing=timing)
     if "app" not in mine:
         return row
-    app = summary.compare_app(mine["app"].found, timing)
+    app = summary.compare_app(mine["app"].results, timing)
     return replace(row, benchmark_app_error=app) if isinstance(app, str) else replace(row, benchmark_app=app)
 
 
 def _predictions(
-    row: MeasuredRow | FailedRow, item: Planned, truth: NDArray[np.int64] | None, models: Sequence[Model]
+    row: MeasuredRow | FailedRow, item: PlannedRow, truth: NDArray[np.int64] | None, models: Sequence[BenchModel]
 ) -> Predictions | None:
-    if isinstance(row, FailedRow) or item.job.answers is None or truth is None:
+    if isinstance(row, FailedRow) or item.job.predictions is None or truth is None:
         return None
-    return Predictions(np.load(item.job.answers, allow_pickle=False), truth, models[item.model].classes)
+    return Predictions(np.load(item.job.predictions, allow_pickle=False), truth, models[item.model].classes)
 
 
 def _with_scores(
-    row: MeasuredRow | FailedRow, predictions: Predictions | None, labeled: Images
+    row: MeasuredRow | FailedRow, predictions: Predictions | None, labeled: LabeledImages
 ) -> MeasuredRow | FailedRow:
     if predictions is None or isinstance(row, FailedRow):
         return row
@@ -166,7 +167,10 @@ def _with_agreement(
 
 
 def _data(
-    labeled: Images | None, options: Options, models: Sequence[Model], truths: Sequence[NDArray[np.int64] | None]
+    labeled: LabeledImages | None,
+    options: BenchOptions,
+    models: Sequence[BenchModel],
+    truths: Sequence[NDArray[np.int64] | None],
 ) -> BenchData:
     if labeled is None or truths[0] is None:
         return BenchData(SYNTHETIC)
@@ -179,9 +183,10 @@ def _data(
     )
 
 
-def _protocol(options: Options, used: float | None, seats: Sequence[Seat]) -> BenchProtocol:
+def _protocol(options: BenchOptions, load: float | None, measurements: Sequence[Measurement]) -> BenchProtocol:
     """How it was measured, and the load of other programs before and during the measurements."""
-    during = [result["others"] for seat in seats for result in seat.found if result.get("others") is not None]
+    results = [result for one in measurements for result in one.results]
+    during = [result["others"] for result in results if result.get("others") is not None]
     return BenchProtocol(
         rounds=options.rounds,
         seconds=options.seconds,
@@ -189,9 +194,9 @@ def _protocol(options: Options, used: float | None, seats: Sequence[Seat]) -> Be
         batches=options.batches,
         order=ORDER,
         wide=summary.WIDE,
-        load_before=used,
+        load_before=load,
         load_during=LoadDuring(float(np.median(during)), max(during)) if during else None,
-        busy=system_load.BUSY,
+        busy=resource_use.BUSY,
         baseline=options.baseline,
     )
 

@@ -1,6 +1,6 @@
-"""How fast a loaded model answers: one picture at a time, and as many a second as it can.
+"""Latency and throughput of a loaded model.
 
-What is timed is the model alone: the pictures are decoded and prepared before.
+Only the model is timed: the images are decoded and prepared beforehand.
 """
 
 from __future__ import annotations
@@ -10,49 +10,58 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
+from edgewbc.bench.resource_use import CpuUse
 from edgewbc.runtime.predictor import Batch, Predictor
 from edgewbc.runtime.throughput import run_for
 
-LEAST = 10
-"""Fewest measurements of a latency, however slow the model is."""
+MIN_SAMPLES = 10
+"""Smallest number of latency samples, however slow the model is."""
 
-FEWEST = 8
-"""Fewest batches a stream in the rate that is given: at its end a stream may wait a batch long for the others."""
+MIN_BATCHES = 8
+"""Smallest number of batches per stream in a reported throughput: at the end, streams wait up to one batch for each
+other, which must weigh little."""
 
-TRIED = 2
-"""Fewest batches a stream in a trial, which only has to find the best size."""
+MIN_TRIAL_BATCHES = 2
+"""Smallest number of batches per stream when batch sizes are compared."""
 
-WARM = 3
-"""Answers that are not measured: memory is laid out and weights are packed in the first ones."""
+WARMUP = 3
+"""Calls before latency is measured: the first ones allocate memory and pack weights."""
 
 
-def latency(predictor: Predictor, pictures: Batch, seconds: float) -> list[float]:
-    """Time single pictures, each after the other, for about `seconds`.
+def latency(predictor: Predictor, images: Batch, seconds: float) -> list[float]:
+    """Time predictions of single images, one after the other.
 
     Args:
-        predictor: the model, under the latency hint.
-        pictures: uint8 (n, h, w, 3), gone through over and over.
-        seconds: how long to go on; `LEAST` pictures are measured in any case.
+        predictor: the model, loaded with the latency hint.
+        images: uint8 (n, height, width, 3), used over and over.
+        seconds: duration; at least `MIN_SAMPLES` images are timed.
 
     Returns:
-        milliseconds of each picture, in their order.
+        milliseconds of each prediction, in order.
     """
-    turn = cycle(pictures[index : index + 1] for index in range(len(pictures)))
-    for _ in range(WARM):
-        predictor(next(turn))
-    taken: list[float] = []
+    singles = cycle(images[index : index + 1] for index in range(len(images)))
+    for _ in range(WARMUP):
+        predictor(next(singles))
+    samples: list[float] = []
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(taken) < LEAST:
-        picture = next(turn)
+    while time.perf_counter() < end or len(samples) < MIN_SAMPLES:
+        image = next(singles)
         start = time.perf_counter()
-        predictor(picture)
-        taken.append(1000 * (time.perf_counter() - start))
-    return taken
+        predictor(image)
+        samples.append(1000 * (time.perf_counter() - start))
+    return samples
 
 
 @dataclass(frozen=True)
-class Rate:
-    """Pictures a second, the batch with which they were reached, how many of them, and how many cores were busy."""
+class Throughput:
+    """A measured throughput.
+
+    Attributes:
+        images_per_s: images per second.
+        batch: batch size with which it was reached.
+        batches: number of batches that were timed.
+        cores_busy: processor time over wall time.
+    """
 
     images_per_s: float
     batch: int
@@ -60,36 +69,24 @@ class Rate:
     cores_busy: float
 
 
-def throughput(predictor: Predictor, pictures: Batch, sizes: Sequence[int], seconds: float) -> Rate:
-    """Find the batch size that answers most pictures a second, then measure it anew, for about `seconds`.
+def throughput(predictor: Predictor, images: Batch, sizes: Sequence[int], seconds: float) -> Throughput:
+    """Choose the batch size with the highest throughput, then measure the throughput with it.
 
-    Each size is tried for a part of the time; the figure that is given is that of the last measurement alone, as the
-    best of several would flatter.
+    The reported figure comes from the last measurement alone: the best of several trials would be biased upward.
+
+    Args:
+        predictor: the model, loaded with the throughput hint.
+        images: uint8 (n, height, width, 3), used over and over.
+        sizes: batch sizes to try, each for a quarter of `seconds`; a single size is not tried.
+        seconds: duration of the measurement; at least `MIN_BATCHES` batches per stream are timed.
     """
 
-    def tried(size: int) -> float:
-        batches, taken = run_for(predictor, pictures, size, seconds / 4, TRIED)
+    def trial(size: int) -> float:
+        batches, taken = run_for(predictor, images, size, seconds / 4, MIN_TRIAL_BATCHES)
         return batches * size / taken
 
-    best = max(sizes, key=tried) if len(sizes) > 1 else sizes[0]
-    run_for(predictor, pictures, best, 0)  # not counted: memory is laid out anew for another batch size
-    with Busy() as busy:
-        batches, taken = run_for(predictor, pictures, best, seconds, FEWEST)
-    return Rate(batches * best / taken, best, batches, busy.cores)
-
-
-class Busy:
-    """How many cores this process kept busy during a block, on average: processor seconds over seconds.
-
-    It tells how many threads really worked, of a runtime that does not say. Threads that spin while they wait count.
-    """
-
-    cores = 0.0
-
-    def __enter__(self) -> Busy:
-        self._start, self._spent = time.perf_counter(), time.process_time()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        wall = time.perf_counter() - self._start
-        self.cores = (time.process_time() - self._spent) / wall if wall > 0 else 0.0
+    best = max(sizes, key=trial) if len(sizes) > 1 else sizes[0]
+    run_for(predictor, images, best, 0)  # not timed: memory is allocated anew for another batch size
+    with CpuUse() as use:
+        batches, taken = run_for(predictor, images, best, seconds, MIN_BATCHES)
+    return Throughput(batches * best / taken, best, batches, use.cores)

@@ -1,14 +1,14 @@
-"""One turn of a row of `bench`, in a process of its own: `python -m edgewbc.bench.worker`, a job as JSON on stdin.
+"""One measurement of a row, in a process of its own: `python -m edgewbc.bench.worker` with a job as JSON on stdin.
 
-A process a turn, so that no runtime's threads, memory or settings reach the next one. The result comes back as
-`edgewbc.utils.subprocesses` has it.
+A fresh process for each measurement keeps a runtime's threads, memory and settings from influencing the next one. The
+result is sent as described in `edgewbc.utils.subprocesses`.
 """
 
 from __future__ import annotations
 
 import time
 
-START = time.perf_counter()  # before numpy and any runtime: they are part of a cold start
+START = time.perf_counter()  # before numpy and any runtime: importing them is part of a cold start
 
 import json  # noqa: E402
 import sys  # noqa: E402
@@ -19,41 +19,43 @@ from typing import Any, Literal  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from edgewbc.bench.memory import peak  # noqa: E402
+from edgewbc.bench.resource_use import CpuUse, peak_memory  # noqa: E402
 from edgewbc.bench.rounds import tidy  # noqa: E402
-from edgewbc.bench.timing import Busy, latency, throughput  # noqa: E402
+from edgewbc.bench.timing import latency, throughput  # noqa: E402
 from edgewbc.errors import UserError  # noqa: E402
 from edgewbc.evaluation.load import load  # noqa: E402
 from edgewbc.runtime.predictor import Batch, Predictor  # noqa: E402
 from edgewbc.utils import subprocesses  # noqa: E402
 
 POOL = 64
-"""Pictures that are timed, over and over; a few, so that they weigh little beside the model."""
+"""Number of images that are timed, over and over: few, so that they take little memory beside the model."""
 
-ANSWERED_AT_ONCE = 32
+PREDICTION_BATCH = 32
+"""Batch size for the predictions of all images, which are not timed."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a worker is to do; all of it can be written as JSON.
+class RowJob:
+    """A measurement of one row; all values can be written as JSON.
 
     Attributes:
-        model: a bundle or a run folder.
-        backend, precision: as `evaluation.load.load` takes them.
-        pictures: a file of prepared pictures, raw uint8, (n, height, width, 3).
-        n, height, width: their number and size.
-        seconds: length of the measurement.
-        mode: latency times one picture after the other, throughput as many a second as the model can.
-        batches: throughput's sizes to try.
+        model: path of a bundle or a run folder.
+        backend, precision: as for `evaluation.load.load`.
+        images: file of prepared images, raw uint8 (n, height, width, 3).
+        n, height, width: number and size of the images.
+        seconds: duration of the measurement.
+        mode: `latency` times single images, `throughput` measures images per second.
+        batches: batch sizes to try for throughput.
         threads: of the runtime; None leaves it to the runtime.
-        converted: a folder that `evaluation.load.convert` filled.
-        answers: answer all pictures too, and save the probabilities here, float32 (n, K), as .npy.
+        converted: folder that `evaluation.load.convert` filled, for a run.
+        predictions: file to which the probabilities of all images are saved, float32 (n, K) as .npy; None predicts
+            only the images that are timed.
     """
 
     model: str
     backend: str
     precision: str
-    pictures: str
+    images: str
     n: int
     height: int
     width: int
@@ -62,34 +64,38 @@ class Job:
     batches: tuple[int, ...] = (1,)
     threads: int | None = None
     converted: str | None = None
-    answers: str | None = None
+    predictions: str | None = None
 
     def to_json(self) -> str:
+        """Return the job as JSON text."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> Job:
+    def from_json(cls, values: dict[str, Any]) -> RowJob:
+        """Read a job from parsed JSON."""
         return cls(**{**values, "batches": tuple(values["batches"])})
 
     def read(self, start: int, count: int) -> Batch:
-        """Pictures from `start`, read from the file: mapping it would count as the model's memory."""
-        each = self.height * self.width * 3
+        """Read `count` images from index `start` (fewer at the end), uint8 (count, height, width, 3).
+
+        They are read and not memory-mapped: mapped pages would count as the model's memory.
+        """
+        image_bytes = self.height * self.width * 3
         count = min(count, self.n - start)
-        found = np.fromfile(self.pictures, dtype=np.uint8, count=count * each, offset=start * each)
-        return found.reshape(count, self.height, self.width, 3)
+        data = np.fromfile(self.images, dtype=np.uint8, count=count * image_bytes, offset=start * image_bytes)
+        return data.reshape(count, self.height, self.width, 3)
 
 
-def measure(job: Job, start: float | None = None) -> dict[str, Any]:
-    """Load the model under the mode's hint and time it.
+def measure(job: RowJob, start: float | None = None) -> dict[str, Any]:
+    """Load the model with the hint of the job's mode, and time it.
 
     Args:
-        job: what to do.
-        start: `time.perf_counter` from which the cold start counts; None counts from here.
+        job: the measurement.
+        start: value of `time.perf_counter` at which the cold start began; None means now.
 
     Returns:
-        size_mb, model_sha256, isa, version, threads, streams, kernels (see `Predictor`), cores_busy (see
-        `timing.Busy`), cold_start_s (to the first answer) and rss_mb (peak); and samples_ms, or images_per_s, batch
-        and batches.
+        size_mb, model_sha256, isa, version, threads, streams, kernels (see `Predictor`), cores_busy, cold_start_s (to
+        the first prediction) and rss_mb (peak); with samples_ms, or with images_per_s, batch and batches.
 
     Raises:
         UserError: the model cannot run here.
@@ -106,10 +112,10 @@ def measure(job: Job, start: float | None = None) -> dict[str, Any]:
     )
     predictor = loaded.predictor
     predictor(pool[:1])
-    cold = time.perf_counter() - start
+    cold_start = time.perf_counter() - start
     timed = _latency(predictor, pool, job) if job.mode == "latency" else _throughput(predictor, pool, job)
-    held = peak()  # before the kernels are asked for and all pictures are answered
-    found = {
+    memory = peak_memory()  # before the kernels are listed and all images are predicted
+    result = {
         "size_mb": loaded.size / 1e6,
         "model_sha256": loaded.sha256,
         "isa": predictor.info.isa,
@@ -117,51 +123,52 @@ def measure(job: Job, start: float | None = None) -> dict[str, Any]:
         "threads": predictor.info.threads,
         "streams": predictor.info.streams,
         "kernels": predictor.kernels(),
-        "cold_start_s": tidy(cold),
-        "rss_mb": None if held is None else held / 1e6,
+        "cold_start_s": tidy(cold_start),
+        "rss_mb": None if memory is None else memory / 1e6,
         **timed,
     }
-    if job.answers is not None:
-        np.save(job.answers, np.concatenate([prediction.probabilities for prediction in predictor.stream(_all(job))]))
-    return found
+    if job.predictions is not None:
+        predictions = predictor.stream(_batches(job))
+        np.save(job.predictions, np.concatenate([prediction.probabilities for prediction in predictions]))
+    return result
 
 
-def _latency(predictor: Predictor, pool: Batch, job: Job) -> dict[str, Any]:
-    with Busy() as busy:
+def _latency(predictor: Predictor, pool: Batch, job: RowJob) -> dict[str, Any]:
+    with CpuUse() as use:
         samples = latency(predictor, pool, job.seconds)
-    return {"samples_ms": [tidy(value) for value in samples], "cores_busy": tidy(busy.cores, 3)}
+    return {"samples_ms": [tidy(value) for value in samples], "cores_busy": tidy(use.cores, 3)}
 
 
-def _throughput(predictor: Predictor, pool: Batch, job: Job) -> dict[str, Any]:
-    most = throughput(predictor, pool, job.batches, job.seconds)
+def _throughput(predictor: Predictor, pool: Batch, job: RowJob) -> dict[str, Any]:
+    measured = throughput(predictor, pool, job.batches, job.seconds)
     return {
-        "images_per_s": tidy(most.images_per_s),
-        "batch": most.batch,
-        "batches": most.batches,
-        "cores_busy": tidy(most.cores_busy, 3),
+        "images_per_s": tidy(measured.images_per_s),
+        "batch": measured.batch,
+        "batches": measured.batches,
+        "cores_busy": tidy(measured.cores_busy, 3),
     }
 
 
-def _all(job: Job) -> Iterator[Batch]:
-    for start in range(0, job.n, ANSWERED_AT_ONCE):
-        yield job.read(start, ANSWERED_AT_ONCE)
+def _batches(job: RowJob) -> Iterator[Batch]:
+    for start in range(0, job.n, PREDICTION_BATCH):
+        yield job.read(start, PREDICTION_BATCH)
 
 
 def work(values: dict[str, Any]) -> dict[str, Any]:
-    """Do a job that came as JSON, a row's or a peak's; a refusal is a result with `error`."""
+    """Run a job given as parsed JSON, of a row or of a peak; on failure the result holds `error`."""
     try:
         if "peak" in values:
             from edgewbc.bench import peaks
 
-            return peaks.measure(peaks.PeakJob.of(values))
-        return measure(Job.of(values), START)
+            return peaks.measure(peaks.PeakJob.from_json(values))
+        return measure(RowJob.from_json(values), START)
     except (UserError, RuntimeError, MemoryError) as error:
         lines = str(error).strip().splitlines()
         return {"error": lines[-1] if lines else type(error).__name__}
 
 
 def main() -> None:
-    """Read a job from stdin, print its result."""
+    """Read a job from stdin and print its result."""
     subprocesses.write_result(work(json.load(sys.stdin)))
 
 

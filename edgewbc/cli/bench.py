@@ -80,7 +80,7 @@ def command(
         _reportable(end_to_end)
     from edgewbc.bench import gates
     from edgewbc.bench.plan import reference_network
-    from edgewbc.bench.prepare import Options
+    from edgewbc.bench.prepare import BenchOptions
     from edgewbc.bench.runner import bench
     from edgewbc.cli import console, defaults
     from edgewbc.errors import UserError
@@ -99,8 +99,8 @@ def command(
         console.say(f"also: {network} (unpruned)")
         chosen.append(network)
     manifest = defaults.manifest_or_none(data)
-    sizes = (batch,) if batch else Options.batches
-    options = Options(split, seconds, limit, threads, sizes, rounds, peaks, benchmark_app, baseline=baseline)
+    sizes = (batch,) if batch else BenchOptions.batches
+    options = BenchOptions(split, seconds, limit, threads, sizes, rounds, peaks, benchmark_app, baseline=baseline)
     result = bench(chosen, manifest, options, conditions=conditions, progress=console.progress, say=console.say)
     if out is not None:
         write_json(out, result.to_json())
@@ -183,30 +183,24 @@ def _end_to_end(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    from edgewbc.bench import end_to_end, system_load
-    from edgewbc.bench.machine import describe
+    from edgewbc.bench.end_to_end import EndToEndOptions, measure
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import console, defaults
     from edgewbc.errors import UserError
+    from edgewbc.report import terminal
     from edgewbc.utils.files import write_json
 
     if model and len(model) > 1:
         raise UserError("--end-to-end benchmarks one bundle: give a single --model")
     bundle = Bundle.open(defaults.bundle(model[0] if model else None))
     manifest = defaults.manifest_or_none(data)
-    size = batch or end_to_end.Options.batch
-    options = end_to_end.Options(split, limit, pictures=pictures, threads=threads, batch=size)
-    used = system_load.before()
-    if used is not None and used > system_load.BUSY:
-        console.say(system_load.warning(used))
-    result = {
-        "machine": describe().to_json() | {"load_before": used},
-        **end_to_end.measure(bundle, manifest, options, console.say),
-    }
+    size = batch or EndToEndOptions.batch
+    options = EndToEndOptions(split, limit, memory_images=pictures, threads=threads, batch=size)
+    result = measure(bundle, manifest, options, console.say)
     if out is not None:
-        write_json(out, result)
+        write_json(out, result.to_json())
         console.wrote(out)
     if as_json:
-        console.emit(result)
+        console.emit(result.to_json())
     else:
-        print(end_to_end.render(result))
+        print(terminal.render_end_to_end(result))

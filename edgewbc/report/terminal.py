@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from edgewbc.bench.compare import Change, Comparison
+from edgewbc.bench.end_to_end_result import EndToEndResult
 from edgewbc.bench.result import BenchResult
 from edgewbc.bench.row import MeasuredRow
 from edgewbc.bench.summary import WIDE
@@ -173,3 +174,30 @@ def _name(row: MeasuredRow) -> str:
 
 def _fill(words: str) -> str:
     return textwrap.fill(words, WIDEST, break_long_words=False, break_on_hyphens=False)
+
+
+def render_end_to_end(result: EndToEndResult) -> str:
+    """Return an end-to-end benchmark as text, one line for each figure."""
+    choice, speed = result.choice, result.speed
+    precision = "bf16" if choice.compute == "bf16" else choice.precision
+    lines = [
+        f"{result.bundle} {precision}, {choice.threads} threads in {choice.streams} streams, batch {result.batch}; "
+        f"{result.data.n} images of {result.data.source}; {result.machine.cpu}, {result.machine.isa}",
+        f"from file to label  {speed.images_per_s:.1f} images/s",
+        f"limit               {speed.limit_images_per_s:.1f} images/s: {speed.decode_ms:.2f} ms of decoding and "
+        f"{speed.inference_ms:.2f} ms of inference per image, over {choice.threads} busy cores",
+        f"ratio               {speed.ratio:.2f} of that limit; {speed.ratio_alone:.2f} of the limit from a single busy "
+        f"core ({speed.decode_alone_ms:.2f} and {speed.inference_alone_ms:.2f} ms)",
+    ]
+    if result.cold_start is not None:
+        lines.append(f"cold start          {result.cold_start.median:.2f} s to the end of classify on one image")
+    if result.help_time is not None:
+        lines.append(f"edgewbc --help      {result.help_time.median:.2f} s")
+    memory = result.memory
+    if memory is not None:
+        peak = "unknown" if memory.peak_mb is None else f"{memory.peak_mb:.0f} MB"
+        lines.append(
+            f"peak memory         {peak} over {memory.images:,} images, with a journal, at "
+            f"{memory.images_per_s:.1f} images/s"
+        )
+    return "\n".join(lines)

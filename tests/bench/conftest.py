@@ -1,7 +1,8 @@
-"""What tests of bench share: abilities without torch, and jobs that are answered without a process."""
+"""Shared by the tests of bench: a machine without torch, and a fake that returns results without a process."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from edgewbc.bench.benchmark_app import AppJob
 from edgewbc.bench.interleave import AnyJob
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.plan import Abilities
-from edgewbc.bench.worker import Job
+from edgewbc.bench.worker import RowJob
 
 LAB = Abilities(torch=False, onnx=False, bf16=True)
 RATES = {"f32": 100.0, "int8": 300.0}
@@ -19,43 +20,45 @@ PEAKS = {"f32": 0.01, "bf16": 0.02, "int8": 0.04}
 
 
 class Fake:
-    """Answers jobs at once: always class 0, faster in int8; refuses bf16; remembers what it was asked.
+    """Returns results of jobs at once: always predicts class 0, is faster in int8 and fails in bf16.
 
-    Everything is slower in each later round, as on a machine that is getting hot: by `drift`.
+    Args:
+        drift: factor of all speeds in each later round, as on a machine that gets hot.
+
+    Attributes:
+        jobs: the jobs so far, in order.
     """
 
     def __init__(self, drift: float = 1.0) -> None:
         self.jobs: list[AnyJob] = []
         self.drift = drift
-        self.turns: dict[Any, int] = {}
+        self.calls: Counter[tuple[str, ...]] = Counter()
 
     def __call__(self, job: AnyJob) -> dict[str, Any]:
         self.jobs.append(job)
         if isinstance(job, PeakJob):
-            key: Any = job.peak
-        elif isinstance(job, AppJob):
-            key = job.xml, job.compute
-        else:
-            key = job.mode, job.precision, job.model
-        slow = self.drift ** self.turns.get(key, 0)
-        self.turns[key] = self.turns.get(key, 0) + 1
-        if isinstance(job, PeakJob):
             found = {"shape": [1, 8, 8], "kernels": ["brgconv"], "threads": 2, "streams": 2}
-            return {"gmac_per_s": PEAKS[job.peak] * slow, **found}
+            return {"gmac_per_s": PEAKS[job.peak] * self.slowdown("peak", job.peak), **found}
         if isinstance(job, AppJob):
             rate = RATES["int8" if "int8" in job.xml else "f32"] / 1.25
+            slow = self.slowdown("app", job.xml, job.compute)
             return {"images_per_s": rate * slow, "threads": 2, "streams": 1, "requests": 1}
-        return self.row(job, slow)
+        return self.row(job, self.slowdown(job.mode, job.precision, job.model))
 
-    def row(self, job: Job, slow: float) -> dict[str, Any]:
-        """A row's turn."""
+    def slowdown(self, *key: str) -> float:
+        """Return the factor of the speed of a job's next round."""
+        self.calls[key] += 1
+        return self.drift ** (self.calls[key] - 1)
+
+    def row(self, job: RowJob, slow: float) -> dict[str, Any]:
+        """Return the result of a row."""
         if job.precision == "bf16":
             return {"error": "refused"}
-        if job.answers is not None:
-            np.save(job.answers, np.tile(np.float32([0.9, 0.1, 0, 0, 0]), (job.n, 1)))
-        timed = {"samples_ms": [1 / slow, 2 / slow, 3 / slow]}
+        if job.predictions is not None:
+            np.save(job.predictions, np.tile(np.array([0.9, 0.1, 0, 0, 0], np.float32), (job.n, 1)))
+        timed: dict[str, Any] = {"samples_ms": [1 / slow, 2 / slow, 3 / slow]}
         if job.mode == "throughput":
-            timed = {"images_per_s": RATES[job.precision] * slow, "batch": job.batches[-1], "batches": 19}  # type: ignore[dict-item]
+            timed = {"images_per_s": RATES[job.precision] * slow, "batch": job.batches[-1], "batches": 19}
         return {
             "cold_start_s": 0.1,
             "threads": 2,
@@ -78,6 +81,6 @@ def fake() -> Fake:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine is not watched for a second before each bench."""
-    monkeypatch.setattr("edgewbc.bench.system_load.before", lambda seconds=1.0: 0.0)
+def _no_load_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the second in which the load of the machine is measured before each benchmark."""
+    monkeypatch.setattr("edgewbc.bench.resource_use.system_load", lambda seconds=1.0: 0.0)

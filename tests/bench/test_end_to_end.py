@@ -1,117 +1,147 @@
-"""From file to label: the rate, the limit and their ratio."""
+"""edgewbc.bench.end_to_end and its result: the speed from file to label, the limit and their ratio."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from edgewbc.bench import end_to_end, process_metrics
-from edgewbc.bench.end_to_end import Options, measure
+from edgewbc.bench.end_to_end import EndToEndOptions, measure
+from edgewbc.bench.end_to_end_result import EndToEndResult
+from edgewbc.bench.process_metrics import MemoryUse, StartupTime
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
+from edgewbc.report.terminal import render_end_to_end
 from edgewbc.runtime import tuning_cache
+from edgewbc.runtime.tuning import Choice
 from tests import labelled, tiny
+from tests.conftest import Ran
+
+LAB = Path(__file__).parents[2] / "bench" / "results" / "lab.json"
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is remembered on this PC."""
+    """Use an empty tuning cache."""
     monkeypatch.setenv(tuning_cache.CACHE, str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
+    """A tiny bundle in the folder `b`."""
     return tiny.make_bundle(tmp_path / "b")
 
 
 @pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes its time."""
-    monkeypatch.setattr(end_to_end, "DRAWN", 3)
+def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw three synthetic images only, which is faster."""
+    monkeypatch.setattr(end_to_end, "SYNTHETIC_IMAGES", 3)
 
 
-QUICK = Options(rounds=2, pictures=0, threads=1, batch=2, starts=0)
+QUICK = EndToEndOptions(rounds=2, memory_images=0, threads=1, batch=2, starts=0)
 
 
-def test_the_ratio_is_to_the_limit(bundle: Bundle, tmp_path: Path) -> None:
-    """The limit is the cores over the CPU time of a picture; the ratio is what was reached of it; all of it is JSON."""
+def test_ratio_is_throughput_over_the_limit(bundle: Bundle, tmp_path: Path) -> None:
+    """The limit is the cores over the CPU time of an image; the ratio is the throughput over it, per round."""
     manifest = labelled.make_manifest(tmp_path / "m")
-    found = json.loads(json.dumps(measure(bundle, manifest, QUICK), allow_nan=False))
-    assert found["choice"] == {"precision": "int8", "compute": "f32", "threads": 1, "streams": 1}
-    rounds = found["rounds"]
-    for kind in ("", "_alone"):
+    found = measure(bundle, manifest, QUICK)
+    assert found.choice == Choice("int8", "f32", 1, 1)
+    speed, rounds = found.speed, found.speed.rounds
+    for kind, limit, ratio in (
+        ("", speed.limit_images_per_s, speed.ratio),
+        ("_alone", speed.limit_alone_images_per_s, speed.ratio_alone),
+    ):
         limits = 1000 / (np.array(rounds[f"decode{kind}_ms"]) + np.array(rounds[f"inference{kind}_ms"]))
-        ratios = np.array(rounds["images_per_s"]) / limits
-        assert found[f"limit{kind}_images_per_s"] == pytest.approx(np.median(limits), rel=1e-2)
-        assert found[f"ratio{kind}"] == pytest.approx(np.median(ratios), rel=1e-2)
+        assert limit == pytest.approx(np.median(limits), rel=1e-2)
+        assert ratio == pytest.approx(np.median(np.array(rounds["images_per_s"]) / limits), rel=1e-2)
     parts = ("decode_ms", "inference_ms", "decode_alone_ms", "inference_alone_ms", "images_per_s")
     assert {name: len(values) for name, values in rounds.items()} == dict.fromkeys(parts, 2)
-    assert (found["data"]["n"], found["data"]["protocol"], found["data"]["split"]) == (10, "grouped", "test")
-    assert found["data"]["manifest_sha256"] == manifest.sha256
-    assert found["model_sha256"] == bundle.model_sha256("openvino", "int8")
-    assert found["memory"] is found["cold_start_s"] is found["help_s"] is None
-    assert measure(bundle, manifest, Options(limit=3, rounds=1, pictures=0, threads=1, starts=0))["data"]["n"] == 3
+    assert (found.data.n, found.data.protocol, found.data.split) == (10, "grouped", "test")
+    assert found.data.manifest_sha256 == manifest.sha256
+    assert found.model_sha256 == bundle.model_sha256("openvino", "int8")
+    assert (found.memory, found.cold_start, found.help_time) == (None, None, None)
+    assert measure(bundle, manifest, replace(QUICK, limit=3, rounds=1)).data.n == 3
+    assert EndToEndResult.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
 
 
-def test_without_a_manifest_cells_are_drawn(bundle: Bundle) -> None:
-    """Synthetic JPEG files are timed where there is no manifest, and the result says so."""
+def test_synthetic_cells_without_a_manifest(bundle: Bundle) -> None:
+    """Synthetic JPEG files are timed, and the result says so."""
     found = measure(bundle, None, QUICK)
-    assert (found["data"]["source"], found["data"]["n"]) == ("synthetic", end_to_end.DRAWN)
-    assert found["images_per_s"] > 0
+    assert (found.data.source, found.data.protocol, found.data.n) == ("synthetic", None, 3)
+    assert found.speed.images_per_s > 0
 
 
-def test_the_page(bundle: Bundle) -> None:
-    """Each figure has its line; what was not measured has none."""
-    found = measure(bundle, None, QUICK) | {"machine": {"cpu": "a CPU", "isa": "some"}}
-    page = end_to_end.render(found)
-    assert [line.split()[0] for line in page.splitlines()] == ["tiny", "from", "limit", "ratio"]
-    some = {"median": 0.5, "runs": [0.5]}
-    more = {"pictures": 100_000, "peak_mb": 150.2, "seconds": 1.0, "images_per_s": 3.0}
-    page = end_to_end.render(found | {"cold_start_s": some, "help_s": some, "memory": more})
-    assert "0.50 s to the end of classify on one picture" in page
-    assert "150 MB over 100,000 pictures" in page
+def test_published_result_reads_back() -> None:
+    """The JSON of the published result is reproduced exactly."""
+    found = EndToEndResult.read(LAB)
+    assert found.to_json() == json.loads(LAB.read_text(encoding="utf-8"))
+    assert (found.bundle, found.data.n, found.speed.ratio) == ("wbc5-edge", 1547, 0.8569)
+    assert found.cold_start is not None
+    assert found.cold_start.median == 0.6055
+    assert found.memory == MemoryUse(100_000, 175.1, 68.43, 1461.4)
 
 
-def test_starts_are_timed_in_fresh_processes(bundle: Bundle, tmp_path: Path) -> None:
-    """A median of the runs that were asked for, in seconds of a real process."""
-    picture = tmp_path / "a.png"
-    picture.write_bytes(tiny.encode(tiny.picture(0)))
-    for found in (process_metrics.cold_start(bundle.path, picture, 1, runs=1), process_metrics.help_time(1)):
-        assert len(found["runs"]) == 1
-        assert 0.02 < found["median"] == found["runs"][0] < 60
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    """One line names the file and what was expected."""
+    for text in ("{}", "[]", '{"machine": 1}'):
+        (tmp_path / "o.json").write_text(text)
+        with pytest.raises(UserError, match=r"o\.json: is damaged, or is not a result of `edgewbc bench --end-to-end"):
+            EndToEndResult.read(tmp_path / "o.json")
 
 
-def test_memory_of_many_pictures(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pictures stand in the folder again and again, each has its row, and the peak is that of the process."""
-    monkeypatch.setattr(process_metrics, "LINKS", 5)
-    pictures = [tmp_path / f"{seed}.png" for seed in range(3)]
-    for seed, picture in enumerate(pictures):
-        picture.write_bytes(tiny.encode(tiny.picture(seed)))
-    found = process_metrics.memory(bundle.path, pictures, 20, threads=1)
-    assert found["pictures"] == 20
-    assert found["peak_mb"] is None or 30 < found["peak_mb"] < 1000
-    assert found["images_per_s"] == pytest.approx(20 / found["seconds"], rel=0.1)
+def test_text_has_a_line_per_figure() -> None:
+    """What was not measured has no line."""
+    result = EndToEndResult.read(LAB)
+    short = replace(result, cold_start=None, help_time=None, memory=None)
+    assert [line.split()[0] for line in render_end_to_end(short).splitlines()] == [
+        "wbc5-edge", "from", "limit", "ratio",
+    ]  # fmt: skip
+    text = render_end_to_end(result)
+    assert "cold start          0.61 s to the end of classify on one image" in text
+    assert "175 MB over 100,000 images" in text
+    assert "ratio               0.86 of that limit" in text
+
+
+def test_startup_is_timed_in_fresh_processes(bundle: Bundle, tmp_path: Path) -> None:
+    """The result has the requested number of runs, in seconds of a real process."""
+    image = tmp_path / "a.png"
+    image.write_bytes(tiny.encode(tiny.picture(0)))
+    for found in (process_metrics.cold_start(bundle.path, image, 1, runs=1), process_metrics.help_time(1)):
+        assert len(found.runs) == 1
+        assert 0.02 < found.median == found.runs[0] < 60
+
+
+def test_memory_of_many_images(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder repeats the images, each one is classified, and nothing is left behind."""
+    monkeypatch.setattr(process_metrics, "MAX_LINKS", 5)
+    images = [tmp_path / f"{seed}.png" for seed in range(3)]
+    for seed, image in enumerate(images):
+        image.write_bytes(tiny.encode(tiny.picture(seed)))
+    found = process_metrics.memory(bundle.path, images, 20, threads=1)
+    assert found.images == 20
+    assert found.peak_mb is None or 30 < found.peak_mb < 1000
+    assert found.images_per_s == pytest.approx(20 / found.seconds, rel=0.1)
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix) == ["0.png", "1.png", "2.png"]
 
 
-def test_a_command_that_fails_is_told(tmp_path: Path) -> None:
-    """What a fresh process said last is the reason."""
-    with pytest.raises(UserError, match=r"edgewbc classify ended with 2: .*no such bundle"):
-        process_metrics.cold_start(tmp_path / "gone", Path(__file__), runs=1)
+def test_failing_command_has_a_reason(tmp_path: Path) -> None:
+    """The last line of the process's output is the reason."""
+    with pytest.raises(UserError, match=r"edgewbc classify exited with code 2: .*no such bundle"):
+        process_metrics.cold_start(tmp_path / "none", Path(__file__), runs=1)
 
 
-def test_the_command(
-    edgewbc: Callable[..., Any], bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_command_prints_what_it_writes(
+    edgewbc: Callable[..., Ran], bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """bench --end-to-end prints one object, the same as it writes; it takes one bundle only."""
+    """--json prints the object that --out writes; a second --model is refused."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(process_metrics, "cold_start", lambda *_: {"median": 0.5, "runs": [0.5]})
-    monkeypatch.setattr(process_metrics, "help_time", lambda *_: {"median": 0.1, "runs": [0.1]})
+    monkeypatch.setattr(process_metrics, "cold_start", lambda *_: StartupTime(0.5, (0.5,)))
+    monkeypatch.setattr(process_metrics, "help_time", lambda *_: StartupTime(0.1, (0.1,)))
     labelled.make_manifest(tmp_path / "m")
     arguments = ("--model", "b", "--data", "m", "--threads", "1", "--pictures", "0")
     ran = edgewbc("bench", "--end-to-end", *arguments, "--json", "--out", "o.json")
@@ -119,15 +149,16 @@ def test_the_command(
     found = json.loads(ran.out)
     assert json.loads(Path("o.json").read_text()) == found
     assert found["machine"]["cores"] >= 1
+    assert found["machine"]["load_before"] == 0.0
     assert found["cold_start_s"]["median"] == 0.5
     assert "ratio" in edgewbc("bench", "--end-to-end", *arguments).out
     ran = edgewbc("bench", "--end-to-end", "--model", "b", "--model", "b")
     assert (ran.code, ran.out) == (2, "")
-    assert "--end-to-end measures one bundle" in ran.err
+    assert "--end-to-end benchmarks one bundle" in ran.err
 
 
-def test_a_command_that_does_not_end_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is stopped, and the mend is named."""
-    monkeypatch.setattr(process_metrics, "LONGEST", 0.01)
-    with pytest.raises(UserError, match=r"edgewbc --help did not end in 0.01 s: give fewer --pictures"):
+def test_command_that_does_not_finish_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stopped, and the message says what to do."""
+    monkeypatch.setattr(process_metrics, "TIMEOUT", 0.01)
+    with pytest.raises(UserError, match=r"edgewbc --help did not finish in 0.01 s: use fewer --pictures"):
         process_metrics.help_time(1)

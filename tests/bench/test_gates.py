@@ -13,7 +13,7 @@ from edgewbc.bench.gates import METRICS, parse
 from edgewbc.errors import GateError, UserError
 from tests.bench.rows import result, row_json
 
-SPEEDUP = {"speedup": 98.7, "speedup_range": [90.0, 99.0]}
+SPEEDUP: dict[str, Any] = {"speedup": 98.7, "speedup_range": [90.0, 99.0]}
 
 
 def scored(precision: str = "int8", accuracy: float = 0.9946, **more: Any) -> dict[str, Any]:

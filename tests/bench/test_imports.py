@@ -1,4 +1,4 @@
-"""What the lab side imports of edgewbc.bench and edgewbc.report."""
+"""What importing edgewbc.bench and edgewbc.report imports."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ print(sorted(heavy & set(sys.modules)))
 
 
 def test_bench_and_report_import_nothing_of_torch() -> None:
-    """In a fresh process, none of the packages of the training side is imported."""
+    """In a fresh process, no package of the training side is imported."""
     ran = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -1,42 +1,64 @@
-"""edgewbc.bench.ir: the IR behind a row."""
+"""edgewbc.bench.ir: the IR of a model and its multiply-adds."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from edgewbc.bench import ir
-from edgewbc.bench.plan import Model, plan
+import pytest
+
+from edgewbc.bench.ir import count_macs, read_any_ir, read_ir
+from edgewbc.bench.plan import BenchModel, plan
 from edgewbc.bundle.bundle import pack
-from tests import tiny
+from edgewbc.pixels import PixelSpec
+from tests import labelled, tiny
 from tests.bench.conftest import LAB
 
 
 def test_ir_of_a_bundle_is_its_files(tmp_path: Path) -> None:
-    """bf16 is computed from the f32 file; a zip gives the same bytes."""
+    """bf16 runs the f32 file; a zipped bundle gives the same bytes."""
     tiny.make_bundle(tmp_path / "b")
     pack(tmp_path / "b", tmp_path / "b.zip")
     folder = tmp_path / "b" / "openvino"
     for path in (tmp_path / "b", tmp_path / "b.zip"):
         model = plan(path, LAB)
         for precision, name in (("f32", "f32"), ("bf16", "f32"), ("int8", "int8")):
-            found = ir.of(model, None, precision)
+            found = read_ir(model, None, precision)
             assert found == ((folder / f"{name}.xml").read_bytes(), (folder / f"{name}.bin").read_bytes())
-    assert ir.any_of(model, None) == ir.of(model, None, "f32")
+        assert read_any_ir(model, None) == read_ir(model, None, "f32")
 
 
-def test_a_run_has_what_was_converted(tmp_path: Path) -> None:
-    """f32 where the run was converted to, int8 in the run itself; None where there is neither."""
+def test_ir_of_a_run_is_converted_or_quantized(tmp_path: Path) -> None:
+    """f32 is in the conversion folder and int8 in the run itself; None if it is in neither."""
     run, converted = tmp_path / "r", tmp_path / "c"
     for folder in (run / "openvino", converted):
         folder.mkdir(parents=True)
     for name in ("model.json", "model.safetensors"):
         (run / name).touch()
-    model = Model(run, "r", ("a",), None, (), ("openvino", "f32"))  # type: ignore[arg-type]
-    assert ir.any_of(model, converted) is None
+    model = BenchModel(run, "r", ("a",), PixelSpec(16, 16), (), ("openvino", "f32"))
+    assert read_any_ir(model, converted) is None
     (run / "openvino" / "int8.xml").write_bytes(b"x")
     (run / "openvino" / "int8.bin").write_bytes(b"y")
-    assert ir.any_of(model, converted) == (b"x", b"y")
+    assert read_any_ir(model, converted) == (b"x", b"y")
     (converted / "f32.xml").write_bytes(b"1")
     (converted / "f32.bin").write_bytes(b"2")
-    assert ir.of(model, converted, "bf16") == (b"1", b"2")
-    assert ir.of(model, None, "f32") is None
+    assert read_ir(model, converted, "bf16") == (b"1", b"2")
+    assert read_ir(model, None, "f32") is None
+
+
+def test_macs_of_a_tiny_network(tmp_path: Path) -> None:
+    """A 3 x 3 convolution of 8 channels at 16 x 16 and a dense layer of 8 to 5, in f32 and in int8."""
+    bundle = tiny.make_bundle(tmp_path / "b")
+    for precision in ("f32", "int8"):
+        xml, weights = (bundle.read(name) for name in bundle.model_files("openvino", precision))
+        assert count_macs(xml, weights) == 16 * 16 * 8 * 27 + 8 * 5
+
+
+def test_macs_of_a_converted_network_match_its_architecture(tmp_path: Path) -> None:
+    """The graph of a VGG16-GAP has the multiply-adds that its channel counts give."""
+    pytest.importorskip("torch")
+    from edgewbc.evaluation.load import convert
+    from edgewbc.nets.model import macs
+
+    spec = labelled.make_run(tmp_path / "run")
+    convert(tmp_path / "run", tmp_path, "openvino")
+    assert count_macs((tmp_path / "f32.xml").read_bytes(), (tmp_path / "f32.bin").read_bytes()) == macs(spec)

@@ -1,4 +1,4 @@
-"""edgewbc.bench.peaks: what the CPU can do."""
+"""edgewbc.bench.peaks: the peak speed of the CPU."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def test_multiply_adds_are_those_of_the_graph() -> None:
 
 @pytest.mark.parametrize("precision", ["f32", "int8"])
 def test_peak_runs_in_its_precision(precision: str) -> None:
-    """The runtime says that the convolutions ran in that precision: else there would be an error."""
+    """The runtime reports that the convolutions ran in that precision; otherwise there would be an error."""
     found = measure(PeakJob(precision, 0.01, 1, SMALL))
     assert "error" not in found
     assert found["gmac_per_s"] > 0
     assert (found["threads"], found["shape"]) == (1, [1, 32, 8])
 
 
-def test_a_cpu_without_bf16_says_so() -> None:
-    """bf16 is measured where the CPU has it, and is an error elsewhere."""
+def test_bf16_needs_a_cpu_that_supports_it() -> None:
+    """bf16 is measured where the CPU computes in it, and is an error elsewhere."""
     found = measure(PeakJob("bf16", 0.01, 1, SMALL))
     assert ("error" not in found) is Abilities.here().bf16
 
 
-def test_job_travels_as_json() -> None:
-    """What comes back is what went."""
+def test_job_reads_back_from_json() -> None:
+    """The job that is read equals the one that was written."""
     job = PeakJob("f32", 1.0, 2, SMALL)
-    assert PeakJob.of(json.loads(job.to_json())) == job
+    assert PeakJob.from_json(json.loads(job.to_json())) == job

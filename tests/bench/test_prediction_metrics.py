@@ -18,7 +18,7 @@ from edgewbc.bench.prediction_metrics import (
 )
 from edgewbc.bench.row import BenchRow, FailedRow, MeasuredRow
 from edgewbc.bench.scores import McNemar, Mistake, ReliabilityBin
-from edgewbc.data.manifest import Entry
+from edgewbc.data.manifest import Entry, Split
 from tests.bench.rows import measured
 
 TRUTH = np.array([0, 1, 1, 0])
@@ -52,7 +52,7 @@ def test_reliability_counts_bins() -> None:
 
 def test_worst_mistakes_come_first() -> None:
     """Both mistakes, the more confident one first, with the image's path and the probability of its label."""
-    entries = [Entry(f"{i}.png", "ab"[label], f"g{i}", "test", "0" * 64) for i, label in enumerate(TRUTH)]
+    entries = [Entry(f"{i}.png", "ab"[label], f"g{i}", Split.TEST, "0" * 64) for i, label in enumerate(TRUTH)]
     found = worst(PREDICTIONS, entries)
     assert [one.index for one in found] == [1, 3]
     assert found[0] == Mistake(1, "1.png", "b", "a", 0.7, 0.3)
@@ -76,6 +76,6 @@ def test_reference_is_the_own_f32_or_the_largest_networks() -> None:
     assert reference_of(1, rows[:2], [0, 1]) == 1
     unscored = replace(row("openvino", "f32", 9), scores=None)
     failed = FailedRow("wbc", "openvino", "f32", error="out of memory")
-    larger = [*rows, row("openvino", "f32", 4), unscored, failed]
+    larger: list[MeasuredRow | FailedRow] = [*rows, row("openvino", "f32", 4), unscored, failed]
     assert [reference_of(i, larger, [0, 1, 1, 1, 2, 3, 4]) for i in range(7)] == [4, 2, 2, 2, 4, 4, 4]
     assert reference_of(0, rows[:1], [0]) is None

@@ -1,10 +1,11 @@
-"""edgewbc.bench.runner: rows beside each other, with a fake worker."""
+"""edgewbc.bench.runner: a whole benchmark with a fake worker."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,23 +14,25 @@ from edgewbc.bench import prepare as prepare_module
 from edgewbc.bench import runner
 from edgewbc.bench.benchmark_app import AppJob
 from edgewbc.bench.gates import parse
-from edgewbc.bench.plan import Model, plan
-from edgewbc.bench.prepare import Options
+from edgewbc.bench.interleave import AnyJob
+from edgewbc.bench.plan import BenchModel, plan
+from edgewbc.bench.prepare import BenchOptions
 from edgewbc.bench.runner import bench
-from edgewbc.bench.worker import Job
+from edgewbc.bench.worker import RowJob
 from edgewbc.errors import UserError
 from edgewbc.pixels import prepare
+from edgewbc.runtime.predictor import Batch
 from tests import labelled, tiny
 from tests.bench.conftest import LAB, Fake
 
-QUICK = Options(seconds=0, rounds=1, peaks=False, benchmark_app=False)
+QUICK = BenchOptions(seconds=0, rounds=1, peaks=False, benchmark_app=False)
 
 
-def test_rows_have_what_scripts_rely_on(tmp_path: Path, fake: Fake) -> None:
-    """Speeds are ratios to the f32 row, accuracies are scored, and a refused row does not stop the others."""
+def test_rows_have_the_documented_keys(tmp_path: Path, fake: Fake) -> None:
+    """Speedups are relative to the f32 row, accuracy is scored, and a failed row does not stop the others."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=10)
-    result = bench([tmp_path / "b"], manifest, Options(seconds=0), execute=fake, able=LAB)
+    result = bench([tmp_path / "b"], manifest, BenchOptions(seconds=0), execute=fake, able=LAB)
     found = result.to_json()
     json.dumps(found, allow_nan=False)
     one, refused, last = found["rows"]
@@ -52,12 +55,11 @@ def test_rows_have_what_scripts_rely_on(tmp_path: Path, fake: Fake) -> None:
     assert result.lowest_accuracy == 0.2
 
 
-def test_row_is_whole(tmp_path: Path, fake: Fake) -> None:
-    """Modes apart, precision as it ran, share of the peak, benchmark_app, agreement with f32, answers that can be
-    drawn."""
+def test_row_is_complete(tmp_path: Path, fake: Fake) -> None:
+    """It has both modes, the precision that ran, the share of the peak, benchmark_app, agreement and predictions."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=10)
-    found = bench([tmp_path / "b"], manifest, Options(seconds=0, batches=(4,)), execute=fake, able=LAB).to_json()
+    found = bench([tmp_path / "b"], manifest, BenchOptions(seconds=0, batches=(4,)), execute=fake, able=LAB).to_json()
     row = found["rows"][2]
     assert (row["precision_ran"], row["kernels"]) == ("int8", {"u8": 1, "f32": 1})
     assert row["modes"]["throughput"] == {"threads": 2, "streams": 1, "batch": 4, "cores_busy": 1.9}
@@ -78,7 +80,7 @@ def test_row_is_whole(tmp_path: Path, fake: Fake) -> None:
     assert np.array(row["confusion"])[:, 0].tolist() == [2, 2, 2, 2, 2]
     assert row["reliability"][8]["n"] == 0
     assert row["reliability"][9]["n"] == 10
-    assert row["ece"] == pytest.approx(0.7)  # sure by 0.9, right by 0.2
+    assert row["ece"] == pytest.approx(0.7)  # confidence 0.9, accuracy 0.2
     assert len(row["worst"]) == 8
     assert row["worst"][0] == {
         "index": 1, "path": "pictures/001.png", "label": "lymphocyte", "said": "neutrophil", "probability": 0.9,
@@ -88,10 +90,10 @@ def test_row_is_whole(tmp_path: Path, fake: Fake) -> None:
     assert row["per_class"]["neutrophil"]["recall"] == 1.0
 
 
-def test_a_machine_that_slows_down_favours_nobody(tmp_path: Path) -> None:
-    """Each round 20 % slower: the ratio is three in every round, and the rows say that they are unsteady."""
+def test_drift_does_not_favor_a_row(tmp_path: Path) -> None:
+    """If each round is 20 % slower, the ratio is still three in every round, and the rows are marked as unsteady."""
     tiny.make_bundle(tmp_path / "b")
-    found = bench([tmp_path / "b"], None, Options(seconds=0), execute=Fake(drift=0.8), able=LAB).to_json()
+    found = bench([tmp_path / "b"], None, BenchOptions(seconds=0), execute=Fake(drift=0.8), able=LAB).to_json()
     row = found["rows"][2]
     assert row["rounds"]["images_per_s"] == pytest.approx([300, 240, 192])
     assert row["images_per_s"] == pytest.approx(240)
@@ -102,56 +104,57 @@ def test_a_machine_that_slows_down_favours_nobody(tmp_path: Path) -> None:
     assert len(set(row["rounds"]["peak_share"])) == 1
 
 
-def test_pictures_are_prepared_once_as_the_network_sees_them(tmp_path: Path) -> None:
-    """The worker's file holds what `prepare` gives, in the manifest's order, and is gone afterwards."""
+def test_images_are_prepared_once(tmp_path: Path) -> None:
+    """The worker's file holds the output of `prepare`, in the manifest's order, and is deleted afterwards."""
     made = tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=6)
-    seen = []
+    seen: list[Batch] = []
 
-    class Look(Fake):
-        def __call__(self, job):  # type: ignore[no-untyped-def]
+    class Reader(Fake):
+        def __call__(self, job: AnyJob) -> dict[str, Any]:
+            assert isinstance(job, RowJob)
             seen.append(job.read(0, job.n))
             return super().__call__(job)
 
-    look = Look()
-    options = Options(seconds=0, threads=1, rounds=1, peaks=False, benchmark_app=False)
-    bench([tmp_path / "b", tmp_path / "b"], manifest, options, execute=look, able=LAB)
+    reader = Reader()
+    options = BenchOptions(seconds=0, threads=1, rounds=1, peaks=False, benchmark_app=False)
+    bench([tmp_path / "b", tmp_path / "b"], manifest, options, execute=reader, able=LAB)
     expected = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(6)])
-    jobs = [job for job in look.jobs if isinstance(job, Job)]
-    assert len({job.pictures for job in jobs}) == 1
-    assert len(seen) == 10  # two rows in two modes and one that is refused at once, of two models
-    for pictures in seen:
-        np.testing.assert_array_equal(pictures, expected)
-    assert not Path(jobs[0].pictures).exists()
+    jobs = [job for job in reader.jobs if isinstance(job, RowJob)]
+    assert len({job.images for job in jobs}) == 1
+    assert len(seen) == 10  # of two models, two rows in two modes and one that fails at once
+    for images in seen:
+        np.testing.assert_array_equal(images, expected)
+    assert not Path(jobs[0].images).exists()
     assert {job.threads for job in jobs} == {1}
 
 
-def test_limit_is_spread_over_the_split(tmp_path: Path, fake: Fake) -> None:
-    """Four of ten pictures are the first, the last and two between; the data say so."""
+def test_limit_samples_the_split_evenly(tmp_path: Path, fake: Fake) -> None:
+    """Four of ten images are used, and the result says so."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=10)
-    found = bench([tmp_path / "b"], manifest, Options(limit=4, seconds=0), execute=fake, able=LAB).to_json()
+    found = bench([tmp_path / "b"], manifest, BenchOptions(limit=4, seconds=0), execute=fake, able=LAB).to_json()
     assert (found["data"]["n"], found["data"]["of"]) == (4, 10)
     assert found["rows"][0]["n"] == 4
-    assert {job.n for job in fake.jobs if isinstance(job, Job)} == {4}
+    assert {job.n for job in fake.jobs if isinstance(job, RowJob)} == {4}
 
 
 def test_without_a_manifest_there_is_no_accuracy(tmp_path: Path, fake: Fake) -> None:
-    """Synthetic pictures are timed, and neither an accuracy nor a reference is given."""
+    """Synthetic images are timed, and there is neither an accuracy nor a reference."""
     tiny.make_bundle(tmp_path / "b")
     found = bench([tmp_path / "b"], None, QUICK, execute=fake, able=LAB).to_json()
     assert found["data"]["protocol"] is None
     row = found["rows"][0]
     assert row["images_per_s"] == 100.0
-    assert row["spread"]["images_per_s"] is None  # of one round nothing is known
+    assert row["spread"]["images_per_s"] is None  # a single round has no spread
     assert (row["accuracy"], row["reference"], row["against"]) == (None, None, None)
-    assert {job.answers for job in fake.jobs if isinstance(job, Job)} == {None}
+    assert {job.predictions for job in fake.jobs if isinstance(job, RowJob)} == {None}
     assert not any(isinstance(job, AppJob) for job in fake.jobs)
     assert found["peaks"] == {}
 
 
-def test_mistakes_stop_before_anything_is_measured(tmp_path: Path, fake: Fake) -> None:
-    """A label that the model does not know, and a condition on no row, are the user's mistakes."""
+def test_bad_input_is_refused_before_measuring(tmp_path: Path, fake: Fake) -> None:
+    """A label that the model does not know and a condition that matches no row raise a UserError."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=2, classes=("platelet",))
     with pytest.raises(UserError, match="'platelet' is not a class"):
@@ -161,20 +164,20 @@ def test_mistakes_stop_before_anything_is_measured(tmp_path: Path, fake: Fake) -
     assert fake.jobs == []
 
 
-def test_a_baseline_is_timed_and_not_asked(tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has a speed that others are held against, and no accuracy; McNemar is against a network that was asked."""
+def test_baseline_is_timed_and_not_scored(tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speedups are relative to it, it has no accuracy, and McNemar's test uses a network that was scored."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=10)
 
-    def slow(side: int, folder: Path) -> Model:
+    def slow(side: int, folder: Path) -> BenchModel:
         model = plan(tmp_path / "b", LAB, [("openvino", "f32")])
         return replace(
-            model, name=f"vgg16gap-{side}", pixels=replace(model.pixels, height=side, width=side), answers=False
+            model, name=f"vgg16gap-{side}", pixels=replace(model.pixels, height=side, width=side), scored=False
         )
 
     monkeypatch.setattr(runner, "baseline", slow)
-    monkeypatch.setattr(prepare_module, "_gmac", lambda found: next(counted))
     counted = iter([1.0, 9.0])
+    monkeypatch.setattr(prepare_module, "_gmac", lambda found: next(counted))
     options = replace(QUICK, rows=(("openvino", "f32"), ("openvino", "int8")), baseline=24)
     found = bench([tmp_path / "b"], manifest, options, execute=fake, able=LAB).to_json()
     one, int8, base = found["rows"]

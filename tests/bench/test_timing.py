@@ -1,4 +1,4 @@
-"""edgewbc.bench.timing: what is counted and what is timed."""
+"""edgewbc.bench.timing: latency and throughput."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 
-from edgewbc.bench.timing import FEWEST, LEAST, TRIED, Busy, latency, throughput
+from edgewbc.bench.timing import MIN_BATCHES, MIN_SAMPLES, MIN_TRIAL_BATCHES, latency, throughput
 from edgewbc.runtime.predictor import Backend, Batch, ModelInfo, Prediction, Predictor
 
-PICTURES = np.zeros((5, 4, 4, 3), dtype=np.uint8)
+IMAGES = np.zeros((5, 4, 4, 3), dtype=np.uint8)
 
 
 class Slow(Predictor):
@@ -26,35 +26,25 @@ class Slow(Predictor):
         return Prediction(zeros, zeros)
 
 
-def test_latency_is_of_single_pictures() -> None:
-    """Only single pictures are answered, and a slow model is measured often enough all the same."""
+def test_latency_is_of_single_images() -> None:
+    """Only single images are predicted, and a slow model still has enough samples."""
     sizes: list[int] = []
-    found = latency(Slow(sizes, fixed=0.003), PICTURES, seconds=0)
+    found = latency(Slow(sizes, fixed=0.003), IMAGES, seconds=0)
     assert set(sizes) == {1}
-    assert len(found) == LEAST
+    assert len(found) == MIN_SAMPLES
     assert min(found) >= 3
 
 
-def test_throughput_takes_the_better_batch() -> None:
-    """Where a batch costs a fixed time, the larger one is found to be better."""
-    found = throughput(Slow([], fixed=0.01), PICTURES, (1, 8), seconds=0.05)
+def test_throughput_selects_the_best_batch_size() -> None:
+    """If each batch has a fixed cost, the larger size is selected."""
+    found = throughput(Slow([], fixed=0.01), IMAGES, (1, 8), seconds=0.05)
     assert found.batch == 8
     assert found.images_per_s <= 8 / 0.01
 
 
-def test_throughput_ends_weigh_little() -> None:
-    """However slow the model is, what is measured last is `FEWEST` batches a stream."""
+def test_slow_models_run_enough_batches() -> None:
+    """However slow the model is, the reported measurement has `MIN_BATCHES` batches per stream."""
     sizes: list[int] = []
-    found = throughput(Slow(sizes, streams=3), PICTURES, (2, 4), seconds=0)
-    assert found.batches == 3 * FEWEST
-    assert [sizes.count(size) for size in (2, 4) if size != found.batch] == [3 * TRIED]
-
-
-def test_cores_are_counted_as_they_work() -> None:
-    """A process that sleeps keeps hardly a core busy, and one that counts keeps some of one."""
-    with Busy() as asleep:
-        time.sleep(0.05)
-    with Busy() as counting:
-        sum(range(2_000_000))
-    assert asleep.cores < 0.5
-    assert counting.cores > asleep.cores
+    found = throughput(Slow(sizes, streams=3), IMAGES, (2, 4), seconds=0)
+    assert found.batches == 3 * MIN_BATCHES
+    assert [sizes.count(size) for size in (2, 4) if size != found.batch] == [3 * MIN_TRIAL_BATCHES]

@@ -1,4 +1,4 @@
-"""edgewbc.bench.worker: one turn of a row, measured in its own process."""
+"""edgewbc.bench.worker: one measurement of a row, in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import numpy as np
 import pytest
 
 from edgewbc.bench.interleave import execute
-from edgewbc.bench.worker import Job, measure, tidy, work
+from edgewbc.bench.worker import RowJob, measure, work
 from edgewbc.evaluation.load import load
 from tests import tiny
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
-    """A tiny bundle and 40 prepared pictures."""
+def job(tmp_path: Path) -> RowJob:
+    """A tiny bundle and 40 prepared images."""
     tiny.make_bundle(tmp_path / "b")
     np.stack([tiny.picture(i, 16, 16) for i in range(40)]).tofile(tmp_path / "p.u8")
-    return Job(str(tmp_path / "b"), "openvino", "f32", str(tmp_path / "p.u8"), 40, 16, 16, 0.02, threads=1)
+    return RowJob(str(tmp_path / "b"), "openvino", "f32", str(tmp_path / "p.u8"), 40, 16, 16, 0.02, threads=1)
 
 
-def test_job_reads_its_pictures(job: Job) -> None:
-    """Pictures come back as they were written, the last part shorter."""
+def test_job_reads_its_images(job: RowJob) -> None:
+    """Images are read as they were written; the last batch may be smaller. The job reads back from JSON."""
     np.testing.assert_array_equal(job.read(3, 2)[1], tiny.picture(4, 16, 16))
     assert job.read(32, 32).shape == (8, 16, 16, 3)
-    assert Job.of(json.loads(job.to_json())) == job
+    assert RowJob.from_json(json.loads(job.to_json())) == job
 
 
-def test_fresh_process_measures_and_answers(job: Job, tmp_path: Path) -> None:
-    """The turn has every measurement, and the answers are those of the model in this process."""
-    found = execute(replace(job, answers=str(tmp_path / "a.npy")))
+def test_fresh_process_measures_and_predicts(job: RowJob, tmp_path: Path) -> None:
+    """The result has every figure, and the predictions are those of the model in this process."""
+    found = execute(replace(job, predictions=str(tmp_path / "a.npy")))
     assert "error" not in found
-    said = load(Path(job.model), precision="f32", threads=1).predictor(job.read(0, 40)).probabilities
-    np.testing.assert_allclose(np.load(tmp_path / "a.npy"), said, atol=1e-6)
+    expected = load(Path(job.model), precision="f32", threads=1).predictor(job.read(0, 40)).probabilities
+    np.testing.assert_allclose(np.load(tmp_path / "a.npy"), expected, atol=1e-6)
     assert len(found["samples_ms"]) >= 10
     assert min(found["samples_ms"]) > 0
     assert found["cold_start_s"] > 0
@@ -47,8 +47,8 @@ def test_fresh_process_measures_and_answers(job: Job, tmp_path: Path) -> None:
     assert len(found["model_sha256"]) == 64
 
 
-def test_throughput_has_a_mode_of_its_own(job: Job) -> None:
-    """The best batch of those that were asked for, and no answers."""
+def test_throughput_mode(job: RowJob) -> None:
+    """It reports the best of the requested batch sizes, and no latency."""
     found = measure(replace(job, mode="throughput", precision="int8", batches=(1, 4)))
     assert found["images_per_s"] > 0
     assert found["batch"] in (1, 4)
@@ -57,13 +57,7 @@ def test_throughput_has_a_mode_of_its_own(job: Job) -> None:
     assert {"u8", "i8"} & set(found["kernels"])
 
 
-def test_refusal_is_a_result(job: Job) -> None:
-    """What a backend refuses comes back as one line; a peak is work for the same process."""
+def test_error_is_a_result(job: RowJob) -> None:
+    """An error of a backend becomes one line; peaks are measured by the same worker."""
     assert "holds no" in work(json.loads(replace(job, backend="onnx").to_json()))["error"]
     assert work({"peak": "f32", "seconds": 0.01, "threads": 1, "shapes": [[1, 16, 8]]})["gmac_per_s"] > 0
-
-
-def test_tidy_keeps_what_means_anything() -> None:
-    """Five significant digits; whole numbers as they are."""
-    assert tidy(123.456789) == 123.46
-    assert tidy(1234567) == 1234567

@@ -19,7 +19,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own, without the real pictures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EDGEWBC_DATA", raising=False)
-    monkeypatch.setattr("edgewbc.bench.system_load.before", lambda seconds=1.0: 0.0)
+    monkeypatch.setattr("edgewbc.bench.resource_use.system_load", lambda seconds=1.0: 0.0)
     return tmp_path
 
 

@@ -23,7 +23,7 @@ def ready(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny.make_bundle(tmp_path / "b")
     labelled.make_manifest(tmp_path / "m")
     make_peer(home / "sick", loading="raise RuntimeError('the library is broken')")
-    monkeypatch.setattr(study.system_load, "before", lambda: 0.0)
+    monkeypatch.setattr(study.resource_use, "system_load", lambda: 0.0)
     return tmp_path
 
 
@@ -46,7 +46,7 @@ def test_one_file_with_every_row(ready: Path, capsys: pytest.CaptureFixture[str]
     ours, fake, absent, sick, _ = result["rows"]
     truth = evaluate(ready / "b", manifest, threads=1)
     assert ours["ours"]
-    assert (ours["correct"], ours["model_sha256"]) == (truth.correct, truth["model_sha256"])
+    assert (ours["correct"], ours["model_sha256"]) == (truth.correct, truth.model_sha256)
     assert ours["network"] == ours["model_sha256"]
     assert (fake["correct"], fake["n"], fake["accuracy"]) == (10, 10, 1.0)
     assert fake["interval"][0] == pytest.approx(0.7225, abs=1e-3)

@@ -34,7 +34,7 @@ def test_every_other_round_goes_backwards(tmp_path: Path) -> None:
     take(runners, 3, TURN)
     order = [name + turn.mode[0] for name, turn in record.asked]
     assert order == ["Al", "At", "Bl", "Bt", "Bt", "Bl", "At", "Al", "Al", "At", "Bl", "Bt"]
-    assert [name for name, turn in record.asked if turn.answers] == ["A", "B"]
+    assert [name for name, turn in record.asked if turn.predictions] == ["A", "B"]
     assert [len(runner.latency) for runner in runners] == [3, 3] == [len(runner.throughput) for runner in runners]
     assert all(turn.threads == 2 for _, turn in record.asked)
 

@@ -16,4 +16,4 @@ def fake() -> Fake:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine is not watched for a second before each bench."""
-    monkeypatch.setattr("edgewbc.bench.system_load.before", lambda seconds=1.0: 0.0)
+    monkeypatch.setattr("edgewbc.bench.resource_use.system_load", lambda seconds=1.0: 0.0)

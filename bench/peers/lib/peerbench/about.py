@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import stages
 from edgewbc import runs
-from edgewbc.bench import ir, macs, plan
+from edgewbc.bench import ir, plan
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
@@ -17,7 +17,7 @@ from edgewbc.train.history import METRICS
 from edgewbc.utils.files import sha256
 
 
-def model(path: Path, what: str) -> plan.Model:
+def model(path: Path, what: str) -> plan.BenchModel:
     """A model of the toolkit's.
 
     Args:
@@ -36,7 +36,7 @@ def crop(spec: PixelSpec) -> tuple[str, int, float]:
     return (spec.crop, spec.size if spec.crop == "centre" else 0, spec.scale if spec.crop == "box" else 1.0)
 
 
-def network(model: plan.Model) -> str:
+def network(model: plan.BenchModel) -> str:
     """Names the network: the weights of a run, the IR of a bundle's delivered precision."""
     if model.is_run:
         return sha256(model.path / "model.safetensors")
@@ -44,7 +44,7 @@ def network(model: plan.Model) -> str:
     return hashlib.sha256(b"".join(bundle.read(name) for name in bundle.model_files(*model.delivered))).hexdigest()
 
 
-def arch(model: plan.Model) -> str | None:
+def arch(model: plan.BenchModel) -> str | None:
     """Names the architecture, as `edgewbc train --arch` does; None if a bundle does not tell."""
     found: str | None = (
         runs.spec(model.path).arch if model.is_run else Bundle.open(model.path).manifest.to_json().get("arch")
@@ -52,14 +52,14 @@ def arch(model: plan.Model) -> str | None:
     return found
 
 
-def gmac(model: plan.Model, converted: Path | None) -> float | None:
+def gmac(model: plan.BenchModel, converted: Path | None) -> float | None:
     """Billions of multiply-adds of a picture; None where they cannot be counted.
 
     Args:
         converted: where a run was converted to OpenVINO.
     """
-    found = ir.any_of(model, converted)
-    counted = None if found is None else macs.count(*found)
+    found = ir.read_any_ir(model, converted)
+    counted = None if found is None else ir.count_macs(*found)
     return None if counted is None else counted / 1e9
 
 
@@ -77,7 +77,7 @@ def gmac_of_row(row: dict[str, Any]) -> float | None:
         network = ov.Core().read_model(row["xml"])
         network.reshape([1, *row["inputs"]["shape"][1:]])
         ov.save_model(network, fixed, compress_to_fp16=False)
-        counted = macs.count(fixed.read_bytes(), fixed.with_suffix(".bin").read_bytes())
+        counted = ir.count_macs(fixed.read_bytes(), fixed.with_suffix(".bin").read_bytes())
     return None if counted is None else counted / 1e9
 
 

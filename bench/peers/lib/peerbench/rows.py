@@ -59,7 +59,7 @@ def _agreement(mine: Predictions, other: Predictions, row: dict[str, Any]) -> di
 def _said(runner: Runner, manifest: Manifest, entries: Sequence[Entry]) -> Predictions | None:
     if runner.error or not (runner.latency and runner.throughput):
         return None
-    probabilities = np.load(runner.answers, allow_pickle=False)
+    probabilities = np.load(runner.predictions, allow_pickle=False)
     if probabilities.shape != (len(entries), len(runner.classes)):
         runner.error = f"answered {probabilities.shape}, not ({len(entries)}, {len(runner.classes)})"
         return None

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc import runs
-from edgewbc.bench import machine, plan, summary, system_load
-from edgewbc.bench.worker import Job
+from edgewbc.bench import machine, plan, resource_use, summary
+from edgewbc.bench.worker import RowJob
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.images import truth
 from edgewbc.data.manifest import Manifest, facts
@@ -106,9 +106,9 @@ def compare(
         for variant in catalogue.variants(peer, first.path, networks, options.sizes):
             say(f"{variant.name}: what it needs (training, conversion), if it was not made before")
             runners += bench.peer(variant, where, first)
-    used = None if prepare_only else system_load.before()
-    if used is not None and used > system_load.BUSY:
-        say(system_load.warning(used))
+    load = None if prepare_only else resource_use.system_load()
+    if load is not None and load > resource_use.BUSY:
+        say(resource_use.busy_warning(load))
     turn = Turn("latency", options.seconds, options.batches, options.threads)
     if prepare_only:
         for runner in runners:
@@ -125,7 +125,7 @@ def compare(
             "of": len(manifest.split(options.split)),
             "crop": dict(zip(("crop", "size", "scale"), about.crop(first.pixels), strict=True)),
         },
-        "protocol": _protocol(options, used, runners),
+        "protocol": _protocol(options, load, runners),
         "rows": rows(runners, manifest, entries),
     }
 
@@ -138,7 +138,7 @@ class _Bench:
         self.gmac: dict[str, float | None] = {}
         self.count = 0
 
-    def own(self, model: plan.Model) -> Runner:
+    def own(self, model: plan.BenchModel) -> Runner:
         """The toolkit's row of a bundle (as a lab would run it) or of a run (OpenVINO in f32)."""
         backend, precision = ("openvino", "f32") if model.is_run else model.delivered
         pictures = drawing.raw(self.manifest, self.drawn, self.options.split, model.pixels, self.work / "inputs")
@@ -147,11 +147,11 @@ class _Bench:
         if converted is not None and not (converted / "f32.xml").is_file():
             convert(model.path, converted, "openvino")
         self.gmac[network] = about.gmac(model, converted)
-        job = Job(
+        job = RowJob(
             model=str(model.path),
             backend=backend,
             precision=precision,
-            pictures=str(pictures.file),
+            images=str(pictures.file),
             n=pictures.n,
             height=pictures.height,
             width=pictures.width,
@@ -177,7 +177,7 @@ class _Bench:
         }
         return Runner(told, model.classes, of_toolkit(job), self._answers())
 
-    def peer(self, variant: Variant, where: environment.Environment, bundle: plan.Model) -> list[Runner]:
+    def peer(self, variant: Variant, where: environment.Environment, bundle: plan.BenchModel) -> list[Runner]:
         """The rows of one preparation of a peer."""
         peer, options = variant.peer, self.options
         order = Order(
@@ -243,7 +243,7 @@ class _Bench:
         return folder / f"{self.count:03d}.npy"
 
 
-def _protocol(options: Options, used: float | None, runners: Sequence[Runner]) -> dict[str, Any]:
+def _protocol(options: Options, load: float | None, runners: Sequence[Runner]) -> dict[str, Any]:
     during = [turn["others"] for runner in runners for turn in (*runner.latency, *runner.throughput)]
     known = [share for share in during if share is not None]
     return {
@@ -251,7 +251,7 @@ def _protocol(options: Options, used: float | None, runners: Sequence[Runner]) -
         "order": "every row once a round, each turn in a fresh process, every other round backwards",
         "timed": "the network alone: pictures are decoded and prepared before, by each as it would",
         "wide": summary.WIDE,
-        "load_before": used,
+        "load_before": load,
         "load_during_most": max(known, default=None),
-        "busy": system_load.BUSY,
+        "busy": resource_use.BUSY,
     }

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgewbc.bench import interleave as ours
-from edgewbc.bench.system_load import Meter
-from edgewbc.bench.worker import Job
+from edgewbc.bench.resource_use import OtherLoad
+from edgewbc.bench.worker import RowJob
 from edgewbc.utils import subprocesses
 from edgewbc.utils.progress import Progress, quiet
 from peerbench import environment
@@ -32,18 +32,18 @@ class Turn:
         seconds: length of the measurement.
         batches: throughput's sizes to try.
         threads: of every runtime.
-        answers: answer all pictures too, and save the probabilities here, float32 (n, K), as .npy.
+        predictions: answer all pictures too, and save the probabilities here, float32 (n, K), as .npy.
     """
 
     mode: Literal["latency", "throughput"]
     seconds: float
     batches: tuple[int, ...]
     threads: int
-    answers: str | None = None
+    predictions: str | None = None
 
 
 Execute = Callable[[Turn], dict[str, Any]]
-"""Takes a turn: what `edgewbc.bench.worker.measure` gives, or `error`."""
+"""Takes a turn: what `edgewbc.bench.worker.measure` returns, or `error`."""
 
 
 @dataclass(eq=False)
@@ -52,9 +52,9 @@ class Runner:
 
     Attributes:
         facts: of the row, known before it is measured.
-        classes: names of its answers, in order.
+        classes: names of its predictions, in order.
         execute: takes a turn.
-        answers: file of the probabilities of its first turn.
+        predictions: file of the probabilities of its first turn.
         latency, throughput: what was found, a round each.
         error: why it cannot be measured, or was not measured to the end.
     """
@@ -62,7 +62,7 @@ class Runner:
     facts: dict[str, Any]
     classes: tuple[str, ...]
     execute: Execute
-    answers: Path
+    predictions: Path
     latency: list[dict[str, Any]] = field(default_factory=list)
     throughput: list[dict[str, Any]] = field(default_factory=list)
     error: str | None = None
@@ -77,19 +77,19 @@ def take(runners: Sequence[Runner], rounds: int, turn: Turn, progress: Progress 
             continue
         if mode == "latency":
             first = not runner.latency
-            mine = replace(turn, mode="latency", answers=str(runner.answers.resolve()) if first else None)
+            mine = replace(turn, mode="latency", predictions=str(runner.predictions.resolve()) if first else None)
         else:  # the batch size that was best in the first round is kept
             sizes = (runner.throughput[0]["batch"],) if runner.throughput else turn.batches
-            mine = replace(turn, mode="throughput", batches=sizes, answers=None)
-        with Meter() as meter:
+            mine = replace(turn, mode="throughput", batches=sizes, predictions=None)
+        with OtherLoad() as load:
             result = runner.execute(mine)
         if result.get("error"):
             runner.error = str(result["error"])
             continue
-        getattr(runner, mode).append(result | {"others": meter.others})
+        getattr(runner, mode).append(result | {"others": load.share})
 
 
-def of_toolkit(job: Job) -> Execute:
+def of_toolkit(job: RowJob) -> Execute:
     """A row of the toolkit itself, measured by the worker of `edgewbc bench`."""
 
     def execute(turn: Turn) -> dict[str, Any]:

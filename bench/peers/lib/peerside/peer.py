@@ -80,12 +80,12 @@ def main(prepare: Callable[[dict[str, Any]], dict[str, Any]], load: Callable[...
 
 
 def measure(job: dict[str, Any], load: Callable[..., Model]) -> dict[str, Any]:
-    """One turn: what `edgewbc.bench.worker.measure` gives of a row of `edgewbc bench`, of a peer."""
+    """One turn: what `edgewbc.bench.worker.measure` returns of a row of `edgewbc bench`, of a peer."""
     import numpy as np
 
-    from edgewbc.bench.memory import peak
+    from edgewbc.bench.resource_use import CpuUse, peak_memory
     from edgewbc.bench.rounds import tidy
-    from edgewbc.bench.timing import Busy, latency, throughput
+    from edgewbc.bench.timing import latency, throughput
     from edgewbc.bench.worker import POOL
 
     row = job["row"]
@@ -95,7 +95,7 @@ def measure(job: dict[str, Any], load: Callable[..., Model]) -> dict[str, Any]:
     cold = time.perf_counter() - START
     timed = _Timed(model)
     if job["mode"] == "latency":
-        with Busy() as busy:
+        with CpuUse() as busy:
             samples = latency(timed, pool, job["seconds"])  # type: ignore[arg-type]
         found: dict[str, Any] = {"samples_ms": [tidy(value) for value in samples], "cores_busy": tidy(busy.cores, 3)}
     else:
@@ -103,7 +103,7 @@ def measure(job: dict[str, Any], load: Callable[..., Model]) -> dict[str, Any]:
             model.predict(np.resize(pool, (size, *pool.shape[1:])))
         most = throughput(timed, pool, job["batches"], job["seconds"])  # type: ignore[arg-type]
         found = {"images_per_s": tidy(most.images_per_s), "batch": most.batch, "cores_busy": tidy(most.cores_busy, 3)}
-    held = peak()  # before the kernels are asked for and all pictures are answered
+    held = peak_memory()  # before the kernels are asked for and all pictures are answered
     digest = hashlib.sha256()
     for path in model.files:
         digest.update(Path(path).read_bytes())
@@ -115,8 +115,8 @@ def measure(job: dict[str, Any], load: Callable[..., Model]) -> dict[str, Any]:
         "cold_start_s": tidy(cold),
         "rss_mb": None if held is None else held / 1e6,
     }
-    if job["answers"] is not None:
-        np.save(job["answers"], np.concatenate(list(model.answers(_all(row["inputs"])))).astype(np.float32))
+    if job["predictions"] is not None:
+        np.save(job["predictions"], np.concatenate(list(model.answers(_all(row["inputs"])))).astype(np.float32))
     return found
 
 
