@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc.errors import UserError
+from edgewbc.utils import temporaries
 
 
 def sha256(*paths: Path) -> str:
@@ -25,23 +27,45 @@ def sha256(*paths: Path) -> str:
     return digest.hexdigest()
 
 
+def replaceable(path: Path) -> Path:
+    """Return the path that writing `path` replaces: the target of a link, else the path itself.
+
+    Raises:
+        UserError: a device, pipe or socket has that name; replacing it by a file would destroy it.
+        OSError: a circle of links.
+    """
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return target
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "a pipe or socket"
+        raise UserError(f"{path}: is {kind}, and only a plain file can be replaced: name another file")
+    return target
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that atomically replaces `path` on success and is removed on error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    """Yield a temporary path that atomically replaces `path` on success and is removed on error.
+
+    If `path` is a link, its target is replaced. File and folder are flushed, so that a power cut leaves the old or the
+    new file. What killed runs left next to it is removed.
+
+    Raises:
+        UserError: `path` is a device, pipe or socket.
+    """
+    target = replaceable(path)
+    make_folder(target.parent)
+    temporaries.remove_leftovers(target)
+    with temporaries.temporary_file(target) as temporary:
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        _flush(temporary)
+        temporary.replace(target)
+        flush_folder(target.parent)
 
 
 @contextmanager
@@ -50,14 +74,56 @@ def whole_folder(to: Path) -> Iterator[Path]:
 
     `to` must not be `occupied`. The parent of the temporary folder is removed too, so scratch files can be put there.
     """
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as temporary:
-        folder = Path(temporary) / "whole"
+    make_folder(to.parent)
+    temporaries.remove_leftovers(to)
+    with temporaries.temporary_folder(to) as temporary:
+        folder = temporary / temporaries.INNER
         folder.mkdir()
         yield folder
+        for path in folder.rglob("*"):
+            if path.is_dir():
+                flush_folder(path)
+            elif path.is_file():
+                _flush(path)
+        flush_folder(folder)
         if to.exists():
             to.rmdir()
         folder.rename(to)
+        flush_folder(to.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents where they are missing, so that they survive a power cut."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        flush_folder(folder.parent)
+
+
+def flush_folder(path: Path) -> None:
+    """Write a folder's names to the disk, where the system can do that.
+
+    Raises:
+        OSError: the disk reports an error.
+    """
+    if os.name == "nt":  # NTFS journals names, and folders cannot be opened there
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder in which files can be made but not listed
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF):  # such as some network shares
+            raise
+    finally:
+        os.close(handle)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def occupied(path: Path) -> bool:

@@ -1,12 +1,25 @@
 """Files that are whole or not there."""
 
+import errno
 import hashlib
+import os
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from edgewbc.errors import UserError
-from edgewbc.utils.files import atomic_write, numbered, occupied, read_json, sha256, whole_folder, write_json
+from edgewbc.utils.files import (
+    atomic_write,
+    flush_folder,
+    numbered,
+    occupied,
+    read_json,
+    sha256,
+    whole_folder,
+    write_json,
+    write_text,
+)
 
 
 def test_hash_of_several_files_is_that_of_their_bytes_together(tmp_path):
@@ -80,3 +93,72 @@ def test_only_an_empty_folder_is_free(tmp_path):
 def test_names_are_numbered_from_the_second(tmp_path):
     """The first has no number."""
     assert [path.name for path in islice(numbered(tmp_path / "run"), 3)] == ["run", "run-2", "run-3"]
+
+
+def test_a_links_target_is_replaced_and_the_link_stays(tmp_path):
+    """Writing through a link, a dangling one too, leaves the link; its target has the new bytes."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.txt").write_text("old")
+    for name in ("a.txt", "new.txt"):
+        link = tmp_path / name
+        link.symlink_to(Path("real") / name)
+        write_text(link, "new")
+        assert link.is_symlink()
+        assert (tmp_path / "real" / name).read_text() == "new"
+    assert sorted(path.name for path in (tmp_path / "real").iterdir()) == ["a.txt", "new.txt"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names there")
+def test_a_pipe_or_device_is_not_replaced(tmp_path):
+    """It is refused in one line, under its own name and through a link, and stays what it is."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for path, kind in ((tmp_path / "pipe", "a pipe"), (tmp_path / "link", "a pipe"), (Path(os.devnull), "a device")):
+        before = path.stat().st_mode
+        with pytest.raises(UserError, match=f"is {kind}.*name another file"):
+            write_text(path, "x")
+        assert path.stat().st_mode == before
+    (tmp_path / "round").symlink_to("round")
+    with pytest.raises(OSError, match="symbolic links"):
+        write_text(tmp_path / "round", "x")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be opened there")
+def test_the_folder_is_flushed_after_the_rename(tmp_path, monkeypatch):
+    """File first, then rename, then its folder; folders that are made on the way are flushed too."""
+    seen = []
+    fsync, replace = os.fsync, Path.replace
+
+    def flush(handle):
+        seen.append(str(Path(f"/proc/self/fd/{handle}").readlink()) if Path("/proc/self/fd").exists() else "?")
+        fsync(handle)
+
+    def rename(self, to):
+        seen.append("rename")
+        return replace(self, to)
+
+    monkeypatch.setattr("edgewbc.utils.files.os.fsync", flush)
+    monkeypatch.setattr(Path, "replace", rename)
+    write_text(tmp_path / "new" / "a.txt", "x")
+    if "?" not in seen:
+        assert seen[0] == str(tmp_path)  # holds the name of "new"
+        assert seen[2:] == ["rename", str(tmp_path / "new")]
+        assert Path(seen[1]).name.startswith(".a.txt.")
+    assert seen.index("rename") == 2
+
+
+def test_a_file_system_that_cannot_flush_folders_is_accepted(tmp_path, monkeypatch):
+    """EINVAL is how some network shares answer; an error of the disk is raised."""
+
+    def fails(code):
+        def fsync(handle):
+            raise OSError(code, os.strerror(code))
+
+        return fsync
+
+    monkeypatch.setattr("edgewbc.utils.files.os.fsync", fails(errno.EINVAL))
+    flush_folder(tmp_path)
+    if os.name != "nt":
+        monkeypatch.setattr("edgewbc.utils.files.os.fsync", fails(errno.EIO))
+        with pytest.raises(OSError, match="error"):
+            flush_folder(tmp_path)
