@@ -78,6 +78,58 @@ def spec(run: Path) -> ModelSpec:
     return ModelSpec.read(run / "model.json")
 
 
+def verify(run: Path) -> None:
+    """Check that a run is finished, and that its weights are those that it finished with.
+
+    Raises:
+        UserError: it is not a run folder or not finished, or its weights have changed since.
+    """
+    check_finished(run)
+    check_weights(run / WEIGHTS)
+
+
+def check_finished(run: Path) -> None:
+    """Raise UserError unless a folder is a run folder whose step has ended."""
+    if not is_run(run):
+        raise UserError(f"{run}: not a run folder (model.json and {WEIGHTS} are not both in it)")
+    if not (run / LINEAGE).is_file():
+        raise UserError(f"{run}: is not finished (it has no {LINEAGE}): finish it with --resume, or make a new run")
+
+
+def check_weights(file: Path) -> None:
+    """Check a run's weights against the hash in the `lineage.json` beside them, if there is one.
+
+    Raises:
+        UserError: the weights are not those that the run finished with, or the lineage does not hold their hash.
+    """
+    if not (recorded := lineage(file.parent)):
+        return
+    if "model_sha256" not in recorded:
+        raise UserError(f"{file.with_name(LINEAGE)}: holds no hash of the weights: restore the file or make a new run")
+    if sha256(file) != recorded["model_sha256"]:
+        raise UserError(f"{file}: damaged or changed since the run finished: restore the file or make a new run")
+
+
+def verify_quantized(run: Path) -> None:
+    """Check that a quantized run is finished, and its weights and int8 files against the report of the quantization.
+
+    Raises:
+        UserError: it is not a finished run, it has no int8 files, or a file is missing or has changed.
+    """
+    report = run / QUANTIZATION
+    if not report.is_file():
+        raise UserError(f"{run}: has no int8 files: make them with `edgewbc quantize {run} --int8`")
+    check_finished(run)
+    record = read_json(report, "the report of a quantization")
+    try:
+        sums = {WEIGHTS: record["model_sha256"], **{k: v for k, v in record["files"].items() if "int8" in k}}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{report}: not the report of a quantization: {error!r}") from None
+    for name, digest in sums.items():
+        if not (run / name).is_file() or sha256(run / name) != digest:
+            raise UserError(f"{run / name}: is missing or has changed since it was quantized: quantize the run again")
+
+
 def lineage(run: Path) -> dict[str, Any]:
     """Return the contents of a run's `lineage.json`; empty if it has none."""
     path = run / LINEAGE

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgewbc import cells
+from edgewbc import cells, runs
 from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
@@ -36,7 +36,7 @@ def make_manifest(
 
 
 def make_run(folder: Path, classes: Sequence[str] = cells.CLASSES, size: tuple[int, int] = (32, 32)) -> ModelSpec:
-    """Write a VGG16-GAP of eight channels a layer with fresh weights as a run folder. Needs torch."""
+    """Write a VGG16-GAP of eight channels a layer with fresh weights as a finished run. Needs torch."""
     import torch
 
     from edgewbc.nets import model
@@ -47,4 +47,5 @@ def make_run(folder: Path, classes: Sequence[str] = cells.CLASSES, size: tuple[i
     torch.manual_seed(0)
     folder.mkdir(parents=True)
     model.save(folder, model.build(spec), spec)
+    runs.write_lineage(folder, "train")
     return spec

@@ -65,3 +65,22 @@ def test_interruption_names_the_command_to_resume_with(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         interrupt(tmp_path)
     assert str(caught.value) == f"resume with: edgewbc train --resume {tmp_path}"
+
+
+def test_verify_finds_other_weights(tmp_path: Path) -> None:
+    """A finished run passes; one flipped bit of its weights, a lineage without their hash or none at all does not."""
+    run = finished(tmp_path / "run", 1)
+    runs.verify(run)
+    weights = run / "model.safetensors"
+    weights.write_bytes(bytes([weights.read_bytes()[0] ^ 1]) + weights.read_bytes()[1:])
+    with pytest.raises(UserError, match=r"model\.safetensors: damaged or changed since the run finished"):
+        runs.verify(run)
+    (run / "lineage.json").write_text('{"step": "train"}')
+    with pytest.raises(UserError, match=r"lineage\.json: holds no hash of the weights"):
+        runs.verify(run)
+    (run / "lineage.json").unlink()
+    runs.check_weights(weights)  # weights from elsewhere, without a lineage beside them
+    with pytest.raises(UserError, match="is not finished"):
+        runs.verify(run)
+    with pytest.raises(UserError, match="not a run folder"):
+        runs.verify(tmp_path)

@@ -96,7 +96,7 @@ class EdgeStudy:
         if not (after / runs.LINEAGE).exists():
             self.reporter.say(f"{run.name}: quantizing")
             quantize(run, self.manifest, to=after, checks=checks, overflow_fix="all")
-        record = dict(read_json(after / runs.QUANTIZATION, "the record of a quantization")) | {"run": after.name}
+        record = dict(read_json(after / runs.QUANTIZATION, "the report of a quantization")) | {"run": after.name}
         if record["drop"]["openvino"]["drop"] <= QAT_ABOVE:
             return record
         tuned = self.work / f"{run.name}-qat"
@@ -108,7 +108,7 @@ class EdgeStudy:
                 run, recipe, self.manifest, Options(overflow_fix="all"), teachers=teachers, to=tuned, checks=checks,
                 say=self.reporter.say, **self.reporter.training,
             )  # fmt: skip
-        other = dict(read_json(tuned / runs.QUANTIZATION, "the record of a quantization")) | {"run": tuned.name}
+        other = dict(read_json(tuned / runs.QUANTIZATION, "the report of a quantization")) | {"run": tuned.name}
         return max(record, other, key=lambda one: float(_validation(one, "int8")["accuracy"]))
 
     def result(self, run: Path) -> dict[str, Any]:

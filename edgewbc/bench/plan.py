@@ -107,7 +107,8 @@ def baseline(side: int, folder: Path) -> BenchModel:
     folder /= baseline_name(side)
     folder.mkdir(parents=True)
     spec.write(folder / "model.json")
-    shutil.copyfile(network / "model.safetensors", folder / "model.safetensors")
+    for name in (runs.WEIGHTS, runs.LINEAGE):
+        shutil.copyfile(network / name, folder / name)
     row = ("openvino", "f32")
     return BenchModel(folder, folder.name, spec.classes, spec.pixels, (row,), row, scored=False)
 

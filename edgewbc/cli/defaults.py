@@ -9,7 +9,7 @@ from edgewbc import runs
 from edgewbc.cli.console import say
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
-from edgewbc.utils import resources
+from edgewbc.utils import files, resources
 
 MANIFESTS = Path("manifests")
 SYNTHETIC_CELLS = 120  # of each type: fewer do not train the demo's network
@@ -28,7 +28,7 @@ def manifest(path: Path | None) -> Manifest:
     """
     if path is not None:
         return Manifest.read(path)
-    found = [p.parent for pattern in ("*/manifest.csv", "*/*/manifest.csv") for p in Path().glob(pattern)]
+    found = _manifests()
     if found:
         newest = max(found, key=lambda folder: (folder / "manifest.csv").stat().st_mtime_ns)
         say(f"data: {newest} (the newest manifest here)")
@@ -40,7 +40,7 @@ def manifest(path: Path | None) -> Manifest:
         made = make("pbc", Path(data) / "pbc", protocol="published", seed=0)
         made.write(MANIFESTS / "pbc-published")
         say(f"data: {MANIFESTS / 'pbc-published'} (made from EDGEWBC_DATA)")
-        return made
+        return Manifest.read(MANIFESTS / "pbc-published")
     raise NoManifest(
         "no manifest here: make one with `edgewbc data manifest folder DIR --to manifests/mine` (a folder per class), "
         "or draw synthetic cells with `edgewbc data synth --to cells`, and name it with --data"
@@ -62,9 +62,39 @@ def manifest_or_synthetic(path: Path | None) -> Manifest:
         "For real cells: edgewbc data manifest folder DIR --to manifests/mine"
     )
     cells.write(folder, cells=SYNTHETIC_CELLS, fields=0, seed=0)
-    drawn = make("synthetic", folder)
-    drawn.write(folder)
-    return drawn
+    make("synthetic", folder).write(folder)
+    return Manifest.read(folder)
+
+
+def manifest_of_run(path: Path | None, run: Path, sha256: str, recorded: Path | None) -> Manifest:
+    """Return the manifest that a run was started on, also if it has been moved.
+
+    Args:
+        path: folder that the user named; None looks at the recorded folder, and then for a manifest with the recorded
+            hash in this folder and up to two folders below.
+        run: the run.
+        sha256: recorded hash of the manifest.
+        recorded: recorded folder of the manifest.
+
+    Raises:
+        UserError: no manifest with that hash is found, or the one that the user named cannot be read.
+    """
+    if path is not None:
+        return Manifest.read(path)
+    for folder in (*([] if recorded is None else [recorded]), *_manifests()):
+        file = folder / "manifest.csv"
+        if file.is_file() and files.sha256(file) == sha256:
+            say(f"data: {folder} (the manifest that {run} was started on)")
+            return Manifest.read(folder)
+    where = "" if recorded is None else f"; it was in {recorded}"
+    raise UserError(
+        f"{run}: the manifest that it was started on ({sha256[:12]}) was not found{where}: name its folder with --data"
+    )
+
+
+def _manifests() -> list[Path]:
+    """Return the folders of manifests up to two levels down."""
+    return [file.parent for pattern in ("*/manifest.csv", "*/*/manifest.csv") for file in Path().glob(pattern)]
 
 
 def manifest_or_none(path: Path | None) -> Manifest | None:

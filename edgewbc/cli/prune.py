@@ -51,13 +51,17 @@ def command(
     from edgewbc.compress import prune_and_finetune
     from edgewbc.train.recipe import PruneRecipe
     from edgewbc.train.recipe_file import parse_changes, read
+    from edgewbc.train.run import StartRecord
 
     shown = TrainingProgress()
-    manifest = defaults.manifest(data)
     if resume is not None:
+        started = StartRecord.read(resume)
+        recorded = None if started.manifest is None else Path(started.manifest)
+        manifest = defaults.manifest_of_run(data, resume, started.manifest_sha256, recorded)
         with shown.interruptible():
             made = prune_and_finetune.resume(resume, manifest, progress=shown.progress, report=shown.report)
     else:
+        manifest = defaults.manifest(data)
         parent = defaults.run(run)
         file, changes = defaults.recipe(recipe), parse_changes(change or [])
         unchanged = read(file, PruneRecipe).keep_macs

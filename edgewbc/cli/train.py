@@ -63,7 +63,9 @@ def command(
 
     shown = TrainingProgress()
     if resume is not None:
-        manifest = defaults.manifest(data)
+        started = steps.StartRecord.read(resume)
+        recorded = None if started.manifest is None else Path(started.manifest)
+        manifest = defaults.manifest_of_run(data, resume, started.manifest_sha256, recorded)
         with shown.interruptible():
             made = steps.resume(resume, manifest, progress=shown.progress, report=shown.report)
     else:

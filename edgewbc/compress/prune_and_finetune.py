@@ -15,6 +15,7 @@ from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.train import checkpoint, loop, preflight, recipe_file
 from edgewbc.train import teacher as teaching
+from edgewbc.train.distributed import locked
 from edgewbc.train.history import EpochResult, TrainingCallbacks
 from edgewbc.train.recipe import PruneRecipe
 from edgewbc.train.run import RECIPE, StartRecord, finish, teacher_records, teachers_for_lineage
@@ -51,9 +52,10 @@ def prune(
         **callbacks: `progress` and `report` of `loop.fit`.
 
     Raises:
-        UserError: `parent` or `teacher` is not a run, they do not fit each other, `to` exists, images cannot be read,
-            or the network cannot be pruned that far.
+        UserError: `parent` or `teacher` is not a finished run or has changed, they do not fit each other, `to` exists,
+            images cannot be read, or the network cannot be pruned that far.
     """
+    runs.verify(parent)
     preflight.check_images(manifest)
     teachers = [parent] if teacher is None else [teacher] if isinstance(teacher, Path) else list(teacher)
     guide = teaching.load(teachers, runs.spec(parent))
@@ -67,35 +69,32 @@ def prune(
             share = model.macs(first[1]) / model.macs(runs.spec(parent))
         suffix = f"macs{round(100 * share)}"
     run = runs.new(f"{parent.resolve().name}-{suffix}", to)
-    write_text(run / RECIPE, recipe_file.write(options))
-    StartRecord(
-        manifest.sha256,
-        manifest.protocol,
-        teacher_records(guide),
-        str(parent.resolve()),
-        teaching.weights_sha256(parent),
-    ).write(run)
-    with runs.resumable(run, "edgewbc prune"):
-        return _recover(run, parent, guide, options, manifest, first, **callbacks)
+    with locked(run):
+        write_text(run / RECIPE, recipe_file.write(options))
+        StartRecord.of(manifest, teacher_records(guide), parent).write(run)
+        with runs.resumable(run, "edgewbc prune"):
+            return _recover(run, parent, guide, options, manifest, first, **callbacks)
 
 
 def resume(run: Path, manifest: Manifest, **callbacks: Unpack[TrainingCallbacks]) -> Path:
     """Resume an interrupted recovery and return its run folder.
 
     Raises:
-        UserError: it is already finished, its parent or teacher is missing or has changed, or it cannot be resumed.
+        UserError: it is already finished, another process is training it, its parent or teacher is missing or has
+            changed, or it cannot be resumed.
     """
-    if (run / runs.LINEAGE).exists():
-        raise UserError(f"{run}: is already finished; start a new run")
-    record = StartRecord.check(run, manifest)
-    parent = None if record.parent is None else Path(record.parent)
-    if parent is None or not runs.is_run(parent) or teaching.weights_sha256(parent) != record.parent_sha256:
-        raise UserError(f"{parent}: the run that {run} was pruned from is missing or has changed; prune again")
-    preflight.check_images(manifest)
-    guide = teaching.load(record.teacher_runs(run), runs.spec(parent))
-    options = recipe_file.read(run / RECIPE, PruneRecipe)
-    with runs.resumable(run, "edgewbc prune"):
-        return _recover(run, parent, guide, options, manifest, None, **callbacks)
+    with locked(run):
+        if (run / runs.LINEAGE).exists():
+            raise UserError(f"{run}: is already finished; start a new run")
+        record = StartRecord.check(run, manifest)
+        parent = None if record.parent is None else Path(record.parent)
+        if parent is None or not runs.is_run(parent) or teaching.weights_sha256(parent) != record.parent_sha256:
+            raise UserError(f"{parent}: the run that {run} was pruned from is missing or has changed; prune again")
+        preflight.check_images(manifest)
+        guide = teaching.load(record.teacher_runs(run), runs.spec(parent))
+        options = recipe_file.read(run / RECIPE, PruneRecipe)
+        with runs.resumable(run, "edgewbc prune"):
+            return _recover(run, parent, guide, options, manifest, None, **callbacks)
 
 
 def _recover(

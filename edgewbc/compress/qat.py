@@ -119,6 +119,7 @@ def finetune(
         raise UserError("--no-fast-bias-correction: with --qat the biases are trained: remove it")
     check_float(run)
     preflight.check_images(manifest)
+    runs.verify(run)
     net, spec = model.load(run)
     plain = model.fold(net, spec)[1]
     guide = teaching.load(teachers or [run], plain)

@@ -64,6 +64,7 @@ def quantize(
         pass
     settings = Options(**options)
     check_float(run)
+    runs.verify(run)
     net, spec = model.load(run)
     chosen = balanced(manifest.split("train"), settings.subset, settings.seed)
     images.truth(manifest, [*chosen, *manifest.split("val")], spec.classes)

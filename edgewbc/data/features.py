@@ -174,6 +174,7 @@ def extract(
         net = model.build(network.spec)
         model.load_imagenet_base(net)
     else:
+        runs.verify(network.run)
         net = model.load(network.run)[0]
     cuda = torch.cuda.is_available()
     device = torch.device("cuda" if cuda else "cpu")

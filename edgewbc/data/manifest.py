@@ -157,6 +157,7 @@ class Manifest:
         classes: class names in the order of reports.
         protocol: how the split was made.
         provenance: where the images came from.
+        folder: folder that it was read from; None if it was not read.
     """
 
     root: Path
@@ -164,6 +165,7 @@ class Manifest:
     classes: tuple[str, ...]
     protocol: Protocol
     provenance: Provenance = Provenance()
+    folder: Path | None = field(default=None, compare=False)
 
     @cached_property
     def sha256(self) -> str:
@@ -272,7 +274,7 @@ class Manifest:
         if hashlib.sha256(text).hexdigest() != known["csv_sha256"]:
             raise UserError(f"{folder / 'manifest.csv'}: was edited (the hash in manifest.json differs): recreate it")
         entries = tuple(_parse(text.decode(), folder / "manifest.csv"))
-        return cls(root, entries, tuple(known["classes"]), protocol, Provenance.from_json(facts))
+        return cls(root, entries, tuple(known["classes"]), protocol, Provenance.from_json(facts), folder)
 
 
 def _parse(text: str, path: Path) -> Sequence[Entry]:

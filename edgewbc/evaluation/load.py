@@ -65,8 +65,8 @@ def load(
         converted: folder that `convert` filled from this run; if None, the run is converted when necessary.
 
     Raises:
-        UserError: no model there, it lacks that precision, the runtime is not installed or rejects the model, or the
-            CPU cannot compute in that precision.
+        UserError: no model there, it lacks that precision, a run is not finished or has changed, the runtime is not
+            installed or rejects the model, or the CPU cannot compute in that precision.
     """
     bundle = None if runs.is_run(path) else Bundle.open(path)
     if precision is None:
@@ -131,6 +131,7 @@ def _torch(path: Path, precision: str, compute: Literal["f32", "bf16"], threads:
     need("torch", f"{path}: a run folder")
     from edgewbc.nets.torch_predictor import TorchPredictor
 
+    runs.verify(path)
     spec, weights = runs.spec(path), path / runs.WEIGHTS
     predictor = TorchPredictor.from_run(path, precision=compute, threads=threads)
     name = path.resolve().name
@@ -151,8 +152,10 @@ def _of_run(run: Path, backend: str, precision: str, converted: Path | None) -> 
         paths = [run / backend / name for name in names]
         if not all(file.is_file() for file in paths):
             raise UserError(f"{run}: holds no {paths[0].relative_to(run)}: make it with `edgewbc quantize --int8`")
+        runs.verify_quantized(run)
         quantized = ModelFiles(tuple(file.read_bytes() for file in paths), precision, label)
         return quantized, quantized.sha256
+    runs.verify(run)
     with tempfile.TemporaryDirectory(prefix="edgewbc-") as temporary:
         if converted is None:
             converted = Path(temporary)

@@ -28,7 +28,7 @@ from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.runtime.predictor import Predictor
-from edgewbc.utils.files import occupied, read_json, sha256, whole_folder, write_json, write_text
+from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
 
@@ -74,8 +74,8 @@ def export(
         `to`.
 
     Raises:
-        UserError: `run` is not a run, has no int8 files or not those of its weights; `to` exists; or a label is not a
-            class of the model.
+        UserError: `run` is not a finished run, has changed, or has no int8 files of its weights; `to` exists; or a
+            label is not a class of the model.
         GateError: torch, ONNX Runtime and OpenVINO disagree in f32. Nothing is written.
     """
     for module in ("torch", "onnx", "onnxscript", "onnxruntime"):
@@ -89,9 +89,11 @@ def export(
     for target in (to, packed) if zip else (to,):
         if occupied(target):
             raise UserError(f"{target}: exists already, and a bundle is never overwritten: give another --to")
-    network = _Network(run, *model.load(run))
     if "int8" in wanted:
-        check_quantized(run)
+        runs.verify_quantized(run)
+    else:
+        runs.verify(run)
+    network = _Network(run, *model.load(run))
     if manifest is not None:
         images.truth(manifest, manifest.split(validation.SPLIT), network.spec.classes)
     with whole_folder(to) as folder:
@@ -101,20 +103,6 @@ def export(
     if zip:
         bundle.pack(to, packed)
     return to
-
-
-def check_quantized(run: Path) -> None:
-    """Raise UserError unless a run has int8 files that are unchanged and were made from the weights next to them."""
-    if not (run / runs.QUANTIZATION).is_file():
-        raise UserError(f"{run}: has no int8 files: make them with `edgewbc quantize {run} --int8`")
-    record = read_json(run / runs.QUANTIZATION, "the record of a quantization")
-    try:
-        sums = {model.WEIGHTS: record["model_sha256"], **{k: v for k, v in record["files"].items() if "int8" in k}}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{run / runs.QUANTIZATION}: not the record of a quantization: {error!r}") from None
-    for name, digest in sums.items():
-        if not (run / name).is_file() or sha256(run / name) != digest:
-            raise UserError(f"{run / name}: is missing or has changed since it was quantized: quantize the run again")
 
 
 def _fill(

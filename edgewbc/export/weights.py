@@ -32,6 +32,7 @@ def release(run: Path, to: Path) -> Path:
     """
     if occupied(to):
         raise UserError(f"{to}: exists already, and a network is never overwritten: give another --to")
+    runs.verify(run)
     net, spec = model.load(run)
     with whole_folder(to) as folder:
         model.save(folder, net, spec, torch.float16)

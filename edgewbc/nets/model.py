@@ -49,8 +49,11 @@ def save(folder: Path, net: nn.Module, spec: ModelSpec, dtype: torch.dtype = tor
         for name, value in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    with atomic_write(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
+    try:
+        with atomic_write(folder / WEIGHTS) as temporary:
+            save_file(tensors, temporary, metadata={"format": "pt"})
+    except SafetensorError as error:  # an error of the operating system, such as a full disk
+        raise UserError(f"{folder / WEIGHTS}: the weights cannot be written: {error}") from None
     spec.write(folder / SPEC)
 
 

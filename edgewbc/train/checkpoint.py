@@ -1,18 +1,20 @@
 """Training checkpoints: one safetensors file with all tensors, and the other state as JSON in its metadata. No pickle.
 
 A checkpoint holds everything that the rest of a training depends on, so that on a CPU a resumed training ends with the
-same weights, bit for bit, as an uninterrupted one.
+same weights, bit for bit, as an uninterrupted one. Its metadata has a hash of the contents, so that a damaged
+checkpoint is refused.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -64,15 +66,29 @@ class TrainingState:
 def save(
     run: Path, net: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor], state: TrainingState
 ) -> None:
-    """Write the weights, the best weights so far, the optimizer's moments, torch's random state and `state`."""
+    """Write the weights, the best weights so far, the optimizer's moments, torch's random state and `state`.
+
+    Raises:
+        UserError: it cannot be written, such as on a full disk; the checkpoint before is kept.
+    """
     tensors = {f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     tensors |= {f"best.{name}": value.detach().cpu().contiguous().clone() for name, value in best.items()}
     for index, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value).detach().cpu().clone().contiguous()
     tensors["random"] = torch.get_rng_state()
-    with atomic_write(run / NAME) as temporary:
-        save_file(tensors, temporary, metadata={"state": json.dumps(state.to_json())})
+    text = json.dumps(state.to_json())
+    path = run / NAME
+    try:
+        with atomic_write(path) as temporary:
+            save_file(tensors, temporary, metadata={"state": text, "sha256": _digest(tensors, text)})
+    except (OSError, SafetensorError) as error:
+        next_step = (
+            f"the checkpoint before it is kept: free some space and continue with --resume {run}"
+            if path.is_file()
+            else "free some space and start again"
+        )
+        raise UserError(f"{path}: the checkpoint cannot be written ({error}); {next_step}") from None
 
 
 def load(run: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], TrainingState]:
@@ -90,7 +106,10 @@ def load(run: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[d
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            state = TrainingState.from_json(json.loads(file.metadata()["state"]))
+            metadata = file.metadata()
+        if metadata.get("sha256") != _digest(tensors, metadata["state"]):
+            raise ValueError("it is damaged (its contents do not have the hash that they were written with)")
+        state = TrainingState.from_json(json.loads(metadata["state"]))
         net.load_state_dict(_with_prefix(tensors, "net."))
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in _with_prefix(tensors, "optimizer.").items():
@@ -102,6 +121,15 @@ def load(run: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[d
     except Exception as error:
         raise UserError(f"{path}: this checkpoint cannot be resumed: {error}") from None
     return _with_prefix(tensors, "best."), state
+
+
+def _digest(tensors: dict[str, Tensor], state: str) -> str:
+    """Return the SHA-256 of the names, types, shapes and bytes of all tensors, and of the state."""
+    digest = hashlib.sha256(state.encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _match_memory_layout(optimizer: torch.optim.Optimizer) -> None:

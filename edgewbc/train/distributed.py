@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, parse_flag_from_env
 
 from edgewbc import runs
+from edgewbc.errors import UserError
+from edgewbc.utils import locks
+
+LOCK = ".lock"
+"""File in a run folder that is locked during a training."""
 
 
 def process_state() -> PartialState:
@@ -22,6 +29,22 @@ def process_state() -> PartialState:
 def process_count() -> int:
     """Return the number of processes from the environment, without joining the process group."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Exclude other trainings of the same run within the block; of several processes, the first holds the lock.
+
+    Raises:
+        UserError: there is no such folder, or another training of the run is in progress.
+    """
+    if not run.is_dir():
+        raise UserError(f"{run}: no such run folder")
+    if not process_state().is_main_process:
+        yield
+        return
+    with locks.exclusive(run / LOCK, f"{run}: another process is training this run: wait until it has ended"):
+        yield
 
 
 def new_run(name: str, to: Path | None) -> Path:

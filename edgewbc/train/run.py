@@ -16,7 +16,7 @@ from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.train import checkpoint, loop, preflight, recipe_file, start_weights, teacher
-from edgewbc.train.distributed import new_run, process_state
+from edgewbc.train.distributed import locked, new_run, process_state
 from edgewbc.train.history import EpochResult, TrainingCallbacks
 from edgewbc.train.recipe import ModelRecipe, TrainRecipe
 from edgewbc.train.teacher import Teacher, TeacherRecord
@@ -57,26 +57,28 @@ def train(
     start_weights.load(net, options)
     guide = teacher.load(teachers, spec)
     run = new_run(options.name, to)
-    write_text(run / RECIPE, recipe_file.write(options))
-    spec.write(run / model.SPEC)
-    StartRecord(manifest.sha256, manifest.protocol, teacher_records(guide)).write(run)
-    return _fit(run, spec, options, manifest, net, guide, resume=False, **callbacks)
+    with locked(run):
+        write_text(run / RECIPE, recipe_file.write(options))
+        spec.write(run / model.SPEC)
+        StartRecord.of(manifest, teacher_records(guide)).write(run)
+        return _fit(run, spec, options, manifest, net, guide, resume=False, **callbacks)
 
 
 def resume(run: Path, manifest: Manifest, **callbacks: Unpack[TrainingCallbacks]) -> Path:
     """Resume an interrupted training and return its run folder.
 
     Raises:
-        UserError: it is already finished, or cannot be resumed.
+        UserError: it is already finished, another process is training it, or it cannot be resumed.
     """
-    if (run / runs.LINEAGE).exists():
-        raise UserError(f"{run}: is already finished; start a new run")
-    record = StartRecord.check(run, manifest)
-    preflight.check_images(manifest)
-    options = recipe_file.read(run / RECIPE, TrainRecipe)
-    spec = ModelSpec.read(run / model.SPEC)
-    guide = teacher.load(record.teacher_runs(run), spec)
-    return _fit(run, spec, options, manifest, model.build(spec), guide, resume=True, **callbacks)
+    with locked(run):
+        if (run / runs.LINEAGE).exists():
+            raise UserError(f"{run}: is already finished; start a new run")
+        record = StartRecord.check(run, manifest)
+        preflight.check_images(manifest)
+        options = recipe_file.read(run / RECIPE, TrainRecipe)
+        spec = ModelSpec.read(run / model.SPEC)
+        guide = teacher.load(record.teacher_runs(run), spec)
+        return _fit(run, spec, options, manifest, model.build(spec), guide, resume=True, **callbacks)
 
 
 def shaped_like(run: Path, options: TrainRecipe) -> TrainRecipe:
@@ -99,6 +101,7 @@ class StartRecord:
         teachers: runs that it learns from.
         parent: folder of the run that is pruned; None for a new network.
         parent_sha256: of the parent's weights.
+        manifest: folder of the manifest, which may have been moved since; None if it was not read from one.
     """
 
     manifest_sha256: str
@@ -106,6 +109,18 @@ class StartRecord:
     teachers: tuple[TeacherRecord, ...] = ()
     parent: str | None = None
     parent_sha256: str | None = None
+    manifest: str | None = None
+
+    @classmethod
+    def of(
+        cls, manifest: Manifest, teachers: tuple[TeacherRecord, ...] = (), parent: Path | None = None
+    ) -> StartRecord:
+        """Return the record of a run on a manifest. Raises UserError if `parent` is not a run folder."""
+        folder = None if manifest.folder is None else str(manifest.folder.resolve())
+        if parent is None:
+            return cls(manifest.sha256, manifest.protocol, teachers, manifest=folder)
+        digest = teacher.weights_sha256(parent)
+        return cls(manifest.sha256, manifest.protocol, teachers, str(parent.resolve()), digest, folder)
 
     def write(self, run: Path) -> None:
         """Write the record into a run folder."""
@@ -114,7 +129,21 @@ class StartRecord:
             values |= {"parent": self.parent, "parent_sha256": self.parent_sha256}
         if self.teachers:
             values["teachers"] = [each.to_json() for each in self.teachers]
+        if self.manifest is not None:
+            values["manifest"] = self.manifest
         write_json(run / STARTED, values)
+
+    @classmethod
+    def read(cls, run: Path) -> StartRecord:
+        """Read a run's record. Raises UserError if there is none, or it is damaged."""
+        path = run / STARTED
+        values = read_json(path, "the record of how the run was started")
+        try:
+            values = dict(values)
+            teachers = tuple(TeacherRecord(**each) for each in values.pop("teachers", []))
+            return cls(**values, teachers=teachers)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{path}: not the record of how the run was started: {error}") from None
 
     @classmethod
     def check(cls, run: Path, manifest: Manifest) -> StartRecord:
@@ -123,12 +152,12 @@ class StartRecord:
         Raises:
             UserError: there is no record, or it names another manifest.
         """
-        values = dict(read_json(run / STARTED, "the record of how the run was started"))
-        teachers = tuple(TeacherRecord(**each) for each in values.pop("teachers", []))
-        record = cls(**values, teachers=teachers)
+        record = cls.read(run)
         if record.manifest_sha256 != manifest.sha256:
+            where = "" if record.manifest is None else f", {record.manifest}"
             raise UserError(
-                f"{run}: was started on another manifest ({record.manifest_sha256[:12]}): name that one with --data"
+                f"{run}: was started on another manifest ({record.manifest_sha256[:12]}{where}): name that one, or a "
+                "copy of it, with --data"
             )
         return record
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgewbc import runs
 from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
@@ -57,6 +58,8 @@ def load(net: Network, recipe: TrainRecipe) -> None:
     if recipe.weights == "imagenet":
         model.load_imagenet_base(net)
     elif recipe.weights != "none":
+        if Path(recipe.weights).name == model.WEIGHTS:
+            runs.check_weights(Path(recipe.weights))
         model.load_base(net, Path(recipe.weights))
 
 

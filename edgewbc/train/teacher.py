@@ -201,12 +201,13 @@ def load(teachers: Sequence[Path], student: ModelSpec) -> Teacher | None:
     """Load the teacher made of these run folders; None if there are none.
 
     Raises:
-        UserError: one is not a run, or has other classes than the student.
+        UserError: one is not a finished run, has changed, or has other classes than the student.
     """
     if not teachers:
         return None
     members = []
     for path in teachers:
+        runs.verify(path)
         net, spec = model.load(path)
         if spec.classes != student.classes:
             raise UserError(

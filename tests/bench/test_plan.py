@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edgewbc import runs
 from edgewbc.bench import plan as planning
 from edgewbc.bench.plan import Abilities, baseline, plan
 from edgewbc.errors import UserError
@@ -22,6 +23,7 @@ def run(folder: Path) -> Path:
     folder.mkdir()
     ModelSpec("vgg16gap", ("a", "b"), PixelSpec(32, 32), VGG16, (10,)).write(folder / "model.json")
     (folder / "model.safetensors").touch()
+    runs.write_lineage(folder, "train")
     return folder
 
 

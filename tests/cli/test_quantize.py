@@ -64,7 +64,7 @@ def test_checks_are_printed_and_recorded(edgewbc: Callable[..., Any], place: Pat
     ("arguments", "words"),
     [
         (["runs/none"], "runs/none: not a run folder"),
-        (["--subset", "0"], "--subset 0: use 1 or more pictures"),
+        (["--subset", "0"], "--subset 0: use 1 or more images"),
         (["--max-drop", "2"], "--max-drop 2.0: use a share from 0 to 1"),
         (["--preset", "fast"], "--preset fast: use mixed or performance"),
         (["--overflow-fix", "some"], "--overflow-fix some: use first, all, none"),

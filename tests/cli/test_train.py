@@ -60,6 +60,29 @@ def test_interrupted_training_says_how_to_resume(
     assert (again.err.count("epoch 1:"), again.err.count("epoch 2:")) == (0, 1)
 
 
+def test_resume_finds_the_manifest_by_its_hash(
+    edgewbc: Callable[..., Any], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moved manifest is found by its hash, beside a newer one; if it is nowhere, one line names where it was."""
+
+    def interrupted(shown: TrainingProgress, result: EpochResult) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingProgress, "report", interrupted)
+        assert edgewbc("train", "--recipe", "tiny.yaml", "--set", "fit.epochs=2").code == 130
+    (here / "manifests" / "m").rename(here / "away")
+    make_manifest(here / "others", 4, seed=5).write(here / "manifests" / "newer")
+    (here / "away").rename(here.parent / f"{here.name}-away")
+    ran = edgewbc("train", "--resume", "runs/tiny")
+    assert ran.code == 2
+    assert re.search(r"runs/tiny: the manifest .* was not found; it was in .*m: name its folder with --data", ran.err)
+    (here.parent / f"{here.name}-away").rename(here / "manifests" / "moved")
+    ran = edgewbc("train", "--resume", "runs/tiny")
+    assert ran.code == 0, ran.err
+    assert "data: manifests/moved (the manifest that runs/tiny was started on)" in ran.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -70,6 +70,7 @@ def test_unusable_teacher_is_refused(parent: Path, tmp_path: Path) -> None:
     other.mkdir()
     fewer = replace(spec, classes=spec.classes[:2])
     model.save(other, model.build(fewer), fewer)
+    runs.write_lineage(other, "train")
     manifest = make_manifest(tmp_path / "cells", 4)
     with pytest.raises(
         UserError, match=r"other: its classes \(.*\) are not those of the student \(.*\): name another --teacher"
@@ -113,6 +114,7 @@ def test_network_with_branches_is_folded_first(tmp_path: Path) -> None:
     run = tmp_path / "edge"
     run.mkdir()
     model.save(run, model.build(spec), spec)
+    runs.write_lineage(run, "train")
     made = prune_and_finetune.prune(run, OPTIONS.model_copy(update={"ranking": "macs"}), manifest, to=tmp_path / "made")
     found = runs.spec(made)
     assert (found.form, found.arch) == ("plain", "edgenet")

@@ -138,9 +138,9 @@ def test_a_run_is_fine_tuned(options: QatRecipe, tmp_path: Path) -> None:
     moved = float((old.features[0].weight - new.features[0].weight).detach().abs().max())
     assert 0 < moved < 1e-2
     assert not (made / "checkpoint.safetensors").exists()
-    from edgewbc.export.export import check_quantized
+    from edgewbc.runs import verify_quantized
 
-    check_quantized(made)
+    verify_quantized(made)
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def test_the_new_run_is_whole(record: dict) -> None:
 
 
 def test_calibration_is_drawn_from_train_alone(record: dict) -> None:
-    """The draw is the seed's, class-balanced, and of train pictures."""
+    """The draw is the seed's, class-balanced, and of train images."""
     _, manifest = quantized()
     chosen = balanced(manifest.split("train"), 20, seed=3)
     assert record["settings"] == {
@@ -179,10 +179,10 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("missing", ["train", "val"])
 def test_both_sides_are_needed(tmp_path: Path, missing: str) -> None:
-    """Without train or validation pictures there is no quantizing, and no folder."""
+    """Without train or validation images there is no quantizing, and no folder."""
     run, manifest = trained()
     entries = tuple(entry for entry in manifest.entries if entry.split != missing)
-    with pytest.raises(UserError, match=f"has no {missing} pictures"):
+    with pytest.raises(UserError, match=f"has no {missing} images"):
         quantize(run, dataclasses.replace(manifest, entries=entries), to=tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 

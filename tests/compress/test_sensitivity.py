@@ -68,8 +68,8 @@ def test_all_layers_at_once_are_the_int8_file(arch: str, tmp_path: Path) -> None
     assert len(ptq.operations_ir(made)["int8"]) == LAYERS[arch]
     names = [row["layer"] for row in sensitivity._names(spec, len(donors))]
     assert names[-1] == "head.0"
-    before = sensitivity._answers(core.read_model(tmp_path / "f32.xml"), shown)
-    said, wanted = sensitivity._answers(made, shown), sensitivity._answers(int8, shown)
+    before = sensitivity._probabilities(core.read_model(tmp_path / "f32.xml"), shown)
+    said, wanted = sensitivity._probabilities(made, shown), sensitivity._probabilities(int8, shown)
     assert np.abs(said - wanted).max() < 0.5 * np.abs(before - wanted).max() + 2e-3
 
 

@@ -75,7 +75,7 @@ def test_unknown_class_is_refused(tmp_path: Path) -> None:
 def test_empty_split_and_missing_model_are_refused(tmp_path: Path) -> None:
     """A split without pictures and a model that is not there are the user's mistakes."""
     manifest = labelled.make_manifest(tmp_path / "m", n=3)
-    with pytest.raises(UserError, match="has no val pictures"):
+    with pytest.raises(UserError, match="has no val images"):
         evaluate(tmp_path / "b", manifest, "val")
     with pytest.raises(UserError, match="no such bundle"):
         evaluate(tmp_path / "b", manifest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edgewbc import cells
 from edgewbc.bundle import bundle as bundles
 from edgewbc.errors import UserError
 from edgewbc.evaluation.load import convert, load
+from edgewbc.utils.files import sha256
 from tests import labelled, tiny
 
 
@@ -111,11 +113,38 @@ def test_quantized_file_of_a_run(run: Path, converted: Path, tmp_path: Path) -> 
     (copy / "openvino").mkdir()
     for suffix in (".xml", ".bin"):
         shutil.copy(converted / f"f32{suffix}", copy / "openvino" / f"int8{suffix}")
+    (copy / "quantize.json").write_text(
+        json.dumps(
+            {
+                "model_sha256": sha256(copy / "model.safetensors"),
+                "files": {f"openvino/int8{s}": sha256(copy / "openvino" / f"int8{s}") for s in (".xml", ".bin")},
+            }
+        )
+    )
     loaded = load(copy, precision="int8", threads=1)
     files = b"".join((copy / "openvino" / name).read_bytes() for name in ("int8.xml", "int8.bin"))
     assert loaded.predictor.info.backend == "openvino"
     assert loaded.sha256 == hashlib.sha256(files).hexdigest()
     assert loaded.predictor(batch(2, 32)).probabilities.shape == (2, 5)
+    binary = copy / "openvino" / "int8.bin"
+    binary.write_bytes(binary.read_bytes()[:-1] + b"!")
+    with pytest.raises(UserError, match=r"int8\.bin: is missing or has changed since it was quantized"):
+        load(copy, precision="int8", threads=1)
+
+
+@pytest.mark.parametrize("backend", ["torch", "openvino", "onnx"])
+def test_damaged_weights_of_a_run_are_refused(run: Path, backend: str, tmp_path: Path) -> None:
+    """A flipped bit in a run's weights is one line on every backend, and so is a run that is not finished."""
+    copy = tmp_path / "damaged"
+    shutil.copytree(run, copy)
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-5] ^= 4
+    (copy / "model.safetensors").write_bytes(weights)
+    with pytest.raises(UserError, match=r"model\.safetensors: damaged or changed since the run finished"):
+        load(copy, backend=backend, threads=1)
+    (copy / "lineage.json").unlink()
+    with pytest.raises(UserError, match="is not finished"):
+        load(copy, backend=backend, threads=1)
 
 
 @pytest.mark.parametrize(

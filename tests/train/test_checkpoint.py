@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from edgewbc.errors import UserError
 from edgewbc.nets.network import Network
@@ -62,3 +63,41 @@ def test_missing_or_damaged_checkpoint(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(UserError, match="cannot be resumed"):
         checkpoint.load(tmp_path, net, optimizer)
+
+
+def test_no_flipped_bit_is_resumed(tmp_path: Path) -> None:
+    """A bit that is flipped anywhere in the file is refused, and the network keeps its weights."""
+    net, optimizer = trained(torch.optim.AdamW)
+    checkpoint.save(tmp_path, net, optimizer, net.state_dict(), TrainingState("hash", epoch=1, lines=[result(1)]))
+    file = tmp_path / checkpoint.NAME
+    whole = file.read_bytes()
+    other, fresh = trained(torch.optim.AdamW)
+    before = {name: value.clone() for name, value in other.state_dict().items()}
+    places = [8 * at + bit for at, bit in zip(range(0, len(whole), len(whole) // 150), [0, 3, 6] * 60, strict=False)]
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        if whole[place // 8] == ord(" "):  # the padding of the header, or text that is part of the state
+            continue
+        with pytest.raises(UserError, match=r"^[^\n]+cannot be resumed[^\n]+$"):
+            checkpoint.load(tmp_path, other, fresh)
+        assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
+    assert len(places) > 140
+
+
+def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint that cannot be written is one line; the one before it and no temporary file are left."""
+    net, optimizer = trained(torch.optim.AdamW)
+    checkpoint.save(tmp_path, net, optimizer, {}, TrainingState("hash", epoch=1))
+    before = (tmp_path / checkpoint.NAME).read_bytes()
+
+    def full(tensors: object, path: Path, metadata: object) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(UserError, match=r"No space left on device .*: free some space and continue with --resume"):
+        checkpoint.save(tmp_path, net, optimizer, {}, TrainingState("hash", epoch=2))
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.NAME]
+    assert (tmp_path / checkpoint.NAME).read_bytes() == before

@@ -65,5 +65,5 @@ def test_all_unreadable_images_are_named(manifest: Manifest) -> None:
     message = str(caught.value)
     assert message.startswith("3 of 30 images to train on cannot be read: ")
     assert all(entry.path in message for entry in (empty, changed, missing))
-    assert "has changed since the manifest was made" in message
+    assert "changed since the manifest was made" in message
     assert "\n" not in message

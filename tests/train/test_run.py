@@ -12,6 +12,7 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.train import run as steps
+from edgewbc.train.history import EpochResult
 from edgewbc.train.recipe import TrainRecipe
 from edgewbc.train.teacher import TeacherRecord
 from tests.coloured import make_manifest
@@ -82,6 +83,34 @@ def test_resume_on_another_manifest_is_refused(manifest: Manifest, tmp_path: Pat
         steps.resume(tmp_path / "run", make_manifest(tmp_path / "other", 4, seed=2))
 
 
+def test_run_is_trained_by_one_process_at_a_time(manifest: Manifest, tmp_path: Path) -> None:
+    """While a run is trained, resuming it is refused in one line; the lock is gone at the end."""
+    refused: list[str] = []
+
+    def resume_too(result: EpochResult) -> None:
+        with pytest.raises(UserError, match="another process is training this run") as caught:
+            steps.resume(tmp_path / "run", manifest)
+        refused.append(str(caught.value))
+
+    steps.train(TrainRecipe.model_validate(TINY), manifest, to=tmp_path / "run", report=resume_too)
+    assert len(refused) == 2
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_damaged_start_weights_are_refused(manifest: Manifest, tmp_path: Path) -> None:
+    """Start weights of a run must have the hash of its lineage; a teacher must too."""
+    first = steps.train(TrainRecipe.model_validate(TINY), manifest, to=tmp_path / "first")
+    weights = bytearray((first / "model.safetensors").read_bytes())
+    weights[-9] ^= 16
+    (first / "model.safetensors").write_bytes(weights)
+    recipe = TrainRecipe.model_validate({**TINY, "weights": str(first / "model.safetensors")})
+    with pytest.raises(UserError, match="damaged or changed since the run finished"):
+        steps.train(recipe, manifest, to=tmp_path / "second")
+    with pytest.raises(UserError, match="damaged or changed since the run finished"):
+        steps.train(TrainRecipe.model_validate(TINY), manifest, teachers=[first], to=tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+
+
 def test_unreadable_images_are_named_before_the_run_is_made(manifest: Manifest, tmp_path: Path) -> None:
     """Training is refused, with all unreadable images in one message, before the run folder is made."""
     bad = [manifest.split("train")[3], manifest.split("val")[1]]
@@ -96,7 +125,7 @@ def test_unreadable_images_are_named_before_the_run_is_made(manifest: Manifest, 
 def test_start_record_round_trip(manifest: Manifest, tmp_path: Path) -> None:
     """`started.json` has the documented keys, and is read back unchanged."""
     record = steps.StartRecord(
-        manifest.sha256, "grouped", (TeacherRecord("t", "hash", "/runs/t"),), parent="/runs/p", parent_sha256="other"
+        manifest.sha256, "grouped", (TeacherRecord("t", "hash", "/runs/t"),), "/runs/p", "other", "/m"
     )
     record.write(tmp_path)
     assert json.loads((tmp_path / steps.STARTED).read_text()) == {
@@ -105,5 +134,6 @@ def test_start_record_round_trip(manifest: Manifest, tmp_path: Path) -> None:
         "parent": "/runs/p",
         "parent_sha256": "other",
         "teachers": [{"run": "t", "sha256": "hash", "path": "/runs/t"}],
+        "manifest": "/m",
     }
     assert steps.StartRecord.check(tmp_path, manifest) == record

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from edgewbc import runs
 from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
@@ -96,6 +97,7 @@ def test_teacher_from_runs_has_their_records(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     model.save(run, net, spec)
+    runs.write_lineage(run, "train")
     teacher = teaching.load([run], STUDENT)
     assert teacher is not None
     digest = sha256(run / "model.safetensors")
