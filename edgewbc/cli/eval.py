@@ -64,6 +64,6 @@ def command(
     if as_json:
         console.emit(values)
     else:
-        print(text.headline(values), text.worth(values), sep="\n", end="\n\n")
+        print(text.headline(values), text.probability_scores(values), sep="\n", end="\n\n")
         print(text.class_table(values), text.confusion_table(values), sep="\n\n")
     require(result.accuracy, require_accuracy, result.protocol)

@@ -54,7 +54,7 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Enlarged:
-    """Description of an augmented set: the content of `augmented.json`."""
+    """Description of an augmented set: the content of `augmented.json` (its key for the license is `licence`)."""
 
     source: str
     source_manifest_sha256: str
@@ -77,18 +77,18 @@ def affine(height: int, width: int, ranges: Ranges, rng: np.random.Generator) ->
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     lean = np.array([[1.0, -math.sin(shear)], [0.0, math.cos(shear)]])
     linear = turn @ lean @ np.diag(signs)
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    return np.column_stack([linear, centre + shift - linear @ centre])
+    center = np.array([(width - 1) / 2, (height - 1) / 2])
+    return np.column_stack([linear, center + shift - linear @ center])
 
 
-def draw(picture: Image, height: int, width: int, ranges: Ranges, rng: np.random.Generator) -> Image:
+def draw(image: Image, height: int, width: int, ranges: Ranges, rng: np.random.Generator) -> Image:
     """Draw one augmented image, uint8 RGB (height, width, 3): transformed at full size, black borders, then resized."""
-    tall, wide = picture.shape[:2]
+    tall, wide = image.shape[:2]
     moved = cv2.warpAffine(
-        picture, affine(tall, wide, ranges, rng), (wide, tall), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+        image, affine(tall, wide, ranges, rng), (wide, tall), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
     )
-    how = cv2.INTER_AREA if tall >= height and wide >= width else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(moved, (width, height), interpolation=how), dtype=np.uint8)
+    interpolation = cv2.INTER_AREA if tall >= height and wide >= width else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(moved, (width, height), interpolation=interpolation), dtype=np.uint8)
 
 
 def quotas(total: int, parts: int) -> list[int]:
@@ -138,7 +138,7 @@ def write(
             read_json(to / FACTS, "the description of an augmented set"), asdict(drawn)
         ):
             return drawn
-        raise UserError(f"{to}: holds something else already: give another --to")
+        raise UserError(f"{to}: is not empty and holds a different set: give another --to")
     jobs = _jobs(manifest, total)
     with whole_folder(to) as made:
         for label in sorted({entry.label for entry, _ in jobs}):
@@ -171,12 +171,12 @@ def _jobs(manifest: Manifest, total: int) -> list[tuple[Entry, int]]:
     originals: dict[str, Entry] = {}
     for entry in manifest.entries:
         if originals.setdefault(entry.path, entry).label != entry.label:
-            raise UserError(f"{manifest.file(entry)}: holds cells of two classes; an augmented picture has one label")
-    names: dict[tuple[str, str], str] = {}
+            raise UserError(f"{manifest.file(entry)}: holds cells of two classes, but an augmented image has one label")
+    names: dict[tuple[str, str], str] = {}  # the path by label and file name
     for path, entry in originals.items():
         first = names.setdefault((entry.label, PurePosixPath(path).stem), path)
         if first != path:
-            raise UserError(f"{path} and {first}: two originals of one class and one name: rename one")
+            raise UserError(f"{path} and {first}: two originals of one class have the same file name: rename one")
     labels = in_order({entry.label for entry in originals.values()})
     jobs: list[tuple[Entry, int]] = []
     for label, quota in zip(labels, quotas(total, len(labels)), strict=True):
@@ -191,11 +191,11 @@ def _one(
     to: Path, manifest: Manifest, entry: Entry, count: int, seed: int, height: int, width: int, ranges: Ranges
 ) -> Sequence[tuple[str, str, str]]:
     """Draw all images of one original; the random numbers depend only on the seed and the original's bytes."""
-    picture = images.read(manifest, entry)
+    image = images.read(manifest, entry)
     rows = []
     for number in range(count):
         rng = np.random.default_rng((seed, int(entry.sha256[:16], 16), number))
-        done = draw(picture, height, width, ranges, rng)
+        done = draw(image, height, width, ranges, rng)
         path = f"{entry.label}/{PurePosixPath(entry.path).stem}_{number:04d}.jpg"
         (to / path).write_bytes(encode(done, ".jpg", (cv2.IMWRITE_JPEG_QUALITY, QUALITY)))
         rows.append((path, entry.label, entry.group))

@@ -104,7 +104,9 @@ def judge(
     folds: int = 5,
     seed: int = 0,
 ) -> Judgement:
-    """Rank cells by how likely their label is wrong, by classifiers fitted without the cell, its group and copies.
+    """Rank cells by how likely their label is wrong.
+
+    Each cell is judged by classifiers that were fitted without it, its group and its copies.
 
     Args:
         features: features of each entry's cell, float32 (n, d).
@@ -143,14 +145,20 @@ def judge(
 
 
 def check(entries: Sequence[Entry], classes: Sequence[str], folds: int) -> None:
-    """Raise UserError if `judge` would, as far as that can be checked without features and copies."""
+    """Check what can be checked of the arguments of `judge` without features and copies.
+
+    Raises:
+        UserError: there is only one class, or a class is in only one group.
+    """
     names, truth = _truth(entries, classes)
     _parts(truth, joined(entries), names, folds)
 
 
 def joined(entries: Sequence[Entry], copies: Iterable[Sequence[str]] = ()) -> NDArray[np.int64]:
-    """What each cell must stay together with, as a number, (n,): its group, its picture, pictures of the same bytes,
-    and pictures that are copies of one another."""
+    """Number the groups that must stay in one fold: int64 (n,), equal for cells that belong together.
+
+    Cells belong together if they share a group, an image, the bytes of their image, or are in copies of one another.
+    """
     parent: dict[tuple[str, str], tuple[str, str]] = {}
 
     def root(node: tuple[str, str]) -> tuple[str, str]:
@@ -174,10 +182,12 @@ def joined(entries: Sequence[Entry], copies: Iterable[Sequence[str]] = ()) -> ND
 def divide(
     truth: NDArray[np.int64], groups: NDArray[np.int64], names: Sequence[str], folds: int, seed: int = 0
 ) -> NDArray[np.int64]:
-    """The fold of each cell, (n,), 0 and up: whole groups, each class about evenly; every class in every training part.
+    """Return the fold of each cell, int64 (n,), from 0.
+
+    A group is in one fold only, each class is spread about evenly, and every class is in every training part.
 
     Raises:
-        UserError: fewer than two folds are wanted, or a class stands in too few groups.
+        UserError: `folds` is less than 2, or a class has too few groups.
     """
     need("sklearn", PURPOSE)
     from sklearn.model_selection import StratifiedGroupKFold
@@ -191,31 +201,32 @@ def divide(
         if all(len(set(truth[fold != part].tolist())) == len(names) for part in range(parts)):
             return fold
     raise UserError(
-        f"{PURPOSE}: the groups (slide, patient or picture) cannot be divided into {parts} folds so that each class is "
-        f"seen without each of them: give fewer --folds, or a manifest with more groups"
+        f"{PURPOSE}: the groups (slide, patient or image) cannot be divided into {parts} folds so that every class "
+        "is in the training part of each: give fewer --folds, or a manifest with more groups"
     )
 
 
 def _truth(entries: Sequence[Entry], classes: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
-    """The classes that have cells, and the index of each entry's label among them, (n,)."""
+    """Return the classes that have cells, and the index of each entry's label among them, (n,)."""
     present = {entry.label for entry in entries}
     names = [name for name in classes if name in present]
     if len(names) < 2:
-        raise UserError(f"{PURPOSE}: all cells are {names[0] if names else 'gone'}: two classes are the least")
+        found = f"only of class {names[0]!r}" if names else "none"
+        raise UserError(f"{PURPOSE}: needs cells of at least two classes; the manifest's are {found}")
     index = {name: i for i, name in enumerate(names)}
     return names, np.array([index[entry.label] for entry in entries], dtype=np.int64)
 
 
 def _parts(truth: NDArray[np.int64], groups: NDArray[np.int64], names: Sequence[str], folds: int) -> int:
-    """As many folds as are wanted, or as the class with the fewest groups allows."""
+    """Return the number of folds: as given, or as many as the class with the fewest groups has groups."""
     if folds < 2:
         raise UserError(f"--folds {folds}: give 2 or more")
     number = [len(np.unique(groups[truth == label])) for label in range(len(names))]
     least = int(np.argmin(number))
     if number[least] < 2:
         raise UserError(
-            f"{PURPOSE}: class {names[least]!r} has one group (slide, patient or picture), so that no head could know "
-            "the class without it: give more groups of it, or make the manifest without it (--classes)"
+            f"{PURPOSE}: class {names[least]!r} has only one group (slide, patient or image), and a classifier that is "
+            "fitted without it would not know the class: add groups, or make the manifest without the class (--classes)"
         )
     return min(folds, number[least])
 
@@ -223,12 +234,18 @@ def _parts(truth: NDArray[np.int64], groups: NDArray[np.int64], names: Sequence[
 def out_of_fold(
     features: NDArray[np.float32], truth: NDArray[np.int64], divisions: Sequence[NDArray[np.int64]]
 ) -> tuple[Probabilities, float]:
-    """Class probabilities of each cell, (n, K), by heads fitted to the other folds; and the strength of their penalty.
+    """Return the probabilities of each cell by classifiers that were fitted to the other folds.
 
-    A head is multinomial logistic regression with an L2 penalty, on features standardised by its own training part.
+    A classifier is multinomial logistic regression with an L2 penalty, on features standardized by its training part.
 
     Args:
-        divisions: the fold of each cell, (n,), once or several times; probabilities are the mean over them.
+        features: of each cell, (n, d).
+        truth: class index of each label, (n,).
+        divisions: one or more divisions, each with the fold of each cell, (n,); the probabilities are averaged over
+            them.
+
+    Returns:
+        Probabilities, (n, K), and the inverse strength of the penalty, which has the lowest log loss of `STRENGTHS`.
     """
     need("sklearn", PURPOSE)
     from sklearn.exceptions import ConvergenceWarning
@@ -241,22 +258,22 @@ def out_of_fold(
             mean, spread = features[rest].mean(0, dtype=np.float64), features[rest].std(0, dtype=np.float64)
             scaled = (features - mean) / np.where(spread > 0, spread, 1)
             for strength, probabilities in zip(STRENGTHS, found, strict=True):
-                head = LogisticRegression(C=strength, max_iter=2000)
+                classifier = LogisticRegression(C=strength, max_iter=2000)
                 with warnings.catch_warnings():
-                    # What is not at its best after so many steps is penalised too little to be taken.
+                    # Only a penalty that is too weak to be chosen does not converge in so many steps.
                     warnings.simplefilter("ignore", ConvergenceWarning)
-                    head.fit(scaled[rest], truth[rest])
-                probabilities[held] += head.predict_proba(scaled[held]) / len(divisions)
+                    classifier.fit(scaled[rest], truth[rest])
+                probabilities[held] += classifier.predict_proba(scaled[held]) / len(divisions)
     losses = [-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-15)).mean() for p in found]
     best = int(np.argmin(losses))
     return found[best], STRENGTHS[best]
 
 
 def issues(truth: NDArray[np.int64], probabilities: Probabilities) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """cleanlab's quality of each label, (n,), and which ones it counts as wrong, (n,).
+    """Return cleanlab's quality of each label, (n,), and which labels it considers wrong, bool (n,).
 
-    Quality is the probability of the given label. Wrong are the most doubtful ones of each pair of classes, as many as
-    the confident joint says there are, if another class is more probable.
+    Quality is the probability of the given label. For each pair of classes, the confident joint estimates how many
+    labels are wrong; as many of those with the lowest probability are returned, if another class is more probable.
     """
     need("cleanlab", PURPOSE)
     from cleanlab.filter import find_label_issues

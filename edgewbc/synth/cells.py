@@ -23,7 +23,7 @@ from edgewbc.utils.files import occupied, write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
 
 SLIDES = 10
-FIELD_SCALE = (5.2, 6.4)  # pixels a micrometre in a field
+FIELD_SCALE = (5.2, 6.4)  # pixels per micrometer in a field
 
 
 def draw_cell(label: str, rng: np.random.Generator, size: int = 96, slide: Slide | None = None) -> Image:
@@ -41,14 +41,14 @@ def draw_cell(label: str, rng: np.random.Generator, size: int = 96, slide: Slide
     Raises:
         ValueError: an unknown label.
     """
-    _known(label)
+    _check_label(label)
     slide = slide or Slide.draw(rng)
     scale = size / CELL_FIELD * rng.uniform(0.94, 1.08)
     radius = rng.uniform(*RADII[label]) * scale
-    centre = size / 2 + rng.normal(0, 0.025 * size, 2)
+    center = size / 2 + rng.normal(0, 0.025 * size, 2)
     canvas = empty(size, size)
-    surroundings(canvas, rng, slide, scale, [(centre, radius)])
-    white_cell(canvas, label, rng, centre, radius, scale)
+    surroundings(canvas, rng, slide, scale, [(center, radius)])
+    white_cell(canvas, label, rng, center, radius, scale)
     return develop(canvas, rng, slide, scale)
 
 
@@ -68,9 +68,9 @@ def draw_field(
     scale = rng.uniform(*FIELD_SCALE)
     taken: list[tuple[np.ndarray[Any, np.dtype[np.float64]], float]] = []
     for label in labels:
-        _known(label)
+        _check_label(label)
         radius = rng.uniform(*RADII[label]) * scale
-        margin = 1.25 * radius  # an outline reaches to 1.2 of the radius at most, so boxes stay inside
+        margin = 1.25 * radius  # outlines extend to 1.2 radii at most, so boxes stay inside
         if 2 * margin > min(height, width):
             raise ValueError(f"a {label} does not fit into {height} x {width} pixels")
         for _ in range(400):
@@ -83,17 +83,17 @@ def draw_field(
     canvas = empty(height, width)
     surroundings(canvas, rng, slide, scale, taken)
     boxes: list[tuple[str, Box]] = []
-    for label, (centre, radius) in zip(labels, taken, strict=True):
-        # Painted on a window around the cell: a field has many more pixels than a cell needs.
+    for label, (center, radius) in zip(labels, taken, strict=True):
+        # Painting on a window around the cell is faster: the cell covers few of the field's pixels.
         reach = int(np.ceil(1.3 * radius))
-        x0, y0 = (max(int(v) - reach, 0) for v in centre)
+        x0, y0 = (max(int(v) - reach, 0) for v in center)
         window = canvas[y0 : y0 + 2 * reach + 1, x0 : x0 + 2 * reach + 1]
-        left, top, wide, tall = white_cell(window, label, rng, centre - (x0, y0), radius, scale)
+        left, top, wide, tall = white_cell(window, label, rng, center - (x0, y0), radius, scale)
         boxes.append((label, (left + x0, top + y0, wide, tall)))
     return develop(canvas, rng, slide, scale), boxes
 
 
-def _known(label: str) -> None:
+def _check_label(label: str) -> None:
     if label not in RADII:
         raise ValueError(f"label {label!r}: use one of {', '.join(RADII)}")
 
@@ -137,9 +137,9 @@ def write(
     """
     drawn = Drawn(seed, cells, fields, size)
     if occupied(folder):
-        if _says(folder / "synthetic.json") == asdict(drawn):
+        if _description(folder / "synthetic.json") == asdict(drawn):
             return drawn
-        raise UserError(f"{folder}: something else is here already: give another --to")
+        raise UserError(f"{folder}: is not empty and holds a different set: give another --to")
     folder = folder.resolve()
     if folder == Path.cwd():  # the folder is replaced, so it must not be the working directory
         raise UserError(f"{folder}: is the working directory: choose a new folder for --to, such as cells")
@@ -170,18 +170,19 @@ def _write_fields(folder: Path, number: int, seed: int, slides: Sequence[Slide],
         rng = np.random.default_rng([seed, 2, i])
         labels = [str(name) for name in rng.choice(CLASSES, int(rng.integers(1, 5)))]
         name = f"slide{i % SLIDES:02d}_{i:05d}.png"
-        picture, boxes = draw_field(rng, labels, slide=slides[i % SLIDES])
-        _save(folder / name, picture)
+        image, boxes = draw_field(rng, labels, slide=slides[i % SLIDES])
+        _save(folder / name, image)
         rows.writerows([name, label, *(f"{value:.1f}" for value in box)] for label, box in boxes)
     write_text(folder / "boxes.csv", table.getvalue())
 
 
-def _save(path: Path, picture: Image) -> None:
+def _save(path: Path, image: Image) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode(picture, ".png"))
+    path.write_bytes(encode(image, ".png"))
 
 
-def _says(path: Path) -> Any:
+def _description(path: Path) -> Any:
+    """Return the content of a JSON file; None if it cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -17,8 +17,8 @@ from edgewbc.pixels import Box, Image
 from edgewbc.synth import nuclei
 from edgewbc.synth.nuclei import Array, blob, circles, fill, wobble
 
-RED_CELL_RADIUS = 3.6
-CELL_FIELD = 25.0  # width of a single cell's picture
+RED_CELL_RADIUS = 3.6  # mean
+CELL_FIELD = 25.0  # side of the image of a single cell
 
 # Smallest and largest radius of each white cell in a smear, where it is spread flat.
 RADII = {
@@ -36,10 +36,10 @@ class Slide:
 
     Attributes:
         light: of the empty background, RGB in 0..255, (3,).
-        dye: factor on the optical density by channel, (3,): how strongly, and how blue or red, it was stained.
-        crowding: share of the free area that red cells take.
+        dye: factor on the optical density by channel, (3,): strength and hue of the stain.
+        crowding: share of the area that red cells would cover if no white cell were there.
         blur: standard deviation of the optics' blur, in micrometers.
-        noise: standard deviation of the camera's noise, in grey levels.
+        noise: standard deviation of the camera's noise, in gray levels.
         red: optical density of a red cell, (3,).
     """
 
@@ -52,6 +52,7 @@ class Slide:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Slide:
+        """Draw the properties of a slide at random."""
         light = rng.uniform(222, 248) + rng.uniform(-9, 6, 3)
         dye = rng.uniform(0.78, 1.2) * rng.uniform(0.9, 1.1, 3)
         red = density((226, 180, 176)) * rng.uniform(0.7, 1.25) + rng.uniform(0, 0.05, 3)
@@ -59,51 +60,57 @@ class Slide:
 
 
 def density(rgb: Sequence[float]) -> Array:
-    """Optical density by channel of something that looks like this on a white background, (3,)."""
+    """Return the optical density by channel, (3,), of a layer that has this color (0..255) on a white background."""
     return -np.log(np.asarray(rgb, dtype=np.float64) / 245)
 
 
-def stain(canvas: Array, mask: Array, colour: Array) -> None:
-    """Blend a density (3,) or (h, w, 3) into the canvas (h, w, 3) where the mask (h, w), 0..1, says so, in place."""
-    canvas += (colour - canvas) * mask[..., None]
+def stain(canvas: Array, mask: Array, color: Array) -> None:
+    """Replace the canvas by a density where a mask is 1, in place; between 0 and 1 the two are blended.
+
+    Args:
+        canvas: optical density, (h, w, 3).
+        mask: 0..1, (h, w).
+        color: optical density, (3,) or (h, w, 3).
+    """
+    canvas += (color - canvas) * mask[..., None]
 
 
-def white_cell(canvas: Array, label: str, rng: np.random.Generator, centre: Array, radius: float, scale: float) -> Box:
+def white_cell(canvas: Array, label: str, rng: np.random.Generator, center: Array, radius: float, scale: float) -> Box:
     """Paint a white cell onto a canvas of optical density, in place.
 
     Args:
-        canvas: (h, w, 3); what the cell covers is replaced.
+        canvas: (h, w, 3); replaced where the cell is.
         label: one of `cells.CLASSES`.
-        rng: what the cell looks like.
-        centre: (x, y) in pixels.
+        rng: determines the cell's appearance.
+        center: (x, y) in pixels.
         radius: in pixels.
-        scale: pixels a micrometre.
+        scale: pixels per micrometer.
 
     Returns:
-        The outline's bounding box: left, top, width, height in pixels; it may reach past the canvas.
+        The cell's bounding box (left, top, width, height in pixels); it may extend beyond the canvas.
     """
     shape = canvas.shape[:2]
     ragged = {"monocyte": 0.07, "lymphocyte": 0.03}.get(label, 0.045)
-    outline = blob(rng, centre, radius, ragged)
+    outline = blob(rng, center, radius, ragged)
     body = fill(shape, [outline], soft=0.12 * scale)
-    nucleus = nuclei.OF[label](shape, rng, centre, radius)
+    nucleus = nuclei.OF[label](shape, rng, center, radius)
     tint = rng.uniform(0.85, 1.15)
-    plasma, core = (density(colour) * tint for colour in COLOURS[label])
+    plasma, core = (density(color) * tint for color in COLORS[label])
     texture = wobble(rng, shape, 1.1 * scale)
     stain(canvas, body, plasma * (1 + 0.10 * texture[..., None]))
-    _granules_below(canvas, label, rng, centre, radius, scale, body)
+    _granules_below(canvas, label, rng, center, radius, scale, body)
     lumps = wobble(rng, shape, (0.9 if label == "monocyte" else 0.7) * scale)
     strength = {"monocyte": 0.16, "lymphocyte": 0.12}.get(label, 0.13)
     solid = rng.uniform(0.9, 1.08) * core * (1 + strength * lumps[..., None])
     stain(canvas, nucleus * body * 0.97, solid)
-    _granules_above(canvas, label, rng, centre, radius, scale, body)
+    _granules_above(canvas, label, rng, center, radius, scale, body)
     left, top = outline.min(axis=0)
     right, bottom = outline.max(axis=0)
     return (float(left), float(top), float(right - left), float(bottom - top))
 
 
-# Colour of the cytoplasm and of the nucleus on white, by class. Basophils' nuclei are pale beneath their granules.
-COLOURS = {
+# Colors of the cytoplasm and of the nucleus on white, by class. A basophil's nucleus is pale under its granules.
+COLORS = {
     "neutrophil": ((230, 205, 214), (118, 66, 142)),
     "lymphocyte": ((164, 180, 220), (104, 60, 138)),
     "monocyte": ((184, 178, 204), (136, 92, 160)),
@@ -113,45 +120,53 @@ COLOURS = {
 
 
 def _granules_below(
-    canvas: Array, label: str, rng: np.random.Generator, centre: Array, radius: float, scale: float, body: Array
+    canvas: Array, label: str, rng: np.random.Generator, center: Array, radius: float, scale: float, body: Array
 ) -> None:
-    """Granules and vacuoles of the cytoplasm, which the nucleus covers."""
+    """Paint the granules and vacuoles of the cytoplasm, which the nucleus covers."""
     shape = canvas.shape[:2]
-    if label == "neutrophil":  # fine and pale: more a texture than dots
-        dots = circles(shape, rng, centre, radius * 0.94, 160, (0.12 * scale, 0.24 * scale))
+    if label == "neutrophil":  # fine and pale: a texture rather than dots
+        dots = circles(shape, rng, center, radius * 0.94, 160, (0.12 * scale, 0.24 * scale))
         stain(canvas, dots * body * 0.5, density((206, 158, 186)))
-    elif label == "eosinophil":  # coarse, round, of one size, packed
-        dots = circles(shape, rng, centre, radius * 0.93, 190, (0.36 * scale, 0.5 * scale), apart=0.78 * scale)
+    elif label == "eosinophil":  # coarse, round, of equal size, densely packed
+        dots = circles(shape, rng, center, radius * 0.93, 190, (0.36 * scale, 0.5 * scale), apart=0.78 * scale)
         stain(canvas, dots * body * 0.9, density((216, 118, 92)) * rng.uniform(0.8, 1.2))
     elif label == "monocyte":
-        dust = circles(shape, rng, centre, radius * 0.93, 70, (0.1 * scale, 0.18 * scale))
+        dust = circles(shape, rng, center, radius * 0.93, 70, (0.1 * scale, 0.18 * scale))
         stain(canvas, dust * body * 0.35, density((170, 140, 180)))
         if rng.random() < 0.6:
-            holes = circles(shape, rng, centre, radius * 0.9, int(rng.integers(2, 7)), (0.35 * scale, 0.75 * scale))
+            holes = circles(shape, rng, center, radius * 0.9, int(rng.integers(2, 7)), (0.35 * scale, 0.75 * scale))
             stain(canvas, holes * body * 0.75, density((232, 228, 236)))
     elif label == "lymphocyte" and rng.random() < 0.25:  # a few azure granules, as in large granular lymphocytes
-        dots = circles(shape, rng, centre, radius * 0.95, int(rng.integers(3, 9)), (0.18 * scale, 0.28 * scale))
+        dots = circles(shape, rng, center, radius * 0.95, int(rng.integers(3, 9)), (0.18 * scale, 0.28 * scale))
         stain(canvas, dots * body * 0.8, density((150, 80, 150)))
 
 
 def _granules_above(
-    canvas: Array, label: str, rng: np.random.Generator, centre: Array, radius: float, scale: float, body: Array
+    canvas: Array, label: str, rng: np.random.Generator, center: Array, radius: float, scale: float, body: Array
 ) -> None:
-    """Granules that lie over the nucleus: many and dark in basophils, a few in eosinophils."""
+    """Paint the granules that lie over the nucleus: many dark ones in basophils, a few in eosinophils."""
     shape = canvas.shape[:2]
     if label == "basophil":
         number = int(rng.integers(50, 130))
-        dots = circles(shape, rng, centre, radius * 0.92, number, (0.3 * scale, 0.72 * scale), apart=0.55 * scale)
+        dots = circles(shape, rng, center, radius * 0.92, number, (0.3 * scale, 0.72 * scale), apart=0.55 * scale)
         stain(canvas, dots * body * 0.85, density((82, 44, 116)) * rng.uniform(0.85, 1.1))
     elif label == "eosinophil":
-        dots = circles(shape, rng, centre, radius * 0.7, 9, (0.34 * scale, 0.46 * scale))
+        dots = circles(shape, rng, center, radius * 0.7, 9, (0.34 * scale, 0.46 * scale))
         stain(canvas, dots * body * 0.55, density((206, 112, 104)))
 
 
 def surroundings(
     canvas: Array, rng: np.random.Generator, slide: Slide, scale: float, taken: Sequence[tuple[Array, float]]
 ) -> None:
-    """Add red cells and platelets, which overlap one another but no white cell (centre, radius in pixels)."""
+    """Add red cells and platelets, in place; they may overlap each other, but not the white cells.
+
+    Args:
+        canvas: optical density, (h, w, 3).
+        rng: random generator.
+        slide: of which the cells are.
+        scale: pixels per micrometer.
+        taken: center and radius of each white cell, in pixels.
+    """
     tall, wide = canvas.shape[:2]
     unit = RED_CELL_RADIUS * scale
     number = round(slide.crowding * (tall + 2 * unit) * (wide + 2 * unit) / (np.pi * unit**2))
@@ -159,7 +174,7 @@ def surroundings(
     for _ in range(4 * number):
         at = rng.uniform((-unit, -unit), (wide + unit, tall + unit))
         radius = unit * rng.uniform(0.86, 1.12)
-        # A red cell's own outline reaches to 1.1 of its radius; it may touch a white cell, and be dented by it.
+        # The outline of a red cell extends to 1.1 radii: it may touch a white cell, which then covers a part of it.
         if any(np.hypot(*(at - c)) < r + 1.02 * radius for c, r in taken):
             continue
         nearest = min((float(np.hypot(*(at - other))) for other in placed), default=np.inf)
@@ -177,7 +192,7 @@ def surroundings(
 
 
 def _red_cell(canvas: Array, rng: np.random.Generator, slide: Slide, at: Array, radius: float) -> None:
-    """Add a disc, thick at the rim and thin in the middle."""
+    """Add a disc that is thick at the rim and thin in the middle."""
     reach = int(np.ceil(radius * 1.4))
     x0, y0 = (int(round(v)) - reach for v in at)
     xs = np.arange(max(x0, 0), min(x0 + 2 * reach, canvas.shape[1]))
@@ -196,7 +211,7 @@ def _red_cell(canvas: Array, rng: np.random.Generator, slide: Slide, at: Array, 
 
 
 def develop(canvas: Array, rng: np.random.Generator, slide: Slide, scale: float) -> Image:
-    """Optical density (h, w, 3) to a picture: uneven light, blur of the optics, noise of the camera."""
+    """Convert optical density, (h, w, 3), to an image with uneven light, the blur of the optics and camera noise."""
     tall, wide = canvas.shape[:2]
     light = slide.light * np.exp(-canvas * slide.dye)
     light *= 1 + 0.02 * wobble(rng, (tall, wide), max(tall, wide) / 3)[..., None]
@@ -206,5 +221,5 @@ def develop(canvas: Array, rng: np.random.Generator, slide: Slide, scale: float)
 
 
 def empty(height: int, width: int) -> NDArray[np.float64]:
-    """A canvas without anything on it: optical density 0, (height, width, 3)."""
+    """Return an empty canvas: optical density 0, (height, width, 3)."""
     return np.zeros((height, width, 3))

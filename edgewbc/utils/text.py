@@ -46,7 +46,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
 
 
 def headline(result: dict[str, Any]) -> str:
-    """What `evaluate` found, in one line: accuracy, interval, n, protocol, and the hashes that say of what on what."""
+    """Format an evaluation in one line: accuracy with interval, counts, protocol, hashes of model and manifest."""
     return (
         f"accuracy {percent(result['accuracy'])} ({interval(result['interval'])}), "
         f"{result['correct']} of {result['n']}, {result['source']} {result['protocol']} {result['split']}, "
@@ -55,13 +55,13 @@ def headline(result: dict[str, Any]) -> str:
     )
 
 
-def worth(result: dict[str, Any]) -> str:
-    """The scores of the probabilities that `evaluate` found, in one line."""
-    return f"probabilities: Brier score {result['brier']:.5f}, log loss {result['log_loss']:.5f} (the less the better)"
+def probability_scores(result: dict[str, Any]) -> str:
+    """Format the scores of an evaluation's probabilities in one line."""
+    return f"probabilities: Brier score {result['brier']:.5f}, log loss {result['log_loss']:.5f} (lower is better)"
 
 
 def class_table(result: dict[str, Any]) -> str:
-    """Recall with its interval, precision and F1 of each class."""
+    """Format recall with its interval, precision and F1 of each class, and their means."""
     rows = [
         [
             name,

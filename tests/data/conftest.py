@@ -1,4 +1,4 @@
-"""Small sets of pictures on disk, one for each source."""
+"""Small sets of images on disk, one for each source."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Put = Callable[..., Path]
 
 @pytest.fixture
 def put(tmp_path: Path) -> Put:
-    """Write a small picture: `put("neutrophil/slide1/a.png", seed=3)`; the seed determines its bytes."""
+    """Write a small image: `put("neutrophil/slide1/a.png", seed=3)`; the seed determines its bytes."""
 
     def write(path: str, seed: int = 0, size: tuple[int, int] = (24, 20)) -> Path:
-        file = tmp_path / "pictures" / path
+        file = tmp_path / "images" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(encode(picture(seed, *size), file.suffix.lower()))
         return file
@@ -27,20 +27,20 @@ def put(tmp_path: Path) -> Put:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def image_folder(tmp_path: Path) -> Path:
     """Where `put` puts them."""
-    return tmp_path / "pictures"
+    return tmp_path / "images"
 
 
 @pytest.fixture
-def slides(put: Put, pictures: Path) -> Path:
-    """A folder per class: two classes, six slides, two pictures of each class on each slide."""
+def slides(put: Put, image_folder: Path) -> Path:
+    """A folder per class: two classes, six slides, two images of each class on each slide."""
     seed = 0
     for label in ("neutrophil", "Lymphocyte"):
         for slide in range(6):
             for i in range(2):
                 put(f"{label}/slide{slide}/{i}.png", seed := seed + 1)
-    return pictures
+    return image_folder
 
 
 def write_csv(path: Path, rows: Sequence[str]) -> None:

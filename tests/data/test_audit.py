@@ -43,13 +43,13 @@ def test_a_clean_set(drawn: Path) -> None:
     found.check()
 
 
-def test_exact_copies_across_the_split(put: Put, pictures: Path) -> None:
-    """Pictures of the same bytes are found, on two sides they leak, and with two labels they conflict."""
+def test_exact_copies_across_the_split(put: Put, image_folder: Path) -> None:
+    """Images of the same bytes are found, on two sides they leak, and with two labels they conflict."""
     for name in ("a", "b"):
         (put(f"monocyte/{name}.png")).write_bytes(encode(cell(1)))
     put("lymphocyte/c.png").write_bytes(encode(cell(1)))
     put("lymphocyte/d.png").write_bytes(encode(cell(2)))
-    manifest = with_sides(make("folder", pictures, protocol="external"), {"monocyte/b.png": "test"})
+    manifest = with_sides(make("folder", image_folder, protocol="external"), {"monocyte/b.png": "test"})
     found = audit(manifest)
     assert len(found.duplicates) == 1
     assert found.duplicates[0].paths == ("lymphocyte/c.png", "monocyte/a.png", "monocyte/b.png")
@@ -60,12 +60,12 @@ def test_exact_copies_across_the_split(put: Put, pictures: Path) -> None:
         found.check()
 
 
-def test_near_copies_across_the_split(put: Put, pictures: Path) -> None:
+def test_near_copies_across_the_split(put: Put, image_folder: Path) -> None:
     """A copy saved as a poor JPEG and made brighter is found by its looks, and leaks."""
     put("monocyte/a.png").write_bytes(encode(cell(7)))
     put("monocyte/b.jpg").write_bytes(encode(cv2.convertScaleAbs(cell(7), alpha=1.05), ".jpg", [1, 50]))
     put("monocyte/c.png").write_bytes(encode(cell(12)))
-    manifest = with_sides(make("folder", pictures, protocol="external"), {"monocyte/b.jpg": "test"})
+    manifest = with_sides(make("folder", image_folder, protocol="external"), {"monocyte/b.jpg": "test"})
     found = audit(manifest)
     assert [(d.kind, d.paths) for d in found.duplicates] == [("near", ("monocyte/a.png", "monocyte/b.jpg"))]
     assert found.duplicates[0].correlation is not None
@@ -75,7 +75,7 @@ def test_near_copies_across_the_split(put: Put, pictures: Path) -> None:
 
 
 def test_a_group_on_two_sides(slides: Path) -> None:
-    """A slide that stands on two sides leaks, though its pictures differ; in the text and in the JSON."""
+    """A slide that stands on two sides leaks, though its images differ; in the text and in the JSON."""
     manifest = with_sides(make("folder", slides), {"neutrophil/slide2/0.png": "val"})
     found = audit(manifest, near=False)
     assert [(leak.kind, leak.what, leak.splits) for leak in found.leaks] == [("group", "slide2", ("train", "val"))]
@@ -87,17 +87,17 @@ def test_a_group_on_two_sides(slides: Path) -> None:
     assert values["thresholds"] is None
 
 
-def test_unusable_pictures(put: Put, pictures: Path) -> None:
-    """Missing, changed and unreadable pictures are listed, and the check names the first."""
+def test_unusable_pictures(put: Put, image_folder: Path) -> None:
+    """Missing, changed and unreadable images are listed, and the check names the first."""
     for i in range(3):
         put(f"monocyte/{i}.png", seed=i)
     put("monocyte/3.png", seed=3)
-    manifest = make("folder", pictures, protocol="external")
+    manifest = make("folder", image_folder, protocol="external")
     entries = manifest.entries
     put("monocyte/3.png").write_bytes(b"no image")
     digest = hashlib.sha256(b"no image").hexdigest()
     manifest = replace(manifest, entries=(*entries[:3], replace(entries[3], sha256=digest)))
-    (pictures / "monocyte/0.png").unlink()
+    (image_folder / "monocyte/0.png").unlink()
     put("monocyte/1.png", seed=50)
     found = audit(manifest)
     assert [(fault.path, fault.kind) for fault in found.faults] == [
@@ -109,7 +109,7 @@ def test_unusable_pictures(put: Put, pictures: Path) -> None:
         found.check()
 
 
-def test_suspicious_images_are_listed(put: Put, pictures: Path) -> None:
+def test_suspicious_images_are_listed(put: Put, image_folder: Path) -> None:
     """Incomplete, grayscale, 16-bit and transparent images are listed with a note and are not errors."""
     put("monocyte/plain.png").write_bytes(encode(cell(1)))
     jpeg = encode(cell(2), ".jpg")
@@ -117,7 +117,7 @@ def test_suspicious_images_are_listed(put: Put, pictures: Path) -> None:
     put("monocyte/gray.png").write_bytes(encode(cv2.cvtColor(cell(3), cv2.COLOR_RGB2GRAY)))
     put("monocyte/deep.tif").write_bytes(encode(cell(4).astype(np.uint16) * 16, ".tif"))
     put("monocyte/clear.png").write_bytes(encode(np.dstack([cell(5), np.full((96, 96), 99, np.uint8)])))
-    found = audit(make("folder", pictures, protocol="external"), near=False)
+    found = audit(make("folder", image_folder, protocol="external"), near=False)
     names = ["clear.png", "cut.jpg", "deep.tif", "gray.png"]
     assert [Path(note.path).name for note in found.notes] == names
     assert found.counts()["suspicious"] == 4
@@ -128,14 +128,14 @@ def test_suspicious_images_are_listed(put: Put, pictures: Path) -> None:
     found.check()
 
 
-def test_boxes_of_one_picture_are_no_duplicates(put: Put, pictures: Path) -> None:
+def test_boxes_of_one_picture_are_no_duplicates(put: Put, image_folder: Path) -> None:
     """Two cells of one field share its bytes and its side, and that is as it should be."""
     for i in range(3):
         put(f"JPEGImages/BloodImage_0000{i}.png").write_bytes(encode(cell(i)))
         boxes = [("WBC", 1, 1, 9, 9), ("WBC", 11, 11, 19, 19)]
-        write_csv(pictures / f"Annotations/BloodImage_0000{i}.xml", [voc(boxes)])
-    write_csv(pictures / "labels.csv", [",Image,Category", *(f',{i},"MONOCYTE, MONOCYTE"' for i in range(3))])
-    found = audit(make("bccd", pictures, classes=["monocyte"]))
+        write_csv(image_folder / f"Annotations/BloodImage_0000{i}.xml", [voc(boxes)])
+    write_csv(image_folder / "labels.csv", [",Image,Category", *(f',{i},"MONOCYTE, MONOCYTE"' for i in range(3))])
+    found = audit(make("bccd", image_folder, classes=["monocyte"]))
     assert (found.cells, found.images) == (6, 3)
     assert set(found.counts().values()) == {0}
 
@@ -158,7 +158,7 @@ def test_near_duplicates_are_the_planted_ones(block: int, monkeypatch: pytest.Mo
 
 
 def test_near_duplicates_of_nothing() -> None:
-    """No picture and one picture have no pairs; two blank ones are alike."""
+    """No image and one image have no pairs; two blank ones are alike."""
     blank = fingerprint(np.full((50, 50, 3), 200, np.uint8))
     assert near_duplicates([]) == near_duplicates([blank]) == []
     assert [(pair.bits, pair.correlation) for pair in near_duplicates([blank, blank])] == [(0, 1.0)]

@@ -41,7 +41,7 @@ def test_half_a_turn_is_exact():
 
 
 def test_seeded():
-    """The same generator state gives the same picture, another gives another."""
+    """The same generator state gives the same image, another gives another."""
     spec = PixelSpec(32, 32)
     a, b, c = (augment(picture(), spec, None, Augment(), np.random.default_rng(s)) for s in (1, 1, 2))
     assert np.array_equal(a, b)

@@ -12,7 +12,7 @@ from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
 
 @pytest.fixture
 def manifest() -> Manifest:
-    """Four cells in three pictures of two groups, none for validation."""
+    """Four cells in three images of two groups, none for validation."""
     entries = (
         Entry("a.png", "monocyte", "s1", Split.TRAIN, "0" * 64, (0, 0, 5, 5)),
         Entry("a.png", "monocyte", "s1", Split.TRAIN, "0" * 64, (6, 6, 5, 5)),

@@ -20,7 +20,7 @@ def cell() -> np.ndarray:
 
 
 def test_a_fingerprint_is_64_bits_and_a_thumbnail(cell: np.ndarray) -> None:
-    """bool (64,) and uint8 (48, 48, 3), the same for the same picture at twice the size, to a bit or two."""
+    """bool (64,) and uint8 (48, 48, 3), the same for the same image at twice the size, to a bit or two."""
     one, two = of(cell), of(cv2.resize(cell, (192, 192), interpolation=cv2.INTER_CUBIC))
     assert one.bits.shape == (64,)
     assert one.bits.dtype == bool
@@ -46,7 +46,7 @@ def test_what_counts_as_the_same_picture(cell: np.ndarray, change, found: bool) 
 
 
 def test_correlation_does_not_see_light_and_colour_casts() -> None:
-    """A constant added to a channel and a factor change nothing; an inverted picture has -1; noise has about 0."""
+    """A constant added to a channel and a factor change nothing; an inverted image has -1; noise has about 0."""
     random = np.random.default_rng(0)
     base = random.integers(60, 120, (1, 48, 48, 3), dtype=np.uint8)
     cast = (base + np.array([10, 0, 50])).astype(np.uint8)

@@ -17,17 +17,17 @@ from tests.data.conftest import Put
 from tests.tiny import picture
 
 
-def test_read_returns_the_pixels(put: Put, pictures: Path) -> None:
+def test_read_returns_the_pixels(put: Put, image_folder: Path) -> None:
     """A PNG is decoded to the RGB values that were saved."""
     put("monocyte/a.png", seed=7)
-    manifest = make("folder", pictures, protocol="external")
+    manifest = make("folder", image_folder, protocol="external")
     np.testing.assert_array_equal(read(manifest, manifest.entries[0]), picture(7))
 
 
-def test_read_names_a_damaged_file(put: Put, pictures: Path) -> None:
+def test_read_names_a_damaged_file(put: Put, image_folder: Path) -> None:
     """A file that cannot be decoded is an error that names the file and says what to do."""
     put("monocyte/a.png")
-    manifest = make("folder", pictures, protocol="external")
+    manifest = make("folder", image_folder, protocol="external")
     put("monocyte/a.png").write_bytes(b"not an image")
     entry = replace(manifest.entries[0], sha256=hashlib.sha256(b"not an image").hexdigest())
     with pytest.raises(UserError, match=r"a\.png: .*: remove it and recreate the manifest"):

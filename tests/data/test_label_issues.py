@@ -20,7 +20,7 @@ NAMES = CLASSES[:3]
 
 
 def blobs(per_class: int = 40, spread: float = 1.0, seed: int = 0) -> tuple[NDArray[np.float32], list[Entry]]:
-    """Features of three classes around three corners of a 12-dimensional space, two cells a group."""
+    """Return features of three classes around three corners of a 12-dimensional space, two cells per group."""
     random = np.random.default_rng(seed)
     corners = 4 * np.eye(3, 12)
     features, entries = [], []
@@ -33,13 +33,13 @@ def blobs(per_class: int = 40, spread: float = 1.0, seed: int = 0) -> tuple[NDAr
 
 
 def flipped(entries: list[Entry], places: list[int]) -> list[Entry]:
-    """The same entries, some with the label of the next class."""
+    """Return the same entries, those at `places` with the label of the next class."""
     turned = {name: NAMES[(i + 1) % 3] for i, name in enumerate(NAMES)}
     return [replace(e, label=turned[e.label]) if i in places else e for i, e in enumerate(entries)]
 
 
 def test_flipped_labels_are_ranked_first() -> None:
-    """The seven planted errors come first, all but one at most are flagged, with their true label; no others are."""
+    """Seven planted errors have the first ranks; at least six are flagged, with their true label, and no other cell."""
     features, entries = blobs(spread=0.6)
     places = [3, 10, 32, 47, 80, 101, 118]
     found = judge(features, flipped(entries, places), CLASSES)
@@ -50,14 +50,14 @@ def test_flipped_labels_are_ranked_first() -> None:
     assert all(cell.given != cell.suggested and cell.p_given < 0.5 < cell.p_suggested for cell in found.flagged)
     assert [cell.rank for cell in found.cells] == list(range(1, 121))
     assert (found.folds, found.groups, found.score["n"], found.score["correct"]) == (5, 60, 120, 113)
-    assert found.score["classes"] == list(NAMES)  # those without a cell are left out
+    assert found.score["classes"] == list(NAMES)  # without the classes that have no cell
     assert sum(n for _, _, n in found.pairs()) == len(found.flagged)
     counts = [n for _, _, n in found.pairs()]
     assert counts == sorted(counts, reverse=True)
 
 
 def test_clean_labels_are_left_alone() -> None:
-    """Where the classes lie apart and every label is right, nothing is flagged."""
+    """If the classes are far apart and every label is correct, nothing is flagged."""
     features, entries = blobs(spread=0.3)
     found = judge(features, entries, NAMES)
     assert found.flagged == ()
@@ -66,28 +66,28 @@ def test_clean_labels_are_left_alone() -> None:
     assert [cell.quality for cell in found.cells] == sorted(cell.quality for cell in found.cells)
 
 
-def test_a_judgement_is_reproducible() -> None:
-    """The same cells, folds and seed give the same numbers; another seed divides otherwise."""
+def test_judgement_is_reproducible() -> None:
+    """The same cells, folds and seed give the same result; another seed gives other folds."""
     features, entries = blobs(per_class=12, spread=2)
     assert judge(features, entries, NAMES, seed=1) == judge(features, entries, NAMES, seed=1)
     assert judge(features, entries, NAMES, seed=1) != judge(features, entries, NAMES, seed=2)
 
 
-def test_no_head_learns_from_the_cells_that_it_judges(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wrong labels in a fold change nothing of what is said in that fold, and something in the others."""
+def test_no_classifier_is_fitted_to_the_cells_that_it_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong labels in a fold do not change the probabilities in that fold, but those in the others."""
     monkeypatch.setattr(label_issues, "STRENGTHS", (1e-2,))
     features, entries = blobs(spread=2)
     truth = np.arange(len(entries)) % 3
     fold = divide(truth, joined(entries), NAMES, 4)
     other = np.where(fold == 2, (truth + 1) % 3, truth)
-    one, two = (out_of_fold(features, labelled, [fold])[0] for labelled in (truth, other))
+    one, two = (out_of_fold(features, labels, [fold])[0] for labels in (truth, other))
     np.testing.assert_array_equal(one[fold == 2], two[fold == 2])
     assert np.abs(one - two)[fold != 2].max() > 0.01
     np.testing.assert_allclose(one.sum(1), 1)
 
 
 def test_divisions_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The probabilities of several divisions are the mean of those of each."""
+    """The probabilities of several divisions are the mean over the divisions."""
     monkeypatch.setattr(label_issues, "STRENGTHS", (1e-2,))
     features, entries = blobs(per_class=12, spread=2)
     truth = np.arange(len(entries)) % 3
@@ -97,8 +97,8 @@ def test_divisions_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(out_of_fold(features, truth, folds)[0], np.mean(each, 0))
 
 
-def test_the_penalty_suits_the_labels() -> None:
-    """Labels without any sense get a strong penalty, classes that lie apart a weak one; constants do no harm."""
+def test_penalty_is_chosen_by_log_loss() -> None:
+    """Random labels get a strong penalty, well-separated classes a weak one; a constant feature does no harm."""
     features, entries = blobs()
     features[:, 5] = 7
     truth = np.arange(len(entries)) % 3
@@ -112,12 +112,12 @@ def test_the_penalty_suits_the_labels() -> None:
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 14)), min_size=30, max_size=90), st.integers(2, 6))
 def test_groups_never_cross_folds(cells: list[tuple[int, int]], folds: int) -> None:
-    """Whatever the labels and groups: a group has one fold, and every class is seen without each of the folds."""
+    """For any labels and groups: a group is in one fold, and every class is in every training part."""
     truth = np.array([label for label, _ in cells])
     groups = np.array([group for _, group in cells])
     try:
         fold = divide(truth, groups, NAMES[: truth.max() + 1], folds)
-    except (UserError, ValueError):  # too few groups, or a class without a cell, which `judge` never asks for
+    except (UserError, ValueError):  # too few groups, or a class without a cell, which `judge` excludes
         return
     assert 2 <= len(set(fold.tolist())) <= folds
     for group in set(groups.tolist()):
@@ -127,7 +127,7 @@ def test_groups_never_cross_folds(cells: list[tuple[int, int]], folds: int) -> N
 
 
 def test_copies_stay_together() -> None:
-    """Cells of one group, one picture or the same bytes, and copies of copies, have one number; others their own."""
+    """Cells of one group, one image or the same bytes, and copies of copies, get the same number."""
     rows = [("a", "g1", "1"), ("b", "g1", "2"), ("c", "g2", "2"), ("d", "g3", "3"), ("e", "g4", "4"), ("f", "g5", "5"),
             ("f", "g6", "5")]  # fmt: skip
     entries = [Entry(path, "monocyte", group, Split.TRAIN, sha) for path, group, sha in rows]
@@ -137,7 +137,7 @@ def test_copies_stay_together() -> None:
 
 
 def test_few_groups_make_fewer_folds() -> None:
-    """A class with three groups allows three folds, and two that are copies of each other leave two."""
+    """A class with three groups allows three folds; if two of them are copies of each other, two."""
     features, entries = blobs(per_class=6)
     assert judge(features, entries, NAMES).folds == 3
     assert judge(features, entries, NAMES, copies=[("monocyte/000.png", "monocyte/005.png")]).folds == 2
@@ -146,14 +146,18 @@ def test_few_groups_make_fewer_folds() -> None:
 @pytest.mark.parametrize(
     ("keep", "folds", "message"),
     [
-        (lambda e: e.label == "monocyte", 5, "all cells are monocyte: two classes are the least"),
-        (lambda e: False, 5, "all cells are gone"),
-        (lambda e: e.label != "monocyte" or e.group == "monocyte-1", 5, "class 'monocyte' has one group"),
+        (
+            lambda e: e.label == "monocyte",
+            5,
+            "at least two classes; the manifest's are only of class 'monocyte'",
+        ),
+        (lambda e: False, 5, "the manifest's are none"),
+        (lambda e: e.label != "monocyte" or e.group == "monocyte-1", 5, "class 'monocyte' has only one group"),
         (lambda e: True, 1, "--folds 1: give 2 or more"),
     ],
 )
-def test_what_cannot_be_judged(keep: object, folds: int, message: str) -> None:
-    """One class, a class of one group, and a single fold are told in one line, before any feature is needed."""
+def test_bad_input_is_an_error_before_features_are_computed(keep: object, folds: int, message: str) -> None:
+    """A single class, a class with one group, and a single fold are errors of one line."""
     assert callable(keep)
     entries = [entry for entry in blobs(per_class=6)[1] if keep(entry)]
     with pytest.raises(UserError, match=message) as error:
@@ -164,14 +168,14 @@ def test_what_cannot_be_judged(keep: object, folds: int, message: str) -> None:
 
 
 def test_a_group_of_all_classes_cannot_be_left_out() -> None:
-    """Two groups, one of which alone has two of the classes, are refused as few groups of those classes."""
+    """If one of two groups alone has two of the classes, the message names a class and its number of groups."""
     truth, groups = np.array([0, 1, 2, 0, 0]), np.array([0, 0, 0, 1, 1])
-    with pytest.raises(UserError, match="class 'lymphocyte' has one group"):
+    with pytest.raises(UserError, match="class 'lymphocyte' has only one group"):
         divide(truth, groups, NAMES, 2)
 
 
 def test_issues_are_the_doubtful_labels() -> None:
-    """Quality is the probability of the given label; a cell whose label is the most probable one is no issue."""
+    """Quality is the probability of the given label; a cell whose label is the most probable one is not an issue."""
     probabilities = np.full((40, 2), 0.05)
     truth = np.arange(40) % 2
     probabilities[np.arange(40), truth] = 0.95

@@ -47,8 +47,8 @@ def test_reads_what_it_wrote(written: Path, slides: Path) -> None:
 def test_keeps_boxes_and_odd_names(tmp_path: Path) -> None:
     """Boxes, commas, quotes and umlauts in a path survive the CSV."""
     entry = Entry('Zellen, "neu"/ä b.png', "neutrophil", "g,1", Split.TEST, "0" * 64, (1.5, 2.0, 30.25, 40.0))
-    (tmp_path / "pictures").mkdir()
-    Manifest(tmp_path / "pictures", (entry,), ("neutrophil",), Protocol.EXTERNAL).write(tmp_path / "m")
+    (tmp_path / "images").mkdir()
+    Manifest(tmp_path / "images", (entry,), ("neutrophil",), Protocol.EXTERNAL).write(tmp_path / "m")
     assert Manifest.read(tmp_path / "m").entries == (entry,)
 
 
@@ -62,17 +62,17 @@ def test_writing_again(written: Path, slides: Path) -> None:
 
 
 def test_pictures_that_moved_with_it(written: Path, slides: Path, tmp_path: Path) -> None:
-    """A manifest that was moved together with its pictures still finds them."""
+    """A manifest that was moved together with its images still finds them."""
     (tmp_path / "new").mkdir()
-    shutil.move(slides, tmp_path / "new" / "pictures")
+    shutil.move(slides, tmp_path / "new" / "images")
     shutil.move(written, tmp_path / "new" / "m")
     read = Manifest.read(tmp_path / "new" / "m")
-    assert read.root == tmp_path / "new" / "pictures"
+    assert read.root == tmp_path / "new" / "images"
     assert len(read.read_bytes(read.entries[0])) > 0
 
 
 def test_pictures_that_are_gone(written: Path, slides: Path) -> None:
-    """A moved pictures folder is one line that says so."""
+    """A moved images folder is one line that says so."""
     slides.rename(slides.with_name("elsewhere"))
     with pytest.raises(UserError, match="are no longer here: recreate the manifest"):
         Manifest.read(written)

@@ -123,7 +123,7 @@ def test_official_refuses_what_it_cannot_keep() -> None:
 
 
 def test_poster_takes_the_posters_number() -> None:
-    """A fifth of 12,515 pictures is the 2,503 that the poster was tested on; validation is an eighth of the rest."""
+    """A fifth of 12,515 images is the 2,503 that the poster was tested on; validation is an eighth of the rest."""
     sides = Counter(poster([f"{i}.jpg" for i in range(12515)], seed=0).values())
     assert sides == {"test": 2503, "val": 1252, "train": 8760}
 
@@ -131,7 +131,7 @@ def test_poster_takes_the_posters_number() -> None:
 @COMMON
 @given(names=st.lists(st.text("abc", min_size=1), unique=True, max_size=60), seed=st.integers(0, 99))
 def test_poster_splits_any_set(names: list[str], seed: int) -> None:
-    """Every picture has one side, order and repeats do not matter, no side is empty; too few is an error."""
+    """Every image has one side, order and repeats do not matter, no side is empty; too few is an error."""
     if len(names) < 3:
         with pytest.raises(UserError, match="are too few for 3 splits"):
             poster(names, seed)

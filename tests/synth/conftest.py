@@ -1,4 +1,4 @@
-"""Fixtures of the tests of synthetic smears."""
+"""Fixtures for the tests of `edgewbc.synth`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
-"""Tests of `edgewbc.synth.cells`, `smear` and `nuclei`."""
+"""Tests of `edgewbc.synth.cells`, and of what distinguishes the classes."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +30,7 @@ def bytes_below(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("label", CLASSES)
 def test_a_cell_is_a_dark_nucleus_on_a_light_ground(label: str) -> None:
-    """The picture has the asked size; its middle is darker than its background; the generator determines it."""
+    """The image has the given size and a center darker than its background; the generator determines it."""
     cell = drawing.draw_cell(label, np.random.default_rng(5), 64)
     assert cell.shape == (64, 64, 3)
     assert cell.dtype == np.uint8
@@ -38,22 +40,22 @@ def test_a_cell_is_a_dark_nucleus_on_a_light_ground(label: str) -> None:
     assert (cell != drawing.draw_cell(label, np.random.default_rng(6), 64)).any()
 
 
-def test_an_unknown_cell_is_refused() -> None:
-    """Only the five types can be drawn."""
+def test_unknown_class_is_an_error() -> None:
+    """Only the five classes can be drawn."""
     with pytest.raises(ValueError, match="'blast'"):
         drawing.draw_cell("blast", np.random.default_rng(0))
 
 
-def _holes_and_parts(label: str, seed: int) -> float:
-    """How much of the nucleus' convex hull the nucleus fills."""
+def _solidity(label: str, seed: int) -> float:
+    """Return the share of its convex hull that a nucleus fills."""
     mask = nuclei.OF[label]((200, 200), np.random.default_rng(seed), np.array([100.0, 100.0]), 80.0) > 0.5
     points = np.argwhere(mask)[:, ::-1].astype(np.int32)
     return float(mask.sum() / cv2.contourArea(cv2.convexHull(points)))
 
 
 def test_nuclei_differ_in_shape() -> None:
-    """A lymphocyte's nucleus is round and full, a monocyte's is dented, a neutrophil's and an eosinophil's lobed."""
-    full = {label: np.mean([_holes_and_parts(label, seed) for seed in range(20)]) for label in CLASSES}
+    """A lymphocyte's nucleus is convex, a monocyte's has a notch, a neutrophil's and an eosinophil's are lobed."""
+    full = {label: np.mean([_solidity(label, seed) for seed in range(20)]) for label in CLASSES}
     assert full["lymphocyte"] > 0.96
     assert 0.7 < full["monocyte"] < 0.96
     assert full["neutrophil"] < 0.85
@@ -61,14 +63,14 @@ def test_nuclei_differ_in_shape() -> None:
 
 
 def test_slides_differ() -> None:
-    """Two slides have another background and another stain."""
+    """Two slides differ in background and stain."""
     one, two = (Slide.draw(np.random.default_rng(seed)) for seed in (1, 2))
     assert np.abs(one.light - two.light).max() > 1
     assert np.abs(one.dye - two.dye).max() > 0.02
 
 
 def test_a_field_has_boxes_around_its_cells() -> None:
-    """Boxes are inside of the picture, do not overlap, and are darker than the field."""
+    """Boxes are inside the image, do not overlap, and are darker than the field."""
     labels = ["neutrophil", "monocyte", "lymphocyte", "basophil"]
     field, boxes = drawing.draw_field(np.random.default_rng(3), labels, height=300, width=400)
     assert field.shape == (300, 400, 3)
@@ -85,15 +87,15 @@ def test_a_field_has_boxes_around_its_cells() -> None:
 
 
 def test_a_field_that_is_too_small() -> None:
-    """Cells that do not fit are refused rather than left out."""
+    """Cells that do not fit are an error; none is left out."""
     with pytest.raises(ValueError, match="do not fit"):
         drawing.draw_field(np.random.default_rng(0), ["monocyte"] * 30, height=200, width=200)
     with pytest.raises(ValueError, match="does not fit"):
         drawing.draw_field(np.random.default_rng(0), ["monocyte"], height=50, width=50)
 
 
-def test_write_lays_out_cells_and_fields(drawn: Path) -> None:
-    """Cells by class with their slide, fields with a table of boxes, and the facts of the drawing."""
+def test_layout_of_the_folder(drawn: Path) -> None:
+    """Cells by class with their slide, fields with a table of boxes, and the description of the set."""
     names = bytes_below(drawn)
     assert len([name for name in names if name.startswith("cells/")]) == 50
     assert "cells/neutrophil/slide03_00003.png" in names
@@ -104,49 +106,51 @@ def test_write_lays_out_cells_and_fields(drawn: Path) -> None:
         rows = list(csv.DictReader(file))
     assert {row["path"] for row in rows} == {"slide00_00000.png", "slide01_00001.png"}
     assert all(row["label"] in CLASSES and 20 < float(row["width"]) < 150 for row in rows)
-    assert cv2.imread(str(drawn / "cells/basophil/slide00_00000.png")).shape == (48, 48, 3)
+    image = cv2.imread(str(drawn / "cells/basophil/slide00_00000.png"))
+    assert image is not None
+    assert image.shape == (48, 48, 3)
 
 
 def test_the_same_seed_gives_the_same_bytes(drawn: Path, tmp_path: Path) -> None:
-    """A second drawing is the first, byte for byte; another seed is another one."""
+    """The same seed gives the same files, byte for byte; another seed gives none of them."""
     drawing.write(tmp_path / "again", cells=10, fields=2, seed=4, size=48)
     assert bytes_below(tmp_path / "again") == bytes_below(drawn)
     drawing.write(tmp_path / "other", cells=10, fields=2, seed=5, size=48)
     assert not set(bytes_below(tmp_path / "other").values()) & set(bytes_below(drawn).values())
 
 
-def test_more_cells_leave_the_first_as_they_are(drawn: Path, tmp_path: Path) -> None:
-    """Each cell has its own seed, so that a larger set holds the smaller one."""
+def test_a_larger_set_contains_the_smaller_one(drawn: Path, tmp_path: Path) -> None:
+    """Each cell has its own seed, so the number of cells does not change them."""
     drawing.write(tmp_path / "few", cells=3, seed=4, size=48)
     cells = {name: digest for name, digest in bytes_below(tmp_path / "few").items() if name.startswith("cells/")}
     assert len(cells) == 15
     assert cells.items() <= bytes_below(drawn).items()
 
 
-def test_write_does_not_overwrite(drawn: Path, tmp_path: Path) -> None:
-    """The same drawing is left as it is; anything else in the way is refused, and stays."""
+def test_existing_files_are_not_overwritten(drawn: Path, tmp_path: Path) -> None:
+    """The same set is kept as it is; a folder with other content is an error and stays unchanged."""
     before = (drawn / "cells/monocyte/slide00_00000.png").stat().st_mtime_ns
     drawing.write(drawn, cells=10, fields=2, seed=4, size=48)
     assert (drawn / "cells/monocyte/slide00_00000.png").stat().st_mtime_ns == before
-    with pytest.raises(UserError, match="something else is here already"):
+    with pytest.raises(UserError, match="is not empty and holds a different set"):
         drawing.write(drawn, cells=11, seed=4)
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="something else"):
+    with pytest.raises(UserError, match="is not empty"):
         drawing.write(tmp_path, cells=3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt"]
 
 
-def test_write_wants_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder one stands in is not replaced, empty or not."""
+def test_working_directory_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory is not replaced, even if it is empty."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="is the working directory"):
         drawing.write(Path(), cells=3)
 
 
-def test_an_interrupted_drawing_leaves_nothing_and_can_be_done_again(tmp_path: Path) -> None:
-    """What was half drawn is not taken for the whole, and the next call clears it away."""
+def test_interrupted_run_leaves_no_folder_and_can_be_repeated(tmp_path: Path) -> None:
+    """A partial set is not used, and the next call removes it."""
 
-    def stop(items, what, total):  # type: ignore[no-untyped-def]
+    def stop(items: Iterable[Any], what: str, total: int | None) -> Iterator[Any]:
         yield next(iter(items))
         raise KeyboardInterrupt
 

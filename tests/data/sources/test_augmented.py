@@ -16,12 +16,12 @@ from tests.data.conftest import Put, write_csv
 
 
 @pytest.fixture
-def enlarged(put: Put, pictures: Path, tmp_path: Path) -> Path:
-    """60 pictures drawn from six originals of one class and five of another."""
+def enlarged(put: Put, image_folder: Path, tmp_path: Path) -> Path:
+    """60 images drawn from six originals of one class and five of another."""
     for label, number in (("monocyte", 6), ("neutrophil", 5)):
         for i in range(number):
             put(f"{label}/{label[:2]}{i}.png", seed=10 * len(label) + i)
-    write(make("folder", pictures, protocol="external"), tmp_path / "e", 60, height=12, width=16)
+    write(make("folder", image_folder, protocol="external"), tmp_path / "e", 60, height=12, width=16)
     return tmp_path / "e"
 
 
@@ -63,7 +63,7 @@ def test_classes_on_request(enlarged: Path) -> None:
 
 
 def test_augmented_errors(enlarged: Path, slides: Path) -> None:
-    """Another folder, a picture that is gone, and a path that leads out are refused by name."""
+    """Another folder, a image that is gone, and a path that leads out are refused by name."""
     with pytest.raises(UserError, match="edgewbc data augment"):
         make("augmented", slides)
     gone = next(enlarged.rglob("mo3_*.jpg"))

@@ -13,7 +13,7 @@ from tests.data.conftest import Put, voc, write_csv
 
 
 @pytest.fixture
-def bccd(put: Put, pictures: Path) -> Path:
+def bccd(put: Put, image_folder: Path) -> Path:
     """Fields with clear labels of four types, and one of each kind that is left out."""
     rows = [",Image,Category"]
     types = ("NEUTROPHIL", "LYMPHOCYTE", "MONOCYTE", "EOSINOPHIL")
@@ -21,8 +21,8 @@ def bccd(put: Put, pictures: Path) -> Path:
 
     def field(number: int, category: str, *boxes: tuple[str, int, int, int, int]) -> None:
         put(f"JPEGImages/BloodImage_{number:05d}.png", seed=number)
-        (pictures / "Annotations").mkdir(exist_ok=True)
-        (pictures / f"Annotations/BloodImage_{number:05d}.xml").write_text(voc(boxes))
+        (image_folder / "Annotations").mkdir(exist_ok=True)
+        (image_folder / f"Annotations/BloodImage_{number:05d}.xml").write_text(voc(boxes))
         rows.append(f',{number},"{category}"')
 
     for i in range(12):
@@ -33,12 +33,12 @@ def bccd(put: Put, pictures: Path) -> Path:
     field(23, "", one)
     field(24, "NEUTROPHIL", ("RBC", 1, 1, 2, 2))
     field(25, "BASOPHIL", one)
-    write_csv(pictures / "labels.csv", rows)
-    return pictures
+    write_csv(image_folder / "labels.csv", rows)
+    return image_folder
 
 
 def test_bccd_takes_unambiguous_cells(bccd: Path) -> None:
-    """One row a WBC box with its box; pictures that are not clear are left out, each with its reason."""
+    """One row a WBC box with its box; images that are not clear are left out, each with its reason."""
     manifest = make("bccd", bccd)
     assert manifest.protocol == "grouped"
     assert manifest.classes == ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
@@ -57,7 +57,7 @@ def test_bccd_takes_unambiguous_cells(bccd: Path) -> None:
 
 
 def test_bccd_poster_keeps_a_picture_together(bccd: Path) -> None:
-    """Boxes of one picture go where the picture goes under poster too."""
+    """Boxes of one image go where the image goes under poster too."""
     manifest = make("bccd", bccd, protocol="poster", seed=3)
     assert len({e.split for e in manifest.entries if e.path.endswith("00020.png")}) == 1
     assert sum(manifest.counts()["test"].values()) in (3, 4)

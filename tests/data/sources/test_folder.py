@@ -38,25 +38,25 @@ def test_folder_is_reproducible(slides: Path) -> None:
     assert make("folder", slides, seed=1).sha256 != make("folder", slides, seed=2).sha256
 
 
-def test_folder_without_slides_groups_copies(put: Put, pictures: Path) -> None:
+def test_folder_without_slides_groups_copies(put: Put, image_folder: Path) -> None:
     """Images with the same bytes share a group named after the first; others are groups of their own."""
     for i in range(4):
         put(f"monocyte/{i}.PNG", seed=i)
     put("monocyte/copy of 2.png", seed=2)
-    found = groups(make("folder", pictures))
+    found = groups(make("folder", image_folder))
     assert found["monocyte/2.PNG"] == found["monocyte/copy of 2.png"] == "monocyte/2.PNG"
     assert len(set(found.values())) == 4
 
 
-def test_folder_group_pattern(put: Put, pictures: Path) -> None:
+def test_folder_group_pattern(put: Put, image_folder: Path) -> None:
     """The first capture group names the group; a path that does not match is an error that names the file."""
     for i in range(6):
         put(f"basophil/p{i // 2}_{i}.bmp", seed=i)
-    found = groups(make("folder", pictures, group_pattern=r"/(p\d+)_"))
+    found = groups(make("folder", image_folder, group_pattern=r"/(p\d+)_"))
     assert found["basophil/p2_4.bmp"] == found["basophil/p2_5.bmp"] == "p2"
     for pattern, message in ((r"(q\d)", r"p0_0\.bmp.*does not match"), ("(", "not a regular"), ("p", "parentheses")):
         with pytest.raises(UserError, match=message):
-            make("folder", pictures, group_pattern=pattern)
+            make("folder", image_folder, group_pattern=pattern)
 
 
 def test_folder_counts_what_is_left_out(slides: Path, put: Put) -> None:
@@ -74,7 +74,7 @@ def test_folder_counts_what_is_left_out(slides: Path, put: Put) -> None:
     }
 
 
-def test_folder_errors(tmp_path: Path, put: Put, pictures: Path) -> None:
+def test_folder_errors(tmp_path: Path, put: Put, image_folder: Path) -> None:
     """Each error is one line that says what to do."""
     with pytest.raises(UserError, match="no such folder"):
         make("folder", tmp_path / "nowhere")
@@ -86,10 +86,10 @@ def test_folder_errors(tmp_path: Path, put: Put, pictures: Path) -> None:
     with pytest.raises(UserError, match="not a folder"):
         make("folder", file)
     with pytest.raises(UserError, match="no folder for class 'monocyte' in --classes; found neutrophil"):
-        make("folder", pictures, classes=["monocyte"])
-    (pictures / "monocyte").mkdir()
+        make("folder", image_folder, classes=["monocyte"])
+    (image_folder / "monocyte").mkdir()
     with pytest.raises(UserError, match="monocyte: no image in this class folder"):
-        make("folder", pictures)
+        make("folder", image_folder)
 
 
 def test_folder_selects_classes(slides: Path, put: Put) -> None:
@@ -101,11 +101,11 @@ def test_folder_selects_classes(slides: Path, put: Put) -> None:
     assert manifest.provenance.left_out == {"class basophil not selected": 1}
 
 
-def test_folder_merges_names_that_look_the_same(put: Put, pictures: Path) -> None:
+def test_folder_merges_names_that_look_the_same(put: Put, image_folder: Path) -> None:
     """Folders whose names differ in Unicode form, letter case or outer whitespace are one class."""
     for seed, name in enumerate(("e\u0301osino", "\u00e9osino", "\u00c9osino ")):
         put(f"{name}/{seed}.png", seed=seed)
-    manifest = make("folder", pictures, protocol="external", classes=[" E\u0301osino"])
+    manifest = make("folder", image_folder, protocol="external", classes=[" E\u0301osino"])
     assert manifest.classes == ("\u00e9osino",)
     assert len(manifest.entries) == 3
 
@@ -113,13 +113,13 @@ def test_folder_merges_names_that_look_the_same(put: Put, pictures: Path) -> Non
 @pytest.mark.parametrize(
     "parts", [("TRAIN", "TEST", "VAL"), ("Train", "Test-A", "test_B"), ("lab1", "lab2"), ("train",)]
 )
-def test_folder_refuses_parts_as_classes(put: Put, pictures: Path, parts: tuple[str, ...]) -> None:
+def test_folder_refuses_parts_as_classes(put: Put, image_folder: Path, parts: tuple[str, ...]) -> None:
     """Folders that hold class folders themselves (parts of a split, several data sets) are not classes."""
     for seed, part in enumerate(parts):
         for label in ("neutrophil", "monocyte"):
             put(f"{part}/{label}/{seed}.png", seed=2 * seed + len(label))
     with pytest.raises(UserError, match=f"not classes: name one of them, such as .*{sorted(parts)[0]}"):
-        make("folder", pictures)
+        make("folder", image_folder)
 
 
 def test_folder_takes_slides_shared_by_classes(slides: Path) -> None:

@@ -12,15 +12,15 @@ from tests.data.conftest import Put, write_csv
 
 
 @pytest.fixture
-def jtsc(put: Put, pictures: Path) -> Path:
+def jtsc(put: Put, image_folder: Path) -> Path:
     for i in range(1, 7):
         put(f"{i:03d}.bmp", seed=i)
-    write_csv(pictures / "labels.csv", ["image ID,class label", "1,1", "2,2", "3,3", "4,4", "5,5"])
-    return pictures
+    write_csv(image_folder / "labels.csv", ["image ID,class label", "1,1", "2,2", "3,3", "4,4", "5,5"])
+    return image_folder
 
 
 def test_jtsc_is_all_test(jtsc: Path) -> None:
-    """Each picture of the table is test, with the class of its number; one without a label is counted."""
+    """Each image of the table is test, with the class of its number; one without a label is counted."""
     manifest = make("jtsc", jtsc)
     assert manifest.protocol == "external"
     assert [e.label for e in manifest.entries] == ["neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil"]
@@ -39,7 +39,7 @@ def test_jtsc_is_never_for_training(jtsc: Path) -> None:
     ("row", "message"), [("7,1", r"007\.bmp: no such image"), ("1,6", "class '6'"), ("1,1", "listed twice")]
 )
 def test_jtsc_errors(jtsc: Path, row: str, message: str) -> None:
-    """A picture that is missing, a class that is not one, and a repeat are refused."""
+    """A image that is missing, a class that is not one, and a repeat are refused."""
     write_csv(jtsc / "labels.csv", ["image ID,class label", "1,1", row])
     with pytest.raises(UserError, match=message):
         make("jtsc", jtsc)

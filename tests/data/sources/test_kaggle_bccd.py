@@ -19,7 +19,7 @@ COPIES = 4
 
 
 @pytest.fixture
-def kaggle(put: Put, pictures: Path) -> Path:
+def kaggle(put: Put, image_folder: Path) -> Path:
     """The public layout, small: 10 originals a class in TRAIN and 3 in TEST, 4 copies of each; TEST_SIMPLE once."""
     seed = 0
     for label in CLASSES:
@@ -29,7 +29,7 @@ def kaggle(put: Put, pictures: Path) -> Path:
                     put(f"{side}/{label}/_{k}_{1000 * n + seed}.jpeg", seed := seed + 1)
         for k in range(ORIGINALS["TEST"]):
             put(f"TEST_SIMPLE/{label}/_{k}_{seed}.jpeg", seed := seed + 1)
-    return pictures
+    return image_folder
 
 
 def sides_of(manifest: Manifest) -> dict[str, set[str]]:
@@ -73,7 +73,7 @@ def test_grouped_divides_originals_anew(kaggle: Path) -> None:
 
 
 def test_poster_takes_every_picture(kaggle: Path) -> None:
-    """All three folders, a fifth of the pictures for test, and copies of one original on several sides."""
+    """All three folders, a fifth of the images for test, and copies of one original on several sides."""
     manifest = make("kaggle-bccd", kaggle, protocol="poster")
     assert len(manifest.entries) == 4 * 13 * COPIES + 12
     assert manifest.provenance.left_out == {}
@@ -113,7 +113,7 @@ def test_a_nested_set_is_found_and_named(kaggle: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_no_such_set_is_refused(kaggle: Path, put: Put, tmp_path: Path) -> None:
-    """No TEST, a folder of another class, a name without its original, a class without pictures: one line each."""
+    """No TEST, a folder of another class, a name without its original, a class without images: one line each."""
     put("TRAIN/BASOPHIL/_0_1.jpeg")
     with pytest.raises(UserError, match="BASOPHIL: not a class of this set"):
         make("kaggle-bccd", kaggle)

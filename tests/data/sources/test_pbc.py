@@ -12,8 +12,8 @@ from tests.data.conftest import Put, write_csv
 
 
 @pytest.fixture
-def pbc(put: Put, pictures: Path) -> Path:
-    """Nine pictures of two types, one of a third class, a copy across the published split."""
+def pbc(put: Put, image_folder: Path) -> Path:
+    """Nine images of two types, one of a third class, a copy across the published split."""
     seed = 0
     for label, short in (("neutrophil", "NE"), ("monocyte", "MO")):
         for i in range(4):
@@ -22,12 +22,12 @@ def pbc(put: Put, pictures: Path) -> Path:
     put("PBC_dataset_normal_DIB/ig/IG_1.png", 99)
     top = "PBC_dataset_normal_DIB"
     write_csv(
-        pictures / "splits/train.csv",
+        image_folder / "splits/train.csv",
         ["path,label", f"{top}/neutrophil/NE_2.png,neutrophil", f"{top}/monocyte/MO_3.png,monocyte"],
     )
-    write_csv(pictures / "splits/val.csv", ["path,label", f"{top}/neutrophil/NE_0.png,neutrophil"])
-    write_csv(pictures / "splits/test.csv", ["path,label", f"{top}/monocyte/MO_9.png,monocyte"])
-    return pictures
+    write_csv(image_folder / "splits/val.csv", ["path,label", f"{top}/neutrophil/NE_0.png,neutrophil"])
+    write_csv(image_folder / "splits/test.csv", ["path,label", f"{top}/monocyte/MO_9.png,monocyte"])
+    return image_folder
 
 
 def test_pbc_published_follows_the_tables(pbc: Path) -> None:
@@ -46,7 +46,7 @@ def test_pbc_published_follows_the_tables(pbc: Path) -> None:
 
 
 def test_pbc_grouped_takes_all_pictures(pbc: Path) -> None:
-    """All pictures of the five types take part; other classes are counted, or taken when asked for."""
+    """All images of the five types take part; other classes are counted, or taken when asked for."""
     manifest = make("pbc", pbc, protocol="grouped")
     assert len(manifest.entries) == 9
     assert manifest.provenance.left_out == {"class ig not selected": 1}
@@ -57,7 +57,7 @@ def test_pbc_grouped_takes_all_pictures(pbc: Path) -> None:
 
 
 def test_pbc_errors(pbc: Path) -> None:
-    """A missing picture, a path outside, a wrong header, a missing table: each names its file."""
+    """A missing image, a path outside, a wrong header, a missing table: each names its file."""
     with pytest.raises(UserError, match="no images of class 'basophil'"):
         make("pbc", pbc, protocol="grouped", classes=["basophil"])
     test = pbc / "splits/test.csv"

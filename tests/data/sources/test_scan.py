@@ -25,45 +25,45 @@ def names(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in images_below(folder).paths]
 
 
-def test_images_below_sorts_by_path_and_skips_hidden_files(put: Put, pictures: Path) -> None:
+def test_images_below_sorts_by_path_and_skips_hidden_files(put: Put, image_folder: Path) -> None:
     """Image files of any letter case are returned by path; hidden files and folders are skipped."""
     for path in ("b/2.PNG", "b/1.png", "a.jpg", ".thumbs/3.png", "b/.4.png"):
         put(path)
-    assert names(pictures) == ["a.jpg", "b/1.png", "b/2.PNG"]
+    assert names(image_folder) == ["a.jpg", "b/1.png", "b/2.PNG"]
 
 
-def test_images_below_counts_other_files_by_extension(put: Put, pictures: Path) -> None:
+def test_images_below_counts_other_files_by_extension(put: Put, image_folder: Path) -> None:
     """JPEG files named .jfif and .jpe are images; other files are counted, those of the system are not."""
-    put("a.png").rename(pictures / "a.jfif")
-    put("b.png").rename(pictures / "b.JPE")
+    put("a.png").rename(image_folder / "a.jfif")
+    put("b.png").rename(image_folder / "b.JPE")
     for name in ("x.heic", "y.HEIC", "z.dcm", "README", "Thumbs.db", "desktop.ini", "__MACOSX/._a.jpg"):
-        (pictures / name).parent.mkdir(exist_ok=True)
-        (pictures / name).write_bytes(b"x")
-    assert names(pictures) == ["a.jfif", "b.JPE"]
-    assert images_below(pictures).left_out == {
+        (image_folder / name).parent.mkdir(exist_ok=True)
+        (image_folder / name).write_bytes(b"x")
+    assert names(image_folder) == ["a.jfif", "b.JPE"]
+    assert images_below(image_folder).left_out == {
         "not a supported image format (.heic)": 2,
         "not a supported image format (.dcm)": 1,
         "not a supported image format (no extension)": 1,
     }
 
 
-def test_images_below_follows_links_but_not_in_circles(put: Put, pictures: Path, tmp_path: Path) -> None:
+def test_images_below_follows_links_but_not_in_circles(put: Put, image_folder: Path, tmp_path: Path) -> None:
     """A linked folder is searched, also when it is linked twice; a link back to an enclosing folder is not."""
     put("here/a.png")
     (tmp_path / "archive/slide").mkdir(parents=True)
     put("b.png").rename(tmp_path / "archive/slide/b.png")
     for name in ("here/one", "two"):
-        (pictures / name).symlink_to(tmp_path / "archive", target_is_directory=True)
-    (pictures / "here/back").symlink_to(pictures, target_is_directory=True)
+        (image_folder / name).symlink_to(tmp_path / "archive", target_is_directory=True)
+    (image_folder / "here/back").symlink_to(image_folder, target_is_directory=True)
     (tmp_path / "archive/up").symlink_to(tmp_path, target_is_directory=True)
-    found = names(pictures)
+    found = names(image_folder)
     assert found[:2] == ["here/a.png", "here/one/slide/b.png"]
     assert "two/slide/b.png" in found
     assert not any(name.startswith("here/back") for name in found)
     assert len(found) == len(set(found)) < 20
 
 
-def test_hash_images_reads_each_image_once(put: Put, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hash_images_reads_each_image_once(put: Put, image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cells of one image get the hash of its bytes from one reading; a missing image is named."""
     file = put("a.png")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -75,36 +75,36 @@ def test_hash_images_reads_each_image_once(put: Put, pictures: Path, monkeypatch
         return original(path)
 
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
-    done = hash_images(pictures, [Cell("a.png", "x"), Cell("a.png", "y")], Counter())
+    done = hash_images(image_folder, [Cell("a.png", "x"), Cell("a.png", "y")], Counter())
     assert [cell.sha256 for cell in done] == [digest] * 2
     assert len(read) == 1
     with pytest.raises(UserError, match=r"b\.png: cannot be read"):
-        hash_images(pictures, [Cell("b.png", "x")], Counter())
+        hash_images(image_folder, [Cell("b.png", "x")], Counter())
 
 
-def test_hash_images_leaves_out_what_is_no_image(put: Put, pictures: Path) -> None:
+def test_hash_images_leaves_out_what_is_no_image(put: Put, image_folder: Path) -> None:
     """Empty files and files with another header are counted, each once, with the reason."""
     put("good.png")
     put("empty.png").write_bytes(b"")
     put("text.jpg").write_bytes(b"no image")
     left_out: Counter[str] = Counter()
     cells = [Cell(path, "x") for path in ("good.png", "empty.png", "empty.png", "text.jpg")]
-    assert [cell.path for cell in hash_images(pictures, cells, left_out)] == ["good.png"]
+    assert [cell.path for cell in hash_images(image_folder, cells, left_out)] == ["good.png"]
     assert left_out.pop("not a readable image (empty file)") == 1
     ((reason, number),) = left_out.items()
     assert reason.startswith("not a readable image (not a")
     assert number == 1
 
 
-def test_hash_images_refuses_names_that_are_not_utf8(put: Put, pictures: Path) -> None:
+def test_hash_images_refuses_names_that_are_not_utf8(put: Put, image_folder: Path) -> None:
     """A Latin-1 name cannot be written into a manifest; the message shows it with its bytes escaped."""
     file = put("a.png")
     try:
-        file.rename(pictures / "zell\udce4.png")
+        file.rename(image_folder / "zell\udce4.png")
     except (OSError, UnicodeEncodeError):
         pytest.skip("this file system accepts only valid names")
     with pytest.raises(UserError, match=r"zell\\xe4\.png: the name is not valid UTF-8") as raised:
-        hash_images(pictures, [Cell("zell\udce4.png", "x")], Counter())
+        hash_images(image_folder, [Cell("zell\udce4.png", "x")], Counter())
     str(raised.value).encode()
 
 

@@ -16,11 +16,11 @@ ROWS = [("s1/a.png", "Monocyte"), ("s1/b.png", "neutrophil "), ("s2/c.png", "mon
 
 
 @pytest.fixture
-def images(put: Put, pictures: Path) -> Path:
+def images(put: Put, image_folder: Path) -> Path:
     """Four listed images and one that no table lists."""
     for seed, name in enumerate([*(path for path, _ in ROWS), "s3/e.png"]):
         put(name, seed=seed)
-    return pictures
+    return image_folder
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
