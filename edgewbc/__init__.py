@@ -1,4 +1,4 @@
-"""edgewbc: white-blood-cell classifiers from a GPU workstation to a microscope PC without one."""
+"""edgewbc: train white-blood-cell classifiers, and run them offline on microscope PCs without a GPU."""
 
 from __future__ import annotations
 
