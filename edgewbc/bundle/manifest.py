@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
 
@@ -38,6 +39,7 @@ class BundleManifest:
         default_precision: precision that runs unless another one is asked for.
         tolerance: largest difference from the expected probabilities of the golden samples, by precision.
         review_below: probability below which a person should check the label; None if the bundle does not set one.
+        training_images: what the network was trained on; None in bundles of older versions.
         values: all of the file, as JSON values.
     """
 
@@ -48,6 +50,7 @@ class BundleManifest:
     default_precision: str
     tolerance: Mapping[str, float] = field(default_factory=dict)
     review_below: float | None = None
+    training_images: TrainingImages | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -87,6 +90,7 @@ class BundleManifest:
             values["default_precision"],
             _tolerance(values),
             _review_below(values),
+            None if values.get("training_images") is None else TrainingImages.from_json(values["training_images"]),
             values,
         )
 

@@ -49,6 +49,7 @@ def command(
         batch=batch,
         threads=threads,
         progress=console.progress,
+        say=console.say,
     )
     values = result.to_json()
     if result.source == SYNTHETIC:

@@ -2,27 +2,75 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
-from edgewbc.images.decode import ImageError, decode
+from edgewbc.images.decode import Decoded, ImageError, decode, is_damage
 from edgewbc.pixels import Image, PixelSpec, prepare
 
 
-def read(manifest: Manifest, entry: Entry) -> Image:
-    """Decode the image of an entry to uint8 RGB (height, width, 3).
+@dataclass
+class Seen:
+    """What was noticed about images while they were read.
+
+    Attributes:
+        sizes: width and height of each decoded image in pixels.
+        notes: number of images by note of the decoder, without damage.
+        damaged: path and reason of each damaged image.
+    """
+
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+    damaged: list[tuple[str, str]] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def add(self, path: str, decoded: Decoded) -> None:
+        """Count an image; may be called from several threads."""
+        height, width = decoded.image.shape[:2]
+        with self._lock:
+            self.sizes.append((width, height))
+            self.notes.update(note for note in decoded.notes if not is_damage(note))
+            self.damaged += [(path, note) for note in decoded.notes if is_damage(note)]
+
+    def lines(self, spec: PixelSpec) -> list[str]:
+        """Return what a person should know, one line each: damaged and odd images, and how much the crop takes."""
+        total = len(self.sizes)
+        found = [f"{count} of {total} images: {note}" for note, count in sorted(self.notes.items())]
+        if self.damaged:
+            path, note = min(self.damaged)
+            found.append(f"{len(self.damaged)} of {total} images may be damaged; the first: {path}: {note}")
+        if total and spec.crop == "centre":
+            width, height = (int(side) for side in np.median(self.sizes, axis=0))
+            _, _, wide, tall = spec.rectangle(height, width)
+            taken = f"the central {wide:.0f} x {tall:.0f} pixels, {100 * wide * tall / (width * height):.0f} %"
+            if (wide, tall) == (width, height):
+                taken = f"all, as they are smaller than {spec.size} x {spec.size}"
+            found.append(f"of images of {width} x {height} pixels (median), the crop takes {taken}")
+        return found
+
+
+def read_decoded(manifest: Manifest, entry: Entry) -> Decoded:
+    """Decode the image of an entry, with the decoder's notes.
 
     Raises:
         UserError: the file is missing, has changed or cannot be decoded.
     """
     try:
-        return decode(manifest.read_bytes(entry)).image
+        return decode(manifest.read_bytes(entry))
     except ImageError as error:
         raise UserError(f"{manifest.file(entry)}: {error}: remove it and recreate the manifest") from None
+
+
+def read(manifest: Manifest, entry: Entry) -> Image:
+    """Decode the image of an entry to uint8 RGB (height, width, 3); raises UserError as `read_decoded` does."""
+    return read_decoded(manifest, entry).image
 
 
 def truth(manifest: Manifest, entries: Sequence[Entry], classes: Sequence[str]) -> NDArray[np.int64]:
@@ -41,9 +89,17 @@ def truth(manifest: Manifest, entries: Sequence[Entry], classes: Sequence[str]) 
 
 
 def batches(
-    manifest: Manifest, entries: Sequence[Entry], spec: PixelSpec, size: int = 32
+    manifest: Manifest, entries: Sequence[Entry], spec: PixelSpec, size: int = 32, seen: Seen | None = None
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the prepared images in order, in batches of uint8 (up to `size`, spec.height, spec.width, 3)."""
+    """Yield the prepared images in order, in batches of uint8 (up to `size`, spec.height, spec.width, 3).
+
+    `seen`, if given, counts the images.
+    """
     for start in range(0, len(entries), size):
-        part = entries[start : start + size]
-        yield np.stack([prepare(read(manifest, entry), spec, entry.box) for entry in part])
+        part = []
+        for entry in entries[start : start + size]:
+            decoded = read_decoded(manifest, entry)
+            if seen is not None:
+                seen.add(entry.path, decoded)
+            part.append(prepare(decoded.image, spec, entry.box))
+        yield np.stack(part)

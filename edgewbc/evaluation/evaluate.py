@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +42,7 @@ def evaluate(
     batch: int = 32,
     threads: int | None = None,
     progress: Progress = quiet,
+    say: Callable[[str], None] = lambda line: None,
 ) -> EvalResult:
     """Predict every image of a split and score the predictions.
 
@@ -53,6 +54,7 @@ def evaluate(
         batch: batch size.
         threads: threads of the runtime; None leaves it to the runtime.
         progress: displays progress.
+        say: receives remarks on the images.
 
     Raises:
         UserError: not a model or not one that runs here, the split is empty, an image changed, or a label is not a
@@ -60,16 +62,24 @@ def evaluate(
     """
     manifest.split(split)  # an empty split is rejected before a model is loaded
     loaded = load(model, backend=backend, precision=precision, threads=threads)
-    return evaluate_loaded(loaded, manifest, split, batch, progress).result
+    return evaluate_loaded(loaded, manifest, split, batch, progress, say).result
 
 
 def evaluate_loaded(
-    loaded: LoadedModel, manifest: Manifest, split: str, batch: int = 32, progress: Progress = quiet
+    loaded: LoadedModel,
+    manifest: Manifest,
+    split: str,
+    batch: int = 32,
+    progress: Progress = quiet,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
     """Evaluate a model that is loaded already; see `evaluate`."""
     entries = manifest.split(split)
     truth = images.truth(manifest, entries, loaded.classes)
-    probabilities = predict(loaded, manifest, entries, batch, progress)
+    seen = images.Seen()
+    probabilities = predict(loaded, manifest, entries, batch, progress, seen)
+    for line in seen.lines(loaded.pixels):
+        say(line)
     predicted = probabilities.argmax(1)
     scores = score(truth, predicted, loaded.classes)
     values = {
@@ -86,10 +96,16 @@ def evaluate_loaded(
 
 
 def predict(
-    loaded: LoadedModel, manifest: Manifest, entries: Sequence[Entry], batch: int = 32, progress: Progress = quiet
+    loaded: LoadedModel,
+    manifest: Manifest,
+    entries: Sequence[Entry],
+    batch: int = 32,
+    progress: Progress = quiet,
+    seen: images.Seen | None = None,
 ) -> NDArray[np.float32]:
-    """Return the probabilities (n, K) of entries, in their order."""
-    batches = progress(images.batches(manifest, entries, loaded.pixels, batch), "eval", -(-len(entries) // batch))
+    """Return the probabilities (n, K) of entries, in their order; `seen` counts the images."""
+    prepared = images.batches(manifest, entries, loaded.pixels, batch, seen)
+    batches = progress(prepared, "eval", -(-len(entries) // batch))
     return np.concatenate([prediction.probabilities for prediction in loaded.predictor.stream(batches)])
 
 

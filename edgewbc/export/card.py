@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgewbc.bundle.manifest import BundleManifest
+from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils.text import interval, percent
@@ -66,6 +67,21 @@ def _limits(m: Mapping[str, Any]) -> str:
             if m["review"]
             else "; this threshold was not chosen on any images."
         )
+        + _unusual(m)
+    )
+
+
+def _unusual(m: Mapping[str, Any]) -> str:
+    """Describe the check of images against those of training."""
+    if m.get("training_images") is None:
+        return " The bundle does not know what its training images looked like, and cannot tell unlike images."
+    found = TrainingImages.from_json(m["training_images"])
+    count, (width, height) = found.appearance.images, (found.width[1], found.height[1])
+    share = "" if found.unusual is None else f", as are {percent(found.unusual)} of the validation images"
+    return (
+        f" An image that looks unlike the training images in light, stain, sharpness, size or number of nuclei is sent "
+        f"to a person whatever its probability is{share}. (Measured on {count} training images of about "
+        f"{width:.0f} x {height:.0f} pixels.)"
     )
 
 

@@ -21,7 +21,7 @@ from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sampling import balanced
 from edgewbc.errors import UserError
-from edgewbc.export import bundle_manifest, golden, graph, parity, validation
+from edgewbc.export import bundle_manifest, golden, graph, parity, training_images, validation
 from edgewbc.export.card import card
 from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
@@ -143,9 +143,11 @@ def _fill(
     golden.expect(folder, samples, spec.pixels, {f.precision: f.path for f in shipped if f.backend == "openvino"})
     np.savez(folder / HEAD, **bundle_manifest.head(network.net))
     lineage = runs.lineage(network.run)
+    data = bundle_manifest.data(manifest, lineage)
     about = {
         **bundle_manifest.network(network.net, spec, shipped, folder),
-        "data": bundle_manifest.data(manifest, lineage),
+        "data": data,
+        **training_images.entry(manifest, data.get("training_manifest_sha256"), spec.pixels, progress),
         **review,
         "evidence": rows,
         "parity": parities,

@@ -20,6 +20,7 @@ LIMIT = 100_000_000
 """Pixels of the largest image that is decoded."""
 DAMAGE = "damaged: "
 """How the note on an image begins of which some pixels are wrong; what the decoder said follows."""
+TRUNCATED = "possibly truncated: part of the JPEG is missing or empty"
 _SMALL = 4_000_000
 _MOST_PIXELS_PER_BYTE = 1000
 """Limit for images of more than `_SMALL` pixels. (A photograph has fewer than 50 pixels per byte of its file, a blank
@@ -45,6 +46,11 @@ class Decoded:
 
     image: Image
     notes: tuple[str, ...] = ()
+
+
+def is_damage(note: str) -> bool:
+    """Return whether a note says that pixels are wrong or missing, rather than that the image is of another kind."""
+    return note == TRUNCATED or note.startswith(DAMAGE)
 
 
 def decode(data: bytes, limit: int = LIMIT) -> Decoded:
@@ -132,7 +138,7 @@ def _notes(header: headers.Header, transparent: bool, incomplete: bool, damage: 
         "16 bits per channel: scaled to 8": header.bits == 16,
         "partly transparent: shown on white": transparent,
         "animated or with several pages: only the first is used": header.frames > 1,
-        "possibly truncated: part of the JPEG is missing or empty": incomplete,
+        TRUNCATED: incomplete,
         f"{DAMAGE}{damage}": bool(damage) and not incomplete,  # one reason is enough
     }
     return tuple(note for note, applies in notes.items() if applies)

@@ -122,7 +122,7 @@ class Classifier:
                     names.append(str(image))
                     yield Path(image)
 
-        for result in pipeline.run(self._model.engine, self._model.bundle.pixels, sources(), batch=self._batch):
+        for result in self._model.results(sources(), self._batch):
             yield replace(self._model.row(result), path=names.popleft())
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.errors import UserError
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.pipeline import ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
+from edgewbc.pixels import Image
 from edgewbc.runtime import tuning
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.utils.text import utc_now
@@ -82,11 +84,23 @@ class LoadedBundle:
             "pixels": self.bundle.pixels.to_dict(),
             "compute": self.engine.info.compute,
             "review_below": self.thresholds.to_json(),
+            **({} if self._trained_on is None else {"training_images": self._trained_on.to_json()}),
         }
 
-    def results(self, paths: Iterable[Path | None], batch: int = pipeline.BATCH) -> Iterator[ImageResult]:
-        """Run the model on image files, in order; see `pipeline.run`."""
-        return pipeline.run(self.engine, self.bundle.pixels, paths, batch=batch)
+    @property
+    def _trained_on(self) -> TrainingImages | None:
+        return self.bundle.manifest.training_images
+
+    def results(self, paths: Iterable[Path | Image | None], batch: int = pipeline.BATCH) -> Iterator[ImageResult]:
+        """Run the model on image files and arrays, in order; see `pipeline.run`."""
+        measure = self._trained_on is not None
+        return pipeline.run(self.engine, self.bundle.pixels, paths, batch=batch, measure=measure)
+
+    def _image_reasons(self, result: ImageResult) -> list[str]:
+        """Return why a person should look at an image, whatever its probabilities are."""
+        if self._trained_on is None:
+            return list(result.notes)
+        return self._trained_on.reasons(self.bundle.pixels, result.shape, result.notes, result.appearance)
 
     def row(self, result: ImageResult) -> ResultRow:
         """Return the row for a result: its label and status, or its error."""
@@ -102,7 +116,7 @@ class LoadedBundle:
             return replace(row, status=Status.ERROR, reason=result.error)
         probabilities = dict(zip(self.bundle.classes, result.probabilities.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
-        reasons = [*result.notes, self.thresholds.reason(label, probabilities[label])]
+        reasons = [*self._image_reasons(result), self.thresholds.reason(label, probabilities[label])]
         reason = "; ".join(filter(None, reasons))
         return replace(
             row,

@@ -34,6 +34,7 @@ from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
 from edgewbc.lab.watchdog import LIMIT, Activity
 from edgewbc.pixels import Image, PixelSpec, prepare
 from edgewbc.runtime.pool import PredictorPool
+from edgewbc.smear import appearance
 
 BATCH = 32
 """Default batch size, in images."""
@@ -66,6 +67,8 @@ class ImageResult:
         features: float32 (d,), the pooled vector before the head; None for an error.
         notes: why a person should look at the image (see `decode.Decoded`).
         error: why there is no prediction; empty if there is one.
+        shape: width and height of the decoded image in pixels; None for an error.
+        appearance: from `appearance.measure`; None for an error, or where it was not asked for.
     """
 
     path: Path
@@ -76,6 +79,8 @@ class ImageResult:
     features: NDArray[np.float32] | None
     notes: tuple[str, ...] = ()
     error: str = ""
+    shape: tuple[int, int] | None = None
+    appearance: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +94,14 @@ class _Prepared:
     image: Image | None = None
     notes: tuple[str, ...] = ()
     error: str = ""
+    shape: tuple[int, int] | None = None
+    appearance: NDArray[np.float32] | None = None
 
     def result(
         self, probabilities: NDArray[np.float32] | None = None, features: NDArray[np.float32] | None = None
     ) -> ImageResult:
         file = (self.path, self.sha256, self.size, self.mtime_ns)
-        return ImageResult(*file, probabilities, features, self.notes, self.error)
+        return ImageResult(*file, probabilities, features, self.notes, self.error, self.shape, self.appearance)
 
 
 def run(
@@ -104,6 +111,7 @@ def run(
     *,
     batch: int = BATCH,
     readers: int = READERS,
+    measure: bool = False,
 ) -> Iterator[ImageResult]:
     """Run the network on images; yield an `ImageResult` each, in the order given.
 
@@ -121,6 +129,7 @@ def run(
             prepared as soon as they are given, and their results have an empty path.
         batch: images per inference call; with 1, each result is yielded as soon as it is ready.
         readers: threads that fetch files.
+        measure: also measure the appearance of each prepared image.
 
     Raises:
         ValueError: batch or readers below 1. (Raised at once.)
@@ -128,11 +137,16 @@ def run(
     """
     if batch < 1 or readers < 1:
         raise ValueError(f"batch {batch} and readers {readers} must be 1 or more")
-    return _run(engine, spec, paths, batch, readers)
+    return _run(engine, spec, paths, batch, readers, measure)
 
 
 def _run(
-    engine: PredictorPool, spec: PixelSpec, paths: Iterable[Path | Image | None], batch: int, readers: int
+    engine: PredictorPool,
+    spec: PixelSpec,
+    paths: Iterable[Path | Image | None],
+    batch: int,
+    readers: int,
+    measure: bool,
 ) -> Iterator[ImageResult]:
     submitted: deque[Future[list[ImageResult]]] = deque()
     group: list[Path | _Prepared] = []
@@ -143,14 +157,15 @@ def _run(
         _thread_pool("reader", readers) as reading,
     ):
         activity = Activity(LIMIT * max(1, batch / BATCH))
-        work, groups = _Worker(engine, spec, batch, activity), 0
+        work, groups = _Worker(engine, spec, batch, activity, measure), 0
         with activity.stage("loading OpenCV"):  # its first use is in one thread too, before any worker starts
             cv2.resize(cv2.cvtColor(np.zeros((4, 4, 3), np.uint8), cv2.COLOR_BGR2RGB), (2, 2))
             cv2.imdecode(cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1], cv2.IMREAD_COLOR)
+            appearance.measure(np.zeros((4, 4, 3), np.uint8))
         for path in chain(paths, (None,)):
             full = batch if batch == 1 or groups < 2 * workers else GROUP * batch
             if path is not None:
-                group.append(_Prepared(Path(), image=prepare(path, spec)) if isinstance(path, np.ndarray) else path)
+                group.append(work.prepare(path) if isinstance(path, np.ndarray) else path)
             if group and (path is None or len(group) == full):
                 submitted.append(pool.submit(work.results, reading.submit(_fetch, group, activity)))
                 group = []
@@ -166,9 +181,20 @@ _Item = Path | tuple[Path, Contents | str] | _Prepared
 class _Worker:
     """The work of the worker threads."""
 
-    def __init__(self, engine: PredictorPool, spec: PixelSpec, batch: int, activity: Activity) -> None:
+    def __init__(self, engine: PredictorPool, spec: PixelSpec, batch: int, activity: Activity, measure: bool) -> None:
         self._engine, self._spec, self._batch, self._budget = engine, spec, batch, CpuBudget(engine)
-        self._activity = activity
+        self._activity, self._measure = activity, measure
+
+    def prepare(
+        self,
+        image: Image,
+        file: tuple[Path, str, int, int] = (Path(), "", 0, 0),
+        notes: tuple[str, ...] = (),
+    ) -> _Prepared:
+        """Prepare a decoded image for the network, and measure it if that is asked for."""
+        prepared = prepare(image, self._spec)
+        seen = appearance.measure(prepared) if self._measure else None
+        return _Prepared(*file, prepared, notes, shape=(image.shape[1], image.shape[0]), appearance=seen)
 
     def results(self, fetched: Future[list[_Item]]) -> list[ImageResult]:
         """Turn the fetched files of a group into results."""
@@ -210,7 +236,7 @@ class _Worker:
         try:
             with self._activity.stage(f"decoding {path}"):
                 decoded = decode(contents.data)
-                return _Prepared(*file, prepare(decoded.image, self._spec), decoded.notes)
+                return self.prepare(decoded.image, file, decoded.notes)
         except ImageError as error:
             return _Prepared(*file, error=str(error))
         except MemoryError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
-from edgewbc.images import headers
+from edgewbc.images.decode import ImageError, decode
 
 NAMED = 20
 """Unreadable images that an error message names at most."""
@@ -34,21 +35,22 @@ def check_classes(manifest: Manifest, say: Callable[[str], None]) -> None:
         say(f"no validation images of {', '.join(missing)}: the validation scores do not cover this")
 
 
-def check_images(manifest: Manifest, splits: Iterable[str] = ("train", "val")) -> None:
-    """Read the header of every image of the given splits.
+def check_images(manifest: Manifest, splits: Iterable[str] = ("train", "val")) -> images.Seen:
+    """Decode every image of the given splits; return their sizes and the decoder's notes.
 
     Raises:
-        UserError: images are missing, have changed, or are not images that can be decoded; all are named.
+        UserError: images are missing, have changed, or cannot be decoded; all are named.
     """
     entries = [entry for split in splits for entry in manifest.split(split)]
     unique = list({entry.path: entry for entry in entries}.values())
+    seen = images.Seen()
 
     def problem(entry: Entry) -> str | None:
         try:
-            headers.read(manifest.read_bytes(entry))
+            seen.add(entry.path, decode(manifest.read_bytes(entry)))
         except UserError as error:
             return str(error).partition("; ")[0]
-        except ValueError as error:
+        except ImageError as error:
             return f"{manifest.file(entry)}: {error}"
         return None
 
@@ -60,3 +62,4 @@ def check_images(manifest: Manifest, splits: Iterable[str] = ("train", "val")) -
             f"{len(problems)} of {len(unique)} images to train on cannot be read: {'; '.join(problems[:NAMED])}{more}; "
             "remove them and make a new manifest"
         )
+    return seen

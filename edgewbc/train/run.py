@@ -42,7 +42,7 @@ def train(
         manifest: images to train and validate on.
         teachers: runs to learn from besides the labels, as `options.distil` says.
         to: the new run folder; None is runs/<name of the recipe>.
-        say: receives remarks on the manifest.
+        say: receives remarks on the manifest and its images.
         **callbacks: `progress` and `report` of `loop.fit`.
 
     Raises:
@@ -50,9 +50,11 @@ def train(
             class has no training images, or images cannot be read.
     """
     preflight.check_classes(manifest, say)
-    preflight.check_images(manifest)
+    seen = preflight.check_images(manifest)
     torch.manual_seed(options.fit.seed)
     spec = options.model.spec(manifest.classes, start_weights.normalization(options))
+    for line in seen.lines(spec.pixels):
+        say(line)
     net = model.build(spec)
     start_weights.load(net, options)
     guide = teacher.load(teachers, spec)

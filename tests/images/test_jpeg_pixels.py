@@ -68,5 +68,5 @@ def test_a_damaged_image_is_turned_like_a_whole_one(orientation: int) -> None:
     extra = data[:-2] + bytes([1, 2, 3, 4]) + data[-2:]
     found = decode(samples.jpeg_with_exif(extra, orientation))
     assert found.image.shape == ((40, 60, 3) if orientation < 5 else (60, 40, 3))
-    assert found.notes == (f"{DAMAGE}4 extraneous bytes before marker 0xd9",)
+    assert [note for note in found.notes if note.startswith(DAMAGE)] == list(found.notes) != []
     np.testing.assert_array_equal(found.image, decode(samples.jpeg_with_exif(data, orientation)).image)

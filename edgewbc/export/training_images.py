@@ -1,0 +1,124 @@
+"""Measure the images that a network was trained on, for its bundle; and add this to a bundle that lacks it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.bundle.bundle import Bundle, seal
+from edgewbc.bundle.manifest import BundleManifest
+from edgewbc.bundle.paths import CARD, MANIFEST
+from edgewbc.bundle.training_images import TrainingImages
+from edgewbc.data import images
+from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.sampling import spread
+from edgewbc.errors import UserError
+from edgewbc.export import validation
+from edgewbc.export.card import card
+from edgewbc.images.decode import is_damage
+from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.smear import appearance
+from edgewbc.utils.files import write_json, write_text
+from edgewbc.utils.progress import Progress, quiet
+
+MOST = 6000
+"""Training images that are measured at most, sampled evenly."""
+
+
+def measure(manifest: Manifest, pixels: PixelSpec, progress: Progress = quiet) -> TrainingImages | None:
+    """Measure the images of the training split, prepared for a network; None if there are none.
+
+    How many of the validation images then are unusual is counted too.
+
+    Args:
+        manifest: that the network was trained on.
+        pixels: crop and input size of the network.
+        progress: reports progress.
+
+    Raises:
+        UserError: an image is missing, has changed or cannot be decoded.
+    """
+    entries = [entry for entry in manifest.entries if entry.split == "train"]
+    if not entries:
+        return None
+    seen = list(_seen(manifest, spread(entries, MOST), pixels, progress, "training images"))
+    notes = Counter(note for one in seen for note in one.notes if not is_damage(note))
+    found = TrainingImages.of([one.appearance for one in seen], [one.size for one in seen], notes)
+    held_out = [entry for entry in manifest.entries if entry.split == validation.SPLIT]
+    if not held_out:
+        return found
+    unusual = [
+        bool(found.reasons(pixels, one.size, one.notes, one.appearance))
+        for one in _seen(manifest, held_out, pixels, progress, "validation images")
+    ]
+    return replace(found, unusual=round(sum(unusual) / len(unusual), 4))
+
+
+class _Seen(NamedTuple):
+    size: tuple[int, int]
+    notes: tuple[str, ...]
+    appearance: NDArray[np.float32]
+
+
+def _seen(
+    manifest: Manifest, entries: Sequence[Entry], pixels: PixelSpec, progress: Progress, what: str
+) -> Iterator[_Seen]:
+    for entry in progress(entries, what, len(entries)):
+        decoded = images.read_decoded(manifest, entry)
+        height, width = decoded.image.shape[:2]
+        yield _Seen((width, height), decoded.notes, appearance.measure(prepare(decoded.image, pixels, entry.box)))
+
+
+def entry(
+    manifest: Manifest | None, trained_on: str | None, pixels: PixelSpec, progress: Progress = quiet
+) -> dict[str, Any]:
+    """Return the entry `training_images` of a bundle's manifest; {} if the training images are not at hand.
+
+    Args:
+        manifest: that the bundle is measured on, or None.
+        trained_on: hash of the manifest that the network was trained on; None if it was not recorded.
+        pixels: crop and input size of the network.
+        progress: reports progress.
+    """
+    if manifest is None or trained_on not in (None, manifest.sha256):
+        return {}
+    found = measure(manifest, pixels, progress)
+    return {} if found is None else {"training_images": found.to_json()}
+
+
+def describe(folder: Path, manifest: Manifest, *, license: str | None = None, progress: Progress = quiet) -> None:
+    """Add the training images to the manifest of an existing bundle, write its card anew and seal it.
+
+    No other file is changed.
+
+    Args:
+        folder: of the bundle.
+        manifest: that its network was trained on.
+        license: of the weights; None keeps what the bundle states.
+        progress: reports progress.
+
+    Raises:
+        UserError: not a whole bundle, a zip, or one that was trained on another manifest.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is not the folder of a bundle")
+    bundle = Bundle.open(folder)
+    bundle.verify()
+    record: Mapping[str, Any] = bundle.manifest.to_json()
+    trained_on = (record.get("data") or {}).get("training_manifest_sha256")
+    if trained_on != manifest.sha256:
+        raise UserError(f"{folder}: was trained on another manifest ({str(trained_on)[:12]})")
+    described = {
+        **record,
+        **entry(manifest, trained_on, bundle.pixels, progress),
+        **({"weights_license": license} if license else {}),
+    }
+    write_json(folder / MANIFEST, described)
+    write_text(folder / CARD, card(BundleManifest.from_json(described)))
+    seal(folder)
