@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 
 from peerbench.catalogue import HOME  # noqa: E402
-from peerbench.study import Options, compare  # noqa: E402
+from peerbench.study import CompareOptions, compare  # noqa: E402
 from peerbench.table import text  # noqa: E402
 
 from bench.console import RESULTS, progress, refresh_tables, say  # noqa: E402
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             networks,
             Manifest.read(options.data),
             options.work,
-            Options(
+            CompareOptions(
                 split=options.split,
                 rounds=options.rounds,
                 seconds=options.seconds,

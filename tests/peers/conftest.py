@@ -1,4 +1,4 @@
-"""What tests of the peers share: the bench's modules on the path, and peers of a few lines."""
+"""Shared by the tests of peers: import paths, and small fake peers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def prepare(job):
     (Path(job["folder"]).parents[1] / "calls").open("a").write("x")
     {before}
     n = len(peer.listed(job, job["split"]))
-    pictures = (np.full((1, 4), number, np.float32) for number in range(n))
-    inputs = peer.save_inputs(Path(job["folder"]) / "inputs", pictures)
+    images = (np.full((1, 4), number, np.float32) for number in range(n))
+    inputs = peer.save_inputs(Path(job["folder"]) / "inputs", images)
     rows = {{"a": {{"input": [2, 2]}}, "b": {{"error": "there is no b"}}}}
     found = {{"classes": job["classes"][::-1], "inputs": inputs, "rows": rows, "minutes": 1.5}}
     return {{**found, "version": "fake 1", "facts": {{"seen": n}}}}
@@ -35,7 +35,7 @@ def load(job, row):
 
     {loading}
 
-    def predict(batch):  # the class of a picture is its number: told in this peer's own order
+    def predict(batch):  # the class of an image is its number, in this peer's order of classes
         return np.eye(5, dtype=np.float32)[4 - batch[:, 0].astype(int) % 5]
 
     return peer.Model(predict, [Path(row["inputs"]["file"])], {{"version": "fake 1", "threads": job["threads"]}})
@@ -45,7 +45,7 @@ if __name__ == "__main__":
     peer.main(prepare, load)
 """
 
-TOLD = {
+DESCRIPTION = {
     "package": "fake",
     "licence": "MIT",
     "what": "a peer for tests",
@@ -54,15 +54,16 @@ TOLD = {
 }
 
 
-def make_peer(folder: Path, before: str = "pass", loading: str = "pass", **told: Any) -> Path:
-    """Write a peer that knows every answer of `tests.labelled` pictures.
+def make_peer(folder: Path, before: str = "pass", loading: str = "pass", **more: Any) -> Path:
+    """Write a peer whose predictions of the images of `tests.labelled` are all correct.
 
     Args:
-        before, loading: a statement that its `prepare` and its `load` begin with.
-        told: entries of peer.json in place of `TOLD`'s.
+        folder: of the peer.
+        before, loading: the first statement of its `prepare` and of its `load`.
+        more: entries of peer.json that replace those of `DESCRIPTION`.
     """
     folder.mkdir(parents=True)
-    (folder / "peer.json").write_text(json.dumps({**TOLD, **told}))
+    (folder / "peer.json").write_text(json.dumps({**DESCRIPTION, **more}))
     (folder / "measure.py").write_text(FAKE.format(before=before, loading=loading))
     return folder
 

@@ -1,4 +1,4 @@
-"""peerbench.catalogue: which peers there are, and what each is prepared for."""
+"""peerbench.catalogue: the peers and their preparations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests import labelled
 from tests.peers.conftest import make_peer
 
 
-def test_the_shipped_peers_are_those_that_are_promised() -> None:
-    """Five peers; those that bring packages pin every one that decides a figure."""
+def test_shipped_peers() -> None:
+    """There are five peers; those with an environment of their own pin their package."""
     found = {peer.name: peer for peer in peers()}
     assert sorted(found) == ["modelapi", "timm", "torch", "torchvision", "ultralytics"]
     own = {name for name, peer in found.items() if peer.requirements is not None}
@@ -25,8 +25,8 @@ def test_the_shipped_peers_are_those_that_are_promised() -> None:
     assert {row["precision"] for row in found["ultralytics"].rows.values()} == {"int8", "f32"}
 
 
-def test_no_module_of_the_package_names_a_peer() -> None:
-    """Peers stay outside: nothing in edgewbc imports ultralytics, timm or model_api."""
+def test_package_imports_no_peer() -> None:
+    """Nothing in edgewbc imports ultralytics, timm or model_api."""
     for path in (HOME.parents[1] / "edgewbc").rglob("*.py"):
         words = path.read_text(encoding="utf-8").split()
         assert not {"ultralytics", "timm", "model_api", "anomalib"} & {
@@ -34,8 +34,8 @@ def test_no_module_of_the_package_names_a_peer() -> None:
         }, path
 
 
-def test_one_preparation_a_size_a_network_or_a_bundle(home: Path, tmp_path: Path) -> None:
-    """Sizes for what it trains, runs of its architectures only, and the bundle once."""
+def test_preparations_per_size_network_or_bundle(home: Path, tmp_path: Path) -> None:
+    """One per input size if it trains, one per run of a supported architecture, or one for the bundle."""
     make_peer(home / "nets", each="network", archs=["vgg16gap"])
     make_peer(home / "other", each="network", archs=["edgenet"])
     make_peer(home / "wrapper", each="bundle")
@@ -51,12 +51,12 @@ def test_one_preparation_a_size_a_network_or_a_bundle(home: Path, tmp_path: Path
 
 
 def test_unknown_peers_and_broken_descriptions_are_refused(home: Path) -> None:
-    """One line that names the peer or the file."""
-    with pytest.raises(UserError, match="nobody: no such peer; there are fake"):
+    """The error is one line that names the peer or the file."""
+    with pytest.raises(UserError, match="nobody: no such peer; the peers in .* are fake"):
         peers(home, ["nobody"])
     make_peer(home / "odd", each="moon")
-    with pytest.raises(UserError, match="each 'moon'"):
+    with pytest.raises(UserError, match="`each` is 'moon'"):
         peers(home)
     make_peer(home / "more", colour="red")
-    with pytest.raises(UserError, match=r"more.peer.json: not a peer's description"):
+    with pytest.raises(UserError, match=r"more.peer.json: is not a valid description of a peer"):
         peers(home, ["more"])

@@ -1,9 +1,11 @@
-"""peerside.peer: what runs in a peer's environment."""
+"""peerside.peer: the code that runs in a peer's environment."""
 
 from __future__ import annotations
 
 import io
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import peer
@@ -13,7 +15,7 @@ from edgewbc.utils import subprocesses
 
 
 def test_inputs_are_read_as_they_were_written(tmp_path: Path) -> None:
-    """Parts of them, the last one shorter, with their type and shape."""
+    """Parts are read with their type and shape; the last one may be shorter."""
     values = np.arange(7 * 2 * 3, dtype=np.float32).reshape(7, 2, 3)
     inputs = peer.save_inputs(tmp_path / "i", peer.batched(values, 4))
     assert inputs == {"file": str(tmp_path / "i"), "dtype": "float32", "shape": [7, 2, 3]}
@@ -21,29 +23,30 @@ def test_inputs_are_read_as_they_were_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(peer.read_inputs(inputs, 0, 2), values[:2])
 
 
-def test_softmax_is_of_each_row() -> None:
-    """Large logits too, as float32."""
+def test_softmax_per_row() -> None:
+    """It returns float32 and does not overflow on large logits."""
     found = peer.softmax(np.array([[1000.0, 1000.0], [0.0, np.log(3.0)]]))
     np.testing.assert_allclose(found, [[0.5, 0.5], [0.25, 0.75]], rtol=1e-6)
     assert found.dtype == np.float32
 
 
-def test_an_answer_is_what_the_toolkit_reads(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The marker is that of edgewbc.utils.subprocesses; what else is printed does not disturb it."""
+def test_result_is_read_by_the_toolkit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The marker is that of edgewbc.utils.subprocesses; other output is ignored."""
     assert peer.MARKER == subprocesses.MARKER
     monkeypatch.setattr("sys.stdin", io.StringIO('{"action": "prepare"}'))
 
-    def prepare(job: dict[str, str]) -> dict[str, str]:
+    def prepare(job: dict[str, Any]) -> dict[str, Any]:
         print("a banner")
-        return {"did": job["action"]}
+        return {"action": job["action"]}
 
-    peer.main(prepare, lambda job, row: None)  # type: ignore[arg-type, return-value]
-    said = subprocesses.subprocess.CompletedProcess([], 0, capsys.readouterr().out, "")
-    assert subprocesses.read_result(said) == {"did": "prepare"}
+    def load(job: dict[str, Any], row: dict[str, Any]) -> peer.Model:
+        raise AssertionError("it is not called")
+
+    peer.main(prepare, load)
+    ran = subprocess.CompletedProcess[str]([], 0, capsys.readouterr().out, "")
+    assert subprocesses.read_result(ran) == {"action": "prepare"}
 
 
-def test_versions_name_what_is_there() -> None:
+def test_versions_of_installed_packages() -> None:
     """A package that is not installed is left out."""
     assert peer.versions("no-such-package-here", "numpy") == f"numpy {np.__version__}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from peerbench import study
-from peerbench.study import Options, compare
+from peerbench.study import CompareOptions, compare
 
 from bench.peers.__main__ import main
 from edgewbc.data.manifest import Manifest
@@ -19,7 +19,7 @@ from tests.peers.conftest import make_peer
 
 @pytest.fixture
 def ready(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tiny bundle `b`, ten labelled pictures `m`, and two peers: one that works, one that fails as it is loaded."""
+    """A tiny bundle `b`, ten labeled images `m`, and two peers: one that works, one that fails when it is loaded."""
     tiny.make_bundle(tmp_path / "b")
     labelled.make_manifest(tmp_path / "m")
     make_peer(home / "sick", loading="raise RuntimeError('the library is broken')")
@@ -34,8 +34,8 @@ def run(folder: Path, *more: str) -> int:
     return main([*fixed, *quick, "--peers", str(folder / "peers"), *more])
 
 
-def test_one_file_with_every_row(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ours, a peer that knows everything, and rows that say why there is nothing; values are those of the answers."""
+def test_result_has_every_row(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has edgewbc's row, a peer that is always correct, and failed rows with a reason; figures follow from these."""
     assert run(ready, "--out", str(ready / "peers.json")) == 0
     result = json.loads((ready / "peers.json").read_text(encoding="utf-8"))
     assert (result["data"]["n"], result["data"]["of"], result["data"]["split"]) == (10, 10, "test")
@@ -50,7 +50,7 @@ def test_one_file_with_every_row(ready: Path, capsys: pytest.CaptureFixture[str]
     assert ours["network"] == ours["model_sha256"]
     assert (fake["correct"], fake["n"], fake["accuracy"]) == (10, 10, 1.0)
     assert fake["interval"][0] == pytest.approx(0.7225, abs=1e-3)
-    assert fake["agreement"] == truth.accuracy  # who knows every answer agrees where ours is right
+    assert fake["agreement"] == truth.accuracy  # a peer that is always correct agrees where edgewbc is correct
     wrong = 10 - truth.correct
     assert fake["mcnemar"] == {"b": wrong, "c": 0, "p": min(1.0, 2 * 0.5**wrong)}
     assert fake["images_per_s"] > 0
@@ -66,8 +66,8 @@ def test_one_file_with_every_row(ready: Path, capsys: pytest.CaptureFixture[str]
     assert str(ready) not in (ready / "peers.json").read_text(encoding="utf-8")
 
 
-def test_prepare_only_measures_nothing_and_is_kept(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every row is ready or says why not; a second run prepares nothing."""
+def test_prepare_only_is_kept(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every row is ready or has a reason; a second run prepares nothing."""
     for _ in range(2):
         assert run(ready, "--prepare-only", "--only", "fake") == 0
     assert (ready / "work" / "calls").read_text() == "x"
@@ -78,8 +78,8 @@ def test_prepare_only_measures_nothing_and_is_kept(ready: Path, capsys: pytest.C
     ] * 2
 
 
-def test_mistakes_are_one_line(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No --out, a peer that is none, a bundle that is none: exit code 2 before anything is spent."""
+def test_bad_input_is_one_line(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing --out, an unknown peer and a missing bundle exit with code 2 before anything is prepared."""
     assert run(ready) == 2
     assert run(ready, "--prepare-only", "--only", "nobody") == 2
     assert run(ready, "--prepare-only", "--bundle", str(ready / "m")) == 2
@@ -87,8 +87,8 @@ def test_mistakes_are_one_line(ready: Path, capsys: pytest.CaptureFixture[str]) 
     assert not (ready / "work").exists()
 
 
-def test_a_network_that_sees_another_part_is_refused(ready: Path) -> None:
-    """Two crops are two tasks."""
+def test_network_with_another_crop_is_refused(ready: Path) -> None:
+    """Networks with different crops cannot be compared."""
     other = tiny.make_bundle(ready / "other", pixels={**tiny.PixelSpec(16, 16, "centre", 12).to_dict()})
-    with pytest.raises(UserError, match="another part"):
-        compare([ready / "b", other.path], [], Manifest.read(ready / "m"), ready / "work", Options())
+    with pytest.raises(UserError, match="crops images differently"):
+        compare([ready / "b", other.path], [], Manifest.read(ready / "m"), ready / "work", CompareOptions())

@@ -1,4 +1,4 @@
-"""bench/peers/timm: the toolkit's weights under timm's names. timm itself is not needed."""
+"""bench/peers/timm: edgewbc's weights under timm's names. timm itself is not needed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from edgewbc.nets.efficientnet_lite import EfficientNetLite0
 from tests.peers.conftest import HOME
 
 
-def test_every_weight_has_one_place_in_timms_network() -> None:
-    """49 convolutions with their batch norms, and the dense layer: nothing is lost, nothing is taken twice."""
+def test_every_weight_is_renamed() -> None:
+    """49 convolutions with batch norms and the dense layer: no weight is lost or used twice."""
     with torch.device("meta"):
         net = EfficientNetLite0(5, form="bn")
     ours = {name: value for name, value in net.state_dict().items() if not name.endswith("num_batches_tracked")}

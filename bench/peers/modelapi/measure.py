@@ -1,8 +1,8 @@
-"""OpenVINO's Model API: its classification wrapper opens the IR of the bundle by what the file says of itself.
+"""OpenVINO's Model API: its classification wrapper opens the bundle's IR from the metadata in the file.
 
-Two rows: given pictures of the network's size, as the toolkit resizes them, it must say what the toolkit says; given
-the cropped picture it resizes it itself, in the graph and bilinearly. It is called a picture at a time, as its users
-do.
+It has two rows. With images that edgewbc resized to the network's input size, its predictions must equal those of
+edgewbc; with cropped images it resizes them itself, in the graph and bilinearly. It is called with single images, as
+its users do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import peer
 
 
 def prepare(job: dict[str, Any]) -> dict[str, Any]:
-    """Take the IR out of the bundle, and look that the wrapper opens it."""
+    """Extract the IR from the bundle, and check that the wrapper opens it."""
     from edgewbc.bundle.bundle import Bundle
 
     bundle, folder = Bundle.open(Path(job["bundle"])), Path(job["folder"])
@@ -29,7 +29,7 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
     model = _open(xml, {"threads": job["threads"], "mode": "latency"}, len(bundle.classes))
     labels = list(model.params.labels)
     if sorted(labels) != sorted(job["classes"]):
-        raise peer.Refused(f"it reads the labels {labels} from the IR, and the bundle's are {job['classes']}")
+        raise peer.UnsupportedError(f"it reads the labels {labels} from the IR, but the bundle's are {job['classes']}")
     network = hashlib.sha256(b"".join(contents)).hexdigest()
     shared = {"precision": precision, "xml": str(xml), "network": network, "classes": len(labels)}
     size = [bundle.pixels.height, bundle.pixels.width]
@@ -47,7 +47,7 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(job: dict[str, Any], row: dict[str, Any]) -> peer.Model:
-    """The wrapper; it reads pictures as OpenCV does, in BGR."""
+    """Open the wrapper; it expects images in BGR, as OpenCV reads them."""
     import numpy as np
 
     xml = Path(row["xml"])
@@ -56,11 +56,12 @@ def load(job: dict[str, Any], row: dict[str, Any]) -> peer.Model:
     model(np.zeros(row["inputs"]["shape"][1:], np.uint8))
 
     def predict(batch: Any) -> Any:
-        return np.stack([_told(model(_bgr(picture)), order) for picture in batch])
+        return np.stack([_probabilities(model(_bgr(image)), order) for image in batch])
 
     def stream(batches: Iterable[Any]) -> Iterator[Any]:
         for batch in batches:
-            yield np.stack([_told(answer, order) for answer in model.infer_batch([_bgr(picture) for picture in batch])])
+            results = model.infer_batch([_bgr(image) for image in batch])
+            yield np.stack([_probabilities(result, order) for result in results])
 
     compiled = model.inference_adapter.compiled_model
     facts = {
@@ -72,28 +73,28 @@ def load(job: dict[str, Any], row: dict[str, Any]) -> peer.Model:
     return peer.Model(predict, [xml, xml.with_suffix(".bin")], facts, stream)
 
 
-def _bgr(picture: Any) -> Any:
-    """RGB to BGR, in memory of its own."""
+def _bgr(image: Any) -> Any:
+    """Convert RGB to BGR in a new array."""
     import numpy as np
 
-    return np.ascontiguousarray(picture[..., ::-1])
+    return np.ascontiguousarray(image[..., ::-1])
 
 
-def _told(answer: Any, order: dict[str, int]) -> Any:
-    """Probabilities by class, from the labels that it gives, float32 (K,).
+def _probabilities(result: Any, order: dict[str, int]) -> Any:
+    """Return the probabilities of the classes from the labels of a result, float32 (K,).
 
-    Not its `raw_scores`: in 0.4.7 these are a view of the runtime's memory, which the next answer overwrites.
+    Its `raw_scores` are not used: in 0.4.7 they are a view of the runtime's memory, which the next call overwrites.
     """
     import numpy as np
 
     found = np.zeros(len(order), np.float32)
-    for label in answer.top_labels:
+    for label in result.top_labels:
         found[order[label.name]] = label.confidence
     return found
 
 
 def _open(xml: Path, job: dict[str, Any], classes: int) -> Any:
-    """The model, by the wrapper that the file asks for; it is to tell the probabilities of all classes."""
+    """Open the IR with the wrapper that its metadata names, configured to return all classes."""
     from model_api.adapters import OpenvinoAdapter, create_core
     from model_api.models import ClassificationModel, Model
 
@@ -105,21 +106,21 @@ def _open(xml: Path, job: dict[str, Any], classes: int) -> Any:
     adapter = OpenvinoAdapter(create_core(), str(xml), device="CPU", plugin_config=options)
     model = Model.create_model(adapter, configuration={"topk": classes}, preload=True)
     if not isinstance(model, ClassificationModel):
-        raise peer.Refused(f"it opens the IR as {type(model).__name__}, not as a ClassificationModel")
+        raise peer.UnsupportedError(f"it opens the IR as {type(model).__name__}, not as a ClassificationModel")
     return model
 
 
 def _cropped(job: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The drawn pictures as they are; the row's error where they are not all of one size."""
+    """Write the cropped images as inputs; return an error if they differ in size."""
     import numpy as np
 
     from edgewbc.images.decode import decode
 
-    pictures = [decode(path.read_bytes()).image for path, _ in peer.listed(job, job["split"])]
-    sizes = {picture.shape for picture in pictures}
+    images = [decode(path.read_bytes()).image for path, _ in peer.listed(job, job["split"])]
+    sizes = {image.shape for image in images}
     if len(sizes) > 1:
-        return {"error": "the cropped pictures differ in size: they are not timed together"}
-    inputs = peer.save_inputs(folder / "cropped.u8", (np.stack(part) for part in peer.batched(pictures)))
+        return {"error": "the cropped images differ in size, so they cannot be timed in batches"}
+    inputs = peer.save_inputs(folder / "cropped.u8", (np.stack(part) for part in peer.batched(images)))
     return {"inputs": inputs, "input": inputs["shape"][1:3]}
 
 

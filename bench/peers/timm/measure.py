@@ -1,9 +1,9 @@
 """timm's EfficientNet-Lite0 in ONNX Runtime, quantized by ONNX Runtime's own static quantization.
 
-timm's ImageNet weights lie on a hub, which nobody offline reaches, and they know no blood cells. So it takes the
-weights of a run of the toolkit, of the same architecture: what is compared is the way from there, export and
-quantization. That both networks are the same is shown by their probabilities (`same_network` of the row). The padding
-is TensorFlow's, so it is timm's `tf_efficientnet_lite0`.
+timm's ImageNet weights are not available offline and were not trained on blood cells. The network therefore gets the
+weights of a run of edgewbc with the same architecture, and the comparison is of export and quantization. Equal
+probabilities show that both networks are the same (`same_network` of the row). The padding is TensorFlow's, so it is
+timm's `tf_efficientnet_lite0`.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ import peer
 NET = "tf_efficientnet_lite0"
 NORM = ("weight", "bias", "running_mean", "running_var")
 BLOCKS = (1, 2, 2, 3, 3, 4, 1)
-"""Blocks of each of the seven stages."""
+"""Number of blocks in each of the seven stages."""
 
 
 def prepare(job: dict[str, Any]) -> dict[str, Any]:
-    """Give timm's network the run's weights, export it, quantize it."""
-    peer.torchvision_beside_cpu_torch()
+    """Load the run's weights into timm's network, export it and quantize it."""
+    peer.allow_torchvision_with_cpu_torch()
     import torch
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     torch.set_num_threads(job["threads"])
     run, folder = Path(job["source"]), Path(job["folder"])
-    told = json.loads((run / "model.json").read_text(encoding="utf-8"))
-    net = _network(run, told)
-    size = [told["pixels"]["height"], told["pixels"]["width"]]
+    spec = json.loads((run / "model.json").read_text(encoding="utf-8"))
+    net = _network(run, spec)
+    size = [spec["pixels"]["height"], spec["pixels"]["width"]]
     f32, int8 = folder / "f32.onnx", folder / "int8.onnx"
     batch = torch.export.Dim("batch", min=1)
     example = torch.zeros(2, 3, *size)
@@ -45,16 +45,16 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
     quantize_static(
         ready,
         int8,
-        _reader(job, told["pixels"]),
+        _reader(job, spec["pixels"]),
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        per_channel=True,  # without it a depthwise network loses most of its answers
+        per_channel=True,  # without it a depthwise network loses most of its accuracy
     )
-    inputs = peer.save_inputs(folder / "inputs.f32", _prepared(job["inputs"], told["pixels"]))
+    inputs = peer.save_inputs(folder / "inputs.f32", _prepared(job["inputs"], spec["pixels"]))
     shared = {"input": size, "network": _sha256(run / "model.safetensors")}
     return {
-        "classes": told["classes"],
+        "classes": spec["classes"],
         "inputs": inputs,
         "rows": {"f32": {**shared, "onnx": str(f32)}, "int8": {**shared, "onnx": str(int8)}},
         "minutes": None,
@@ -62,14 +62,14 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
         "facts": {
             "network": NET,
             "weights_of": run.name,
-            "calibrated_on": f"train, {job['calibration_inputs']['shape'][0]} pictures",
+            "calibrated_on": f"train, {job['calibration_inputs']['shape'][0]} images",
             "quantization": "QDQ, activations uint8, weights int8 by channel, MinMax",
         },
     }
 
 
 def load(job: dict[str, Any], row: dict[str, Any]) -> peer.Model:
-    """An ONNX Runtime session, with its defaults but for the threads."""
+    """Open an ONNX Runtime session with default options, apart from the number of threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -85,29 +85,33 @@ def load(job: dict[str, Any], row: dict[str, Any]) -> peer.Model:
     return peer.Model(predict, [path], facts)
 
 
-def _network(run: Path, told: dict[str, Any]) -> Any:
-    """timm's network with the run's weights, for evaluation."""
+def _network(run: Path, spec: dict[str, Any]) -> Any:
+    """Return timm's network with the run's weights, in evaluation mode."""
     import timm
     from safetensors.torch import load_file
 
-    if told["arch"] != "efficientnet-lite0" or told.get("form", "bn") != "bn" or told["head"]:
-        raise peer.Refused(f"{run.name}: only an EfficientNet-Lite0 with batch norm and one dense layer is timm's")
-    net = timm.create_model(NET, pretrained=False, num_classes=len(told["classes"]))
+    if spec["arch"] != "efficientnet-lite0" or spec.get("form", "bn") != "bn" or spec["head"]:
+        raise peer.UnsupportedError(
+            f"{run.name}: only EfficientNet-Lite0 with batch norm and a single dense layer is supported"
+        )
+    net = timm.create_model(NET, pretrained=False, num_classes=len(spec["classes"]))
     ours = {name: value.float() for name, value in load_file(run / "model.safetensors").items()}
     theirs = renamed(ours)
     shapes = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     wrong = [name for name, value in theirs.items() if shapes.get(name) != tuple(value.shape)]
     if wrong:
-        raise peer.Refused(f"{run.name}: {wrong[0]} is not of timm's width: it was pruned or made narrower")
+        raise peer.UnsupportedError(
+            f"{run.name}: {wrong[0]} differs in width from timm's: the network was pruned or made narrower"
+        )
     missing = net.load_state_dict(theirs, strict=False)
     left = [name for name in missing.missing_keys if not name.endswith("num_batches_tracked")]
     if left or missing.unexpected_keys:
-        raise peer.Refused(f"{run.name}: its weights do not fit: {(left + missing.unexpected_keys)[0]}")
+        raise peer.UnsupportedError(f"{run.name}: its weights do not fit: {(left + missing.unexpected_keys)[0]}")
     return net.eval()
 
 
 def renamed(ours: dict[str, Any]) -> dict[str, Any]:
-    """The toolkit's names of EfficientNet-Lite0's weights to timm's."""
+    """Rename the weights of EfficientNet-Lite0 from edgewbc's names to timm's."""
     theirs: dict[str, Any] = {}
 
     def take(unit: str, convolution: str, norm: str) -> None:
@@ -135,29 +139,29 @@ def renamed(ours: dict[str, Any]) -> dict[str, Any]:
     return theirs
 
 
-def _normalised(batch: Any, pixels: dict[str, Any]) -> Any:
-    """uint8 (n, h, w, 3) to what the network takes: float32 (n, 3, h, w), less its mean, by its deviation."""
+def _normalized(batch: Any, pixels: dict[str, Any]) -> Any:
+    """Convert uint8 (n, h, w, 3) to float32 (n, 3, h, w), normalized by the mean and standard deviation."""
     import numpy as np
 
     values = (batch.astype(np.float32) / 255 - np.float32(pixels["mean"])) / np.float32(pixels["std"])
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
-def _prepared(raw: dict[str, Any], pixels: dict[str, Any], size: int = peer.AT_ONCE) -> Iterator[Any]:
+def _prepared(raw: dict[str, Any], pixels: dict[str, Any], size: int = peer.BATCH) -> Iterator[Any]:
     for start in range(0, raw["shape"][0], size):
-        yield _normalised(peer.read_inputs(raw, start, size), pixels)
+        yield _normalized(peer.read_inputs(raw, start, size), pixels)
 
 
 def _reader(job: dict[str, Any], pixels: dict[str, Any]) -> Any:
-    """Train pictures, one after the other, as ONNX Runtime asks for them."""
+    """Return a reader of single train images for ONNX Runtime's calibration."""
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.left = _prepared(job["calibration_inputs"], pixels, 1)
+            self.remaining = _prepared(job["calibration_inputs"], pixels, 1)
 
         def get_next(self) -> dict[str, Any] | None:
-            batch = next(self.left, None)
+            batch = next(self.remaining, None)
             return None if batch is None else {"input": batch}
 
     return Reader()

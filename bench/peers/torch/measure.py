@@ -1,7 +1,7 @@
-"""PyTorch itself on a run's network: eager, compiled by Inductor, and its own static INT8 (PT2E, X86InductorQuantizer).
+"""PyTorch on a run's network: eager, compiled by Inductor, and its own static INT8 (PT2E, X86InductorQuantizer).
 
-It runs in the toolkit's own environment: who trained the network has it. Inductor compiles with the system's C++
-compiler; what it compiled is kept in its folder, so that only the first turn of a batch size waits for it.
+It runs in edgewbc's own environment, which already contains PyTorch. Inductor compiles with the system's C++ compiler
+and caches the result in the preparation folder, so that only the first measurement of a batch size compiles.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 import peer
 
-CALIBRATED_AT_ONCE = 10
+CALIBRATION_BATCH = 10
 
 
 def prepare(job: dict[str, Any]) -> dict[str, Any]:
-    """Look for a compiler, and quantize."""
+    """Check that there is a C++ compiler, and quantize."""
     from edgewbc import runs
     from edgewbc.utils.files import sha256
 
@@ -33,11 +33,11 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         for key in ("compile", "pt2e"):
-            rows[key]["error"] = f"torch.compile needs a C++ compiler, and there is no {compiler} here"
+            rows[key]["error"] = f"torch.compile needs a C++ compiler, and {compiler} is not installed"
     else:
         try:
             rows["pt2e"]["program"] = str(_quantize(run, job, folder / "int8.pt2"))
-        except Exception as error:  # this path is young: that it fails is a result
+        except Exception as error:  # PT2E is young: a failure of it is a result
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             rows["pt2e"]["error"] = f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
     return {
@@ -47,14 +47,14 @@ def prepare(job: dict[str, Any]) -> dict[str, Any]:
         "minutes": None,
         "version": peer.versions("torch", "torchao"),
         "facts": {
-            "calibrated_on": f"train, {job['calibration_inputs']['shape'][0]} pictures",
+            "calibrated_on": f"train, {job['calibration_inputs']['shape'][0]} images",
             "compile": "torch.compile(dynamic=False), weights frozen",
         },
     }
 
 
 def load(job: dict[str, Any], row: dict[str, Any]) -> peer.Model:
-    """The network as a function of uint8 pictures, in the way that the row names."""
+    """Return the network as a function of uint8 images, run as the row's key says."""
     import torch
 
     torch.set_num_threads(job["threads"])
@@ -81,28 +81,28 @@ def _f32(run: Path, compiled: bool) -> Callable[[Any], Any]:
     net, spec = model.load(run)
     plain, _ = model.fold(net, spec)
     deployed = Deployed(plain, spec.pixels).eval().to(memory_format=torch.channels_last)
-    return _answers(_compiled(deployed) if compiled else deployed)
+    return _predictor(_compiled(deployed) if compiled else deployed)
 
 
 def _int8(program: Path) -> Callable[[Any], Any]:
-    """The quantized program; Inductor turns its quantize and dequantize steps into int8 kernels."""
+    """Load the quantized program; Inductor turns its quantize and dequantize steps into int8 kernels."""
     import torch
     import torchao.quantization.pt2e  # noqa: F401  (the operators of the program)
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer  # noqa: F401
 
-    return _answers(_compiled(torch.export.load(program).module()))
+    return _predictor(_compiled(torch.export.load(program).module()))
 
 
 def _compiled(net: Any) -> Any:
     import torch
     import torch._inductor.config as inductor
 
-    inductor.freezing = True  # weights are constants: without it nothing is packed, and nothing runs in int8
+    inductor.freezing = True  # treats weights as constants; without it they are not packed and no int8 kernels run
     torch._dynamo.config.cache_size_limit = 64
     return torch.compile(net, dynamic=False)
 
 
-def _answers(net: Any) -> Callable[[Any], Any]:
+def _predictor(net: Any) -> Callable[[Any], Any]:
     import numpy as np
     import torch
 
@@ -113,8 +113,8 @@ def _answers(net: Any) -> Callable[[Any], Any]:
     return predict
 
 
-def _quantize(run: Path, job: dict[str, Any], to: Path) -> Path:
-    """Calibrate on train pictures and save the quantized program."""
+def _quantize(run: Path, job: dict[str, Any], file: Path) -> Path:
+    """Calibrate on train images and save the quantized program to a file."""
     import torch
     import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer as x86
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
@@ -134,12 +134,12 @@ def _quantize(run: Path, job: dict[str, Any], to: Path) -> Path:
     quantizer.set_global(x86.get_default_x86_inductor_quantization_config())
     with torch.no_grad():
         observed = prepare_pt2e(program, quantizer)
-        for start in range(0, raw["shape"][0], CALIBRATED_AT_ONCE):
-            observed(torch.from_numpy(peer.read_inputs(raw, start, CALIBRATED_AT_ONCE)))
+        for start in range(0, raw["shape"][0], CALIBRATION_BATCH):
+            observed(torch.from_numpy(peer.read_inputs(raw, start, CALIBRATION_BATCH)))
         quantized = convert_pt2e(observed)
         saved = torch.export.export(quantized, (example,), dynamic_shapes=({0: batch},))
-    torch.export.save(saved, to)
-    return to
+    torch.export.save(saved, file)
+    return file
 
 
 if __name__ == "__main__":

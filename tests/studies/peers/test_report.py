@@ -9,7 +9,7 @@ from bench.peers import report
 
 
 def row(peer: str, model: str, speed: float, correct: int, **more: Any) -> dict[str, Any]:
-    """A row as `bench/peers/run.py` writes it, as far as the table reads it."""
+    """A row as `python -m bench.peers` writes it, with the keys that the table reads."""
     found = {
         "ours": peer == "edgewbc", "peer": peer, "model": model, "input": [64, 64], "backend": "openvino",
         "arch": "edgenet" if peer == "edgewbc" else None,

@@ -1,4 +1,4 @@
-"""What is known of a network before it is measured: what it sees, what names it, its multiply-adds, its training."""
+"""Facts about a network that need no measurement: crop, hash, architecture, multiply-adds, duration of training."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from edgewbc.utils.files import sha256
 
 
 def model(path: Path, what: str) -> plan.BenchModel:
-    """A model of the toolkit's.
+    """Open a model of edgewbc.
 
     Args:
-        what: `bundle` or `run folder`: which of the two it has to be.
+        path: the model.
+        what: `bundle` or `run folder`, which of the two it must be.
 
     Raises:
-        UserError: it is not that.
+        UserError: it is something else.
     """
     if runs.is_run(path) == (what == "bundle"):
         raise UserError(f"{path}: is not a {what}")
@@ -32,12 +33,12 @@ def model(path: Path, what: str) -> plan.BenchModel:
 
 
 def crop(spec: PixelSpec) -> tuple[str, int, float]:
-    """What decides which part of a picture is seen; what a rule does not use is left at nothing."""
+    """Return crop rule, size and scale, with a default where the rule does not use a value."""
     return (spec.crop, spec.size if spec.crop == "centre" else 0, spec.scale if spec.crop == "box" else 1.0)
 
 
 def network(model: plan.BenchModel) -> str:
-    """Names the network: the weights of a run, the IR of a bundle's delivered precision."""
+    """Return the hash that identifies a network: of a run's weights, or of the IR of a bundle's delivered precision."""
     if model.is_run:
         return sha256(model.path / "model.safetensors")
     bundle = Bundle.open(model.path)
@@ -45,7 +46,7 @@ def network(model: plan.BenchModel) -> str:
 
 
 def arch(model: plan.BenchModel) -> str | None:
-    """Names the architecture, as `edgewbc train --arch` does; None if a bundle does not tell."""
+    """Return the architecture, as in `edgewbc train --arch`; None if a bundle does not state it."""
     found: str | None = (
         runs.spec(model.path).arch if model.is_run else Bundle.open(model.path).manifest.to_json().get("arch")
     )
@@ -53,20 +54,22 @@ def arch(model: plan.BenchModel) -> str | None:
 
 
 def gmac(model: plan.BenchModel, converted: Path | None) -> float | None:
-    """Billions of multiply-adds of a picture; None where they cannot be counted.
+    """Return billions of multiply-adds per image; None where they cannot be counted.
 
     Args:
-        converted: where a run was converted to OpenVINO.
+        model: a bundle or run.
+        converted: the folder with a run's network converted to OpenVINO.
     """
     found = ir.read_any_ir(model, converted)
-    counted = None if found is None else ir.count_macs(*found)
-    return None if counted is None else counted / 1e9
+    macs = None if found is None else ir.count_macs(*found)
+    return None if macs is None else macs / 1e9
 
 
 def gmac_of_row(row: dict[str, Any]) -> float | None:
-    """Billions of multiply-adds of an IR that a peer wrote, for a picture of the size that it is measured with.
+    """Return billions of multiply-adds per image of an IR that a peer wrote, at the input size of its measurement.
 
-    None if it wrote none.
+    Args:
+        row: what the peer's preparation returned for the row; without `xml` and `inputs` the result is None.
     """
     if not row.get("xml") or not row.get("inputs"):
         return None
@@ -77,10 +80,10 @@ def gmac_of_row(row: dict[str, Any]) -> float | None:
         network = ov.Core().read_model(row["xml"])
         network.reshape([1, *row["inputs"]["shape"][1:]])
         ov.save_model(network, fixed, compress_to_fp16=False)
-        counted = ir.count_macs(fixed.read_bytes(), fixed.with_suffix(".bin").read_bytes())
-    return None if counted is None else counted / 1e9
+        macs = ir.count_macs(fixed.read_bytes(), fixed.with_suffix(".bin").read_bytes())
+    return None if macs is None else macs / 1e9
 
 
 def minutes(run: Path) -> float | None:
-    """How long a run was trained, by its metrics; None where they are not with it."""
+    """Return the minutes of a run's training from its metrics; None if the run has none."""
     return stages.minutes(run) if (run / METRICS).is_file() else None

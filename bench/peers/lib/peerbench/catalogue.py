@@ -1,37 +1,37 @@
-"""Which peers there are, and what each is measured on: a folder a peer, with a `peer.json` that says what it is."""
+"""The other toolkits (peers) of the comparison: one folder for each, described by its `peer.json`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edgewbc import runs
 from edgewbc.errors import UserError
 from edgewbc.utils.files import read_json
 
 HOME = Path(__file__).resolve().parents[2]
-"""The folder of the peers."""
+"""Folder that holds the peers."""
 
-EACH = ("bundle", "imgsz", "network")
+EACH: Final = ("bundle", "imgsz", "network")
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A toolkit that somebody might take instead.
+    """A toolkit to compare with.
 
     Attributes:
         name: of its folder.
         folder: holds `measure.py`, and `requirements.txt` where it has an environment of its own.
         package: on the package registry.
-        licence: SPDX name of the package's licence.
-        what: one line for a reader.
-        each: what it is prepared for, one after the other: each `imgsz` (it trains a network of its own), each
-            `network` (run folder) of an architecture in `archs`, or the `bundle`.
-        archs: architectures of the run folders that it takes.
-        models: what it calls its network; None takes the name of the run or bundle.
-        rows: by key, what is measured of a preparation: backend, precision and, if need be, what.
+        licence: SPDX identifier of the package's license.
+        what: description in one line.
+        each: it is prepared once for each `imgsz` (it trains its own networks), for each `network` (run folder) of an
+            architecture in `archs`, or once for the `bundle`.
+        archs: architectures of the run folders that it supports.
+        models: name of its network; None uses the name of the run or bundle.
+        rows: rows of each preparation by key, with backend, precision and optionally `what`.
     """
 
     name: str
@@ -46,21 +46,25 @@ class Peer:
 
     @property
     def requirements(self) -> Path | None:
-        """What its own environment holds; None if it runs in this one."""
+        """The requirements file of its environment; None if it runs in this environment."""
         path = self.folder / "requirements.txt"
         return path if path.is_file() else None
 
     @classmethod
     def read(cls, folder: Path) -> Peer:
-        """Raises UserError if the folder is no peer's."""
+        """Read a peer's description.
+
+        Raises:
+            UserError: there is no valid `peer.json` in the folder.
+        """
         path = folder / "peer.json"
-        told: Any = read_json(path, "what a peer is (peer.json)")
+        values: Any = read_json(path, "the description of a peer")
         try:
-            peer = cls(name=folder.name, folder=folder, **{**told, "archs": tuple(told.get("archs", ()))})
+            peer = cls(name=folder.name, folder=folder, **{**values, "archs": tuple(values.get("archs", ()))})
         except TypeError as error:
-            raise UserError(f"{path}: not a peer's description: {error}") from None
+            raise UserError(f"{path}: is not a valid description of a peer: {error}") from None
         if peer.each not in EACH:
-            raise UserError(f"{path}: each {peer.each!r}: use one of {', '.join(EACH)}")
+            raise UserError(f"{path}: `each` is {peer.each!r}; use one of {', '.join(EACH)}")
         return peer
 
 
@@ -70,9 +74,10 @@ class Variant:
 
     Attributes:
         name: of its folder, such as `ultralytics-112`.
-        model: what the rows call the network.
-        imgsz: side of the input in pixels, of a network that the peer trains itself.
-        source: the run folder or bundle that it takes.
+        peer: the toolkit.
+        model: name of the network in the rows.
+        imgsz: height and width of the input in pixels, for a network that the peer trains itself.
+        source: the run folder or bundle that it converts.
     """
 
     name: str
@@ -83,20 +88,24 @@ class Variant:
 
 
 def peers(home: Path = HOME, only: Sequence[str] = ()) -> list[Peer]:
-    """The peers of a folder by name, or those named.
+    """Return the peers in a folder, sorted by name.
+
+    Args:
+        home: folder of the peers.
+        only: names of the peers to return; empty returns all.
 
     Raises:
-        UserError: a name is not a peer's.
+        UserError: there is no peer of a name.
     """
     found = {path.parent.name: path.parent for path in sorted(home.glob("*/peer.json"))}
     for name in only:
         if name not in found:
-            raise UserError(f"{name}: no such peer; there are {', '.join(found) or 'none'} in {home}")
+            raise UserError(f"{name}: no such peer; the peers in {home} are {', '.join(found) or 'none'}")
     return [Peer.read(folder) for name, folder in found.items() if not only or name in only]
 
 
 def variants(peer: Peer, bundle: Path, networks: Sequence[Path], sizes: Sequence[int]) -> list[Variant]:
-    """What a peer is prepared for; nothing if there is no network for it."""
+    """Return the preparations of a peer; none if there is no network that it supports."""
     if peer.each == "imgsz":
         return [
             Variant(f"{peer.name}-{size}", peer, f"{peer.models or peer.name} {size}", imgsz=size) for size in sizes

@@ -1,4 +1,4 @@
-"""An environment of its own for each peer, made from the package registry; and what a peer's process is told."""
+"""A Python environment for each peer, installed from the package registry; its processes and their variables."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from edgewbc.utils.files import read_json, sha256, write_json, write_text
 from peerbench.catalogue import HOME, Peer
 
 MADE = "made.json"
-LONGEST = 3600
-"""Seconds after which an installation is given up."""
+TIMEOUT = 3600
+"""Seconds after which an installation is stopped."""
 
 OFFLINE = {
     "CI": "true",  # OpenVINO's telemetry
@@ -29,17 +29,17 @@ OFFLINE = {
     "WANDB_MODE": "disabled",
     "COMET_MODE": "disabled",
 }
-"""Nothing is downloaded and nobody is told once the environments are made."""
+"""Variables that disable downloads and telemetry once the environments are installed."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Where a peer runs.
+    """The Python environment of a peer.
 
     Attributes:
         python: its interpreter.
-        mb: 10^6 bytes of files in it; None for the environment that the toolkit itself runs in.
-        error: why it could not be made.
+        mb: size of its files in 10^6 bytes; None for the environment that edgewbc itself runs in.
+        error: why it could not be created; None if it could.
     """
 
     python: Path
@@ -48,10 +48,14 @@ class Environment:
 
 
 def make(peer: Peer, folder: Path) -> Environment:
-    """Make a peer's environment, unless it was made before from the same requirements; it is never an exception.
+    """Create a peer's environment, or reuse the one that was created from the same requirements.
 
     Args:
-        folder: to hold it; what pip said lies beside it, as NAME.log.
+        peer: the toolkit.
+        folder: of the environment; the output of pip is written to NAME.log in its parent folder.
+
+    Returns:
+        the environment; a failure is its `error`.
     """
     if peer.requirements is None:
         return Environment(Path(sys.executable))
@@ -59,20 +63,20 @@ def make(peer: Peer, folder: Path) -> Environment:
     wanted = {"requirements_sha256": sha256(peer.requirements), "python": platform.python_version()}
     made = folder / MADE
     if made.is_file():
-        facts = read_json(made, "what an environment was made from")
+        facts = read_json(made, "the record of an environment")
         if {name: facts.get(name) for name in wanted} == wanted:
             return Environment(python, facts["mb"])
     shutil.rmtree(folder, ignore_errors=True)
     pip = ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "-r", str(peer.requirements)]
-    for who, arguments in ((None, ["-m", "venv", str(folder)]), (python, pip)):
+    for interpreter, arguments in ((None, ["-m", "venv", str(folder)]), (python, pip)):
         try:
-            ran = subprocesses.run(arguments, python=who, timeout=LONGEST)
+            ran = subprocesses.run(arguments, python=interpreter, timeout=TIMEOUT)
         except (OSError, subprocess.TimeoutExpired) as error:
-            return Environment(python, error=f"its environment could not be made: {error}")
+            return Environment(python, error=f"its environment could not be created: {error}")
         write_text(folder.with_name(f"{folder.name}.log"), ran.stdout + ran.stderr)
         if ran.returncode:
             return Environment(
-                python, error=f"its environment could not be made: {subprocesses.last_words(ran.stderr)}"
+                python, error=f"its environment could not be created: {subprocesses.last_words(ran.stderr)}"
             )
     mb = size_mb(folder)
     write_json(made, {**wanted, "mb": mb})
@@ -80,19 +84,19 @@ def make(peer: Peer, folder: Path) -> Environment:
 
 
 def size_mb(folder: Path) -> float:
-    """10^6 bytes of the files in a folder; links are not followed."""
+    """Return the size of the files in a folder in 10^6 bytes; links are not followed."""
     return round(sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) / 1e6, 1)
 
 
 def variables(folder: Path, threads: int) -> Mapping[str, str]:
-    """The environment variables of a peer's process.
+    """Return the environment variables of a peer's process.
 
     Args:
-        folder: of its preparation: settings and caches go there.
-        threads: for the runtimes that take them from a variable.
+        folder: of its preparation, which receives settings and caches.
+        threads: for runtimes that read them from a variable.
     """
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    paths = [HOME / "lib/peerside", HOME.parents[1]]  # what peers share, and the checkout: its clock and nothing else
+    paths = [HOME / "lib/peerside", HOME.parents[1]]  # shared code, and the checkout for its timing code
     return {
         **kept,
         **OFFLINE,
@@ -106,14 +110,22 @@ def variables(folder: Path, threads: int) -> Mapping[str, str]:
 
 
 def run(
-    python: Path, script: Path, given: str, folder: Path, threads: int, longest: float
+    python: Path, script: Path, given: str, folder: Path, threads: int, timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run a peer's script in its environment, with a job on its stdin.
+    """Run a peer's script in its environment.
+
+    Args:
+        python: interpreter of the environment.
+        script: the peer's `measure.py`.
+        given: a job as JSON, for its stdin.
+        folder: of its preparation.
+        threads: of its runtime.
+        timeout: limit in seconds.
 
     Raises:
-        subprocess.TimeoutExpired: it took longer than `longest` seconds, and was stopped.
-        OSError: there is no such interpreter.
+        subprocess.TimeoutExpired: the time limit was reached and the process was stopped.
+        OSError: the interpreter does not exist.
     """
     return subprocesses.run(
-        [str(script)], python=python, given=given, environment=variables(folder, threads), timeout=longest
+        [str(script)], python=python, given=given, environment=variables(folder, threads), timeout=timeout
     )

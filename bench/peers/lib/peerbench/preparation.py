@@ -1,4 +1,4 @@
-"""What a peer needs before it can be measured (training, conversion, calibration), done once and kept."""
+"""Preparation of a peer (training, conversion, calibration), done once and kept for later runs."""
 
 from __future__ import annotations
 
@@ -13,36 +13,35 @@ from typing import Any
 
 from edgewbc.utils import subprocesses
 from edgewbc.utils.files import read_json, sha256, write_json
-from peerbench import environment
 from peerbench.catalogue import HOME, Variant
-from peerbench.environment import Environment
+from peerbench.environment import Environment, run
 
 DONE = "prepared.json"
-PLACES = ("folder", "pictures", "bundle", "inputs", "calibration_inputs")
-"""Of a job: they say where something lies that is kept in the work folder, or of which all that is needed is."""
+PATHS = ("folder", "images", "bundle", "inputs", "calibration_inputs")
+"""Keys of a job that hold paths; a preparation stays valid when its files are moved."""
 
-LONGEST = 6 * 3600
-"""Seconds after which a preparation is given up; those of a training come on top."""
+TIMEOUT = 6 * 3600
+"""Seconds after which a preparation is stopped, in addition to the minutes of training."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """What all peers are prepared with.
+class PreparationSettings:
+    """Settings shared by the preparations of all peers.
 
     Attributes:
-        pictures: folder of the drawn pictures.
-        pictures_sha256: of its index.
-        split: that is answered.
+        images: folder of the cropped images.
+        images_sha256: hash of its index.
+        split: the split to predict.
         classes: of the bundle.
-        bundle: ours.
-        minutes: of training.
+        bundle: edgewbc's bundle.
+        minutes: duration of training.
         threads: of the runtimes.
-        calibration: train pictures for the calibration of int8.
-        seed: of training and of the draw of calibration pictures.
+        calibration: number of train images for the calibration of int8.
+        seed: of training and of sampling calibration images.
     """
 
-    pictures: Path
-    pictures_sha256: str
+    images: Path
+    images_sha256: str
     split: str
     classes: tuple[str, ...]
     bundle: Path
@@ -52,11 +51,11 @@ class Order:
     seed: int
 
     def job(self, variant: Variant, folder: Path) -> dict[str, Any]:
-        """The job that `measure.py` reads; all of it can be written as JSON."""
+        """Return the job for `measure.py` as JSON values."""
         return {
             "action": "prepare",
             "folder": str(folder),
-            "pictures": str(self.pictures.resolve()),
+            "images": str(self.images.resolve()),
             "split": self.split,
             "classes": list(self.classes),
             "bundle": str(self.bundle.resolve()),
@@ -71,70 +70,78 @@ class Order:
 
 
 def prepare(
-    variant: Variant, order: Order, where: Environment, folder: Path, inputs: dict[str, Any] | None = None
+    variant: Variant,
+    settings: PreparationSettings,
+    environment: Environment,
+    folder: Path,
+    inputs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Let a peer prepare itself, unless it did so before for the same order.
+    """Run the preparation of a peer, or reuse an earlier one.
 
-    What is kept is valid for the same pictures, source, settings, requirements and scripts; anything else begins anew.
+    An earlier preparation is reused if images, source, settings, requirements and scripts are the same.
 
     Args:
-        folder: that the peer fills.
-        inputs: of a network of the toolkit's: `inputs` and `calibration_inputs`, as the toolkit prepares them.
+        variant: what to prepare.
+        settings: shared by all peers.
+        environment: where the peer runs.
+        folder: output folder of the peer.
+        inputs: for a network of edgewbc: `inputs` and `calibration_inputs` as edgewbc prepares them.
 
     Returns:
-        what the peer told (see `bench/peers/lib/peerside/peer.py`), `seconds`, or `error`. An error is not kept.
+        what the peer returned (see `bench/peers/lib/peerside/peer.py`) and `seconds`; or `error`, which is not kept.
     """
-    if where.error:
-        return {"error": where.error}
-    job = order.job(variant, folder.resolve()) | {"inputs": None, "calibration_inputs": None} | (inputs or {})
-    key = _key(variant, order, job)
+    if environment.error:
+        return {"error": environment.error}
+    job = settings.job(variant, folder.resolve()) | {"inputs": None, "calibration_inputs": None} | (inputs or {})
+    key = _key(variant, settings, job)
     done = folder / DONE
     if done.is_file():
-        kept: dict[str, Any] = read_json(done, "what a peer prepared")
+        kept: dict[str, Any] = read_json(done, "the record of a preparation")
         if kept.get("key") == key:
-            return _moved(kept, folder)
+            return _relocate(kept, folder)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     start = time.monotonic()
-    longest = LONGEST + 60 * order.minutes
+    timeout = TIMEOUT + 60 * settings.minutes
     try:
         script = variant.peer.folder / "measure.py"
-        ran = environment.run(where.python, script, json.dumps(job), folder.resolve(), order.threads, longest)
+        ran = run(environment.python, script, json.dumps(job), folder.resolve(), settings.threads, timeout)
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"error": f"its preparation failed: {error}"}
     folder.with_name(f"{folder.name}.log").write_text(ran.stdout + ran.stderr, encoding="utf-8")
-    told = subprocesses.read_result(ran)
-    if not isinstance(told, dict):
-        return {"error": f"its preparation ended with {ran.returncode}: {subprocesses.last_words(ran.stderr)}"}
-    if told.get("error"):
-        return {"error": str(told["error"])}
-    told |= {"seconds": round(time.monotonic() - start, 1), "key": key, "work": _work(folder)}
-    write_json(done, told)
-    return told
+    result = subprocesses.read_result(ran)
+    if not isinstance(result, dict):
+        last = subprocesses.last_words(ran.stderr)
+        return {"error": f"its preparation exited with code {ran.returncode}: {last}"}
+    if result.get("error"):
+        return {"error": str(result["error"])}
+    result |= {"seconds": round(time.monotonic() - start, 1), "key": key, "work": _work(folder)}
+    write_json(done, result)
+    return result
 
 
 def _work(folder: Path) -> str:
-    """The folder of all that is kept, of which a preparation's is `prepared/NAME`."""
+    """Return the work folder that contains a preparation folder `prepared/NAME`."""
     return str(folder.resolve().parents[1])
 
 
-def _moved(kept: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What was kept, with its files where they are now: hours of training outlive a renamed folder."""
+def _relocate(kept: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Replace the paths of a record if the work folder was moved, so that hours of training are not lost."""
     old, new = (json.dumps(place)[1:-1] for place in (kept["work"], _work(folder)))
     return dict(json.loads(json.dumps(kept).replace(old, new)))
 
 
-def _key(variant: Variant, order: Order, job: dict[str, Any]) -> str:
-    """Names everything that a preparation depends on; where it lies is not a part of it."""
-    placeless = {name: value for name, value in job.items() if name not in PLACES}
+def _key(variant: Variant, settings: PreparationSettings, job: dict[str, Any]) -> str:
+    """Return a hash of everything that a preparation depends on, paths excluded."""
+    without_paths = {name: value for name, value in job.items() if name not in PATHS}
     files = [path for path in (variant.peer.folder / "measure.py", variant.peer.requirements) if path is not None]
     files += sorted((HOME / "lib/peerside").glob("*.py"))
     source = "" if variant.source is None else fingerprint(variant.source)
-    told = json.dumps([placeless, order.pictures_sha256, sha256(*files), source], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
+    inputs = json.dumps([without_paths, settings.images_sha256, sha256(*files), source], sort_keys=True)
+    return hashlib.sha256(inputs.encode()).hexdigest()
 
 
 def fingerprint(source: Path) -> str:
-    """Names what is in a run folder or a bundle: by its checksums, or by its weights."""
+    """Return a hash of the contents of a run folder or a bundle: of its checksums or its weights."""
     named = [source / name for name in ("SHA256SUMS", "model.safetensors", "model.json")]
     return sha256(*(path for path in ([source] if source.is_file() else named) if path.is_file()))

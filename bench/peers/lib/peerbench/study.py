@@ -1,4 +1,4 @@
-"""The whole comparison: pictures, environments, preparations, turns, and one file of results."""
+"""The comparison: crop the images, prepare all peers, measure all rows in rounds, and return the result."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ from edgewbc.data.manifest import Manifest, facts
 from edgewbc.errors import UserError
 from edgewbc.evaluation.load import convert
 from edgewbc.utils.progress import Progress, quiet
-from peerbench import about, catalogue, drawing, environment
+from peerbench import about, catalogue, crops, environment
 from peerbench.catalogue import Variant
-from peerbench.preparation import Order, prepare
+from peerbench.preparation import PreparationSettings, prepare
+from peerbench.rounds import MeasureJob, PeerRow, execute_peer, execute_toolkit, run_rounds
 from peerbench.rows import rows
-from peerbench.turns import Runner, Turn, of_peer, of_toolkit, take
 
 FORMAT = 1
 
+ORDER = "every row once per round in a fresh process, every other round backwards"
 PREPARED = ("input", "network", "arch", "gmac", "facts", "minutes", "prepared_s", "env_mb", "version")
 
 
 @dataclass(frozen=True)
-class Options:
+class CompareOptions:
     """How to compare.
 
     Attributes:
-        split: that is answered.
-        rounds: how often every row has its turn.
-        seconds: length of each measurement, in each round.
+        split: the split to predict.
+        rounds: number of measurements of every row.
+        seconds: duration of each measurement, in each round.
         threads: of every runtime.
-        batches: sizes to try for the most pictures a second.
-        minutes: of training, for a peer that trains its own network.
-        sizes: sides in pixels of the inputs of such networks.
-        calibration: train pictures for the calibration of int8.
-        limit: at most so many pictures of each split: to try the chain, not to report.
+        batches: batch sizes to try for throughput.
+        minutes: duration of training, for a peer that trains its own network.
+        sizes: input sizes of such networks in pixels.
+        calibration: number of train images for the calibration of int8.
+        limit: use at most this many images of each split; for trials only.
         seed: of training and calibration.
     """
 
@@ -62,7 +63,7 @@ def compare(
     networks: Sequence[Path],
     manifest: Manifest,
     work: Path,
-    options: Options,
+    options: CompareOptions,
     *,
     only: Sequence[str] = (),
     prepare_only: bool = False,
@@ -70,51 +71,55 @@ def compare(
     progress: Progress = quiet,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Prepare all peers, measure them and the toolkit in turns, and put the rows beside each other.
+    """Prepare all peers, measure them and edgewbc in interleaved rounds, and return all rows.
 
     Args:
-        bundles: ours; the first is what the peers are compared with.
-        networks: run folders whose networks both sides run; the toolkit's row is OpenVINO's in f32.
-        work: folder for pictures, environments and preparations; what is finished there is not done again.
-        only: peers to take; empty takes all.
-        prepare_only: measure nothing; each row's `error` says that it is ready, or why not.
+        bundles: of edgewbc; the first is what the peers are compared with.
+        networks: run folders whose networks edgewbc (OpenVINO in f32) and the peers both run.
+        manifest: the labeled images.
+        work: folder for images, environments and preparations, which are reused by later runs.
+        options: how to compare.
+        only: names of the peers to compare; empty compares all.
+        prepare_only: do not measure; the `error` of each row says that it is ready, or why not.
         home: folder of the peers.
+        progress: shows the number of finished measurements.
+        say: receives messages.
 
     Returns:
         format, finished, machine, data, protocol and rows (see `rows.rows`), ours first.
 
     Raises:
-        UserError: not a bundle or run, an empty split, a picture that changed, a label that a model does not know, or
-            a network that sees another part of the pictures than the bundle.
+        UserError: a path is not a bundle or run, the split is empty, an image has changed, a model does not know a
+            label, or a network crops the images differently from the bundle.
     """
     chosen = catalogue.peers(home, only)
     models = [about.model(path, "bundle") for path in bundles] + [about.model(path, "run folder") for path in networks]
     first = models[0]
     for model in models[1:]:
         if about.crop(model.pixels) != about.crop(first.pixels):
-            raise UserError(f"{model.path}: sees another part of a picture than {first.path}: they cannot be compared")
+            raise UserError(f"{model.path}: crops images differently from {first.path}: they cannot be compared")
     for model in models:
         truth(manifest, manifest.split(options.split), model.classes)
-    say("drawing the pictures that all peers are to see")
-    drawn = drawing.draw(manifest, first.pixels, work / "pictures", options.limit, progress)
-    entries = drawn.entries[options.split]
-    bench = _Bench(manifest, drawn, work, options)
-    runners = [bench.own(model) for model in models]
+    say("cropping the images for all peers")
+    cropped = crops.crop_images(manifest, first.pixels, work / "pictures", options.limit, progress)
+    entries = cropped.entries[options.split]
+    maker = _RowMaker(manifest, cropped, work, options)
+    measured = [maker.own(model) for model in models]
     for peer in chosen:
-        say(f"{peer.name}: its environment")
+        say(f"{peer.name}: preparing its environment")
         where = environment.make(peer, work / "env" / peer.name)
         for variant in catalogue.variants(peer, first.path, networks, options.sizes):
-            say(f"{variant.name}: what it needs (training, conversion), if it was not made before")
-            runners += bench.peer(variant, where, first)
+            say(f"{variant.name}: training and conversion, unless done before")
+            measured += maker.peer(variant, where, first)
     load = None if prepare_only else resource_use.system_load()
     if load is not None and load > resource_use.BUSY:
         say(resource_use.busy_warning(load))
-    turn = Turn("latency", options.seconds, options.batches, options.threads)
+    job = MeasureJob("latency", options.seconds, options.batches, options.threads)
     if prepare_only:
-        for runner in runners:
-            runner.error = runner.error or "it is ready"
+        for row in measured:
+            row.error = row.error or "it is ready"
     else:
-        take(runners, options.rounds, turn, progress)
+        run_rounds(measured, options.rounds, job, progress)
     return {
         "format": FORMAT,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,23 +130,23 @@ def compare(
             "of": len(manifest.split(options.split)),
             "crop": dict(zip(("crop", "size", "scale"), about.crop(first.pixels), strict=True)),
         },
-        "protocol": _protocol(options, load, runners),
-        "rows": rows(runners, manifest, entries),
+        "protocol": _protocol(options, load, measured),
+        "rows": rows(measured, manifest, entries),
     }
 
 
-class _Bench:
-    """Makes what has turns."""
+class _RowMaker:
+    """Prepares the rows to measure."""
 
-    def __init__(self, manifest: Manifest, drawn: drawing.Drawn, work: Path, options: Options) -> None:
-        self.manifest, self.drawn, self.work, self.options = manifest, drawn, work, options
+    def __init__(self, manifest: Manifest, cropped: crops.CroppedImages, work: Path, options: CompareOptions) -> None:
+        self.manifest, self.cropped, self.work, self.options = manifest, cropped, work, options
         self.gmac: dict[str, float | None] = {}
         self.count = 0
 
-    def own(self, model: plan.BenchModel) -> Runner:
-        """The toolkit's row of a bundle (as a lab would run it) or of a run (OpenVINO in f32)."""
+    def own(self, model: plan.BenchModel) -> PeerRow:
+        """Return edgewbc's row of a bundle, in its delivered precision, or of a run, in OpenVINO f32."""
         backend, precision = ("openvino", "f32") if model.is_run else model.delivered
-        pictures = drawing.raw(self.manifest, self.drawn, self.options.split, model.pixels, self.work / "inputs")
+        images = crops.write_raw(self.manifest, self.cropped, self.options.split, model.pixels, self.work / "inputs")
         network = about.network(model)
         converted = self.work / "converted" / f"{model.name}-{network[:12]}" if model.is_run else None
         if converted is not None and not (converted / "f32.xml").is_file():
@@ -151,14 +156,14 @@ class _Bench:
             model=str(model.path),
             backend=backend,
             precision=precision,
-            images=str(pictures.file),
-            n=pictures.n,
-            height=pictures.height,
-            width=pictures.width,
+            images=str(images.file),
+            n=images.n,
+            height=images.height,
+            width=images.width,
             seconds=self.options.seconds,
             converted=None if converted is None else str(converted),
         )
-        told = {
+        row_facts = {
             "ours": True,
             "peer": "edgewbc",
             "package": "edgewbc",
@@ -168,21 +173,21 @@ class _Bench:
             "backend": backend,
             "precision": precision,
             **dict.fromkeys(PREPARED),
-            "input": [pictures.height, pictures.width],
+            "input": [images.height, images.width],
             "network": network,
             "arch": about.arch(model),
             "gmac": self.gmac[network],
             "minutes": about.minutes(model.path) if model.is_run else None,
             "version": runs.versions("edgewbc").get("edgewbc"),
         }
-        return Runner(told, model.classes, of_toolkit(job), self._answers())
+        return PeerRow(row_facts, model.classes, execute_toolkit(job), self._predictions_file())
 
-    def peer(self, variant: Variant, where: environment.Environment, bundle: plan.BenchModel) -> list[Runner]:
-        """The rows of one preparation of a peer."""
+    def peer(self, variant: Variant, where: environment.Environment, bundle: plan.BenchModel) -> list[PeerRow]:
+        """Prepare a peer and return its rows."""
         peer, options = variant.peer, self.options
-        order = Order(
-            pictures=self.drawn.folder,
-            pictures_sha256=self.drawn.sha256,
+        settings = PreparationSettings(
+            images=self.cropped.folder,
+            images_sha256=self.cropped.sha256,
             split=options.split,
             classes=bundle.classes,
             bundle=bundle.path,
@@ -192,13 +197,17 @@ class _Bench:
             seed=options.seed,
         )
         folder = self.work / "prepared" / variant.name
-        told = prepare(variant, order, where, folder, self._inputs(variant))
-        runners = []
+        prepared = prepare(variant, settings, where, folder, self._inputs(variant))
+        measured = []
         for key, row in peer.rows.items():
-            mine: dict[str, Any] = {"inputs": told.get("inputs"), **told.get("rows", {}).get(key, {}), "key": key}
+            mine: dict[str, Any] = {
+                "inputs": prepared.get("inputs"),
+                **prepared.get("rows", {}).get(key, {}),
+                "key": key,
+            }
             network = mine.get("network")
             gmac = self.gmac.get(network) if network else about.gmac_of_row(mine)
-            facts = {
+            row_facts = {
                 "ours": False,
                 "peer": peer.name,
                 "package": peer.package,
@@ -209,47 +218,49 @@ class _Bench:
                 "precision": mine.get("precision", row["precision"]),
                 **dict.fromkeys(PREPARED),
                 **{name: mine.get(name) for name in ("input", "network")},
-                **{name: told.get(name) for name in ("facts", "minutes", "version")},
+                **{name: prepared.get(name) for name in ("facts", "minutes", "version")},
                 "gmac": gmac,
-                "prepared_s": told.get("seconds"),
+                "prepared_s": prepared.get("seconds"),
                 "env_mb": where.mb,
             }
-            runner = Runner(
-                facts,
-                tuple(told.get("classes", bundle.classes)),
-                of_peer(where.python, peer.folder / "measure.py", folder, mine),
-                self._answers(),
+            one = PeerRow(
+                row_facts,
+                tuple(prepared.get("classes", bundle.classes)),
+                execute_peer(where.python, peer.folder / "measure.py", folder, mine),
+                self._predictions_file(),
             )
-            runner.error = told.get("error") or mine.get("error")
-            runners.append(runner)
-        return runners
+            one.error = prepared.get("error") or mine.get("error")
+            measured.append(one)
+        return measured
 
     def _inputs(self, variant: Variant) -> dict[str, Any]:
-        """What a network of the toolkit's sees, for a peer that runs it; a run's calibration pictures too."""
+        """Write the inputs of a network of edgewbc that a peer runs, and calibration images for a run."""
         if variant.source is None:
             return {}
         run, folder, options = runs.is_run(variant.source), self.work / "inputs", self.options
         spec = runs.spec(variant.source).pixels if run else Bundle.open(variant.source).pixels
-        found = {"inputs": drawing.raw(self.manifest, self.drawn, options.split, spec, folder).to_dict()}
+        found = {"inputs": crops.write_raw(self.manifest, self.cropped, options.split, spec, folder).to_json()}
         if run:
-            made = drawing.calibration(self.manifest, self.drawn, spec, options.calibration, options.seed, folder)
-            found["calibration_inputs"] = made.to_dict()
+            calibration = crops.write_calibration(
+                self.manifest, self.cropped, spec, options.calibration, options.seed, folder
+            )
+            found["calibration_inputs"] = calibration.to_json()
         return found
 
-    def _answers(self) -> Path:
+    def _predictions_file(self) -> Path:
         self.count += 1
-        folder = self.work / "answers"
+        folder = self.work / "predictions"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{self.count:03d}.npy"
 
 
-def _protocol(options: Options, load: float | None, runners: Sequence[Runner]) -> dict[str, Any]:
-    during = [turn["others"] for runner in runners for turn in (*runner.latency, *runner.throughput)]
+def _protocol(options: CompareOptions, load: float | None, measured: Sequence[PeerRow]) -> dict[str, Any]:
+    during = [result["others"] for row in measured for result in (*row.latency, *row.throughput)]
     known = [share for share in during if share is not None]
     return {
         **{name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()},
-        "order": "every row once a round, each turn in a fresh process, every other round backwards",
-        "timed": "the network alone: pictures are decoded and prepared before, by each as it would",
+        "order": ORDER,
+        "timed": "the network alone: images are decoded and prepared before, by each toolkit in its own way",
         "wide": summary.WIDE,
         "load_before": load,
         "load_during_most": max(known, default=None),

@@ -1,4 +1,4 @@
-"""The rows for a person, as a plain table."""
+"""The comparison as a plain table for the terminal."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ HEADER = (
 
 
 def text(result: dict[str, Any]) -> str:
-    """A line a row that was measured, and a sentence for each that was not."""
+    """Return a table of the measured rows, and a line with the reason for each row that was not measured."""
     rows = result["rows"]
-    done = [_cells(row) for row in rows if not row.get("error")]
-    parts = [table(HEADER, done, left=4)] if done else []
+    measured = [_cells(row) for row in rows if not row.get("error")]
+    parts = [table(HEADER, measured, left=4)] if measured else []
     parts += [
         f"not measured: {row['peer']} {row['model']} {row['backend']} {row['precision']}: {row['error']}"
         for row in rows

@@ -1,4 +1,4 @@
-"""An OpenVINO IR that a peer wrote, run as its maker's tools do, with threads and precision set as for all."""
+"""Run an OpenVINO IR that a peer exported, with the threads and the precision of all rows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from peer import Model, versions
 
 
 def load(xml: Path, job: dict[str, Any], shape: list[int], finish: Callable[[Any], Any]) -> Model:
-    """Compile an IR for pictures of one size and any number.
+    """Compile an IR for one input size and any batch size.
 
     Args:
-        xml: its .bin is beside it.
-        job: threads and mode.
+        xml: path of the IR, with the .bin file in the same folder.
+        job: its keys `threads` and `mode` are used.
         shape: of one input, such as [3, 112, 112].
-        finish: the first output to probabilities, float32 (n, K).
+        finish: converts the first output to probabilities, float32 (n, K).
     """
     core = ov.Core()
     read = core.read_model(xml)
@@ -27,9 +27,9 @@ def load(xml: Path, job: dict[str, Any], shape: list[int], finish: Callable[[Any
     options = {
         "PERFORMANCE_HINT": job["mode"].upper(),
         "INFERENCE_NUM_THREADS": job["threads"],
-        "INFERENCE_PRECISION_HINT": "f32",  # of what is not int8: else OpenVINO takes bfloat16 where there is any
+        "INFERENCE_PRECISION_HINT": "f32",  # of layers that are not int8; the default may be bf16
     }
-    compiled = core.compile_model(read, "CPU", options)
+    compiled: Any = core.compile_model(read, "CPU", options)
     ring = [compiled.create_infer_request() for _ in range(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))]
 
     def collect(request: Any) -> Any:
@@ -41,23 +41,23 @@ def load(xml: Path, job: dict[str, Any], shape: list[int], finish: Callable[[Any
         return collect(ring[0])
 
     def stream(batches: Iterable[Any]) -> Iterator[Any]:
-        started = answered = 0
+        started = finished = 0
         for batch in batches:
-            if started - answered == len(ring):
-                yield collect(ring[answered % len(ring)])
-                answered += 1
+            if started - finished == len(ring):
+                yield collect(ring[finished % len(ring)])
+                finished += 1
             ring[started % len(ring)].start_async({0: batch})
             started += 1
-        while answered < started:
-            yield collect(ring[answered % len(ring)])
-            answered += 1
+        while finished < started:
+            yield collect(ring[finished % len(ring)])
+            finished += 1
 
     def kernels() -> dict[str, int]:
         found: Counter[str] = Counter()
         for op in compiled.get_runtime_model().get_ops():
-            told = op.get_rt_info()
-            if told["layerType"].astype(str) in ("Convolution", "FullyConnected", "MatMul"):
-                found[told["runtimePrecision"].astype(str)] += 1
+            info = op.get_rt_info()
+            if info["layerType"].astype(str) in ("Convolution", "FullyConnected", "MatMul"):
+                found[info["runtimePrecision"].astype(str)] += 1
         return dict(sorted(found.items()))
 
     facts = {
@@ -71,7 +71,7 @@ def load(xml: Path, job: dict[str, Any], shape: list[int], finish: Callable[[Any
 
 def _isa(compiled: Any) -> str | None:
     try:
-        told = str(compiled.get_property("RUNTIME_REQUIREMENTS"))
-    except RuntimeError:  # older versions do not tell
+        requirements = str(compiled.get_property("RUNTIME_REQUIREMENTS"))
+    except RuntimeError:  # older versions do not report it
         return None
-    return dict(part.partition("=")[::2] for part in told.split(";")).get("isa")
+    return dict(part.partition("=")[::2] for part in requirements.split(";")).get("isa")
