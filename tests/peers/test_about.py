@@ -27,8 +27,8 @@ def test_multiply_adds_are_counted_at_the_measured_size(tmp_path: Path) -> None:
 
 def test_architecture_of_a_bundle(tmp_path: Path) -> None:
     """It is read from the manifest; None if it is not stated there."""
-    for name, more in (("b", {"arch": "edgenet"}), ("c", {})):
-        tiny.make_bundle(tmp_path / name, **more)
+    tiny.make_bundle(tmp_path / "b", arch="edgenet")
+    tiny.make_bundle(tmp_path / "c")
     assert about.arch(about.model(tmp_path / "b", "bundle")) == "edgenet"
     assert about.arch(about.model(tmp_path / "c", "bundle")) is None
 

@@ -29,7 +29,7 @@ def commands_run(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         output = "ERROR: Could not find a version\nERROR: No matching distribution found for nothing==0\n"
         return subprocess.CompletedProcess(command, int(broken), "", output if broken else "")
 
-    monkeypatch.setattr(environment.subprocesses, "run", run)
+    monkeypatch.setattr("peerbench.environment.subprocesses.run", run)
     return commands
 
 

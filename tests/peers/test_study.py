@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from peerbench import study
 from peerbench.study import CompareOptions, compare
 
 from bench.peers.__main__ import main
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.evaluation.evaluate import evaluate
+from edgewbc.pixels import PixelSpec
 from tests import labelled, tiny
 from tests.peers.conftest import make_peer
 
@@ -23,7 +23,7 @@ def ready(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny.make_bundle(tmp_path / "b")
     labelled.make_manifest(tmp_path / "m")
     make_peer(home / "sick", loading="raise RuntimeError('the library is broken')")
-    monkeypatch.setattr(study.resource_use, "system_load", lambda: 0.0)
+    monkeypatch.setattr("peerbench.study.resource_use.system_load", lambda: 0.0)
     return tmp_path
 
 
@@ -89,6 +89,6 @@ def test_bad_input_is_one_line(ready: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_network_with_another_crop_is_refused(ready: Path) -> None:
     """Networks with different crops cannot be compared."""
-    other = tiny.make_bundle(ready / "other", pixels={**tiny.PixelSpec(16, 16, "centre", 12).to_dict()})
+    other = tiny.make_bundle(ready / "other", pixels={**PixelSpec(16, 16, "centre", 12).to_dict()})
     with pytest.raises(UserError, match="crops images differently"):
         compare([ready / "b", other.path], [], Manifest.read(ready / "m"), ready / "work", CompareOptions())

@@ -10,7 +10,7 @@ import pytest
 
 from bench.audits import main
 from edgewbc.data.audit import audit
-from edgewbc.data.manifest import Manifest, Protocol
+from edgewbc.data.manifest import Manifest, Protocol, Split
 from tests.labelled import make_manifest
 
 
@@ -19,7 +19,8 @@ def leaky(tmp_path: Path) -> Path:
     """Ten images in pairs, one of each pair in train and one in test, with their audit."""
     made = make_manifest(tmp_path / "m", 10)
     entries = tuple(
-        replace(entry, group=f"pair{i // 2}", split=("train", "test")[i % 2]) for i, entry in enumerate(made.entries)
+        replace(entry, group=f"pair{i // 2}", split=(Split.TRAIN, Split.TEST)[i % 2])
+        for i, entry in enumerate(made.entries)
     )
     leaky = Manifest(made.root, entries, made.classes, Protocol.POSTER, made.provenance)
     leaky.write(tmp_path / "leaky")

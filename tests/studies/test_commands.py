@@ -15,13 +15,15 @@ from bench.poster.__main__ import main as poster
 from bench.widths.__main__ import main as widths
 
 
-def test_widths_writes_and_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+def test_widths_writes_and_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """JSON on stdout is the file; without --out the committed tables are refreshed."""
-    result = {"widths": {}}
+    result: dict[str, Any] = {"widths": {}}
     monkeypatch.setattr("bench.widths.study.run", lambda out, **more: result | {"out": str(out), "rounds": 1})
     monkeypatch.setattr("bench.widths.report.text", lambda results: f"a table of {results['out']}")
     commands: list[Sequence[str]] = []
-    monkeypatch.setattr(console.subprocess, "run", lambda command, **more: commands.append(command[1:]))
+    monkeypatch.setattr("bench.console.subprocess.run", lambda command, **more: commands.append(command[1:]))
     assert widths(["--out", str(tmp_path / "w.json"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"widths": {}, "out": str(tmp_path / "w.json"), "rounds": 1}
     assert commands == []

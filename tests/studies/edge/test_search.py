@@ -42,17 +42,17 @@ RIGHT = {"lite0-112-100": 100, "edgenet-64-10": 90, "edgenet-80-10": 98, "vgg16g
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Look accuracies up instead of training; returns the evaluated runs in order."""
     found: list[str] = []
 
     def result(self: search.EdgeStudy, run: Path) -> dict[str, Any]:
         found.append(run.name)
         n = RIGHT.get(run.name.removesuffix("-scratch"), 99) - 4 * run.name.endswith("-scratch")
-        told = {"n": 100, "correct": n, "accuracy": n / 100, "interval": [0.8, 1.0]}
+        scores = {"n": 100, "correct": n, "accuracy": n / 100, "interval": [0.8, 1.0]}
         return {
             "macs": 1e6, "parameters": 1000, "minutes": 1.0, "quantized": f"{run.name}-int8",
-            "validation": {"f32": told, "int8": told},
+            "validation": {"f32": scores, "int8": scores},
         }  # fmt: skip
 
     monkeypatch.setattr(search.EdgeStudy, "result", result)
@@ -61,7 +61,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(search, "load", lambda *given, **more: None)
     facts = {"accuracy": 0.98 + search.HOLD, "correct": 98, "n": 100}
     reference = SimpleNamespace(accuracy=facts["accuracy"], to_json=lambda: facts)
-    monkeypatch.setattr(search.evaluate, "evaluate_loaded", lambda *given: (reference, None, None))
+    monkeypatch.setattr("bench.edge.search.evaluate.evaluate_loaded", lambda *given: (reference, None, None))
     line = [Point("x", size, keep) for keep in (0.1, 0.25) for size in (64, 80)]
     monkeypatch.setattr(
         search, "points", lambda family, classes: [Point(family, point.size, point.keep) for point in line]
@@ -69,7 +69,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_search_and_resume(asked: list[str], tmp_path: Path) -> None:
+def test_search_and_resume(evaluated: list[str], tmp_path: Path) -> None:
     """The cheapest point that holds is chosen in each family; points in the results are not evaluated again."""
     manifest = make_manifest(tmp_path / "m", per_class=2)
 
@@ -80,15 +80,15 @@ def test_search_and_resume(asked: list[str], tmp_path: Path) -> None:
 
     results = run()
     assert results["chosen"] == {"edgenet": "edgenet-80-10", "vgg16gap": "vgg16gap-64-10"}
-    assert asked[0] == "lite0-112-100"
-    assert asked[1:4] == ["edgenet-64-25", "edgenet-80-10", "edgenet-64-10"]
-    assert asked[-4:] == ["vgg16gap-64-10-scratch", "lite0-96-100", "lite0-80-100", "lite0-64-100"]
+    assert evaluated[0] == "lite0-112-100"
+    assert evaluated[1:4] == ["edgenet-64-25", "edgenet-80-10", "edgenet-64-10"]
+    assert evaluated[-4:] == ["vgg16gap-64-10-scratch", "lite0-96-100", "lite0-80-100", "lite0-64-100"]
     assert results == read_json(tmp_path / "edge.json", "")
     twin = results["points"]["vgg16gap-64-10"]["scratch"]["validation"]["int8"]
     assert twin["accuracy"] < results["points"]["vgg16gap-64-10"]["validation"]["int8"]["accuracy"]
-    before = len(asked)
+    before = len(evaluated)
     assert run() == results
-    assert len(asked) == before
+    assert len(evaluated) == before
     with pytest.raises(UserError, match=r"edge.json: contains results of another manifest"):
         search.run(
             make_manifest(tmp_path / "other", per_class=3), tmp_path / "work", tmp_path / "edge.json",
@@ -115,11 +115,11 @@ def test_points_are_trained_taught_and_pruned(tmp_path: Path, monkeypatch: pytes
     assert lineage["kept"]["macs"] <= 0.55
     twin = study.scratch(Point("vgg16gap", 32, 0.5))
     assert runs.spec(twin).channels == runs.spec(made).channels
-    told = runs.lineage(twin)["recipe"]
-    assert (told["weights"], told["fit"]["epochs"]) == ("none", 1)
+    recipe = runs.lineage(twin)["recipe"]
+    assert (recipe["weights"], recipe["fit"]["epochs"]) == ("none", 1)
 
 
-def test_points_are_timed_once(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_points_are_timed_once(evaluated: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All points are rows of one benchmark, named by their keys; a second call measures nothing."""
     manifest = make_manifest(tmp_path / "m", per_class=2)
     work, out = tmp_path / "work", tmp_path / "edge.json"
@@ -130,7 +130,7 @@ def test_points_are_timed_once(asked: list[str], tmp_path: Path, monkeypatch: py
         calls.append(paths)
         return result(*(row_json(model=path.name) for path in paths), row_json("f32", model="vgg16gap-224"))
 
-    monkeypatch.setattr(search.runner, "bench", bench)
+    monkeypatch.setattr("bench.edge.search.runner.bench", bench)
     results = search.measure(results, manifest, work, out, reporter=StageReporter())
     assert [path.name for path in calls[0]] == [f"{key}-int8" for key in results["points"]]
     search.measure(results, manifest, work, out, reporter=StageReporter())

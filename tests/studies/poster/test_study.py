@@ -1,11 +1,17 @@
-"""The poster's suite, on a few coloured discs and a tiny network."""
+"""bench.poster: the study on a few synthetic images with a tiny network."""
+
+from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.poster import figure, study
 from bench.poster import report as tables
+from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.train import loop
 from edgewbc.train.recipe import TrainRecipe
@@ -18,8 +24,8 @@ OFF = {
 }  # fmt: skip
 
 
-def tiny(part):
-    """A recipe in place of the shipped one: a thin network on small pictures, for one epoch."""
+def tiny(part: study.Part) -> TrainRecipe:
+    """Replace the shipped recipe: a thin network on small images, for one epoch."""
     fit = {"epochs": 1, "batch": 16, "lr": 1e-3, "precision": "f32", "augment": OFF, "workers": 1, "seed": part.seed}
     model = {"width": 0.13, "head": [8], "input": {"height": 32, "width": 32}}
     return TrainRecipe.model_validate(
@@ -28,13 +34,13 @@ def tiny(part):
 
 
 @pytest.fixture
-def originals(tmp_path, monkeypatch):
-    """Few originals, and a suite of two rows of which the first has a second seed."""
+def originals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
+    """A few original images, and a study of two rows, the first with two seeds."""
     monkeypatch.setattr(study, "recipe_of", tiny)
     judge = study.judge
 
-    def quick(path, manifest, *, backend, precision=None):
-        """An int8 bundle takes ten seconds to make, and has tests of its own: the network answers in its place."""
+    def quick(path: Path, manifest: Manifest, *, backend: str, precision: str | None = None) -> dict[str, Any]:
+        """Evaluate the f32 network in place of an int8 bundle, which takes ten seconds to make."""
         found = judge(path, manifest, backend="torch", precision="f32")
         return found | {"precision": "int8"} if backend == "openvino" else found
 
@@ -44,12 +50,12 @@ def originals(tmp_path, monkeypatch):
     return make_manifest(tmp_path / "originals", per_class=4)
 
 
-def test_a_part_that_is_done_is_not_done_again(originals, tmp_path, monkeypatch):
-    """Stopped in the third part and started again, the suite trains the third and the later ones, and no other."""
-    trainings = []
-    fit = loop.fit
+def test_finished_parts_are_kept(originals: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted in the third part and run again, the study trains the third and later parts only."""
+    trainings: list[str] = []
+    fit: Callable[..., Any] = loop.fit
 
-    def counted(net, spec, options, manifest, run, **more):
+    def counted(net: Any, spec: Any, options: Any, manifest: Manifest, run: Path, **more: Any) -> Any:
         trainings.append(run.name)
         if len(trainings) == 3:
             raise KeyboardInterrupt
@@ -87,15 +93,15 @@ def test_a_part_that_is_done_is_not_done_again(originals, tmp_path, monkeypatch)
         "| last block",
     ]  # fmt: skip
     assert "(n = 2)" in lines[4]
-    said = f"`grouped`: {grouped_side['n']} images of {grouped_side['originals']} originals, 0 of them"
-    assert said in lines[-1]
+    counts = f"`grouped`: {grouped_side['n']} images of {grouped_side['originals']} originals, 0 of them"
+    assert counts in lines[-1]
     figure.draw(results, tmp_path / "a.svg")
     figure.draw(results, tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert f"{100 * grouped_side['accuracy']:.1f}" in (tmp_path / "a.svg").read_text()
 
 
-def test_results_of_another_set_are_not_mixed(originals, tmp_path):
+def test_results_of_another_set_are_refused(originals: Manifest, tmp_path: Path) -> None:
     """Results of a set of another size are refused and left as they are."""
     out = tmp_path / "poster.json"
     out.write_text('{"format": 1, "set": {"total": 7}, "parts": {}}')
@@ -105,8 +111,8 @@ def test_results_of_another_set_are_not_mixed(originals, tmp_path):
     assert out.read_bytes() == before
 
 
-def test_a_run_of_another_recipe_is_refused(originals, tmp_path, monkeypatch):
-    """A run folder whose recipe is not the part's is never taken for it."""
+def test_run_of_another_recipe_is_refused(originals: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run folder with another recipe than the part's is not used."""
     part = study.parts()[0]
     study.run(originals, tmp_path / "work", tmp_path / "poster.json", total=200)
     monkeypatch.setattr(study, "recipe_of", lambda part: tiny(part).model_copy(update={"weights": "imagenet"}))
@@ -115,13 +121,13 @@ def test_a_run_of_another_recipe_is_refused(originals, tmp_path, monkeypatch):
     assert (tmp_path / "work" / part.key / "lineage.json").exists()
 
 
-def test_the_shipped_recipes_are_the_posters(monkeypatch):
-    """The network's weights are the poster's in number, and all rows have one input and one batch size."""
+def test_shipped_recipes_match_the_poster() -> None:
+    """The numbers of trained weights are the poster's, and all rows have the same input and batch size."""
     from edgewbc.cells import POSTER_CLASSES
     from edgewbc.nets import model
     from edgewbc.train import frozen_features
 
-    trained = {}
+    trained: dict[str, int] = {}
     for part in study.parts():
         recipe = study.recipe_of(part)
         assert recipe.fit.seed == part.seed

@@ -57,7 +57,7 @@ def crop_images(
         UserError: the folder holds other images, or an image is missing or has changed.
     """
     sides = [split for split in SPLITS if any(entry.split == split for entry in manifest.entries)]
-    entries = {split: spread(manifest.split(split), limit) for split in sides}
+    entries: dict[str, list[Entry]] = {split: spread(manifest.split(split), limit) for split in sides}
     wanted: dict[str, Any] = {
         "manifest_sha256": manifest.sha256,
         "crop": {"crop": spec.crop, "size": spec.size, "scale": spec.scale},

@@ -180,8 +180,8 @@ def listed(job: dict[str, Any], split: str) -> list[tuple[Path, str]]:
     return [(top / name, label) for name, label in index["pictures"].get(split, [])]
 
 
-def batched(items: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:
-    """Split a sequence into parts; the last one may be shorter."""
+def batched(items: Any, size: int = BATCH) -> Iterator[Any]:
+    """Split a sequence or an array into parts; the last one may be shorter."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
