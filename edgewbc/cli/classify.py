@@ -10,6 +10,7 @@ import typer
 
 from edgewbc.cli.console import progress, say
 from edgewbc.errors import UserError
+from edgewbc.lab.csv_table import CsvStyle
 
 
 def command(
@@ -39,6 +40,12 @@ def command(
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep running and classify images as they are saved, until Ctrl-C.")
     ] = False,
+    csv: Annotated[
+        CsvStyle,
+        typer.Option(
+            help="plain: commas, 0.5, UTF-8; excel: semicolons, 0,5, CRLF and a byte order mark; iso: RFC 4180 (CRLF)."
+        ),
+    ] = CsvStyle.PLAIN,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Write JSON Lines instead of CSV.")] = False,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Number of CPU cores to use. [default: what doctor chose, else all]")
@@ -54,7 +61,8 @@ def command(
     Status `review` asks a person to look, and the reason says why. Without --out, the rows go to stdout and the
     differential to stderr.
 
-    With --out, every result is recorded in a journal as it is made. If a run is interrupted, run the same command again
+    With --out, the differential, the settings and the dates are also written to a summary next to the table, and every
+    result is recorded in a journal as it is made. If a run is interrupted, run the same command again
     to resume: only new and changed images are classified. The journal is kept as the record of which file gave which
     result.
 
@@ -75,6 +83,7 @@ def command(
         journal,
         watch=watch,
         jsonl=jsonl,
+        style=csv,
         as_json=as_json,
         thresholds=ReviewThresholds.parse(review_below or []),
         precision=precision,
@@ -84,7 +93,7 @@ def command(
     summary = session.run(request, lambda: Bundle.open(defaults.bundle(model)), sys.stdout, say=say, progress=progress)
     count = summary.differential
     if not as_json:
-        (say if out is None else print)(count.table())
+        (say if out is None else print)(f"{count.table()}\n{summary.summary.lines()}")
     if count.nothing_readable and count.first_error is not None:
         first = f"{count.first_error.path}: {count.first_error.reason}"
         raise UserError(f"none of {count.total} images could be read; the first: {first}")

@@ -11,6 +11,60 @@ from edgewbc.lab.results import ResultRow, Status
 from edgewbc.metrics import wilson
 from edgewbc.utils import text
 
+EXAMPLES = 10
+"""Copies that are named in JSON; all of them are counted."""
+
+
+@dataclass
+class Copies:
+    """Images with the same bytes (SHA-256) as an image before them: one cell that is counted several times.
+
+    Attributes:
+        images: number of images that are copies of one before.
+        originals: number of images of which there are copies.
+        counted: number of rows with status `ok` of originals and copies.
+        examples: the first copies, each with the image whose bytes it has.
+    """
+
+    images: int = 0
+    originals: int = 0
+    counted: int = 0
+    examples: list[tuple[str, str]] = field(default_factory=list)
+    _first: dict[int, tuple[str, bool]] = field(default_factory=dict, repr=False)
+    _repeated: set[int] = field(default_factory=set, repr=False)
+
+    def add(self, row: ResultRow) -> None:
+        """Take note of an image with a prediction."""
+        key, counted = int(row.image_sha256[:16], 16), row.status == Status.OK
+        first, first_counted = self._first.setdefault(key, (row.path, counted))
+        if first == row.path:
+            return
+        self.images += 1
+        self.counted += counted
+        if key not in self._repeated:
+            self._repeated.add(key)
+            self.originals += 1
+            self.counted += first_counted
+        if len(self.examples) < EXAMPLES:
+            self.examples.append((row.path, first))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return images, originals, counted and examples as JSON values."""
+        examples = [{"path": path, "same_as": first} for path, first in self.examples]
+        return {"images": self.images, "originals": self.originals, "counted": self.counted, "examples": examples}
+
+    def line(self) -> str:
+        """Return a line for people; empty where there are no copies."""
+        if not self.images:
+            return ""
+        one = self.images == 1
+        whose = "another" if one else "others"
+        times = f"{self.counted} times" if self.originals == 1 else f"{self.counted} times for {self.originals} images"
+        return (
+            f"{self.images} {'image is a copy' if one else 'images are copies'} of {whose} (same SHA-256): counted "
+            f"{times}, such as {self.examples[0][0]} and {self.examples[0][1]}"
+        )
+
 
 @dataclass
 class Differential:
@@ -22,21 +76,35 @@ class Differential:
         classes: in the order in which they are reported.
         statuses: number of rows by status.
         labels: number of rows by label, of rows with status `ok` only.
+        review: number of rows by label, of rows with status `review` only.
+        copies: images that are there more than once.
         first_error: the first row with status `error`, if any.
+        first_at, last_at: when the first and the last row were classified (UTC); empty if unknown.
     """
 
     classes: Sequence[str]
     statuses: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
+    review: Counter[str] = field(default_factory=Counter)
+    copies: Copies = field(default_factory=Copies)
     first_error: ResultRow | None = None
+    first_at: str = ""
+    last_at: str = ""
 
     def add(self, row: ResultRow) -> None:
         """Count a row."""
         self.statuses[row.status] += 1
         if row.status == Status.OK:
             self.labels[row.label] += 1
+        if row.status == Status.REVIEW:
+            self.review[row.label] += 1
         if row.status == Status.ERROR and self.first_error is None:
             self.first_error = row
+        if row.image_sha256 and row.status != Status.ERROR and row.cell <= 1:
+            self.copies.add(row)
+        if row.classified_at:
+            self.first_at = min(self.first_at or row.classified_at, row.classified_at)
+            self.last_at = max(self.last_at, row.classified_at)
 
     def counting(self, rows: Iterable[ResultRow]) -> Iterator[ResultRow]:
         """Yield rows unchanged, counting each."""
@@ -55,33 +123,52 @@ class Differential:
         return self.first_error is not None and self.statuses[Status.ERROR] == self.total
 
     def to_json(self) -> dict[str, Any]:
-        """Return pictures (the number of rows), counted, review, errors, and by class n, percent and interval.
+        """Return the differential as JSON values.
 
-        `interval` is low and high in percent; it and `percent` are None where nothing was counted. `unfamiliar` is
-        there only if a cell was.
+        `pictures` is the number of rows. Of each class, `n`, `percent` and `interval` (low and high in percent) are of
+        rows with status `ok`; `n_with_review` and `percent_with_review` of rows with status `ok` or `review`. Percents
+        and intervals are None where nothing was counted. `unfamiliar` is there only if a cell was, and `copies` only if
+        an image is there more than once.
         """
         counted, unfamiliar = self.statuses[Status.OK], self.statuses[Status.UNFAMILIAR]
+        both = counted + self.statuses[Status.REVIEW]
         return {
             "pictures": self.total,
             "counted": counted,
             "review": self.statuses[Status.REVIEW],
             **({"unfamiliar": unfamiliar} if unfamiliar else {}),
             "errors": self.statuses[Status.ERROR],
-            "classes": {name: _share(self.labels[name], counted) for name in self.classes},
+            **({"copies": self.copies.to_json()} if self.copies.images else {}),
+            "classes": {
+                name: {
+                    **_share(self.labels[name], counted),
+                    "n_with_review": self.labels[name] + self.review[name],
+                    "percent_with_review": _percent(self.labels[name] + self.review[name], both),
+                }
+                for name in self.classes
+            },
         }
 
     def table(self) -> str:
-        """Return the differential as a plain text table."""
+        """Return the differential as a plain text table: counted cells, and counted plus review."""
         result = self.to_json()
         lines = [
-            [name, str(share["n"]), *(["-", "-"] if share["percent"] is None else _percents(share))]
+            [
+                name,
+                str(share["n"]),
+                *(["-", "-"] if share["percent"] is None else _percents(share)),
+                str(share["n_with_review"]),
+                "-" if share["percent_with_review"] is None else f"{share['percent_with_review']:.1f} %",
+            ]
             for name, share in result["classes"].items()
         ]
         unfamiliar = f"{result['unfamiliar']} unfamiliar, " if "unfamiliar" in result else ""
-        return (
-            f"{text.table(['class', 'n', 'percent', '95 % interval'], lines)}\n{result['counted']} counted, "
-            f"{result['review']} to review, {unfamiliar}{result['errors']} could not be read"
+        header = ["class", "n", "percent", "95 % interval", "with review", "percent"]
+        summary = (
+            f"{result['counted']} counted, {result['review']} to review, {unfamiliar}"
+            f"{result['errors']} could not be read"
         )
+        return "\n".join(filter(None, [text.table(header, lines), summary, self.copies.line()]))
 
 
 def _percents(share: dict[str, Any]) -> list[str]:
@@ -89,10 +176,14 @@ def _percents(share: dict[str, Any]) -> list[str]:
     return [f"{share['percent']:.1f} %", f"{low:.1f}-{high:.1f} %"]
 
 
+def _percent(n: int, of: int) -> float | None:
+    return round(100 * n / of, 2) if of else None
+
+
 def _share(n: int, of: int) -> dict[str, Any]:
     bounds = wilson(n, of)
     return {
         "n": n,
-        "percent": round(100 * n / of, 2) if of else None,
+        "percent": _percent(n, of),
         "interval": None if bounds is None else [round(100 * bound, 2) for bound in bounds],
     }

@@ -209,6 +209,12 @@ class Journal:
             ).fetchone()
         return found is not None and FileVersion(*found[:2]) == version and found[2] != ""
 
+    def holds(self, name: str) -> bool:
+        """Return whether any version of a file has a result."""
+        with self._errors():
+            found = self._database.execute("SELECT 1 FROM results WHERE path = ? LIMIT 1", (key(name),)).fetchone()
+        return found is not None
+
     def cells(self, name: str) -> list[ResultRow]:
         """Return the results of the latest reading of a file, by cell number, under the name given; empty if none."""
         path = key(name)

@@ -1,21 +1,15 @@
-"""Result rows, and writing them as CSV, JSON Lines or one JSON object; UTF-8, files written atomically."""
+"""Result rows, and writing them as JSON Lines or one JSON object (`csv_table` writes CSV)."""
 
 from __future__ import annotations
 
-import csv
 import json
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from textwrap import indent
 from typing import Any, TextIO
 
-from edgewbc.errors import UserError
-from edgewbc.images.discover import SUFFIXES
 from edgewbc.pixels import Box
-from edgewbc.utils.files import atomic_write
 
 
 class Status(StrEnum):
@@ -71,25 +65,6 @@ class ResultRow:
         return row if self.box is None else {**row, "cell": self.cell, "box": list(self.box)}
 
 
-def csv_columns(classes: Sequence[str]) -> list[str]:
-    """Return the names of the CSV's columns."""
-    return ["path", "label", "probability", *classes, "status", "reason", "model_sha256"]
-
-
-def write_csv(rows: Iterable[ResultRow], classes: Sequence[str], file: TextIO, *, header: bool = True) -> None:
-    """Write rows as CSV, with a header line unless `header` is False.
-
-    Probabilities have 6 decimals and are empty for an error.
-    """
-    writer = csv.writer(file, lineterminator="\n")
-    if header:
-        writer.writerow(csv_columns(classes))
-    for row in rows:
-        best = "" if row.probability is None else f"{row.probability:.6f}"
-        each = [f"{row.probabilities[name]:.6f}" if row.probabilities else "" for name in classes]
-        writer.writerow([row.path, row.label, best, *each, row.status, row.reason, row.model_sha256])
-
-
 def write_jsonl(rows: Iterable[ResultRow], file: TextIO) -> None:
     """Write one JSON object per line."""
     for row in rows:
@@ -117,64 +92,3 @@ def write_json_object(
         file.write(("," if end != "]" else "") + "\n" + indent(text(row.to_json()), "  "))
         end = "\n ]"
     file.write(end + "," + text(after())[1:] + "\n")
-
-
-@dataclass
-class LiveResultsFile:
-    """A results file that is rewritten from time to time while rows still arrive.
-
-    Attributes:
-        write: rewrites the file.
-        clock: seconds; only differences matter.
-        stale: set by the caller when there are rows that the file does not have yet.
-        problem: why the last write failed (a spreadsheet may hold the file open); it is retried. Empty if it succeeded.
-    """
-
-    write: Callable[[], None]
-    clock: Callable[[], float] = time.monotonic
-    stale: bool = False
-    problem: str = ""
-    _due: float = float("-inf")
-
-    def refresh(self) -> None:
-        """Rewrite the file if it is stale: at most every two seconds, and for at most a twentieth of the time."""
-        begun = self.clock()
-        if not self.stale or begun < self._due:
-            return
-        try:
-            self.write()
-            self.stale, self.problem = False, ""
-        except UserError as error:
-            self.problem = str(error)
-        now = self.clock()
-        self._due = now + max(2.0, 20 * (now - begun))
-
-
-def check_output_path(path: Path) -> None:
-    """Raise UserError if `path` cannot be a results file: it is a folder, or has the suffix of an image."""
-    if path.is_dir() or path.suffix.lower() in SUFFIXES:
-        raise UserError(
-            f"{path}: is {'a folder' if path.is_dir() else 'an image'}; give --out a file such as cells.csv"
-        )
-
-
-def save(rows: Iterable[ResultRow], classes: Sequence[str], path: Path, *, jsonl: bool) -> None:
-    """Write rows to a file atomically: it appears under its name when the last row is written.
-
-    Bytes of a file name that are not valid Unicode are written as backslash escapes.
-
-    Raises:
-        UserError: the file cannot be written, or has the suffix of an image.
-    """
-    check_output_path(path)
-    try:
-        with (
-            atomic_write(path) as temporary,
-            temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-        ):
-            if jsonl:
-                write_jsonl(rows, file)
-            else:
-                write_csv(rows, classes, file)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None

@@ -16,18 +16,25 @@ from edgewbc.lab.pipeline import BATCH, ImageResult
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.thresholds import ReviewThresholds, describe
 from edgewbc.runtime import tuning
+from edgewbc.utils.files import replaceable
 
 
 def journal_path(out: Path | None, named: Path | None) -> Path | None:
     """Return where the journal is: as named, else next to the results file; None if there is no such file.
 
     Raises:
-        UserError: the name is that of a folder, an image or the results file itself.
+        UserError: the name is that of a folder, an image, a device, a pipe or the results file itself.
     """
     if named is None:
-        return None if out is None else out.with_name(f"{out.name}.journal")
-    if named.is_dir() or named.suffix.lower() in SUFFIXES or (out is not None and _same(named, out)):
+        if out is None:
+            return None
+        named = out.with_name(f"{out.name}.journal")
+    elif named.is_dir() or named.suffix.lower() in SUFFIXES or (out is not None and _same(named, out)):
         raise UserError(f"{named}: give --journal a file of its own, such as cells.journal")
+    try:
+        replaceable(named)
+    except OSError as error:
+        raise UserError(f"{named}: cannot be written: {error.strerror}") from None
     return named
 
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 from edgewbc.bundle.bundle import Bundle
-from edgewbc.errors import StalledError
+from edgewbc.errors import StalledError, UserError
 from edgewbc.images.discover import names
 from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
+from edgewbc.lab.csv_table import CsvStyle, write_csv
 from edgewbc.lab.differential import Differential
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.pipeline import BATCH
-from edgewbc.lab.results import (
-    LiveResultsFile,
-    ResultRow,
-    check_output_path,
-    save,
-    write_csv,
-    write_json_object,
-    write_jsonl,
-)
+from edgewbc.lab.results import ResultRow, Status, write_json_object, write_jsonl
+from edgewbc.lab.results_file import LiveResultsFile, check_is_results, check_output_path, check_same_images, save
 from edgewbc.lab.resume import check_not_inputs, classify_into, journal_path, open_journal, pending
+from edgewbc.lab.summary import RunSummary, check_summary_path, summary_path
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.lab.watch import FolderWatcher, outermost, watch
 from edgewbc.lab.watchdog import end_if_frozen
+from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
 
 Rows = Callable[[], Iterable[ResultRow]]
@@ -42,6 +40,7 @@ class ClassifyRequest:
         journal: its path; None puts it next to `out`, or uses a temporary one where there is no `out`.
         watch: keep running and classify images as they are saved, until Ctrl-C.
         jsonl: write JSON Lines instead of CSV; implied by an `out` that ends in .jsonl.
+        style: how CSV is written.
         as_json: write one JSON object with rows and differential to stdout, besides `out`.
         thresholds, precision, threads: see `LoadedBundle.load`.
         batch: images per inference call.
@@ -52,6 +51,7 @@ class ClassifyRequest:
     journal: Path | None = None
     watch: bool = False
     jsonl: bool = False
+    style: CsvStyle = CsvStyle.PLAIN
     as_json: bool = False
     thresholds: ReviewThresholds = ASK_BUNDLE
     precision: str | None = None
@@ -61,10 +61,11 @@ class ClassifyRequest:
 
 @dataclass(frozen=True)
 class ClassifySummary:
-    """How a run ended: its differential, and its journal (None if it was temporary)."""
+    """How a run ended: its differential, its journal (None if it was temporary), and what the summary file holds."""
 
     differential: Differential
     journal: Path | None
+    summary: RunSummary
 
 
 def run(
@@ -78,7 +79,7 @@ def run(
     """Classify what is requested and write the rows.
 
     With a journal, every result is recorded as it is made, files that have one are skipped, and `request.out` is
-    written from the journal at the end.
+    written from the journal at the end, with its summary next to it.
 
     Args:
         request: what to do.
@@ -92,19 +93,18 @@ def run(
         StalledError: nothing moves any more; with a journal, the run can be resumed.
     """
     files = [] if request.watch else names(request.paths)
-    if request.out is not None:
-        check_output_path(request.out)
-    path = journal_path(request.out, request.journal)
-    check_not_inputs(files, request.out, path)
+    path = _check_outputs(request, files)
     with end_if_frozen():
         bundle = open_bundle()
         if path is None and not (request.watch or request.as_json):
             model = LoadedBundle.load(bundle, request.precision, request.threads, request.thresholds)
             rows = progress(map(model.row, model.results(map(Path, files), request.batch)), "classify", len(files))
-            return ClassifySummary(_Output(request, model, stdout, say).write(lambda: rows), None)
+            return _Output(request, model, None, stdout, say).write(lambda: rows)
         model, journal = open_journal(bundle, path, request.precision, request.threads, request.thresholds)
-        output = _Output(request, model, stdout, say)
+        output = _Output(request, model, path, stdout, say)
         with journal:
+            if request.out is not None:
+                check_same_images(request.out, request.paths, journal.holds)
             try:
                 if request.watch:
                     every_row = _watch(request, model, journal, output)
@@ -115,7 +115,30 @@ def run(
                     say(f"all results so far are in {path}; run the same command again to resume")
                 raise
             journal.flush()  # before the results file exists, so that it never holds more than the journal
-            return ClassifySummary(output.write(every_row), path)
+            return output.write(every_row)
+
+
+def _check_outputs(request: ClassifyRequest, files: Sequence[str]) -> Path | None:
+    """Check that the files to be written can be, and replace nothing of value; return the journal's path.
+
+    Raises:
+        UserError: one cannot, or does.
+    """
+    out = request.out
+    if request.style != CsvStyle.PLAIN and (request.as_json or _is_jsonl(request)):
+        raise UserError(f"--csv {request.style}: the rows are written as JSON: leave out --csv, or --json and --jsonl")
+    if out is not None:
+        check_output_path(out)
+        check_summary_path(out)
+    path = journal_path(out, request.journal)
+    if out is not None and path is not None:
+        check_is_results(out, path)
+    check_not_inputs(files, out, path, None if out is None else summary_path(out))
+    return path
+
+
+def _is_jsonl(request: ClassifyRequest) -> bool:
+    return request.jsonl or (request.out is not None and request.out.suffix.lower() == ".jsonl")
 
 
 def _classify_pending(
@@ -147,14 +170,15 @@ def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, outp
     def write() -> None:
         if request.out is not None:
             journal.flush()
-            save(rows(), output.classes, request.out, jsonl=output.jsonl)
+            output.save(rows())
 
-    live = LiveResultsFile(write, stale=True)
+    live, counter = LiveResultsFile(write, stale=True), WatchCounter(output.say)
 
     def step(watcher: FolderWatcher) -> bool:
         for name in watcher.deleted:
             output.say(f"{name}: was deleted before it could be classified")
         watcher.deleted.clear()
+        counter.report()
         live.refresh()
         problems = {f"{folder}: cannot be read: {reason}" for folder, reason in watcher.problems.items()}
         problems |= {live.problem} - {""}
@@ -169,51 +193,117 @@ def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, outp
     try:
         for row in watch(model, journal, folders, step=step, batch=request.batch):
             live.stale = True
+            counter.add(row)
             output.stream(row)
     except KeyboardInterrupt:
         output.say("stopped")
     return rows
 
 
+@dataclass
+class WatchCounter:
+    """Shows that a watch is alive: a line with the number of images so far, when it has grown, now and then.
+
+    Attributes:
+        say: takes a line.
+        clock: seconds; only differences matter.
+        every: seconds between two lines at least.
+    """
+
+    say: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
+    every: float = 10.0
+    _statuses: Counter[str] = field(default_factory=Counter)
+    _reported: int = 0
+    _due: float = float("-inf")
+
+    def add(self, row: ResultRow) -> None:
+        """Count a row."""
+        self._statuses[row.status] += 1
+
+    def report(self) -> None:
+        """Say how many rows there are, if there are more than at the last line and it is time for one."""
+        total, now = self._statuses.total(), self.clock()
+        if total == self._reported or now < self._due:
+            return
+        self._reported, self._due = total, now + self.every
+        each = ", ".join(f"{count} {status}" for status, count in sorted(self._statuses.items()))
+        self.say(f"{total} {'image' if total == 1 else 'images'} classified: {each}")
+
+
 class _Output:
-    """Where the rows of one run go: a results file, stdout, or both."""
+    """Where the rows of one run go: a results file with its summary, stdout, or both."""
 
     def __init__(
-        self, request: ClassifyRequest, model: LoadedBundle, stdout: TextIO, say: Callable[[str], None]
+        self,
+        request: ClassifyRequest,
+        model: LoadedBundle,
+        journal: Path | None,
+        stdout: TextIO,
+        say: Callable[[str], None],
     ) -> None:
-        self.say, self.classes = say, model.bundle.classes
-        self.jsonl = request.jsonl or (request.out is not None and request.out.suffix.lower() == ".jsonl")
-        self._out, self._as_json, self._model, self._stdout = request.out, request.as_json, model, stdout
+        self.say, self.classes, self.jsonl = say, model.bundle.classes, _is_jsonl(request)
+        self._request, self._model, self._journal, self._stdout = request, model, journal, stdout
         self._streams = request.watch and request.out is None and not request.as_json
 
     def begin_stream(self) -> None:
         """Write the CSV's header, if rows are written to stdout as they arrive."""
         if self._streams and not self.jsonl:
-            write_csv([], self.classes, self._stdout)
+            write_csv([], self.classes, self._stdout, style=self._request.style)
 
     def stream(self, row: ResultRow) -> None:
         """Write a row, if rows are written to stdout as they arrive."""
         if self._streams and self.jsonl:
             write_jsonl([row], self._stdout)
         elif self._streams:
-            write_csv([row], self.classes, self._stdout, header=False)
+            write_csv([row], self.classes, self._stdout, style=self._request.style, header=False)
         self._stdout.flush()
 
-    def write(self, rows: Rows) -> Differential:
-        """Write all rows, except where they were streamed; return their differential."""
+    def save(self, rows: Iterable[ResultRow]) -> ClassifySummary:
+        """Write all rows to the results file, and its summary; return that."""
+        out, count = self._request.out, Differential(self.classes)
+        if out is None:
+            raise ValueError("there is no results file")
+        save(count.counting(rows), self.classes, out, jsonl=self.jsonl, style=self._request.style)
+        summary = self._summary(count, sha256(out))
+        summary.summary.write()
+        return summary
+
+    def write(self, rows: Rows) -> ClassifySummary:
+        """Write all rows, except where they were streamed; return their differential and summary."""
         count = Differential(self.classes)
-        if self._out is not None:
-            save(rows() if self._as_json else count.counting(rows()), self.classes, self._out, jsonl=self.jsonl)
-            self.say(f"rows: {self._out}")
-        if self._as_json:
+        if self._request.out is not None:
+            summary = self.save(rows())
+            self.say(f"rows: {self._request.out}")
+            self.say(f"summary: {summary_path(self._request.out)}")
+            if not self._request.as_json:
+                return summary
+        if self._request.as_json:
             before = {"model": str(self._model.bundle.path), "model_sha256": self._model.sha256}
             after: Callable[[], dict[str, object]] = lambda: {"differential": count.to_json()}  # noqa: E731
             write_json_object(before, count.counting(rows()), after, self._stdout)
+            if self._request.out is not None:
+                return summary
         elif self._streams:
             for _ in count.counting(rows()):
                 pass
-        elif self._out is None and self.jsonl:
+        elif self.jsonl:
             write_jsonl(count.counting(rows()), self._stdout)
-        elif self._out is None:
-            write_csv(count.counting(rows()), self.classes, self._stdout)
-        return count
+        else:
+            write_csv(count.counting(rows()), self.classes, self._stdout, style=self._request.style)
+        return self._summary(count)
+
+    def _summary(self, count: Differential, results_sha256: str = "") -> ClassifySummary:
+        summary = RunSummary(
+            model=self._model.bundle.manifest.name,
+            settings=self._model.settings,
+            differential=count.to_json(),
+            statuses={str(status): count.statuses[status] for status in Status},
+            first_classified=count.first_at,
+            last_classified=count.last_at,
+            inputs=[str(path) for path in self._request.paths],
+            results=self._request.out,
+            results_sha256=results_sha256,
+            journal=self._journal,
+        )
+        return ClassifySummary(count, self._journal, summary)

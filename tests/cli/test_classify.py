@@ -68,7 +68,11 @@ def test_out_writes_the_rows_and_prints_the_differential(
     ran = edgewbc("classify", "--model", bundle.path, smear, "--out", tmp_path / "new" / "rows.csv", "--batch", "1")
     assert ran.code == 0
     assert (tmp_path / "new" / "rows.csv").read_text(encoding="utf-8") == plain.out
-    assert ran.out.splitlines()[0].split() == ["class", "n", "percent", "95", "%", "interval"]
+    assert ran.out.splitlines()[0].split() == [
+        *("class", "n", "percent", "95", "%", "interval"),
+        *("with", "review", "percent"),
+    ]
+    assert "model: tiny (" in ran.out
     assert "4 counted, 1 to review, 1 could not be read" in ran.out
 
 

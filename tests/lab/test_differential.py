@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgewbc.lab.differential import Differential
-from edgewbc.lab.results import ResultRow
+from edgewbc.lab.results import ResultRow, Status
 
 
 def test_only_ok_rows_are_counted() -> None:
@@ -26,7 +28,15 @@ def test_only_ok_rows_are_counted() -> None:
 def test_nothing_counted_has_no_shares() -> None:
     """Without a row with status ok there is no percentage and no division by zero."""
     told = Differential(("neutrophil",)).to_json()
-    assert told["classes"] == {"neutrophil": {"n": 0, "percent": None, "interval": None}}
+    assert told["classes"] == {
+        "neutrophil": {
+            "n": 0,
+            "percent": None,
+            "interval": None,
+            "n_with_review": 0,
+            "percent_with_review": None,
+        }
+    }
 
 
 def test_rows_pass_through_and_the_first_error_is_kept() -> None:
@@ -41,3 +51,59 @@ def test_rows_pass_through_and_the_first_error_is_kept() -> None:
     assert list(count.counting(rows)) == rows
     assert count.first_error == rows[1]
     assert count.total == 3
+
+
+def test_cells_to_review_are_shown_beside_the_counted() -> None:
+    """A class whose cells are for review more often shrinks among the counted: both shares are given."""
+    count = Differential(("neutrophil", "basophil"))
+    for label, status, n in (("neutrophil", "ok", 8), ("basophil", "review", 2), ("neutrophil", "unfamiliar", 3)):
+        for _ in range(n):
+            count.add(ResultRow("p", label, 0.9, {}, Status(status)))
+    told = count.to_json()["classes"]
+    assert [(share["n"], share["percent"]) for share in told.values()] == [(8, 100.0), (0, 0.0)]
+    assert [(share["n_with_review"], share["percent_with_review"]) for share in told.values()] == [(8, 80.0), (2, 20.0)]
+    assert count.table().splitlines()[2].split() == ["basophil", "0", "0.0", "%", "0.0-32.4", "%", "2", "20.0", "%"]
+
+
+def _image(path: str, sha256: str, status: Status = Status.OK) -> ResultRow:
+    return ResultRow(path, "neutrophil", 0.9, {}, status, image_sha256=sha256 * 32)
+
+
+def test_copies_of_an_image_are_told() -> None:
+    """Four images of the same bytes are counted four times, and one line says so; unreadable files are no copies."""
+    count = Differential(("neutrophil",))
+    for row in [_image("a", "01"), _image("b", "02"), _image("c", "01"), _image("d", "01"), _image("e", "01")]:
+        count.add(row)
+    assert count.table().splitlines()[-1] == (
+        "3 images are copies of others (same SHA-256): counted 4 times, such as c and a"
+    )
+    assert count.to_json()["copies"] == {
+        "images": 3,
+        "originals": 1,
+        "counted": 4,
+        "examples": [{"path": name, "same_as": "a"} for name in "cde"],
+    }
+    for row in (_image("f", "02"), _image("g", "03", Status.REVIEW), _image("h", "03", Status.REVIEW)):
+        count.add(row)
+    assert "5 images are copies of others (same SHA-256): counted 6 times for 3 images" in count.table()
+    errors = Differential(("neutrophil",))
+    for name in "ab":
+        errors.add(ResultRow(name, "", None, status=Status.ERROR, image_sha256="01" * 32))
+    assert "copies" not in errors.to_json()
+
+
+def test_the_cells_of_one_image_are_no_copies() -> None:
+    """Several cells of one file, and one file read twice, are not copies; the same field under another name is one."""
+    count = Differential(("neutrophil",))
+    for path in ("a", "a", "b"):
+        for cell in (1, 2):
+            count.add(replace(_image(path, "01"), cell=cell))
+    assert count.copies.images == 1
+
+
+def test_first_and_last_time_are_kept() -> None:
+    """Rows may come in any order."""
+    count = Differential(("neutrophil",))
+    for at in ("2026-11-28T10:00:00Z", "2026-11-27T23:59:59Z", "", "2026-11-28T09:00:00Z"):
+        count.add(replace(_image("a", "01"), classified_at=at))
+    assert (count.first_at, count.last_at) == ("2026-11-27T23:59:59Z", "2026-11-28T10:00:00Z")

@@ -18,7 +18,7 @@ from edgewbc.images.discover import names
 from edgewbc.lab import resume
 from edgewbc.lab.classify import LoadedBundle, classify
 from edgewbc.lab.journal import Journal
-from edgewbc.lab.results import save
+from edgewbc.lab.results_file import save
 from tests.tiny import encode, make_bundle, picture
 
 PICTURES = 1500

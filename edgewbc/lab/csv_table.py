@@ -1,0 +1,138 @@
+"""Result rows as CSV in several styles, safe to open in a spreadsheet, and reading the names back.
+
+A field whose first character would make a spreadsheet take it for a formula (`=`, `+`, `-`, `@`, tab, carriage return
+or line feed) is written differently, and `decode_name` and `decode_text` undo that:
+
+- a name gets `./` in front, which names the same file: `./=1+1.jpg`;
+- any other text gets an apostrophe in front, and so does one that begins with an apostrophe.
+
+Fields with quotes, delimiters or control characters are quoted, so that a carriage return in a name does not end the
+row. A byte of a name that is not valid UTF-8 is written as `\\udcXX`, where XX are its hexadecimal digits. In a name
+with such a byte, or with literal text like `\\udcff`, every backslash is doubled.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:  # the command line imports this module, which must not cost it numpy
+    from edgewbc.lab.results import ResultRow
+
+
+class CsvStyle(StrEnum):
+    """How a CSV file is written.
+
+    `plain`: comma, decimal point, line feeds. `excel`: semicolon, decimal comma, CRLF and a byte order mark, for
+    spreadsheets of countries that write 0,5. `iso`: RFC 4180 (comma, decimal point, CRLF). All are UTF-8.
+    """
+
+    PLAIN = "plain"
+    EXCEL = "excel"
+    ISO = "iso"
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    delimiter: str
+    decimal: str
+    end: str
+    start: str = ""
+
+
+_DIALECTS = {
+    CsvStyle.PLAIN: _Dialect(",", ".", "\n"),
+    CsvStyle.EXCEL: _Dialect(";", ",", "\r\n", "\ufeff"),
+    CsvStyle.ISO: _Dialect(",", ".", "\r\n"),
+}
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  (full-width forms, which some spreadsheets evaluate too)
+_QUOTED = re.compile('[";\x00-\x1f\x7f\x85\u2028\u2029]|^ | $')
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_ESCAPE = re.compile(r"\\(\\|u[dD][89a-fA-F][0-9a-fA-F]{2})")
+_FIRST = ["path", "label", "probability"]
+_LAST = ["status", "reason", "model_sha256"]
+
+
+def csv_columns(classes: Sequence[str]) -> list[str]:
+    """Return the names of the CSV's columns."""
+    return [*_FIRST, *classes, *_LAST]
+
+
+def write_csv(
+    rows: Iterable[ResultRow],
+    classes: Sequence[str],
+    file: TextIO,
+    *,
+    style: CsvStyle = CsvStyle.PLAIN,
+    header: bool = True,
+) -> None:
+    """Write rows as CSV, with a header line unless `header` is False.
+
+    Probabilities have 6 decimals and are empty for an error.
+    """
+    dialect = _DIALECTS[style]
+
+    def write(fields: Iterable[str]) -> None:
+        quoted = ('"' + text.replace('"', '""') + '"' if _quotes(text, dialect.delimiter) else text for text in fields)
+        file.write(dialect.delimiter.join(quoted) + dialect.end)
+
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:.6f}".replace(".", dialect.decimal)
+
+    if header:
+        file.write(dialect.start)
+        write(map(encode_text, csv_columns(classes)))
+    for row in rows:
+        each = [number(row.probabilities.get(name)) for name in classes]
+        texts = (encode_text(text) for text in (str(row.status), row.reason, row.model_sha256))
+        write([encode_name(row.path), encode_text(row.label), number(row.probability), *each, *texts])
+
+
+def read_names(header: str, lines: Iterable[str]) -> Iterator[str] | None:
+    """Return the names in the first column of a CSV of any style, or None if it is not a result table.
+
+    Args:
+        header: the first line, without a byte order mark.
+        lines: the others, with their ends (a file opened with newline="").
+    """
+    delimiter = ";" if header.startswith("path;label;") else ","
+    columns = next(csv.reader([header], delimiter=delimiter), [])
+    if columns[: len(_FIRST)] != _FIRST or columns[-len(_LAST) :] != _LAST:
+        return None
+    return (decode_name(fields[0]) for fields in csv.reader(lines, delimiter=delimiter) if fields)
+
+
+def encode_name(name: str) -> str:
+    """Return a file name as the table has it: no formula, and no two names alike."""
+    if _SURROGATE.search(name) or _ESCAPED.search(name):
+        name = _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", name.replace("\\", "\\\\"))
+    return f"./{name}" if name.startswith(_FORMULA) else name
+
+
+def decode_name(text: str) -> str:
+    """Return the file name for a name in a table; the inverse of `encode_name`."""
+    if text.startswith("./") and text[2:].startswith(_FORMULA):
+        text = text[2:]
+    if not _ESCAPED.search(text):
+        return text
+    return _ESCAPE.sub(lambda found: "\\" if found[1] == "\\" else chr(int(found[1][1:], 16)), text)
+
+
+def encode_text(text: str) -> str:
+    """Return any other text as the table has it: with an apostrophe where a spreadsheet would see a formula."""
+    return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
+
+
+def decode_text(text: str) -> str:
+    """Return the text for a field of a table; the inverse of `encode_text`."""
+    return text.removeprefix("'")
+
+
+def _quotes(text: str, delimiter: str) -> bool:
+    """Return whether a field needs quotes. A semicolon always does: some spreadsheets split any CSV there."""
+    return delimiter in text or _QUOTED.search(text) is not None

@@ -1,0 +1,136 @@
+"""Runs of `classify`: what is refused before anything is replaced, and what is shown while it watches."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.lab.csv_table import CsvStyle
+from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.session import ClassifyRequest, ClassifySummary, WatchCounter, run
+from edgewbc.lab.thresholds import ReviewThresholds
+from tests.tiny import encode, picture
+
+
+@pytest.fixture
+def smears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two folders, `a` and `b`, with images of the same names; the working folder is above them."""
+    for number, folder in enumerate(("a", "b")):
+        (tmp_path / folder).mkdir()
+        for seed in range(3):
+            (tmp_path / folder / f"{seed}.png").write_bytes(encode(picture(10 * number + seed)))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def classify(bundle: Bundle) -> Callable[..., ClassifySummary]:
+    """Run a request, with rows on a stream that is thrown away."""
+
+    def begin(*paths: str, **options: Any) -> ClassifySummary:
+        request = ClassifyRequest([Path(path) for path in paths], threads=1, **options)
+        return run(request, lambda: bundle, io.StringIO(), say=lambda line: None)
+
+    return begin
+
+
+def test_the_summary_is_of_the_table(classify: Callable[..., ClassifySummary], smears: Path, bundle: Bundle) -> None:
+    """It is written after the table, holds its hash, and tells of copies; a second run gives the same counts."""
+    (smears / "a" / "copy.png").write_bytes((smears / "a" / "0.png").read_bytes())
+    out = Path("a.csv")
+    for _ in range(2):
+        classify("a", out=out, thresholds=ReviewThresholds(0.0))
+        told = json.loads(Path("a.summary.json").read_text(encoding="utf-8"))
+        assert told["results_sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+        assert told["statuses"] == {"ok": 4, "review": 0, "unfamiliar": 0, "error": 0}
+        copies = {"images": 1, "originals": 1, "counted": 2}
+        copies["examples"] = [{"path": str(Path("a/copy.png")), "same_as": str(Path("a/0.png"))}]  # type: ignore[assignment]
+        assert told["differential"]["copies"] == copies
+        assert (told["model"], told["model_sha256"]) == ("tiny", bundle.model_sha256())
+        assert told["settings"]["review_below"] == 0.0
+        assert told["journal"] == "a.csv.journal"
+        assert told["classified"]["first"] <= told["classified"]["last"] <= told["written"]
+
+
+def test_another_folders_table_is_not_replaced(
+    classify: Callable[..., ClassifySummary], smears: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by other inputs, nor from another working folder under the same relative names, nor without journal."""
+    out = smears / "rows.csv"
+    classify("a", out=out)
+    before = out.read_bytes()
+    with pytest.raises(UserError, match=r"rows.csv: holds results of other images, such as a.0.png: give --out"):
+        classify("b", out=out)
+    monkeypatch.chdir(smears / "a")
+    with pytest.raises(UserError, match="holds results of other images"):
+        classify("../b", out=out)
+    monkeypatch.chdir(smears)
+    with pytest.raises(UserError, match="its journal other does not"):
+        classify("a", out=out, journal=Path("other"))
+    assert not Path("other").exists()
+    assert out.read_bytes() == before
+    monkeypatch.chdir(smears / "a")
+    local = smears / "here.csv"
+    classify(".", out=local)
+    monkeypatch.chdir(smears / "b")
+    with pytest.raises(UserError, match=r"holds results of other images, such as 0.png"):
+        classify(".", out=local)
+
+
+def test_the_same_inputs_resume(classify: Callable[..., ClassifySummary], smears: Path) -> None:
+    """Images that are new or were deleted, more inputs, and another style of CSV are no reason to refuse."""
+    out = Path("rows.csv")
+    classify("a", out=out)
+    (smears / "a" / "0.png").unlink()
+    (smears / "a" / "new.png").write_bytes(encode(picture(30)))
+    assert classify("a", out=out).differential.total == 3
+    assert classify("a", "b", out=out).differential.total == 6
+    assert classify("a", "b", out=out, style=CsvStyle.EXCEL).differential.total == 6
+    assert classify(".", out=out, style=CsvStyle.ISO).differential.total == 6
+    with out.open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 6
+
+
+def test_a_link_is_written_through(classify: Callable[..., ClassifySummary], smears: Path) -> None:
+    """A results file that is a link stays one; its target is written."""
+    (smears / "share").mkdir()
+    Path("rows.csv").symlink_to(Path("share") / "real.csv")
+    for _ in range(2):
+        classify("a", out=Path("rows.csv"))
+    assert Path("rows.csv").is_symlink()
+    assert len((smears / "share" / "real.csv").read_text().splitlines()) == 4
+
+
+def test_styles_are_of_csv_only(classify: Callable[..., ClassifySummary], smears: Path) -> None:
+    """A style for rows that are written as JSON is refused, and so is a spreadsheet file."""
+    for options in ({"out": Path("x.jsonl")}, {"jsonl": True}, {"as_json": True}):
+        with pytest.raises(UserError, match="the rows are written as JSON"):
+            classify("a", style=CsvStyle.EXCEL, **options)
+    with pytest.raises(UserError, match="--csv excel"):
+        classify("a", out=Path("x.xlsx"))
+
+
+def test_a_watch_shows_that_it_is_alive() -> None:
+    """The first images are told at once, further ones every ten seconds, and nothing while nothing comes."""
+    now, said = 0.0, list[str]()
+    counter = WatchCounter(said.append, lambda: now)
+    counter.report()
+    for second in range(25):
+        now = float(second)
+        if second < 15:
+            counter.add(ResultRow("a", "neutrophil", 0.9, {}, Status.OK if second else Status.REVIEW))
+        counter.report()
+    assert said == [
+        "1 image classified: 1 review",
+        "11 images classified: 10 ok, 1 review",
+        "15 images classified: 14 ok, 1 review",
+    ]
