@@ -112,7 +112,8 @@ def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, 
         brier: the mean over images of the squared differences to the truth, summed over classes, 0..2 (Brier 1950,
         "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78:1).
         log_loss: the mean of -ln of the true class's probability, clipped to at least 1e-7.
-        Both are None for no images.
+        calibration_error: see `calibration_error`.
+        All are None for no images.
 
     Raises:
         ValueError: the two differ in length.
@@ -122,10 +123,32 @@ def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, 
     if true.size != len(said):
         raise ValueError(f"{true.size} labels and {len(said)} predictions")
     if not true.size:
-        return {"brier": None, "log_loss": None}
+        return {"brier": None, "log_loss": None, "calibration_error": None}
     right = said[np.arange(true.size), true]
     brier = (said**2).sum(1) - 2 * right + 1
-    return {"brier": float(brier.mean()), "log_loss": float(-np.log(np.maximum(right, 1e-7)).mean())}
+    return {
+        "brier": float(brier.mean()),
+        "log_loss": float(-np.log(np.maximum(right, 1e-7)).mean()),
+        "calibration_error": calibration_error(true, said),
+    }
+
+
+def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float64], bins: int = 15) -> float:
+    """Return the expected calibration error of the highest probabilities, 0..1.
+
+    It is the mean over images of |accuracy - mean probability| of their bin, with bins of equal width (Guo et al. 2017,
+    "On calibration of modern neural networks", arXiv 1706.04599).
+
+    Args:
+        truth: class indices, (n,), n at least 1.
+        probabilities: of each class, (n, K).
+        bins: number of bins.
+    """
+    surest = probabilities.max(1)
+    correct = probabilities.argmax(1) == truth
+    bin_of = np.clip(np.ceil(surest * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(bin_of, weights=correct - surest, minlength=bins)
+    return float(np.abs(gaps).sum() / len(surest))
 
 
 def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:

@@ -103,9 +103,18 @@ def test_probabilities_are_scored_too() -> None:
     found = probability_scores([0, 1], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
     assert found["brier"] == pytest.approx((0.5 + 2.0) / 2)
     assert found["log_loss"] == pytest.approx((np.log(2) + np.log(1e7)) / 2)
-    assert probability_scores([], np.zeros((0, 3))) == {"brier": None, "log_loss": None}
+    assert probability_scores([], np.zeros((0, 3))) == {"brier": None, "log_loss": None, "calibration_error": None}
     with pytest.raises(ValueError, match="1 labels and 2 predictions"):
         probability_scores([0], [[1.0, 0.0], [1.0, 0.0]])
+
+
+def test_calibration_error_of_worked_examples() -> None:
+    """Probabilities of 0.9 that are correct in nine of ten cases are calibrated; in five of ten they are 0.4 off."""
+    said = np.tile([0.9, 0.1], (10, 1))
+    assert probability_scores([0] * 9 + [1], said)["calibration_error"] == pytest.approx(0)
+    assert probability_scores([0] * 5 + [1] * 5, said)["calibration_error"] == pytest.approx(0.4)
+    both = np.vstack([said, np.tile([0.4, 0.6], (10, 1))])  # errors of two bins do not cancel out
+    assert probability_scores([0] * 8 + [1] * 2 + [1] * 7 + [0] * 3, both)["calibration_error"] == pytest.approx(0.1)
 
 
 def test_probabilities_are_scored_as_scikit_learn_does() -> None:

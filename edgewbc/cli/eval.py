@@ -62,6 +62,8 @@ def command(
 
         draw(values, png)
         console.wrote(png)
+    for line in text.remarks(values):
+        console.say(line)
     if as_json:
         console.emit(values)
     else:

@@ -24,7 +24,8 @@ def command(
     to: Annotated[
         Path | None,
         typer.Option(
-            help="New run folder (default: runs/<run>-<recipe>; with --keep-macs runs/<run>-macs<percent kept>)."
+            help="New run folder (default: runs/<run>-<recipe>; with --keep-macs runs/<run>-macs<percent kept>, "
+            "or with several steps runs/<run>-macs-max<percent>)."
         ),
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Interrupted run to resume.")] = None,
@@ -68,7 +69,7 @@ def command(
         if keep_macs is not None:
             changes["keep_macs"] = keep_macs
         teachers = [defaults.run(path) for path in teacher or []]
-        options = read(file, PruneRecipe, changes)
+        options = read(file, PruneRecipe, changes, {"keep_macs": "--keep-macs"} if keep_macs is not None else None)
         with shown.interruptible():
             made = prune_and_finetune.prune(
                 parent, options, manifest, teacher=teachers or None, to=to,

@@ -75,11 +75,14 @@ def command(
         if recipe is None:
             say(f"recipe: {file.stem}")
         changes = parse_changes(change or [])
-        if weights is not None:
-            changes["weights"] = weights
-        if weights_scaling is not None:
-            changes["weights_scaling"] = weights_scaling
-        options = read(file, TrainRecipe, changes)
+        typed = {}
+        for key, option, value in (
+            ("weights", "--weights", weights),
+            ("weights_scaling", "--weights-scaling", weights_scaling),
+        ):
+            if value is not None:
+                changes[key], typed[key] = value, option
+        options = read(file, TrainRecipe, changes, typed)
         if shape is not None:
             options = steps.shaped_like(defaults.run(shape), options)
         teachers = [defaults.run(path) for path in teacher or []]

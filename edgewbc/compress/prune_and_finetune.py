@@ -48,7 +48,8 @@ def prune(
         teacher: run or runs to learn from; None is the parent, unpruned in every step. It may be another network, of
             another input size.
         to: the new run folder; None is runs/<parent>-<name of the recipe>.
-        name_by_share: name it runs/<parent>-macs<percent of the multiply-adds that is kept> instead.
+        name_by_share: name it runs/<parent>-macs<percent of the multiply-adds that is kept> instead; with several
+            steps runs/<parent>-macs-max<percent of the multiply-adds that may be kept>.
         **callbacks: `progress` and `report` of `loop.fit`.
 
     Raises:
@@ -63,11 +64,11 @@ def prune(
     if options.keep_macs < 1:  # before the run folder is made, so that an unreachable target leaves none behind
         first = _shrunk(*prunable(*model.load(parent)), options, manifest, options.keep_macs ** (1 / options.steps))
     suffix = options.name
-    if name_by_share:
-        share = options.keep_macs
-        if first is not None and options.steps == 1:  # with more steps only the target is known yet
-            share = model.macs(first[1]) / model.macs(runs.spec(parent))
-        suffix = f"macs{round(100 * share)}"
+    if name_by_share and (first is None or options.steps == 1):
+        kept = options.keep_macs if first is None else model.macs(first[1]) / model.macs(runs.spec(parent))
+        suffix = f"macs{round(100 * kept)}"
+    elif name_by_share:  # what several steps keep is known at their end
+        suffix = f"macs-max{round(100 * options.keep_macs)}"
     run = runs.new(f"{parent.resolve().name}-{suffix}", to)
     with locked(run):
         write_text(run / RECIPE, recipe_file.write(options))

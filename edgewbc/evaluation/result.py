@@ -23,7 +23,7 @@ class EvalResult:
         per_class: n, recall, precision, f1 and recall_interval by class name.
         confusion: counts; rows are the true classes, columns the predicted ones.
         classes: names, in the order of `confusion`.
-        brier, log_loss: see `metrics.probability_scores`.
+        brier, log_loss, calibration_error: see `metrics.probability_scores`.
         reference: the accuracy to compare with, and whether it is met (see `evaluate.reference`).
     """
 
@@ -47,6 +47,7 @@ class EvalResult:
     brier: float | None
     log_loss: float | None
     reference: dict[str, Any]
+    calibration_error: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values by attribute name."""
@@ -59,5 +60,5 @@ class EvalResult:
         Raises:
             KeyError: a key is missing.
         """
-        optional = {"macro_f1": None, "brier": None, "log_loss": None}  # absent in older results
+        optional = dict.fromkeys(("macro_f1", "brier", "log_loss", "calibration_error"))  # absent in older results
         return cls(**{field.name: {**optional, **values}[field.name] for field in fields(cls)})

@@ -1,14 +1,19 @@
-"""Checks of a manifest before a training begins, so that hours of training are not lost to one bad file."""
+"""Checks of images and network before a training begins, so that hours of training are not lost to one bad file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import torch
 
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
 from edgewbc.images.decode import ImageError, decode
+from edgewbc.nets import model
+from edgewbc.nets.spec import ModelSpec
 
 NAMED = 20
 """Unreadable images that an error message names at most."""
@@ -63,3 +68,41 @@ def check_images(manifest: Manifest, splits: Iterable[str] = ("train", "val")) -
             "remove them and make a new manifest"
         )
     return seen
+
+
+def check_network(spec: ModelSpec, batch: int) -> None:
+    """Check that a network can be computed at its input size, and trained with batches of `batch` images.
+
+    Only shapes are computed.
+
+    Raises:
+        UserError: the input is too small for the network, or batch norm cannot normalize the batches.
+    """
+    height, width = spec.pixels.height, spec.pixels.width
+    if not _fits(spec, height, width):
+        least = next((side for side in (8, 16, 32, 64, 128) if _fits(spec, side, side)), 224)
+        raise UserError(
+            f"model.input: {height} x {width} pixels are too small for {spec.arch}, which pools them to nothing: "
+            f"set model.input.height and model.input.width to {least} or more"
+        )
+    with torch.device("meta"):
+        net = model.build(spec).train()
+    try:
+        net(torch.zeros(batch, 3, height, width, device="meta"))
+    except ValueError:
+        raise UserError(
+            f"fit.batch: batch norm cannot normalize a batch of {batch} image of {height} x {width} pixels: "
+            "set fit.batch to 2 or more"
+        ) from None
+
+
+def _fits(spec: ModelSpec, height: int, width: int) -> bool:
+    """Return whether every layer has an output for an input of this size."""
+    sized = replace(spec, pixels=replace(spec.pixels, height=height, width=width))
+    try:
+        with torch.device("meta"):
+            net = model.build(sized).eval()
+        net(torch.zeros(1, 3, height, width, device="meta"))
+    except (RuntimeError, ValueError):
+        return False
+    return True

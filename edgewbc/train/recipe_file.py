@@ -17,13 +17,16 @@ from edgewbc.train.recipe import Section
 R = TypeVar("R", bound=Section)
 
 
-def read(path: Path, kind: type[R], changes: Mapping[str, Any] | None = None) -> R:
+def read(
+    path: Path, kind: type[R], changes: Mapping[str, Any] | None = None, options: Mapping[str, str] | None = None
+) -> R:
     """Read a recipe.
 
     Args:
         path: YAML file.
         kind: class of the recipe.
         changes: values that replace those of the file, by dotted key, such as `{"fit.epochs": 2}`.
+        options: the command's option for a key of `changes`, for error messages; `--set` is named for the others.
 
     Raises:
         UserError: the file cannot be read, or a key or value is wrong.
@@ -32,6 +35,8 @@ def read(path: Path, kind: type[R], changes: Mapping[str, Any] | None = None) ->
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: the recipe cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: the recipe is not UTF-8 (byte {error.start}): save it as UTF-8") from None
     try:
         values = yaml.safe_load(text)
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -46,7 +51,7 @@ def read(path: Path, kind: type[R], changes: Mapping[str, Any] | None = None) ->
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise UserError(_message(error, path, tree, kind, list(changes or {}))) from None
+        raise UserError(_message(error, path, tree, kind, list(changes or {}), options or {})) from None
 
 
 def write(recipe: Section) -> str:
@@ -83,7 +88,12 @@ def _override(values: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def _message(
-    error: ValidationError, path: Path, tree: yaml.Node | None, kind: type[BaseModel], changed: Sequence[str]
+    error: ValidationError,
+    path: Path,
+    tree: yaml.Node | None,
+    kind: type[BaseModel],
+    changed: Sequence[str],
+    options: Mapping[str, str],
 ) -> str:
     """Return one line about the first error: where it comes from, which key, what is wrong."""
     first = error.errors()[0]
@@ -93,6 +103,8 @@ def _message(
     if change is None and first["type"] == "value_error":  # of a whole section: a change inside it is the likely cause
         change = next((key for key in changed if key.startswith(f"{dotted}.") or not dotted), None)
     where = f"--set {change}" if change is not None else f"{path}: line {_line(tree, keys)}"
+    if change is not None and change in options:
+        where, dotted = options[change], f"{first['input']}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {dotted or 'recipe'}: {_problem(first, keys, kind)}{more}"
 

@@ -50,11 +50,11 @@ def train(
             class has no training images, or images cannot be read.
     """
     preflight.check_classes(manifest, say)
-    seen = preflight.check_images(manifest)
-    torch.manual_seed(options.fit.seed)
     spec = options.model.spec(manifest.classes, start_weights.normalization(options))
-    for line in seen.lines(spec.pixels):
+    preflight.check_network(spec, min(options.fit.batch, len(manifest.split("train"))))
+    for line in preflight.check_images(manifest).lines(spec.pixels):
         say(line)
+    torch.manual_seed(options.fit.seed)
     net = model.build(spec)
     start_weights.load(net, options)
     guide = teacher.load(teachers, spec)

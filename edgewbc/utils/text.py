@@ -55,6 +55,28 @@ def headline(result: dict[str, Any]) -> str:
     )
 
 
+MOST_CALIBRATION_ERROR = 0.05
+"""Calibration error above which the probabilities of an evaluation are said not to be trusted."""
+
+
+def remarks(result: dict[str, Any]) -> list[str]:
+    """Return what limits the scores of an evaluation, one line each: one class only, or poor calibration."""
+    lines = []
+    present = [name for name, found in result["per_class"].items() if found["n"]]
+    if len(present) == 1:
+        lines.append(
+            f"all images are of one class ({present[0]}): the accuracy is its recall, and does not show whether it is "
+            "told apart from others"
+        )
+    error = result.get("calibration_error")
+    if error is not None and error > MOST_CALIBRATION_ERROR:
+        lines.append(
+            f"the probabilities are not to be trusted: on average they are {100 * error:.1f} points away from the "
+            f"share that is correct (calibration error {error:.3f}; more than {MOST_CALIBRATION_ERROR} is too much)"
+        )
+    return lines
+
+
 def probability_scores(result: dict[str, Any]) -> str:
     """Format the scores of an evaluation's probabilities in one line."""
     return f"probabilities: Brier score {result['brier']:.5f}, log loss {result['log_loss']:.5f} (lower is better)"

@@ -105,4 +105,4 @@ def test_changed_picture_is_named(edgewbc: Callable[..., Any], made: tuple[Path,
     (made[1] / "pictures" / "003.png").write_bytes(b"other")
     ran = edgewbc("eval", made[0], "--data", made[1])
     assert ran.code == 2
-    assert "003.png: has changed" in ran.err
+    assert "003.png: changed" in ran.err

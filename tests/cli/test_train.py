@@ -92,7 +92,10 @@ def test_resume_finds_the_manifest_by_its_hash(
             "--set fit.epocs: fit.epocs: no such key; did you mean epochs?",
         ),
         (["--recipe", "tiny.yaml", "--weights", "absent.safetensors"], "absent.safetensors: no such file"),
-        (["--recipe", "tiny.yaml", "--weights-scaling", "linear"], "--set weights_scaling: weights_scaling: "),
+        (
+            ["--recipe", "tiny.yaml", "--weights-scaling", "linear"],
+            "--weights-scaling: linear: Input should",
+        ),
         (["--recipe", "tiny.yaml", "--data", "absent"], "absent: not a manifest"),
         (["--resume", "absent"], "absent"),
     ],

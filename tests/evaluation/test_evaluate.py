@@ -28,7 +28,7 @@ def test_row_is_that_of_the_answers(tmp_path: Path) -> None:
     pictures = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(13)])
     probabilities = load(tmp_path / "b", precision="f32", threads=1).predictor(pictures).probabilities
     said, truth = probabilities.argmax(1), np.arange(13) % 5
-    assert {name: found[name] for name in ("brier", "log_loss")} == pytest.approx(
+    assert {name: found[name] for name in ("brier", "log_loss", "calibration_error")} == pytest.approx(
         probability_scores(truth, probabilities)
     )
     assert found["n"] == 13

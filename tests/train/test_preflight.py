@@ -7,6 +7,8 @@ import pytest
 
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
+from edgewbc.nets.spec import ARCHITECTURES, ModelSpec
+from edgewbc.pixels import PixelSpec
 from edgewbc.train import preflight
 from edgewbc.utils.files import sha256
 from tests.coloured import make_manifest
@@ -67,3 +69,28 @@ def test_all_unreadable_images_are_named(manifest: Manifest) -> None:
     assert all(entry.path in message for entry in (empty, changed, missing))
     assert "changed since the manifest was made" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("arch", "form", "size", "message"),
+    [
+        ("vgg16gap", "plain", (4, 112), r"model\.input: 4 x 112 pixels are too small .* to 32 or more"),
+        ("vgg16flatten", "plain", (16, 16), r"model\.input: 16 x 16 pixels are too small .* to 32 or more"),
+        ("edgenet", "bn", (2, 2), r"batch norm cannot normalize a batch of 1 image of 2 x 2 pixels"),
+    ],
+)
+def test_unusable_input_size_is_one_line(arch: str, form: str, size: tuple[int, int], message: str) -> None:
+    """An input that the network pools to nothing, or batch norm over one value, names the key to change."""
+    kind = ARCHITECTURES[arch]
+    spec = ModelSpec(arch, ("a", "b"), PixelSpec(*size), kind.channels, kind.head, form=form)
+    with pytest.raises(UserError, match=message) as caught:
+        preflight.check_network(spec, 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_usable_input_sizes_pass() -> None:
+    """Batches of one image pass where batch norm has several values, and any batch without batch norm."""
+    for arch, form in (("vgg16gap", "plain"), ("edgenet", "bn"), ("efficientnet-lite0", "bn")):
+        kind = ARCHITECTURES[arch]
+        spec = ModelSpec(arch, ("a", "b"), PixelSpec(64, 64), kind.channels, kind.head, form=form)
+        preflight.check_network(spec, 1)

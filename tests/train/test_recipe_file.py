@@ -90,3 +90,19 @@ def test_changes_replace_values(recipe: Make) -> None:
     changes = parse_changes(["fit.epochs=7", "fit.augment.flip=false", "weights=none"])
     changed = read(recipe("name: a\nfit: {epochs: 1}\n"), TrainRecipe, changes)
     assert (changed.fit.epochs, changed.fit.augment.flip, changed.weights) == (7, False, "none")
+
+
+def test_errors_name_the_option_that_was_typed(recipe: Make) -> None:
+    """A value that an option of the command set is reported under that option."""
+    with pytest.raises(UserError, match=r"^--keep-macs: 2.0: Input should be less than or equal to 1$"):
+        read(recipe("name: a\n"), PruneRecipe, {"keep_macs": 2.0}, {"keep_macs": "--keep-macs"})
+    with pytest.raises(UserError, match=r"^--set fit.lr: fit.lr: "):
+        read(recipe("name: a\n"), PruneRecipe, {"fit.lr": -1, "keep_macs": 0.5}, {"keep_macs": "--keep-macs"})
+
+
+def test_recipe_that_is_not_utf8_is_one_line(tmp_path: Path) -> None:
+    """The message names the file and the byte."""
+    path = tmp_path / "latin.yaml"
+    path.write_bytes(b"name: \xff")
+    with pytest.raises(UserError, match=r"latin.yaml: the recipe is not UTF-8 \(byte 6\)"):
+        read(path, TrainRecipe)

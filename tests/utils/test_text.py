@@ -48,3 +48,14 @@ def test_confusion_table_has_a_row_per_class() -> None:
     lines = text.confusion_table(RESULT).splitlines()
     assert lines[1].split() == ["a", "2", "1", "0"]
     assert len(lines) == 4
+
+
+def test_remarks_say_what_limits_the_scores() -> None:
+    """Poor calibration and a single class are said; an ordinary evaluation has no remark."""
+    classes = {"neutrophil": {"n": 5}, "monocyte": {"n": 3}}
+    assert text.remarks({"per_class": classes, "calibration_error": 0.05}) == []
+    assert text.remarks({"per_class": classes, "calibration_error": None}) == []
+    (line,) = text.remarks({"per_class": classes, "calibration_error": 0.245})
+    assert line.startswith("the probabilities are not to be trusted: on average they are 24.5 points away")
+    (line,) = text.remarks({"per_class": {**classes, "monocyte": {"n": 0}}, "calibration_error": 0.01})
+    assert line.startswith("all images are of one class (neutrophil)")
