@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import progress, say
-from edgewbc.errors import UserError
+from edgewbc.errors import GateError, UserError
 from edgewbc.lab.csv_table import CsvStyle
 
 
@@ -54,11 +54,16 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object with the rows and the differential.")
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit with 3 if the images do not look like those the model was trained on."),
+    ] = False,
 ) -> None:
     """Classify images of single cells: one row per image, and a differential count at the end.
 
     An image that cannot be read becomes a row with status `error` and a reason; the others are still classified.
-    Status `review` asks a person to look, and the reason says why. Without --out, the rows go to stdout and the
+    Status `review` asks a person to look, and the reason says why. Where far more images need review than in the
+    model's validation, no percentages are given. Without --out, the rows go to stdout and the
     differential to stderr.
 
     With --out, the differential, the settings and the dates are also written to a summary next to the table, and every
@@ -99,3 +104,7 @@ def command(
         raise UserError(f"none of {count.total} images could be read; the first: {first}")
     if summary.journal is not None:
         say(f"journal: {summary.journal}")
+    if count.verdict.unlike and (strict or as_json):
+        if strict:
+            raise GateError(f"--strict: {count.verdict.doubtful} of {count.verdict.images} images need review")
+        say(count.verdict.sentence)

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.verdict import Usual, Verdict
 from edgewbc.metrics import wilson
 from edgewbc.utils import text
 
@@ -80,6 +82,7 @@ class Differential:
         copies: images that are there more than once.
         first_error: the first row with status `error`, if any.
         first_at, last_at: when the first and the last row were classified (UTC); empty if unknown.
+        verdict: whether the images look like those of training; if they do not, no percentages are given.
     """
 
     classes: Sequence[str]
@@ -90,9 +93,16 @@ class Differential:
     first_error: ResultRow | None = None
     first_at: str = ""
     last_at: str = ""
+    verdict: Verdict = field(default_factory=Verdict)
+
+    @classmethod
+    def of(cls, manifest: BundleManifest) -> Differential:
+        """Begin the differential of a bundle's results."""
+        return cls(manifest.classes, verdict=Verdict(Usual.of(manifest)))
 
     def add(self, row: ResultRow) -> None:
         """Count a row."""
+        self.verdict.add(row)
         self.statuses[row.status] += 1
         if row.status == Status.OK:
             self.labels[row.label] += 1
@@ -139,15 +149,26 @@ class Differential:
             **({"unfamiliar": unfamiliar} if unfamiliar else {}),
             "errors": self.statuses[Status.ERROR],
             **({"copies": self.copies.to_json()} if self.copies.images else {}),
+            "verdict": self.verdict.to_json(),
             "classes": {
-                name: {
-                    **_share(self.labels[name], counted),
-                    "n_with_review": self.labels[name] + self.review[name],
-                    "percent_with_review": _percent(self.labels[name] + self.review[name], both),
-                }
+                name: self._withheld(
+                    {
+                        **_share(self.labels[name], counted),
+                        "n_with_review": self.labels[name] + self.review[name],
+                        "percent_with_review": _percent(self.labels[name] + self.review[name], both),
+                    }
+                )
                 for name in self.classes
             },
         }
+
+    def _withheld(self, share: dict[str, Any]) -> dict[str, Any]:
+        """Return a class's numbers without percentages, if the verdict forbids them."""
+        return (
+            {key: value if key.startswith("n") else None for key, value in share.items()}
+            if self.verdict.unlike
+            else share
+        )
 
     def table(self) -> str:
         """Return the differential as a plain text table: counted cells, and counted plus review."""
@@ -168,7 +189,8 @@ class Differential:
             f"{result['counted']} counted, {result['review']} to review, {unfamiliar}"
             f"{result['errors']} could not be read"
         )
-        return "\n".join(filter(None, [text.table(header, lines), summary, self.copies.line()]))
+        table = "" if self.verdict.unlike else text.table(header, lines)
+        return "\n".join(filter(None, [table, summary, self.copies.line(), self.verdict.sentence]))
 
 
 def _percents(share: dict[str, Any]) -> list[str]:

@@ -261,7 +261,7 @@ class _Output:
 
     def save(self, rows: Iterable[ResultRow]) -> ClassifySummary:
         """Write all rows to the results file, and its summary; return that."""
-        out, count = self._request.out, Differential(self.classes)
+        out, count = self._request.out, Differential.of(self._model.bundle.manifest)
         if out is None:
             raise ValueError("there is no results file")
         save(count.counting(rows), self.classes, out, jsonl=self.jsonl, style=self._request.style)
@@ -271,7 +271,7 @@ class _Output:
 
     def write(self, rows: Rows) -> ClassifySummary:
         """Write all rows, except where they were streamed; return their differential and summary."""
-        count = Differential(self.classes)
+        count = Differential.of(self._model.bundle.manifest)
         if self._request.out is not None:
             summary = self.save(rows())
             self.say(f"rows: {self._request.out}")
@@ -280,7 +280,10 @@ class _Output:
                 return summary
         if self._request.as_json:
             before = {"model": str(self._model.bundle.path), "model_sha256": self._model.sha256}
-            after: Callable[[], dict[str, object]] = lambda: {"differential": count.to_json()}  # noqa: E731
+            after: Callable[[], dict[str, object]] = lambda: {  # noqa: E731
+                "differential": count.to_json(),
+                "verdict": count.verdict.to_json(),
+            }
             write_json_object(before, count.counting(rows()), after, self._stdout)
             if self._request.out is not None:
                 return summary

@@ -83,7 +83,7 @@ def test_json_is_one_object(edgewbc: Callable[..., Any], bundle: Bundle, smear: 
     )
     assert ran.code == 0
     told = json.loads(ran.out)
-    assert sorted(told) == ["differential", "model", "model_sha256", "rows"]
+    assert sorted(told) == ["differential", "model", "model_sha256", "rows", "verdict"]
     assert told["model_sha256"] == bundle.model_sha256("openvino", "f32")
     assert told["differential"]["counted"] == 4
     assert told["differential"]["pictures"] == 6
@@ -274,7 +274,7 @@ def test_json_is_what_json_dumps_gives(
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("classify", "--model", bundle.path, smear, "--json")
     assert ran.out == json.dumps(json.loads(ran.out), indent=1, ensure_ascii=False) + "\n"
-    assert list(json.loads(ran.out)) == ["model", "model_sha256", "rows", "differential"]
+    assert list(json.loads(ran.out)) == ["model", "model_sha256", "rows", "differential", "verdict"]
     assert [path.name for path in tmp_path.iterdir()] == ["smear"]
 
 

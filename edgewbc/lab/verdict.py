@@ -1,0 +1,105 @@
+"""The verdict on a whole run: do its images look like those that the model was trained on?
+
+A single doubtful image goes to a person. Where far more images are doubtful than on the validation images, the others
+cannot be trusted either: of another laboratory's cells a model gets many wrong with a high probability. Then the shares
+of the cell types are not reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgewbc.bundle.manifest import BundleManifest
+from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.thresholds import REVIEW_BELOW
+from edgewbc.metrics import wilson
+
+LEAST = 10
+"""Images below which there is no verdict."""
+FACTOR = 3.0
+"""How many times as many images as in validation must be doubtful."""
+LOWEST = 0.10
+"""Share of doubtful images up to which a run is accepted, however few there were in validation."""
+UNKNOWN = 0.05
+"""Share of doubtful images that is expected of a bundle that was exported without validation images."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a bundle says of its validation images.
+
+    Attributes:
+        review_below: probability below which an image is doubtful: the bundle's own, whatever threshold a run uses.
+        share: of the validation images that were doubtful, 0 to 1; the default of 1 allows for any number.
+    """
+
+    review_below: float = REVIEW_BELOW
+    share: float = 1.0
+
+    @classmethod
+    def of(cls, manifest: BundleManifest) -> Usual:
+        """Read it from a bundle's manifest."""
+        below = REVIEW_BELOW if manifest.review_below is None else manifest.review_below
+        review = manifest.values.get("review")
+        try:
+            share = 1 - float(review["accepted"]) / float(review["n"]) if review else UNKNOWN
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            share = UNKNOWN
+        if manifest.training_images is not None:
+            share += manifest.training_images.unusual or 0.0
+        return cls(below, min(1.0, max(0.0, share)))
+
+
+@dataclass
+class Verdict:
+    """Counts the doubtful images of a run: below the bundle's threshold, or with another reason for review.
+
+    Attributes:
+        usual: what is expected.
+        images: number of rows with a prediction.
+        doubtful: number of rows with a prediction that is in doubt.
+    """
+
+    usual: Usual = field(default_factory=Usual)
+    images: int = 0
+    doubtful: int = 0
+
+    def add(self, row: ResultRow) -> None:
+        """Count a row."""
+        if row.probability is None:
+            return
+        self.images += 1
+        unlike = row.status == Status.REVIEW and not row.reason.startswith(("probability ", "every "))
+        self.doubtful += unlike or row.status == Status.UNFAMILIAR or row.probability < self.usual.review_below
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the images do not look like those that the model was trained on.
+
+        So it is where the share of doubtful images is significantly (Wilson, 95 %) above `FACTOR` times that of the
+        validation images, and above `LOWEST`.
+        """
+        bounds = wilson(self.doubtful, self.images)
+        return self.images >= LEAST and bounds is not None and bounds[0] > max(LOWEST, FACTOR * self.usual.share)
+
+    @property
+    def sentence(self) -> str:
+        """What to tell a person; empty if there is nothing to tell."""
+        if not self.unlike:
+            return ""
+        return (
+            f"These images do not look like the ones this model was trained on: {self.doubtful} of {self.images} need "
+            "review. No differential is given. Check stain, magnification and camera, or adapt a model to your own "
+            "cells."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as JSON values."""
+        return {
+            "unlike_training_images": self.unlike,
+            "images": self.images,
+            "doubtful": self.doubtful,
+            "usual_percent": round(100 * self.usual.share, 2),
+            "message": self.sentence,
+        }

@@ -1,0 +1,98 @@
+"""The verdict on a run: when its images do not look like those of training, and what is said then."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from edgewbc.bundle.manifest import BundleManifest
+from edgewbc.lab.differential import Differential
+from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.verdict import UNKNOWN, Usual, Verdict
+
+
+def row(probability: float | None = 0.99, status: Status = Status.OK, reason: str = "") -> ResultRow:
+    """A row for a neutrophil."""
+    return ResultRow("a.png", "neutrophil", probability, {"neutrophil": 1.0}, status, reason)
+
+
+def counted(images: int, doubtful: int, usual: float = 0.05) -> Verdict:
+    """A verdict on that many images, some of them in doubt."""
+    verdict = Verdict(Usual(0.9, usual))
+    for number in range(images):
+        verdict.add(row(status=Status.REVIEW, reason="grayscale") if number < doubtful else row())
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("images", "doubtful", "usual", "unlike"),
+    [
+        (0, 0, 0.05, False),
+        (9, 9, 0.05, False),  # too few to tell
+        (10, 10, 0.05, True),
+        (10, 3, 0.05, False),  # Wilson: from 10.8 %, and 15 % is three times the usual share
+        (10, 5, 0.05, True),  # from 23.7 %
+        (1000, 150, 0.05, False),
+        (1000, 200, 0.05, True),  # from 17.6 %
+        (1000, 110, 0.01, False),  # from 9.2 %: less than a tenth
+        (1000, 130, 0.01, True),  # from 11.1 %
+        (364, 363, 0.05, True),
+        (1000, 1000, 0.4, False),  # three times 40 % is more than all
+    ],
+)
+def test_far_more_review_than_in_validation_is_unlike(images: int, doubtful: int, usual: float, unlike: bool) -> None:
+    """Significantly more than three times the usual share, and more than a tenth, of at least ten images."""
+    verdict = counted(images, doubtful, usual)
+    assert verdict.unlike is unlike
+    assert bool(verdict.sentence) is unlike
+    assert verdict.to_json()["doubtful"] == doubtful
+
+
+def test_a_threshold_of_the_user_changes_nothing() -> None:
+    """Images count as doubtful by the bundle's own threshold, whatever the run's threshold makes of them."""
+    verdict = Verdict(Usual(0.9, 0.05))
+    verdict.add(row(0.95, Status.REVIEW, "probability 0.950 is below 0.990"))
+    verdict.add(row(0.95, Status.REVIEW, "every neutrophil is for review"))
+    assert verdict.doubtful == 0
+    verdict.add(row(0.5))
+    verdict.add(row(0.95, Status.UNFAMILIAR, "far"))
+    verdict.add(row(0.95, Status.REVIEW, "damaged: x; probability 0.950 is below 0.990"))
+    verdict.add(row(None, Status.ERROR, "empty file"))
+    assert (verdict.images, verdict.doubtful) == (5, 3)
+
+
+def manifest(**values: Any) -> BundleManifest:
+    """What the verdict reads of a manifest."""
+    return cast(
+        BundleManifest,
+        SimpleNamespace(
+            review_below=values.pop("review_below", 0.9), training_images=values.pop("training", None), values=values
+        ),
+    )
+
+
+def test_the_usual_share_is_read_from_the_manifest() -> None:
+    """Review in validation plus unusual images; a default where it was not measured."""
+    review = {"n": 1000, "accepted": 950, "wrong": 2}
+    assert Usual.of(manifest(review=review)).share == pytest.approx(0.05)
+    assert Usual.of(manifest(review=review, training=SimpleNamespace(unusual=0.01))).share == pytest.approx(0.06)
+    assert Usual.of(manifest(review=None)).share == UNKNOWN
+    assert Usual.of(manifest(review={"n": 0, "accepted": 0})).share == UNKNOWN
+    assert Usual.of(manifest(review=[])).share == UNKNOWN
+    assert Usual.of(manifest(review_below=None)).review_below == 0.5
+
+
+def test_no_percentages_are_given_for_unlike_images() -> None:
+    """Neither in JSON nor in the table; the numbers of cells stay."""
+    count = Differential(("neutrophil", "basophil"), verdict=Verdict(Usual(0.9, 0.05)))
+    for number in range(364):
+        count.add(row() if number == 0 else row(0.4, Status.REVIEW, "probability 0.400 is below 0.900"))
+    values = count.to_json()
+    assert values["verdict"]["unlike_training_images"] is True
+    assert values["classes"]["neutrophil"]["n"] == 1
+    assert values["classes"]["neutrophil"]["percent"] is None
+    assert values["classes"]["neutrophil"]["interval"] is None
+    assert "%" not in count.table()
+    assert "363 of 364 need review. No differential is given." in count.table()
