@@ -172,12 +172,12 @@ def _name(row: MeasuredRow) -> str:
     return f"{row.model} {row.backend} {row.precision}"
 
 
-def _fill(words: str) -> str:
-    return textwrap.fill(words, WIDEST, break_long_words=False, break_on_hyphens=False)
+def _fill(words: str, indent: int = 0) -> str:
+    return textwrap.fill(words, WIDEST, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def render_end_to_end(result: EndToEndResult) -> str:
-    """Return an end-to-end benchmark as text, one line for each figure."""
+    """Return an end-to-end benchmark as text: a title, and one paragraph for each figure."""
     choice, speed = result.choice, result.speed
     precision = "bf16" if choice.compute == "bf16" else choice.precision
     lines = [
@@ -200,4 +200,5 @@ def render_end_to_end(result: EndToEndResult) -> str:
             f"peak memory         {peak} over {memory.images:,} images, with a journal, at "
             f"{memory.images_per_s:.1f} images/s"
         )
-    return "\n".join(lines)
+    title, *figures = lines
+    return "\n".join([_fill(title), *(_fill(line, indent=20) for line in figures)])

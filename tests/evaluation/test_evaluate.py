@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edgewbc import cells
+from edgewbc.data.manifest import Protocol
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.evaluate import evaluate, reference, require
 from edgewbc.evaluation.load import load
@@ -97,7 +98,7 @@ def test_progress_sees_every_batch(tmp_path: Path) -> None:
 
 def test_reference_is_not_met_by_synthetic_cells(tmp_path: Path) -> None:
     """Synthetic pictures neither meet nor miss the reference."""
-    real = labelled.make_manifest(tmp_path / "real", n=2, protocol="poster")
+    real = labelled.make_manifest(tmp_path / "real", n=2, protocol=Protocol.POSTER)
     drawn = labelled.make_manifest(tmp_path / "drawn", n=2, source="synthetic")
     assert reference(0.99, real) == {"accuracy": 0.99, "protocol": "poster", "met": True}
     assert reference(0.989, real)["met"] is False

@@ -81,11 +81,11 @@ def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> BenchResult
     rows = []
     for row, one in zip(done, predictions, strict=True):
         agreement = prediction_metrics.agreement(one, predictions[4], done[4], same_model=False)
-        app = None
+        app: AppComparison | str | None = None
         if row.backend == "openvino":
             turn = {"images_per_s": row.timing.images_per_s / 1.02, "threads": 2, "streams": 1, "requests": 1}
             app = summary.compare_app([turn] * rounds, row.timing)
-            assert not isinstance(app, str)
+        assert not isinstance(app, str)
         rows.append(replace(row, agreement=agreement, benchmark_app=app))
     if failed:
         rows.append(FailedRow("small", "torch", "int8", input=(112, 112), error="not able to"))

@@ -21,7 +21,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, and a worker that does no work."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("edgewbc.bench.resource_use.system_load", lambda seconds=1.0: 0.0)
-    monkeypatch.setattr(bench, "__kwdefaults__", bench.__kwdefaults__ | {"execute": Fake()})
+    monkeypatch.setattr(bench, "__kwdefaults__", (bench.__kwdefaults__ or {}) | {"execute": Fake()})
     tiny.make_bundle(tmp_path / "b")
     labelled.make_manifest(tmp_path / "m")
     return tmp_path

@@ -25,6 +25,7 @@ def test_picture_keeps_its_shape_and_colour() -> None:
     data = thumbnails.jpeg(picture)
     assert data is not None
     small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert small is not None
     assert small.shape == (72, 144, 3)
     assert abs(int(small[30, 30, 2]) - 200) < 6
     assert thumbnails.jpeg(picture) == data

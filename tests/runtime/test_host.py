@@ -83,6 +83,6 @@ def test_cpu_quota_of_a_container(tmp_path: Path, files: dict[str, str], own: st
 @pytest.mark.parametrize(("quota", "cores"), [(None, 8), (0.5, 1), (1.5, 2), (3.0, 3), (64.0, 8)])
 def test_cores_respect_the_quota(monkeypatch: pytest.MonkeyPatch, quota: float | None, cores: int) -> None:
     """The quota is rounded up, is at least one, and never adds processors to those allowed."""
-    monkeypatch.setattr(host.os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr("edgewbc.runtime.host.os.sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.setattr(host, "_cpu_quota", lambda *_: quota)
     assert host.cores() == cores

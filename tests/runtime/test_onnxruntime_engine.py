@@ -21,8 +21,10 @@ def test_answers_a_batch(precision: str) -> None:
     """Probabilities (n, K) that sum to one and features (n, d), float32, one row a picture."""
     prediction = ONNXRuntimePredictor(quantized()[0] / "onnx" / f"{precision}.onnx", threads=1)(BATCH)
     probabilities, features = prediction.probabilities, prediction.features
-    assert (probabilities.shape, probabilities.dtype) == ((3, 5), np.float32)
-    assert (features.shape, features.dtype) == ((3, 16), np.float32)
+    assert probabilities.shape == (3, 5)
+    assert probabilities.dtype == np.float32
+    assert features.shape == (3, 16)
+    assert features.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-6)
     np.testing.assert_array_equal(probabilities[0], probabilities[2])
 

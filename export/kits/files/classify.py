@@ -76,7 +76,7 @@ def _writable(folder: Path) -> bool:
 def _documents() -> Path:
     if WINDOWS:
         found = ctypes.create_unicode_buffer(260)
-        if ctypes.windll.shell32.SHGetFolderPathW(None, PERSONAL, None, 0, found) == 0:
+        if ctypes.windll.shell32.SHGetFolderPathW(None, PERSONAL, None, 0, found) == 0:  # type: ignore[attr-defined]
             return Path(found.value)
     documents = Path.home() / "Documents"
     return documents if documents.is_dir() else Path.home()

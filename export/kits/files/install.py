@@ -117,7 +117,7 @@ def homes(kit: Path) -> list[Path]:
     data = os.environ.get("LOCALAPPDATA") if WINDOWS else os.environ.get("XDG_DATA_HOME")
     user = Path(data) if data else Path.home() / ("AppData/Local" if WINDOWS else ".local/share")
     places = [kit, user / "edgewbc" / "kit"]
-    if WINDOWS and ctypes.windll.kernel32.GetDriveTypeW(kit.anchor) == REMOVABLE:
+    if WINDOWS and ctypes.windll.kernel32.GetDriveTypeW(kit.anchor) == REMOVABLE:  # type: ignore[attr-defined]
         places.reverse()  # an environment on a stick is slow, and works on this PC only
     return places
 
