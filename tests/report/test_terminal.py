@@ -34,7 +34,7 @@ def test_tables_have_protocol_ratio_and_reasons(result: BenchResult) -> None:
     assert "folder, protocol published, split test: 10 images, manifest" in text
     assert "A CPU, 2 cores, AVX2\n" in text
     assert "peak of a plain convolution here, GMAC/s: " in text
-    assert "3 rounds of 0 s per mode: every row once a round" in text
+    assert "3 rounds of 0 s per mode: every row once per round" in text
     assert "3.00x" in text
     assert "bf16: refused" in text
     assert "1.25" in text  # our throughput over benchmark_app's
