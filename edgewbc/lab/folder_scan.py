@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from edgewbc.images.discover import inside, is_image, is_subfolder
-from edgewbc.lab.journal import FileVersion
+from edgewbc.images.files import FileVersion
 
 FULL_SCAN_INTERVAL = 20
 """Time between two full scans of a folder, as a multiple of what one takes: at most a twentieth of one core."""
@@ -57,10 +57,11 @@ class FolderScan:
                 found, subfolders = _scan(path, folder, full)
             except OSError as error:
                 folder.mtime_ns = -1
-                if path in self._tops:
+                if path in self._tops or os.path.lexists(path):
                     self.problems[path] = error.strerror or str(error)
                 else:
                     del self._folders[path]
+                    self.problems.pop(path, None)
                 continue
             self.problems.pop(path, None)
             folder.mtime_ns = mtime_ns  # from before the listing: what is added meanwhile is found by the next scan
@@ -119,4 +120,4 @@ def _version(entry: os.DirEntry[str]) -> FileVersion:
 
 
 def _hash(version: FileVersion) -> int:
-    return hash((version.size, version.mtime_ns))
+    return hash(version)

@@ -15,43 +15,41 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgewbc._version import __version__
 from edgewbc.errors import UserError
 from edgewbc.images.discover import inside
+from edgewbc.images.files import FileVersion
 from edgewbc.lab import journal_review
 from edgewbc.lab.journal_review import Decision, SignOff
-from edgewbc.lab.journal_schema import APPLICATION, RESULT_COLUMNS, VERSION, checksum, create, to_json, upgrade
+from edgewbc.lab.journal_schema import (
+    APPLICATION,
+    RESULT_COLUMNS,
+    VERSION,
+    checksum,
+    create,
+    is_altered,
+    to_json,
+    upgrade,
+)
 from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.writer_lock import WriterLock
 from edgewbc.utils.text import utc_now
 
 CHECKPOINT_SECONDS = 5.0
 """A power cut loses the results of about this many seconds at most; their images are classified again."""
 
 CHECKED_AT_OPENING = 1000
-"""Rows at the end of the journal whose checksums are compared at opening; `Journal.verify` compares all."""
+"""Rows at the end of the journal whose checksums are compared at opening. A row's checksum is also compared whenever it
+is used, and `Journal.verify` compares all."""
 
-_ROW = "path, label, probability, probabilities, status, reason, cell, box, sha256, at"
-_LATEST = "FROM results WHERE path = ? AND reading = (SELECT max(reading) FROM results WHERE path = ?)"
+INDEX_CHECKED = 128 << 20
+"""Bytes up to which opening also compares the index with the rows. (100,000 rows are 45 MB, and checking them takes
+about a second; without the index, 0.8 s.) Larger journals have only their structure checked."""
 
-
-@dataclass(frozen=True, slots=True)
-class FileVersion:
-    """Identifies the content of a file by its size and modification time, without reading it.
-
-    On a disk with a coarse clock (FAT: 2 s), a file that is overwritten at once with the same size looks unchanged.
-    """
-
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, stat: os.stat_result) -> FileVersion:
-        """Return the version from the result of `os.stat`."""
-        return cls(stat.st_size, stat.st_mtime_ns)
+_LATEST = f"{journal_review.RESULTS} WHERE path = ? AND reading = (SELECT max(reading) FROM results WHERE path = ?)"  # noqa: S608
 
 
 class SettingsMismatch(UserError):
@@ -91,13 +89,20 @@ class Journal:
         with self._errors():
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path or "", timeout=0, isolation_level=None)
+            self._lock = None if path is None else WriterLock(path)
+        try:
+            with self._errors():
+                self._database = sqlite3.connect(path or "", timeout=0, isolation_level=None)
+        except BaseException:
+            self._release()
+            raise
         try:
             with self._errors():
                 self._open(settings)
                 self._run = self._record_run(engine or {})
         except BaseException:
             self._database.close()
+            self._release()
             raise
         self._checkpointed = time.monotonic()
 
@@ -106,12 +111,18 @@ class Journal:
         # SQLite keeps the operating system's lock on the file until it is closed, and the system releases it when the
         # process dies, however it dies: no lock file can be left behind. It also makes the write-ahead log work
         # without shared memory, which a network share does not offer.
+        # The locks of some network shares are worth nothing, though: hence `WriterLock`.
         execute("PRAGMA locking_mode = EXCLUSIVE")
         # With a write-ahead log a result is one small append and survives a kill of the process. NORMAL flushes the log
         # to the disk at each checkpoint, not at each result; FULL would wait for the disk at every image. Where SQLite
-        # cannot use such a log it answers with another mode: then each commit must reach the disk by itself.
+        # cannot start such a log it answers with another mode and no error, also when the disk failed just then.
         (mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
-        execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' or self.path is None else 'FULL'}")
+        if mode != "wal" and self.path is not None:
+            raise UserError(
+                f"{self._name}: this disk or network share failed or cannot keep a write-ahead log: run the same "
+                "command again, or name a file on a local disk with --journal"
+            )
+        execute("PRAGMA synchronous = NORMAL")
         execute("BEGIN IMMEDIATE")
         (application,), (version,) = (
             execute("PRAGMA application_id").fetchone(),
@@ -121,6 +132,8 @@ class Journal:
             create(self._database, settings)
         elif application != APPLICATION:
             raise UserError(f"{self._name}: is not a journal of edgewbc: name another file with --journal")
+        elif version < 1:
+            raise self._damaged(f"version {version}")
         elif version > VERSION:
             raise UserError(
                 f"{self._name}: is a journal of version {version}, and this edgewbc reads up to version {VERSION}: "
@@ -129,18 +142,34 @@ class Journal:
         else:
             self._check_intact(version)
             self._compare(settings)
-            if version < VERSION:
+            if version == 1:
                 upgrade(self._database)
         execute("COMMIT")
 
     def _check_intact(self, version: int) -> None:
-        """Check the file's structure and the checksums of its last rows."""
-        problem = str(self._database.execute("PRAGMA quick_check(1)").fetchone()[0])
+        """Check the file's structure, the checksums of its last rows, and what people entered."""
+        size = 0 if self.path is None else self.path.stat().st_size
+        check = "integrity_check" if size <= INDEX_CHECKED else "quick_check"
+        problem = str(self._database.execute(f"PRAGMA {check}(1)").fetchone()[0])
         if problem == "ok" and version == VERSION:
-            row = journal_review.damaged_tail(self._database, CHECKED_AT_OPENING)
-            problem = "ok" if row is None else f"result {row} was altered"
+            problem = next(self._problems(), "ok")
         if problem != "ok":
-            raise UserError(f"{self._name}: is damaged ({_short(problem, 80)}): name another file with --journal")
+            raise self._damaged(problem)
+
+    def _problems(self) -> Iterator[str]:
+        """Yield what is wrong with a journal whose structure is sound, as far as that is quick to find out."""
+        if is_altered(self._database):
+            yield "its tables were altered"
+        count, last = self._database.execute("SELECT count(*), coalesce(max(id), 0) FROM results").fetchone()
+        if count != last:
+            yield f"it has {count} of {last} results"
+        row = journal_review.damaged_tail(self._database, CHECKED_AT_OPENING)
+        if row is not None:
+            yield f"result {row} was altered"
+        yield from journal_review.broken_chains(self._database)
+
+    def _damaged(self, problem: str) -> UserError:
+        return UserError(f"{self._name}: is damaged ({_short(problem, 80)}): name another file with --journal")
 
     def _compare(self, settings: Mapping[str, Any]) -> None:
         stored = dict(self._database.execute("SELECT name, value FROM about"))
@@ -176,6 +205,8 @@ class Journal:
         """
         if len({row.path for row in rows}) != 1:
             raise ValueError("results of one reading need at least one row, all of one path")
+        if self._lock is not None and self._lock.lost:
+            self._lock.check()
         with self._errors(), self._transaction(needed=len(rows) > 1) as execute:
             first = execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()[0]
             marks = ", ".join("?" * (len(RESULT_COLUMNS) + 2))
@@ -192,22 +223,42 @@ class Journal:
         probabilities = [row.probabilities[name] for name in self._classes] if row.probabilities else []
         box = None if row.box is None else to_json([float(value) for value in row.box])
         best = None if row.probability is None else float(row.probability)
-        file = (version.size, version.mtime_ns, sha256)
+        file = (version.size, version.mtime_ns, version.ctime_ns, version.inode, sha256)
         return (row.cell, box, *file, str(row.status), row.label, best, to_json(probabilities), row.reason)
 
     def flush(self) -> None:
-        """Write everything to the disk, so that a power cut loses nothing recorded so far."""
+        """Write everything to the disk, so that a power cut loses nothing recorded so far.
+
+        Raises:
+            UserError: that failed, or another run took the journal.
+        """
+        if self._lock is not None:
+            self._lock.check()
         with self._errors():
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise UserError(f"{self._name}: cannot be written: another program reads it; run the same command again")
         self._checkpointed = time.monotonic()
 
     def has(self, name: str, version: FileVersion) -> bool:
-        """Return whether this version of a file was read and has a result (which may be that it is not an image)."""
+        """Return whether this version of a file was certainly read and has a result (which may be an error)."""
+        found = self._latest(name)
+        return found is not None and version.certain and found[0] == version and found[1] != ""
+
+    def sha256(self, name: str, size: int) -> str:
+        """Return the hash of a file's bytes at its latest reading; empty if it was not read, or had another size."""
+        found = self._latest(name)
+        return found[1] if found is not None and found[0].size == size else ""
+
+    def _latest(self, name: str) -> tuple[FileVersion, str] | None:
+        """Return the version and the hash of a file at its latest reading."""
         with self._errors():
             found = self._database.execute(
-                "SELECT size, mtime_ns, sha256 FROM results WHERE path = ? ORDER BY reading DESC LIMIT 1", (key(name),)
+                "SELECT size, mtime_ns, ctime_ns, inode, sha256 FROM results WHERE path = ?"
+                " ORDER BY reading DESC LIMIT 1",
+                (key(name),),
             ).fetchone()
-        return found is not None and FileVersion(*found[:2]) == version and found[2] != ""
+        return None if found is None else (FileVersion(*found[:4]), found[4])
 
     def holds(self, name: str) -> bool:
         """Return whether any version of a file has a result."""
@@ -216,16 +267,30 @@ class Journal:
         return found is not None
 
     def cells(self, name: str) -> list[ResultRow]:
-        """Return the results of the latest reading of a file, by cell number, under the name given; empty if none."""
+        """Return the results of the latest reading of a file, by cell number, under the name given; empty if none.
+
+        Raises:
+            UserError: a row does not match its checksum, or the file cannot be read.
+        """
         path = key(name)
         with self._errors():
-            found = self._database.execute(f"SELECT {_ROW} {_LATEST} ORDER BY cell", (path, path))  # noqa: S608
-            return [self._row(name, values) for values in found]
+            found = self._database.execute(f"{_LATEST} ORDER BY cell", (path, path)).fetchall()
+        for values in found:
+            if not journal_review.is_intact(values):
+                raise self._damaged(f"result {values[0]} was altered")
+        return [self._row(name, dict(zip(RESULT_COLUMNS, values[1:], strict=False))) for values in found]
 
     def rows(self, names: Iterable[str]) -> Iterator[ResultRow]:
-        """Return the latest results of files in the order given, one file in memory at a time; skips unknown files."""
+        """Yield the latest results of files in the order given, one file in memory at a time.
+
+        Raises:
+            UserError: a file has no result, or as `cells`.
+        """
         for name in names:
-            yield from self.cells(name)
+            found = self.cells(name)
+            if not found:
+                raise self._damaged(f"it has no result for {name}")
+            yield from found
 
     def names(self, folder: str) -> Iterator[str]:
         """Return the files in a folder and its subfolders that have a result, in the order of their first result.
@@ -293,8 +358,11 @@ class Journal:
 
     def close(self) -> None:
         """Write everything to the disk and release the file."""
-        with self._errors():
-            self._database.close()
+        try:
+            with self._errors():
+                self._database.close()
+        finally:
+            self._release()
 
     def __enter__(self) -> Journal:
         return self
@@ -306,12 +374,15 @@ class Journal:
     def _name(self) -> str:
         return "the temporary journal" if self.path is None else str(self.path)
 
-    def _row(self, name: str, values: tuple[Any, ...]) -> ResultRow:
-        _, label, probability, probabilities, status, reason, cell, box, sha256, at = values
-        by_class = dict(zip(self._classes, json.loads(probabilities), strict=False))
-        place = None if box is None else tuple(json.loads(box))
-        about = (Status(status), reason, self._sha256, cell, place, sha256, at)
-        return ResultRow(name, label, probability, by_class, *about)
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def _row(self, name: str, row: Mapping[str, Any]) -> ResultRow:
+        by_class = dict(zip(self._classes, json.loads(row["probabilities"]), strict=False))
+        box = None if row["box"] is None else tuple(json.loads(row["box"]))
+        result = (name, row["label"], row["probability"], by_class, Status(row["status"]), row["reason"])
+        return ResultRow(*result, self._sha256, row["cell"], box, row["sha256"], row["at"])
 
     @contextmanager
     def _transaction(self, needed: bool = True) -> Iterator[Any]:

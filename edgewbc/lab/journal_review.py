@@ -122,19 +122,13 @@ def sign_offs(database: sqlite3.Connection) -> Iterator[SignOff]:
 def problems(database: sqlite3.Connection) -> Iterator[str]:
     """Check every checksum, chain and sign-off; yield a line for each row that does not match."""
     expected = 1
-    for row in database.execute(_select("results", RESULT_COLUMNS, "checksum") + " ORDER BY id"):
+    for row in database.execute(f"{RESULTS} ORDER BY id"):
         if row[0] != expected:
             yield f"results: rows {expected} to {row[0] - 1} are missing"
-        if checksum(row[:-1]) != row[-1]:
+        if not is_intact(row):
             yield f"results: row {row[0]} was altered"
         expected = row[0] + 1
-    for table, columns in (("decisions", DECISION_COLUMNS), ("sign_offs", SIGN_OFF_COLUMNS)):
-        previous = ""
-        for number, row in enumerate(database.execute(_select(table, columns) + " ORDER BY id"), 1):
-            if row[0] != number or chain_hash(previous, row[:-1]) != row[-1]:
-                yield f"{table}: row {row[0]}, or one before it, was altered or removed"
-                break
-            previous = row[-1]
+    yield from broken_chains(database)
     for number, sign_off in enumerate(sign_offs(database), 1):
         if sign_off.hashes.get("results") != _results_digest(database, sign_off.last_result):
             yield f"sign_offs: results changed after sign-off {number}, though they were signed"
@@ -142,10 +136,29 @@ def problems(database: sqlite3.Connection) -> Iterator[str]:
             yield f"sign_offs: decisions changed after sign-off {number}, though they were signed"
 
 
+def broken_chains(database: sqlite3.Connection) -> Iterator[str]:
+    """Check the hash chains of decisions and sign-offs; yield a line for each chain that is broken."""
+    for table, columns in (("decisions", DECISION_COLUMNS), ("sign_offs", SIGN_OFF_COLUMNS)):
+        previous = ""
+        for number, row in enumerate(database.execute(_select(table, columns) + " ORDER BY id"), 1):
+            if row[0] != number or chain_hash(previous, row[:-1]) != row[-1]:
+                yield f"{table}: row {row[0]}, or one before it, was altered or removed"
+                break
+            previous = row[-1]
+
+
 def damaged_tail(database: sqlite3.Connection, count: int) -> int | None:
     """Return the id of a row among the last `count` results whose checksum does not match; None if all match."""
-    rows = database.execute(_select("results", RESULT_COLUMNS, "checksum") + " ORDER BY id DESC LIMIT ?", (count,))
-    return next((int(row[0]) for row in rows if checksum(row[:-1]) != row[-1]), None)
+    rows = database.execute(f"{RESULTS} ORDER BY id DESC LIMIT ?", (count,))
+    return next((int(row[0]) for row in rows if not is_intact(row)), None)
+
+
+def is_intact(row: tuple[Any, ...]) -> bool:
+    """Return whether a row of `RESULTS` matches its checksum, the last value."""
+    try:
+        return bool(checksum(row[:-1]) == row[-1])
+    except ValueError:  # a number that is infinite
+        return False
 
 
 def _append(database: sqlite3.Connection, table: str, columns: tuple[str, ...], values: tuple[Any, ...]) -> str:
@@ -179,3 +192,7 @@ def _results_digest(database: sqlite3.Connection, last: int) -> str:
 
 def _select(table: str, columns: tuple[str, ...], last: str = "hash") -> str:
     return f"SELECT id, {', '.join(columns)}, {last} FROM {table}"  # noqa: S608
+
+
+RESULTS = _select("results", RESULT_COLUMNS, "checksum")
+"""Selects all of a result row, and its checksum at the end; for a clause to be appended."""

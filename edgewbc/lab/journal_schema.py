@@ -4,8 +4,8 @@ Version 2 (`PRAGMA user_version`) holds these tables. Times are UTC; triggers re
 
     about      name, value: the settings that determine a result, as JSON (the model's SHA-256, the classes, ...)
     runs       id, at, edgewbc, engine: one row each time the journal was opened for writing
-    results    one row per cell: id, run, reading, at, path, cell, box, size, mtime_ns, sha256, status, label,
-               probability, probabilities, reason, checksum
+    results    one row per cell: id, run, reading, at, path, cell, box, size, mtime_ns, ctime_ns, inode, sha256,
+               status, label, probability, probabilities, reason, checksum
     decisions  a person's changes: id, at, who, result, path, cell, old, new, why, hash
     sign_offs  id, at, who, seen, hashes, last_result, last_decision, hash
     current    a view: the cells of the latest reading of each path, with the name as text
@@ -14,6 +14,9 @@ Version 2 (`PRAGMA user_version`) holds these tables. Times are UTC; triggers re
 their box as a JSON list (left, top, width, height). All cells that come from one reading of a file share `reading`, the
 id of the first of them. `path` holds the bytes of the absolute name (`os.fsencode`), so that names that are not valid
 Unicode are kept exactly. `probabilities` is a JSON list in the order of the classes in `about`.
+
+`size`, `mtime_ns`, `ctime_ns` and `inode` are those of the file that was read (see `FileVersion`); the last two are 0
+where the system did not tell them, and in rows from version 1.
 
 `checksum` covers the other columns of its row. `hash` covers the row and the hash of the row before it, so that
 altering, removing or reordering rows breaks the chain. Neither is a signature: whoever can rewrite the whole file can
@@ -35,8 +38,8 @@ APPLICATION = 0x65574243
 """`PRAGMA application_id`, "eWBC": distinguishes journals from other SQLite files."""
 
 RESULT_COLUMNS = (
-    "run", "reading", "at", "path", "cell", "box", "size", "mtime_ns", "sha256", "status", "label", "probability",
-    "probabilities", "reason",
+    "run", "reading", "at", "path", "cell", "box", "size", "mtime_ns", "ctime_ns", "inode", "sha256", "status", "label",
+    "probability", "probabilities", "reason",
 )  # fmt: skip
 """What a row's checksum covers, in this order, after its id."""
 
@@ -49,7 +52,8 @@ _VERSION_2 = (
     """CREATE TABLE results (
   id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, reading INTEGER NOT NULL, at TEXT NOT NULL,
   path BLOB NOT NULL, cell INTEGER NOT NULL, box TEXT, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-  sha256 TEXT NOT NULL, status TEXT NOT NULL CHECK (status IN ('ok', 'review', 'unfamiliar', 'error')),
+  ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, sha256 TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('ok', 'review', 'unfamiliar', 'error')),
   label TEXT NOT NULL, probability REAL, probabilities TEXT NOT NULL, reason TEXT NOT NULL, checksum TEXT NOT NULL
 )""",
     "CREATE INDEX results_by_path ON results (path, reading)",
@@ -81,12 +85,28 @@ def create(database: sqlite3.Connection, settings: Mapping[str, Any]) -> None:
     database.execute(f"PRAGMA user_version = {VERSION}")
 
 
+def is_altered(database: sqlite3.Connection) -> bool:
+    """Return whether tables, indexes, triggers or views of a version 2 journal differ from those that are created."""
+    expected = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        create(expected, {})
+        return _schema(database) != _schema(expected)
+    finally:
+        expected.close()
+
+
+def _schema(database: sqlite3.Connection) -> set[tuple[str, ...]]:
+    return set(database.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master"))
+
+
 def upgrade(database: sqlite3.Connection) -> None:
     """Turn a version 1 journal into version 2 inside the caller's transaction; every row keeps its id."""
     database.create_function("row_checksum", -1, lambda *values: checksum(values), deterministic=True)
     for statement in ("DROP VIEW current", *_VERSION_2):
         database.execute(statement)
-    columns = "run, id, at, path, 0, NULL, size, mtime_ns, sha256, status, label, probability, probabilities, reason"
+    columns = (
+        "run, id, at, path, 0, NULL, size, mtime_ns, 0, 0, sha256, status, label, probability, probabilities, reason"
+    )
     database.execute(
         f"INSERT INTO results SELECT id, {columns}, row_checksum(id, {columns}) FROM answers ORDER BY id"  # noqa: S608
     )
@@ -127,4 +147,7 @@ def _canonical(values: tuple[Any, ...]) -> bytes:
 
 def to_json(value: Any) -> str:
     """Return JSON in ASCII, as all JSON in a journal is stored."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False)
+    return _encode(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False).encode

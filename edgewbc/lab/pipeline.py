@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.images.decode import ImageError, decode
-from edgewbc.images.files import Contents, read
+from edgewbc.images.files import NOT_READ, Contents, FileVersion, read
 from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
 from edgewbc.lab.watchdog import LIMIT, Activity
 from edgewbc.pixels import Image, PixelSpec, prepare
@@ -62,7 +62,7 @@ class ImageResult:
     Attributes:
         path: as given; empty for an image that was given as an array.
         sha256: of the file's bytes, in hexadecimal; empty if it could not be read.
-        size, mtime_ns: bytes, and nanoseconds since 1970, when it was read; 0 if it could not be read.
+        version: of the file when it was read; `NOT_READ` if it could not be read.
         probabilities: float32 (K,); None for an error.
         features: float32 (d,), the pooled vector before the head; None for an error.
         notes: why a person should look at the image (see `decode.Decoded`).
@@ -73,8 +73,7 @@ class ImageResult:
 
     path: Path
     sha256: str
-    size: int
-    mtime_ns: int
+    version: FileVersion
     probabilities: NDArray[np.float32] | None
     features: NDArray[np.float32] | None
     notes: tuple[str, ...] = ()
@@ -89,8 +88,7 @@ class _Prepared:
 
     path: Path
     sha256: str = ""
-    size: int = 0
-    mtime_ns: int = 0
+    version: FileVersion = NOT_READ
     image: Image | None = None
     notes: tuple[str, ...] = ()
     error: str = ""
@@ -100,7 +98,7 @@ class _Prepared:
     def result(
         self, probabilities: NDArray[np.float32] | None = None, features: NDArray[np.float32] | None = None
     ) -> ImageResult:
-        file = (self.path, self.sha256, self.size, self.mtime_ns)
+        file = (self.path, self.sha256, self.version)
         return ImageResult(*file, probabilities, features, self.notes, self.error, self.shape, self.appearance)
 
 
@@ -232,7 +230,7 @@ class _Worker:
         """Decode and prepare a file's bytes, or say what is wrong with them."""
         if isinstance(contents, str):
             return _Prepared(path, error=contents)
-        file = (path, contents.sha256, contents.size, contents.mtime_ns)
+        file = (path, contents.sha256, contents.version)
         try:
             with self._activity.stage(f"decoding {path}"):
                 decoded = decode(contents.data)

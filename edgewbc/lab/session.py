@@ -11,7 +11,7 @@ from typing import TextIO
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import StalledError, UserError
-from edgewbc.images.discover import names
+from edgewbc.images.discover import Found, search
 from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
 from edgewbc.lab.csv_table import CsvStyle, write_csv
 from edgewbc.lab.differential import Differential
@@ -92,8 +92,12 @@ def run(
         UserError: bad paths, a bundle that cannot be used, or a journal or results file that cannot be written.
         StalledError: nothing moves any more; with a journal, the run can be resumed.
     """
-    files = [] if request.watch else names(request.paths)
+    ours = [file for file in (request.out, request.journal) if file is not None]
+    found = Found([]) if request.watch else search(request.paths, ours)
+    files = found.names
     path = _check_outputs(request, files)
+    for remark in found.remarks():
+        say(remark)
     with end_if_frozen():
         bundle = open_bundle()
         if path is None and not (request.watch or request.as_json):
@@ -150,7 +154,7 @@ def _classify_pending(
     progress: Progress,
 ) -> Rows:
     """Classify the files without a result in the journal; return all rows."""
-    todo = pending(journal, files)
+    todo = pending(journal, progress(files, "compare with the journal", len(files)))
     if len(todo) < len(files):
         say(f"resuming: {len(files) - len(todo)} of {len(files)} images are in the journal; {len(todo)} to classify")
     for _ in progress(classify_into(model, journal, todo, request.batch), "classify", len(todo)):

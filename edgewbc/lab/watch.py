@@ -13,15 +13,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from edgewbc.errors import UserError
+from edgewbc.images.files import FileVersion
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.folder_scan import UNKNOWN, FolderScan
-from edgewbc.lab.journal import FileVersion, Journal
+from edgewbc.lab.journal import Journal
 from edgewbc.lab.pipeline import BATCH, ImageResult
 from edgewbc.lab.results import ResultRow
-from edgewbc.lab.resume import record
+from edgewbc.lab.resume import is_done, record
 
 INTERVAL = 0.2
 """Seconds between two scans."""
@@ -63,6 +65,7 @@ class FolderWatcher:
         tops: Sequence[str],
         has_result: Callable[[str, FileVersion], bool],
         clock: Callable[[], float] = time.monotonic,
+        is_unchanged: Callable[[str, FileVersion], bool] | None = None,
     ) -> None:
         """Start watching.
 
@@ -70,7 +73,10 @@ class FolderWatcher:
             tops: the folders; their subfolders are watched too, as they appear.
             has_result: returns whether a version of a file has a result already (`Journal.has`).
             clock: seconds; only differences matter.
+            is_unchanged: as `has_result`, but may read the file, and is asked only before a file would be classified
+                (`resume.is_done`).
         """
+        self._is_unchanged = is_unchanged or has_result
         self._scan, self._has_result, self._clock = FolderScan(tops, clock), has_result, clock
         self._waiting: dict[str, _Waiting] = {}  # one per file; other entries in the queues are outdated
         self._soon: list[_Waiting] = []  # a heap
@@ -113,9 +119,8 @@ class FolderWatcher:
             reported = final or waiting.reported
             self._queue(replace(waiting, after=now + (PATIENCE if reported else RETRY), reported=reported))
             return final
-        version = FileVersion(result.size, result.mtime_ns)
-        if version != waiting.version:
-            self._begin(waiting.name, version, now)
+        if result.version != waiting.version:
+            self._begin(waiting.name, result.version, now)
             return False
         if result.error and now - waiting.since < PATIENCE:
             self._queue(replace(waiting, after=now + SETTLE, broken=True))
@@ -152,7 +157,7 @@ class FolderWatcher:
             self._begin(name, version, now)
         elif waiting.broken and now < waiting.since + PATIENCE:
             self._queue(replace(waiting, after=now + SETTLE))
-        elif self._has_result(name, version):
+        elif self._is_unchanged(name, version):
             del self._waiting[name]
         else:
             return [name]
@@ -187,7 +192,7 @@ def watch(
     Raises:
         UserError: the journal cannot be written.
     """
-    watcher = FolderWatcher(tops, journal.has, clock)
+    watcher = FolderWatcher(tops, journal.has, clock, partial(is_done, journal))
 
     def paths() -> Iterator[Path | None]:
         while True:

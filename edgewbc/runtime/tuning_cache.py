@@ -44,7 +44,10 @@ def read(bundle: Bundle, limit: int | None) -> Any:
     The contents are not validated: the caller must check that there is such a choice.
     """
     try:
-        with _file(bundle, limit).open("rb") as file:
+        path = _file(bundle, limit)
+        if not path.is_file():  # opening a pipe would wait for its other end
+            return None
+        with path.open("rb") as file:
             saved = json.loads(file.read(_LARGEST))
         if any(saved[name] != value for name, value in _key(bundle, limit).items()):
             return None

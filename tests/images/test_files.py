@@ -12,7 +12,7 @@ import pytest
 
 from edgewbc.images import files
 from edgewbc.images.decode import ImageError
-from edgewbc.images.files import read
+from edgewbc.images.files import FileVersion, read
 
 
 def test_contents_and_facts(tmp_path: Path) -> None:
@@ -21,9 +21,10 @@ def test_contents_and_facts(tmp_path: Path) -> None:
     path.write_bytes(b"abc")
     os.utime(path, ns=(5, 1_600_000_000_123_456_700))
     found = read(path)
-    assert (found.data, found.size) == (b"abc", 3)
+    assert found.data == b"abc"
     assert found.sha256 == hashlib.sha256(b"abc").hexdigest()
-    assert found.mtime_ns == path.stat().st_mtime_ns
+    assert found.version == FileVersion.of(path.stat())
+    assert (found.version.size, found.version.mtime_ns) == (3, path.stat().st_mtime_ns)
 
 
 def test_an_empty_file_is_read(tmp_path: Path) -> None:

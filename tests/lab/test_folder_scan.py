@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edgewbc.images.files import FileVersion
 from edgewbc.lab.folder_scan import FULL_SCAN_INTERVAL, FolderScan
-from edgewbc.lab.journal import FileVersion
 
 
 class Clock:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from hypothesis import strategies as st
 
 from edgewbc import __version__
 from edgewbc.errors import UserError
+from edgewbc.images.files import FileVersion
 from edgewbc.lab import journal as journal_module
-from edgewbc.lab.journal import FileVersion, Journal, key
+from edgewbc.lab.journal import Journal, key
 from edgewbc.lab.results import ResultRow, Status
 
 SETTINGS: dict[str, Any] = {"model_sha256": "ff" * 32, "classes": ["neutrophil", "lymphocyte"], "review_below": 0.5}
 GOOD = {"neutrophil": 0.7500000238418579, "lymphocyte": 0.25}
-ONE = FileVersion(100, 1_700_000_000_123_456_789)
+ONE = FileVersion(100, 1_700_000_000_123_456_789, 1_700_000_000_223_456_789, 4711)
 
 
 def good(path: str) -> ResultRow:
@@ -49,8 +51,10 @@ def test_rows_are_unchanged_after_reopening(tmp_path: Path) -> None:
         for row in rows:
             journal.add(row, ONE, "aa")
     with Journal(tmp_path / "new" / "j", SETTINGS) as journal:
-        assert list(journal.rows([rows[1].path, "none.png", rows[0].path])) == rows[::-1]
+        assert list(journal.rows([rows[1].path, rows[0].path])) == rows[::-1]
         assert journal.cells("none.png") == []
+        with pytest.raises(UserError, match=r"j: is damaged \(it has no result for none.png\)"):
+            list(journal.rows([rows[0].path, "none.png"]))
         assert journal.verify() == []
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["j"]
 
@@ -63,7 +67,7 @@ def test_several_cells_per_image(tmp_path: Path) -> None:
         journal.add(good("a.png"), ONE, "aa")
         assert journal.cells("f.png") == first
         assert journal.has("f.png", ONE)
-        journal.add_cells([cell("f.png", 1, "lymphocyte")], FileVersion(7, 8), "bb")
+        journal.add_cells([cell("f.png", 1, "lymphocyte")], FileVersion(7, 8, 9, 10), "bb")
         assert journal.cells("f.png") == [cell("f.png", 1, "lymphocyte")]
         assert not journal.has("f.png", ONE)
         assert journal.verify() == []
@@ -79,14 +83,16 @@ def test_several_cells_per_image(tmp_path: Path) -> None:
 
 
 def test_a_file_is_identified_by_its_version(tmp_path: Path) -> None:
-    """Another size or modification time is another version; a file that could not be read never has a result."""
+    """Another size, time or inode is another version; a file that could not be read never has a result."""
     with Journal(tmp_path / "j", SETTINGS) as journal:
         journal.add(good("a.png"), ONE, "aa")
         journal.add(bad("locked.png"), ONE, "")
         assert journal.has("a.png", ONE)
         assert journal.has(str(Path.cwd() / "a.png"), ONE)
-        assert not journal.has("a.png", FileVersion(101, ONE.mtime_ns))
-        assert not journal.has("a.png", FileVersion(100, ONE.mtime_ns + 1))
+        for changed in ({"size": 101}, {"mtime_ns": 1}, {"ctime_ns": 1}, {"inode": 1}):
+            assert not journal.has("a.png", replace(ONE, **changed))
+        assert journal.sha256("a.png", 100) == "aa"
+        assert journal.sha256("a.png", 101) == journal.sha256("b.png", 100) == journal.sha256("locked.png", 100) == ""
         assert not journal.has("b.png", ONE)
         assert not journal.has("locked.png", ONE)
 
@@ -96,7 +102,7 @@ def test_the_earlier_result_is_kept(tmp_path: Path) -> None:
     with Journal(tmp_path / "j", SETTINGS, {"isa": "AVX2"}) as journal:
         journal.add(bad("a.png"), ONE, "aa")
     with Journal(tmp_path / "j", SETTINGS) as journal:
-        journal.add(good("a.png"), FileVersion(7, 8), "bb")
+        journal.add(good("a.png"), FileVersion(7, 8, 9, 10), "bb")
         assert journal.cells("a.png") == [good("a.png")]
     database = sqlite3.connect(tmp_path / "j")
     assert database.execute("SELECT sha256, status, run, size, mtime_ns FROM results ORDER BY id").fetchall() == [
@@ -208,14 +214,16 @@ def test_files_that_are_not_journals_are_refused(tmp_path: Path) -> None:
 
 HOLD = """
 import sys
+from dataclasses import replace
 from pathlib import Path
-from edgewbc.lab.journal import FileVersion, Journal
+from edgewbc.images.files import FileVersion
+from edgewbc.lab.journal import Journal
 from edgewbc.lab.results import ResultRow
 settings = {"model_sha256": "ff" * 32, "classes": ["neutrophil", "lymphocyte"], "review_below": 0.5}
 journal = Journal(Path(sys.argv[1]), settings)
 for n in range(50):
     row = ResultRow(f"{n}.png", "neutrophil", 0.75, {"neutrophil": 0.75, "lymphocyte": 0.25})
-    journal.add(row, FileVersion(1, n), "aa")
+    journal.add(row, FileVersion(1, n, 3, 4), "aa")
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -232,7 +240,7 @@ def test_one_writer_and_no_stale_lock(tmp_path: Path) -> None:
             Journal(tmp_path / "j", SETTINGS)
         other.kill()
     with Journal(tmp_path / "j", SETTINGS) as journal:
-        assert all(journal.has(f"{n}.png", FileVersion(1, n)) for n in range(50))
+        assert all(journal.has(f"{n}.png", FileVersion(1, n, 3, 4)) for n in range(50))
         with pytest.raises(UserError, match="another edgewbc is writing it"):
             Journal(tmp_path / "j", SETTINGS)
 
@@ -245,16 +253,17 @@ def test_a_disk_without_locks_is_not_taken_for_another_writer(tmp_path: Path, mo
     def no_locks(*_: Any) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    with Journal(tmp_path / "j", SETTINGS):  # the second one then fails with SQLITE_BUSY, as it does after ENOLCK
-        monkeypatch.setattr(fcntl, "lockf", no_locks)
-        with pytest.raises(UserError, match="j: this disk or network share cannot lock files: name a file on a local"):
-            Journal(tmp_path / "j", SETTINGS)
+    Journal(tmp_path / "j", SETTINGS).close()
+    other = sqlite3.connect(tmp_path / "j")
+    other.execute("BEGIN EXCLUSIVE")  # so that opening fails with SQLITE_BUSY, as it does after ENOLCK
+    monkeypatch.setattr(fcntl, "lockf", no_locks)
+    with pytest.raises(UserError, match="j: this disk or network share cannot lock files: name a file on a local"):
+        Journal(tmp_path / "j", SETTINGS)
+    other.close()
 
 
-def test_without_a_write_ahead_log_each_commit_reaches_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where SQLite refuses the write-ahead log, it flushes at every commit; where it grants it, at checkpoints."""
+def test_a_disk_that_refuses_the_write_ahead_log_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite answers with another mode and no error, also when a write failed just then; that is one line."""
 
     class NoLog(sqlite3.Connection):
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
@@ -265,13 +274,8 @@ def test_without_a_write_ahead_log_each_commit_reaches_the_disk(
         assert journal._database.execute("PRAGMA synchronous").fetchone() == (1,)
     connect = sqlite3.connect
     monkeypatch.setattr(journal_module.sqlite3, "connect", lambda *a, **k: connect(*a, factory=NoLog, **k))
-    with Journal(tmp_path / "none", SETTINGS) as journal:
-        assert journal._database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-        assert journal._database.execute("PRAGMA synchronous").fetchone() == (2,)
-        journal.add(good("a.png"), ONE, "aa")
-        journal.flush()
-    with Journal(tmp_path / "none", SETTINGS) as journal:
-        assert journal.cells("a.png") == [good("a.png")]
+    with pytest.raises(UserError, match="none: this disk or network share failed or cannot keep a write-ahead log"):
+        Journal(tmp_path / "none", SETTINGS)
 
 
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
@@ -385,7 +389,7 @@ def test_a_version_1_journal_is_continued(tmp_path: Path) -> None:
         assert journal.has(a, ONE)
         assert journal.has(b, ONE)
         assert journal.verify() == []
-        journal.add(good(b), FileVersion(1, 2), "cc")
+        journal.add(good(b), FileVersion(1, 2, 3, 4), "cc")
         assert journal.decide(a, "Dr. Vogt", "lymphocyte").result == 2
     with Journal(tmp_path / "j", SETTINGS) as journal:
         assert list(journal.rows([a, b])) == [good(a), good(b)]

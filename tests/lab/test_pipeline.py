@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.images.files import NOT_READ, FileVersion
 from edgewbc.lab import cpu_budget, pipeline
 from edgewbc.lab.pipeline import ImageResult, run
 from edgewbc.pixels import prepare
@@ -52,8 +53,8 @@ def test_results_match_the_engine(engine: PredictorPool, bundle: Bundle, paths: 
     assert [outcome.path for outcome in found] == paths
     for index, (outcome, path) in enumerate(zip(found, paths, strict=True)):
         data = path.read_bytes()
-        assert (outcome.sha256, outcome.size) == (hashlib.sha256(data).hexdigest(), len(data))
-        assert outcome.mtime_ns == path.stat().st_mtime_ns
+        assert outcome.sha256 == hashlib.sha256(data).hexdigest()
+        assert outcome.version == FileVersion.of(path.stat())
         assert (outcome.notes, outcome.error) == ((), "")
         assert outcome.probabilities is not None
         assert outcome.features is not None
@@ -100,8 +101,8 @@ def test_notes_and_reasons(engine: PredictorPool, bundle: Bundle, tmp_path: Path
     (tmp_path / "empty.png").write_bytes(b"")
     grey, empty, folder = run(engine, bundle.pixels, [tmp_path / "grey.png", tmp_path / "empty.png", tmp_path])
     assert grey.notes == ("grayscale: the stain's colors are missing",)
-    assert (empty.error, empty.size, empty.sha256) == ("empty file", 0, hashlib.sha256().hexdigest())
-    assert (folder.error, folder.sha256, folder.mtime_ns) == ("not a file", "", 0)
+    assert (empty.error, empty.version.size, empty.sha256) == ("empty file", 0, hashlib.sha256().hexdigest())
+    assert (folder.error, folder.sha256, folder.version) == ("not a file", "", NOT_READ)
 
 
 def test_none_means_nothing_now(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:
@@ -314,7 +315,7 @@ def test_a_lack_of_memory_is_an_error_result(
     monkeypatch.setattr(pipeline, "decode", decode)
     (outcome,) = run(engine, bundle.pixels, paths[:1])
     assert outcome.error == "too large for the memory of this PC"
-    assert outcome.size == paths[0].stat().st_size
+    assert outcome.version.size == paths[0].stat().st_size
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"readers": 0}])

@@ -13,8 +13,9 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images import files
+from edgewbc.images.files import FileVersion
 from edgewbc.lab.classify import LoadedBundle
-from edgewbc.lab.journal import FileVersion, Journal
+from edgewbc.lab.journal import Journal
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.watch import INTERVAL, MOST, PATIENCE, SETTLE, FolderWatcher, outermost, watch
 from tests.tiny import encode, picture
