@@ -100,6 +100,8 @@ class Journal:
             with self._errors():
                 self._open(settings)
                 self._run = self._record_run(engine or {})
+                if path is not None:
+                    _flush_folder(path.parent)
         except BaseException:
             self._database.close()
             self._release()
@@ -177,9 +179,9 @@ class Journal:
             if stored.get(name) != to_json(value):
                 raise SettingsMismatch(
                     f"{self._name}: holds results of another model or other settings ({name} was "
-                    f"{_short(stored.get(name, 'not set'))} and is {_short(to_json(value))}): "
+                    f"{_short(str(stored.get(name, 'not set')))} and is {_short(to_json(value))}): "
                     "name another file with --journal, or delete this one",
-                    {key: json.loads(text) for key, text in stored.items()},
+                    {key: _from_json(text) for key, text in stored.items()},
                 )
 
     def _record_run(self, engine: Mapping[str, Any]) -> int:
@@ -407,6 +409,8 @@ class Journal:
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorname", "")
             raise UserError(f"{self._name}: {_advice(code, error, self.path)}") from None
+        except UnicodeError:
+            raise self._damaged("text that is not UTF-8") from None
         except OSError as error:
             raise UserError(f"{self._name}: cannot be written: {error.strerror or error}") from None
 
@@ -419,6 +423,25 @@ def key(name: str) -> bytes:
     return os.fsencode(os.path.abspath(name))  # noqa: PTH100
 
 
+def _flush_folder(folder: Path) -> None:
+    """Write a folder's entries to the disk, so that a power cut loses no file just created; SQLite ignores errors here.
+
+    Raises:
+        OSError: the disk failed. (That this kind of disk or system flushes no folders is not an error.)
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def _advice(code: str, error: sqlite3.Error, path: Path | None) -> str:
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR_LOCK")):
         if path is not None and not _locks_work(path.parent):
@@ -428,9 +451,10 @@ def _advice(code: str, error: sqlite3.Error, path: Path | None) -> str:
         return "the disk is full; every result so far is kept: free some space and run the same command again to resume"
     if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         return "cannot be written here: name a file in another folder with --journal"
-    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+    text = " ".join(str(error).split())
+    if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or text.startswith(("Could not decode", "no such")):
         return "is not a journal, or is damaged: name another file with --journal"
-    return f"cannot be written: {error}; every result so far is kept: run the same command again to resume"
+    return f"cannot be written: {text}; every result so far is kept: run the same command again to resume"
 
 
 def _locks_work(folder: Path) -> bool:
@@ -450,5 +474,14 @@ def _locks_work(folder: Path) -> bool:
     return True
 
 
+def _from_json(text: object) -> Any:
+    """Return a stored setting; None if it is damaged."""
+    try:
+        return json.loads(str(text))
+    except ValueError:
+        return None
+
+
 def _short(text: str, most: int = 24) -> str:
-    return text if len(text) <= most else f"{text[: most - 8]}..."
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 8]}..."

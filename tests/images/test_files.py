@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,21 @@ def test_a_file_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ch
     monkeypatch.setattr(files.os, "fstat", fstat)
     with pytest.raises(ImageError, match="changed while it was being read"):
         read(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system reports other values")
+def test_versions_fit_into_64_bits() -> None:
+    """Times that some file systems report and that no database takes are clamped; a coarse change time is not used."""
+    here = Path(__file__).stat()
+    values = list(here)
+    far = {"st_atime_ns": 0, "st_mtime_ns": 2**70, "st_ctime_ns": -(2**70) - 1}
+    values[stat.ST_INO] = 2**64 - 1
+    odd = os.stat_result(values, {**_fields(here), **far})
+    version = FileVersion.of(odd)
+    assert (version.mtime_ns, version.ctime_ns, version.inode) == (2**63 - 1, -(2**63) + 1, 2**63 - 1)
+    assert version.certain
+    assert not FileVersion.of(os.stat_result(values, {**_fields(here), "st_ctime_ns": 10**18})).certain
+
+
+def _fields(status: os.stat_result) -> dict[str, Any]:
+    return {name: getattr(status, name) for name in dir(status) if name.startswith("st_")}

@@ -15,6 +15,7 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images.discover import names
+from edgewbc.images.files import FileVersion
 from edgewbc.lab import resume
 from edgewbc.lab.classify import LoadedBundle, classify
 from edgewbc.lab.journal import Journal
@@ -136,6 +137,61 @@ def test_only_new_and_changed_files_are_classified(bundle: Bundle, cells: Path, 
     (cells / "new.png").write_bytes(encode(picture(43)))
     (cells / "4.png").unlink()
     assert classify_into(bundle, journal, cells) == ["1.png", "bad.png", "new.png"]
+
+
+def replace_keeping_size_and_time(path: Path, data: bytes, in_place: bool) -> None:
+    """Put other content under a name; neither size nor modification time shows it."""
+    before = path.stat()
+    assert len(data) == before.st_size
+    new = path if in_place else path.with_name("new")
+    new.write_bytes(data)
+    os.utime(new, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    new.replace(path)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("certain", [False, True])
+def test_another_image_of_the_same_size_and_time_is_classified(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_place: bool, certain: bool
+) -> None:
+    """A camera's BMP files have one size, and copying keeps the time: the result is never that of the image before."""
+    if not certain:  # as on Windows, and on disks with a coarse clock
+        monkeypatch.setattr(FileVersion, "certain", False)
+    cells = tmp_path / "cells"
+    cells.mkdir()
+    for seed in range(3):
+        (cells / f"{seed}.bmp").write_bytes(encode(picture(seed), ".bmp"))
+    journal = tmp_path / "j"
+    assert classify_into(bundle, journal, cells) == ["0.bmp", "1.bmp", "2.bmp"]
+    replace_keeping_size_and_time(cells / "1.bmp", encode(picture(77), ".bmp"), in_place)
+    assert classify_into(bundle, journal, cells) == ["1.bmp"]
+    assert classify_into(bundle, journal, cells) == []
+
+
+def test_a_file_with_the_same_content_is_not_classified_again(bundle: Bundle, tmp_path: Path) -> None:
+    """A file that was copied, touched or renamed away and back has another version but the same result."""
+    cells = tmp_path / "cells"
+    cells.mkdir()
+    (cells / "a.png").write_bytes(encode(picture(1)))
+    classify_into(bundle, tmp_path / "j", cells)
+    (cells / "new").write_bytes(encode(picture(1)))
+    (cells / "new").replace(cells / "a.png")
+    assert classify_into(bundle, tmp_path / "j", cells) == []
+    os.utime(cells / "a.png", ns=(5, 5))
+    assert classify_into(bundle, tmp_path / "j", cells) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the system does not take such times")
+@pytest.mark.parametrize("year", [-400, -100, 350, 10_000])
+def test_files_of_any_time_are_classified_once(bundle: Bundle, tmp_path: Path, year: int) -> None:
+    """Times before 1601 and after 2262, which do not fit into 64 bits, or into the clock of another system."""
+    cells = tmp_path / "cells"
+    cells.mkdir()
+    (cells / "a.png").write_bytes(encode(picture(1)))
+    ns = year * 31_557_600 * 10**9
+    os.utime(cells / "a.png", ns=(ns, ns))
+    assert classify_into(bundle, tmp_path / "j", cells) == ["a.png"]
+    assert classify_into(bundle, tmp_path / "j", cells) == []
 
 
 def test_unreadable_files_are_tried_again(bundle: Bundle, cells: Path, tmp_path: Path) -> None:
