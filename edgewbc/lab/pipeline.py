@@ -186,7 +186,7 @@ class _Worker:
     def prepare(
         self,
         image: Image,
-        file: tuple[Path, str, int, int] = (Path(), "", 0, 0),
+        file: tuple[Path, str, FileVersion] = (Path(), "", NOT_READ),
         notes: tuple[str, ...] = (),
     ) -> _Prepared:
         """Prepare a decoded image for the network, and measure it if that is asked for."""

@@ -92,7 +92,8 @@ def run(
         UserError: bad paths, a bundle that cannot be used, or a journal or results file that cannot be written.
         StalledError: nothing moves any more; with a journal, the run can be resumed.
     """
-    ours = [file for file in (request.out, request.journal) if file is not None]
+    summary = None if request.out is None else summary_path(request.out)
+    ours = [file for file in (request.out, request.journal, summary) if file is not None]
     found = Found([]) if request.watch else search(request.paths, ours)
     files = found.names
     path = _check_outputs(request, files)
