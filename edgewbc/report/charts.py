@@ -90,7 +90,10 @@ def _front(points: Sequence[Point], width: float, reference: float | None) -> An
     lows, highs = [point.interval[0] for point in points], [point.interval[1] for point in points]
     margin = 0.06 * max(max(highs) - min(lows), 0.002)
     axes.set_xlim(min(speeds) / 1.35, max(speeds) * 1.35)
-    axes.set_ylim(100 * (min(lows) - margin), 100 * (max(highs) + margin))
+    bottom = min(lows) - margin
+    room = (LARGEST / 2 + 2) / (72 * figure.get_figheight() * axes.get_position().height)
+    top = (max(point.accuracy for point in points) - room * bottom) / (1 - room)  # circles stay within the axes
+    axes.set_ylim(100 * bottom, 100 * max(max(highs) + margin, top))
     style.ticks(axes.xaxis, 7 if width > 500 else 5, log=True)
     style.ticks(axes.yaxis, 7)
     axes.set_xlabel("images per second", color=INK, fontsize=SIZE)

@@ -13,6 +13,7 @@ Box = tuple[float, float, float, float]
 """Left, bottom, right, top in pixels."""
 
 MARK: Final = 5.0  # half the side of a mark, in pixels
+CLEARLY: Final = 1.6  # how many times as far the next mark must be from a label without a line
 NEAR: Final = 16.0  # a label farther from its mark than this gets a line to it
 DISTANCES: Final = (9, 12, 15, 20, 26, 33, 41, 50, 60, 72, 86)
 DIRECTIONS: Final = (2, 0, 4, 12, 8, 14, 10, 6, 1, 3, 15, 13, 5, 7, 9, 11)  # sixteenths of a turn, the favorites first
@@ -76,7 +77,7 @@ def place(
         )
         x, y, distance, box = best
         placed.append(box)
-        centre = axes.transData.inverted().transform((x, y))
+        center = axes.transData.inverted().transform((x, y))
         if distance > NEAR:
             mark_x, mark_y = at[index]
             start = (mark_x + (x - mark_x) * MARK / distance, mark_y + (y - mark_y) * MARK / distance)
@@ -84,7 +85,7 @@ def place(
             (a, b), (c, d) = axes.transData.inverted().transform([start, end])
             axes.plot([a, c], [b, d], color=MUTED, linewidth=0.7, zorder=3)
         axes.text(
-            *centre, label.text, ha="center", va="center", fontsize=SIZE - 1, color=INK,
+            *center, label.text, ha="center", va="center", fontsize=SIZE - 1, color=INK,
             weight="bold" if bold else "normal", zorder=5,
         )  # fmt: skip
     return placed
@@ -114,10 +115,10 @@ def _cost(
     covered = sum(_overlap(box, other) for other in (*hard, *placed))
     crossed = sum(_overlap(box, other) for other in soft)
     nearer = 0.0
-    if distance <= NEAR:  # without a line a label belongs to the nearest mark
+    if distance <= NEAR:  # without a line a label belongs to the mark that is clearly the nearest
         mine = hypot(x - marks[own][0], y - marks[own][1])
         near = [hypot(x - a, y - b) for i, (a, b) in enumerate(marks) if i != own]
-        nearer = 60.0 * any(other < mine for other in near)
+        nearer = 60.0 * any(other < CLEARLY * mine for other in near)
     return 1000 * outside + 100 * covered + 2 * crossed + nearer + distance
 
 

@@ -108,7 +108,7 @@ class _Layout:
 
 
 _WIDE: Final = _Layout(left=190, right=150, height=40, text=20, middle=20, room=184)
-_NARROW: Final = _Layout(left=8, right=8, height=60, text=18, middle=46, room=170)
+_NARROW: Final = _Layout(left=14, right=14, height=60, text=18, middle=46, room=170)
 
 
 def shorten(text: str, most: int) -> str:
