@@ -245,13 +245,22 @@ def test_classify_counts_the_cells_to_review(
     assert code == 0
     table = str(tmp_path / "smear 17.csv")
     model = str(tmp_path / "kit" / "files" / "model")
-    expected = ["classify", str(tmp_path / "smear 17"), "--model", model, "--out", table]
+    expected = ["classify", str(tmp_path / "smear 17"), "--model", model, "--csv", "plain", "--out", table]
     assert ran == [[sys.executable, "-I", "-m", "edgewbc", *expected]]
     out = capsys.readouterr().out
     assert f"Table: {table}" in out
     assert "To be reviewed by a person: 2 of 4 images" in out
     assert "Could not be read: 1" in out
     assert "not a medical device" in out
+
+
+def test_the_table_of_a_spreadsheet_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Semicolons and a byte order mark, as `--csv excel` writes them, are read; on Linux it is plain."""
+    table = tmp_path / "a.csv"
+    table.write_bytes("\ufeffpath;label;status\r\na,b;x;ok\r\nc;x;review\r\n".encode())
+    assert classify.statuses(table) == {"ok": 1, "review": 1}
+    monkeypatch.setattr(classify.sys, "platform", "linux")
+    assert classify.csv_style() == "plain"
 
 
 def test_classify_takes_the_dropped_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

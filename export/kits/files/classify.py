@@ -82,10 +82,28 @@ def _documents() -> Path:
     return documents if documents.is_dir() else Path.home()
 
 
+def csv_style() -> str:
+    """Return the style of CSV that the spreadsheet of this PC opens with a double click.
+
+    On Windows it depends on the list separator of the region: a semicolon goes with the decimal comma.
+    """
+    if sys.platform == "win32":
+        import winreg
+
+        try:
+            with winreg.OpenKey(winreg.HKEY_CURRENT_USER, r"Control Panel\International") as key:
+                return "excel" if winreg.QueryValueEx(key, "sList")[0] == ";" else "plain"
+        except OSError:
+            return "plain"
+    return "plain"
+
+
 def statuses(table: Path) -> Counter[str]:
     """Count the rows of the table by status: ok, review or error."""
-    with table.open(encoding="utf-8", newline="") as file:
-        return Counter(row["status"] for row in csv.DictReader(file))
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        delimiter = ";" if file.readline().startswith("path;") else ","
+        file.seek(0)
+        return Counter(row["status"] for row in csv.DictReader(file, delimiter=delimiter))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -115,7 +133,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{table}: is open in another program, such as Excel: close it there, then drag the folder here again.")
         return 2
     command = [sys.executable, "-I", "-m", "edgewbc", "classify", *paths]
-    command += ["--model", KIT / "files" / "model", "--out", table]
+    command += ["--model", KIT / "files" / "model", "--csv", csv_style(), "--out", table]
     code = subprocess.call([str(part) for part in command])  # noqa: S603
     if table.is_file() and code == 0:
         count = statuses(table)
