@@ -119,7 +119,10 @@ def _counts(groups: Groups, ranks: list[Tensor], keep_macs: float, round_to: int
     least = groups.macs_of(kept(thresholds[-1]))
     if least > limit:
         share = least / groups.macs
-        raise UserError(f"keep_macs {keep_macs}: {share:.3f} is the smallest share that can be kept with most: {most}")
+        raise UserError(
+            f"the network cannot be pruned to {keep_macs:.3g} of its multiply-adds in one step: {share:.3f} is the "
+            f"smallest share that can be kept with most: {most}; raise --keep-macs, or set steps or most"
+        )
     low, high = 0, len(thresholds) - 1  # multiply-adds never increase with the threshold
     while low < high:
         middle = (low + high) // 2

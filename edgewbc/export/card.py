@@ -14,7 +14,7 @@ from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.pixels import PixelSpec
-from edgewbc.utils.text import interval, percent
+from edgewbc.utils.text import MOST_CALIBRATION_ERROR, interval, percent
 
 IMAGENET = {
     "vgg": "VGG16's ImageNet weights (Simonyan and Zisserman 2015, arXiv 1409.1556; Oxford VGG, CC BY 4.0)",
@@ -126,6 +126,14 @@ def _evidence(m: Mapping[str, Any]) -> str:
         "on the test split.\n\n"
     )
     text += "\n".join(lines)
+    errors = [row["calibration_error"] for row in m["evidence"] if row.get("calibration_error") is not None]
+    if errors and max(errors) > MOST_CALIBRATION_ERROR:
+        text += (
+            f"\n\n**The probabilities are not to be trusted**: their calibration error is {max(errors):.3f}, and more "
+            f"than {MOST_CALIBRATION_ERROR} is too much. A review threshold does not hold what it says."
+        )
+    elif errors:
+        text += f"\n\nCalibration error of the probabilities: {max(errors):.3f} (largest of the files)."
     for backend, row in m["parity"].get("int8", {}).items():
         text += (
             f"\n\n{_backend(backend)} int8 against f32: {100 * row['drop']:.2f} points of accuracy lost, same label "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgewbc.data import images
 from edgewbc.data.manifest import Manifest, SplitFacts, facts
 from edgewbc.export import parity
-from edgewbc.metrics import score
+from edgewbc.metrics import probability_scores, score
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
@@ -79,6 +79,7 @@ class EvidenceRow:
         interval: Wilson 95 % interval of the accuracy, [low, high].
         balanced_accuracy: mean recall over the classes that have images.
         per_class: n, recall, precision, f1 and recall_interval by class, as `metrics.score` returns them.
+        calibration_error: see `metrics.calibration_error`.
     """
 
     precision: str
@@ -91,6 +92,7 @@ class EvidenceRow:
     interval: list[float] | None
     balanced_accuracy: float | None
     per_class: Mapping[str, Any]
+    calibration_error: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys that a bundle's `evidence` and `quantize.json` hold."""
@@ -105,6 +107,7 @@ class EvidenceRow:
             "interval": self.interval,
             "balanced_accuracy": self.balanced_accuracy,
             "per_class": dict(self.per_class),
+            "calibration_error": self.calibration_error,
         }
 
 
@@ -171,7 +174,9 @@ def validate(
     for file in files:
         scores = score(truth, found[file.name].argmax(1), spec.classes)
         keys = ("n", "correct", "accuracy", "interval", "balanced_accuracy", "per_class")
-        rows.append(EvidenceRow(file.precision, file.backend, file.sha256, data, **{key: scores[key] for key in keys}))
+        measured = {key: scores[key] for key in keys}
+        measured["calibration_error"] = probability_scores(truth, found[file.name])["calibration_error"]
+        rows.append(EvidenceRow(file.precision, file.backend, file.sha256, data, **measured))
     return ValidationResult(tuple(rows), found, truth)
 
 

@@ -141,3 +141,12 @@ def test_run_is_named_by_the_share_that_is_kept(parent: Path, tmp_path: Path, mo
     kept = runs.lineage(made)["kept"]["macs"]
     assert kept < 0.5
     assert made == Path("runs") / f"parent-macs{round(100 * kept)}"
+
+
+def test_name_of_several_steps_claims_no_share(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What several steps keep is not known when the folder is made, so its name has the target as an upper limit."""
+    monkeypatch.chdir(tmp_path)
+    manifest = make_manifest(tmp_path / "cells", 4)
+    made = prune_and_finetune.prune(parent, OPTIONS.model_copy(update={"steps": 2}), manifest, name_by_share=True)
+    assert made == Path("runs") / "parent-macs-max50"
+    assert runs.lineage(made)["kept"]["macs"] <= 0.5

@@ -172,3 +172,14 @@ def test_nothing_is_claimed_that_was_not_measured_on_this_file() -> None:
 def test_the_license_of_the_weights_is_the_users() -> None:
     """The license that was given on export is stated."""
     assert "The weights: CC-BY-NC-4.0." in text_of(weights_license="CC-BY-NC-4.0")
+
+
+def test_calibration_stands_where_the_accuracy_is() -> None:
+    """A large calibration error is said under the table of accuracy, a small one is stated, and none is invented."""
+    warning = "**The probabilities are not to be trusted**: their calibration error is 0.245"
+    poor = text_of(evidence=[{**ROW, "calibration_error": 0.01}, {**ROW, "calibration_error": 0.245}])
+    assert warning in poor[poor.index("## Accuracy") :].split("\n## ")[0]
+    good = text_of(evidence=[{**ROW, "calibration_error": 0.05}])
+    assert "Calibration error of the probabilities: 0.050" in good
+    assert "not to be trusted" not in good
+    assert "alibration error" not in text_of(evidence=[ROW])
