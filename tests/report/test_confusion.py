@@ -1,4 +1,4 @@
-"""edgewbc.report.confusion: the picture of a confusion matrix."""
+"""Tests of `edgewbc.report.confusion`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.utils.test_text import RESULT
 
 
 def test_picture_is_written_whole(tmp_path: Path) -> None:
-    """A PNG of a readable size, dark where the model is right and light where there is nothing."""
+    """A PNG of a readable size, dark on the diagonal and light where no image was counted."""
     pytest.importorskip("matplotlib")
     draw(RESULT | score([0, 1], [0, 1], ("a", "b")), tmp_path / "c.png")
-    picture = cv2.imread(str(tmp_path / "c.png"), cv2.IMREAD_GRAYSCALE)
-    assert picture is not None
-    height, width = picture.shape
+    image = cv2.imread(str(tmp_path / "c.png"), cv2.IMREAD_GRAYSCALE)
+    assert image is not None
+    height, width = image.shape
     assert min(height, width) > 300
-    dark = (picture < 100).mean()
+    dark = (image < 100).mean()
     assert 0.05 < dark < 0.6
     assert [path.name for path in tmp_path.iterdir()] == ["c.png"]

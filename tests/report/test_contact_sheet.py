@@ -23,7 +23,7 @@ from tests.tiny import encode, picture
 
 
 def on_disk(folder: Path, n: int = 3) -> LabelAudit:
-    """A finished audit whose pictures are there; the first is shown whole, the others have boxes at 1, 2."""
+    """A finished audit with its images; the first cell has no box, the others have boxes at 1, 2."""
     found = audited(folder, n=n)
     folder.mkdir()
     cells = []
@@ -35,7 +35,7 @@ def on_disk(folder: Path, n: int = 3) -> LabelAudit:
 
 
 def test_the_folder_has_three_files(tmp_path: Path) -> None:
-    """The CSV, the page and the picture; a folder that holds something is refused, and nothing is left over."""
+    """The CSV, the page and the PNG; a folder that is not empty is an error, and no partial file is left."""
     found = on_disk(tmp_path / "p")
     contact_sheet.write(found, tmp_path / "o")
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["labels.csv", "sheet.html", "sheet.png"]
@@ -49,7 +49,7 @@ def test_the_folder_has_three_files(tmp_path: Path) -> None:
 
 
 def test_the_page_stands_alone(tmp_path: Path) -> None:
-    """No reference leads out of it, and nothing runs; words are in it for every cell, in order, with its picture."""
+    """No external reference and no script; every cell has its image and its text, in order."""
     found = on_disk(tmp_path / "p")
     contact_sheet.write(found, tmp_path / "o")
     page = (tmp_path / "o" / contact_sheet.SHEET).read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
 
 
 def test_names_cannot_break_the_page(tmp_path: Path) -> None:
-    """What stands in a manifest is escaped, and what is not ASCII does not stop the PNG."""
+    """Text from the manifest is escaped, and text that is not ASCII does not prevent the PNG."""
     found = on_disk(tmp_path / "p")
     first = found.judgement.cells[0]
     odd = replace(first, given="<b>é", suggested="a&b", entry=replace(first.entry, path='x"><script>.png'))
@@ -81,7 +81,7 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
 
 
 def test_what_is_shown(tmp_path: Path) -> None:
-    """All flagged cells up to the most, and never fewer than the least where there are so many; and it is said."""
+    """All flagged cells up to the maximum, filled up to the minimum; the page says how many are shown."""
     found = on_disk(tmp_path / "p", 60)
     assert len(contact_sheet.shown(found)) == contact_sheet.LEAST
     cells = tuple(replace(cell, flagged=True) for cell in found.judgement.cells)
@@ -94,7 +94,7 @@ def test_what_is_shown(tmp_path: Path) -> None:
 
 
 def test_the_png_is_a_grid(tmp_path: Path) -> None:
-    """Each cell's picture is at its place by rank, on white, with words under it."""
+    """The images are in order of rank, on white, with text below."""
     found = on_disk(tmp_path / "p", 10)
     cells = found.judgement.cells
     views = contact_sheet.crops(found.manifest, cells, PixelSpec(8, 8))
@@ -112,7 +112,7 @@ def test_the_png_is_a_grid(tmp_path: Path) -> None:
 
 
 def test_beyond_the_edge_is_white(tmp_path: Path) -> None:
-    """A box at the corner is shown with white where there is no picture, where the network sees the edge repeated."""
+    """Outside the image the view is white, where the network sees the repeated edge."""
     found = on_disk(tmp_path / "p", 2)
     (view,) = contact_sheet.crops(found.manifest, found.judgement.cells[1:], PixelSpec(8, 8, "box", scale=2))
     assert (view[:10, :10] == 255).all()
@@ -125,7 +125,7 @@ def test_beyond_the_edge_is_white(tmp_path: Path) -> None:
 
 
 def test_where_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder will do; without a name, the first that is free."""
+    """An empty folder is accepted; without a name, the first free one is used."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     assert contact_sheet.folder(tmp_path / "empty", "pbc") == tmp_path / "empty"

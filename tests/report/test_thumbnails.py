@@ -1,4 +1,4 @@
-"""edgewbc.report.thumbnails: small pictures of mistakes."""
+"""Tests of `edgewbc.report.thumbnails`."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ def entry(path: str, box: tuple[float, float, float, float] | None = None) -> En
     return Entry(path, "monocyte", "g", Split.TEST, "0" * 64, box)
 
 
-def test_picture_keeps_its_shape_and_colour() -> None:
+def test_image_keeps_its_shape_and_colors() -> None:
     """The longer side is 144 pixels, RGB stays RGB."""
-    picture = np.zeros((100, 200, 3), np.uint8)
-    picture[:, :, 0] = 200
-    data = thumbnails.jpeg(picture)
+    image = np.zeros((100, 200, 3), np.uint8)
+    image[:, :, 0] = 200
+    data = thumbnails.jpeg(image)
     assert data is not None
     small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert small is not None
     assert small.shape == (72, 144, 3)
     assert abs(int(small[30, 30, 2]) - 200) < 6
-    assert thumbnails.jpeg(picture) == data
+    assert thumbnails.jpeg(image) == data
 
 
 def test_cell_is_cut_out_with_its_surroundings() -> None:
-    """A square of 1.3 times the box, as much of it as the picture has; without a box, or beside it, all of it."""
-    picture = np.zeros((300, 400, 3), np.uint8)
-    assert thumbnails.crop(picture, entry("a", (100, 100, 100, 60))).shape == (130, 130, 3)
-    assert thumbnails.crop(picture, entry("a", (0, 0, 100, 100))).shape == (115, 115, 3)
-    assert thumbnails.crop(picture, entry("a")).shape == picture.shape
-    assert thumbnails.crop(picture, entry("a", (900, 900, 10, 10))).shape == picture.shape
+    """A square of 1.3 times the box, clipped to the image; the image without a box or with one outside of it."""
+    image = np.zeros((300, 400, 3), np.uint8)
+    assert thumbnails.crop(image, entry("a", (100, 100, 100, 60))).shape == (130, 130, 3)
+    assert thumbnails.crop(image, entry("a", (0, 0, 100, 100))).shape == (115, 115, 3)
+    assert thumbnails.crop(image, entry("a")).shape == image.shape
+    assert thumbnails.crop(image, entry("a", (900, 900, 10, 10))).shape == image.shape
 
 
 def test_mistake_is_found_by_its_index_or_by_its_path(tmp_path: Path) -> None:
-    """All answered: the index tells the cell. A part answered: the path does, if only one cell has it."""
+    """By index if all images have a prediction; otherwise by path, if only one cell has it."""
     entries = [entry("a", (0, 0, 9, 9)), entry("a", (9, 9, 9, 9)), entry("b")]
     some, every = BenchData("pbc", n=2), BenchData("pbc", n=3)
     assert thumbnails.find(mistake(1, "a"), every, entries) == (entries[1], True)

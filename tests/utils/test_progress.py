@@ -1,10 +1,10 @@
-"""Progress that shows nothing."""
+"""Tests of `edgewbc.utils.progress`."""
 
 from edgewbc.utils.progress import quiet
 
 
-def test_quiet_gives_the_items_as_they_come() -> None:
-    """None is taken before it is asked for."""
+def test_quiet_is_lazy() -> None:
+    """No item is consumed before it is requested."""
     items = iter(range(3))
     going = iter(quiet(items, "counting", 3))
     assert next(going) == 0

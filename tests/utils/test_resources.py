@@ -1,6 +1,9 @@
-"""What ships with the package."""
+"""Tests of `edgewbc.utils.resources`."""
+
+from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,19 +11,20 @@ from edgewbc.errors import UserError
 from edgewbc.utils import resources
 
 
-def test_recipes_are_there():
-    """The default recipe ships."""
-    assert (resources.folder("recipes") / "vgg16gap-112.yaml").is_file()
+def test_recipes_are_shipped() -> None:
+    """The default recipe is shipped, with its name in the first line that is not a comment."""
+    lines = (resources.folder("recipes") / "vgg16gap-112.yaml").read_text(encoding="utf-8").splitlines()
+    assert next(line for line in lines if not line.startswith("#")) == "name: vgg16gap-112"
 
 
-def test_what_did_not_ship_is_said():
-    """An unknown folder is a UserError that says what to do."""
+def test_missing_folder_is_an_error() -> None:
+    """The error says that the installation is incomplete and what to do."""
     with pytest.raises(UserError, match="reinstall it"):
         resources.folder("nothing")
 
 
-def test_newest_bundle(tmp_path):
-    """The bundle that was sealed last is taken."""
+def test_newest_bundle(tmp_path: Path) -> None:
+    """The bundle whose checksums were written last is returned."""
     for name, when in (("b", 200), ("a", 100)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "SHA256SUMS").write_text("")

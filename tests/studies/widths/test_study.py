@@ -35,7 +35,7 @@ def test_a_count_between_two_blocks_costs_as_much_as_the_next(tmp_path: Path) ->
 
 
 def test_rounds_go_back_and_forth(tmp_path: Path) -> None:
-    """Every width once a round, in a job of its own."""
+    """Every width is timed once per round, in a process of its own."""
     jobs: list[tuple[str, int]] = []
 
     def noted(job: AnyJob) -> dict[str, Any]:
