@@ -130,6 +130,11 @@ def verify_quantized(run: Path) -> None:
             raise UserError(f"{run / name}: is missing or has changed since it was quantized: quantize the run again")
 
 
+def is_quantized(run: Path) -> bool:
+    """Return whether `edgewbc quantize` made a run."""
+    return (run / QUANTIZATION).is_file() or lineage(run).get("step") == "quantize"
+
+
 def lineage(run: Path) -> dict[str, Any]:
     """Return the contents of a run's `lineage.json`; empty if it has none."""
     path = run / LINEAGE

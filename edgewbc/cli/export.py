@@ -47,6 +47,7 @@ def command(
     Example:
       edgewbc export runs/vgg16gap-112-quarter-int8 --precision int8,f32 --to bundles/mine --zip
     """
+    from edgewbc import runs
     from edgewbc.cli import defaults
     from edgewbc.utils.optional import need
 
@@ -71,7 +72,7 @@ def command(
         manifest = None
     wanted = [part.strip() for value in precision or [] for part in value.split(",") if part.strip()]
     if not precision:
-        wanted = ["int8" if (chosen / "openvino" / "int8.xml").is_file() else "f32"]
+        wanted = ["int8" if runs.is_quantized(chosen) else "f32"]
         say(f"precision: {wanted[0]}")
     target = to or BUNDLES / (name or chosen.resolve().name)
     made = export(

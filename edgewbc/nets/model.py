@@ -18,6 +18,7 @@ from edgewbc.nets.efficientnet_lite import EfficientNetLite0
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import PLAIN, ModelSpec
 from edgewbc.nets.vgg import VGG16GAP, VGG16Flatten
+from edgewbc.nets.weights_kind import check_kind
 from edgewbc.utils.files import atomic_write
 
 WEIGHTS = "model.safetensors"
@@ -59,6 +60,7 @@ def save(folder: Path, net: nn.Module, spec: ModelSpec, dtype: torch.dtype = tor
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file, as float32. Raises UserError if it cannot be read."""
+    check_kind(path)
     try:
         return {name: value.float() for name, value in load_file(path).items()}
     except FileNotFoundError:

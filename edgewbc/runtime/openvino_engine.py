@@ -76,7 +76,7 @@ class OpenVINOPredictor(Predictor):
             try:
                 model = core.read_model(xml, weights)
                 self._compiled = core.compile_model(model, "CPU", options)
-            except RuntimeError as error:
+            except (RuntimeError, UnicodeDecodeError) as error:
                 raise UserError(f"{name}: OpenVINO cannot run it: {_last_line(error)}") from None
             self._lock = threading.Lock()
             self._idle: list[Any] = []

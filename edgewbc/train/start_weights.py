@@ -9,6 +9,7 @@ from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.weights_kind import check_kind
 from edgewbc.train.recipe import NORMALIZATIONS, Normalization, TrainRecipe, WeightsScaling
 
 
@@ -30,6 +31,7 @@ def normalization(recipe: TrainRecipe) -> Normalization:
     else:
         file = Path(recipe.weights)
         description = file.with_name(model.SPEC)
+        check_kind(file)
         if not file.is_file():
             raise UserError(f"{file}: no such file; --weights names a safetensors file")
         if file.name != model.WEIGHTS or not description.is_file():

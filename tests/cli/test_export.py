@@ -90,3 +90,37 @@ def test_license_goes_into_the_card(edgewbc: Callable[..., Ran], place: Path) ->
     assert "The weights: CC-BY-NC-4.0." in (place / "out" / "mine" / "CARD.md").read_text(encoding="utf-8")
     assert edgewbc("export", "--to", "out/plain").code == 0
     assert "The weights: not stated." in (place / "out" / "plain" / "CARD.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("options", [[], ["--network"], ["--precision", "f32"]])
+def test_an_unfinished_run_is_not_exported(edgewbc: Callable[..., Ran], place: Path, options: list[str]) -> None:
+    """Without a lineage the run's step was interrupted: one line, and nothing is written."""
+    (place / "runs" / "tiny-int8" / "lineage.json").unlink()
+    ran = edgewbc("export", "runs/tiny-int8", *options)
+    assert (ran.code, ran.out) == (2, "")
+    assert "runs/tiny-int8: is not finished (it has no lineage.json)" in ran.err
+    assert not (place / "bundles").exists()
+    assert not (place / "networks").exists()
+
+
+@pytest.mark.parametrize("missing", ["quantize.json", "openvino/int8.xml"])
+def test_a_broken_quantization_is_not_exported_as_f32(edgewbc: Callable[..., Ran], place: Path, missing: str) -> None:
+    """A quantized run is exported in int8, or not at all unless f32 is asked for."""
+    (place / "runs" / "tiny-int8" / missing).unlink()
+    ran = edgewbc("export", "runs/tiny-int8")
+    assert (ran.code, ran.out) == (2, "")
+    assert "quantize" in ran.err.splitlines()[-1]
+    assert not (place / "bundles").exists()
+
+
+@pytest.mark.parametrize("command", ["export", "eval", "prune"])
+def test_weights_with_a_flipped_bit_are_refused(edgewbc: Callable[..., Ran], place: Path, command: str) -> None:
+    """Commands that start from a run compare its weights with the hash in the lineage."""
+    weights = place / "runs" / "tiny-int8" / "model.safetensors"
+    damaged = bytearray(weights.read_bytes())
+    damaged[-1] ^= 1
+    weights.write_bytes(damaged)
+    ran = edgewbc(command, "runs/tiny-int8")
+    assert (ran.code, ran.out) == (2, "")
+    assert "model.safetensors: " in ran.err.splitlines()[-1]
+    assert "changed since" in ran.err.splitlines()[-1]
