@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,3 +51,28 @@ def in_order(names: set[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
     """Return class names without duplicates: those of the differential first, in their order, then others by name."""
     known = [name for name in CLASSES if name in names]
     return tuple(known + sorted(set(names) - set(CLASSES)))
+
+
+LONGEST_NAME = 100
+"""Longest name of a class, in characters."""
+MOST_CLASSES = 1000
+"""Most classes that a model may have."""
+
+
+def problem(names: Sequence[object]) -> str:
+    """Return what is wrong with class names, which go into tables and files; empty if nothing is."""
+    if not 0 < len(names) <= MOST_CLASSES:
+        return f"{len(names)} classes; there must be 1 to {MOST_CLASSES}"
+    seen: set[str] = set()
+    for name in names:
+        if not isinstance(name, str):
+            return f"class {str(name)[:80]!r} is not a name"
+        if not name or name != name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+            return f"class {name[:80]!r} is empty, too long, or has blanks at its ends or control characters"
+        if name[0] in "=+-@":
+            return f"class {name[:80]!r} begins with {name[0]}, which a spreadsheet takes for a formula"
+        key = " ".join(unicodedata.normalize("NFC", name).casefold().replace("_", " ").split())
+        if key in seen:
+            return f"class {name[:80]!r} occurs twice"
+        seen.add(key)
+    return ""

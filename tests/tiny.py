@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ def make_bundle(
     (folder / "golden").mkdir(parents=True)
     files = {}
     for precision in ("int8", "f32"):
-        save_ir(folder / "openvino" / f"{precision}.xml", pixels, kernel, dense, bias, int8=precision == "int8")
+        path = folder / "openvino" / f"{precision}.xml"
+        save_ir(path, pixels, classes, kernel, dense, bias, int8=precision == "int8")
         files[precision] = {"openvino": [f"openvino/{precision}.xml", f"openvino/{precision}.bin"]}
     np.savez(folder / "head.npz", w0=dense, b0=bias)
     write_text(folder / "CARD.md", "# A tiny network for tests\n")
@@ -90,6 +92,7 @@ def make_bundle(
 def save_ir(
     path: Path,
     pixels: PixelSpec,
+    classes: Sequence[str],
     kernel: NDArray[np.float32],
     dense: NDArray[np.float32],
     bias: NDArray[np.float32],
@@ -121,6 +124,8 @@ def save_ir(
     said.output(0).set_names({"probabilities"})
     path.parent.mkdir(parents=True, exist_ok=True)
     model = ov.Model([op.result(said.output(0)), op.result(pooled.output(0))], [image], "tiny")
+    model.set_rt_info(json.dumps(list(classes), ensure_ascii=False), ["edgewbc", "labels"])
+    model.set_rt_info(" ".join("_".join(name.split()) for name in classes), ["model_info", "labels"])
     ov.save_model(model, path, compress_to_fp16=False)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgewbc.bench.plan import BenchModel
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.runtime import trial
 
 IR = tuple[bytes, bytes]
 """Contents of the .xml and of the .bin file."""
@@ -31,7 +32,7 @@ def read_ir(model: BenchModel, converted: Path | None, precision: str) -> IR | N
     bundle = Bundle.open(model.path)
     if not bundle.holds("openvino", stored):
         return None
-    xml_bytes, weights = bundle.read_model("openvino", stored).contents
+    xml_bytes, weights = trial.read_model(bundle, "openvino", stored).contents
     return xml_bytes, weights
 
 

@@ -1,4 +1,8 @@
-"""Read one file of a bundle, from its folder or from a zip of it, whatever the folder or the zip may hold."""
+"""Read one file of a bundle, from its folder or from a zip of it, whatever the folder or the zip may hold.
+
+Every file has a largest size, by its name, which is checked before it is read: what is parsed (SHA256SUMS, manifest,
+golden samples, IR) is small, and only weights may be large.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,23 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from edgewbc.bundle import paths
 from edgewbc.errors import UserError
+from edgewbc.utils.files import open_file, read_bytes
 
 LARGEST = 1 << 29
 """Largest file in bytes; a larger one is not read."""
+_LARGEST_PARSED = {".xml": 64 << 20, ".json": 8 << 20, ".md": 1 << 20, ".png": 32 << 20, paths.SUMS: 1 << 20}
+"""Largest size in bytes of files that are parsed as a whole, by the suffix or by the whole name."""
+LARGEST_RATIO = 200
+"""Most bytes that a byte of a zip may unpack to; deflate reaches 1000 with zeros, and weights are not zeros."""
+_SMALL = 1 << 20
+"""Size in bytes up to which the ratio does not matter."""
 _BLOCK = 1 << 20
+_LARGEST_DIRECTORY = 4 << 20
+"""Largest directory of a zip in bytes: 2000 entries of long names."""
 
 # Everything that zipfile raises for a damaged archive
 _DAMAGED = (
@@ -36,7 +50,7 @@ def read(bundle: Path, name: str) -> bytes:
         name: of the file, relative to the bundle.
 
     Raises:
-        UserError: the file is missing, unreadable, too large, outside the bundle, or not a plain file.
+        UserError: the file is missing, unreadable, too large, outside the bundle, or not a regular file.
     """
     try:
         return _from_folder(bundle, name) if bundle.is_dir() else _from_zip(bundle, name)
@@ -48,6 +62,11 @@ def read(bundle: Path, name: str) -> bytes:
         raise UserError(f"{bundle}: neither a bundle's folder nor a readable zip of one: {reason}") from None
 
 
+def largest(name: str) -> int:
+    """Return the largest size in bytes that the file of a bundle may have."""
+    return min(LARGEST, _LARGEST_PARSED.get(Path(name).suffix.lower() or name, LARGEST))
+
+
 def _from_folder(bundle: Path, name: str) -> bytes:
     file = (bundle / name).resolve()
     if not file.is_relative_to(bundle.resolve()):
@@ -56,29 +75,47 @@ def _from_folder(bundle: Path, name: str) -> bytes:
     if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
         raise UserError(f"{bundle}: {name} is not a plain file")
     _check_size(bundle, name, status.st_size)
-    return file.read_bytes()
+    return read_bytes(file, largest(name))
 
 
 def _from_zip(bundle: Path, name: str) -> bytes:
-    with zipfile.ZipFile(bundle) as archive:
-        entries = archive.infolist()
-        why = paths.problem([entry.filename.removesuffix("/") for entry in entries])
-        if why:
-            raise UserError(f"{bundle}: {why}")
-        info = archive.getinfo(name)
-        if stat.S_ISLNK(info.external_attr >> 16) or info.flag_bits & 1:
-            raise UserError(f"{bundle}: {name} is not a plain file")
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise UserError(f"{bundle}: {name} uses an unsupported compression method; zip with deflate")
-        _check_size(bundle, name, info.file_size)
-        # In blocks: a single read unpacks all there is, whatever size the entry declares.
-        blocks = []
-        with archive.open(info) as file:
-            while block := file.read(_BLOCK):
-                blocks.append(block)
-        return b"".join(blocks)
+    with open_file(bundle) as packed:
+        _check_directory(packed)
+        with zipfile.ZipFile(packed) as archive:
+            entries = archive.infolist()
+            why = paths.problem([entry.filename.removesuffix("/") for entry in entries])
+            if why:
+                raise UserError(f"{bundle}: {why}")
+            info = archive.getinfo(name)
+            if stat.S_ISLNK(info.external_attr >> 16) or info.flag_bits & 1:
+                raise UserError(f"{bundle}: {name} is not a plain file")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise UserError(f"{bundle}: {name} uses an unsupported compression method; zip with deflate")
+            _check_size(bundle, name, info.file_size)
+            if info.file_size > max(_SMALL, LARGEST_RATIO * info.compress_size):
+                raise UserError(f"{bundle}: {name} unpacks to more than {LARGEST_RATIO} times its size in the zip")
+            # In blocks: a single read unpacks all there is, whatever size the entry declares.
+            blocks = []
+            with archive.open(info) as file:
+                while block := file.read(_BLOCK):
+                    blocks.append(block)
+            return b"".join(blocks)
+
+
+def _check_directory(packed: BinaryIO) -> None:
+    """Raise BadZipFile unless a zip's directory, which zipfile reads as a whole, is as small as a bundle's."""
+    size = packed.seek(0, 2)
+    packed.seek(max(0, size - (1 << 16) - 22 - 20))
+    tail = packed.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) - at < 22:
+        raise zipfile.BadZipFile("it does not end like a zip")
+    entries, directory = struct.unpack_from("<HI", tail, at + 10)
+    if directory > _LARGEST_DIRECTORY or entries > 2 * paths.MOST_FILES or tail[max(0, at - 20) :][:4] == b"PK\6\7":
+        raise zipfile.BadZipFile("its directory is larger than a bundle's")
+    packed.seek(0)
 
 
 def _check_size(bundle: Path, name: str, size: int) -> None:
-    if size > LARGEST:
-        raise UserError(f"{bundle}: {name} is larger than a bundle's file may be ({LARGEST >> 20} MiB)")
+    if size > largest(name):
+        raise UserError(f"{bundle}: {name} is larger than a bundle's file may be ({largest(name) >> 20} MiB)")

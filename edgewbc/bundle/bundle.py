@@ -2,6 +2,9 @@
 
 Reading a bundle requires neither torch nor OpenVINO.
 
+Checksums show that the files are whole and belong together. They do not show who made them: whoever exchanges a file
+can write SHA256SUMS anew. To know that a model is a released one, compare its hash (see `released`).
+
     manifest.json            what it is: classes, pixels, files by precision, outputs, evidence, lineage
     openvino/<precision>.xml, .bin    the OpenVINO IR
     onnx/<precision>.onnx    the same network for ONNX Runtime
@@ -14,19 +17,19 @@ Reading a bundle requires neither torch nor OpenVINO.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
+import stat
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from edgewbc.bundle import archive, external_data, paths
+from edgewbc.bundle import archive, external_data, match, paths, released
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.bundle.paths import MANIFEST, SUMS
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
-from edgewbc.utils.files import atomic_write, sha256, write_text
+from edgewbc.utils.files import atomic_write, parse_json, sha256, write_text
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,13 @@ class ModelFiles:
         contents: (xml, bin) for OpenVINO, (onnx,) for ONNX.
         precision: precision of the model, such as int8.
         label: path and precision, for error messages.
+        backend: runtime that it is for, openvino or onnx.
     """
 
     contents: tuple[bytes, ...]
     precision: str
     label: str
+    backend: str = "openvino"
 
     @cached_property
     def sha256(self) -> str:
@@ -50,6 +55,11 @@ class ModelFiles:
         for part in self.contents:
             digest.update(part)
         return digest.hexdigest()
+
+    @property
+    def released(self) -> str:
+        """Name of the released model that this is, such as `wbc5-edge int8 openvino`; empty if it is none of them."""
+        return released.name_of(self.sha256, [len(part) for part in self.contents])
 
     @property
     def size(self) -> int:
@@ -78,12 +88,11 @@ class Bundle:
         Raises:
             UserError: nothing there, not a bundle, of a newer format, or with a wrong hash.
         """
-        if not path.exists():
-            raise UserError(f"{path}: no such bundle")
+        _check_kind(path)
         sums = _parse_sums(archive.read(path, SUMS).decode("utf-8", "replace"), path)
         contents = _read(path, sums, MANIFEST)
         try:
-            manifest = BundleManifest.from_json(json.loads(contents))
+            manifest = BundleManifest.from_json(parse_json(contents))
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -133,12 +142,18 @@ class Bundle:
     def read_model(self, backend: str = "openvino", precision: str | None = None) -> ModelFiles:
         """Read and check the files of one model (precision None: the default one).
 
+        Nothing is run. Before a runtime does, `runtime.trial` tries models that are not released ones.
+
         Raises:
-            UserError: the bundle does not have that model, or a hash is wrong.
+            UserError: the bundle does not have that model, a hash is wrong, or it is not the model that the manifest
+                describes (see `match`).
         """
         names = self.model_files(backend, precision)
         label = f"{self.path}: {names[0]}"
-        return ModelFiles(tuple(self.read(name) for name in names), precision or self.default_precision, label)
+        contents = tuple(self.read(name) for name in names)
+        if why := match.problem(backend, contents, self.manifest):
+            raise UserError(f"{label} {why}")
+        return ModelFiles(contents, precision or self.default_precision, label, backend)
 
     def model_sha256(self, backend: str = "openvino", precision: str | None = None) -> str:
         """Return the SHA-256 that identifies a model: see `ModelFiles.sha256`."""
@@ -158,9 +173,16 @@ class Bundle:
         return _read(self.path, self.sums, name)
 
     def verify(self) -> list[str]:
-        """Read and check every file, and return their names. Raises UserError at the first wrong one."""
+        """Read and check every file and every model, and return the files' names.
+
+        Raises:
+            UserError: a file is wrong, or a model is not the one that the manifest describes.
+        """
         for name in self.sums:
             self.read(name)
+        for precision, backends in self.manifest.files.items():
+            for backend in backends:
+                self.read_model(backend, precision)
         return list(self.sums)
 
 
@@ -178,6 +200,18 @@ def pack(folder: Path, to: Path) -> None:
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
             zipped.writestr(info, file.read_bytes())
+
+
+def _check_kind(path: Path) -> None:
+    """Raise UserError unless a path is a folder or a regular file; opening a pipe would wait forever."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such bundle") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise UserError(f"{path}: is a device, pipe or socket; give a bundle's folder or a zip of it")
 
 
 def _read(path: Path, sums: dict[str, str], name: str) -> bytes:

@@ -1,17 +1,17 @@
-"""Whether a model's bytes are what their name says and hold all that the model needs, or name other files to be read.
+"""Check that a model file is of the kind its name says and contains everything that the model needs.
 
-An ONNX file may keep its weights in files beside it ("external data"), by any path; and OpenVINO reads whatever it
-takes for a model, an ONNX file too, where an IR's .xml is meant. Both runtimes look such paths up from the working
-folder when they are handed bytes. A bundle has no use for that.
+An ONNX file may keep its weights in other files ("external data"), under any path. And OpenVINO detects the format of
+a model itself: it also loads an ONNX file that is given as the .xml of an IR. Given bytes, both runtimes resolve such
+paths relative to the working folder. A bundle never needs that.
 
-Sources: onnx/onnx.proto (field numbers), protocol buffers' wire format.
+Source: onnx/onnx.proto (field numbers).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from edgewbc.bundle.protobuf import Reader
 
-# The messages of an ONNX file in which a tensor may stand: field number to message.
+# The messages of an ONNX file that can contain a tensor: field number to message.
 _MESSAGES: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -23,69 +23,35 @@ _MESSAGES: dict[str, dict[int, str]] = {
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 _DEEPEST = 40
-_MOST_FIELDS = 1_000_000
-"""Of one message; weights are one field, however many they are."""
 
 
 def problem(name: str, data: bytes) -> str:
-    """What is wrong with a model's file, in words that follow its name; empty if nothing is, or it is no model's."""
+    """Return what is wrong with a model file, as words to follow its name; empty if nothing is, or for other files."""
     if name.endswith(".xml") and not data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"<?xml", b"<net")):
         return "is not an OpenVINO IR"
     if name.endswith(".onnx"):
         try:
-            if _external(memoryview(data), "model", 0):
+            if _external(Reader(), memoryview(data), "model", 0):
                 return "keeps weights in other files, which a bundle's ONNX file may not"
         except (ValueError, IndexError):
             return "is not an ONNX file"
     return ""
 
 
-def _external(data: memoryview, message: str, depth: int) -> bool:
-    """Whether a tensor in this message has external data. Raises ValueError or IndexError if it is no such message."""
+def _external(reader: Reader, data: memoryview, message: str, depth: int) -> bool:
+    """Return whether a tensor in a message has external data.
+
+    Raises:
+        ValueError, IndexError: it is not such a message.
+    """
     if depth > _DEEPEST:
         raise ValueError("too deep")
-    for field, value in _fields(data):
+    for field, value in reader.fields(data):
         if message == "tensor":
             if field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0):
                 return True
             continue
         inner = _MESSAGES[message].get(field)
-        if inner and isinstance(value, memoryview) and _external(value, inner, depth + 1):
+        if inner and isinstance(value, memoryview) and _external(reader, value, inner, depth + 1):
             return True
     return False
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of a message: number, and a number or the bytes of what it holds."""
-    at = count = 0
-    while at < len(data):
-        count += 1
-        if count > _MOST_FIELDS:
-            raise ValueError("too many fields")
-        key, at = _varint(data, at)
-        kind = key & 7
-        if kind == 0:
-            value, at = _varint(data, at)
-            yield key >> 3, value
-            continue
-        size = {1: 8, 5: 4}.get(kind, 0)
-        if kind == 2:
-            size, at = _varint(data, at)
-        elif not size:
-            raise ValueError(f"wire type {kind}")
-        if size > len(data) - at:
-            raise ValueError("cut short")
-        yield key >> 3, data[at : at + size]
-        at += size
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError("a number without end")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgewbc import cells
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
@@ -22,6 +23,8 @@ BACKENDS = ("openvino", "onnx")
 """Runtimes that a bundle has files for."""
 LARGEST_INPUT = 8192
 """Largest height and width of the network's input, in pixels."""
+LARGEST_TOLERANCE = 0.2
+"""Largest tolerance of a probability that a selftest can be worth anything with."""
 
 _FILE_COUNTS = {"openvino": 2, "onnx": 1}
 """Number of files of a model."""
@@ -58,7 +61,7 @@ class BundleManifest:
         """Read the contents of `manifest.json`.
 
         Raises:
-            UserError: the format is newer than this edgewbc, or `review_below` is not a number.
+            UserError: the format is newer than this edgewbc, or a class name, tolerance or threshold is invalid.
             KeyError, TypeError, ValueError, AttributeError, OverflowError: it is not the manifest of a bundle.
         """
         version = values["format"]
@@ -67,15 +70,18 @@ class BundleManifest:
         if version > FORMAT:
             raise UserError(f"written by a newer edgewbc (format {version}); update edgewbc to read it")
         pixels, classes = PixelSpec.from_dict(values["pixels"]), values["classes"]
-        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        if not isinstance(classes, list):
             raise TypeError("classes must be a list of names")
-        if not isinstance(values["name"], str):
-            raise TypeError("name must be a string")
+        if wrong := cells.problem(classes):
+            raise UserError(f"its manifest.json: {wrong}")
+        if not isinstance(values["name"], str) or not values["name"].isprintable() or len(values["name"]) > 200:
+            raise ValueError("name must be a line of text")
         for side in (pixels.height, pixels.width):
             if type(side) is not int or side > LARGEST_INPUT:
                 raise ValueError(f"input size {pixels.height} x {pixels.width}")
-        if not all(math.isfinite(value) for value in (*pixels.mean, *pixels.std, pixels.size, pixels.scale)):
-            raise ValueError("pixels must be numbers")
+        for value in (*pixels.mean, *pixels.std, pixels.size, pixels.scale):
+            if type(value) not in (int, float) or not math.isfinite(value):
+                raise ValueError("pixels must be numbers")
         files = {
             precision: {backend: _names(precision, backend, names) for backend, names in backends.items()}
             for precision, backends in values["files"].items()
@@ -112,19 +118,24 @@ def _names(precision: str, backend: str, names: object) -> tuple[str, ...]:
 
 
 def _tolerance(values: dict[str, Any]) -> dict[str, float]:
-    """Return the tolerances that are numbers; what is missing is reported by whoever needs it."""
+    """Return the tolerances; what is missing is reported by whoever needs it."""
     golden = values.get("golden")
     tolerance = golden.get("tolerance") if isinstance(golden, dict) else None
     if not isinstance(tolerance, dict):
         return {}
-    return {name: float(value) for name, value in tolerance.items() if isinstance(value, int | float)}
+    for precision, value in tolerance.items():
+        if type(value) not in (int, float) or not 0 < value <= LARGEST_TOLERANCE:
+            raise UserError(
+                f"golden.tolerance of {precision[:80]!r} in its manifest.json is {str(value)[:40]}; "
+                f"it must be a number above 0, at most {LARGEST_TOLERANCE}"
+            )
+    return {precision: float(value) for precision, value in tolerance.items()}
 
 
 def _review_below(values: dict[str, Any]) -> float | None:
     threshold = values.get("review_below")
     if threshold is None:
         return None
-    try:
-        return float(threshold)
-    except (TypeError, ValueError):
-        raise UserError("review_below in its manifest.json is not a number") from None
+    if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
+        raise UserError(f"review_below in its manifest.json is {str(threshold)[:40]}; it must be a number from 0 to 1")
+    return float(threshold)

@@ -94,7 +94,7 @@ def command(
         _end_to_end(model, data, split, limit, threads, batch, pictures, out, as_json)
         return
     conditions = [gates.parse(text) for text in require or []]
-    chosen = model or [defaults.bundle(None)]
+    chosen = model or [defaults.bundle_to_measure(None)]
     if not model and (network := reference_network()):
         console.say(f"also: {network} (unpruned)")
         chosen.append(network)
@@ -192,7 +192,7 @@ def _end_to_end(
 
     if model and len(model) > 1:
         raise UserError("--end-to-end benchmarks one bundle: give a single --model")
-    bundle = Bundle.open(defaults.bundle(model[0] if model else None))
+    bundle = Bundle.open(defaults.bundle_to_measure(model[0] if model else None))
     manifest = defaults.manifest_or_none(data)
     size = batch or EndToEndOptions.batch
     options = EndToEndOptions(split, limit, memory_images=pictures, threads=threads, batch=size)

@@ -17,7 +17,7 @@ def command(
     paths: Annotated[list[Path], typer.Argument(help="Image files, and folders of images (with all subfolders).")],
     model: Annotated[
         Path | None,
-        typer.Option(help="Bundle, a folder or a zip. [default: the newest in ./bundles, else the shipped one]"),
+        typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]"),
     ] = None,
     precision: Annotated[
         str | None,

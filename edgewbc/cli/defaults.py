@@ -153,9 +153,19 @@ def run(path: Path | None, holding: str = "model.safetensors", lacking: str | No
 
 
 def bundle(path: Path | None) -> Path:
-    """The bundle named, else the newest in ./bundles, else the shipped one."""
+    """Return the bundle named, else the shipped one: never one that happens to be in the working folder."""
+    if path is not None:
+        return path
+    found = resources.shipped_bundle()
+    say(f"model: {found}")
+    return found
+
+
+def bundle_to_measure(path: Path | None) -> Path:
+    """Return the bundle named, else the newest in ./bundles (what was exported last), else the shipped one."""
     if path is not None:
         return path
     found = resources.newest_bundle()
-    say(f"model: {found}")
+    where = "shipped with edgewbc" if found == resources.shipped_bundle() else "the newest in ./bundles"
+    say(f"model: {found} ({where})")
     return found

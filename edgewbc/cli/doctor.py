@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def command(
     model: Annotated[
         Path | None,
-        typer.Option(help="Bundle, a folder or a zip. [default: the newest in ./bundles, else the shipped one]"),
+        typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]"),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Number of CPU cores to measure with and use later. [default: all]")

@@ -38,7 +38,7 @@ def command(
 
     if png is not None:
         need("matplotlib", "--png")
-    chosen = defaults.bundle(model)
+    chosen = defaults.bundle_to_measure(model)
     manifest = defaults.manifest(data)
     result = evaluate(
         chosen,

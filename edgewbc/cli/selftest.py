@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def command(
     model: Annotated[
         Path | None,
-        typer.Argument(help="Bundle, a folder or a zip. [default: the newest in ./bundles, else the shipped one]"),
+        typer.Argument(help="Bundle, a folder or a zip. [default: the shipped one]"),
     ] = None,
     named: Annotated[Path | None, typer.Option("--model", help="The bundle, given as an option instead.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")] = None,
@@ -26,6 +26,9 @@ def command(
 
     The hash of each file is checked; then the golden samples are classified in each precision. The exit code is 3 if a
     prediction differs by more than the bundle's tolerance: int8 can, on CPUs for which OpenVINO uses other kernels.
+
+    Checksums show that the files are whole, not who made them. The hash of each model is printed, to compare with the
+    released ones or with the one that its maker gives.
 
     \b
     Example:
@@ -59,4 +62,14 @@ def _table(report: Report) -> str:
         for check in report.checks
     ]
     table = text.table(["precision", "samples", "difference", "tolerance", "features", "same label", ""], lines)
-    return f"{report.bundle}: {report.files} files match their checksums\n{report.isa}\n{table}"
+    models = text.table(
+        ["model", "SHA-256", "released as"],
+        [[f"{m.precision} {m.backend}", m.sha256, m.released or "not a released model"] for m in report.models],
+        left=3,
+    )
+    note = (
+        ""
+        if all(model.released for model in report.models)
+        else "\nChecksums show that files are whole, not who made them: compare the SHA-256 with the maker's."
+    )
+    return f"{report.bundle}: {report.files} files match their checksums\n{report.isa}\n{table}\n\n{models}{note}"

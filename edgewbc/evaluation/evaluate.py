@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from edgewbc.cells import REFERENCE_ACCURACY
 from edgewbc.data import images
 from edgewbc.data.manifest import SYNTHETIC, Entry, Manifest, facts
-from edgewbc.errors import GateError
+from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.load import LoadedModel, load
 from edgewbc.evaluation.result import EvalResult
 from edgewbc.metrics import probability_scores, score
+from edgewbc.runtime.predictor import fault
 from edgewbc.utils.progress import Progress, quiet
 
 
@@ -58,7 +59,7 @@ def evaluate(
 
     Raises:
         UserError: not a model or not one that runs here, the split is empty, an image changed, or a label is not a
-            class of the model.
+            class of the model, or the model gives no probabilities.
     """
     manifest.split(split)  # an empty split is rejected before a model is loaded
     loaded = load(model, backend=backend, precision=precision, threads=threads)
@@ -106,7 +107,10 @@ def predict(
     """Return the probabilities (n, K) of entries, in their order; `seen` counts the images."""
     prepared = images.batches(manifest, entries, loaded.pixels, batch, seen)
     batches = progress(prepared, "eval", -(-len(entries) // batch))
-    return np.concatenate([prediction.probabilities for prediction in loaded.predictor.stream(batches)])
+    found = np.concatenate([prediction.probabilities for prediction in loaded.predictor.stream(batches)])
+    if why := fault(found):
+        raise UserError(f"{loaded.name}: {why}: export or train it again")
+    return found
 
 
 def reference(accuracy: float | None, manifest: Manifest) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from edgewbc import runs
 from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
+from edgewbc.runtime import trial
 from edgewbc.runtime.predictor import Backend, Compute, Hint, Predictor
 from edgewbc.utils.files import sha256
 from edgewbc.utils.optional import need
@@ -101,6 +102,7 @@ def load(
                 f"{path}: this CPU computes in {predictor.info.compute}, not in {compute}: use another precision"
             )
     if bundle is not None:
+        trial.check_info(bundle, predictor.info)
         return LoadedModel(predictor, bundle.classes, bundle.pixels, bundle.name, digest, files.size)
     spec = runs.spec(path)
     return LoadedModel(predictor, spec.classes, spec.pixels, path.resolve().name, digest, files.size)
@@ -140,7 +142,7 @@ def _torch(path: Path, precision: str, compute: Literal["f32", "bf16"], threads:
 
 def _of_bundle(bundle: Bundle, backend: str, precision: str) -> tuple[ModelFiles, str]:
     """Return a bundle's model and the hash that identifies it."""
-    files = bundle.read_model(backend, precision)
+    files = trial.read_model(bundle, backend, precision)
     return files, files.sha256
 
 

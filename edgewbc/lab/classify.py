@@ -9,15 +9,15 @@ from typing import Any
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.training_images import TrainingImages
-from edgewbc.errors import UserError
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.pipeline import ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
-from edgewbc.runtime import tuning
+from edgewbc.runtime import trial, tuning
 from edgewbc.runtime.pool import PredictorPool
+from edgewbc.runtime.predictor import fault
 from edgewbc.utils.text import utc_now
 
 ASK_BUNDLE = ReviewThresholds()
@@ -68,11 +68,7 @@ class LoadedBundle:
         resolved = thresholds.resolve(bundle.classes, bundle.manifest.review_below)
         files = choice.files(bundle)
         engine = choice.pool(files)
-        if engine.info.classes != len(bundle.classes):
-            raise UserError(
-                f"{bundle.path}: its model has {engine.info.classes} classes and its manifest {len(bundle.classes)}:"
-                " export the bundle again"
-            )
+        trial.check_info(bundle, engine.info)
         return cls(bundle, engine, resolved, files.sha256)
 
     @property
@@ -114,6 +110,8 @@ class LoadedBundle:
         )
         if result.probabilities is None:
             return replace(row, status=Status.ERROR, reason=result.error)
+        if why := fault(result.probabilities, result.features):  # never a label: it would be counted
+            return replace(row, status=Status.ERROR, reason=why)
         probabilities = dict(zip(self.bundle.classes, result.probabilities.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
         reasons = [*self._image_reasons(result), self.thresholds.reason(label, probabilities[label])]

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
+from edgewbc.runtime import trial
 from edgewbc.runtime.openvino_import import first_use, openvino
 from edgewbc.runtime.predictor import Backend, Batch, Compute, Hint, ModelInfo, Prediction, Predictor
 
@@ -91,9 +92,9 @@ class OpenVINOPredictor(Predictor):
         """Load the bundle's model of a precision (None: its default precision), checking the files' hashes.
 
         Raises:
-            UserError: the bundle has no such model, a hash is wrong, or OpenVINO rejects the model.
+            UserError: as `trial.read_model`, or OpenVINO rejects the model.
         """
-        return cls.from_files(bundle.read_model("openvino", precision), **options)
+        return cls.from_files(trial.read_model(bundle, Backend.OPENVINO, precision), **options)
 
     @classmethod
     def from_files(cls, files: ModelFiles, **options: Any) -> OpenVINOPredictor:

@@ -25,6 +25,10 @@ Hint: TypeAlias = Literal["latency", "throughput"]
 """What a runtime optimizes for: the time to one result, or the number of images per second."""
 
 
+SUM_TOLERANCE = 0.02
+"""Largest difference from 1 that the sum of an image's probabilities may have; bf16 rounds each of them by 0.4 %."""
+
+
 class Backend(StrEnum):
     """The runtimes that can run a network."""
 
@@ -44,6 +48,23 @@ class Prediction:
 
     probabilities: NDArray[np.float32]
     features: NDArray[np.float32]
+
+
+def fault(probabilities: NDArray[np.float32], features: NDArray[np.float32] | None = None) -> str:
+    """Return why an output of a network cannot be used; empty if it can.
+
+    Args:
+        probabilities: of one image (K,) or of several (n, K).
+        features: of the same images, if they are used.
+    """
+    if not np.isfinite(probabilities).all():
+        return "the model's output is not a number (NaN or infinite)"
+    off = np.abs(probabilities.sum(axis=-1, dtype=np.float64) - 1)
+    if probabilities.size == 0 or probabilities.min() < 0 or off.max() > SUM_TOLERANCE:
+        return "the model's output is not a set of probabilities (negative, or not adding up to 1)"
+    if features is not None and not np.isfinite(features).all():
+        return "the model's features are not numbers (NaN or infinite)"
+    return ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
-from edgewbc.runtime import host, tuning_cache
+from edgewbc.runtime import host, trial, tuning_cache
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.openvino_import import capabilities
 from edgewbc.runtime.pool import PredictorPool
@@ -50,8 +50,8 @@ class Choice:
     streams: int
 
     def files(self, bundle: Bundle) -> ModelFiles:
-        """Read the bundle's model of this precision. Raises UserError if there is none, or a hash is wrong."""
-        return bundle.read_model("openvino", self.precision)
+        """Read the bundle's model of this precision. Raises UserError as `trial.read_model`."""
+        return trial.read_model(bundle, "openvino", self.precision)
 
     def pool(self, files: ModelFiles) -> PredictorPool:
         """Compile the model for callers that run batches from several threads. Raises UserError if it cannot run."""

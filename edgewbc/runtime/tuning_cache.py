@@ -1,4 +1,7 @@
-"""Measurements of a bundle on this PC, in the user's cache folder: one small JSON file per bundle and thread limit."""
+"""What was found out about bundles on this PC, in the user's cache folder.
+
+One small JSON file per bundle and thread limit holds measurements; one per model says that it was tried (`trial`).
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.runtime import host
 from edgewbc.runtime.openvino_import import openvino
-from edgewbc.utils.files import write_json
+from edgewbc.utils.files import read_bytes, write_json
 
 FORMAT = 1
 CACHE = "EDGEWBC_CACHE"
@@ -44,16 +48,32 @@ def read(bundle: Bundle, limit: int | None) -> Any:
     The contents are not validated: the caller must check that there is such a choice.
     """
     try:
-        path = _file(bundle, limit)
-        if not path.is_file():  # opening a pipe would wait for its other end
-            return None
-        with path.open("rb") as file:
-            saved = json.loads(file.read(_LARGEST))
+        saved = json.loads(read_bytes(_file(bundle, limit), _LARGEST))
         if any(saved[name] != value for name, value in _key(bundle, limit).items()):
             return None
         return saved["choice"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def remember_model(key: Mapping[str, Any]) -> None:
+    """Save that a model was tried and can be used (see `trial`).
+
+    Args:
+        key: everything that must be unchanged for this to hold, as JSON values.
+
+    Raises:
+        OSError: the folder does not exist and cannot be created, or cannot be written to.
+    """
+    write_json(_model_file(key), dict(key))
+
+
+def knows_model(key: Mapping[str, Any]) -> bool:
+    """Return whether `remember_model` saved this key."""
+    try:
+        return bool(json.loads(read_bytes(_model_file(key), _LARGEST)) == key)
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def cache_folder() -> Path:
@@ -80,6 +100,11 @@ def cache_folder() -> Path:
 def _file(bundle: Bundle, limit: int | None) -> Path:
     name = f"{_sha256(bundle)} {host.processor()} {limit}"
     return cache_folder() / "tuning" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+
+
+def _model_file(key: Mapping[str, Any]) -> Path:
+    name = json.dumps(key, sort_keys=True)
+    return cache_folder() / "models" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
 
 def _key(bundle: Bundle, limit: int | None) -> dict[str, Any]:

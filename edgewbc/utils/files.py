@@ -11,17 +11,78 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from edgewbc.errors import UserError
 from edgewbc.utils import temporaries
+
+LARGEST_JSON = 64 << 20
+"""Largest JSON file that is read, in bytes."""
+
+
+class NotAFile(OSError):
+    """A name leads to a pipe, device, socket or folder, which might never end."""
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file to read its bytes, without waiting for a pipe or device that has its name.
+
+    Raises:
+        NotAFile: it is not a regular file.
+        OSError: it does not exist or cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a device may have effects
+        raise NotAFile("it is not a regular file")
+    handle = os.open(path, flags)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):  # exchanged since
+            raise NotAFile("it is not a regular file")
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most `limit` bytes. Raises OSError if it is larger, and as `open_file` does."""
+    with open_file(path) as file:
+        data = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else b""
+        if len(data) > limit or os.fstat(file.fileno()).st_size > limit:
+            raise OSError(f"it is larger than {limit >> 20} MiB")
+    return data
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Parse JSON as the standard has it: no key twice in an object, no NaN or Infinity.
+
+    Raises:
+        ValueError: it is not such JSON, or nests too deeply.
+    """
+    try:
+        return json.loads(data, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {name[:80]!r} occurs twice")
+        found[name] = value
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def sha256(*paths: Path) -> str:
     """Return the SHA-256 of the concatenated contents of the files, as `cat A B | sha256sum` does."""
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
@@ -157,10 +218,10 @@ def read_json(path: Path, what: str) -> Any:
         what: the expected contents, for the error message.
 
     Raises:
-        UserError: the file is missing or is not JSON.
+        UserError: the file is missing, too large or not a regular file, or is not JSON (see `parse_json`).
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(read_bytes(path, LARGEST_JSON))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected {what}") from None
     except (OSError, ValueError) as error:

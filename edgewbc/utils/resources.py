@@ -19,7 +19,7 @@ def folder(name: str) -> Path:
 
 
 def shipped_bundle() -> Path:
-    """Return the released bundle that `classify`, `selftest` and `bench` use by default."""
+    """Return the released bundle that `classify`, `selftest`, `doctor` and `Classifier` use unless another is named."""
     path = folder("export/bundles") / SHIPPED_BUNDLE
     if not path.is_dir():
         raise UserError(f"this installation has no released bundle: name one with --model ({path} is missing)")
@@ -27,7 +27,11 @@ def shipped_bundle() -> Path:
 
 
 def newest_bundle(root: Path = Path("bundles")) -> Path:
-    """Return the most recently exported bundle in `root`, or the released one if there is none."""
+    """Return the most recently exported bundle in `root`, or the released one if there is none.
+
+    Only for the training side: on a microscope PC the working folder may be a USB stick, and a bundle that lies there
+    is no reason to use it.
+    """
     found = [path.parent for path in root.glob("*/SHA256SUMS")]
     if not found:
         return shipped_bundle()

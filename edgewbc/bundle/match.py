@@ -1,0 +1,63 @@
+"""Check that a model is the one that a bundle's manifest describes, before a runtime sees it.
+
+A bundle may come from anyone, and correct checksums show only that its files belong together. So the class names and
+the input size in the model file must be those of the manifest, and the model must consist of operations that
+`edgewbc export` writes: none of them loops, allocates a size of its own choice, or reads files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgewbc.bundle import ir_file, onnx_file
+from edgewbc.bundle.manifest import BundleManifest
+
+OPERATIONS = {
+    "openvino": frozenset((
+        "Add", "Clamp", "Const", "Convert", "Convolution", "Divide", "FakeQuantize", "GroupConvolution", "MatMul",
+        "MaxPool", "Multiply", "Parameter", "ReLU", "ReduceMean", "Reshape", "Result", "SoftMax", "SpaceToDepth",
+        "Subtract", "Transpose",
+    )),
+    "onnx": frozenset((
+        "Add", "Cast", "Clip", "Constant", "Conv", "DequantizeLinear", "Div", "Gemm", "MatMul", "MaxPool", "Mul",
+        "QuantizeLinear", "ReduceMean", "Relu", "Reshape", "Softmax", "SpaceToDepth", "Sub", "Transpose",
+    )),
+}  # fmt: skip
+"""Types of operations that `export` writes for all architectures, in f32 and int8, by backend."""
+
+
+def problem(backend: str, contents: Sequence[bytes], manifest: BundleManifest) -> str:
+    """Return why a model is not the one that a manifest describes, as words to follow its name; empty if it is.
+
+    Args:
+        backend: openvino or onnx; models for other backends are not checked.
+        contents: of the model's files: (xml, bin) or (onnx,).
+        manifest: of the bundle.
+    """
+    if backend not in OPERATIONS:
+        return ""
+    try:
+        found = (ir_file if backend == "openvino" else onnx_file).facts(contents[0])
+    except (ValueError, IndexError) as error:
+        return f"is not a model that edgewbc exported: {str(error)[:200]}"
+    if others := sorted(found.operations - OPERATIONS[backend]):
+        return f"is not a model that edgewbc exported: it has the operation {others[0][:80]!r}"
+    if not found.labels:
+        return "does not name its classes, so its predictions cannot be assigned to any: export the bundle again"
+    for section, labels in found.labels.items():
+        # Model API's list is separated by blanks, so names have none there.
+        wanted = manifest.classes if section == "edgewbc" else ["_".join(name.split()) for name in manifest.classes]
+        if list(labels) != list(wanted):
+            return f"has the classes {_shown(labels)}, but manifest.json has {_shown(manifest.classes)}: " + _MEND
+    size = (manifest.pixels.height, manifest.pixels.width)
+    if found.input_size != size:
+        takes = "no images" if found.input_size is None else "{} x {} pixels".format(*found.input_size)
+        return f"takes {takes}, but manifest.json has {size[0]} x {size[1]} pixels: {_MEND}"
+    return ""
+
+
+_MEND = "export the bundle again, or copy it from whoever released it"
+
+
+def _shown(names: Sequence[str]) -> str:
+    return repr(", ".join(names[:10]))[:200]

@@ -1,0 +1,191 @@
+"""Run a model that is not a released one in a subprocess first, before this process compiles it.
+
+A damaged or malicious model can crash the runtime, allocate all memory, or never end (5 of 8,000 IRs with random
+changes ended the process with SIGSEGV in OpenVINO 2026.4). In a subprocess with limits, that becomes an error of one
+line. A model that passes is remembered in the cache folder by its hash, so that this costs about a second, once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess  # noqa: S404
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgewbc._version import __version__
+from edgewbc.bundle.bundle import Bundle, ModelFiles
+from edgewbc.errors import UserError
+from edgewbc.runtime import tuning_cache
+from edgewbc.runtime.predictor import Backend, ModelInfo, Predictor, fault
+from edgewbc.utils.subprocesses import MARKER, write_result
+
+SECONDS = 60.0
+"""Limit of time; the largest network (VGG16, unpruned, f32) takes less than 2 s on two cores."""
+MEMORY = 8 << 30
+"""Limit of the address space in bytes, where the system has such a limit; OpenVINO itself reserves less than 2 GiB."""
+
+_FORMAT = 1
+_START = "import json, sys; sys.path += json.loads(sys.argv[1]); from edgewbc.runtime import trial; trial.main()"
+_passed: set[str] = set()
+
+
+def read_model(bundle: Bundle, backend: str = Backend.OPENVINO, precision: str | None = None) -> ModelFiles:
+    """Read a model that this process may run: a released one, or one that passed its trial.
+
+    Args:
+        bundle: to read from.
+        backend: openvino or onnx.
+        precision: of the model; None is the bundle's default.
+
+    Raises:
+        UserError: as `Bundle.read_model`; or the model crashed, took too long or too much memory, or does not give
+            probabilities of the bundle's classes for an image of the bundle's size.
+    """
+    files = bundle.read_model(backend, precision)
+    if not files.released:
+        size = (bundle.pixels.height, bundle.pixels.width)
+        require(files, classes=len(bundle.classes), input_size=size)
+    return files
+
+
+def require(files: ModelFiles, *, classes: int, input_size: tuple[int, int]) -> None:
+    """Try a model in a subprocess, unless that was done before.
+
+    Raises:
+        UserError: it did not pass.
+    """
+    key = {
+        "format": _FORMAT,
+        "model": files.sha256,
+        "sizes": [len(part) for part in files.contents],
+        "backend": files.backend,
+        "classes": classes,
+        "input": list(input_size),
+        "edgewbc": __version__,
+    }
+    name = json.dumps(key)
+    if name in _passed or tuning_cache.knows_model(key):
+        _passed.add(name)
+        return
+    if why := _try(files, {**key, "precision": files.precision}):
+        raise UserError(f"{files.label}: {why}")
+    _passed.add(name)
+    with contextlib.suppress(OSError):  # then it is tried again next time
+        tuning_cache.remember_model(key)
+
+
+def check_info(bundle: Bundle, info: ModelInfo) -> None:
+    """Raise UserError unless a compiled model has the classes and the input of its bundle."""
+    size = (bundle.pixels.height, bundle.pixels.width)
+    if info.classes != len(bundle.classes) or info.input_size != size:
+        raise UserError(
+            f"{bundle.path}: its model has {info.classes} classes and takes {info.input_size[0]} x {info.input_size[1]}"
+            f" pixels, its manifest.json has {len(bundle.classes)} and {size[0]} x {size[1]}: export the bundle again"
+        )
+
+
+def _try(files: ModelFiles, job: dict[str, Any]) -> str:
+    """Return why a model cannot be used; empty if it can."""
+    given = b"".join((json.dumps({**job, "memory": MEMORY, "seconds": SECONDS}).encode(), b"\n", *files.contents))
+    command = [sys.executable, "-I", "-c", _START, json.dumps(_import_path())]
+    try:
+        child = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except OSError as error:
+        return f"this model is not a released one, and could not be tried in a subprocess: {error}"
+    with child:
+        try:
+            out, _ = child.communicate(given, timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return f"one prediction takes longer than {SECONDS:.0f} s; {_MEND}"
+        except BaseException:
+            child.kill()
+            raise
+    lines = [line for line in out.decode("utf-8", "replace").splitlines() if line.startswith(MARKER)]
+    if child.returncode == 0 and lines:
+        return str(json.loads(lines[-1].removeprefix(MARKER)))
+    return f"running this model ended a trial process ({_end(child.returncode)}); {_MEND}"
+
+
+_MEND = "it is damaged, or was not exported by edgewbc: copy or export the bundle again"
+
+
+def _end(code: int) -> str:
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"exit code {code if code < 1 << 31 else hex(code)}"
+
+
+def _import_path() -> list[str]:
+    """Return the folders that modules are imported from here, but not the working folder, where anything may lie."""
+    package = Path(__file__).resolve().parents[2]
+    here = Path.cwd().resolve()
+    folders = [Path(name) for name in sys.path if name and Path(name).is_absolute()]
+    return [str(folder) for folder in folders if folder.resolve() == package or folder.resolve() != here]
+
+
+def main() -> None:
+    """Read a job and a model from stdin, run the model, and write to stdout what is wrong with it (empty: nothing)."""
+    job: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    _limit(job["memory"], job["seconds"])
+    contents = [sys.stdin.buffer.read(size) for size in job["sizes"]]
+    try:
+        write_result(_run(job, contents))
+    except UserError as error:
+        write_result(str(error).removeprefix("the model: ").removeprefix("the ONNX model: "))
+    except (MemoryError, RuntimeError, ValueError) as error:
+        write_result(f"cannot be run: {' '.join(str(error).split())[-200:] or 'out of memory'}; {_MEND}")
+    sys.stdout.flush()
+    os._exit(0)  # a damaged model may still crash while it is freed, which is no concern of the caller
+
+
+def _run(job: dict[str, Any], contents: list[bytes]) -> str:
+    predictor: Predictor
+    if job["backend"] == Backend.OPENVINO:
+        from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+
+        predictor = OpenVINOPredictor(*contents, precision=job["precision"], threads=1)
+    else:
+        from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
+
+        predictor = ONNXRuntimePredictor(contents[0], precision=job["precision"], threads=1)
+    info, size = predictor.info, (*job["input"], 3)
+    if info.classes != job["classes"] or list(info.input_size) != job["input"]:
+        return f"the model has {info.classes} classes and takes {info.input_size} pixels, unlike its manifest.json"
+    random = np.random.default_rng(0)
+    images = np.stack([np.zeros(size, np.uint8), random.integers(0, 256, size, dtype=np.uint8)])
+    for batch in (images[:1], images):
+        found = predictor(batch)
+        if found.probabilities.shape != (len(batch), info.classes) or len(found.features) != len(batch):
+            return f"the model gives {found.probabilities.shape} probabilities for {len(batch)} images"
+        if why := fault(found.probabilities, found.features):
+            return f"{why}: it is not a model of a bundle"
+    return ""
+
+
+def _limit(memory: int, seconds: float) -> None:
+    """Limit this process's memory and processor time, where the system can; never write a core dump."""
+    try:
+        import resource
+    except ImportError:  # Windows: the caller's time limit remains
+        return
+    for what, limit in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, int(4 * seconds)),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        if hard == resource.RLIM_INFINITY or limit <= hard:
+            try:
+                resource.setrlimit(what, (limit, hard))
+            except (OSError, ValueError):  # macOS does not limit the address space
+                continue
