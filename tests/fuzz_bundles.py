@@ -19,6 +19,7 @@ from typing import Any
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import MANIFEST, SUMS
 from edgewbc.errors import UserError
+from tests.protobuf import onnx_model
 
 SECRET = b"what no bundle may read"
 OUTSIDE = "secret.txt"
@@ -49,14 +50,18 @@ def files() -> dict[str, bytes]:
         },
         "golden": {"samples": 1, "tolerance": {"int8": 0.02}},
     }  # fmt: skip
-    xml = b'<?xml version="1.0"?><net name="x" version="11"><layers><layer id="0" type="Const"/></layers></net>'
+    xml = (
+        b'<?xml version="1.0"?><net name="x" version="11"><layers><layer id="0" type="Parameter" version="opset1">'
+        b'<data shape="?,8,8,3" element_type="u8"/></layer></layers>'
+        b'<rt_info><model_info><labels value="a b"/></model_info></rt_info></net>\n'
+    )
     return {
         MANIFEST: json.dumps(manifest).encode(),
         "openvino/int8.xml": xml,
         "openvino/int8.bin": bytes(range(256)),
         "openvino/f32.xml": xml,
         "openvino/f32.bin": bytes(300),
-        "onnx/int8.onnx": b"\x08\x08",
+        "onnx/int8.onnx": onnx_model(),
         "golden/00-a.png": b"\x89PNG",
         "CARD.md": b"# wild\n",
     }

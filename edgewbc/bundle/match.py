@@ -14,16 +14,18 @@ from edgewbc.bundle.manifest import BundleManifest
 
 OPERATIONS = {
     "openvino": frozenset((
-        "Add", "Clamp", "Const", "Convert", "Convolution", "Divide", "FakeQuantize", "GroupConvolution", "MatMul",
-        "MaxPool", "Multiply", "Parameter", "ReLU", "ReduceMean", "Reshape", "Result", "SoftMax", "SpaceToDepth",
-        "Subtract", "Transpose",
+        "Add", "Clamp", "Concat", "Const", "Convert", "Convolution", "Divide", "FakeQuantize", "Gather",
+        "GroupConvolution", "MatMul", "MaxPool", "Multiply", "Parameter", "ReLU", "ReduceMean", "Reshape", "Result",
+        "ShapeOf", "SoftMax", "Split", "Subtract", "Transpose",
     )),
     "onnx": frozenset((
-        "Add", "Cast", "Clip", "Constant", "Conv", "DequantizeLinear", "Div", "Gemm", "MatMul", "MaxPool", "Mul",
-        "QuantizeLinear", "ReduceMean", "Relu", "Reshape", "Softmax", "SpaceToDepth", "Sub", "Transpose",
+        "Add", "Cast", "Clip", "Constant", "Conv", "DequantizeLinear", "Div", "Gemm", "Identity", "MatMul", "MaxPool",
+        "Mul", "QuantizeLinear", "ReduceMean", "Relu", "Reshape", "Softmax", "Sub", "Transpose",
     )),
 }  # fmt: skip
-"""Types of operations that `export` writes for all architectures, in f32 and int8, by backend."""
+"""Types of operations that `export` writes for all architectures, in f32 and int8, by backend.
+
+Also those that other versions of the exporters use in their place: Subtract, Div, Identity, MatMul."""
 
 
 def problem(backend: str, contents: Sequence[bytes], manifest: BundleManifest) -> str:

@@ -47,8 +47,9 @@ def open_file(path: Path) -> BinaryIO:
 def read_bytes(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes. Raises OSError if it is larger, and as `open_file` does."""
     with open_file(path) as file:
-        data = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else b""
-        if len(data) > limit or os.fstat(file.fileno()).st_size > limit:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(size + 1) if size <= limit else b""  # a read allocates as much as it is asked for
+        if max(size, len(data)) > limit:
             raise OSError(f"it is larger than {limit >> 20} MiB")
     return data
 

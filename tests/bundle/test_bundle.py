@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import struct
+import sys
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -162,7 +166,36 @@ def test_links_that_lead_out_are_refused(folder: Path) -> None:
             "f16.xml is not listed in its SHA256SUMS",
         ),
         (lambda m: m["files"]["f32"].update(openvino=["openvino/f32.xml"]), "files of f32 for openvino"),
-    ],
+        *(
+            (lambda m, v=v: m.update(review_below=v), "review_below in its manifest.json is .*from 0 to 1$")
+            for v in (-5, 1.5, True, False, "0.5", [])
+        ),
+        *(
+            (lambda m, v=v: m["golden"]["tolerance"].update(int8=v), "golden.tolerance of 'int8' in .*at most 0.2$")
+            for v in (0, -1, 0.21, 1e308, True, "0.1", None)
+        ),
+        *(
+            (lambda m, v=v: m["classes"].__setitem__(1, v), words)
+            for v, words in (
+                ("neutrophil", "'neutrophil' occurs twice"),
+                ("Neutrophil", "occurs twice"),
+                ("", "is empty"),
+                (" x", "blanks at its ends"),
+                ("a\nb", "control characters"),
+                ("x" * 101, "too long"),
+                ("=1+1", "begins with =, which a spreadsheet takes for a formula"),
+                ("@x", "begins with @"),
+                ("-x", "begins with -"),
+                ("+x", "begins with [+]"),
+                (7, "class '7' is not a name"),
+                (None, "is not a name"),
+            )
+        ),
+        (lambda m: m.update(classes=[]), "0 classes; there must be 1 to 1000"),
+        (lambda m: m.update(classes=[f"c{i}" for i in range(1001)]), "1001 classes"),
+        (lambda m: m["pixels"].update(scale=True), "pixels must be numbers"),
+        (lambda m: m.update(name="a\nb"), "name must be a line of text"),
+    ],  # fmt: skip
 )
 def test_a_manifest_of_another_make_is_refused(folder: Path, edit: Callable[[Any], Any], reason: str) -> None:
     """What is missing or impossible in the manifest is told when the bundle is opened."""
@@ -172,6 +205,92 @@ def test_a_manifest_of_another_make_is_refused(folder: Path, edit: Callable[[Any
     seal(folder)
     with pytest.raises(UserError, match=reason):
         Bundle.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"format": 1, "format": 1}', "the key 'format' occurs twice"),
+        ('{"format": 1, "review_below": NaN}', "NaN is not a number in JSON"),
+        ('{"format": 1, "review_below": -Infinity}', "-Infinity is not a number in JSON"),
+    ],
+)
+def test_json_that_the_standard_does_not_have_is_refused(folder: Path, text: str, reason: str) -> None:
+    """Readers differ in which of two equal keys they take, and NaN would switch a threshold off."""
+    (folder / MANIFEST).write_text(text)
+    seal(folder)
+    with pytest.raises(UserError, match=reason):
+        Bundle.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda m: m.update(classes=m["classes"][::-1]), "has the classes 'neutr.* but manifest.json has 'baso"),
+        (lambda m: m.update(classes=m["classes"][:4]), "int8.xml has the classes"),
+        (lambda m: m["pixels"].update(height=64), "takes 16 x 16 pixels, but manifest.json has 64 x 16 pixels"),
+    ],
+)  # fmt: skip
+def test_a_manifest_of_another_model_is_refused(folder: Path, edit: Callable[[Any], Any], reason: str) -> None:
+    """Class names in another order would give every cell another name."""
+    values = json.loads((folder / MANIFEST).read_text())
+    edit(values)
+    (folder / MANIFEST).write_text(json.dumps(values))
+    seal(folder)
+    bundle = Bundle.open(folder)
+    for read in (bundle.read_model, bundle.verify):
+        with pytest.raises(UserError, match=reason):
+            read()
+
+
+@pytest.mark.parametrize("name", [SUMS, MANIFEST, "golden/expected.json", "openvino/int8.xml", "CARD.md"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_huge_file_is_refused_before_it_is_read(folder: Path, tmp_path: Path, name: str, zipped: bool) -> None:
+    """400 MB in the place of a file that is parsed take no memory, in a folder and in a zip."""
+    if zipped:
+        with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+            for file in folder.rglob("*"):
+                archive.write(file, file.relative_to(folder).as_posix())
+            archive.getinfo(name).file_size = 400 << 20
+    else:
+        with (folder / name).open("r+b") as opened:
+            opened.truncate(400 << 20)  # sparse
+    tracemalloc.start()
+    with pytest.raises(UserError, match=f"{name} is larger than a bundle's file may be"):
+        Bundle.open(tmp_path / "b.zip" if zipped else folder).verify()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_a_zip_of_zeros_is_refused(folder: Path, tmp_path: Path) -> None:
+    """Weights do not shrink to a thousandth."""
+    (folder / "openvino" / "f32.bin").write_bytes(bytes(20 << 20))
+    seal(folder)
+    pack(folder, tmp_path / "b.zip")
+    with pytest.raises(UserError, match="f32.bin unpacks to more than 200 times its size in the zip"):
+        Bundle.open(tmp_path / "b.zip").verify()
+
+
+@pytest.mark.parametrize("field", [(8, "<HH", (60_000, 60_000)), (12, "<I", (1 << 28,))])
+def test_a_huge_directory_of_a_zip_is_refused(folder: Path, tmp_path: Path, field: tuple[int, str, Any]) -> None:
+    """The number of entries and the size of the directory are checked before zipfile reads it."""
+    pack(folder, tmp_path / "b.zip")
+    data = bytearray((tmp_path / "b.zip").read_bytes())
+    at, code, values = field
+    struct.pack_into(code, data, len(data) - 22 + at, *values)
+    (tmp_path / "b.zip").write_bytes(data)
+    with pytest.raises(UserError, match="its directory is larger than a bundle's"):
+        Bundle.open(tmp_path / "b.zip")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and devices")
+def test_a_pipe_or_device_is_refused_at_once(tmp_path: Path) -> None:
+    """Reading them might never end."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UserError, match="is a device, pipe or socket; give a bundle's folder or a zip of it"):
+            Bundle.open(path)
 
 
 def test_older_formats_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.utils import resources
 from tests.lab import samples
 from tests.tiny import encode, make_bundle, picture
 
@@ -101,16 +102,17 @@ def test_jsonl_on_stdout(edgewbc: Callable[..., Any], bundle: Bundle, smear: Pat
     assert rows[4]["probability"] is None
 
 
-def test_the_newest_bundle_here_is_taken(
+def test_a_bundle_in_the_working_folder_is_not_taken(
     edgewbc: Callable[..., Any], smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without --model the bundle in ./bundles answers, and stderr says so."""
-    made = make_bundle(tmp_path / "bundles" / "mine", seed=3)
+    """Without --model the shipped bundle is used, whatever lies in ./bundles, and stderr names it."""
+    make_bundle(tmp_path / "bundles" / "mine", seed=3)
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("classify", "smear/0.png")
     assert ran.code == 0
-    assert made.model_sha256() in ran.out
-    assert "model: bundles" in ran.err
+    shipped = resources.shipped_bundle()
+    assert Bundle.open(shipped).model_sha256() in ran.out
+    assert f"model: {shipped}" in ran.err
     assert next(csv.DictReader(io.StringIO(ran.out)))["path"] == "smear/0.png"
 
 

@@ -20,8 +20,13 @@ def test_a_good_bundle_passes(edgewbc: Callable[..., Any], tmp_path: Path) -> No
         assert ran.code == 0
         lines = ran.out.splitlines()
         assert lines[0].endswith("11 files match their checksums")
-        assert [line.split()[0] for line in lines[-2:]] == ["int8", "f32"]
-        assert all(line.endswith("3 of 3  ok") for line in lines[-2:])
+        assert [line.split()[0] for line in lines[3:5]] == ["int8", "f32"]
+        assert all(line.endswith("3 of 3  ok") for line in lines[3:5])
+        assert [line.split(maxsplit=3) for line in lines[7:9]] == [
+            ["int8", "openvino", made.model_sha256(), "not a released model"],
+            ["f32", "openvino", made.model_sha256("openvino", "f32"), "not a released model"],
+        ]
+        assert lines[9].startswith("Checksums show that files are whole, not who made them")
     told = json.loads(edgewbc("selftest", made.path, "--json").out)
     assert told["ok"] is True
     assert [check["samples"] for check in told["checks"]] == [3, 3]
@@ -29,7 +34,12 @@ def test_a_good_bundle_passes(edgewbc: Callable[..., Any], tmp_path: Path) -> No
 
 def test_a_failed_precision_is_exit_code_3(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
     """The table is printed, then one line that says what to do; JSON is printed completely too."""
-    made = make_bundle(tmp_path / "b", golden={"tolerance": {"int8": -1, "f32": 1e-4}})
+    made = make_bundle(tmp_path / "b", golden={"tolerance": {"int8": 1e-9, "f32": 1e-4}})
+    golden = made.path / "golden" / "expected.json"
+    told = json.loads(golden.read_text())
+    told["samples"][0]["expected"]["int8"]["probabilities"][0] += 0.01
+    golden.write_text(json.dumps(told))
+    seal(made.path)
     ran = edgewbc("selftest", made.path)
     assert ran.code == 3
     assert "FAILED" in ran.out
@@ -57,4 +67,4 @@ def test_a_model_that_openvino_refuses_is_exit_code_2(edgewbc: Callable[..., Any
     ran = edgewbc("selftest", made.path)
     assert (ran.code, ran.out) == (2, "")
     (line,) = ran.err.splitlines()
-    assert "openvino/int8.xml: OpenVINO cannot run it" in line
+    assert "openvino/int8.xml is not a model that edgewbc exported" in line

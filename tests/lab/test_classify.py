@@ -112,7 +112,7 @@ def test_a_bad_bundle_is_refused_before_the_first_row(tmp_path: Path, bundle: Bu
         classify(bundle, [], precision="int4")
     with pytest.raises(UserError, match="review_below"):
         classify(make_bundle(tmp_path / "a", review_below="much"), [])
-    with pytest.raises(UserError, match="5 classes and its manifest 2"):
+    with pytest.raises(UserError, match="has the classes .*but manifest.json has 'a, b'"):
         classify(Bundle(bundle.path, replace(bundle.manifest, classes=("a", "b")), bundle.sums), [])
 
 

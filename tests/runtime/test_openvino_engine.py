@@ -99,7 +99,7 @@ def test_info_says_what_runs(bundle: Bundle) -> None:
     assert info.input_size == (16, 16)
     assert info.classes == 5
     assert info.isa
-    assert info.labels is None
+    assert info.labels == bundle.classes
     assert OpenVINOPredictor.from_bundle(bundle, "f32", compute="bf16").info.compute in ("bf16", "f32")
 
 

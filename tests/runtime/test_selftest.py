@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.bundle.paths import GOLDEN
 from edgewbc.errors import GateError, UserError
-from edgewbc.runtime.selftest import selftest
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import Batch, Prediction
+from edgewbc.runtime.selftest import GoldenSamples, ModelHash, selftest
+from edgewbc.utils import resources
 
 
 def change(bundle: Bundle, edit: Callable[[Any], Any], name: str = GOLDEN) -> Bundle:
@@ -61,10 +65,38 @@ def test_when_all_fail_the_mend_is_another(own: Bundle) -> None:
     """Where no precision passes there is none to fall back on."""
 
     def edit(told: Any) -> None:
-        told["golden"]["tolerance"] = {"int8": -1, "f32": -1}
+        for precision in ("int8", "f32"):
+            told["samples"][0]["expected"][precision]["probabilities"] = [1, 0, 0, 0, 0]
 
     with pytest.raises(GateError, match="int8 and f32 .*copy the bundle anew"):
-        selftest(change(own, edit, "manifest.json")).require()
+        selftest(change(own, edit)).require()
+
+
+def test_the_hash_of_each_model_is_reported(bundle: Bundle) -> None:
+    """The report identifies the models, and knows the released ones."""
+    assert selftest(bundle, threads=1).models == (
+        ModelHash("openvino", "int8", bundle.model_sha256(), ""),
+        ModelHash("openvino", "f32", bundle.model_sha256("openvino", "f32"), ""),
+    )
+    released = selftest(Bundle.open(resources.shipped_bundle()), threads=1)
+    assert [model.released for model in released.models] == ["wbc5-edge int8 openvino", "wbc5-edge int8 onnx"]
+
+
+@pytest.mark.parametrize("factor", [float("nan"), -1.0, 2.0])
+def test_a_network_that_gives_no_probabilities_fails(
+    bundle: Bundle, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a bundle expects, an output that is not a set of probabilities fails in its precision."""
+    call = OpenVINOPredictor.__call__
+
+    def wrong(self: OpenVINOPredictor, images: Batch) -> Prediction:
+        found = call(self, images)
+        return Prediction(found.probabilities * np.float32(factor), found.features)
+
+    golden = GoldenSamples.from_bundle(bundle)
+    monkeypatch.setattr(OpenVINOPredictor, "__call__", wrong)
+    found = golden.check(OpenVINOPredictor.from_bundle(bundle), "int8")
+    assert (found.difference, found.ok) == (1.0, False)
 
 
 def test_a_wrong_hash_is_the_users(own: Bundle) -> None:
