@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess  # noqa: S404
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgewbc._version import __version__
 from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
 from edgewbc.runtime import tuning_cache
-from edgewbc.runtime.predictor import Backend, ModelInfo, Predictor, fault
-from edgewbc.utils.subprocesses import MARKER, write_result
+from edgewbc.runtime.predictor import Backend, ModelInfo
+from edgewbc.utils.subprocesses import MARKER
 
 SECONDS = 60.0
 """Limit of time; the largest network (VGG16, unpruned, f32) takes less than 2 s on two cores."""
@@ -31,7 +28,7 @@ MEMORY = 8 << 30
 """Limit of the address space in bytes, where the system has such a limit; OpenVINO itself reserves less than 2 GiB."""
 
 _FORMAT = 1
-_START = "import json, sys; sys.path += json.loads(sys.argv[1]); from edgewbc.runtime import trial; trial.main()"
+_START = "import json, sys; sys.path += json.loads(sys.argv[1]); from edgewbc.runtime import trial_worker; trial_worker.main()"
 _passed: set[str] = set()
 
 
@@ -105,17 +102,17 @@ def _try(files: ModelFiles, job: dict[str, Any]) -> str:
             out, _ = child.communicate(given, timeout=SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()
-            return f"one prediction takes longer than {SECONDS:.0f} s; {_MEND}"
+            return f"one prediction takes longer than {SECONDS:.0f} s; {MEND}"
         except BaseException:
             child.kill()
             raise
     lines = [line for line in out.decode("utf-8", "replace").splitlines() if line.startswith(MARKER)]
     if child.returncode == 0 and lines:
         return str(json.loads(lines[-1].removeprefix(MARKER)))
-    return f"running this model ended a trial process ({_end(child.returncode)}); {_MEND}"
+    return f"running this model ended a trial process ({_end(child.returncode)}); {MEND}"
 
 
-_MEND = "it is damaged, or was not exported by edgewbc: copy or export the bundle again"
+MEND = "it is damaged, or was not exported by edgewbc: copy or export the bundle again"
 
 
 def _end(code: int) -> str:
@@ -131,61 +128,3 @@ def _import_path() -> list[str]:
     here = Path.cwd().resolve()
     folders = [Path(name) for name in sys.path if name and Path(name).is_absolute()]
     return [str(folder) for folder in folders if folder.resolve() == package or folder.resolve() != here]
-
-
-def main() -> None:
-    """Read a job and a model from stdin, run the model, and write to stdout what is wrong with it (empty: nothing)."""
-    job: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    _limit(job["memory"], job["seconds"])
-    contents = [sys.stdin.buffer.read(size) for size in job["sizes"]]
-    try:
-        write_result(_run(job, contents))
-    except UserError as error:
-        write_result(str(error).removeprefix("the model: ").removeprefix("the ONNX model: "))
-    except (MemoryError, RuntimeError, ValueError) as error:
-        write_result(f"cannot be run: {' '.join(str(error).split())[-200:] or 'out of memory'}; {_MEND}")
-    sys.stdout.flush()
-    os._exit(0)  # a damaged model may still crash while it is freed, which is no concern of the caller
-
-
-def _run(job: dict[str, Any], contents: list[bytes]) -> str:
-    predictor: Predictor
-    if job["backend"] == Backend.OPENVINO:
-        from edgewbc.runtime.openvino_engine import OpenVINOPredictor
-
-        predictor = OpenVINOPredictor(*contents, precision=job["precision"], threads=1)
-    else:
-        from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
-
-        predictor = ONNXRuntimePredictor(contents[0], precision=job["precision"], threads=1)
-    info, size = predictor.info, (*job["input"], 3)
-    if info.classes != job["classes"] or list(info.input_size) != job["input"]:
-        return f"the model has {info.classes} classes and takes {info.input_size} pixels, unlike its manifest.json"
-    random = np.random.default_rng(0)
-    images = np.stack([np.zeros(size, np.uint8), random.integers(0, 256, size, dtype=np.uint8)])
-    for batch in (images[:1], images):
-        found = predictor(batch)
-        if found.probabilities.shape != (len(batch), info.classes) or len(found.features) != len(batch):
-            return f"the model gives {found.probabilities.shape} probabilities for {len(batch)} images"
-        if why := fault(found.probabilities, found.features):
-            return f"{why}: it is not a model of a bundle"
-    return ""
-
-
-def _limit(memory: int, seconds: float) -> None:
-    """Limit this process's memory and processor time, where the system can; never write a core dump."""
-    try:
-        import resource
-    except ImportError:  # Windows: the caller's time limit remains
-        return
-    for what, limit in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, int(4 * seconds)),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        if hard == resource.RLIM_INFINITY or limit <= hard:
-            try:
-                resource.setrlimit(what, (limit, hard))
-            except (OSError, ValueError):  # macOS does not limit the address space
-                continue
