@@ -28,7 +28,7 @@ MEMORY = 8 << 30
 """Limit of the address space in bytes, where the system has such a limit; OpenVINO itself reserves less than 2 GiB."""
 
 _FORMAT = 1
-_START = "import json, sys; sys.path += json.loads(sys.argv[1]); from edgewbc.runtime import trial_worker; trial_worker.main()"
+_START = "import json, sys; sys.path += json.loads(sys.argv[1]); from edgewbc.runtime.trial_worker import main; main()"
 _passed: set[str] = set()
 
 
