@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -15,6 +16,6 @@ class ModelFacts:
         operations: types of its operations, such as Convolution.
     """
 
-    labels: dict[str, tuple[str, ...]]
+    labels: Mapping[str, tuple[str, ...]]
     input_size: tuple[int, int] | None
     operations: frozenset[str]

@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,9 +58,14 @@ def spoiled(bundle: Bundle, kind: str) -> ModelFiles:
 
 def test_a_good_model_is_tried_once(own: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """It passes, and neither this process nor a later one tries it again; another model is tried."""
-    tried = []
+    tried: list[str] = []
     real = trial._try
-    monkeypatch.setattr(trial, "_try", lambda files, job: tried.append(files.precision) or real(files, job))
+
+    def noted(files: ModelFiles, job: dict[str, Any]) -> str:
+        tried.append(files.precision)
+        return real(files, job)
+
+    monkeypatch.setattr(trial, "_try", noted)
     for _ in range(2):
         assert trial.read_model(own).contents == own.read_model().contents
     assert tried == ["int8"]
