@@ -151,6 +151,17 @@ def test_links_that_lead_out_are_refused(folder: Path) -> None:
         Bundle.open(folder).verify()
 
 
+def _set(value: Any, *keys: str | int) -> Callable[[Any], None]:
+    """Return a function that sets a value within a manifest."""
+
+    def edit(manifest: Any) -> None:
+        for key in keys[:-1]:
+            manifest = manifest[key]
+        manifest[keys[-1]] = value
+
+    return edit
+
+
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
@@ -167,16 +178,16 @@ def test_links_that_lead_out_are_refused(folder: Path) -> None:
         ),
         (lambda m: m["files"]["f32"].update(openvino=["openvino/f32.xml"]), "files of f32 for openvino"),
         *(
-            (lambda m, v=v: m.update(review_below=v), "review_below in its manifest.json is .*from 0 to 1$")
-            for v in (-5, 1.5, True, False, "0.5", [])
+            (_set(value, "review_below"), "review_below in its manifest.json is .*from 0 to 1$")
+            for value in (-5, 1.5, True, False, "0.5", [])
         ),
         *(
-            (lambda m, v=v: m["golden"]["tolerance"].update(int8=v), "golden.tolerance of 'int8' in .*at most 0.2$")
-            for v in (0, -1, 0.21, 1e308, True, "0.1", None)
+            (_set(value, "golden", "tolerance", "int8"), "golden.tolerance of 'int8' in .*at most 0.2$")
+            for value in (0, -1, 0.21, 1e308, True, "0.1", None)
         ),
         *(
-            (lambda m, v=v: m["classes"].__setitem__(1, v), words)
-            for v, words in (
+            (_set(value, "classes", 1), words)
+            for value, words in (
                 ("neutrophil", "'neutrophil' occurs twice"),
                 ("Neutrophil", "occurs twice"),
                 ("", "is empty"),
