@@ -151,6 +151,11 @@ def test_links_that_lead_out_are_refused(folder: Path) -> None:
         Bundle.open(folder).verify()
 
 
+THRESHOLDS: tuple[Any, ...] = (-5, 1.5, True, False, "0.5", [])
+TOLERANCES: tuple[Any, ...] = (0, -1, 0.21, 1e308, True, "0.1", None)
+"""Invalid values."""
+
+
 def _set(value: Any, *keys: str | int) -> Callable[[Any], None]:
     """Return a function that sets a value within a manifest."""
 
@@ -177,13 +182,10 @@ def _set(value: Any, *keys: str | int) -> Callable[[Any], None]:
             "f16.xml is not listed in its SHA256SUMS",
         ),
         (lambda m: m["files"]["f32"].update(openvino=["openvino/f32.xml"]), "files of f32 for openvino"),
-        *(
-            (_set(value, "review_below"), "review_below in its manifest.json is .*from 0 to 1$")
-            for value in (-5, 1.5, True, False, "0.5", [])
-        ),
+        *((_set(value, "review_below"), "review_below in its manifest.json is .*from 0 to 1$") for value in THRESHOLDS),
         *(
             (_set(value, "golden", "tolerance", "int8"), "golden.tolerance of 'int8' in .*at most 0.2$")
-            for value in (0, -1, 0.21, 1e308, True, "0.1", None)
+            for value in TOLERANCES
         ),
         *(
             (_set(value, "classes", 1), words)
