@@ -15,6 +15,7 @@ from edgewbc.bench.result import BenchResult
 from edgewbc.bench.row import MeasuredRow
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.errors import UserError
+from edgewbc.evaluation.result import EvalResult
 from edgewbc.utils.files import read_json
 from edgewbc.utils.text import figure, interval, markdown, percent
 
@@ -51,7 +52,7 @@ def results(folder: Path) -> str:
     """
     parts = []
     try:
-        real = [found for found in _evaluations(folder) if found["source"] != SYNTHETIC]
+        real = [found for found in _evaluations(folder) if found.source != SYNTHETIC]
         if real:
             parts += ["## Accuracy of the released models", accuracy_table(real)]
         if (folder / BENCH).is_file():
@@ -112,11 +113,12 @@ def headline(folder: Path) -> str:
     )
 
 
-def _evaluations(folder: Path) -> list[dict[str, Any]]:
-    return [read_json(path, "a result of `edgewbc eval --out`") for path in sorted(folder.glob(EVALS))]
+def _evaluations(folder: Path) -> list[EvalResult]:
+    what = "a result of `edgewbc eval --out`"
+    return [EvalResult.from_json(read_json(path, what)) for path in sorted(folder.glob(EVALS))]
 
 
-def accuracy_table(found: Sequence[Mapping[str, Any]]) -> str:
+def accuracy_table(found: Sequence[EvalResult]) -> str:
     """Return a row for each evaluation: the model, the protocol, the counts, and the hashes."""
     header = (
         "model", "precision", "backend", "data, protocol, split", "correct", "accuracy", "95 % interval",
@@ -124,19 +126,19 @@ def accuracy_table(found: Sequence[Mapping[str, Any]]) -> str:
     )  # fmt: skip
     rows = [
         [
-            one["model"],
-            one["precision"],
-            one["backend"],
-            f"{one['source']}, `{one['protocol']}`, {one['split']}",
-            f"{one['correct']} of {one['n']}",
-            percent(one["accuracy"]),
-            interval(one["interval"]),
-            percent(one["balanced_accuracy"]),
-            f"`{one['model_sha256'][:12]}`",
+            one.model,
+            one.precision,
+            one.backend,
+            f"{one.source}, `{one.protocol}`, {one.split}",
+            f"{one.correct} of {one.n}",
+            percent(one.accuracy),
+            interval(one.interval),
+            percent(one.balanced_accuracy),
+            f"`{one.model_sha256[:12]}`",
         ]
         for one in found
     ]
-    manifests = sorted({f"{one['source']} `{one['protocol']}` `{one['manifest_sha256'][:12]}`" for one in found})
+    manifests = sorted({f"{one.source} `{one.protocol}` `{one.manifest_sha256[:12]}`" for one in found})
     return f"{markdown(header, rows, numbers=(4, 5, 6, 7))}\n\nManifests: {', '.join(manifests)}."
 
 

@@ -53,14 +53,14 @@ def command(
     )
     values = result.to_json()
     if result.source == SYNTHETIC:
-        console.say("these pictures are synthetic: the figures check the chain and say nothing about real cells")
+        console.say("these images are synthetic: the accuracy says nothing about real cells")
     if out is not None:
         write_json(out, values)
         console.wrote(out)
     if png is not None:
         from edgewbc.report.confusion import draw
 
-        draw(values, png)
+        draw(result, png)
         console.wrote(png)
     for line in text.remarks(values):
         console.say(line)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from edgewbc.evaluation.result import EvalResult
 from edgewbc.report import style
 from edgewbc.report.style import MUTED
 from edgewbc.utils.text import interval, percent
@@ -15,21 +15,21 @@ from edgewbc.utils.text import interval, percent
 CELL: Final = 76.0  # side of a cell, in pixels
 
 
-def draw(result: Mapping[str, Any], path: Path) -> None:
+def draw(result: EvalResult, path: Path) -> None:
     """Write the confusion matrix of an evaluation as PNG: counts, and percent of the row (the true class).
 
     The shade is the square root of the share of the row, so that a confusion of one percent is visible next to a recall
     of 99 %; it has one hue (matplotlib's Blues), so that it reads the same in gray. A cell without images stays empty.
 
     Args:
-        result: of `edgewbc eval`, as JSON.
+        result: of the evaluation.
         path: of the image.
 
     Raises:
         UserError: matplotlib is not installed.
     """
-    names = list(result["classes"])
-    counts = np.array(result["confusion"], dtype=np.int64)
+    names = list(result.classes)
+    counts = np.array(result.confusion, dtype=np.int64)
     rows = counts.sum(1, keepdims=True)
     shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
     size = len(names)
@@ -56,12 +56,12 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
         axes.tick_params(which="both", length=0)
         axes.spines[:].set_visible(False)
         figure.suptitle(
-            f"accuracy {percent(result['accuracy'])} ({interval(result['interval'])}), {result['correct']} of "
-            f"{result['n']}\n{result['source']} {result['protocol']} {result['split']}, {result['precision']} "
-            f"{result['backend']}",
+            f"accuracy {percent(result.accuracy)} ({interval(result.interval)}), {result.correct} of "
+            f"{result.n}\n{result.source} {result.protocol} {result.split}, {result.precision} "
+            f"{result.backend}",
             fontsize=11,
         )
-        hashes = f"model {result['model_sha256'][:12]}, manifest {result['manifest_sha256'][:12]}"
+        hashes = f"model {result.model_sha256[:12]}, manifest {result.manifest_sha256[:12]}"
         figure.supxlabel(hashes, fontsize=8, color=MUTED)
 
 

@@ -1,4 +1,4 @@
-"""bench.tables: results as Markdown."""
+"""Tests of `bench.tables`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import pytest
 from bench.readme import draw
 from bench.tables import accuracy_table, headline, results, speed_table
 from edgewbc.errors import UserError
+from edgewbc.evaluation.result import EvalResult
 from edgewbc.utils.files import write_json
 from tests.report.results import by_hand
 from tests.studies.peers.test_report import results as peers
 from tests.utils.test_text import RESULT
 
-EVAL = RESULT | {"model": "wbc"}
+EVAL = RESULT
 BENCH = by_hand()
 
 
 def test_accuracy_row() -> None:
     """Protocol, n, correct, interval and the first 12 digits of both hashes."""
-    lines = accuracy_table([EVAL]).splitlines()
+    lines = accuracy_table([EvalResult.from_json(EVAL)]).splitlines()
     line = lines[2]
     assert lines[-1] == "Manifests: pbc `published` `bbbbbbbbbbbb`."
     assert line == (

@@ -6,6 +6,8 @@ from edgewbc.metrics import score
 from edgewbc.utils import text
 
 RESULT = score([0, 0, 0, 1], [0, 0, 1, 1], ("a", "b", "c")) | {
+    "model": "wbc",
+    "reference": {},
     "source": "pbc",
     "protocol": "published",
     "split": "test",
