@@ -129,6 +129,8 @@ def save_onnx(proto: Any, spec: ModelSpec, path: Path) -> None:
     """Write an ONNX model atomically, with the metadata of a bundle's model.
 
     The exporter's own metadata is removed: it contains the source line of every operation, with paths of this machine.
+    The IR version is the lowest for the operator set (8 for opset 18), as older runtimes refuse a newer one: ONNX
+    Runtime 1.16 refuses a file of version 10, and runs the same file as version 8.
 
     Raises:
         RuntimeError: it is not a bundle's model (a bug).
@@ -143,6 +145,7 @@ def save_onnx(proto: Any, spec: ModelSpec, path: Path) -> None:
     graph.name = spec.arch
     _name_batch(graph)
     describe_onnx(proto, spec)
+    proto.ir_version = onnx.helper.find_min_ir_version_for(proto.opset_import)
     onnx.checker.check_model(proto, full_check=True)
     names = [[value.name for value in values] for values in (graph.input, graph.output)]
     if names != [[INPUT], list(OUTPUTS)] or not any(MAP in node.output for node in graph.node):

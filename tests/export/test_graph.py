@@ -194,3 +194,11 @@ def test_a_model_without_a_map_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="map"):
         graph.save_ir(plain, tmp_path / "x.xml")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx_has_the_lowest_ir_version_of_its_operators(tmp_path: Path) -> None:
+    """Older runtimes refuse a newer IR version, so the lowest that the operator set allows is written."""
+    spec = make_spec(("a", "b"))
+    graph.to_onnx(model.build(spec), spec, tmp_path / "f32.onnx")
+    proto = onnx.load(tmp_path / "f32.onnx")
+    assert ([entry.version for entry in proto.opset_import], proto.ir_version) == ([18], 8)

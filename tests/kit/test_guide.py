@@ -62,7 +62,7 @@ def test_what_a_technician_must_know(windows: Made, linux: Made) -> None:
         page = Page()
         page.feed((made.folder / "guide.html").read_text(encoding="utf-8"))
         words = " ".join(" ".join(page.words).split())
-        for part in (install, f"Drag the folder of pictures onto {drop}", "READY", "NOT READY", "engineer of this lab"):
+        for part in (install, f"Drag the folder of images onto {drop}", "READY", "NOT READY", "engineer of this lab"):
             assert part in words
         assert "not a medical device" in words
         assert "What “review” means" in words
