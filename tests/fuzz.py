@@ -1,11 +1,11 @@
-"""Mangled pictures through the decoder and mangled bundles through the bundle reader, in a process that may crash.
+"""Decode mutated images and open mutated bundles, in a subprocess that may crash.
 
     python -m tests.fuzz --cases 100000 --bundles 10000 --seed 0 --out bench/results/fuzz.json
 
-It works in chunks and writes what it has found after each; the same command goes on where it was broken off. A crash,
-a hang and what is neither a picture nor a PictureError (neither a bundle nor a UserError) are counted, with the
-numbers of the cases; `--case 17` (with `--kind bundles` for a bundle) makes that one again, alone and in this process.
-One JSON goes to stdout; exit code 1 if anything was found.
+Cases run in chunks, and the result is saved after each; run the same command again to resume. Crashes, hangs and
+unexpected exceptions (other than ImageError, or UserError for a bundle) are listed with their case numbers; `--case 17`
+(with `--kind bundles` for a bundle) runs that case alone in this process. Prints one JSON object to stdout; exit code
+1 if anything was found.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from typing import Any
 
 from edgewbc.images.decode import Decoded, ImageError, decode
 from edgewbc.utils.files import write_json
-from tests import fuzz_bundles, fuzz_pictures
+from tests import fuzz_bundles, fuzz_images
 
 CHUNK = 5000
 HANG = 5.0
-"""Seconds of CPU that no case may take."""
+"""Limit of CPU time per case, in seconds."""
 GROWTH = 1024
-"""MiB by which no case may make the process grow."""
+"""Limit of memory growth per case, in MiB."""
 KILL = 120.0
-"""Seconds of the clock after which a case is given up."""
+"""Seconds without progress after which a case is killed."""
 MISSING = 9
 
 
-def picture(seed: int, number: int) -> tuple[str, str]:
-    """Run one picture: its kind, and what came of it (decoded, noted or refused)."""
-    name, _, data = fuzz_pictures.case(seed, number)
+def image(seed: int, number: int) -> tuple[str, str]:
+    """Run one image; return its format and the outcome (decoded, noted or refused)."""
+    name, _, data = fuzz_images.case(seed, number)
     kind = {b"\xff\xd8": "JPEG", b"\x89P": "PNG", b"BM": "BMP", b"GI": "GIF", b"RI": "WebP"}.get(
-        fuzz_pictures.corpus()[name][:2], "TIFF"
+        fuzz_images.corpus()[name][:2], "TIFF"
     )
     try:
         found = decode(data)
@@ -62,7 +62,7 @@ def _sound(found: Decoded) -> str:
 
 
 def bundle(seed: int, number: int) -> tuple[str, str]:
-    """Run one bundle: what was done to it, and what came of it (opened or refused)."""
+    """Run one bundle; return the mutation and the outcome (opened or refused)."""
     place = Path(tempfile.mkdtemp(prefix="fuzz-"))
     try:
         how, path = fuzz_bundles.case(seed, number, place)
@@ -71,20 +71,20 @@ def bundle(seed: int, number: int) -> tuple[str, str]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-RUN = {"pictures": picture, "bundles": bundle}
+RUN = {"images": image, "bundles": bundle}
 
 
 def _mib() -> float:
-    """The most memory that this process has held, in MiB."""
+    """Return the peak memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def work(kind: str, seed: int, start: int, stop: int, mark: Path) -> None:
-    """The child: run cases, the number of the one at hand in `mark`; print what came of them as one line of JSON."""
+    """Run cases, with the number of the current one in `mark`; print the outcomes as a line of JSON."""
     counts: dict[str, dict[str, int]] = {}
     escaped: list[dict[str, Any]] = []
     slowest, largest = [0.0, start], [0.0, start]
-    for number in range(20):  # what libraries hold from the first use on is no case's doing
+    for number in range(20):  # memory that libraries allocate at first use is not counted
         RUN[kind](seed + 1, number)
     before = first = _mib()
     with mark.open("r+b") as file, mmap.mmap(file.fileno(), 8) as place:
@@ -106,7 +106,7 @@ def work(kind: str, seed: int, start: int, stop: int, mark: Path) -> None:
 
 
 def chunk(kind: str, seed: int, start: int, stop: int, total: dict[str, Any]) -> int:
-    """Run cases in a child, add what it found to `total`; the number of the first case that is still to be run."""
+    """Run cases in a subprocess and add the outcomes to `total`; return the number of the next case."""
     with tempfile.NamedTemporaryFile(suffix=".mark") as mark:
         mark.write(struct.pack("<q", start))
         mark.flush()
@@ -128,10 +128,10 @@ def chunk(kind: str, seed: int, start: int, stop: int, total: dict[str, Any]) ->
                 (at,) = struct.unpack("<q", Path(mark.name).read_bytes())
                 hung = child.returncode == -MISSING
                 total["hangs" if hung else "crashes"].append({"case": at, "signal": -child.returncode})
-                if at > start:  # what came before it went well, but its counts are lost: once more
+                if at > start:  # the cases before it passed, but their counts are lost: repeat them
                     chunk(kind, seed, start, at, total)
-                return at + 1
-    found = json.loads(out)
+                return int(at) + 1
+    found: dict[str, Any] = json.loads(out)
     for name, outcomes in found["counts"].items():
         held = total["by_kind"].setdefault(name, {})
         for outcome, number in outcomes.items():
@@ -145,7 +145,7 @@ def chunk(kind: str, seed: int, start: int, stop: int, total: dict[str, Any]) ->
 
 
 def fuzz(kind: str, cases: int, seed: int, total: dict[str, Any], out: Path | None, whole: dict[str, Any]) -> None:
-    """Run cases up to a number of them, and keep what is known in `out` after each chunk."""
+    """Run the cases up to the given number, and save the result in `out` after each chunk."""
     while total["next"] < cases:
         began = time.perf_counter()
         total["next"] = chunk(kind, seed, total["next"], min(total["next"] + CHUNK, cases), total)
@@ -156,7 +156,7 @@ def fuzz(kind: str, cases: int, seed: int, total: dict[str, Any], out: Path | No
 
 
 def empty() -> dict[str, Any]:
-    """What is known before the first case."""
+    """Return the result before the first case."""
     none = {"value": 0.0, "case": 0}
     lists: dict[str, Any] = {"crashes": [], "hangs": [], "escaped": []}
     return {"cases": 0, "next": 0, **lists, "slowest_cpu_s": none, "largest_growth_mib": none, "seconds": 0.0,
@@ -164,14 +164,14 @@ def empty() -> dict[str, Any]:
 
 
 def main() -> int:
-    """Run as said above."""
+    """Run the command described above."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--cases", type=int, default=2000, help="pictures")
+    parser.add_argument("--cases", type=int, default=2000, help="images")
     parser.add_argument("--bundles", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="where the result is kept, and gone on from")
-    parser.add_argument("--kind", choices=RUN, default="pictures")
-    parser.add_argument("--case", type=int, help="run this one only")
+    parser.add_argument("--out", type=Path, help="file for the result; a run resumes from it")
+    parser.add_argument("--kind", choices=RUN, default="images")
+    parser.add_argument("--case", type=int, help="run only this case")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
@@ -181,11 +181,11 @@ def main() -> int:
     if given.case is not None:
         print(json.dumps(RUN[given.kind](given.seed, given.case)))
         return 0
-    whole: dict[str, Any] = {"seed": given.seed, "pictures": empty(), "bundles": empty()}
+    whole: dict[str, Any] = {"seed": given.seed, "images": empty(), "bundles": empty()}
     if given.out is not None and given.out.exists():
         held = json.loads(given.out.read_text(encoding="utf-8"))
         whole = held if held["seed"] == given.seed else whole
-    for kind, cases in (("pictures", given.cases), ("bundles", given.bundles)):
+    for kind, cases in (("images", given.cases), ("bundles", given.bundles)):
         fuzz(kind, cases, given.seed, whole[kind], given.out, whole)
     print(json.dumps(whole))
     found = (whole[kind] for kind in RUN)

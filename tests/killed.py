@@ -6,11 +6,11 @@ from edgewbc.train.history import BatchCallback, EpochCallback, EpochResult
 
 
 class Killed(BaseException):
-    """Raised in place of a kill; `except Exception` does not catch it."""
+    """Raised instead of killing the process; `except Exception` does not catch it."""
 
 
 def at_batch(epoch: int, batch: int) -> BatchCallback:
-    """A `progress` callback that raises when a batch of an epoch is done."""
+    """Return a `progress` callback that raises when a given batch is done."""
 
     def progress(at: int, done: int, total: int) -> None:
         if (at, done) == (epoch, batch):
@@ -20,7 +20,7 @@ def at_batch(epoch: int, batch: int) -> BatchCallback:
 
 
 def at_report(count: int = 1) -> EpochCallback:
-    """A `report` callback that raises when it is called for the `count`-th time."""
+    """Return a `report` callback that raises when it is called for the `count`-th time."""
     epochs: list[EpochResult] = []
 
     def report(result: EpochResult) -> None:

@@ -1,4 +1,4 @@
-"""The pixel pipeline: what is cropped, how it is resized, and that the map says the same."""
+"""The pixel pipeline: cropping, resizing, and the coordinate map that matches them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from edgewbc.pixels import PixelSpec, fit_map, prepare
 
 
 def numbered(height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A picture whose red is the row and whose green is the column."""
+    """Return an image whose red is the row and whose green is the column."""
     rows, columns = np.mgrid[:height, :width]
     return np.dstack([rows, columns, np.zeros_like(rows)]).astype(np.uint8)
 
 
 def test_the_centre_is_cut_out() -> None:
-    """The central 4 of 10 x 9 pixels: rows 3 to 6, columns 2 to 5, untouched."""
+    """The central 4 of 10 x 9 pixels are rows 3 to 6 and columns 2 to 5, unchanged."""
     found = prepare(numbered(10, 9), PixelSpec(4, 4, crop="centre", size=4))
     assert found[:, 0, 0].tolist() == [3, 4, 5, 6]
     assert found[0, :, 1].tolist() == [2, 3, 4, 5]
@@ -28,12 +28,12 @@ def test_the_centre_is_cut_out() -> None:
 
 
 def test_pbcs_centre() -> None:
-    """Of PBC's 360 x 363 pixels the central 250 begin at 56 from above and 55 from the left."""
+    """Of PBC's 360 x 363 pixels the central 250 begin at row 56 and column 55."""
     assert PixelSpec(112, 112, crop="centre", size=250).rectangle(363, 360) == (55, 56, 250, 250)
 
 
 def test_a_small_picture_is_taken_whole() -> None:
-    """Under centre a picture smaller than the square is taken whole; under box, one without a box is."""
+    """With crop `center` an image smaller than the square is used whole; with `box`, so is one without a box."""
     picture = numbered(6, 8)
     want = prepare(picture, PixelSpec(3, 4))
     np.testing.assert_array_equal(prepare(picture, PixelSpec(3, 4, crop="centre", size=7)), want)
@@ -41,7 +41,7 @@ def test_a_small_picture_is_taken_whole() -> None:
 
 
 def test_shrinking_averages_exactly() -> None:
-    """Blocks of constant colour shrink to exactly these colours; mixed blocks to their mean."""
+    """Blocks of one color shrink to exactly that color; mixed blocks to their mean."""
     blocks = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
     np.testing.assert_array_equal(prepare(blocks.repeat(4, 0).repeat(3, 1), PixelSpec(6, 5)), blocks)
     checks = np.zeros((8, 8, 3), np.uint8)
@@ -50,7 +50,7 @@ def test_shrinking_averages_exactly() -> None:
 
 
 def test_growing_is_bilinear() -> None:
-    """Two grey levels grow into a ramp between them that stays level at the ends."""
+    """Two gray levels are enlarged to a ramp that is constant at its ends."""
     pair = np.array([[[0] * 3, [100] * 3]], np.uint8)
     assert prepare(pair, PixelSpec(1, 4))[0, :, 0].tolist() == [0, 25, 75, 100]
 
@@ -63,7 +63,7 @@ def test_the_picture_is_not_written_to() -> None:
 
 
 def test_a_box_is_made_square_and_scaled() -> None:
-    """The square around a box has `scale` times its longer side and the same centre."""
+    """The square around a box has a side of `scale` times its longer side and the same center."""
     spec = PixelSpec(8, 8, crop="box", scale=2)
     assert spec.rectangle(100, 100, (40, 50, 10, 6)) == (35, 43, 20, 20)
     found = prepare(numbered(100, 100), PixelSpec(20, 20, crop="box", scale=2), (40, 50, 10, 6))
@@ -82,7 +82,7 @@ def test_a_box_is_made_square_and_scaled() -> None:
 def test_past_the_edge_the_edge_is_repeated(
     box: tuple[int, int, int, int], rows: list[int], columns: list[int]
 ) -> None:
-    """What a box reaches past the picture repeats its edge; a box wholly outside is all edge."""
+    """Where a box extends beyond the image, the edge is repeated; a box wholly outside is all edge."""
     found = prepare(numbered(10, 10), PixelSpec(8, 8, crop="box", scale=2), box)
     assert found[:, 0, 0].tolist() == rows
     assert found[0, :, 1].tolist() == columns
@@ -101,7 +101,7 @@ BOXES = st.none() | st.tuples(st.floats(-30, 90), st.floats(-30, 90), st.floats(
 def test_any_crop_has_the_networks_size(
     spec: PixelSpec, height: int, width: int, box: tuple[float, float, float, float] | None
 ) -> None:
-    """Whatever the crop, picture and box, the result is uint8 of the network's size, from the picture's colours."""
+    """For any crop, image and box, the result is uint8 of the network's size, within the image's range of colors."""
     found = prepare(numbered(height, width), spec, box)
     assert found.shape == (spec.height, spec.width, 3)
     assert found.dtype == np.uint8
@@ -113,7 +113,7 @@ def test_any_crop_has_the_networks_size(
 def test_the_map_takes_the_rectangle_to_the_input(
     spec: PixelSpec, height: int, width: int, box: tuple[float, float, float, float] | None
 ) -> None:
-    """The corners of the rectangle (of pixels, not of their centres) land on the corners of the network's input."""
+    """The corners of the rectangle (of pixels, not of their centers) map to the corners of the network's input."""
     left, top, wide, tall = spec.rectangle(height, width, box)
     corners = np.array([[left - 0.5, top - 0.5, 1], [left + wide - 0.5, top + tall - 0.5, 1]])
     found = corners @ fit_map(spec, height, width, box).T
@@ -121,7 +121,7 @@ def test_the_map_takes_the_rectangle_to_the_input(
 
 
 def test_warping_by_the_map_is_what_prepare_does() -> None:
-    """For a crop without a change of size, the warped picture is the prepared one, pixel for pixel."""
+    """For a crop without resizing, the warped image equals the prepared one, pixel for pixel."""
     picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     spec = PixelSpec(20, 20, crop="box", scale=2)
     box = (38.0, 30.0, 10.0, 8.0)
@@ -132,7 +132,7 @@ def test_warping_by_the_map_is_what_prepare_does() -> None:
 
 
 def test_a_spec_comes_back_from_json() -> None:
-    """to_dict and from_dict are inverse, through lists."""
+    """`from_dict` inverts `to_dict`, also with lists instead of tuples."""
     spec = PixelSpec(112, 96, crop="centre", size=250)
     told = {key: list(value) if isinstance(value, tuple) else value for key, value in spec.to_dict().items()}
     assert PixelSpec.from_dict(told) == spec
@@ -150,6 +150,6 @@ def test_a_spec_comes_back_from_json() -> None:
     ],
 )
 def test_impossible_specs_are_refused(values: dict[str, Any], reason: str) -> None:
-    """A spec that cannot be is a ValueError that says why."""
+    """An invalid spec raises a ValueError that says why."""
     with pytest.raises(ValueError, match=reason):
         PixelSpec(**{"height": 8, "width": 8, **values})

@@ -106,8 +106,8 @@ def save_ir(
     image = op.parameter([-1, pixels.height, pixels.width, 3], ov.Type.u8, name="image")
     image.output(0).set_names({"image"})
     x = op.transpose(op.convert(image, "f32"), op.constant([0, 3, 1, 2]))
-    mean = np.float32(pixels.mean).reshape(1, 3, 1, 1) * 255
-    std = np.float32(pixels.std).reshape(1, 3, 1, 1) * 255
+    mean = np.asarray(pixels.mean, np.float32).reshape(1, 3, 1, 1) * 255
+    std = np.asarray(pixels.std, np.float32).reshape(1, 3, 1, 1) * 255
     x = op.divide(op.subtract(x, op.constant(mean)), op.constant(std))
     weights = op.constant(kernel)
     if int8:

@@ -1,4 +1,4 @@
-"""Tell a stalled run from a slow one, and end it: no wait of a run is without a way out.
+"""Detect a run that is stalled rather than slow, and end it: every wait has a timeout.
 
 Two guards, one inside the other. `Activity` knows what each thread of a run is doing and raises `StalledError` in the
 thread that waits for results. `end_if_frozen` covers what Python code cannot: a C extension that waits forever while it
@@ -28,7 +28,7 @@ POLL = 1.0
 
 
 class Activity:
-    """What the threads of one run are doing, and how many steps they have finished."""
+    """Tracks what the threads of one run are doing, and how many steps they have finished."""
 
     def __init__(self, limit: float = LIMIT) -> None:
         """Start without any step.
@@ -52,7 +52,7 @@ class Activity:
             self._steps += 1  # not exact from several threads, and need not be: it only has to change
 
     def result(self, future: Future[T]) -> T:
-        """Wait for a result for as long as anything moves.
+        """Wait for a result as long as the run makes progress.
 
         Raises:
             StalledError: no thread of the run has finished a step for `limit` seconds.
@@ -73,10 +73,10 @@ class Activity:
 
 @contextmanager
 def end_if_frozen(limit: float = 1.5 * LIMIT) -> Iterator[None]:
-    """End this process with exit code 1, and the stack of each thread on stderr, if Python itself stands still.
+    """End this process with exit code 1, and the stack of each thread on stderr, if the interpreter itself is stuck.
 
-    A thread winds up a timer of the C library over and over; if even that thread does not get to run, the timer ends
-    the process. Files keep the state of a killed process: a journal loses nothing that was committed.
+    A thread keeps restarting a timer of `faulthandler`; if even that thread does not get to run, the timer ends the
+    process. Files keep the state of a killed process: a journal loses nothing that was committed.
 
     Args:
         limit: seconds.

@@ -1,4 +1,4 @@
-"""`edgewbc classify`: what goes where, and the exit codes."""
+"""`edgewbc classify`: its outputs and exit codes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture
 def smear(tmp_path: Path) -> Path:
-    """A folder of four good pictures, one grey and one cut."""
+    """Return a folder of four good images, a grayscale one and a truncated one."""
     folder = tmp_path / "smear"
     folder.mkdir()
     for seed in range(4):
@@ -166,7 +166,7 @@ def test_nothing_named_is_usage(edgewbc: Callable[..., Any]) -> None:
 
 
 def test_the_same_command_goes_on(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
-    """With --out a journal lies beside it: the second run does only what has changed, and the file is as of new."""
+    """With --out a journal is kept next to it: a second run classifies only what changed, and rewrites the file."""
     out, base = tmp_path / "cells.csv", ["classify", "--model", bundle.path, smear]
     first = edgewbc(*base, "--out", out)
     assert (first.code, f"journal: {out}.journal" in first.err) == (0, True)
@@ -186,7 +186,7 @@ def test_the_same_command_goes_on(edgewbc: Callable[..., Any], bundle: Bundle, s
 
 
 def test_a_journal_without_out(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
-    """--journal alone keeps the answers, and stdout says what it always says."""
+    """--journal alone records the results, and stdout is as without it."""
     plain = edgewbc("classify", "--model", bundle.path, smear)
     for held in ("", "6 of 6 images are in the journal"):
         ran = edgewbc("classify", "--model", bundle.path, smear, "--journal", tmp_path / "j")
@@ -212,9 +212,8 @@ def test_a_journal_of_another_model_is_refused(
 def test_a_full_disk_is_one_line(
     edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the journal or the file of rows finds no room: exit code 2, a line, and what was answered is kept."""
+    """A full disk for the journal or the results file: exit code 2, one line, and all results so far are kept."""
     from edgewbc.lab.journal import Journal
-    from edgewbc.utils import files
 
     out = tmp_path / "cells.csv"
     arguments = ["classify", "--model", bundle.path, smear, "--out", out, "--batch", "1"]
@@ -242,7 +241,7 @@ def test_a_full_disk_is_one_line(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", no_room)
+        patch.setattr(os, "fsync", no_room)
         ran = edgewbc(*arguments)
         assert ran.code == 2
     (kept,) = re.findall(r"^resuming: (\d+) of 106 images are in the journal", ran.err)
@@ -255,7 +254,7 @@ def test_a_full_disk_is_one_line(
 
 
 def test_where_nothing_can_be_written(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
-    """A file in place of the folder, a journal with a picture's name, one that is to be classified: a line each."""
+    """A file instead of the folder, a journal with an image's name or among the images: one line each."""
     (tmp_path / "file").touch()
     (tmp_path / "j").touch()
     for arguments, reason in (

@@ -81,7 +81,7 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tiff"])
 def test_greyscale_is_noted(suffix: str) -> None:
-    """One channel (or, in a BMP, a palette of greys) is repeated over three, with a note."""
+    """One channel (or, in a BMP, a palette of grays) becomes three equal ones, with a note."""
     found = decode(encode(PLAIN[..., 1], suffix))
     assert found.image.shape == PLAIN.shape
     assert np.ptp(found.image, axis=2).max() == 0
@@ -90,12 +90,12 @@ def test_greyscale_is_noted(suffix: str) -> None:
 
 
 def test_equal_channels_are_not_called_greyscale() -> None:
-    """A file with three channels is a colour picture, whatever its pixels."""
+    """A file with three channels is a color image, whatever its pixels."""
     assert decode(encode(np.repeat(PLAIN[..., :1], 3, axis=2))).notes == ()
 
 
 def test_palette_needs_no_note_unless_it_is_grey() -> None:
-    """A palette decodes to its colours; a palette of greys is greyscale."""
+    """A palette decodes to its colors; a palette of grays is grayscale."""
     rows = [bytes([0, 1]), bytes([1, 0])]
     colours = decode(samples.png(rows, 2, 8, 3, samples.chunk(b"PLTE", bytes([250, 10, 20, 30, 40, 50]))))
     np.testing.assert_array_equal(colours.image[0], [[250, 10, 20], [30, 40, 50]])
@@ -126,7 +126,7 @@ def test_16_bits_are_scaled_by_257(suffix: str) -> None:
 
 
 def test_16_bits_of_grey_has_both_notes() -> None:
-    """A 16-bit greyscale picture says so twice over."""
+    """A 16-bit grayscale image has a note for each of the two."""
     found = decode(encode(PLAIN[..., 0].astype(np.uint16) * 257))
     np.testing.assert_array_equal(found.image[..., 2], PLAIN[..., 0])
     assert found.notes == GREY + DEEP
@@ -178,7 +178,7 @@ def test_of_several_pages_the_first_is_read() -> None:
 
 
 def test_a_damaged_animation_does_not_crash() -> None:
-    """A PNG whose only frame beside its picture is damaged made OpenCV crash: the picture goes in as a plain PNG."""
+    """A damaged frame next to a PNG's default image made OpenCV crash: it gets the default image as a plain PNG."""
     rows = [b"".join(bytes([kind]) + bytes(60) for _ in range(24)) for kind in (0, 9)]  # there is no filter 9
     parts = [
         (b"IHDR", struct.pack(">IIBBBBB", 20, 24, 8, 2, 0, 0, 0)),
@@ -220,7 +220,7 @@ def test_tiffs_of_every_layout_keep_every_pixel(order: str, big: bool, compressi
 
 
 def test_jpeg_in_tiff_and_palettes() -> None:
-    """JPEG strips of YCbCr come close, a palette gives its colours."""
+    """JPEG strips of YCbCr decode to similar colors, a palette to exactly its colors."""
     pixels = picture(2, 64, 48)
     found = decode(samples.tiff_like(pixels, 6, compression=7, rows=16, tags={530: [2, 2]}))
     assert np.abs(found.image.astype(int) - pixels).mean() < 3
@@ -234,7 +234,7 @@ def test_jpeg_in_tiff_and_palettes() -> None:
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("extra", [1, 2])
 def test_alpha_of_tiffs_multiplied_or_not(bits: int, extra: int) -> None:
-    """Colours that were multiplied by alpha (1) and those that were not (2) give the same picture on white."""
+    """Colors that were multiplied by alpha (1) and those that were not (2) give the same image on white."""
     alpha = np.full((*PLAIN.shape[:2], 1), 100, np.uint8)
     colours = np.rint(PLAIN * (100 / 255)).astype(np.uint8) if extra == 1 else PLAIN
     pixels = np.dstack([colours, alpha])
@@ -287,7 +287,7 @@ def test_pages_are_not_looked_up(directories: int) -> None:
 
 
 def test_a_jpeg_cut_in_its_scan_is_marked() -> None:
-    """A JPEG of which the end is missing but for the end mark decodes to grey there, and says so."""
+    """A JPEG whose last part is missing, except for the end marker, decodes to gray there, with a note."""
     pixels = picture(3, 96, 80)
     for options in ([], [cv2.IMWRITE_JPEG_RST_INTERVAL, 2]):
         data = encode(pixels, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95, *options])
@@ -302,7 +302,7 @@ def test_a_jpeg_cut_in_its_scan_is_marked() -> None:
 
 
 def test_a_progressive_jpeg_without_its_last_scans_is_marked() -> None:
-    """Scans that are missing leave a picture that is only blurred; the scans that are there are counted."""
+    """Missing scans leave an image that is only blurred; they are detected by counting scans."""
     data = encode(picture(3, 96, 80), ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
     assert decode(data).notes == ()
     last = data.rindex(b"\xff\xda")
@@ -310,7 +310,7 @@ def test_a_progressive_jpeg_without_its_last_scans_is_marked() -> None:
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
-    """Each scan goes over the whole picture, and needs ten bytes only."""
+    """Each scan covers the whole image and takes only ten bytes."""
     data = bytearray(encode(picture(3, 96, 80), ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]))
     struct.pack_into(">HH", data, data.index(b"\xff\xc2") + 5, 5000, 5000)
     scan = data[data.rindex(b"\xff\xda") : -2]
@@ -342,14 +342,14 @@ def test_files_that_promise_more_than_they_hold_are_refused_at_once(data: bytes)
 @pytest.mark.parametrize("kind", sorted(set(samples.VALID) - {"two pages"}))
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
 def test_a_cut_file_is_refused(kind: str, part: float) -> None:
-    """No part of a file passes for the whole, in any format: nothing is filled in with grey."""
+    """A truncated file is refused in every format: nothing is silently filled with gray."""
     data = samples.VALID[kind]
     with pytest.raises(ImageError, match="truncated or damaged"):
         decode(data[: int(len(data) * part)])
 
 
 def test_a_jpeg_without_its_end_mark_is_refused() -> None:
-    """Two bytes short is short, even where the missing mark stands in an embedded thumbnail."""
+    """A file that lacks two bytes is truncated, even if an embedded thumbnail contains the missing marker."""
     data = samples.VALID["jpg"]
     thumb = data[:2] + b"\xff\xe2" + struct.pack(">H", len(data) + 2) + data + data[2:]
     assert decode(thumb).image.shape == PLAIN.shape
@@ -384,7 +384,7 @@ def test_what_cannot_be_used_has_a_reason(data: bytes, reason: str) -> None:
 
 
 def test_the_limit_is_the_callers() -> None:
-    """A picture may have exactly as many pixels as the limit allows."""
+    """An image may have exactly as many pixels as the limit allows."""
     data = samples.LOSSLESS["png"]
     assert decode(data, limit=480).image.shape == (24, 20, 3)
     with pytest.raises(ImageError, match="too large: 20 x 24 pixels; the limit is 479"):
@@ -392,7 +392,7 @@ def test_the_limit_is_the_callers() -> None:
 
 
 def test_opencv_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    """A refused picture leaves nothing on stdout or stderr."""
+    """A refused image prints nothing to stdout or stderr."""
     for data in (b"junk", samples.tiff(np.zeros((2, 2), np.float32), 1, sample=3), samples.LOSSLESS["png"][:-30]):
         with pytest.raises(ImageError):
             decode(data)
@@ -413,7 +413,7 @@ def _is_picture_or_refused(data: bytes) -> None:
 @settings(max_examples=150, deadline=None)
 @given(data=st.binary(max_size=200), start=st.sampled_from([b"", *(data[:12] for data in samples.VALID.values())]))
 def test_any_bytes_decode_or_are_refused(data: bytes, start: bytes) -> None:
-    """Whatever the bytes: pixels or PictureError, nothing else."""
+    """Any bytes give pixels or an ImageError, and nothing else."""
     _is_picture_or_refused(start + data)
 
 
@@ -427,7 +427,7 @@ def test_any_bytes_decode_or_are_refused(data: bytes, start: bytes) -> None:
 def test_mangled_pictures_decode_or_are_refused(
     kind: str, flips: list[tuple[float, int]], cut: float, head: bool
 ) -> None:
-    """Valid files with bytes changed (anywhere or in the header) or cut: pixels or PictureError, nothing else."""
+    """Valid files with changed bytes (anywhere or in the header) or truncated give pixels or an ImageError."""
     data = bytearray(samples.VALID[kind])
     for place, value in flips:
         data[int(place * (min(len(data), 80) if head else len(data)))] = value
@@ -436,7 +436,7 @@ def test_mangled_pictures_decode_or_are_refused(
 
 @pytest.mark.data
 def test_real_pictures_are_plain(real_data: Path) -> None:
-    """A few pictures of a real data set decode at their size without a note."""
+    """Some images of a real data set decode at their size without a note."""
     files = sorted((real_data / "pbc").rglob("*.jpg"))[::2500]
     assert files
     for file in files:

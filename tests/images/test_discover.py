@@ -85,7 +85,7 @@ def test_system_folders_are_not_searched(tmp_path: Path) -> None:
 
 
 def test_what_the_command_writes_is_not_worth_a_remark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The results file, the journal and what stands next to it may be among the images."""
+    """The results file, the journal and the files next to it may be among the images."""
     for name in ("a.png", "x.csv", "x.csv.journal", "x.csv.journal-wal", "y.csv"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Reading a file: all of it, as it was at one moment, or a reason."""
+"""Reading a file completely and consistently, or with a reason why not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgewbc.images.decode import ImageError
 from edgewbc.images.files import FileVersion, read
 
 
-def test_contents_and_facts(tmp_path: Path) -> None:
+def test_contents_and_version(tmp_path: Path) -> None:
     """Bytes, hash, size and time of a file, under a name with quotes, a line feed and letters of another script."""
     path = tmp_path / "zelle 'a\" \u767d\u8840\u7403.bin"
     path.write_bytes(b"abc")
@@ -29,13 +29,13 @@ def test_contents_and_facts(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_read(tmp_path: Path) -> None:
-    """That it holds no picture is for decode to say."""
+    """`decode` reports that it is not an image, not `read`."""
     (tmp_path / "e").touch()
     assert read(tmp_path / "e").data == b""
 
 
-def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Missing, a folder, under a file, a name that cannot be one, too large: each has its reason."""
+def test_what_is_not_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing, a folder, under a file, an invalid name, too large: each has its reason."""
     (tmp_path / "f").write_bytes(b"abcd")
     for path, reason in (
         (tmp_path / "gone", "no such file"),
@@ -52,7 +52,7 @@ def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and links in the file system")
 def test_pipes_and_circles(tmp_path: Path) -> None:
-    """A pipe is not waited for, and a link in a circle leads nowhere."""
+    """A pipe is refused without waiting, and a circular link does not exist."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     with pytest.raises(ImageError, match="not a file"):
@@ -62,7 +62,7 @@ def test_pipes_and_circles(tmp_path: Path) -> None:
 
 
 def test_a_locked_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is kept shut, or a disk that fails, has its reason."""
+    """A locked file and a failing disk each give their reason."""
     (tmp_path / "f").write_bytes(b"abcd")
     for error, reason in (
         (PermissionError(13, "Permission denied"), "no permission, or another program has locked it"),
@@ -73,33 +73,33 @@ def test_a_locked_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(files.os, "open", refuse)
+            patch.setattr(os, "open", refuse)
             with pytest.raises(ImageError, match=reason):
                 read(tmp_path / "f")
 
 
-def test_a_system_that_gives_less_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that comes in pieces is put together."""
+def test_short_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is read completely if the system returns it in pieces."""
     (tmp_path / "f").write_bytes(bytes(range(200)))
     real = os.read
-    monkeypatch.setattr(files.os, "read", lambda descriptor, length: real(descriptor, min(length, 7)))
+    monkeypatch.setattr(os, "read", lambda descriptor, length: real(descriptor, min(length, 7)))
     assert read(tmp_path / "f").data == bytes(range(200))
 
 
 def test_a_folder_that_does_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows refuses to open a folder; the reason is that it is no file."""
+    """Windows refuses to open a folder; elsewhere only one without permission: the reason says so."""
 
     def refuse(*_: Any) -> Any:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files.os, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(ImageError, match="not a file"):
         read(tmp_path)
 
 
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is written anew"])
 def test_a_file_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
-    """What is written to while it is read is told of: half of one picture and half of another is none."""
+    """A file that is written to while it is being read is refused: it may be half of one image and half of another."""
     path = tmp_path / "f"
     path.write_bytes(b"abcd")
     real, calls = os.fstat, 0
@@ -116,7 +116,7 @@ def test_a_file_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ch
             os.utime(path, ns=(5, found.st_mtime_ns + 10**9))
         return found
 
-    monkeypatch.setattr(files.os, "fstat", fstat)
+    monkeypatch.setattr(os, "fstat", fstat)
     with pytest.raises(ImageError, match="changed while it was being read"):
         read(path)
 

@@ -31,7 +31,7 @@ from tests.tiny import encode
     ],
 )
 def test_headers_of_every_kind(name: str, want: Header) -> None:
-    """Kind, size, colour, depth, alpha and frames are read from each format."""
+    """Kind, size, color, depth, alpha and frames are read from each format."""
     found = replace(read(samples.VALID[name]), next_page=None)
     assert found == Header(**{**want.__dict__, "alpha": found.alpha if name == "two frames" else want.alpha})
 
@@ -43,7 +43,7 @@ def test_frames_of_animations(suffix: str) -> None:
 
 
 def test_grey_is_told_by_channels_and_palettes() -> None:
-    """One channel is grey; so is a palette of greys, as OpenCV writes a greyscale BMP."""
+    """One channel is gray; so is a palette of grays, as OpenCV writes a grayscale BMP."""
     for suffix in (".jpg", ".png", ".tiff", ".bmp"):
         assert read(encode(samples.PLAIN[..., 0], suffix)).color == "gray", suffix
 

@@ -1,4 +1,4 @@
-"""A TIFF's first directory, and why some are not read. (What comes of those that are stands in test_decode.)"""
+"""A TIFF's first directory, and why some are not read. (What the others decode to is tested in test_decode.)"""
 
 from __future__ import annotations
 

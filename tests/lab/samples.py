@@ -1,4 +1,4 @@
-"""Picture files of every kind for tests, made with OpenCV and by hand: no picture library of the training side."""
+"""Image files of every kind for tests, made with OpenCV and by hand, without libraries of the training side."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ CMYK_JPEG = base64.b64decode(
 
 
 def exif(orientation: int) -> bytes:
-    """An EXIF block that holds an orientation and nothing else."""
+    """Return an EXIF block that holds only an orientation."""
     return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 274, 3, 1, orientation, 0, 0)
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
-    """A PNG chunk with its checksum."""
+    """Return a PNG chunk with its checksum."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def png_with(data: bytes, name: bytes, body: bytes) -> bytes:
-    """Put a chunk behind a PNG's header."""
+    """Insert a chunk after a PNG's header."""
     return data[:33] + chunk(name, body) + data[33:]
 
 
@@ -56,14 +56,14 @@ def webp_with_exif(data: bytes, orientation: int) -> bytes:
 
 
 def tiff(pixels: NDArray[Any], photometric: int, orientation: int = 1, sample: int = 1) -> bytes:
-    """An uncompressed TIFF of one strip, (h, w) or (h, w, channels)."""
+    """Return an uncompressed TIFF of one strip, (h, w) or (h, w, channels)."""
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     body = np.ascontiguousarray(pixels).tobytes()
     bits = 8 * pixels.itemsize
     tags = [(256, width), (257, height), (258, bits), (259, 1), (262, photometric), (273, 0), (274, orientation)]
     tags += [(277, channels), (278, height), (279, len(body))]
-    tags += [(338, 2)] if photometric == 2 and channels == 4 else []  # alpha that the colours are not multiplied by
+    tags += [(338, 2)] if photometric == 2 and channels == 4 else []  # alpha that the colors are not multiplied by
     tags += [(339, sample)]
     extra = 8 + 2 + 12 * len(tags) + 4
     entries = b""
@@ -94,19 +94,19 @@ def tiff_like(
     rows: int | None = None,
     tags: Mapping[int, Sequence[int]] | None = None,
 ) -> bytes:
-    """A TIFF of any layout, (h, w) or (h, w, channels), uint8 or uint16.
+    """Return a TIFF of any layout, (h, w) or (h, w, channels), uint8 or uint16.
 
     Args:
-        pixels: what it shows.
+        pixels: the image.
         photometric: interpretation, by its number.
         order: of bytes, `<` or `>`.
         big: BigTIFF.
         compression: 1 none, 5 LZW, 7 JPEG, 8 deflate.
         predictor: 2 stores differences along the row.
-        planar: 2 keeps the channels apart.
+        planar: 2 stores the channels separately.
         tile: height and width; None for strips of `rows` rows (None: one strip).
         rows: see `tile`.
-        tags: more of them, or others instead.
+        tags: additional ones, or replacements.
     """
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width, channels = pixels.shape
@@ -135,12 +135,14 @@ def _tiff_part(part: NDArray[Any], order: str, compression: int, predictor: int)
         return encode(part if part.shape[2] == 3 else part[..., 0], ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95])
     if predictor == 2:
         part = np.concatenate([part[:, :1], np.diff(part, axis=1)], axis=1)
-    raw = part.astype(part.dtype.newbyteorder("<" if order == "<" else ">")).tobytes()
-    return {1: bytes, 5: lzw, 8: zlib.compress}[compression](raw)
+    raw: bytes = part.astype(part.dtype.newbyteorder("<" if order == "<" else ">")).tobytes()
+    if compression == 5:
+        return lzw(raw)
+    return zlib.compress(raw) if compression == 8 else raw
 
 
 def _tiff_directory(tags: Mapping[int, Sequence[int]], order: str, big: bool) -> bytes:
-    """A TIFF's header and its one directory, with what does not fit into it behind it."""
+    """Return a TIFF's header and its only directory, followed by the values that do not fit into it."""
     cell, room = ("Q", 8) if big else ("I", 4)
     start = (b"II" if order == "<" else b"MM") + (
         struct.pack(order + "HHHQ", 43, 8, 0, 16) if big else struct.pack(order + "HI", 42, 8)
@@ -160,27 +162,27 @@ def _tiff_directory(tags: Mapping[int, Sequence[int]], order: str, big: bool) ->
 
 
 def lzw(data: bytes) -> bytes:
-    """TIFF's LZW, of single bytes only: a clear code comes before codes would grow beyond 9 bits."""
+    """Return TIFF's LZW of single bytes: a clear code precedes each point where codes would exceed 9 bits."""
     codes = [code for i, byte in enumerate(data) for code in ((256, byte) if i % 200 == 0 else (byte,))]
     bits = "".join(f"{code:09b}" for code in [*codes, 257])
     return int(bits.ljust(-len(bits) // 8 * -8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
 
 
 def png(pixels: Sequence[bytes], width: int, bits: int, kind: int, *more: bytes) -> bytes:
-    """A PNG from its rows of bytes; `more` are chunks between header and pixels (a palette)."""
+    """Return a PNG from its rows of bytes; `more` are chunks between header and pixels (a palette)."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(pixels), bits, kind, 0, 0, 0))
     body = zlib.compress(b"".join(b"\0" + row for row in pixels))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 def gigapixel_png() -> bytes:
-    """A PNG of a few bytes that promises 40,000 x 40,000 pixels."""
+    """Return a PNG of a few bytes that declares 40,000 x 40,000 pixels."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
 def animation(suffix: str) -> bytes:
-    """Two frames as GIF, WebP or PNG."""
+    """Return an animation of two frames as GIF, WebP or PNG."""
     moving = cv2.Animation()
     moving.frames = [np.ascontiguousarray(frame[..., ::-1]) for frame in (PLAIN, 255 - PLAIN)]
     moving.durations = [100, 100]
@@ -190,14 +192,14 @@ def animation(suffix: str) -> bytes:
 
 
 def pages() -> bytes:
-    """A TIFF of two pages."""
+    """Return a TIFF of two pages."""
     done, data = cv2.imencodemulti(".tiff", [np.ascontiguousarray(page[..., ::-1]) for page in (PLAIN, 255 - PLAIN)])
     assert done
     return bytes(data.tobytes())
 
 
 def with_alpha(value: int) -> NDArray[np.uint8]:
-    """PLAIN with an alpha channel: `value` in the upper third, opaque below."""
+    """Return PLAIN with an alpha channel: `value` in the upper third, opaque below."""
     alpha = np.full(SHAPE, 255, np.uint8)
     alpha[:8] = value
     return np.dstack([PLAIN, alpha])

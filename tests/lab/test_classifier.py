@@ -96,7 +96,7 @@ def test_a_camera_may_overwrite_its_array(bundle: Bundle) -> None:
     classifier = Classifier(bundle.path, threads=1)
     want = [row.probabilities for row in classifier.classify([picture(seed) for seed in range(4)])]
     frame = np.zeros_like(picture(0))
-    seen = []
+    seen: list[Any] = []
 
     def camera() -> Any:
         for seed in range(4):

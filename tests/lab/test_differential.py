@@ -14,8 +14,8 @@ def test_only_ok_rows_are_counted() -> None:
     """Shares are of rows with status ok; review and errors are counted separately."""
     count = Differential(("neutrophil", "lymphocyte", "monocyte"))
     for label, status in [("neutrophil", "ok")] * 6 + [("lymphocyte", "ok")] * 4 + [("monocyte", "review")] * 2:
-        count.add(ResultRow("p", label, 0.9, {}, status))  # type: ignore[arg-type]
-    count.add(ResultRow("p", "", None, status="error", reason="r"))
+        count.add(ResultRow("p", label, 0.9, {}, Status(status)))
+    count.add(ResultRow("p", "", None, status=Status.ERROR, reason="r"))
     told = count.to_json()
     assert [told[name] for name in ("pictures", "counted", "review", "errors")] == [13, 10, 2, 1]
     assert [told["classes"][name]["n"] for name in count.classes] == [6, 4, 0]
@@ -43,8 +43,8 @@ def test_rows_pass_through_and_the_first_error_is_kept() -> None:
     """Counting yields the rows unchanged, and keeps the first one that could not be read."""
     rows = [
         ResultRow("a", "neutrophil", 0.9),
-        ResultRow("b", "", None, status="error", reason="empty file"),
-        ResultRow("c", "", None, status="error", reason="no such file"),
+        ResultRow("b", "", None, status=Status.ERROR, reason="empty file"),
+        ResultRow("c", "", None, status=Status.ERROR, reason="no such file"),
     ]
     count = Differential(("neutrophil",))
     assert count.first_error is None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,11 +24,16 @@ class Clock:
 
 
 @pytest.fixture
-def listed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the folders that were listed."""
     found: list[str] = []
     real = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: found.append(path) or real(path))
+
+    def scandir(path: str) -> Any:
+        found.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
     return found
 
 

@@ -1,4 +1,4 @@
-"""A small part of what `python -m tests.fuzz` runs: mangled pictures, in a process that may crash."""
+"""A small part of what `python -m tests.fuzz` runs: mutated image files, in a subprocess that may crash."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests import fuzz, fuzz_pictures
+from edgewbc.images.decode import decode
+from tests import fuzz_images
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_mangled_pictures_decode_or_are_refused() -> None:
-    """600 mangled files of every kind: no crash, no hang, no growth, and nothing but pictures and PictureErrors."""
+def test_mutated_images_decode_or_are_refused() -> None:
+    """600 mutated files of every kind: no crash, hang or memory growth, and only images and ImageErrors."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "tests.fuzz", "--cases", "600", "--seed", "11"],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout)["pictures"]
+    found = json.loads(done.stdout)["images"]
     assert found["cases"] == 600
     assert set(found["by_kind"]) == {"JPEG", "PNG", "BMP", "GIF", "TIFF", "WebP"}
     assert not found["crashes"] + found["hangs"] + found["escaped"]
 
 
 def test_cases_are_the_same_each_time() -> None:
-    """A case can be made again from its seed and its number; the corpus itself decodes."""
-    assert fuzz_pictures.case(3, 4) == fuzz_pictures.case(3, 4)
-    assert len({fuzz_pictures.case(3, number)[2] for number in range(50)}) > 40
-    assert all(fuzz.decode(data).image.size for data in fuzz_pictures.corpus().values())
+    """A case can be reproduced from its seed and number; the corpus itself decodes."""
+    assert fuzz_images.case(3, 4) == fuzz_images.case(3, 4)
+    assert len({fuzz_images.case(3, number)[2] for number in range(50)}) > 40
+    assert all(decode(data).image.size for data in fuzz_images.corpus().values())
 
 
 def test_a_crash_is_found_and_the_rest_still_run(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_a_crash_is_found_and_the_rest_still_run(tmp_path: Path) -> None:
         "    from tests import fuzz\n"
         "    def run(seed, number):\n"
         "        return os.abort() if (seed, number) == (5, 7) else ('PNG', 'refused')\n"
-        "    fuzz.RUN['pictures'] = run\n"
+        "    fuzz.RUN['images'] = run\n"
         "    fuzz.main()\n"
         "    os._exit(0)\n"
     )
@@ -52,6 +53,6 @@ def test_a_crash_is_found_and_the_rest_still_run(tmp_path: Path) -> None:
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
-    found = json.loads((tmp_path / "f.json").read_text())["pictures"]
+    found = json.loads((tmp_path / "f.json").read_text())["images"]
     assert found["crashes"] == [{"case": 7, "signal": 6}]
     assert found["by_kind"] == {"PNG": {"refused": 19}}

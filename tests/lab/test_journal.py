@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from edgewbc import __version__
 from edgewbc.errors import UserError
 from edgewbc.images.files import FileVersion
-from edgewbc.lab import journal as journal_module
 from edgewbc.lab.journal import Journal, key
 from edgewbc.lab.results import ResultRow, Status
 
@@ -273,7 +272,7 @@ def test_a_disk_that_refuses_the_write_ahead_log_is_refused(tmp_path: Path, monk
         assert journal._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert journal._database.execute("PRAGMA synchronous").fetchone() == (1,)
     connect = sqlite3.connect
-    monkeypatch.setattr(journal_module.sqlite3, "connect", lambda *a, **k: connect(*a, factory=NoLog, **k))
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, factory=NoLog, **k))
     with pytest.raises(UserError, match="none: this disk or network share failed or cannot keep a write-ahead log"):
         Journal(tmp_path / "none", SETTINGS)
 

@@ -16,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.images.decode import decode as decode_image
 from edgewbc.images.files import NOT_READ, FileVersion
+from edgewbc.images.files import read as read_file
 from edgewbc.lab import cpu_budget, pipeline
 from edgewbc.lab.pipeline import ImageResult, run
 from edgewbc.pixels import prepare
@@ -128,9 +130,14 @@ def test_few_images_are_spread_over_the_workers(
     """The first groups have one batch, later ones several; after a pause this starts again."""
     groups: list[int] = []
     real = pipeline._fetch
-    monkeypatch.setattr(pipeline, "_fetch", lambda group, activity: groups.append(len(group)) or real(group, activity))
+
+    def fetch(group: Any, activity: Any) -> Any:
+        groups.append(len(group))
+        return real(group, activity)
+
+    monkeypatch.setattr(pipeline, "_fetch", fetch)
     monkeypatch.setattr(pipeline, "GROUP", 3)
-    short = 2 * engine.info.threads
+    short = 2 * (engine.info.threads or 1)
     list(run(engine, bundle.pixels, [*(paths * 9)[: 2 * short + 13], None, *paths[:3]], batch=2, readers=1))
     assert groups == [2] * short + [6, 6, 1, 2, 1]
     groups.clear()
@@ -153,7 +160,7 @@ def test_memory_is_bounded(engine: PredictorPool, bundle: Bundle, paths: list[Pa
         most = max(most, taken - answered)
     assert answered == 400
     assert most <= pipeline.GROUP * 4 * (
-        2 * engine.info.threads + 1
+        2 * (engine.info.threads or 1) + 1
     )  # two groups per worker, and the one being collected
 
 
@@ -237,7 +244,7 @@ def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], mo
     """With one thread, for any number of readers, two images are never decoded at the same time."""
     engine = Choice("f32", "f32", 1, 1).pool(bundle.read_model("openvino", "f32"))
     now = most = 0
-    lock, real = threading.Lock(), pipeline.decode
+    lock, real = threading.Lock(), decode_image
 
     def decode(data: bytes) -> Any:
         nonlocal now, most
@@ -259,7 +266,7 @@ def test_large_files_are_held_one_at_a_time(
 ) -> None:
     """The bytes of two large files are never in memory together, and all files get results."""
     now = most = 0
-    real_read, real_prepare = pipeline.read, pipeline.prepare
+    real_read, real_prepare = read_file, prepare
 
     def read(path: Path) -> Any:
         nonlocal now, most
@@ -285,7 +292,7 @@ def test_prefetching_is_limited(
 ) -> None:
     """Files beyond the prefetch limit are read when they are decoded, and their results keep their place."""
     events = []
-    real_read, real_decode = pipeline.read, pipeline.decode
+    real_read, real_decode = read_file, decode_image
 
     def read(path: Path) -> Any:
         events.append("read")
@@ -319,7 +326,7 @@ def test_a_lack_of_memory_is_an_error_result(
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"readers": 0}])
-def test_invalid_arguments_are_refused_at_once(engine: PredictorPool, bundle: Bundle, wrong: dict[str, int]) -> None:
+def test_invalid_arguments_are_refused_at_once(engine: PredictorPool, bundle: Bundle, wrong: dict[str, Any]) -> None:
     """A batch size or number of readers below 1 raises ValueError at the call."""
     with pytest.raises(ValueError, match="must be 1 or more"):
         run(engine, bundle.pixels, [], **wrong)

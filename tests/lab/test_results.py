@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgewbc.lab.results import ResultRow, write_json_object
+from edgewbc.lab.results import ResultRow, Status, write_json_object
 
 CLASSES = ("neutrophil", "lymphocyte")
 ROWS = [
-    ResultRow('a,"b"\n.png', "neutrophil", 0.75, {"neutrophil": 0.75, "lymphocyte": 0.25}, "ok", "", "ff"),
-    ResultRow("zelle ü.png", "", None, status="error", reason="empty file", model_sha256="ff"),
+    ResultRow('a,"b"\n.png', "neutrophil", 0.75, {"neutrophil": 0.75, "lymphocyte": 0.25}, Status.OK, "", "ff"),
+    ResultRow("zelle ü.png", "", None, status=Status.ERROR, reason="empty file", model_sha256="ff"),
 ]
 
 

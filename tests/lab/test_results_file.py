@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from edgewbc.errors import UserError
 from edgewbc.lab.csv_table import CsvStyle, csv_columns
-from edgewbc.lab.results import ResultRow
+from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.results_file import (
     LiveResultsFile,
     check_is_results,
@@ -34,7 +34,7 @@ def test_a_saved_csv_reads_back(tmp_path: Path) -> None:
 
 def test_json_lines_read_back(tmp_path: Path) -> None:
     """One object per line; a file name that is not valid Unicode is escaped, and is read back."""
-    odd = ResultRow("bad\udcff.png", "", None, status="error", reason="r", model_sha256="ff")
+    odd = ResultRow("bad\udcff.png", "", None, status=Status.ERROR, reason="r", model_sha256="ff")
     save([*ROWS, odd], CLASSES, tmp_path / "rows.jsonl", jsonl=True)
     lines = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [row.to_json() for row in [*ROWS, odd]]
@@ -130,9 +130,15 @@ def test_rows_of_other_images_are_not_replaced(tmp_path: Path, style: CsvStyle, 
         check_is_results(out, journal)
     journal.touch()
     check_is_results(out, journal)
-    for inputs in ([tmp_path / "a"], [tmp_path], inside, [tmp_path / "a" / "sub", *inside[:3], inside[4]]):
+    for inputs in (
+        [str(tmp_path / "a")],
+        [str(tmp_path)],
+        inside,
+        [str(tmp_path / "a" / "sub"), *inside[:3], inside[4]],
+    ):
         check_same_images(out, inputs, inside.__contains__)
-    for inputs in ([tmp_path / "b"], [tmp_path / "a" / "sub"], inside[1:], [tmp_path / "a" / "s"]):
+    other: list[Sequence[str | Path]] = [[tmp_path / "b"], [tmp_path / "a" / "sub"], inside[1:], [tmp_path / "a" / "s"]]
+    for inputs in other:
         with pytest.raises(UserError, match="holds results of other images, such as"):
             check_same_images(out, inputs, inside.__contains__)
     with pytest.raises(UserError, match="3.png"):

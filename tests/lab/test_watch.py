@@ -12,7 +12,6 @@ import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.images import files
 from edgewbc.images.files import FileVersion
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.journal import Journal
@@ -230,9 +229,12 @@ def test_a_locked_file_waits(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
             raise PermissionError(13, "Permission denied")
         return plain(file, flags)
 
+    def unlock() -> None:
+        shut[0] = False
+
     path.write_bytes(DATA)
-    monkeypatch.setattr(files.os, "open", refuse)
-    found = lab.run(PATIENCE + 20, lambda: shut.clear() or shut.append(False), 10.0)
+    monkeypatch.setattr(os, "open", refuse)
+    found = lab.run(PATIENCE + 20, unlock, 10.0)
     assert found == ["a.png", "a.png"]
     assert [row.status for row in lab.rows] == ["error", "ok"]
     assert "another program has locked it" in lab.rows[0].reason

@@ -1,4 +1,4 @@
-"""Picture files gone wrong in every way that can be thought of: a small corpus of every kind, and what mangles it."""
+"""Mutated image files: a small corpus of every format, and the mutations that are applied to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LARGE = 1 << 16
 
 @cache
 def corpus() -> dict[str, bytes]:
-    """Valid files of all kinds, some kB at most, by name."""
+    """Return valid files of all formats, a few kB each, by name."""
     rgb = picture(2, 40, 36)
     deep = rgb.astype(np.uint16) * 257
     alpha = np.dstack([rgb, np.full(rgb.shape[:2], 100, np.uint8)])
@@ -31,14 +31,14 @@ def corpus() -> dict[str, bytes]:
         "jpg grey": encode(rgb[..., 0], ".jpg"),
         "jpg restarts": encode(rgb, ".jpg", [*jpg, cv2.IMWRITE_JPEG_RST_INTERVAL, 1]),
         "jpg 4:4:4": encode(rgb, ".jpg", [*jpg, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]),
-        "jpg turned": samples.jpeg_with_exif(encode(rgb, ".jpg"), 6),
+        "jpg rotated": samples.jpeg_with_exif(encode(rgb, ".jpg"), 6),
         "png grey 16": encode(deep[..., 0]),
         "png palette": samples.png([bytes([0, 1]), bytes([1, 0])], 2, 8, 3, samples.chunk(b"PLTE", bytes(range(6)))),
-        "png turned": samples.png_with(samples.VALID["png"], b"eXIf", samples.exif(6)),
+        "png rotated": samples.png_with(samples.VALID["png"], b"eXIf", samples.exif(6)),
         "png animated": samples.animation(".png"),
         "webp animated": samples.animation(".webp"),
         "webp alpha": encode(samples.with_alpha(100), ".webp", [cv2.IMWRITE_WEBP_QUALITY, 70]),
-        "webp turned": samples.webp_with_exif(samples.VALID["webp"], 6),
+        "webp rotated": samples.webp_with_exif(samples.VALID["webp"], 6),
         "bmp grey": encode(rgb[..., 0], ".bmp"),
         "bmp 32": encode(alpha, ".bmp"),
         "bmp rle8": _bmp_rle(1),
@@ -67,7 +67,7 @@ def corpus() -> dict[str, bytes]:
 
 
 def _bmp_rle(compression: int) -> bytes:
-    """A BMP of 16 x 4 pixels packed by runs: 1 of 8 bits, 2 of 4 bits a pixel."""
+    """Return a run-length encoded BMP of 16 x 4 pixels; compression 1 has 8 bits per pixel, 2 has 4."""
     palette = b"".join(bytes([i * 3 % 256, i, 255 - i, 0]) for i in range(256 if compression == 1 else 16))
     body = (bytes([10, 5, 0, 6, 1, 2, 3, 4, 5, 6]) if compression == 1 else bytes([16, 0x12])) + bytes(2)
     body = body * 4 + bytes([0, 1])
@@ -78,14 +78,14 @@ def _bmp_rle(compression: int) -> bytes:
 
 
 def _bmp_fields() -> bytes:
-    """A BMP of 16 bits a pixel in fields of 5, 6 and 5, top row first."""
+    """Return a BMP of 16 bits per pixel in bit fields of 5, 6 and 5, top row first."""
     body = bytes(range(64))
     header = struct.pack("<IIIIiiHHIIiiII", 66 + len(body), 0, 66, 40, 8, -4, 1, 16, 3, len(body), 0, 0, 0, 0)
     return b"BM" + header + struct.pack("<III", 0xF800, 0x07E0, 0x001F) + body
 
 
 def case(seed: int, number: int) -> tuple[str, str, bytes]:
-    """A mangled file: the name of what it was, of what was done to it, and its bytes. Alike for the same numbers."""
+    """Return a mutated file: the name of the original, of the mutation, and the bytes. Deterministic."""
     rng = random.Random(f"{seed} {number}")  # noqa: S311
     files = corpus()
     name = rng.choice(list(files))
@@ -99,7 +99,7 @@ def case(seed: int, number: int) -> tuple[str, str, bytes]:
 
 
 def _place(rng: random.Random, data: bytearray, size: int = 1) -> int:
-    """Somewhere in the file, half the time near its start, where the header stands."""
+    """Return a random position, half of the time near the start, where the header is."""
     room = max(1, len(data) - size + 1)
     return rng.randrange(min(room, 128)) if rng.random() < 0.5 else rng.randrange(room)
 
@@ -146,7 +146,7 @@ def _splice(rng: random.Random, data: bytearray) -> bytearray:
 
 
 def _number(rng: random.Random, data: bytearray) -> bytearray:
-    """Put an extreme number of 2, 4 or 8 bytes somewhere: sizes, counts, offsets."""
+    """Write an extreme number of 2, 4 or 8 bytes at a random position: sizes, counts, offsets."""
     code = rng.choice("HHIIIQ")
     size = struct.calcsize(code)
     if len(data) >= size:
@@ -156,7 +156,7 @@ def _number(rng: random.Random, data: bytearray) -> bytearray:
 
 
 def _field(rng: random.Random, data: bytearray) -> bytearray:
-    """Change a field where this kind of file has one: width, height, depth, a tag, a segment's length."""
+    """Change a header field of this format: width, height, depth, a tag, a segment's length."""
     places = _fields(bytes(data))
     if not places:
         return _number(rng, data)
@@ -170,7 +170,7 @@ def _field(rng: random.Random, data: bytearray) -> bytearray:
 
 
 def _fields(data: bytes) -> list[tuple[int, str]]:
-    """Where the numbers of a header stand, and how they are packed."""
+    """Return the positions of a header's numbers, and how they are packed."""
     found: list[tuple[int, str]] = []
     if data[:3] == b"\xff\xd8\xff":
         at = 2
@@ -200,7 +200,7 @@ def _fields(data: bytes) -> list[tuple[int, str]]:
 
 
 def _with_checksums(data: bytearray) -> bytearray:
-    """Give a PNG's chunks the right checksums, so that the damage gets past them."""
+    """Correct the checksums of a PNG's chunks, so that the mutation is not stopped by them."""
     at = 8
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -215,13 +215,13 @@ def _with_checksums(data: bytearray) -> bytearray:
 MUTATIONS: dict[str, Callable[[random.Random, bytearray], bytearray]] = {
     "bits flipped": _flip,
     "bytes changed": _bytes,
-    "cut short": _truncate,
-    "bytes put in": _insert,
-    "bytes cut out": _cut_out,
-    "parts doubled": _double,
+    "truncated": _truncate,
+    "bytes inserted": _insert,
+    "bytes removed": _cut_out,
+    "parts repeated": _double,
     "spliced with another": _splice,
     "extreme numbers": _number,
     "fields changed": _field,
     "fields changed again": _field,
 }
-"""What can be done to a file."""
+"""The mutations, by name."""
