@@ -138,9 +138,9 @@ def test_rows_of_other_images_are_not_replaced(tmp_path: Path, style: CsvStyle, 
     ):
         check_same_images(out, inputs, inside.__contains__)
     other: list[Sequence[str | Path]] = [[tmp_path / "b"], [tmp_path / "a" / "sub"], inside[1:], [tmp_path / "a" / "s"]]
-    for inputs in other:
+    for others in other:
         with pytest.raises(UserError, match="holds results of other images, such as"):
-            check_same_images(out, inputs, inside.__contains__)
+            check_same_images(out, others, inside.__contains__)
     with pytest.raises(UserError, match="3.png"):
         check_same_images(out, [tmp_path / "a"], lambda name: "3.png" not in name)
 
