@@ -86,11 +86,11 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
         data = data[:at] + bytes(size) + data[at + size :]
     if header.animated:
         data = headers.without_animation(data)
-    jpeg, transparent, damage = header.kind == "JPEG", False, ""
+    jpeg, transparent, damage, step = header.kind == "JPEG", False, "", False
     if header.alpha:
         image, transparent = _on_white(data, header)
     elif jpeg:
-        image, damage = _jpeg(data, header)
+        image, damage, step = _jpeg(data, header)
     else:
         depth = cv2.IMREAD_ANYDEPTH if header.bits == 16 else 0
         image = _to_8_bits(_decode(data, cv2.IMREAD_COLOR | depth))
@@ -101,15 +101,16 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
     if header.inverted:
         image = np.asarray(cv2.bitwise_not(image), dtype=np.uint8)
     incomplete = jpeg and (header.incomplete or _has_filled_corner(image))
-    return Decoded(image, _notes(header, transparent, incomplete, damage))
+    return Decoded(image, _notes(header, transparent, incomplete, damage, step))
 
 
-def _jpeg(data: bytes, header: headers.Header) -> tuple[NDArray[np.uint8], str]:
-    """Decode a JPEG to upright RGB; also return what libjpeg said of damage."""
+def _jpeg(data: bytes, header: headers.Header) -> tuple[NDArray[np.uint8], str, bool]:
+    """Decode a JPEG to upright RGB; also return what libjpeg said of damage, and whether colors step."""
     found = None if header.color == "cmyk" else jpeg_pixels.decode(data)
     if found is not None:
-        return _upright(found[0], header.orientation), found[1]
-    return _to_8_bits(_decode(data, cv2.IMREAD_COLOR_RGB)), ""  # rotated by OpenCV; not reliable for TIFF
+        image, damage = found
+        return _upright(image, header.orientation), damage, not damage and jpeg_pixels.has_step(image)
+    return _to_8_bits(_decode(data, cv2.IMREAD_COLOR_RGB)), "", False  # rotated by OpenCV; not reliable for TIFF
 
 
 _FILL = 128
@@ -131,7 +132,7 @@ def _has_filled_corner(image: Image) -> bool:
     return False
 
 
-def _notes(header: headers.Header, transparent: bool, incomplete: bool, damage: str) -> tuple[str, ...]:
+def _notes(header: headers.Header, transparent: bool, incomplete: bool, damage: str, step: bool) -> tuple[str, ...]:
     notes = {
         "grayscale: the stain's colors are missing": header.color == "gray",
         "CMYK: the stain's colors are only approximate": header.color == "cmyk",
@@ -139,6 +140,7 @@ def _notes(header: headers.Header, transparent: bool, incomplete: bool, damage: 
         "partly transparent: shown on white": transparent,
         "animated or with several pages: only the first is used": header.frames > 1,
         TRUNCATED: incomplete,
+        "possibly damaged: brightness or color steps across the JPEG": step and not incomplete,
         f"{DAMAGE}{damage}": bool(damage) and not incomplete,  # one reason is enough
     }
     return tuple(note for note, applies in notes.items() if applies)

@@ -9,6 +9,7 @@ not), in 0.7 of its time.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import simplejpeg
 
@@ -33,6 +34,35 @@ def decode(data: bytes) -> tuple[Image, str] | None:
         return _decode(data, strict=False), warning
     except ValueError:
         return None
+
+
+_STEP = 10
+"""Gray levels between two rows of blocks, on average over half the width, above which `has_step` is true. None of
+11,526 PBC images has more; of 17 copies with overwritten bytes in which libjpeg noticed nothing, 16 have."""
+_CLIP = 24
+_LEAST = 64
+"""Height and width below which there are too few pixels for an average."""
+
+
+def has_step(image: Image) -> bool:
+    """Return whether colors step at a boundary of blocks, over the left or the right half of a decoded JPEG.
+
+    A JPEG stores the mean of each block as the difference from the block before. Where damage changes one mean, all
+    blocks after it are too bright or too dark, up to the end of the image, even if libjpeg notices nothing.
+
+    Args:
+        image: uint8 RGB (height, width, 3), not rotated.
+    """
+    height, width = image.shape[:2]
+    if min(height, width) < _LEAST:
+        return False
+    count = (height - 2) // 8  # boundaries with two rows of pixels on each side
+    first, above, below, last = (np.ascontiguousarray(image[row::8][:count]) for row in (6, 7, 8, 9))
+    # Twice the step across each boundary, less the mean of the steps on its two sides.
+    twice = 3 * np.subtract(below, above, dtype=np.int16) + np.subtract(first, last, dtype=np.int16)
+    steps = np.clip(twice, -2 * _CLIP, 2 * _CLIP)
+    halves = cv2.resize(steps, (2, count), interpolation=cv2.INTER_AREA)  # the mean of each half of the width
+    return int(np.abs(halves).max()) > 2 * _STEP
 
 
 def _decode(data: bytes, *, strict: bool) -> Image:
