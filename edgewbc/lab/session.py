@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -104,9 +104,9 @@ def run(
         if path is None and not (request.watch or request.as_json):
             model = LoadedBundle.load(bundle, request.precision, request.threads, request.thresholds)
             rows = progress(map(model.row, model.results(map(Path, files), request.batch)), "classify", len(files))
-            return _Output(request, model, None, stdout, say).write(lambda: rows)
+            return _Output(request, model, None, stdout, say, found.others).write(lambda: rows)
         model, journal = open_journal(bundle, path, request.precision, request.threads, request.thresholds)
-        output = _Output(request, model, path, stdout, say)
+        output = _Output(request, model, path, stdout, say, found.others)
         with journal:
             if request.out is not None:
                 check_same_images(request.out, request.paths, journal.holds)
@@ -246,9 +246,11 @@ class _Output:
         journal: Path | None,
         stdout: TextIO,
         say: Callable[[str], None],
+        left_out: Mapping[str, int],
     ) -> None:
         self.say, self.classes, self.jsonl = say, model.bundle.classes, _is_jsonl(request)
         self._request, self._model, self._journal, self._stdout = request, model, journal, stdout
+        self._left_out = dict(sorted(left_out.items()))
         self._streams = request.watch and request.out is None and not request.as_json
 
     def begin_stream(self) -> None:
@@ -310,6 +312,7 @@ class _Output:
             first_classified=count.first_at,
             last_classified=count.last_at,
             inputs=[str(path) for path in self._request.paths],
+            left_out=self._left_out,
             results=self._request.out,
             results_sha256=results_sha256,
             journal=self._journal,

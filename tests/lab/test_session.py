@@ -46,6 +46,7 @@ def classify(bundle: Bundle) -> Callable[..., ClassifySummary]:
 def test_the_summary_is_of_the_table(classify: Callable[..., ClassifySummary], smears: Path, bundle: Bundle) -> None:
     """It is written after the table, holds its hash, and tells of copies; a second run gives the same counts."""
     (smears / "a" / "copy.png").write_bytes((smears / "a" / "0.png").read_bytes())
+    (smears / "a" / "x.heic").touch()
     out = Path("a.csv")
     for _ in range(2):
         classify("a", out=out, thresholds=ReviewThresholds(0.0))
@@ -57,6 +58,7 @@ def test_the_summary_is_of_the_table(classify: Callable[..., ClassifySummary], s
         assert told["differential"]["copies"] == copies
         assert (told["model"], told["model_sha256"]) == ("tiny", bundle.model_sha256())
         assert told["settings"]["review_below"] == 0.0
+        assert told["left_out"] == {".heic": 1}
         assert told["journal"] == "a.csv.journal"
         assert told["classified"]["first"] <= told["classified"]["last"] <= told["written"]
 
