@@ -115,7 +115,7 @@ def is_done(journal: Journal, name: str, version: FileVersion) -> bool:
     Size and times alone do not tell: a camera's BMP files all have the same size, and copying and unpacking keep the
     modification time. Where the system also knows when a file was changed last and it is the file that was read, that
     is proof; if not, the file is read and its hash compared. (Measured on 2,000 images of 20 kB in the page cache: the
-    proof takes 20 us per image, the hash 60 us; classifying one takes 1.2 ms.)
+    proof takes 25 to 45 us per image, the hash 170 to 190 us; classifying one takes 1.2 ms.)
     """
     if journal.has(name, version):
         return True
