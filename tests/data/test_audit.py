@@ -15,7 +15,7 @@ from edgewbc.cells import CLASSES
 from edgewbc.data import duplicates
 from edgewbc.data.audit import audit
 from edgewbc.data.duplicates import fingerprint, near_duplicates
-from edgewbc.data.manifest import Manifest
+from edgewbc.data.manifest import Manifest, Split
 from edgewbc.data.sources import make
 from edgewbc.errors import GateError, UserError
 from edgewbc.pixels import Image
@@ -29,8 +29,8 @@ def cell(seed: int) -> Image:
 
 
 def with_sides(manifest: Manifest, sides: dict[str, str]) -> Manifest:
-    """The same manifest with the side of each path given, train by default."""
-    entries = tuple(replace(entry, split=sides.get(entry.path, "train")) for entry in manifest.entries)
+    """Return the manifest with the given split of each path, train by default."""
+    entries = tuple(replace(entry, split=Split(sides.get(entry.path, "train"))) for entry in manifest.entries)
     return replace(manifest, entries=entries)
 
 

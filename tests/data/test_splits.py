@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgewbc.data.manifest import Split
 from edgewbc.data.splits import grouped, official, poster
 from edgewbc.errors import UserError
 
@@ -47,11 +48,11 @@ def test_grouped_does_not_depend_on_the_order(cells: list[tuple[str, str]], seed
 
 
 def test_grouped_is_stratified() -> None:
-    """Of 100 single cells of one class and 50 of another, each side has its share of both to within one."""
+    """With 100 groups of one class and 50 of another, each split has its share of both to within one."""
     cells = [(f"a{i}", "a") for i in range(100)] + [(f"b{i}", "b") for i in range(50)]
     sides = grouped(cells, seed=1)
     found = Counter((sides[group], label) for group, label in cells)
-    for side, share in (("train", 0.7), ("val", 0.1), ("test", 0.2)):
+    for side, share in ((Split.TRAIN, 0.7), (Split.VAL, 0.1), (Split.TEST, 0.2)):
         assert abs(found[side, "a"] - 100 * share) <= 1
         assert abs(found[side, "b"] - 50 * share) <= 1
 
