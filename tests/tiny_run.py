@@ -36,7 +36,7 @@ def make_run(folder: Path, manifest: Manifest, steps: int = 300) -> Path:
     entries = manifest.split("train")
     seen = torch.from_numpy(next(images.batches(manifest, entries, spec.pixels, len(entries))))
     truth = torch.from_numpy(images.truth(manifest, entries, spec.classes))
-    inputs = Deployed(net, spec.pixels).normalise(seen)
+    inputs = Deployed(net, spec.pixels).normalize(seen)
     with torch.no_grad():
         net.features[0].weight /= 60  # to the scale of the input: 0..255 less its mean
     parameters = list(net.parameters())

@@ -92,7 +92,7 @@ def insert(net: Network, spec: ModelSpec, calibration: Sequence[NDArray[np.uint8
     """
     plain, _ = model.fold(copy.deepcopy(net).eval(), spec)
     scale = Deployed(plain, spec.pixels)
-    items = [scale.normalise(torch.from_numpy(image)) for image in calibration]
+    items = [scale.normalize(torch.from_numpy(image)) for image in calibration]
     with quiet_nncf() as nncf:
         whole = nncf.quantize(
             _AllOutputs(plain.eval()),
@@ -159,5 +159,5 @@ class _Deployed(nn.Module):
         self.scale = Deployed(nn.Identity(), pixels)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits, pooled, maps = self.whole(self.scale.normalise(images))
+        logits, pooled, maps = self.whole(self.scale.normalize(images))
         return torch.softmax(logits, 1), pooled, maps

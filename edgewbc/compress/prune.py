@@ -152,7 +152,7 @@ def taylor_gradients(
     if step is not None:
         prepared = step(prepared, -(-len(chosen) // size))
     for number, batch in enumerate(prepared):
-        logits = net(scale.normalise(torch.from_numpy(batch)))
+        logits = net(scale.normalize(torch.from_numpy(batch)))
         target = labels[number * size :][: len(batch)]
         (functional.cross_entropy(logits, target, reduction="sum") / len(chosen)).backward()  # type: ignore[no-untyped-call]
     found = {name: p.grad.detach().clone() for name, p in net.named_parameters() if p.grad is not None}
@@ -168,7 +168,7 @@ def train_loss(spec: ModelSpec, manifest: Manifest, count: int, *, seed: int = 0
     def loss(net: nn.Module) -> float:
         scale = Deployed(net, spec.pixels)
         with torch.no_grad():
-            logits = torch.cat([net(scale.normalise(torch.from_numpy(batch))) for batch in kept])
+            logits = torch.cat([net(scale.normalize(torch.from_numpy(batch))) for batch in kept])
         return float(functional.cross_entropy(logits, labels))
 
     return loss

@@ -186,7 +186,7 @@ def extract(
     steps = progress(images.batches(manifest, entries, network.spec.pixels, batch), "cells", -(-len(entries) // batch))
     for prepared in steps:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bool(half)):
-            maps = deployed.normalise(torch.from_numpy(prepared).to(device))
+            maps = deployed.normalize(torch.from_numpy(prepared).to(device))
             kept = []
             for number, part in enumerate(parts, 1):
                 maps = part(maps)

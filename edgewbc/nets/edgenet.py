@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgewbc.nets.network import Network, dense, fuse, initialise
+from edgewbc.nets.network import Network, dense, fuse, initialize
 from edgewbc.nets.spec import BRANCHED, EDGENET, PLAIN
 
 
@@ -123,7 +123,7 @@ class EdgeNet(Network):
                 before, stride = after, 1
         self.features = nn.Sequential(*parts)
         self.head = dense([before, *head, classes], dropout)
-        initialise(self)
+        initialize(self)
 
     def ends(self) -> tuple[int, ...]:
         """A block ends before the layer that makes the map smaller."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgewbc.nets.network import Network, dense, fuse, initialise
+from edgewbc.nets.network import Network, dense, fuse, initialize
 from edgewbc.nets.spec import LITE0, NORMED, PLAIN
 
 BLOCKS = (
@@ -103,7 +103,7 @@ class EfficientNetLite0(Network):
         parts.append(_unit(before, last, 1, 1, form))
         self.features = nn.Sequential(*parts)
         self.head = dense([last, *head, classes], dropout)
-        initialise(self)
+        initialize(self)
 
     def ends(self) -> tuple[int, ...]:
         return ENDS

@@ -61,7 +61,7 @@ def dense(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def initialise(module: nn.Module) -> None:
+def initialize(module: nn.Module) -> None:
     """Initialize as He et al. 2015 (arXiv 1502.01852): deep ReLU networks without batch norm need this scale."""
     for part in module.modules():
         if isinstance(part, (nn.Conv2d, nn.Linear)):

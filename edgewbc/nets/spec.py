@@ -56,7 +56,7 @@ class ModelSpec:
     Attributes:
         arch: one of `ARCHITECTURES`.
         classes: names, in the order of the outputs.
-        pixels: input size, crop rule and normalisation.
+        pixels: input size, crop rule and normalization.
         channels: output channels of the convolutions in their order, with the architecture's marks: "M" is a 2 x 2 max
             pooling, "/" lets the next convolution halve height and width, "D" lays 2 x 2 pixels into channels.
         head: widths of the hidden dense layers.

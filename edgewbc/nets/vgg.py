@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from edgewbc.nets.network import Network, dense, initialise
+from edgewbc.nets.network import Network, dense, initialize
 from edgewbc.nets.spec import VGG16 as VGG16
 
 Channels = Sequence[int | str]
@@ -60,7 +60,7 @@ class VGG16GAP(_VGG):
         last = [int(c) for c in channels if c != "M"][-1]
         self.features = base(channels)
         self.head = dense([last, *head, classes], dropout)
-        initialise(self)
+        initialize(self)
 
 
 class VGG16Flatten(_VGG):
@@ -86,7 +86,7 @@ class VGG16Flatten(_VGG):
         pools = len(channels) - len(counts)
         self.features = base(channels)
         self.head = dense([counts[-1] * (height >> pools) * (width >> pools), *head, classes], dropout)
-        initialise(self)
+        initialize(self)
         for layer in self.head:
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, 0, 0.01)

@@ -84,7 +84,7 @@ class Normalizer:
     def __call__(self, prepared: NDArray[np.uint8]) -> Tensor:
         """uint8 (n, h, w, 3) to float32 (n, 3, h, w), channels last in memory."""
         tensor = torch.from_numpy(prepared).to(self._device)
-        return self._deployed.normalise(tensor).contiguous(memory_format=torch.channels_last)
+        return self._deployed.normalize(tensor).contiguous(memory_format=torch.channels_last)
 
 
 class ImageInputs:

@@ -79,7 +79,7 @@ def test_taylor_gradients_are_those_of_the_mean_loss(tmp_path):
     entries = manifest.split("train")
     x = torch.cat([torch.from_numpy(b) for b in images.batches(manifest, entries, spec.pixels)])
     labels = torch.from_numpy(images.truth(manifest, entries, spec.classes))
-    functional.cross_entropy(net(Deployed(net, spec.pixels).normalise(x)), labels).backward()
+    functional.cross_entropy(net(Deployed(net, spec.pixels).normalize(x)), labels).backward()
     for name, parameter in net.named_parameters():
         torch.testing.assert_close(got[name], parameter.grad, atol=1e-4, rtol=1e-3)
 

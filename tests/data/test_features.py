@@ -100,7 +100,7 @@ def test_features_are_means_of_the_last_maps(manifest: Manifest, tmp_path: Path)
     seen = torch.from_numpy(next(images.batches(manifest, manifest.entries, spec.pixels)))
     deployed = Deployed(net, spec.pixels)
     with torch.inference_mode():
-        block = net.features[: net.ends()[-3]](deployed.normalise(seen)).mean((2, 3)).numpy()
+        block = net.features[: net.ends()[-3]](deployed.normalize(seen)).mean((2, 3)).numpy()
         last = deployed(seen)[1].numpy()
     scale = np.abs(last).max()
     np.testing.assert_allclose(rows[:, :8], block, atol=0.03 * np.abs(block).max())  # computed in bfloat16

@@ -12,6 +12,7 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab.classify import LoadedBundle, classify
+from edgewbc.lab.pipeline import NOT_READ, ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
@@ -104,6 +105,16 @@ def test_an_unsure_label_is_for_review(tmp_path: Path, images: list[Path]) -> No
     assert rows[0].status == rows[1].status == "review"
     assert rows[0].reason == f"probability {rows[0].probability:.6f} is below 0.999999"
     assert rows[1].reason.startswith("grayscale: the stain's colors are missing; probability ")
+
+
+@pytest.mark.parametrize("values", [[float("nan")] * 5, [1.0, 1.0, 0.0, 0.0, 0.0], [1.5, -0.5, 0.0, 0.0, 0.0]])
+def test_an_output_that_is_no_set_of_probabilities_is_an_error(bundle: Bundle, values: list[float]) -> None:
+    """It has no label, so it is never counted."""
+    model = LoadedBundle.load(bundle, threads=1)
+    found = ImageResult(Path("a.png"), "", NOT_READ, np.array(values, np.float32), np.zeros(8, np.float32))
+    row = model.row(found)
+    assert (row.status, row.label, row.probability) == ("error", "", None)
+    assert row.reason.startswith("the model's output is not")
 
 
 def test_a_bad_bundle_is_refused_before_the_first_row(tmp_path: Path, bundle: Bundle) -> None:

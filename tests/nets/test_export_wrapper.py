@@ -12,7 +12,7 @@ def test_scaling_is_the_reference_formula():
     spec = PixelSpec(4, 5, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
     pictures = torch.randint(0, 256, (2, 4, 5, 3), dtype=torch.uint8)
     wanted = (pictures.float() / 255 - torch.tensor(spec.mean)) / torch.tensor(spec.std)
-    got = Deployed(VGG16GAP(2, (4, "M")), spec).normalise(pictures)
+    got = Deployed(VGG16GAP(2, (4, "M")), spec).normalize(pictures)
     torch.testing.assert_close(got, wanted.permute(0, 3, 1, 2), atol=1e-5, rtol=1e-5)
 
 

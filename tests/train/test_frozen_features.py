@@ -90,12 +90,12 @@ def test_maps_are_the_output_of_the_blocks(manifest: Manifest) -> None:
     entries = manifest.split("train")
     scale = Deployed(net, spec.pixels)
     maps = frozen_features.feature_maps(
-        net, 2, manifest, entries, spec.pixels, lambda x: scale.normalise(torch.from_numpy(x)),
+        net, 2, manifest, entries, spec.pixels, lambda x: scale.normalize(torch.from_numpy(x)),
         dtype=torch.float32, batch=5,
     )  # fmt: skip
     image = next(images.batches(manifest, entries[6:7], spec.pixels))
     with torch.no_grad():
-        alone = net.features[:6](scale.normalise(torch.from_numpy(image)))
+        alone = net.features[:6](scale.normalize(torch.from_numpy(image)))
     side = spec.pixels.height // 4
     assert maps.shape == (len(entries), 8, side, side)
     torch.testing.assert_close(maps[6:7], alone, atol=1e-5, rtol=1e-5)
