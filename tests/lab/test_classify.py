@@ -11,8 +11,9 @@ import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
+from edgewbc.images.files import NOT_READ
 from edgewbc.lab.classify import LoadedBundle, classify
-from edgewbc.lab.pipeline import NOT_READ, ImageResult
+from edgewbc.lab.pipeline import ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
