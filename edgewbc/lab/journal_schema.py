@@ -141,7 +141,8 @@ def chain_hash(previous: str, values: tuple[Any, ...]) -> str:
 
 
 def _canonical(values: tuple[Any, ...]) -> bytes:
-    plain = [value.hex() if isinstance(value, bytes) else value for value in values]
+    """Return values as JSON. A blob is a list of its hexadecimal digits: an empty one is not the empty text."""
+    plain = [[value.hex()] if isinstance(value, bytes) else value for value in values]
     return to_json(plain).encode()
 
 

@@ -87,8 +87,8 @@ def test_labels_of_one_class(edgewbc: Run, cells: Path, run: Path, tmp_path: Pat
     """A manifest of one class, or with a class of one picture, is refused at once, in one line."""
     made = Manifest.read(cells)
     for name, entries, message in (
-        ("one", [e for e in made.entries if e.label == "monocyte"], "all cells are monocyte"),
-        ("few", [*made.entries[2:10], made.entries[-1]], "class 'basophil' has one group"),
+        ("one", [e for e in made.entries if e.label == "monocyte"], "only of class 'monocyte'"),
+        ("few", [*made.entries[2:10], made.entries[-1]], "class 'basophil' has only one group"),
     ):
         replace(made, entries=tuple(entries)).write(tmp_path / name)
         ran = edgewbc("data", "audit", tmp_path / name, "--labels", run, "--to", tmp_path / "o")

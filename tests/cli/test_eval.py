@@ -78,7 +78,7 @@ def test_synthetic_cells_say_so(edgewbc: Callable[..., Any], tmp_path: Path) -> 
     tiny.make_bundle(tmp_path / "b")
     labelled.make_manifest(tmp_path / "m", n=3, source="synthetic")
     ran = edgewbc("eval", tmp_path / "b", "--data", tmp_path / "m", "--json")
-    assert "say nothing about real cells" in ran.err
+    assert "says nothing about real cells" in ran.err
     assert json.loads(ran.out)["reference"]["met"] is None
 
 

