@@ -1,4 +1,4 @@
-"""Bundles gone wrong, or made to do harm: as folders and as zips. No model in them is ever compiled."""
+"""Generate damaged or malicious bundles, as folders and as zips. No model in them is ever compiled."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.protobuf import onnx_model
 
 SECRET = b"what no bundle may read"
 OUTSIDE = "secret.txt"
-"""A file beside the bundle's folder, which holds `SECRET`."""
+"""A file next to the bundle's folder, which contains `SECRET`."""
 NAMES = (
     f"../{OUTSIDE}", f"openvino/../../{OUTSIDE}", f"./../{OUTSIDE}", f"..\\{OUTSIDE}", "/etc/passwd", "//host/share/x",
     "\\\\host\\share\\x", "C:\\x", "C:x", "c:/x", "file:stream", "CARD.md::$DATA", "CON", "nul.txt", "a/COM1", "aux ",
@@ -31,12 +31,12 @@ NAMES = (
     "a\0b", "a\nb", "a\rb", "\u2028", "\ud800", "e\u0301", "\u00e9", "ﬁ", "fi", "link", "pipe", "inward", "x" * 300,
     "/dev/zero", "/proc/self/environ", "~/x", "$HOME/x", "%TEMP%\\x", "?", "*", MANIFEST, SUMS, "openvino", "CARD.md",
 )  # fmt: skip
-"""Names that a file may not have, or that are worth a try."""
+"""Invalid and unusual file names to try."""
 
 
 @cache
 def files() -> dict[str, bytes]:
-    """The files of a bundle that opens: two precisions, whose models are no models."""
+    """Return the files of a bundle that can be opened: two precisions, whose models cannot run."""
     manifest = {
         "format": 1,
         "name": "wild",
@@ -68,13 +68,13 @@ def files() -> dict[str, bytes]:
 
 
 def seal(contents: dict[str, bytes]) -> bytes:
-    """SHA256SUMS over some files."""
+    """Return the contents of SHA256SUMS for some files."""
     lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in contents.items())
     return "".join(lines).encode("utf-8", "surrogatepass")
 
 
 def case(seed: int, number: int, place: Path) -> tuple[str, Path]:
-    """Write a bundle into an empty folder: what was done to it, and where it stands. Alike for the same numbers."""
+    """Write a bundle into an empty folder and return the kind of damage and its path, determined by both numbers."""
     rng = random.Random(f"{seed} {number}")  # noqa: S311
     (place / OUTSIDE).write_bytes(SECRET)
     how = rng.choice(list(_CASES))
@@ -89,11 +89,11 @@ def case(seed: int, number: int, place: Path) -> tuple[str, Path]:
 
 
 def attempt(path: Path) -> str:
-    """Open and read all of a bundle: `opened` or `refused`.
+    """Open a bundle, read all of it, and return `opened` or `refused`.
 
     Raises:
-        AssertionError: a message of several lines, a file outside was opened, or its contents came out.
-        Exception: anything else than UserError that the bundle let through.
+        AssertionError: the message has several lines, a file outside was opened, or its contents were returned.
+        Exception: any exception other than UserError.
     """
     try:
         with _watched(path):
@@ -107,10 +107,10 @@ def attempt(path: Path) -> str:
                         bundle.model_sha256(backend, precision)
             _ = bundle.name, bundle.classes, bundle.pixels, bundle.default_precision
     except UserError as error:
-        told = str(error)
+        message = str(error)
     else:
         return "opened"
-    assert "\n" not in told, told
+    assert "\n" not in message, message
     return "refused"
 
 
@@ -124,9 +124,9 @@ def _note(event: str, given: tuple[Any, ...]) -> None:
 
 @contextmanager
 def _watched(path: Path) -> Iterator[None]:
-    """Fail if a file outside the bundle is opened. (What Python itself opens, of its own library, does not count.)"""
+    """Fail if a file outside the bundle is opened; files of Python's own library are allowed."""
     global _opened
-    if not getattr(sys, "_edgewbc_watched", False):  # an audit hook can't be taken off again
+    if not getattr(sys, "_edgewbc_watched", False):  # an audit hook cannot be removed
         sys.addaudithook(_note)
         sys._edgewbc_watched = True  # type: ignore[attr-defined]
     _opened = []
@@ -147,7 +147,7 @@ def _as_folder(contents: dict[str, bytes], place: Path) -> None:
     for name, data in contents.items():
         file = base / name
         if "\0" in name or not Path(os.path.normpath(file)).is_relative_to(base):
-            continue  # such a file can only be listed
+            continue  # cannot be created, only listed
         try:
             if not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,7 @@ def _as_folder(contents: dict[str, bytes], place: Path) -> None:
 
 def _as_zip(contents: dict[str, bytes], place: Path) -> None:
     with warnings.catch_warnings(), zipfile.ZipFile(place / "bundle.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        warnings.simplefilter("ignore")  # of names that come twice
+        warnings.simplefilter("ignore")  # about duplicate names
         for name, data in contents.items():
             try:
                 archive.writestr(zipfile.ZipInfo(name), data)
@@ -167,12 +167,12 @@ def _as_zip(contents: dict[str, bytes], place: Path) -> None:
 
 
 def _sums(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """SHA256SUMS mangled as bytes."""
+    """Change random bytes of SHA256SUMS."""
     contents[SUMS] = _mangled(rng, seal(contents))
 
 
 def _names(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """Listed, sealed and perhaps there: a name that leads elsewhere."""
+    """List an invalid or unusual name in SHA256SUMS, with or without such a file."""
     base = place / "bundle"
     base.mkdir()
     (base / "link").symlink_to(place / OUTSIDE)
@@ -185,9 +185,9 @@ def _names(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
 
 
 def _manifest(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """A sealed manifest of which one value is another."""
-    told = json.loads(contents[MANIFEST])
-    spot: Any = told
+    """Replace or delete one value of the manifest, with correct hashes."""
+    values = json.loads(contents[MANIFEST])
+    spot: Any = values
     while True:
         keys = list(spot) if isinstance(spot, dict) else list(range(len(spot)))
         key = rng.choice(keys)
@@ -198,19 +198,19 @@ def _manifest(rng: random.Random, contents: dict[str, bytes], place: Path) -> No
         del spot[key]
     else:
         spot[key] = rng.choice(_VALUES)(rng)
-    contents[MANIFEST] = json.dumps(told).encode()
+    contents[MANIFEST] = json.dumps(values).encode()
     contents[SUMS] = seal(contents)
 
 
 def _manifest_bytes(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """A sealed manifest mangled as bytes, or of brackets without end."""
+    """Change random bytes of the manifest, or replace it by deep nesting or a huge number, with correct hashes."""
     deep = (b"[" * 200_000, b'{"a":' * 60_000, b"9" * 9_999)
     contents[MANIFEST] = rng.choice((_mangled(rng, contents[MANIFEST]), *deep))
     contents[SUMS] = seal(contents)
 
 
 def _model(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """A model's file mangled, sealed or not."""
+    """Change random bytes of a model file, with correct or outdated hashes."""
     name = rng.choice([name for name in contents if name.startswith("openvino/")])
     before = seal(contents)
     contents[name] = _mangled(rng, contents[name])
@@ -218,7 +218,7 @@ def _model(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
 
 
 def _zip_bytes(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """A zip mangled as bytes: headers, sizes, methods, names, the directory."""
+    """Change random bytes of a zip, including its headers and directory."""
     contents[SUMS] = seal(contents)
     _as_zip(contents, place)
     path = place / "bundle.zip"
@@ -227,7 +227,7 @@ def _zip_bytes(rng: random.Random, contents: dict[str, bytes], place: Path) -> N
 
 
 def _zip_fields(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """A zip of which one field of one entry of its directory is another."""
+    """Change one to three fields in the headers and directory of a zip."""
     contents[SUMS] = seal(contents)
     _as_zip(contents, place)
     path = place / "bundle.zip"
@@ -243,7 +243,7 @@ def _zip_fields(rng: random.Random, contents: dict[str, bytes], place: Path) -> 
 
 
 def _zip_names(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """A zip that holds an odd name, a name twice, or a link."""
+    """Add an unusual name, a duplicate name or a link to a zip."""
     contents[SUMS] = seal(contents)
     _as_zip(contents, place)
     with warnings.catch_warnings(), zipfile.ZipFile(place / "bundle.zip", "a") as archive:
@@ -255,7 +255,7 @@ def _zip_names(rng: random.Random, contents: dict[str, bytes], place: Path) -> N
 
 
 def _zip_bomb(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """A zip whose entry unpacks to far more than it says, or says far more than it holds."""
+    """Write a zip with an entry whose declared size is far from its actual size."""
     name = rng.choice(list(contents))
     method = rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
     contents[SUMS] = seal(contents)
@@ -267,7 +267,7 @@ def _zip_bomb(rng: random.Random, contents: dict[str, bytes], place: Path) -> No
 
 
 def _many(rng: random.Random, contents: dict[str, bytes], place: Path) -> None:
-    """More files than a bundle has."""
+    """List more files than a bundle may have."""
     contents[SUMS] = seal(contents) + b"".join(b"%s  n%d\n" % (b"0" * 64, i) for i in range(3000))
 
 

@@ -1,4 +1,4 @@
-"""Bundles that were mangled, or made to do harm: refused in one line, and nothing outside is read."""
+"""Damaged or malicious bundles are rejected with an error of one line, and no file outside them is read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and link
 
 
 def written(place: Path, more: dict[str, bytes] | None = None, sums: bytes | None = None) -> Path:
-    """A bundle's folder of `files()` and more."""
+    """Write a bundle's folder with `files()` and additional files."""
     contents = {**files(), **(more or {})}
     for name, data in {**contents, SUMS: sums or seal(contents)}.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -33,8 +33,8 @@ def written(place: Path, more: dict[str, bytes] | None = None, sums: bytes | Non
 
 
 @posix
-def test_mangled_bundles_open_or_are_refused(tmp_path: Path) -> None:
-    """150 bundles, folders and zips: only UserErrors of one line come out, and no file outside is opened."""
+def test_mangled_bundles_open_or_are_rejected(tmp_path: Path) -> None:
+    """150 bundles, folders and zips: only UserErrors of one line are raised, and no file outside is opened."""
     outcomes = set()
     for number in range(150):
         place = tmp_path / str(number)
@@ -45,8 +45,8 @@ def test_mangled_bundles_open_or_are_refused(tmp_path: Path) -> None:
     assert {outcome for _, outcome in outcomes} == {"opened", "refused"}
 
 
-def test_the_watch_sees_what_is_opened(tmp_path: Path) -> None:
-    """The check that the above relies on fails when a file outside is opened."""
+def test_opening_a_file_outside_is_detected(tmp_path: Path) -> None:
+    """The check used above fails if a file outside the bundle is opened."""
     (tmp_path / "inside").mkdir()
     (tmp_path / "outside").write_text("x")
     with pytest.raises(AssertionError, match="outside was opened"), fuzz_bundles._watched(tmp_path / "inside"):
@@ -58,15 +58,15 @@ def test_the_watch_sees_what_is_opened(tmp_path: Path) -> None:
     ["CON", "nul.txt", "a/COM1", "aux .x/b", "lpt9", "a.", "a ", "file:stream", "CARD.md::$DATA", "//host/share/x",
      "\\\\host\\x", "a//b", "./a", "a/", ".", "a?", "a\tb", "c:/x"],
 )  # fmt: skip
-def test_names_that_mean_something_else_on_some_system_are_refused(tmp_path: Path, name: str) -> None:
-    """Devices, streams, shares, drives and names that are spelt in two ways."""
+def test_unportable_names_are_rejected(tmp_path: Path, name: str) -> None:
+    """Device names, streams, shares, drives and names that are not normalized."""
     listed = seal(files()) + f"{hashlib.sha256(b'').hexdigest()}  {name}\n".encode()
     with pytest.raises(UserError, match="SHA256SUMS has an invalid line"):
         Bundle.open(written(tmp_path / "b", sums=listed))
 
 
 @pytest.mark.parametrize("name", ["card.md", "CARD.md", "OpenVINO/int8.xml"])
-def test_names_that_collide_are_refused(tmp_path: Path, name: str) -> None:
+def test_names_that_collide_are_rejected(tmp_path: Path, name: str) -> None:
     """A file listed twice, or under two spellings that are one file on Windows and macOS."""
     listed = seal(files()) + f"{hashlib.sha256(b'').hexdigest()}  {name}\n".encode()
     with pytest.raises(UserError, match="are one file to some systems|is listed twice"):
@@ -74,8 +74,8 @@ def test_names_that_collide_are_refused(tmp_path: Path, name: str) -> None:
 
 
 @posix
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    """A named pipe in the place of a file is refused."""
+def test_named_pipes_are_rejected_without_blocking(tmp_path: Path) -> None:
+    """A named pipe in place of a file is rejected."""
     path = written(tmp_path / "b", {"pipe": b""})
     (path / "pipe").unlink()
     os.mkfifo(path / "pipe")
@@ -84,8 +84,8 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_folder_that_is_a_link_outside_is_refused(tmp_path: Path) -> None:
-    """Not only a file: a folder of the bundle may not be a link that leads out."""
+def test_linked_folder_outside_the_bundle_is_rejected(tmp_path: Path) -> None:
+    """A folder of the bundle must not be a link to a folder outside."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "x").write_bytes(SECRET)
     path = written(tmp_path / "b", sums=seal({**files(), "more/x": SECRET}))
@@ -101,8 +101,8 @@ def zipped(path: Path, contents: dict[str, bytes], method: int = zipfile.ZIP_DEF
     return archive
 
 
-def test_a_zip_that_unpacks_to_more_than_it_says_takes_no_memory(tmp_path: Path) -> None:
-    """An entry of ten bytes by its header, and of 200 MB in truth, is not unpacked."""
+def test_zip_bomb_does_not_allocate_memory(tmp_path: Path) -> None:
+    """An entry that declares ten bytes but contains 200 MB is not unpacked."""
     contents = dict(files())
     with zipped(tmp_path / "b.zip", {**contents, SUMS: seal(contents)}) as archive:
         archive.writestr("bomb", bytes(200 << 20))
@@ -117,7 +117,7 @@ def test_a_zip_that_unpacks_to_more_than_it_says_takes_no_memory(tmp_path: Path)
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder and in a zip."""
+    """The size limit applies in a folder and in a zip."""
     monkeypatch.setattr(bundle_archive, "LARGEST", 3000)
     contents = {**files(), "large": bytes(3001)}
     zipped(tmp_path / "b.zip", {**contents, SUMS: seal(contents)}).close()
@@ -127,8 +127,8 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", [f"../{OUTSIDE}", "/etc/passwd", "C:/x", "card.md", "CARD.md", "NUL"])
-def test_zips_with_odd_names_are_refused(tmp_path: Path, name: str) -> None:
-    """Even where SHA256SUMS does not list them: whoever unpacks the zip would have them."""
+def test_zips_with_unsafe_names_are_rejected(tmp_path: Path, name: str) -> None:
+    """They are rejected even if SHA256SUMS does not list them, because unpacking the zip would create them."""
     contents = dict(files())
     with (
         zipped(tmp_path / "b.zip", {**contents, SUMS: seal(contents)}) as archive,
@@ -140,8 +140,8 @@ def test_zips_with_odd_names_are_refused(tmp_path: Path, name: str) -> None:
         Bundle.open(tmp_path / "b.zip")
 
 
-def test_zips_of_other_methods_and_links_in_them_are_refused(tmp_path: Path) -> None:
-    """bzip2 and LZMA (which unpack without bounds), and an entry that is a symbolic link."""
+def test_unsupported_compression_and_links_in_zips_are_rejected(tmp_path: Path) -> None:
+    """bzip2 and LZMA, whose expansion is not limited, and symbolic links are rejected."""
     contents = dict(files())
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         zipped(tmp_path / "b.zip", {**contents, SUMS: seal(contents)}, method).close()
@@ -156,8 +156,8 @@ def test_zips_of_other_methods_and_links_in_them_are_refused(tmp_path: Path) -> 
         Bundle.open(tmp_path / "b.zip").verify()
 
 
-def test_an_ir_that_is_no_ir_is_refused(tmp_path: Path) -> None:
-    """OpenVINO would take an ONNX file for the .xml, with weights from wherever it says."""
+def test_onnx_file_named_xml_is_rejected(tmp_path: Path) -> None:
+    """OpenVINO would load an ONNX file given as .xml, with weights from any path that it names."""
     path = written(tmp_path / "b", {"openvino/int8.xml": b"\x08\x08\x3a\x00"})
     with pytest.raises(UserError, match="openvino/int8.xml is not an OpenVINO IR"):
         Bundle.open(path).read("openvino/int8.xml")

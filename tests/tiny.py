@@ -1,4 +1,4 @@
-"""A tiny bundle for tests, made without torch: one convolution, a mean over the picture, one dense layer."""
+"""A tiny bundle for tests, built without torch: one convolution, global average pooling, one dense layer."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ TOLERANCE = 0.02
 
 
 def picture(seed: int = 0, height: int = 24, width: int = 20) -> NDArray[np.uint8]:
-    """A smooth picture with a tint of its own, uint8 RGB (height, width, 3)."""
+    """Return a smooth image with a random tint, uint8 RGB (height, width, 3)."""
     random = np.random.default_rng(seed)
     small = (random.integers(0, 200, 3) + random.integers(0, 56, (4, 4, 3))).astype(np.uint8)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def encode(pixels: NDArray[Any], suffix: str = ".png", options: Sequence[int] = ()) -> bytes:
-    """A picture file's bytes, from RGB (h, w, 3) or grey (h, w) pixels."""
+    """Encode RGB (h, w, 3) or gray (h, w) pixels as an image file and return its bytes."""
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
     done, data = cv2.imencode(suffix, np.ascontiguousarray(pixels), list(options))
@@ -49,16 +49,16 @@ def make_bundle(
     """Write a sealed bundle into `folder` and open it. It holds f32 and int8 (the default); OpenVINO files only.
 
     Args:
-        folder: made if need be.
-        classes: one output each.
+        folder: created if it does not exist.
+        classes: class names, one output each.
         size: height and width of the network's input.
-        seed: of the random weights.
-        manifest: entries that replace or add to those of manifest.json.
+        seed: seed of the random weights.
+        manifest: entries added to manifest.json, or replacing existing ones.
     """
     pixels = PixelSpec(*size)
     random = np.random.default_rng(seed)
     kernel = random.normal(size=(CHANNELS, 3, 3, 3)).astype(np.float32) * 0.006
-    kernel -= kernel.mean(axis=1, keepdims=True)  # answers to colour rather than to brightness
+    kernel -= kernel.mean(axis=1, keepdims=True)  # responds to color rather than to brightness
     dense = random.normal(size=(len(classes), CHANNELS)).astype(np.float32)
     bias = random.normal(size=len(classes)).astype(np.float32) * 0.01
     (folder / "golden").mkdir(parents=True)
@@ -120,10 +120,10 @@ def save_ir(
     pooled = op.reduce_mean(x, op.constant([2, 3]), False)
     pooled.output(0).set_names({"features"})
     logits = op.add(op.matmul(pooled, op.constant(dense), False, True), op.constant(bias))
-    said = op.softmax(logits, 1)
-    said.output(0).set_names({"probabilities"})
+    probabilities = op.softmax(logits, 1)
+    probabilities.output(0).set_names({"probabilities"})
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = ov.Model([op.result(said.output(0)), op.result(pooled.output(0))], [image], "tiny")
+    model = ov.Model([op.result(probabilities.output(0)), op.result(pooled.output(0))], [image], "tiny")
     model.set_rt_info(json.dumps(list(classes), ensure_ascii=False), ["edgewbc", "labels"])
     model.set_rt_info(" ".join("_".join(name.split()) for name in classes), ["model_info", "labels"])
     ov.save_model(model, path, compress_to_fp16=False)
@@ -138,11 +138,11 @@ def _write_golden(folder: Path, pixels: PixelSpec, classes: Sequence[str]) -> No
         samples.append({"file": name, "sha256": hashlib.sha256(data).hexdigest(), "expected": {}})
     for precision in ("int8", "f32"):
         xml = folder / "openvino" / f"{precision}.xml"
-        engine = OpenVINOPredictor(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), threads=1)
+        predictor = OpenVINOPredictor(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), threads=1)
         for sample in samples:
-            answer = engine(prepare(decode((folder / sample["file"]).read_bytes()).image, pixels)[None])
+            prediction = predictor(prepare(decode((folder / sample["file"]).read_bytes()).image, pixels)[None])
             sample["expected"][precision] = {
-                "probabilities": answer.probabilities[0].tolist(),
-                "features": answer.features[0].tolist(),
+                "probabilities": prediction.probabilities[0].tolist(),
+                "features": prediction.features[0].tolist(),
             }
     write_json(folder / "golden" / "expected.json", {"format": 1, "samples": samples})

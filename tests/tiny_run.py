@@ -1,4 +1,4 @@
-"""A tiny trained run, and the same quantized: made once for all tests that read them."""
+"""A tiny trained run and its quantized version, created once and shared by all tests that read them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []  # until the tests end
 
 
 def make_spec(classes: tuple[str, ...], arch: str = "vgg16gap") -> ModelSpec:
-    """A network for 32 x 36 pixels out of the central 36 of a picture."""
+    """Return the spec of a network with an input of 32 x 36 pixels, from the central 36 pixels of an image."""
     return ModelSpec(arch, classes, PixelSpec(32, 36, "centre", 36), CHANNELS, (10,))
 
 
 def make_run(folder: Path, manifest: Manifest, steps: int = 300) -> Path:
-    """Fit a tiny network to the train pictures of a manifest and write it as a finished run."""
+    """Fit a tiny network to the training images of a manifest and write it as a finished run."""
     torch.manual_seed(0)
     spec = make_spec(manifest.classes)
     net = model.build(spec)
@@ -38,11 +38,11 @@ def make_run(folder: Path, manifest: Manifest, steps: int = 300) -> Path:
     truth = torch.from_numpy(images.truth(manifest, entries, spec.classes))
     inputs = Deployed(net, spec.pixels).normalize(seen)
     with torch.no_grad():
-        net.features[0].weight /= 60  # to the scale of the input: 0..255 less its mean
+        net.features[0].weight /= 60  # the input is 0 to 255 minus its mean
     parameters = list(net.parameters())
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # for pictures this small, threads only wait for each other
-    for step in range(steps):  # by hand: importing torch.optim takes longer than all of this
+    torch.set_num_threads(1)  # for images this small, more threads only wait for each other
+    for step in range(steps):  # sign descent by hand: importing torch.optim takes longer than the whole fit
         gradients = torch.autograd.grad(functional.cross_entropy(net(inputs), truth), parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -57,7 +57,7 @@ def make_run(folder: Path, manifest: Manifest, steps: int = 300) -> Path:
 
 @functools.cache
 def trained() -> tuple[Path, Manifest]:
-    """A finished run and the manifest that it was fitted to. Not to be changed."""
+    """Return a finished run and the manifest it was trained on. Tests must not modify them."""
     top = _folder()
     manifest = make_manifest(top / "pictures")
     return make_run(top / "runs" / "tiny", manifest), manifest
@@ -65,7 +65,7 @@ def trained() -> tuple[Path, Manifest]:
 
 @functools.cache
 def quantized() -> tuple[Path, Manifest]:
-    """The run that `quantize` makes of `trained`. Not to be changed."""
+    """Return the run that `quantize` creates from `trained`. Tests must not modify it."""
     run, manifest = trained()
     return quantize(run, manifest, to=_folder() / "tiny-int8", subset=20, seed=3), manifest
 

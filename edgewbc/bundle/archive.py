@@ -1,4 +1,4 @@
-"""Read one file of a bundle, from its folder or from a zip of it, whatever the folder or the zip may hold.
+"""Read one file of a bundle, from a folder or a zip, either of which may be damaged or malicious.
 
 Every file has a largest size, by its name, which is checked before it is read: what is parsed (SHA256SUMS, manifest,
 golden samples, IR) is small, and only weights may be large.
@@ -20,7 +20,7 @@ from edgewbc.utils.files import open_file, read_bytes
 LARGEST = 1 << 29
 """Largest file in bytes; a larger one is not read."""
 _LARGEST_PARSED = {".xml": 64 << 20, ".json": 8 << 20, ".md": 1 << 20, ".png": 32 << 20, paths.SUMS: 1 << 20}
-"""Largest size in bytes of files that are parsed as a whole, by the suffix or by the whole name."""
+"""Largest size in bytes of files that are parsed completely, by suffix or by file name."""
 LARGEST_RATIO = 200
 """Most bytes that a byte of a zip may unpack to; deflate reaches 1000 with zeros, and weights are not zeros."""
 _SMALL = 1 << 20

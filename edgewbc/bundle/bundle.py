@@ -1,11 +1,11 @@
-"""The contract between the two halves: a folder, or a zip of it, with everything needed to run and to assess a model.
+"""A bundle: a folder, or a zip of it, with everything needed to run and assess a model on the lab side.
 
 Reading a bundle requires neither torch nor OpenVINO.
 
-Checksums show that the files are whole and belong together. They do not show who made them: whoever exchanges a file
-can write SHA256SUMS anew. To know that a model is a released one, compare its hash (see `released`).
+Checksums show that the files are undamaged and belong together. They do not show who made them: anyone who replaces a
+file can rewrite SHA256SUMS. To know that a model is a released one, compare its hash (see `released`).
 
-    manifest.json            what it is: classes, pixels, files by precision, outputs, evidence, lineage
+    manifest.json            description of the model: classes, pixels, files by precision, outputs, evidence, lineage
     openvino/<precision>.xml, .bin    the OpenVINO IR
     onnx/<precision>.onnx    the same network for ONNX Runtime
     head.npz                 the dense layers as plain arrays: w0, b0, w1, b1, ... (w is (out, in)), float32
@@ -86,7 +86,7 @@ class Bundle:
         """Open a bundle.
 
         Raises:
-            UserError: nothing there, not a bundle, of a newer format, or with a wrong hash.
+            UserError: the path does not exist, is not a bundle, has a newer format, or a hash is wrong.
         """
         _check_kind(path)
         sums = _parse_sums(archive.read(path, SUMS).decode("utf-8", "replace"), path)

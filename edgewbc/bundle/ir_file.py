@@ -13,7 +13,7 @@ from edgewbc.bundle.model_facts import ModelFacts
 MOST_ELEMENTS = 1_000_000
 DEEPEST = 40
 END = b"</net>\n"
-"""How OpenVINO ends the file. Blanks moved from its end to the start of the .bin would not change their common hash."""
+"""How OpenVINO ends the file. Whitespace moved from there to the start of the .bin would keep their joint hash."""
 _OPSETS = {f"opset{number}" for number in range(1, 17)}
 
 
@@ -80,7 +80,7 @@ class _Reader:
 
 
 def labels(section: str, text: str) -> tuple[str, ...]:
-    """Split the class names of a section of a model file's metadata: JSON in `edgewbc`, else separated by blanks.
+    """Split the class names of a section of a model file's metadata: JSON in `edgewbc`, otherwise separated by spaces.
 
     Raises:
         ValueError: they are not a list of names.

@@ -1,6 +1,6 @@
 """The manifest of a bundle, `manifest.json`: what the model is, and which files hold it.
 
-Format policy: a reader accepts every older format and refuses a newer one.
+Format policy: a reader accepts every older format and rejects a newer one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BACKENDS = ("openvino", "onnx")
 LARGEST_INPUT = 8192
 """Largest height and width of the network's input, in pixels."""
 LARGEST_TOLERANCE = 0.2
-"""Largest tolerance of a probability that a selftest can be worth anything with."""
+"""Largest tolerance of a probability that is accepted; with a larger one a selftest would prove nothing."""
 
 _FILE_COUNTS = {"openvino": 2, "onnx": 1}
 """Number of files of a model."""
@@ -32,7 +32,7 @@ _FILE_COUNTS = {"openvino": 2, "onnx": 1}
 
 @dataclass(frozen=True)
 class BundleManifest:
-    """What `manifest.json` says.
+    """Contents of `manifest.json`.
 
     Attributes:
         name: name of the model.
@@ -43,7 +43,7 @@ class BundleManifest:
         tolerance: largest difference from the expected probabilities of the golden samples, by precision.
         review_below: probability below which a person should check the label; None if the bundle does not set one.
         training_images: what the network was trained on; None in bundles of older versions.
-        values: all of the file, as JSON values.
+        values: the complete file, as JSON values.
     """
 
     name: str
@@ -118,7 +118,7 @@ def _names(precision: str, backend: str, names: object) -> tuple[str, ...]:
 
 
 def _tolerance(values: dict[str, Any]) -> dict[str, float]:
-    """Return the tolerances; what is missing is reported by whoever needs it."""
+    """Return the tolerances; a missing one is reported when it is needed."""
     golden = values.get("golden")
     tolerance = golden.get("tolerance") if isinstance(golden, dict) else None
     if not isinstance(tolerance, dict):

@@ -47,7 +47,7 @@ def problem(backend: str, contents: Sequence[bytes], manifest: BundleManifest) -
     if not found.labels:
         return "does not name its classes, so its predictions cannot be assigned to any: export the bundle again"
     for section, labels in found.labels.items():
-        # Model API's list is separated by blanks, so names have none there.
+        # Model API's list is separated by spaces, so spaces in names are replaced.
         wanted = manifest.classes if section == "edgewbc" else ["_".join(name.split()) for name in manifest.classes]
         if list(labels) != list(wanted):
             return f"has the classes {_shown(labels)}, but manifest.json has {_shown(manifest.classes)}: " + _MEND

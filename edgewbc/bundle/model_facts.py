@@ -1,4 +1,4 @@
-"""What a model file says about itself, read without a runtime."""
+"""Metadata of a model file, read without a runtime."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model file says about itself.
+    """Metadata of a model file.
 
     Attributes:
         labels: each list of class names in the file's metadata, by the key that holds it.

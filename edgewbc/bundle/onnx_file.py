@@ -1,4 +1,4 @@
-"""Read what an ONNX file says about itself, without the package `onnx`.
+"""Read the metadata of an ONNX file, without the package `onnx`.
 
 Source: onnx/onnx.proto (field numbers).
 """
@@ -19,7 +19,7 @@ _UINT8 = 2
 
 
 def facts(data: bytes) -> ModelFacts:
-    """Return what an ONNX file says about itself.
+    """Return the labels, input size and operations of an ONNX file.
 
     Raises:
         ValueError, IndexError: it is not an ONNX file, or has subgraphs or functions, which `export` never writes.

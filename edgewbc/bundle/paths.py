@@ -1,4 +1,4 @@
-"""File names of a bundle: the fixed ones, and what a name must be like to mean the same file on every system."""
+"""File names of a bundle: fixed names, and checks that a name refers to the same file on every system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, as far as reading an ONNX file without the package `onnx` needs it.
+"""Minimal reader of the protocol buffers wire format, to read ONNX files without the package `onnx`.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 MOST_FIELDS = 2_000_000
-"""Most fields of a file that are looked at; a tensor's weights are one field, however many they are."""
+"""Most fields that are read of a file; the weights of a tensor are one field, whatever their number."""
 
 
 class Reader:

@@ -1,7 +1,7 @@
-"""What a bundle says of the images that its network was trained on: appearance, sizes and notes.
+"""Facts about the images that a bundle's network was trained on: appearance, sizes and notes of the decoder.
 
 A network gives a confident label to any image. These facts travel in `manifest.json` (`training_images`), so that an
-image unlike all of them can be sent to a person instead.
+image unlike all of them can be flagged for review.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from edgewbc.smear.appearance import Range
 SIZE_FACTOR = 1.5
 """How far the size of an image may be from those of training, where the crop has a fixed number of pixels."""
 COMMON = 0.01
-"""Share of the training images that must carry a note of the decoder for it to be no reason for review."""
+"""Share of the training images from which on a decoder note they have is no longer a reason for review."""
 NAMED = 3
-"""Unusual quantities that a reason names at most."""
+"""Largest number of unusual quantities named in a reason."""
 
 Spread = tuple[float, float, float]
 """Percentiles 1, 50 and 99."""

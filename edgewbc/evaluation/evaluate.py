@@ -55,7 +55,7 @@ def evaluate(
         batch: batch size.
         threads: threads of the runtime; None leaves it to the runtime.
         progress: displays progress.
-        say: receives remarks on the images.
+        say: called with each remark on the images.
 
     Raises:
         UserError: not a model or not one that runs here, the split is empty, an image changed, or a label is not a
@@ -114,7 +114,7 @@ def predict(
 
 
 def reference(accuracy: float | None, manifest: Manifest) -> dict[str, Any]:
-    """Compare an accuracy with the poster's 99 %; `met` is None for synthetic images, which prove nothing."""
+    """Compare an accuracy with the poster's 99 %; `met` is None for synthetic images, which are not comparable."""
     comparable = accuracy is not None and manifest.provenance.source != SYNTHETIC
     return {
         "accuracy": REFERENCE_ACCURACY,

@@ -1,7 +1,7 @@
 """Load a run or a bundle on any backend.
 
-`eval` and `bench` both get their model from `load`, so that an accuracy and a speed describe the same thing. A bundle's
-OpenVINO model needs only the lab side; ONNX Runtime and torch are imported when they are asked for.
+`eval` and `bench` both get their model from `load`, so that accuracy and speed refer to the same model. A bundle's
+OpenVINO model needs only the lab side; ONNX Runtime and torch are imported when they are requested.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def load(
         converted: folder that `convert` filled from this run; if None, the run is converted when necessary.
 
     Raises:
-        UserError: no model there, it lacks that precision, a run is not finished or has changed, the runtime is not
-            installed or rejects the model, or the CPU cannot compute in that precision.
+        UserError: there is no model at `path`, it lacks that precision, a run is not finished or has changed, the
+            runtime is not installed or rejects the model, or the CPU cannot compute in that precision.
     """
     bundle = None if runs.is_run(path) else Bundle.open(path)
     if precision is None:

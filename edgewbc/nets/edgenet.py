@@ -32,7 +32,7 @@ class Pointwise(nn.Conv2d):
 
 
 class Branches(nn.Module):
-    """A 3 x 3 convolution, a 1 x 1 convolution and (where shapes allow) the input itself, normed and added."""
+    """Sum of parallel branches with batch norm: 3 x 3 and 1 x 1 convolutions and, if shapes allow, the identity."""
 
     parallel = True
 
@@ -85,11 +85,11 @@ class EdgeNet(Network):
 
     Args:
         channels: of the convolutions, in order; "/" lets the next one halve height and width, "M" is a 2 x 2 max
-            pooling, "D" lays 2 x 2 pixels into channels (h and w must be even there).
+            pooling, "D" moves 2 x 2 pixels into channels (h and w must be even there).
         form: `branches` or `bn` to train from random weights, `plain` once folded.
 
     Raises:
-        ValueError: "D" stands after a convolution.
+        ValueError: "D" comes after a convolution.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class EdgeNet(Network):
         initialize(self)
 
     def ends(self) -> tuple[int, ...]:
-        """A block ends before the layer that makes the map smaller."""
+        """Return where each block ends: before the layer that reduces the size of the map."""
         found = []
         layer, seen = 0, False
         for item in self._marks:

@@ -27,7 +27,7 @@ ENDS = (2, 4, 6, 12, 18)
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's padding: ceil(size / stride) outputs, the odd pixel at the bottom and right."""
+    """A convolution with TensorFlow's "same" padding: ceil(size / stride) outputs, odd padding bottom and right."""
 
     same = True
 
@@ -43,7 +43,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class Inverted(nn.Module):
-    """1 x 1 to many channels, a depthwise convolution, 1 x 1 to few; added to the input where the shapes allow."""
+    """Inverted residual block: 1 x 1 expansion, depthwise convolution, 1 x 1 projection; shortcut if shapes allow."""
 
     def __init__(self, before: int, expanded: int, after: int, kernel: int, stride: int, form: str) -> None:
         super().__init__()
@@ -73,11 +73,12 @@ class EfficientNetLite0(Network):
     Input: float32 (n, 3, h, w), normalized. Output: logits, (n, K).
 
     Args:
-        channels: stem, what the first block gives, (expanded, given) of the other fifteen, last convolution.
+        channels: output channels of the stem, of the first block, (expanded, output) of the other 15 blocks, and of
+                the last convolution.
         form: `bn`, or `plain` with batch norm folded.
 
     Raises:
-        ValueError: there are not 33 channel counts.
+        ValueError: the number of channel counts is not 33.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class EfficientNetLite0(Network):
 
 
 def _pads(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Zeros before and after, so that a size gives ceil(size / stride) outputs."""
+    """Return the zeros to pad before and after, so that an axis of `size` has ceil(size / stride) outputs."""
     total = max(0, (-(-size // stride) - 1) * stride + kernel - size)
     return total // 2, total - total // 2
 
@@ -143,7 +144,7 @@ def _pads(size: int, kernel: int, stride: int) -> tuple[int, int]:
 def _unit(
     before: int, after: int, kernel: int, stride: int, form: str, *, groups: int = 1, active: bool = True
 ) -> nn.Sequential:
-    """A convolution, its batch norm (or a bias in its place), and ReLU6."""
+    """Build a convolution with batch norm (a bias instead if the form is `plain`), followed by ReLU6 if `active`."""
     parts: list[nn.Module] = [SameConv2d(before, after, kernel, stride, groups=groups, bias=form == PLAIN)]
     if form != PLAIN:
         parts.append(nn.BatchNorm2d(after, eps=1e-3, momentum=0.01))
@@ -151,7 +152,7 @@ def _unit(
 
 
 def _units(parts: Iterable[nn.Module]) -> Iterator[nn.Sequential]:
-    """Every convolution with what belongs to it, in order."""
+    """Yield each convolution, together with its batch norm and activation, in order."""
     return chain.from_iterable(
         (part,)
         if isinstance(part, nn.Sequential)

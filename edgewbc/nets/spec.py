@@ -1,4 +1,4 @@
-"""What a network is, as data: `model.json` beside the weights. Torch-free, so that any room may read it."""
+"""Specification of a network, stored as `model.json` next to the weights. Does not import torch."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512
 """Channels of configuration D, unpruned."""
 LITE0 = (32, 16, 96, 24, 144, 24, 144, 40, 240, 40, 240, 80, *(480, 80) * 2, 480, 112, *(672, 112) * 2, 672, 192,
          *(1152, 192) * 3, 1152, 320, 1280)  # fmt: skip
-"""Channels of EfficientNet-Lite0, unpruned: stem, first block, (expanded, given) of each further block, last."""
+"""Channels of EfficientNet-Lite0, unpruned: stem, first block, (expanded, output) of each further block, last."""
 LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
-"""What the ImageNet weights of EfficientNet-Lite0 expect of RGB values in 0..1: (v - 127) / 128 of those in 0..255."""
+"""Normalization that the ImageNet weights of EfficientNet-Lite0 expect: (v - 127) / 128 for RGB values 0 to 255."""
 EDGENET = ("/", 16, "/", 32, 32, "/", 64, 64, "/", 128, 128)
-"""Channels of edgenet as `edgewbc train` makes it when it is not told others."""
+"""Default channels of edgenet."""
 
 PLAIN, NORMED, BRANCHED = "plain", "bn", "branches"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What every network of an architecture has in common.
+    """Properties shared by all networks of an architecture.
 
     Attributes:
-        channels: of the whole network, before any pruning.
-        marks: what may stand between the channel counts.
-        head: widths of the hidden dense layers, if not told otherwise.
-        forms: which it can take, the one that it is trained in first.
+        channels: output channels of the unpruned network.
+        marks: markers allowed between the channel counts (see `ModelSpec.channels`).
+        head: default widths of the hidden dense layers.
+        forms: supported forms; training uses the first one.
     """
 
     channels: tuple[int | str, ...]
@@ -57,12 +57,12 @@ class ModelSpec:
         arch: one of `ARCHITECTURES`.
         classes: names, in the order of the outputs.
         pixels: input size, crop rule and normalization.
-        channels: output channels of the convolutions in their order, with the architecture's marks: "M" is a 2 x 2 max
-            pooling, "/" lets the next convolution halve height and width, "D" lays 2 x 2 pixels into channels.
+        channels: output channels of the convolutions in order, with the architecture's markers: "M" is a 2 x 2 max
+            pooling, "/" lets the next convolution halve height and width, "D" moves 2 x 2 pixels into channels.
         head: widths of the hidden dense layers.
-        dropout: between the dense layers, while training.
-        form: `plain` is convolutions with a bias alone; `bn` has batch norm after each; `branches` has parallel
-            branches with batch norm besides (edgenet). The last two can be folded into the first (`nets.fold`).
+        dropout: dropout rate between the dense layers during training.
+        form: `plain` has convolutions with a bias and no batch norm; `bn` has batch norm after each convolution;
+            `branches` also has parallel branches (edgenet). `model.fold` folds the last two into `plain`.
     """
 
     arch: str
@@ -89,7 +89,7 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelSpec:
-        """Read back what `to_dict` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        """Read what `to_dict` returned. Raises KeyError, TypeError or ValueError for anything else."""
         if values["format"] != FORMAT:
             raise ValueError(f"format {values['format']}; this edgewbc reads {FORMAT}")
         kind = ARCHITECTURES.get(values["arch"])
@@ -114,7 +114,7 @@ class ModelSpec:
 
     @classmethod
     def read(cls, path: Path) -> ModelSpec:
-        """Raises UserError if the file is missing or is not a `model.json`."""
+        """Read a `model.json`. Raises UserError if the file is missing or is not one."""
         values = read_json(path, "a model.json")
         try:
             return cls.from_dict(values)

@@ -1,4 +1,4 @@
-"""torch on the CPU, behind the same interface as the other backends."""
+"""torch on the CPU, with the same interface as the other backends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TorchPredictor(Predictor):
             deployed: a network in its deployed form (see `export_wrapper.Deployed`).
             spec: classes and input size.
             precision: bf16 computes under `torch.autocast`.
-            threads: inference threads of this process; None leaves them as they are.
+            threads: number of inference threads of this process; None keeps the current setting.
         """
         if threads is not None:
             torch.set_num_threads(threads)

@@ -31,10 +31,10 @@ def base(channels: Channels) -> nn.Sequential:
 
 
 class _VGG(Network):
-    """The parts that both networks share."""
+    """Methods shared by both networks."""
 
     def ends(self) -> tuple[int, ...]:
-        """Each block ends with a pooling."""
+        """Return where each block ends: after its pooling layer."""
         return tuple(i + 1 for i, part in enumerate(self.features) if isinstance(part, nn.MaxPool2d))
 
     def channels(self) -> tuple[int | str, ...]:
@@ -68,8 +68,8 @@ class VGG16Flatten(_VGG):
 
     Input: float32 (n, 3, height, width), normalized. Output: logits, (n, K).
 
-    The dense layers begin at N(0, 0.01 ** 2), as VGG's do (Simonyan and Zisserman 2015): the base gives values up to
-    hundreds, of which layers this wide make logits so large otherwise that the first steps ruin the base.
+    The dense layers are initialized from N(0, 0.01 ** 2) (Simonyan and Zisserman 2015): activations of the base reach
+    several hundred, and with a larger scale the first training steps would destroy its pretrained weights.
     """
 
     def __init__(

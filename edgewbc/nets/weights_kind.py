@@ -1,4 +1,4 @@
-"""Tell weight files of other kinds from safetensors, the only kind that is accepted: no pickle is ever loaded."""
+"""Detect weight files in formats other than safetensors, the only accepted format; pickles are never loaded."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _KINDS = {
 
 
 def check_kind(path: Path) -> None:
-    """Check by name and first bytes that a file may hold safetensors.
+    """Check by file name and first bytes that a file may be in the safetensors format.
 
     Raises:
-        UserError: it is of another kind; the message says how to convert it.
+        UserError: the file has another format; the message says how to convert it.
     """
     kind = _KINDS.get(path.suffix.lower())
     if kind is None and path.is_file():

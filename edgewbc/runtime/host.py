@@ -1,4 +1,4 @@
-"""The PC: its processor and memory, from the standard library alone, on Linux, Windows and macOS.
+"""Detect the PC's processor and memory on Linux, Windows and macOS, with the standard library only.
 
 psutil could replace the memory part, but neither the processor's name nor the limits of a container, and it would add a
 compiled package of 0.9 MB to every offline kit.

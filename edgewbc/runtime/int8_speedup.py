@@ -1,6 +1,6 @@
-"""How much faster int8 is than f32 on this CPU: a short measurement of both, interleaved in one run.
+"""Measure how much faster int8 is than f32 on this CPU, alternating between both in one run.
 
-Without VNNI (or its equivalents) int8 may be no faster than f32, and the name of a CPU does not tell.
+Without VNNI (or its equivalents) int8 may be no faster than f32, and the name of a CPU does not show whether it is.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Int8Speedup:
 def measure(bundle: Bundle | None, seconds: float = 1.0, threads: int | None = None) -> Int8Speedup:
     """Time single images in f32 and int8 alternately, about `seconds` each.
 
-    The bundle's own models are timed if it holds both precisions. Otherwise a synthetic network of the same kind takes
-    their place: five 3 x 3 convolutions (32 to 128 channels, 64 x 64 pixels). Its ratio shows what the CPU can do, not
+    The bundle's own models are timed if it holds both precisions. Otherwise a synthetic network is timed
+    instead: five 3 x 3 convolutions (32 to 128 channels, 64 x 64 pixels). Its ratio shows what the CPU can do, not
     what the bundle would gain.
 
     Raises:

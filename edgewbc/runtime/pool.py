@@ -19,7 +19,7 @@ class PredictorPool(Predictor):
     """A fixed number of predictors of one model, called like a single one.
 
     Attributes:
-        info: of the first predictor, but with the `threads` and `streams` of all of them together.
+        info: info of the first predictor, with the `threads` and `streams` of all of them together.
     """
 
     def __init__(self, make: Callable[[], Predictor], count: int, threads: int) -> None:

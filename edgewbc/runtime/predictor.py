@@ -1,7 +1,7 @@
-"""The one interface to a network: batches of uint8 images in, probabilities and features out.
+"""Common interface of all backends: batches of uint8 images in, probabilities and features out.
 
 Each backend is one file: `openvino_engine` and `onnxruntime_engine` here, torch's in `edgewbc.nets.torch_predictor`
-(the lab side has no torch). Whatever runs underneath, `eval`, `bench`, `export` and `classify` call the same thing.
+(the lab side has no torch). `eval`, `bench`, `export` and `classify` use this interface for every backend.
 """
 
 from __future__ import annotations

@@ -50,12 +50,12 @@ class GoldenCheck:
 
 @dataclass(frozen=True)
 class ModelHash:
-    """What identifies a model file, whoever packed the bundle.
+    """Hash that identifies a model, independent of the bundle that contains it.
 
     Attributes:
         backend, precision: which model of the bundle.
         sha256: of its files, one after the other.
-        released: name of the released model that it is; empty if it is none.
+        released: name of the released model with this hash; empty if there is none.
     """
 
     backend: str
@@ -102,9 +102,9 @@ class Report:
 def selftest(bundle: Bundle, threads: int | None = None) -> Report:
     """Check every file's hash, then run every golden sample in every precision and compare the predictions.
 
-    This shows that a bundle is whole and works here. Who made it, it cannot show: whoever exchanges a file can write
-    SHA256SUMS and the golden samples anew. The report therefore has the hash of each model, to compare with that of
-    the released one (`bundle.released`) or with that which its maker gives.
+    This shows that a bundle is complete and works on this PC, but not who made it: anyone who replaces a file can also
+    rewrite SHA256SUMS and the golden samples. The report therefore contains the hash of each model, to compare with
+    that of the released model (`bundle.released`) or the one published by its author.
 
     The samples take the full path of an image: from the file's bytes through decoding and `pixels.prepare` to the
     network.
@@ -164,7 +164,7 @@ class GoldenSamples:
             features = np.concatenate([each.features for each in predictions]).astype(np.float64)
             difference = _largest(np.abs(probabilities - _checked(wanted, probabilities)))
             if any(fault(each.probabilities, each.features) for each in predictions):
-                difference = 1.0  # whatever is expected: these are no probabilities
+                difference = 1.0  # not probabilities: fails whatever the expected values are
             return GoldenCheck(
                 precision,
                 len(self.samples),

@@ -1,4 +1,4 @@
-"""How many images per second a predictor runs: the loop shared by `doctor --tune` and `bench`."""
+"""Measure the throughput of a predictor, with a loop shared by `doctor --tune` and `bench`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edgewbc.runtime.predictor import Batch, Predictor
 def run_for(predictor: Predictor, images: Batch, size: int, seconds: float, at_least: int = 1) -> tuple[int, float]:
     """Stream batches of `size` images for about `seconds`, and wait until the last one is finished.
 
-    Every stream gets the same number of batches: one that had a batch less would idle at the end, and that is not the
-    model's speed.
+    Every stream gets the same number of batches: a stream with one batch fewer would idle at the end, which would
+    understate the throughput.
 
     Args:
         predictor: runs the batches.
-        images: uint8 (n, height, width, 3), used over and over.
+        images: uint8 (n, height, width, 3), used repeatedly.
         size: batch size.
         seconds: duration.
         at_least: fewest batches per stream, however slow the model is.

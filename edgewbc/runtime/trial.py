@@ -23,9 +23,9 @@ from edgewbc.runtime.predictor import Backend, ModelInfo
 from edgewbc.utils.subprocesses import MARKER
 
 SECONDS = 60.0
-"""Limit of time; the largest network (VGG16, unpruned, f32) takes less than 2 s on two cores."""
+"""Time limit in seconds; the largest network (VGG16, unpruned, f32) takes less than 2 s on two cores."""
 MEMORY = 8 << 30
-"""Limit of the address space in bytes, where the system has such a limit; OpenVINO itself reserves less than 2 GiB."""
+"""Address space limit in bytes, where the system supports one; OpenVINO itself reserves less than 2 GiB."""
 
 _FORMAT = 1
 _START = "import json, sys; sys.path += json.loads(sys.argv[1]); from edgewbc.runtime.trial_worker import main; main()"
@@ -123,7 +123,7 @@ def _end(code: int) -> str:
 
 
 def _import_path() -> list[str]:
-    """Return the folders that modules are imported from here, but not the working folder, where anything may lie."""
+    """Return the import path of this process without the working folder, whose contents are not trusted."""
     package = Path(__file__).resolve().parents[2]
     here = Path.cwd().resolve()
     folders = [Path(name) for name in sys.path if name and Path(name).is_absolute()]

@@ -27,7 +27,7 @@ def main() -> None:
     except (MemoryError, RuntimeError, ValueError) as error:
         write_result(f"cannot be run: {' '.join(str(error).split())[-200:] or 'out of memory'}; {MEND}")
     sys.stdout.flush()
-    os._exit(0)  # a damaged model may still crash while it is freed, which is no concern of the caller
+    os._exit(0)  # a damaged model may still crash while it is freed, which must not affect the result
 
 
 def _run(job: dict[str, Any], contents: list[bytes]) -> str:

@@ -1,6 +1,6 @@
-"""What was found out about bundles on this PC, in the user's cache folder.
+"""Cache of measurements and trials of bundles on this PC, in the user's cache folder.
 
-One small JSON file per bundle and thread limit holds measurements; one per model says that it was tried (`trial`).
+There is one small JSON file of measurements per bundle and thread limit, and one per model that passed its trial.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CACHE = "EDGEWBC_CACHE"
 """Environment variable that overrides the cache folder."""
 
 _LARGEST = 1 << 20
-"""Bytes that are read of a file; a larger one was not written by this module."""
+"""Largest file in bytes that is read; larger ones were not written by this module."""
 
 
 def write(bundle: Bundle, limit: int | None, choice: dict[str, Any], measured: list[dict[str, Any]]) -> Path:

@@ -1,4 +1,4 @@
-"""The contract: a bundle opens, is checked, and whatever is wrong with it is one line."""
+"""Tests of edgewbc.bundle.bundle: opening and checking bundles, with errors of one line."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from tests.tiny import make_bundle
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A bundle that no test changes."""
+    """Return a bundle shared by all tests, which must not modify it."""
     return make_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
 
 
 @pytest.fixture
 def folder(made: Bundle, tmp_path: Path) -> Path:
-    """A copy that a test may change."""
+    """Return a copy of the bundle that a test may modify."""
     return Path(shutil.copytree(made.path, tmp_path / "copy"))
 
 
-def test_a_bundle_says_what_it_is(made: Bundle) -> None:
+def test_properties_come_from_the_manifest(made: Bundle) -> None:
     """Name, classes, pixels and precisions come from the manifest."""
     assert made.name == "tiny"
     assert made.classes == ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
@@ -74,7 +74,7 @@ def test_a_zip_is_the_same_bundle(made: Bundle, tmp_path: Path) -> None:
     assert zipped.model_sha256() == made.model_sha256()
 
 
-def test_a_precision_that_is_not_there_names_those_that_are(made: Bundle) -> None:
+def test_missing_precision_names_the_available_ones(made: Bundle) -> None:
     """Another precision or backend is refused with what the bundle holds."""
     with pytest.raises(UserError, match=r"holds no bf16 model for openvino; it holds: int8 \(openvino\), f32"):
         made.model_files("openvino", "bf16")
@@ -82,7 +82,7 @@ def test_a_precision_that_is_not_there_names_those_that_are(made: Bundle) -> Non
         made.model_files("onnx")
 
 
-def test_a_wrong_hash_is_refused(folder: Path) -> None:
+def test_a_wrong_hash_is_rejected(folder: Path) -> None:
     """A changed file is found when it is read, and by verify; a changed manifest when the bundle is opened."""
     with (folder / "openvino/f32.bin").open("r+b") as file:
         file.write(b"x")
@@ -96,7 +96,7 @@ def test_a_wrong_hash_is_refused(folder: Path) -> None:
         Bundle.open(folder)
 
 
-def test_a_wrong_hash_in_a_zip_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_wrong_hash_in_a_zip_is_rejected(folder: Path, tmp_path: Path) -> None:
     """The same holds inside a zip."""
     (folder / "CARD.md").write_text("changed")
     pack(folder, tmp_path / "b.zip")
@@ -105,7 +105,7 @@ def test_a_wrong_hash_in_a_zip_is_refused(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(folder: Path, made: Bundle) -> None:
-    """A file that is gone is named; so is one that SHA256SUMS does not know."""
+    """The error names a missing file, or one that SHA256SUMS does not list."""
     (folder / "openvino/f32.bin").unlink()
     with pytest.raises(UserError, match="openvino/f32.bin is missing"):
         Bundle.open(folder).verify()
@@ -113,8 +113,8 @@ def test_a_missing_file_is_named(folder: Path, made: Bundle) -> None:
         made.read("passwd")
 
 
-def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
-    """Nothing there, an empty folder, a text file, an empty zip: one line each."""
+def test_non_bundles_are_rejected(tmp_path: Path) -> None:
+    """A missing path, an empty folder, a text file and an empty zip raise an error of one line."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.zip").write_text("hello")
     with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
@@ -130,7 +130,7 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../secret", "..\\secret", "C:secret", "a\0b"])
-def test_names_that_lead_out_are_refused(folder: Path, name: str) -> None:
+def test_names_that_lead_out_are_rejected(folder: Path, name: str) -> None:
     """No line of SHA256SUMS may lead out of the bundle."""
     (folder.parent / "secret").write_text("secret")
     with (folder / SUMS).open("a") as file:
@@ -139,7 +139,7 @@ def test_names_that_lead_out_are_refused(folder: Path, name: str) -> None:
         Bundle.open(folder)
 
 
-def test_links_that_lead_out_are_refused(folder: Path) -> None:
+def test_links_that_lead_out_are_rejected(folder: Path) -> None:
     """A link to a file outside is not followed, even with the right hash."""
     (folder.parent / "secret").write_text("secret")
     try:
@@ -210,8 +210,8 @@ def _set(value: Any, *keys: str | int) -> Callable[[Any], None]:
         (lambda m: m.update(name="a\nb"), "name must be a line of text"),
     ],  # fmt: skip
 )
-def test_a_manifest_of_another_make_is_refused(folder: Path, edit: Callable[[Any], Any], reason: str) -> None:
-    """What is missing or impossible in the manifest is told when the bundle is opened."""
+def test_invalid_manifest_is_rejected(folder: Path, edit: Callable[[Any], Any], reason: str) -> None:
+    """Missing and invalid values in the manifest are reported when the bundle is opened."""
     told = json.loads((folder / MANIFEST).read_text())
     edit(told)
     (folder / MANIFEST).write_text(json.dumps(told))
@@ -228,7 +228,7 @@ def test_a_manifest_of_another_make_is_refused(folder: Path, edit: Callable[[Any
         ('{"format": 1, "review_below": -Infinity}', "-Infinity is not a number in JSON"),
     ],
 )
-def test_json_that_the_standard_does_not_have_is_refused(folder: Path, text: str, reason: str) -> None:
+def test_nonstandard_json_is_rejected(folder: Path, text: str, reason: str) -> None:
     """Readers differ in which of two equal keys they take, and NaN would switch a threshold off."""
     (folder / MANIFEST).write_text(text)
     seal(folder)
@@ -244,7 +244,7 @@ def test_json_that_the_standard_does_not_have_is_refused(folder: Path, text: str
         (lambda m: m["pixels"].update(height=64), "takes 16 x 16 pixels, but manifest.json has 64 x 16 pixels"),
     ],
 )  # fmt: skip
-def test_a_manifest_of_another_model_is_refused(folder: Path, edit: Callable[[Any], Any], reason: str) -> None:
+def test_a_manifest_of_another_model_is_rejected(folder: Path, edit: Callable[[Any], Any], reason: str) -> None:
     """Class names in another order would give every cell another name."""
     values = json.loads((folder / MANIFEST).read_text())
     edit(values)
@@ -276,8 +276,8 @@ def test_a_huge_file_is_refused_before_it_is_read(folder: Path, tmp_path: Path, 
     assert peak < 8 << 20
 
 
-def test_a_zip_of_zeros_is_refused(folder: Path, tmp_path: Path) -> None:
-    """Weights do not shrink to a thousandth."""
+def test_a_zip_of_zeros_is_rejected(folder: Path, tmp_path: Path) -> None:
+    """A compression ratio that weights never reach is rejected."""
     (folder / "openvino" / "f32.bin").write_bytes(bytes(20 << 20))
     seal(folder)
     pack(folder, tmp_path / "b.zip")
@@ -286,7 +286,7 @@ def test_a_zip_of_zeros_is_refused(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", [(8, "<HH", (60_000, 60_000)), (12, "<I", (1 << 28,))])
-def test_a_huge_directory_of_a_zip_is_refused(folder: Path, tmp_path: Path, field: tuple[int, str, Any]) -> None:
+def test_a_huge_directory_of_a_zip_is_rejected(folder: Path, tmp_path: Path, field: tuple[int, str, Any]) -> None:
     """The number of entries and the size of the directory are checked before zipfile reads it."""
     pack(folder, tmp_path / "b.zip")
     data = bytearray((tmp_path / "b.zip").read_bytes())
@@ -335,8 +335,8 @@ WILD = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 @WILD
 @given(data=st.binary(max_size=300), start=st.integers(0, 900), stop=st.integers(0, 900))
-def test_mangled_sums_are_refused(folder: Path, data: bytes, start: int, stop: int) -> None:
-    """Whatever stands in SHA256SUMS, only a UserError of one line comes out."""
+def test_mangled_sums_are_rejected(folder: Path, data: bytes, start: int, stop: int) -> None:
+    """Any contents of SHA256SUMS raise nothing but a UserError of one line."""
     original = (folder / SUMS).read_bytes()
     (folder / SUMS).write_bytes(original[:start] + data + original[stop:])
     try:
@@ -355,8 +355,8 @@ KEYS = ("format", "name", "classes", "pixels", "files", "default_precision")
 
 @WILD
 @given(change=st.dictionaries(st.sampled_from(KEYS), JSON, max_size=3))
-def test_mangled_manifests_are_refused(folder: Path, change: dict[str, Any]) -> None:
-    """Whatever stands in a sealed manifest, only a UserError of one line comes out."""
+def test_mangled_manifests_are_rejected(folder: Path, change: dict[str, Any]) -> None:
+    """Any change of a manifest with correct hashes raises nothing but a UserError of one line."""
     original = (folder / MANIFEST).read_bytes()
     (folder / MANIFEST).write_text(json.dumps({**json.loads(original), **change}))
     seal(folder)
@@ -368,7 +368,7 @@ def test_mangled_manifests_are_refused(folder: Path, change: dict[str, Any]) -> 
 
 @WILD
 @given(data=st.binary(max_size=200))
-def test_any_bytes_as_a_manifest_are_refused(folder: Path, data: bytes) -> None:
+def test_any_bytes_as_a_manifest_are_rejected(folder: Path, data: bytes) -> None:
     """A sealed manifest of any bytes, not even text, is a UserError."""
     original = (folder / MANIFEST).read_bytes()
     (folder / MANIFEST).write_bytes(data)

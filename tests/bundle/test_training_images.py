@@ -1,4 +1,4 @@
-"""What a bundle knows of its training images, and which images are unlike them."""
+"""Tests of edgewbc.bundle.training_images."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_sizes_and_shares_are_those_of_the_images() -> None:
 
 @pytest.mark.parametrize("facts", [FOUND, NO_NOTES])
 def test_json_round_trip(facts: TrainingImages) -> None:
-    """What a manifest holds gives the same back."""
+    """`from_json` returns what `to_json` wrote."""
     assert TrainingImages.from_json(json.loads(json.dumps(facts.to_json()))) == facts
 
 
@@ -58,7 +58,7 @@ def _change(**values: Any) -> dict[str, Any]:
         _change(unusual="x"),
     ],
 )
-def test_malformed_facts_are_refused(values: object) -> None:
+def test_malformed_facts_are_rejected(values: object) -> None:
     """ValueError, which `Bundle.open` reports in one line."""
     with pytest.raises(ValueError, match="training_images|range of appearance"):
         TrainingImages.from_json(values)
@@ -89,7 +89,7 @@ def test_sizes_far_from_training_are_a_reason_where_the_crop_is_fixed(size: tupl
 
 
 def test_at_most_three_quantities_are_named() -> None:
-    """Of noise nearly everything is unusual; a cell of the same kind has no reason."""
+    """Noise is unusual in nearly every quantity; an image like the training images has no reason."""
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     (reason,) = FOUND.reasons(CENTRE, None, [], measure(noise))
     assert reason.startswith("unlike the training images: ")

@@ -1,4 +1,4 @@
-"""edgewbc.evaluation.evaluate: what is said about a model's answers is what the model answered."""
+"""Tests of edgewbc.evaluation.evaluate."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from edgewbc.pixels import prepare
 from tests import labelled, tiny
 
 
-def test_row_is_that_of_the_answers(tmp_path: Path) -> None:
-    """n, correct, interval and confusion are those of the model's own answers, picture by picture."""
+def test_result_matches_the_predictions(tmp_path: Path) -> None:
+    """n, correct, interval and confusion are computed from the predictions of each image."""
     made = tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=13)
     found = evaluate(tmp_path / "b", manifest, "test", precision="f32", batch=4, threads=1).to_json()
-    pictures = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(13)])
-    probabilities = load(tmp_path / "b", precision="f32", threads=1).predictor(pictures).probabilities
-    said, truth = probabilities.argmax(1), np.arange(13) % 5
+    images = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(13)])
+    probabilities = load(tmp_path / "b", precision="f32", threads=1).predictor(images).probabilities
+    predicted, truth = probabilities.argmax(1), np.arange(13) % 5
     assert {name: found[name] for name in ("brier", "log_loss", "calibration_error")} == pytest.approx(
         probability_scores(truth, probabilities)
     )
     assert found["n"] == 13
-    assert found["correct"] == int((said == truth).sum())
+    assert found["correct"] == int((predicted == truth).sum())
     assert found["interval"] == wilson(found["correct"], 13)
-    for row, column in zip(truth, said, strict=True):
-        assert found["confusion"][row][column] == int(((truth == row) & (said == column)).sum())
+    for row, column in zip(truth, predicted, strict=True):
+        assert found["confusion"][row][column] == int(((truth == row) & (predicted == column)).sum())
     assert (found["protocol"], found["split"], found["source"]) == ("grouped", "test", "folder")
     assert (found["precision"], found["backend"], found["model"]) == ("f32", "openvino", "tiny")
     assert found["model_sha256"] == made.model_sha256(precision="f32")
@@ -47,8 +47,8 @@ def test_row_is_that_of_the_answers(tmp_path: Path) -> None:
     assert EvalResult.from_json({**found, "more": 1}).to_json() == found
 
 
-def test_run_folder_is_answered_by_torch(tmp_path: Path) -> None:
-    """A run is answered by torch in f32 unless told otherwise."""
+def test_run_folder_uses_torch(tmp_path: Path) -> None:
+    """A run folder is evaluated by torch in f32 by default."""
     pytest.importorskip("torch")
     labelled.make_run(tmp_path / "run")
     found = evaluate(tmp_path / "run", labelled.make_manifest(tmp_path / "m", n=5), threads=1).to_json()
@@ -56,7 +56,7 @@ def test_run_folder_is_answered_by_torch(tmp_path: Path) -> None:
 
 
 def test_model_may_know_more_classes(tmp_path: Path) -> None:
-    """A manifest of fewer classes is scored over the model's; a class without pictures has no recall."""
+    """A manifest of fewer classes is scored over the model's; a class without images has no recall."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=4, classes=("basophil", "monocyte"))
     found = evaluate(tmp_path / "b", manifest, threads=1).to_json()
@@ -65,16 +65,16 @@ def test_model_may_know_more_classes(tmp_path: Path) -> None:
     assert len(found["confusion"]) == 5
 
 
-def test_unknown_class_is_refused(tmp_path: Path) -> None:
-    """A label that the model does not know is named, with the file."""
+def test_unknown_class_is_rejected(tmp_path: Path) -> None:
+    """The error names a label that is not a class of the model, and its file."""
     tiny.make_bundle(tmp_path / "b")
     manifest = labelled.make_manifest(tmp_path / "m", n=3, classes=("neutrophil", "erythroblast"))
     with pytest.raises(UserError, match=r"001\.png: its label 'erythroblast' is not a class of the model"):
         evaluate(tmp_path / "b", manifest)
 
 
-def test_empty_split_and_missing_model_are_refused(tmp_path: Path) -> None:
-    """A split without pictures and a model that is not there are the user's mistakes."""
+def test_empty_split_and_missing_model_are_rejected(tmp_path: Path) -> None:
+    """An empty split and a missing model raise UserError."""
     manifest = labelled.make_manifest(tmp_path / "m", n=3)
     with pytest.raises(UserError, match="has no val images"):
         evaluate(tmp_path / "b", manifest, "val")
@@ -83,7 +83,7 @@ def test_empty_split_and_missing_model_are_refused(tmp_path: Path) -> None:
 
 
 def test_progress_sees_every_batch(tmp_path: Path) -> None:
-    """The callback is told how many batches there are and goes through them."""
+    """The progress callback gets the number of batches and iterates over them."""
     tiny.make_bundle(tmp_path / "b")
     seen = []
 
@@ -97,7 +97,7 @@ def test_progress_sees_every_batch(tmp_path: Path) -> None:
 
 
 def test_reference_is_not_met_by_synthetic_cells(tmp_path: Path) -> None:
-    """Synthetic pictures neither meet nor miss the reference."""
+    """Synthetic images neither meet nor miss the reference."""
     real = labelled.make_manifest(tmp_path / "real", n=2, protocol=Protocol.POSTER)
     drawn = labelled.make_manifest(tmp_path / "drawn", n=2, source="synthetic")
     assert reference(0.99, real) == {"accuracy": 0.99, "protocol": "poster", "met": True}
@@ -128,7 +128,7 @@ print(*[name for name in taken if name in sys.modules])
 
 
 def test_bundle_needs_the_lab_side_only(tmp_path: Path) -> None:
-    """Answering from a bundle imports nothing of the training side."""
+    """Evaluating a bundle imports nothing of the training side."""
     tiny.make_bundle(tmp_path / "b")
     labelled.make_manifest(tmp_path / "m", n=3)
     ran = subprocess.run([sys.executable, "-c", LAB_SIDE], cwd=tmp_path, capture_output=True, text=True, check=True)

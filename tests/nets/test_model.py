@@ -1,4 +1,4 @@
-"""Networks on disk."""
+"""Tests of edgewbc.nets.model."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ from edgewbc.pixels import PixelSpec
 SPEC = ModelSpec("vgg16gap", ("a", "b", "c"), PixelSpec(32, 32), (4, "M", 8, "M"), (6,))
 
 
-def test_saved_networks_answer_alike(tmp_path):
-    """What is loaded gives exactly the logits of what was saved."""
+def test_save_and_load_preserve_logits(tmp_path):
+    """A loaded network returns exactly the logits of the saved one."""
     net = model.build(SPEC).eval()
     model.save(tmp_path, net, SPEC)
     loaded, spec = model.load(tmp_path)
@@ -26,7 +26,7 @@ def test_saved_networks_answer_alike(tmp_path):
 
 
 def test_half_precision_files_load_as_float32(tmp_path):
-    """A float16 file takes half the bytes and loads as float32 with float16's rounding."""
+    """A float16 file loads as float32, with values rounded to float16."""
     net = model.build(SPEC)
     model.save(tmp_path, net, SPEC, torch.float16)
     loaded, _ = model.load(tmp_path)
@@ -34,8 +34,8 @@ def test_half_precision_files_load_as_float32(tmp_path):
     assert torch.equal(loaded.head[0].weight, net.head[0].weight.half().float())
 
 
-def test_weights_that_do_not_fit_are_one_line(tmp_path):
-    """A model.json that does not describe the weights is refused with both files named."""
+def test_mismatched_weights_name_both_files(tmp_path):
+    """A model.json that does not describe the weights is rejected with an error that names both files."""
     model.save(tmp_path, model.build(SPEC), SPEC)
     replace(SPEC, channels=(4, "M", 16, "M")).write(tmp_path / "model.json")
     with pytest.raises(UserError, match=r"model.safetensors: does not fit .*model.json") as caught:
@@ -45,7 +45,7 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors at all", b"\x80\x04pickle"])
 def test_files_that_are_not_safetensors(tmp_path, content):
-    """Damaged weights, or a pickle, are refused and never run."""
+    """Damaged weights and pickles are rejected without being executed."""
     file = tmp_path / "w.safetensors"
     file.write_bytes(content)
     with pytest.raises(UserError, match="not a readable safetensors file"):
@@ -62,8 +62,8 @@ def test_base_from_torchvision_names(tmp_path):
     assert torch.equal(net.head[0].weight, head)
 
 
-def test_base_of_another_width_is_refused(tmp_path):
-    """Weights of another width are not loaded in part."""
+def test_base_of_another_width_is_rejected(tmp_path):
+    """Weights of another width are rejected instead of being loaded partially."""
     wide = model.build(replace(SPEC, channels=(8, "M", 8, "M")))
     save_file(wide.features.state_dict(), tmp_path / "w.safetensors")
     with pytest.raises(UserError, match=r"no fitting weights for 0.weight"):
@@ -80,7 +80,7 @@ def test_macs_of_vgg16_gap():
 
 
 def test_imagenet_weights_from_a_file(tmp_path, monkeypatch):
-    """Where EDGEWBC_WEIGHTS names a file, nothing is downloaded and the base is that file's."""
+    """If EDGEWBC_WEIGHTS names a file, the base is loaded from it and nothing is downloaded."""
     net, other = model.build(SPEC), model.build(SPEC)
     save_file(other.features.state_dict(), tmp_path / "w.safetensors")
     monkeypatch.setenv("EDGEWBC_WEIGHTS", str(tmp_path / "w.safetensors"))
@@ -89,7 +89,7 @@ def test_imagenet_weights_from_a_file(tmp_path, monkeypatch):
 
 
 def test_imagenet_weights_without_a_network(tmp_path, monkeypatch):
-    """Where they cannot be downloaded, one line says what to do."""
+    """If the download fails, the error names the alternatives."""
     import torch.hub
 
     def offline(*arguments, **options):

@@ -1,4 +1,4 @@
-"""model.json."""
+"""Tests of edgewbc.nets.spec."""
 
 import json
 
@@ -12,7 +12,7 @@ SPEC = ModelSpec("vgg16gap", ("a", "b"), PixelSpec(30, 40, "centre", 25), (4, "M
 
 
 def test_round_trip(tmp_path):
-    """What is written is what is read."""
+    """A spec that is written and read back is unchanged."""
     SPEC.write(tmp_path / "model.json")
     assert ModelSpec.read(tmp_path / "model.json") == SPEC
 
@@ -21,7 +21,7 @@ def test_round_trip(tmp_path):
     "change", [{"arch": "resnet"}, {"format": 99}, {"channels": ["x"]}, {"pixels": {"height": 1}}, {"head": 3}]
 )
 def test_wrong_values_are_one_line(tmp_path, change):
-    """A model.json with a wrong value is refused in one line that names it."""
+    """A model.json with a wrong value is rejected with an error of one line that names it."""
     (tmp_path / "model.json").write_text(json.dumps({**SPEC.to_dict(), **change}))
     with pytest.raises(UserError, match=r"model.json: not a model.json that this edgewbc reads") as caught:
         ModelSpec.read(tmp_path / "model.json")
@@ -29,7 +29,7 @@ def test_wrong_values_are_one_line(tmp_path, change):
 
 
 def test_missing_and_broken_files(tmp_path):
-    """No file, or no JSON, is a user's error."""
+    """A missing or malformed file raises UserError."""
     with pytest.raises(UserError, match="no such file"):
         ModelSpec.read(tmp_path / "model.json")
     (tmp_path / "model.json").write_text("{")

@@ -1,4 +1,4 @@
-"""VGG16-GAP and the network before it."""
+"""Tests of edgewbc.nets.vgg."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ def count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def test_the_poster_s_parameter_counts():
+def test_poster_parameter_counts():
     """Four classes give 14,776,492 parameters, 61,804 of them in the head; five give 61,905 there."""
     net = VGG16GAP(4)
     assert count(net) == 14_776_492
@@ -19,7 +19,7 @@ def test_the_poster_s_parameter_counts():
     assert count(VGG16GAP(5).head) == 61_905
 
 
-def test_the_network_before_gap_has_the_stock_vgg16_s_size():
+def test_flatten_network_has_original_vgg16_parameters():
     """Flatten 25,088 -> 4096 -> 4096 -> 1000 on meta tensors has VGG16's 138,357,544 parameters."""
     with torch.device("meta"):
         net = VGG16Flatten(1000)
@@ -27,7 +27,7 @@ def test_the_network_before_gap_has_the_stock_vgg16_s_size():
     assert net.head[0].in_features == 25_088
 
 
-def test_base_keys_are_torchvision_s():
+def test_base_keys_match_torchvision():
     """A torchvision VGG16 base loads without renaming."""
     from torchvision.models import vgg16
 
@@ -36,7 +36,7 @@ def test_base_keys_are_torchvision_s():
     assert {k: v.shape for k, v in theirs.items()} == {k: v.shape for k, v in ours.items()}
 
 
-def test_channels_are_data():
+def test_custom_channels():
     """Other channel counts give the same class, with logits of the right shape and the mean over space as pool."""
     net = VGG16GAP(5, (8, "M", 16, "M"), (7,))
     x = torch.randn(2, 3, 32, 48)
@@ -54,15 +54,15 @@ def test_flatten_takes_the_input_size(size):
     assert net(torch.zeros(1, 3, *size)).shape == (1, 3)
 
 
-def test_he_initialisation_keeps_the_signal():
-    """Through 13 layers without batch norm the spread of the activations neither dies nor explodes."""
+def test_he_initialization_preserves_activation_scale():
+    """Through 13 layers without batch norm the spread of the activations neither vanishes nor explodes."""
     torch.manual_seed(0)
     channels = tuple(c if c == "M" else c // 4 for c in VGG16)
     maps = VGG16GAP(5, channels).features(torch.randn(4, 3, 64, 64))
     assert 0.1 < maps.std() < 10
 
 
-def test_flatten_begins_with_small_dense_weights():
+def test_flatten_initializes_small_dense_weights():
     """N(0, 0.01 ** 2) in the wide layers, so that the base's large values do not make the first steps too large."""
     torch.manual_seed(0)
     net = VGG16Flatten(4, (8, "M"), (64, 64), height=16, width=16)

@@ -1,4 +1,4 @@
-"""Tests of `edgewbc.nets.weights_kind`: weight files of other kinds than safetensors."""
+"""Tests of `edgewbc.nets.weights_kind`: weight files in formats other than safetensors."""
 
 import subprocess
 import sys
@@ -24,10 +24,8 @@ from edgewbc.nets.weights_kind import check_kind
         ("w.npz", b"", "a NumPy file"),
     ],
 )
-def test_weights_of_another_kind_are_refused_with_a_way_out(
-    tmp_path: Path, name: str, content: bytes, message: str
-) -> None:
-    """Known by its name or first bytes, the kind is named in one line, with how to make safetensors of it."""
+def test_other_formats_are_rejected_with_a_conversion(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    """The error names the format, detected by name or first bytes, and how to convert it to safetensors."""
     file = tmp_path / name
     file.write_bytes(content)
     with pytest.raises(UserError, match=message) as caught:
@@ -37,7 +35,7 @@ def test_weights_of_another_kind_are_refused_with_a_way_out(
 
 
 def test_the_suggested_conversion_works(tmp_path: Path) -> None:
-    """The command in the message converts a PyTorch file as it stands."""
+    """The command in the message converts a PyTorch file without changes."""
     file = tmp_path / "w.pth"
     torch.save({"a": torch.ones(2)}, file)
     with pytest.raises(UserError) as caught:

@@ -1,4 +1,4 @@
-"""The engine: answers by name, in order, in the precision that was asked for."""
+"""Tests of edgewbc.runtime.openvino_engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pictures(bundle: Bundle) -> NDArray[np.uint8]:
 
 
 def by_hand(bundle: Bundle, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The head in numpy, from head.npz and the engine's features: what `probabilities` must be."""
+    """Compute the expected probabilities in NumPy, from head.npz and the predictor's features."""
     head = np.load(bundle.path / "head.npz")
     features = OpenVINOPredictor.from_bundle(bundle, "f32")(pictures).features
     logits = features.astype(np.float64) @ head["w0"].T + head["b0"]
@@ -32,15 +32,15 @@ def by_hand(bundle: Bundle, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def test_outputs_are_found_by_name(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
     """Probabilities are the softmax of the head over the features, float32, whatever the order of the outputs."""
-    answer = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)(pictures)
-    assert answer.probabilities.shape == (10, 5)
-    assert answer.features.shape == (10, CHANNELS)
-    assert answer.probabilities.dtype == answer.features.dtype == np.float32
-    np.testing.assert_allclose(answer.probabilities, by_hand(bundle, pictures), atol=1e-6)
+    prediction = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)(pictures)
+    assert prediction.probabilities.shape == (10, 5)
+    assert prediction.features.shape == (10, CHANNELS)
+    assert prediction.probabilities.dtype == prediction.features.dtype == np.float32
+    np.testing.assert_allclose(prediction.probabilities, by_hand(bundle, pictures), atol=1e-6)
 
 
-def test_an_answer_outlives_the_next_one(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
-    """An answer is a copy: the next call does not write over it."""
+def test_predictions_are_copies(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """The next call does not overwrite an earlier prediction."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)
     first = engine(pictures[:1])
     kept = first.probabilities.copy()
@@ -49,18 +49,18 @@ def test_an_answer_outlives_the_next_one(bundle: Bundle, pictures: NDArray[np.ui
 
 
 @pytest.mark.parametrize("options", [{"hint": "latency"}, {"hint": "throughput", "streams": 2, "threads": 2}])
-def test_stream_answers_in_order(bundle: Bundle, pictures: NDArray[np.uint8], options: dict[str, object]) -> None:
+def test_stream_preserves_order(bundle: Bundle, pictures: NDArray[np.uint8], options: dict[str, object]) -> None:
     """Streamed batches, the last one smaller, give what single calls give, in order."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", **options)
     found = list(engine.stream(pictures[i : i + 3] for i in range(0, 10, 3)))
-    assert [len(answer.probabilities) for answer in found] == [3, 3, 3, 1]
+    assert [len(prediction.probabilities) for prediction in found] == [3, 3, 3, 1]
     want = engine(pictures)
     np.testing.assert_allclose(np.concatenate([a.probabilities for a in found]), want.probabilities, atol=1e-6)
     np.testing.assert_allclose(np.concatenate([a.features for a in found]), want.features, atol=1e-5)
 
 
-def test_stream_reads_no_further_than_it_must(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
-    """Memory is bounded: when the first answer comes, no more batches were read than may be in flight, and one."""
+def test_stream_limits_batches_in_flight(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """When the first result is yielded, at most one batch more than may be in flight has been read."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", hint="throughput", streams=2)
     read = []
 
@@ -69,15 +69,15 @@ def test_stream_reads_no_further_than_it_must(bundle: Bundle, pictures: NDArray[
             read.append(index)
             yield pictures[index : index + 1]
 
-    answers = engine.stream(batches())  # type: ignore[arg-type]
-    next(answers)
+    predictions = engine.stream(batches())  # type: ignore[arg-type]
+    next(predictions)
     assert len(read) == engine.info.requests + 1
-    answers.close()  # type: ignore[attr-defined]
+    predictions.close()  # type: ignore[attr-defined]
     assert list(engine.stream([])) == []
 
 
-def test_a_failure_while_reading_comes_through(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
-    """What goes wrong in the batches' source is raised as it is, and the engine answers on."""
+def test_error_in_the_batch_source_is_raised(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """An error in the source of batches is raised unchanged, and the predictor remains usable."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)
 
     def batches() -> object:
@@ -90,7 +90,7 @@ def test_a_failure_while_reading_comes_through(bundle: Bundle, pictures: NDArray
 
 
 def test_info_says_what_runs(bundle: Bundle) -> None:
-    """Precision, threads, streams and instruction set are read back; f32 is set even where bf16 is the CPU's habit."""
+    """Precision, threads, streams and instruction set are read back; f32 is used even where bf16 is the default."""
     info = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1).info
     assert info.compute == "f32"
     assert info.threads == 1
@@ -110,14 +110,14 @@ def test_int8_runs_in_int8(bundle: Bundle) -> None:
 
 
 def test_the_default_precision_is_the_bundles(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
-    """Without a precision the bundle's default answers."""
+    """Without a precision, the bundle's default model is used."""
     default, int8 = (OpenVINOPredictor.from_bundle(bundle, precision)(pictures) for precision in (None, "int8"))
     np.testing.assert_array_equal(default.probabilities, int8.probabilities)
 
 
 @pytest.mark.parametrize("wrong", [(2, 16, 15, 3), (16, 16, 3), (1, 16, 16, 4)])
-def test_other_shapes_are_refused(bundle: Bundle, wrong: tuple[int, ...]) -> None:
-    """A batch of another shape or type is a ValueError that says so."""
+def test_other_shapes_are_rejected(bundle: Bundle, wrong: tuple[int, ...]) -> None:
+    """A batch of another shape or dtype raises ValueError."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32")
     with pytest.raises(ValueError, match=r"not uint8 \(n, \*\(16, 16, 3\)\)"):
         engine(np.zeros(wrong, np.uint8))
@@ -125,8 +125,8 @@ def test_other_shapes_are_refused(bundle: Bundle, wrong: tuple[int, ...]) -> Non
         engine(np.zeros((1, 16, 16, 3), np.float32))  # type: ignore[arg-type]
 
 
-def test_refused_models_are_one_line(own: Bundle) -> None:
-    """What OpenVINO refuses is a UserError of one line: junk, cut XML, cut weights, a model of another kind."""
+def test_invalid_models_raise_user_error(own: Bundle) -> None:
+    """Junk, truncated XML, truncated weights and other models raise a UserError of one line."""
     xml = (own.path / "openvino/f32.xml").read_bytes()
     weights = (own.path / "openvino/f32.bin").read_bytes()
     for pair in ((b"junk", b""), (xml[:300], weights), (xml, weights[:10])):
@@ -147,8 +147,8 @@ def test_other_sizes_and_classes(tmp_path: Path) -> None:
     assert engine(np.zeros((3, 12, 20, 3), np.uint8)).probabilities.shape == (3, 2)
 
 
-def test_requests_are_lent_again(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
-    """Answers and streams, one broken off among them, come from the same few requests of OpenVINO's."""
+def test_requests_are_reused(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+    """Calls and streams, including one that was stopped early, reuse the same inference requests."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)
     with engine._borrowed(2) as lent:
         assert len(set(map(id, lent))) == 2

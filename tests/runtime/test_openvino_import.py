@@ -1,4 +1,4 @@
-"""OpenVINO without its converter, which is there when it is asked for."""
+"""Tests of edgewbc.runtime.openvino_import."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ assert convert_model is ov.convert_model
 """
 
 
-def test_the_converter_comes_when_it_is_asked_for() -> None:
-    """The lab's OpenVINO has no converter at first; the training side finds it in the same process."""
+def test_converter_is_imported_on_first_access() -> None:
+    """OpenVINO is imported without its converter, which can still be used later in the same process."""
     ran = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(Path(edgewbc.__file__).parents[1])],
         capture_output=True,
@@ -39,8 +39,8 @@ def test_the_converter_comes_when_it_is_asked_for() -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-def test_first_use_is_from_one_thread_and_once() -> None:
-    """Until a block has succeeded they run one at a time, the first ones as first; afterwards side by side."""
+def test_first_use_is_serialized() -> None:
+    """Blocks run one at a time until one has succeeded, and in parallel afterwards."""
     import threading
 
     from edgewbc.runtime.openvino_import import first_use

@@ -1,4 +1,4 @@
-"""PredictorPool: the same answers from several engines of one model."""
+"""Tests of edgewbc.runtime.pool."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.tiny import picture
 
 
 class Meeting(Predictor):
-    """A predictor that returns when as many are at work as the barrier asks for; two calls at once fail."""
+    """A predictor that waits at a barrier for the other predictors, and fails if it is called twice at once."""
 
     info = ModelInfo(Backend.OPENVINO, "f32", "f32", 2, (4, 4), threads=1)
 
@@ -36,8 +36,8 @@ class Meeting(Predictor):
         return Prediction(zeros, zeros)
 
 
-def test_the_answers_are_an_engines(bundle: Bundle) -> None:
-    """To the bit, whichever lane it was."""
+def test_pool_matches_a_single_predictor(bundle: Bundle) -> None:
+    """The results are identical, whichever predictor of the pool runs the batch."""
     pictures = np.stack([prepare(picture(seed), bundle.pixels) for seed in range(6)])
     want = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)(pictures)
     lanes = Choice("f32", "f32", 2, 2).pool(bundle.read_model("openvino", "f32"))
@@ -48,11 +48,11 @@ def test_the_answers_are_an_engines(bundle: Bundle) -> None:
     assert (lanes.info.threads, lanes.info.streams, lanes.info.classes) == (2, 2, len(bundle.classes))
     with pytest.raises(ValueError, match="not uint8"):
         lanes(pictures[0])
-    assert len(lanes(pictures[:1]).probabilities) == 1  # and it answers on
+    assert len(lanes(pictures[:1]).probabilities) == 1  # still usable after the error
 
 
-def test_an_engine_has_one_batch_at_a_time() -> None:
-    """Twelve threads on three lanes: none meets another, and three work at once."""
+def test_predictors_run_one_batch_at_a_time() -> None:
+    """With twelve threads and three predictors, three run at once and none is called twice at once."""
     three = threading.Barrier(3)
     lanes = PredictorPool(lambda: Meeting(three), 3, 3)
     image = np.zeros((1, 4, 4, 3), np.uint8)
@@ -67,10 +67,10 @@ def test_an_engine_has_one_batch_at_a_time() -> None:
 
 
 @pytest.mark.parametrize(("threads", "streams", "each"), [(3, 2, 1), (4, 2, 2), (1, 2, 1), (6, 4, 1)])
-def test_no_core_is_left_out(
+def test_threads_are_divided_among_predictors(
     bundle: Bundle, threads: int, streams: int, each: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each lane has its part of the threads, one at the least; whoever asks has all of them."""
+    """Each predictor gets its share of the threads, at least one; callers may use all of them."""
     made: list[int] = []
     real = OpenVINOPredictor.from_files
 
@@ -84,8 +84,8 @@ def test_no_core_is_left_out(
     assert made == [each] * streams
 
 
-def test_a_model_that_cannot_run_is_told(bundle: Bundle) -> None:
-    """As an engine tells it."""
+def test_model_error_is_raised(bundle: Bundle) -> None:
+    """An error of a predictor is raised by the pool."""
 
     def refuse() -> OpenVINOPredictor:
         raise UserError("b: OpenVINO cannot run it: why")

@@ -1,4 +1,4 @@
-"""The selftest: hashes and golden samples, and what is said when they do not fit."""
+"""Tests of edgewbc.runtime.selftest."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from edgewbc.utils import resources
 
 
 def change(bundle: Bundle, edit: Callable[[Any], Any], name: str = GOLDEN) -> Bundle:
-    """Edit a JSON file of a bundle and seal it anew."""
-    told = json.loads(bundle.read(name))
-    edited = edit(told)
+    """Edit a JSON file of a bundle and update its hashes."""
+    values = json.loads(bundle.read(name))
+    edited = edit(values)
     whole = isinstance(edited, dict | list) and (not edited or "format" in edited)  # else it was edited in place
-    (bundle.path / name).write_text(json.dumps(edited if whole else told))
+    (bundle.path / name).write_text(json.dumps(edited if whole else values))
     seal(bundle.path)
     return Bundle.open(bundle.path)
 
 
 def test_a_good_bundle_passes(bundle: Bundle) -> None:
-    """Every file is hashed, every sample answered in both precisions, and nothing differs."""
+    """Every file is hashed, every sample is predicted in both precisions, and nothing differs."""
     report = selftest(bundle, threads=1)
     assert report.ok
     assert report.files == len(bundle.sums) == 11
@@ -42,14 +42,14 @@ def test_a_good_bundle_passes(bundle: Bundle) -> None:
     assert report.to_json()["ok"] is True
 
 
-def test_a_precision_that_answers_otherwise_fails(own: Bundle) -> None:
-    """Past the tolerance one precision fails, the other does not, and the error says which to use."""
+def test_deviating_precision_fails(own: Bundle) -> None:
+    """A precision beyond the tolerance fails, and the error names the one that passes."""
 
-    def edit(told: Any) -> None:
-        probabilities = told["samples"][1]["expected"]["int8"]["probabilities"]
+    def edit(values: Any) -> None:
+        probabilities = values["samples"][1]["expected"]["int8"]["probabilities"]
         probabilities[0] -= 0.5
         probabilities[4] += 0.5
-        features = told["samples"][0]["expected"]["int8"]["features"]
+        features = values["samples"][0]["expected"]["int8"]["features"]
         features[:] = [value * 2 for value in features]
 
     report = selftest(change(own, edit))
@@ -61,12 +61,12 @@ def test_a_precision_that_answers_otherwise_fails(own: Bundle) -> None:
         report.require()
 
 
-def test_when_all_fail_the_mend_is_another(own: Bundle) -> None:
-    """Where no precision passes there is none to fall back on."""
+def test_error_when_all_precisions_fail(own: Bundle) -> None:
+    """If no precision passes, the error suggests copying the bundle instead."""
 
-    def edit(told: Any) -> None:
+    def edit(values: Any) -> None:
         for precision in ("int8", "f32"):
-            told["samples"][0]["expected"][precision]["probabilities"] = [1, 0, 0, 0, 0]
+            values["samples"][0]["expected"][precision]["probabilities"] = [1, 0, 0, 0, 0]
 
     with pytest.raises(GateError, match="int8 and f32 .*copy the bundle anew"):
         selftest(change(own, edit)).require()
@@ -99,8 +99,8 @@ def test_a_network_that_gives_no_probabilities_fails(
     assert (found.difference, found.ok) == (1.0, False)
 
 
-def test_a_wrong_hash_is_the_users(own: Bundle) -> None:
-    """A file that is not the one that was released stops the test, even one that no model needs."""
+def test_wrong_hash_raises_user_error(own: Bundle) -> None:
+    """A file with a wrong hash stops the selftest, even if no model needs it."""
     (own.path / "CARD.md").write_text("changed")
     with pytest.raises(UserError, match="CARD.md is not the file that was released"):
         selftest(own)
@@ -109,27 +109,27 @@ def test_a_wrong_hash_is_the_users(own: Bundle) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda told: [],
-        lambda told: {"format": 2, "samples": told["samples"]},
-        lambda told: {"format": 1, "samples": []},
-        lambda told: {"format": 1, "samples": ["golden"]},
-        lambda told: told["samples"][0].update(file=7),
-        lambda told: told["samples"][0].update(file="golden/none.png"),
-        lambda told: told["samples"][0].update(sha256="0" * 64),
-        lambda told: told["samples"][0]["expected"].pop("f32"),
-        lambda told: told["samples"][0]["expected"]["f32"]["features"].pop(),
-        lambda told: told["samples"][0]["expected"]["f32"]["probabilities"].__setitem__(0, "much"),
-        lambda told: told["samples"][0]["expected"]["f32"]["probabilities"].__setitem__(0, float("nan")),
+        lambda values: [],
+        lambda values: {"format": 2, "samples": values["samples"]},
+        lambda values: {"format": 1, "samples": []},
+        lambda values: {"format": 1, "samples": ["golden"]},
+        lambda values: values["samples"][0].update(file=7),
+        lambda values: values["samples"][0].update(file="golden/none.png"),
+        lambda values: values["samples"][0].update(sha256="0" * 64),
+        lambda values: values["samples"][0]["expected"].pop("f32"),
+        lambda values: values["samples"][0]["expected"]["f32"]["features"].pop(),
+        lambda values: values["samples"][0]["expected"]["f32"]["probabilities"].__setitem__(0, "much"),
+        lambda values: values["samples"][0]["expected"]["f32"]["probabilities"].__setitem__(0, float("nan")),
     ],
 )
-def test_malformed_samples_are_one_line(own: Bundle, edit: Callable[[Any], Any]) -> None:
-    """Whatever is wrong with the list of samples is a UserError of one line that names the bundle."""
+def test_malformed_samples_raise_user_error(own: Bundle, edit: Callable[[Any], Any]) -> None:
+    """A malformed list of samples raises a UserError of one line that names the bundle."""
     with pytest.raises(UserError, match="tiny: ") as caught:
         selftest(change(own, edit))
     assert "\n" not in str(caught.value)
 
 
-def test_a_bundle_without_tolerances_is_one_line(own: Bundle) -> None:
-    """A manifest without golden.tolerance cannot be checked against."""
+def test_missing_tolerances_raise_user_error(own: Bundle) -> None:
+    """A bundle whose manifest has no golden.tolerance cannot be checked."""
     with pytest.raises(UserError, match=r"golden\.tolerance"):
-        selftest(change(own, lambda told: told.pop("golden") and None, "manifest.json"))
+        selftest(change(own, lambda values: values.pop("golden") and None, "manifest.json"))

@@ -1,4 +1,4 @@
-"""Tests of edgewbc.runtime.trial: models that crash, never end or give nonsense end in one line."""
+"""Tests of edgewbc.runtime.trial: models that crash, never end or return invalid output raise an error of one line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edgewbc.utils import resources
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every model is tried."""
+    """Make every model run its trial."""
     monkeypatch.setenv("EDGEWBC_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(trial, "_passed", set())
 
@@ -85,14 +85,14 @@ def test_a_released_model_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"), [("nan", "not a number"), ("large", "not a set of prob"), ("negative", "not a set of prob")]
 )
-def test_outputs_that_are_no_probabilities_are_refused(own: Bundle, kind: str, words: str) -> None:
+def test_outputs_that_are_no_probabilities_are_rejected(own: Bundle, kind: str, words: str) -> None:
     """NaN, sums other than 1 and negative values are found on two synthetic images."""
     with pytest.raises(UserError, match=f"m.xml: the model's output is {words}") as caught:
         trial.require(spoiled(own, kind), classes=5, input_size=(16, 16))
     assert "\n" not in str(caught.value)
 
 
-def test_other_classes_and_sizes_are_refused(own: Bundle) -> None:
+def test_other_classes_and_sizes_are_rejected(own: Bundle) -> None:
     """What the compiled model has must be what the manifest has."""
     for classes, size in ((4, (16, 16)), (5, (16, 17))):
         with pytest.raises(UserError, match="the model has 5 classes and takes .*unlike its manifest.json"):
@@ -100,29 +100,29 @@ def test_other_classes_and_sizes_are_refused(own: Bundle) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit of the address space")
-def test_a_model_that_takes_all_memory_is_refused(own: Bundle) -> None:
-    """14 GB for one prediction end in the subprocess."""
+def test_a_model_that_takes_all_memory_is_rejected(own: Bundle) -> None:
+    """A prediction that needs 14 GB fails within the subprocess."""
     with pytest.raises(UserError, match="m.xml: ") as caught:
         trial.require(spoiled(own, "memory"), classes=5, input_size=(16, 16))
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_that_takes_too_long_is_refused(own: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The subprocess is ended at the limit of time."""
+def test_a_model_that_takes_too_long_is_rejected(own: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The subprocess is killed at the time limit."""
     monkeypatch.setattr(trial, "SECONDS", 0.05)
     with pytest.raises(UserError, match="int8.xml: one prediction takes longer than 0 s; it is damaged"):
         trial.read_model(own)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-def test_a_crash_is_one_line(own: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crash_raises_user_error(own: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that ends its process with SIGSEGV does not end this one."""
     monkeypatch.setattr(trial, "_START", "import os; os.kill(os.getpid(), 11)")
     with pytest.raises(UserError, match=r"int8.xml: running this model ended a trial process \(SIGSEGV\)"):
         trial.read_model(own)
 
 
-def test_a_damaged_ir_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_ir_is_rejected(tmp_path: Path) -> None:
     """A constant of a released IR called MaxPool crashes OpenVINO 2026.4, or is refused by another version."""
     path = Path(shutil.copytree(resources.folder("export/bundles") / "wbc5-vgg16gap", tmp_path / "b"))
     xml = (path / "openvino" / "int8.xml").read_bytes()
@@ -136,7 +136,7 @@ def test_a_damaged_ir_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_module_of_the_working_folder_is_run(own: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A json.py beside the images is not what the subprocess imports."""
+    """The subprocess does not import a json.py in the working folder."""
     (tmp_path / "json.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", os.fspath(tmp_path), *sys.path])

@@ -1,4 +1,4 @@
-"""Choosing for the PC: what may be chosen, what is remembered, and what is not believed."""
+"""Tests of edgewbc.runtime.tuning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgewbc.runtime.tuning import Choice, Measured, best_of, candidates, chosen
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of its own, on a PC of two processors that compute in bfloat16."""
+    """Use a temporary cache folder, on a PC of two processors that compute in bfloat16."""
     monkeypatch.setenv(tuning_cache.CACHE, str(tmp_path / "cache"))
     monkeypatch.setattr(host, "cores", lambda: 2)
     monkeypatch.setattr(tuning, "capabilities", lambda: ["FP32", "BF16", "INT8"])
@@ -29,7 +29,7 @@ INT8, F32, BF16 = Choice("int8", "f32", 2, 2), Choice("f32", "f32", 2, 2), Choic
 
 
 def test_the_default_is_the_bundles(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bundle's default precision in f32 compute, a stream a processor but not very many, within the limit."""
+    """The bundle's default precision in f32 compute, one stream per processor up to a maximum, within the limit."""
     assert default(bundle) == INT8
     assert default(bundle, 1) == Choice("int8", "f32", 1, 1)
     assert default(bundle, 64, "f32") == F32
@@ -39,7 +39,7 @@ def test_the_default_is_the_bundles(bundle: Bundle, monkeypatch: pytest.MonkeyPa
         default(bundle, 0)
 
 
-def test_candidates_are_what_there_is(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each precision of the bundle, bf16 where the CPU has it, by streams and threads under the limit."""
     every = candidates(bundle)
     assert every[0] == default(bundle)
@@ -65,8 +65,8 @@ def test_measuring_tries_precisions_then_streams(bundle: Bundle) -> None:
     assert all(m.golden is True for m in tried if m.choice.compute == "f32")
 
 
-def test_the_fastest_sound_one_is_chosen(bundle: Bundle) -> None:
-    """Wrong answers are never chosen, bf16 only when it is proven, and the default's place is not given for little."""
+def test_fastest_sound_choice_wins(bundle: Bundle) -> None:
+    """Choices with wrong predictions lose, bf16 must pass the golden samples, and the default needs a clear winner."""
     int8, f32 = Measured(INT8, 100, True), Measured(F32, 105, True)
     assert best_of(bundle, [int8, f32]) is int8
     assert best_of(bundle, [int8, faster := replace(f32, images_per_s=120)]) is faster
@@ -78,7 +78,7 @@ def test_the_fastest_sound_one_is_chosen(bundle: Bundle) -> None:
     assert best_of(bundle, [replace(int8, golden=False)]) is None
 
 
-def test_what_is_remembered_is_chosen(bundle: Bundle, cache: Path) -> None:
+def test_remembered_choice_is_used(bundle: Bundle, cache: Path) -> None:
     """The best choice is found again; a limit takes its own measurement, or the precision of the unlimited one."""
     assert chosen(bundle) == INT8
     path = remember(bundle, [Measured(INT8, 1, True), Measured(replace(F32, streams=1), 2, True)])
@@ -92,8 +92,8 @@ def test_what_is_remembered_is_chosen(bundle: Bundle, cache: Path) -> None:
         remember(bundle, [Measured(INT8, 1, False)])
 
 
-def test_the_users_wish_comes_first(bundle: Bundle) -> None:
-    """A precision that is asked for is taken, in f32 compute, with the streams that were measured."""
+def test_requested_precision_takes_precedence(bundle: Bundle) -> None:
+    """A requested precision is used, in f32 compute, with the streams that were measured."""
     remember(bundle, [Measured(replace(BF16, streams=1), 2, True)])
     assert chosen(bundle) == replace(BF16, streams=1)
     assert chosen(bundle, precision="int8") == replace(INT8, streams=1)
@@ -120,8 +120,8 @@ def test_the_users_wish_comes_first(bundle: Bundle) -> None:
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_ignored_and_rewritten(bundle: Bundle, change: dict[str, Any] | None) -> None:
-    """A record of another PC, version or bundle, with a choice that there is not, or broken: as if there were none."""
+def test_invalid_cache_files_are_ignored_and_rewritten(bundle: Bundle, change: dict[str, Any] | None) -> None:
+    """A record of another PC, version or bundle, with an unknown choice, or malformed, is ignored."""
     tried = [Measured(replace(F32, streams=1), 2, True)]
     path = remember(bundle, tried)
     whole = json.loads(path.read_text())
@@ -133,7 +133,7 @@ def test_what_does_not_fit_is_ignored_and_rewritten(bundle: Bundle, change: dict
     assert chosen(bundle) == replace(F32, streams=1)
 
 
-def test_another_bundle_has_its_own(bundle: Bundle, tmp_path: Path) -> None:
+def test_measurements_are_per_bundle(bundle: Bundle, tmp_path: Path) -> None:
     """A bundle with other files has other measurements; a copy of the same elsewhere has the same."""
     remember(bundle, [Measured(F32, 2, True)])
     copy = Path(shutil.copytree(bundle.path, tmp_path / "copy"))
@@ -141,8 +141,8 @@ def test_another_bundle_has_its_own(bundle: Bundle, tmp_path: Path) -> None:
     assert chosen(Bundle(bundle.path, bundle.manifest, {**bundle.sums, "more": "0" * 64})) == INT8
 
 
-def test_no_home_and_no_folder(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where nothing can be kept the default is chosen, and remembering says why not."""
+def test_unavailable_cache_folder(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a usable cache folder the default is chosen, and `remember` raises OSError."""
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv(tuning_cache.CACHE, str(tmp_path / "file" / "under"))
     assert chosen(bundle) == INT8
@@ -157,15 +157,15 @@ def test_no_home_and_no_folder(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, 
     assert chosen(bundle) == INT8
 
 
-def test_a_choice_makes_its_engine(bundle: Bundle) -> None:
-    """Precision, threads and streams are those of the choice."""
+def test_choice_creates_its_predictor(bundle: Bundle) -> None:
+    """The predictor has the precision, threads and streams of the choice."""
     engine = Choice("f32", "f32", 2, 2).predictor(bundle.read_model("openvino", "f32"))
     assert (engine.info.threads, engine.info.streams, engine.info.compute) == (2, 2, "f32")
     assert engine.kernels() == {"f32": 2}
 
 
-def test_without_golden_samples_bf16_stays_out(tmp_path: Path, bundle: Bundle) -> None:
-    """A bundle that does not say what its model must answer keeps its own precisions, and bf16 is not proven."""
+def test_bf16_requires_golden_samples(tmp_path: Path, bundle: Bundle) -> None:
+    """Without golden samples, a bundle's own precisions may be chosen, but not bf16."""
     bare = Bundle(bundle.path, bundle.manifest, {k: v for k, v in bundle.sums.items() if "expected" not in k})
     tried = measure(bare, 0.0, threads=1)
     assert {m.golden for m in tried} == {None}

@@ -1,4 +1,4 @@
-"""What is remembered of a bundle: where, and under which conditions it is read back. (See test_tuning too.)"""
+"""Tests of edgewbc.runtime.tuning_cache; see also test_tuning."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edgewbc.runtime import tuning_cache
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache folder of its own."""
+    """Use a temporary cache folder."""
     monkeypatch.setenv(tuning_cache.CACHE, str(tmp_path / "cache"))
 
 
-def test_a_choice_by_its_limit(bundle: Bundle, tmp_path: Path) -> None:
-    """What was written under a limit is read under it, from one file each, and nothing else is there."""
+def test_choices_are_stored_per_limit(bundle: Bundle, tmp_path: Path) -> None:
+    """Each thread limit has one file, and a choice is read back under its own limit only."""
     assert tuning_cache.read(bundle, None) is None
     free = tuning_cache.write(bundle, None, {"a": 1}, [])
     tied = tuning_cache.write(bundle, 1, {"a": 2}, [])
