@@ -77,7 +77,7 @@ def command(
     if suite is not None:
         _moved(suite)
     if report is not None:
-        _reportable(end_to_end)
+        _check_report(end_to_end)
     from edgewbc.bench import gates
     from edgewbc.bench.plan import reference_network
     from edgewbc.bench.prepare import BenchOptions
@@ -162,12 +162,12 @@ def _moved(suite: str) -> NoReturn:
     raise UserError(f"--suite {suite} is now `python -m bench.{suite}`, run in a checkout of edgewbc")
 
 
-def _reportable(other: bool) -> None:
-    """Check that a report can be written before anything is measured."""
+def _check_report(end_to_end: bool) -> None:
+    """Raise UserError, before anything is measured, if the report cannot be written."""
     from edgewbc.errors import UserError
     from edgewbc.report import page
 
-    if other:
+    if end_to_end:
         raise UserError("--report cannot be combined with --end-to-end: leave out one of them")
     page.ready()
 

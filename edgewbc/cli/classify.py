@@ -1,4 +1,4 @@
-"""`edgewbc classify`."""
+"""`edgewbc classify`: classify images and count the cells."""
 
 from __future__ import annotations
 

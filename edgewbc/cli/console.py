@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def say(text: str) -> None:
-    """Print a line for a person on stderr; stdout is for results."""
+    """Print a message for the user on stderr; stdout is for results."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -27,12 +27,12 @@ def emit(value: Any) -> None:
 
 
 def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield `items` while showing a progress bar on stderr, or nothing if stderr is not a terminal.
+    """Yield `items` while showing a progress bar on stderr; no bar is shown if stderr is not a terminal.
 
     Args:
         items: what to iterate over.
         what: label of the bar.
-        total: number of items; None takes the length of a sequence.
+        total: number of items; None uses the length if `items` is a sequence.
     """
     if total is None and isinstance(items, Sequence):
         total = len(items)

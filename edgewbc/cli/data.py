@@ -1,4 +1,4 @@
-"""`edgewbc data`."""
+"""`edgewbc data`: create, describe and audit labeled data sets."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def manifest(
 
 
 def _write(manifest: Manifest, to: Path, json: bool) -> None:
-    """Write a manifest and print what it holds; files that were left out are listed on stderr."""
+    """Write a manifest and print its summary; files that were left out are listed on stderr."""
     from edgewbc.data import describe
 
     manifest.write(to)

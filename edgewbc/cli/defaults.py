@@ -1,4 +1,4 @@
-"""What a command takes when it is not told: it always says which it took."""
+"""Default inputs of the commands. Each default that is chosen is printed on stderr."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ from edgewbc.errors import UserError
 from edgewbc.utils import files, resources
 
 MANIFESTS = Path("manifests")
-SYNTHETIC_CELLS = 120  # of each type: fewer do not train the demo's network
+SYNTHETIC_CELLS = 120  # per class; the demo's network does not learn from fewer
 
 
 class NoManifest(UserError):
-    """None was named, and none is here."""
+    """No manifest was given, and no default manifest exists."""
 
 
 def manifest(path: Path | None) -> Manifest:
-    """The manifest named; else the newest one up to two folders down; else PBC's, where EDGEWBC_DATA leads to it.
+    """Read a manifest, or the default one.
+
+    The default is the newest manifest up to two levels below the working folder. If there is none and EDGEWBC_DATA
+    names a folder that contains PBC, its published split is written to `manifests/pbc-published` and used.
+
+    Args:
+        path: folder of the manifest; None reads the default one.
 
     Raises:
-        NoManifest: there is none.
-        UserError: it cannot be read, or its files changed.
+        NoManifest: `path` is None and there is no default manifest.
+        UserError: the manifest cannot be read, or its files have changed.
     """
     if path is not None:
         return Manifest.read(path)
@@ -48,7 +54,7 @@ def manifest(path: Path | None) -> Manifest:
 
 
 def manifest_or_synthetic(path: Path | None) -> Manifest:
-    """As `manifest`; where there is none, synthetic cells are drawn for a trial, and that is said."""
+    """Read a manifest as `manifest` does; if there is none, draw synthetic cells into `manifests/synthetic`."""
     try:
         return manifest(path)
     except NoManifest:
@@ -67,17 +73,17 @@ def manifest_or_synthetic(path: Path | None) -> Manifest:
 
 
 def manifest_of_run(path: Path | None, run: Path, sha256: str, recorded: Path | None) -> Manifest:
-    """Return the manifest that a run was started on, also if it has been moved.
+    """Return the manifest that a run was started on, even if it has been moved.
 
     Args:
-        path: folder that the user named; None looks at the recorded folder, and then for a manifest with the recorded
-            hash in this folder and up to two folders below.
-        run: the run.
+        path: folder given by the user; None tries the recorded folder, and then searches up to two levels below the
+            working folder for a manifest with the recorded hash.
+        run: run folder.
         sha256: recorded hash of the manifest.
         recorded: recorded folder of the manifest.
 
     Raises:
-        UserError: no manifest with that hash is found, or the one that the user named cannot be read.
+        UserError: no manifest with that hash is found, or the one at `path` cannot be read.
     """
     if path is not None:
         return Manifest.read(path)
@@ -98,7 +104,7 @@ def _manifests() -> list[Path]:
 
 
 def manifest_or_none(path: Path | None) -> Manifest | None:
-    """As `manifest`; None where there is none, and it says so."""
+    """Read a manifest as `manifest` does; if there is none, print a note on stderr and return None."""
     try:
         return manifest(path)
     except NoManifest:
@@ -107,7 +113,7 @@ def manifest_or_none(path: Path | None) -> Manifest | None:
 
 
 def originals(path: Path | None) -> Manifest:
-    """The manifest named, else one of the BCCD pictures in the folder that EDGEWBC_DATA names."""
+    """Read a manifest of original images; None makes one of the BCCD images in the folder that EDGEWBC_DATA names."""
     if path is not None:
         return Manifest.read(path)
     folder = os.environ.get("EDGEWBC_DATA")
@@ -122,13 +128,17 @@ def originals(path: Path | None) -> Manifest:
 
 
 def results(name: str) -> Path:
-    """Where a suite's results are kept: bench/results in a checkout, else here."""
+    """Return the path for a study's result file: in bench/results if that folder exists, else in the working folder."""
     folder = Path("bench/results")
     return folder / name if folder.is_dir() else Path(name)
 
 
 def recipe(name: str) -> Path:
-    """A recipe's file: a path, or the name of one that ships."""
+    """Return the file of a recipe, given as a path or as the name of a built-in recipe.
+
+    Raises:
+        UserError: there is no built-in recipe of that name.
+    """
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
@@ -142,7 +152,16 @@ def recipe(name: str) -> Path:
 
 
 def run(path: Path | None, holding: str = "model.safetensors", lacking: str | None = None) -> Path:
-    """The run named, or the newest one that holds a file and (if named) lacks another."""
+    """Return a run folder: the given one, or the newest that qualifies.
+
+    Args:
+        path: run folder; None takes the newest one.
+        holding: file that the newest run must contain.
+        lacking: file that the newest run must not contain; None allows any.
+
+    Raises:
+        UserError: `path` is not a run folder, or no run qualifies.
+    """
     if path is not None:
         if not runs.is_run(path):
             raise UserError(f"{path}: not a run folder (model.json and model.safetensors are not both in it)")
@@ -153,7 +172,7 @@ def run(path: Path | None, holding: str = "model.safetensors", lacking: str | No
 
 
 def bundle(path: Path | None) -> Path:
-    """Return the bundle named, else the shipped one: never one that happens to be in the working folder."""
+    """Return the given bundle, else the shipped one; a bundle in the working folder is never used by default."""
     if path is not None:
         return path
     found = resources.shipped_bundle()
@@ -162,7 +181,7 @@ def bundle(path: Path | None) -> Path:
 
 
 def bundle_to_measure(path: Path | None) -> Path:
-    """Return the bundle named, else the newest in ./bundles (what was exported last), else the shipped one."""
+    """Return the given bundle, else the most recently exported one in ./bundles, else the shipped one."""
     if path is not None:
         return path
     found = resources.newest_bundle()

@@ -14,7 +14,7 @@ import typer
 from edgewbc.cli.console import emit, say
 
 INTERRUPTED = 130
-"""What a command returns after Ctrl-C."""
+"""Exit code of a command after Ctrl-C."""
 
 
 def command(
@@ -40,7 +40,7 @@ def command(
 
     for module in ("torch", "accelerate", "torch_pruning", "onnx", "onnxruntime", "pydantic", "yaml"):
         need(module, "edgewbc demo")
-    with quiet_nncf():  # reports a missing NNCF now and not after the training
+    with quiet_nncf():  # fail now rather than after the training if NNCF is missing
         pass
     page.ready()
     folder = _folder(to)
@@ -82,7 +82,7 @@ def command(
 def _run(root: Any, step: tuple[Any, ...]) -> None:
     """Run one command of `edgewbc` in this process. Its errors propagate, and Ctrl-C is raised as such."""
     code = root.main([str(part) for part in step], prog_name="edgewbc", standalone_mode=False)
-    if code == INTERRUPTED:  # Click catches KeyboardInterrupt and returns this
+    if code == INTERRUPTED:  # Click catches KeyboardInterrupt and returns this code
         raise KeyboardInterrupt
     if isinstance(code, int) and code:
         raise RuntimeError(f"edgewbc {step[0]} ended with exit code {code}")

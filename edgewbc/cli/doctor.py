@@ -1,4 +1,4 @@
-"""`edgewbc doctor`."""
+"""`edgewbc doctor`: describe this PC and find the fastest configuration for a bundle."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def command(
     except UserError as error:
         if model is not None:
             raise
-        say(f"no bundle: {error}")  # this installation has none: the PC can be described without one
+        say(f"no bundle: {error}")  # the PC can be described without one
         path = None
     diagnosis = diagnose(None if path is None else Bundle.open(path), seconds=seconds, threads=threads)
     if as_json:
         emit(diagnosis.to_json())
     else:
-        print(_page(diagnosis))
+        print(_report(diagnosis))
 
 
-def _page(found: Diagnosis) -> str:
+def _report(found: Diagnosis) -> str:
     bundle, int8 = found.bundle, found.int8
     facts = {
         "CPU": found.cpu,

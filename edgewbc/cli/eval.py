@@ -1,4 +1,4 @@
-"""`edgewbc eval`."""
+"""`edgewbc eval`: measure the accuracy of a model on a labeled split."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,22 +8,30 @@ import typer
 
 def command(
     model: Annotated[
-        Path | None, typer.Argument(help="A bundle (folder or zip) or a run folder; else the newest bundle.")
+        Path | None, typer.Argument(help="Bundle (folder or zip) or run folder. [default: the newest bundle]")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="The manifest; else the newest one here.")] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    precision: Annotated[str | None, typer.Option(help="int8, f32 or bf16; else the model's default.")] = None,
-    backend: Annotated[str | None, typer.Option(help="openvino, onnx or torch; else the model's default.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures answered at once.")] = 32,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the runtime; else its own choice.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Manifest of labeled images. [default: the newest one here]")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split to evaluate: train, val or test.")] = "test",
+    precision: Annotated[str | None, typer.Option(help="int8, f32 or bf16. [default: the model's]")] = None,
+    backend: Annotated[str | None, typer.Option(help="openvino, onnx or torch. [default: the model's]")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images per inference call.")] = 32,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Inference threads. [default: chosen by the runtime]")
+    ] = None,
     require_accuracy: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Exit with 3 below this share, such as 0.99.")
+        float | None,
+        typer.Option(min=0, max=1, help="Exit with code 3 if the accuracy is below this share, such as 0.99."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the result here as JSON.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix to this PNG file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Accuracy of a model on a split: n, correct, Wilson interval, recall by class, confusion matrix, Brier score.
+    """Measure the accuracy of a model on a split of a manifest.
+
+    Reports the number of images, how many are classified correctly, the Wilson 95 % interval, recall by class, the
+    confusion matrix and the Brier score.
 
     \b
     Example:

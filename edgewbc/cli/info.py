@@ -71,7 +71,7 @@ def command(
 
 
 def bundle_summary(bundle: Bundle) -> dict[str, Any]:
-    """Return what a bundle's manifest says of it, as JSON; keys shared with `network_info.info` mean the same."""
+    """Return the summary in a bundle's manifest, as JSON; keys shared with `network_info.info` mean the same."""
     manifest = bundle.manifest.to_json()
     sizes = {p: {b: bundle.size(b, p) for b in backends} for p, backends in manifest["files"].items()}
     return {

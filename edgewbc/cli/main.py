@@ -1,4 +1,4 @@
-"""The `edgewbc` program: its commands, and how an error becomes one line and an exit code."""
+"""The `edgewbc` program: registers the commands, and turns an error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENVIRONMENT_ERRORS = {
     errno.ENOSPC: "no space left on device: free some space and run the command again",
     errno.EDQUOT: "disk quota exceeded: free some space and run the command again",
 }
-"""Errors of the operating system that are no fault of the program, whatever it was doing."""
+"""Errors of the operating system that are reported to the user instead of as a bug."""
 
 
 class CommandGroup(TyperGroup):
@@ -47,7 +47,7 @@ class CommandGroup(TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
             return super().invoke(ctx)
-        except OSError as error:  # here, because Click would turn a broken pipe into exit code 1
+        except OSError as error:  # caught here because Click would turn a broken pipe into exit code 1
             if message := _explain(error):
                 raise UserError(message) from error
             raise
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and exit. Expected errors are one line on stderr; only a bug prints a stack trace.
 
     Args:
-        arguments: the command line without the program's name; None takes `sys.argv`.
+        arguments: the command line without the program's name; None uses `sys.argv`.
     """
     with _safe_paths():
         _run(arguments)
@@ -138,9 +138,9 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
 
 @contextmanager
 def _safe_paths() -> Iterator[None]:
-    """Keep subprocesses, and theirs, from importing modules (and Windows from starting programs) of the working folder.
+    """Keep child processes from importing modules (and on Windows, starting programs) from the working folder.
 
-    `subprocesses.run` does so for those that edgewbc starts itself; pip and PyTorch start others.
+    `subprocesses.run` does so for the processes that edgewbc starts itself; pip and PyTorch start others.
     """
     before = {name: os.environ.get(name) for name in _SAFE_PATHS}
     os.environ.update(dict.fromkeys(_SAFE_PATHS, "1"))
@@ -157,8 +157,9 @@ def _safe_paths() -> Iterator[None]:
 def _prepare_streams() -> None:
     """Make stdout and stderr UTF-8, and replace those that the parent process has closed.
 
-    A closed descriptor would be given to the next file that is opened, and text for the terminal written into it. A
-    closed stderr becomes the null device; a closed stdout fails on the first write, since its results would be lost.
+    The number of a closed descriptor would be reused by the next file that is opened, which would then receive the
+    text for the terminal. A closed stderr becomes the null device; a closed stdout fails on the first write, since
+    results would be lost.
     """
     for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
@@ -178,7 +179,7 @@ def _prepare_streams() -> None:
 
 
 def _explain(error: OSError) -> str | None:
-    """Return one line about an error that the program is not to blame for, or None for any other."""
+    """Return a one-line message for an error caused by the environment, or None if it may be a bug."""
     if failure := _output_failure():
         return failure
     if isinstance(error, BrokenPipeError):

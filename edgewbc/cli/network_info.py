@@ -26,8 +26,8 @@ def resolve(net: str, classes: int | None = None, size: tuple[int, int] | None =
 
     Args:
         net: an architecture, a run folder, or a bundle (folder or zip).
-        classes: number of outputs of an architecture; None takes 1000 for the stock VGG16, else the five cell types.
-        size: height and width of the input in pixels; None takes 224 x 224, or that of the run or bundle.
+        classes: number of outputs of an architecture; None means 1000 for the stock VGG16, else the five cell types.
+        size: height and width of the input in pixels; None means 224 x 224, or that of the run or bundle.
 
     Raises:
         UserError: `net` is none of these, or `classes` differs from that of the run or bundle.

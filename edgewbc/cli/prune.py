@@ -1,4 +1,4 @@
-"""`edgewbc prune`."""
+"""`edgewbc prune`: remove channels and recover the accuracy by distillation."""
 
 from __future__ import annotations
 

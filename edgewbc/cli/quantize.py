@@ -1,4 +1,4 @@
-"""`edgewbc quantize`."""
+"""`edgewbc quantize`: quantize a network to int8."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edgewbc selftest`."""
+"""`edgewbc selftest`: check a bundle's files and predictions on this PC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edgewbc train`."""
+"""`edgewbc train`: fine-tune a network from a recipe."""
 
 from __future__ import annotations
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class TrainingProgress:
-    """The callbacks `progress` and `report` of `train.loop.fit`.
+    """Shows the progress of a training: the callbacks `progress` and `report` of `train.loop.fit`.
 
     Attributes:
         first: whether this process prints: the first of several (accelerate launch), or the only one.
     """
 
     def __init__(self) -> None:
-        """Show nothing yet."""
+        """Create the callbacks; the bar appears with the first batch."""
         self.first = int(os.environ.get("RANK", "0")) == 0
         self._bar: Any = None
         self._task: Any = None
@@ -55,7 +55,7 @@ class TrainingProgress:
         )
 
     def best(self, run: Path) -> EpochResult:
-        """Return the result of the epoch whose weights a finished run has."""
+        """Return the result of the epoch whose weights a finished run contains."""
         from edgewbc import runs
         from edgewbc.train.history import EpochResult
 

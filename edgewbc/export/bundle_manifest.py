@@ -1,4 +1,4 @@
-"""The parts of a bundle's manifest that describe the network and the data, and the head as plain arrays."""
+"""Build the parts of a bundle's manifest that describe the network and the data, and the head as plain arrays."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
     """Return the manifest's entries about the network as it ships, with batch norm and branches folded.
 
     Args:
-        net: the network, a `torch.nn.Module` from `nets.model`.
-        spec: its specification.
+        net: network, a `torch.nn.Module` from `nets.model`.
+        spec: specification of the network.
         shipped: the model files in the bundle; the precision of the first is the default.
-        folder: of the bundle.
+        folder: folder of the bundle.
     """
     net, spec = model.fold(net, spec)
     files: dict[str, dict[str, list[str]]] = {}
     for file in shipped:
         files.setdefault(file.precision, {})[file.backend] = [p.relative_to(folder).as_posix() for p in file.paths]
-    found = model.describe(spec)
+    layers = model.describe(spec)
     pooled = next(
-        number for number, layer in enumerate(found) if layer.name == "pool"
+        number for number, layer in enumerate(layers) if layer.name == "pool"
     )  # the layer before is the feature map
     return {
         "edgewbc": __version__,
@@ -50,8 +50,8 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
         "default_precision": shipped[0].precision,
         "outputs": {
             "probabilities": len(spec.classes),
-            "features": found[pooled].output[0],
-            "map": list(found[pooled - 1].output),
+            "features": layers[pooled].output[0],
+            "map": list(layers[pooled - 1].output),
         },
         "head": HEAD,
         "golden": {"expected": GOLDEN, "tolerance": {p: golden.TOLERANCE[p] for p in files}},
@@ -62,8 +62,8 @@ def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any
     """Return the manifest's entry about the images, or {} without a manifest.
 
     Args:
-        manifest: that the bundle is measured on.
-        lineage: of the run; its first step is the training.
+        manifest: manifest that the bundle is measured on.
+        lineage: lineage of the run; its first step is the training.
     """
     if manifest is None:
         return {}
@@ -80,7 +80,7 @@ def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any
 
 
 def head(net: Any) -> dict[str, Any]:
-    """Return weights (out, in) and biases (out,) of the dense layers, float32, as w0, b0, w1, b1, ..."""
+    """Return the weights (out, in) and biases (out,) of the dense layers, float32, named w0, b0, w1, b1, ..."""
     layers = [layer for layer in net.head if hasattr(layer, "in_features")]
     arrays = {}
     for number, layer in enumerate(layers):
@@ -92,7 +92,7 @@ def head(net: Any) -> dict[str, Any]:
 def without_paths(value: Any) -> Any:
     """Return a JSON value with every absolute or parent-relative path reduced to its file name.
 
-    Bundles are distributed, and folders of the machine that made them are nobody's business.
+    Bundles are distributed, so they must not reveal folders of the machine that exported them.
     """
     if isinstance(value, Mapping):
         return {key: without_paths(inner) for key, inner in value.items()}

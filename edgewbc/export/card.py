@@ -1,7 +1,7 @@
-"""The model card of a bundle: what it is, what it was measured on, its limits, and how to check it.
+"""Write the model card of a bundle: description, intended use and limits, data, accuracy, and how to check it.
 
 After Mitchell et al. 2019, "Model cards for model reporting", arXiv 1810.03993. The card is written from the bundle's
-manifest alone, so the two cannot disagree, and it states only what was measured on the files of this bundle.
+manifest alone, so the two always agree, and it states only what was measured on the files of this bundle.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _limits(m: Mapping[str, Any]) -> str:
 
 
 def _unusual(m: Mapping[str, Any]) -> str:
-    """Describe the check of images against those of training."""
+    """Describe the check for images that look unlike the training images."""
     if m.get("training_images") is None:
         return " The bundle does not know what its training images looked like, and cannot tell unlike images."
     found = TrainingImages.from_json(m["training_images"])

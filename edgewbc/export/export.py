@@ -1,6 +1,6 @@
 """`edgewbc export`: write the bundle of a run.
 
-Nothing appears at the target until the f32 files agree with torch and every file has been measured as it is on disk.
+The target folder is created only after the f32 files agree with torch and every saved file has been measured.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PARITY_IMAGES = 64
 
 @dataclass(frozen=True)
 class _Network:
-    """A run that was read from disk."""
+    """A network, its specification and the run that they were loaded from."""
 
     run: Path
     net: Any
@@ -60,14 +60,14 @@ def export(
     """Write the bundle of a run.
 
     Args:
-        run: run folder; for int8 one that `quantize` made.
-        to: folder of the bundle; it must not exist, or be empty.
+        run: run folder; int8 requires one that `quantize` made.
+        to: folder of the bundle; must not exist, or be empty.
         manifest: labeled images; parity and accuracy are measured on its validation split. Without it parity is
             measured on the golden samples, and the bundle states no accuracy.
         precisions: int8, f32 or both; the first of `PRECISIONS` among them becomes the default.
-        name: of the bundle; None takes that of the folder.
+        name: name of the bundle; None uses that of the folder.
         zip: also write `<to>.zip` with the same files.
-        license: of the weights, preferably an SPDX expression; None leaves it as not stated.
+        license: license of the weights, preferably an SPDX expression; None leaves it as not stated.
         progress: reports progress.
 
     Returns:
@@ -115,7 +115,7 @@ def _fill(
     license: str | None,
     progress: Progress,
 ) -> None:
-    """Write all files but SHA256SUMS into `folder`. The f32 files, if not shipped, go to `scratch`."""
+    """Write all files except SHA256SUMS into `folder`. f32 files that are not shipped are written to `scratch`."""
     spec = network.spec
     files = _models(folder, scratch, network, precisions)
     shipped = [file for file in files if file.path.is_relative_to(folder)]
@@ -159,7 +159,7 @@ def _fill(
 
 
 def _models(folder: Path, scratch: Path, network: _Network, precisions: tuple[str, ...]) -> list[ModelFile]:
-    """Write the model files, those that are shipped first. The f32 files are always written, to compare with."""
+    """Write the model files and return them, shipped ones first. f32 files are always written, as the reference."""
     files = []
     for precision in dict.fromkeys((*precisions, "f32")):
         top = folder if precision in precisions else scratch

@@ -1,7 +1,7 @@
-"""Golden samples: synthetic images that travel with a bundle, and the predictions of its files at the time of export.
+"""Golden samples: synthetic images in a bundle, with the predictions of its files at the time of export.
 
-They show whether a model gives the same predictions on another machine. They contain no image of any data set, and say
-nothing about accuracy.
+`selftest` uses them to check that a model gives the same predictions on another machine. They contain no image of any
+data set, and say nothing about accuracy.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from edgewbc.utils.files import write_text
 FORMAT = 1
 SEED = 20
 TOLERANCE = {"f32": 1e-3, "int8": 0.05}
-"""Largest allowed difference from an expected probability, by precision: int8 kernels round differently by CPU."""
+"""Largest allowed difference from an expected probability, by precision (int8 kernels round differently per CPU)."""
 
 
 def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, seed: int = SEED) -> list[str]:
     """Draw `each` cells of every class into `folder`/golden and return their names, such as golden/00-neutrophil.png.
 
-    The images are a tenth larger than the network's crop, so that crop and resize are checked too. A class that is not
-    one of the five cell types is drawn as one of them: the samples need variety, not truth.
+    The images are 10 % larger than the network's crop, so that crop and resize are checked too. A class that is not one
+    of the five cell types is drawn as one of them, since the samples test consistency and not accuracy.
     """
     seen = max(spec.size if spec.crop == "centre" else 0, spec.height, spec.width)
     names = []
@@ -61,8 +61,8 @@ def expect(folder: Path, names: Sequence[str], spec: PixelSpec, irs: Mapping[str
     """Run the saved IRs on every sample and write the predictions to expected.json.
 
     Args:
-        folder: of the bundle.
-        names: of the samples, as `draw` returns them.
+        folder: folder of the bundle.
+        names: names of the samples, as `draw` returns them.
         spec: how images are prepared.
         irs: path of the .xml by precision. Each sample is a batch of its own, as in `selftest`.
     """

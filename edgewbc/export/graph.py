@@ -1,8 +1,8 @@
 """Convert a network from torch to an OpenVINO IR and to an ONNX file, each directly from the exported program.
 
 Both graphs take `image` (uint8 NHWC RGB, any batch size) and return `probabilities` and `features`. The feature map
-before pooling is not an output, but keeps the name `map`, so that it can be added as a third one for class activation
-maps: `model.add_outputs("map")`.
+before pooling is not an output, but keeps the name `map`, so that it can be added as a third output for class
+activation maps: `model.add_outputs("map")`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edgewbc.utils.optional import need
 INPUT = "image"
 OUTPUTS = ("probabilities", "features")
 MAP = "map"
-OPSET = 18  # the lowest that torch's exporter writes; ONNX Runtime reads it since 1.14
+OPSET = 18  # the lowest that torch's exporter writes; supported by ONNX Runtime 1.14 and later
 _NUMBERED = re.compile(r"([A-Z]\w*?)_\d+")
 _NOISY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "torch.utils.cpp_extension")
 
@@ -44,8 +44,8 @@ def named(model: Any, spec: ModelSpec) -> Any:
     """Give a converted `openvino.Model` the names and metadata of a bundle's model, in place, and return it.
 
     Args:
-        model: with the results probabilities, features and map, in this order.
-        spec: the network.
+        model: model with the results probabilities, features and map, in this order.
+        spec: specification of the network.
     """
     import openvino as ov
 
@@ -67,7 +67,7 @@ def named(model: Any, spec: ModelSpec) -> Any:
 def save_ir(model: Any, xml: Path) -> None:
     """Write an IR atomically, as `xml` and a `.bin` next to it, without compressing the weights.
 
-    Operations that OpenVINO numbered in the order it met them are renumbered by position, so that the same network
+    OpenVINO numbers operations in the order of conversion; they are renumbered by position, so that the same network
     gives the same bytes.
 
     Raises:
@@ -96,7 +96,7 @@ def check_ir(xml: Path) -> None:
     names = [output.get_any_name() for output in model.outputs]
     if [i.get_any_name() for i in model.inputs] != [INPUT] or names != list(OUTPUTS):
         raise RuntimeError(f"{xml}: {model.inputs} and {model.outputs} are not a bundle's inputs and outputs")
-    model.add_outputs(MAP)  # raises RuntimeError itself
+    model.add_outputs(MAP)  # raises RuntimeError if there is no such tensor
 
 
 def to_onnx(net: Any, spec: ModelSpec, path: Path) -> None:
@@ -129,8 +129,8 @@ def save_onnx(proto: Any, spec: ModelSpec, path: Path) -> None:
     """Write an ONNX model atomically, with the metadata of a bundle's model.
 
     The exporter's own metadata is removed: it contains the source line of every operation, with paths of this machine.
-    The IR version is the lowest for the operator set (8 for opset 18), as older runtimes refuse a newer one: ONNX
-    Runtime 1.16 refuses a file of version 10, and runs the same file as version 8.
+    The IR version is the lowest for the operator set (8 for opset 18), since older runtimes reject a newer one:
+    ONNX Runtime 1.16 rejects a file of version 10, and runs the same file as version 8.
 
     Raises:
         RuntimeError: it is not a bundle's model (a bug).
@@ -156,7 +156,7 @@ def save_onnx(proto: Any, spec: ModelSpec, path: Path) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what exporters print, log and warn about, since stdout is for results. Exceptions still propagate."""
+    """Suppress the output, logs and warnings of the exporters, since stdout is for results. Exceptions propagate."""
     loggers = [logging.getLogger(name) for name in _NOISY]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,8 +1,8 @@
 """Metadata inside a model file: labels and input, so that other tools can use the file on its own.
 
 The keys are those of Model API (https://github.com/open-edge-platform/model_api, `docs/model-configuration.md`): in an
-IR under `rt_info/model_info`, in an ONNX file as metadata with the key `model_info NAME`. What Model API has no key for
-is stored as JSON under `edgewbc`.
+IR under `rt_info/model_info`, in an ONNX file as metadata with the key `model_info NAME`. Values for
+which Model API has no key are stored as JSON under `edgewbc`.
 """
 
 from __future__ import annotations

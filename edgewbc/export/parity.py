@@ -1,7 +1,8 @@
-"""Parity between backends: run the same network everywhere on the same images and compare its probabilities.
+"""Check the parity of backends: run the same network in each on the same images, and compare the probabilities.
 
-In f32 the backends differ by rounding alone; a difference above `LIMIT` in a probability is a fault of the conversion
-and fails the export. In int8 predictions do differ; how much is measured on the validation images and reported.
+In f32 the backends differ only by rounding; a difference above `LIMIT` in a probability is an error of the conversion
+and fails the export. In int8 predictions do differ; the difference is measured on the validation images
+and reported.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ Probabilities = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two sets of predictions for the same images are apart.
+    """The difference between two sets of predictions for the same images.
 
     Attributes:
         images: number of images.
-        largest: largest absolute difference in a probability; NaN if there is one among the probabilities.
-        image: the image where that is, counted from 1.
+        largest: largest absolute difference in a probability; NaN if any probability is NaN.
+        image: number of the image with that difference, counted from 1.
         agreement: share of images with the same label.
     """
 
@@ -61,12 +62,12 @@ class PairDifference:
 
 @dataclass(frozen=True)
 class AccuracyDrop:
-    """What a conversion, such as that from f32 to int8, costs on labeled images.
+    """The loss of accuracy on labeled images by a conversion, such as from f32 to int8.
 
     Attributes:
         drop: accuracy lost, as a share of the images; negative if accuracy is gained.
         agreement: share of images with the same label before and after.
-        largest_difference: in a probability.
+        largest_difference: largest absolute difference in a probability.
         mcnemar: `b` (number of images that only the first model gets right), `c` (only the second) and `p`.
     """
 
@@ -89,11 +90,11 @@ def predict(predictors: Mapping[str, Predictor], batches: Iterable[Batch]) -> di
     """Run every predictor on every batch, reading each batch once.
 
     Args:
-        predictors: by name.
+        predictors: predictors by name.
         batches: at least one, each uint8 RGB (n, height, width, 3).
 
     Returns:
-        probabilities of all images, (N, K), by name.
+        Probabilities of all images, (N, K), by predictor name.
     """
     parts: dict[str, list[Probabilities]] = {name: [] for name in predictors}
     for batch in batches:
@@ -103,14 +104,14 @@ def predict(predictors: Mapping[str, Predictor], batches: Iterable[Batch]) -> di
 
 
 def compare(predictions: Mapping[str, Probabilities], limit: float = LIMIT) -> list[PairDifference]:
-    """Compare the predictions of every two predictors.
+    """Compare the predictions of every pair of predictors.
 
     Args:
         predictions: probabilities by the predictor's name, for the same images in the same order.
         limit: largest difference in a probability that is allowed.
 
     Raises:
-        GateError: two differ by more, or a probability is not a number.
+        GateError: a pair differs by more than `limit`, or a probability is NaN.
     """
     rows = []
     for first, second in combinations(predictions, 2):
@@ -126,7 +127,7 @@ def compare(predictions: Mapping[str, Probabilities], limit: float = LIMIT) -> l
 
 
 def difference(first: Probabilities, second: Probabilities) -> Difference:
-    """Return how far two sets of predictions for the same images are apart."""
+    """Return the difference between two sets of predictions for the same images."""
     gaps = np.abs(first.astype(np.float64) - second).max(1)
     worst = int(gaps.argmax())  # the first NaN, if there is one
     agreement = float((first.argmax(1) == second.argmax(1)).mean())
@@ -134,7 +135,7 @@ def difference(first: Probabilities, second: Probabilities) -> Difference:
 
 
 def accuracy_drop(truth: NDArray[np.int64], before: Probabilities, after: Probabilities) -> AccuracyDrop:
-    """Return what is lost on labeled images from one model (f32) to another (int8).
+    """Return the accuracy lost on labeled images from one model (f32) to another (int8).
 
     Args:
         truth: class index of each image, (n,).

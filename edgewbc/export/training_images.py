@@ -1,4 +1,4 @@
-"""Measure the images that a network was trained on, for its bundle; and add this to a bundle that lacks it."""
+"""Measure the images that a network was trained on, and record the result in its bundle or in an existing one."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from edgewbc.utils.files import write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
 
 MOST = 6000
-"""Training images that are measured at most, sampled evenly."""
+"""Maximum number of training images to measure, sampled evenly."""
 
 
 def measure(manifest: Manifest, pixels: PixelSpec, progress: Progress = quiet) -> TrainingImages | None:
-    """Measure the images of the training split, prepared for a network; None if there are none.
+    """Measure the images of the training split, prepared for a network; return None if the split is empty.
 
-    How many of the validation images then are unusual is counted too.
+    Also computes the share of validation images that are unusual by this measure.
 
     Args:
-        manifest: that the network was trained on.
+        manifest: manifest that the network was trained on.
         pixels: crop and input size of the network.
         progress: reports progress.
 
@@ -47,41 +47,43 @@ def measure(manifest: Manifest, pixels: PixelSpec, progress: Progress = quiet) -
     entries = [entry for entry in manifest.entries if entry.split == "train"]
     if not entries:
         return None
-    seen = list(_seen(manifest, spread(entries, MOST), pixels, progress, "training images"))
-    notes = Counter(note for one in seen for note in one.notes if not is_damage(note))
-    found = TrainingImages.of([one.appearance for one in seen], [one.size for one in seen], notes)
+    measured = list(_measured_images(manifest, spread(entries, MOST), pixels, progress, "training images"))
+    notes = Counter(note for image in measured for note in image.notes if not is_damage(note))
+    found = TrainingImages.of([image.appearance for image in measured], [image.size for image in measured], notes)
     held_out = [entry for entry in manifest.entries if entry.split == validation.SPLIT]
     if not held_out:
         return found
     unusual = [
-        bool(found.reasons(pixels, one.size, one.notes, one.appearance))
-        for one in _seen(manifest, held_out, pixels, progress, "validation images")
+        bool(found.reasons(pixels, image.size, image.notes, image.appearance))
+        for image in _measured_images(manifest, held_out, pixels, progress, "validation images")
     ]
     return replace(found, unusual=round(sum(unusual) / len(unusual), 4))
 
 
-class _Seen(NamedTuple):
+class _MeasuredImage(NamedTuple):
     size: tuple[int, int]
     notes: tuple[str, ...]
     appearance: NDArray[np.float32]
 
 
-def _seen(
+def _measured_images(
     manifest: Manifest, entries: Sequence[Entry], pixels: PixelSpec, progress: Progress, what: str
-) -> Iterator[_Seen]:
+) -> Iterator[_MeasuredImage]:
     for entry in progress(entries, what, len(entries)):
         decoded = images.read_decoded(manifest, entry)
         height, width = decoded.image.shape[:2]
-        yield _Seen((width, height), decoded.notes, appearance.measure(prepare(decoded.image, pixels, entry.box)))
+        yield _MeasuredImage(
+            (width, height), decoded.notes, appearance.measure(prepare(decoded.image, pixels, entry.box))
+        )
 
 
 def entry(
     manifest: Manifest | None, trained_on: str | None, pixels: PixelSpec, progress: Progress = quiet
 ) -> dict[str, Any]:
-    """Return the entry `training_images` of a bundle's manifest; {} if the training images are not at hand.
+    """Return the entry `training_images` of a bundle's manifest; {} if the training images are not available.
 
     Args:
-        manifest: that the bundle is measured on, or None.
+        manifest: manifest that the bundle is measured on, or None.
         trained_on: hash of the manifest that the network was trained on; None if it was not recorded.
         pixels: crop and input size of the network.
         progress: reports progress.
@@ -93,18 +95,18 @@ def entry(
 
 
 def describe(folder: Path, manifest: Manifest, *, license: str | None = None, progress: Progress = quiet) -> None:
-    """Add the training images to the manifest of an existing bundle, write its card anew and seal it.
+    """Record the training images in the manifest of an existing bundle, rewrite its card and checksums.
 
     No other file is changed.
 
     Args:
-        folder: of the bundle.
-        manifest: that its network was trained on.
-        license: of the weights; None keeps what the bundle states.
+        folder: folder of the bundle.
+        manifest: manifest that its network was trained on.
+        license: license of the weights; None keeps the one in the bundle.
         progress: reports progress.
 
     Raises:
-        UserError: not a whole bundle, a zip, or one that was trained on another manifest.
+        UserError: the bundle is damaged, is a zip, or was trained on another manifest.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is not the folder of a bundle")

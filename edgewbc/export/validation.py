@@ -1,4 +1,4 @@
-"""Measure saved model files on the validation images: accuracy with its provenance, and the review threshold."""
+"""Measure saved model files on the validation images: accuracy and its provenance, and the review threshold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
 
 SPLIT = "val"
-"""The split that is measured. It may steer the int8 conversion; `test` is for reporting, with `edgewbc eval`."""
+"""The split that is measured. It may be used to tune the int8 conversion; `edgewbc eval` reports on `test`."""
 
 BATCH = 32
 
@@ -69,10 +69,10 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class EvidenceRow:
-    """The accuracy of one file, and exactly what it was measured on.
+    """The accuracy of one file, with its hash and the data that it was measured on.
 
     Attributes:
-        precision, backend, sha256: of the file.
+        precision, backend, sha256: precision, backend and hash of the file.
         data: protocol, split, source and hash of the manifest.
         n, correct: number of images, and of those classified correctly.
         accuracy: `correct / n`.
@@ -117,7 +117,7 @@ class ValidationResult:
 
     Attributes:
         rows: accuracy of each file.
-        probabilities: (n, K), by the name of the file or predictor.
+        probabilities: probabilities, (n, K), by the name of the file or predictor.
         truth: class index of each image, (n,).
     """
 
@@ -128,12 +128,12 @@ class ValidationResult:
 
 @dataclass(frozen=True)
 class ReviewCount:
-    """What a review threshold does on the validation images.
+    """The effect of a review threshold on the validation images.
 
     Attributes:
         n: number of images.
-        accepted: those at or above the threshold.
-        wrong: those of the accepted ones that are misclassified.
+        accepted: number of images at or above the threshold.
+        wrong: number of accepted images that are misclassified.
     """
 
     n: int
@@ -152,14 +152,14 @@ def validate(
     progress: Progress = quiet,
     **others: Predictor,
 ) -> ValidationResult:
-    """Run every file, as it is on disk, on every validation image.
+    """Run every saved file on every validation image.
 
     Args:
         files: the models to measure.
         manifest: labeled images.
         spec: the network; its classes give the order of the labels.
         progress: reports progress.
-        others: further predictors to run, such as torch; they have probabilities in the result, but no row.
+        others: further predictors to run, such as torch; the result has their probabilities, but no row.
 
     Raises:
         UserError: there are no validation images, one has changed, or a label is not a class of the model.
@@ -190,12 +190,13 @@ def review_threshold(
 ) -> float:
     """Choose the probability below which a person should look at a cell.
 
-    It is the smallest threshold from `lowest` up at which at most `max_wrong` of the accepted validation images are
-    misclassified; but it is limited so that at most `max_review` of them are sent to a person, since a lab would ignore
-    more. `count_accepted` counts the errors that remain above it. Neither share carries over to another lab's images.
+    This is the smallest threshold, not below `lowest`, at which at most `max_wrong` of the accepted validation images
+    are misclassified. It is capped so that at most `max_review` of all images need review, since a lab would ignore
+    more. `count_accepted` counts the errors that remain above it. Both shares are those of the validation images, and
+    can differ on images of another lab.
 
     Args:
-        probabilities: of the validation images, (n, K).
+        probabilities: probabilities of the validation images, (n, K).
         truth: class indices, (n,).
         max_wrong: share of the accepted images that may be misclassified.
         max_review: share of all images that may be sent to a person.

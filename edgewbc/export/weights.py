@@ -18,10 +18,10 @@ from edgewbc.utils.files import occupied, sha256, whole_folder, write_json
 
 
 def release(run: Path, to: Path) -> Path:
-    """Write `model.safetensors` (float16), `model.json` and `lineage.json` (without paths of this machine).
+    """Write `model.safetensors` (float16), `model.json` and `lineage.json`, which contains no absolute path.
 
     Args:
-        run: run folder; it is not changed.
+        run: run folder; not modified.
         to: folder to create; every command accepts it as a run.
 
     Returns:

@@ -1,12 +1,12 @@
 """Assemble a kit: wheels, bundle, launchers, guide, licenses and checksums.
 
-install.bat, classify.bat (or .sh)   what the technician starts
-guide.html                           one page, for printing
+install.bat, classify.bat (or .sh)   launchers for the technician
+guide.html                           one-page guide, for printing
 SHA256SUMS                           hashes of every other file; install checks them first
 LICENCES/                            license texts, and LICENCES.csv
 prerequisites/                       installers given with --python-installer, --vc-redist
 files/kit.json                       what the kit contains: system, Python versions, model, wheels
-files/install.py, classify.py        what the launchers run
+files/install.py, classify.py        scripts that the launchers run
 files/requirements-<version>.txt     pinned, with hashes
 files/wheels/, files/model/          the wheels; the bundle
 """
@@ -34,8 +34,8 @@ from edgewbc.kit.wheel import Wheel, member
 from edgewbc.utils.files import atomic_write, occupied, sha256, whole_folder, write_json, write_text
 
 FORMAT = 1
-LARGEST = 150_000_000  # bytes; a larger kit is reported
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.exe", re.ASCII | re.IGNORECASE)
+LARGEST = 150_000_000  # bytes; a larger kit causes a warning
+_INSTALLER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.exe", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Kit:
 def build(
     targets: Sequence[Target], to: Path, bundle: Bundle, options: Options | None = None, say: Say = lambda text: None
 ) -> Kit:
-    """Build a kit. The folder appears once it is complete.
+    """Build a kit. The folder is created atomically, once it is complete.
 
     Args:
         targets: one for each version of Python, all for the same system.
@@ -136,25 +136,25 @@ def build(
 
 
 def pack(folder: Path, to: Path) -> None:
-    """Write a kit as a zip, under its folder's name. The same files give the same bytes; scripts stay executable."""
+    """Write a kit as a reproducible zip, with the folder's name as the top level; scripts stay executable."""
     with atomic_write(to) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for file in sorted(f for f in folder.rglob("*") if f.is_file()):
             name = (Path(folder.name) / file.relative_to(folder)).as_posix()
             info = member(name, executable=file.suffix == ".sh")
             if file.suffix in (".whl", ".exe"):
-                info.compress_type = zipfile.ZIP_STORED  # compressed already
+                info.compress_type = zipfile.ZIP_STORED  # already compressed
             archive.writestr(info, file.read_bytes())
 
 
 def _wheels(targets: Sequence[Target], files: Path, work: Path, options: Options, say: Say) -> list[Slimmed]:
     """Write the wheels of all targets into `files/wheels`, each once, and the pinned requirements of each target."""
-    mine = own.build(files / "wheels")
-    kept: dict[str, Slimmed] = {mine.name: slim(Wheel.read(mine))}
+    own_wheel = own.build(files / "wheels")
+    kept: dict[str, Slimmed] = {own_wheel.name: slim(Wheel.read(own_wheel))}
     for target in targets:
         fetched = work / f"wheels-{target.version}"
         fetched.mkdir()
-        found = collect(mine, target, fetched, options.wheels, say)
-        pins = [kept[mine.name].wheel]
+        found = collect(own_wheel, target, fetched, options.wheels, say)
+        pins = [kept[own_wheel.name].wheel]
         for wheel in found:
             item = slim(wheel, options.whole)
             name = item.wheel.path.name
@@ -174,7 +174,7 @@ def _installers(options: Options, platform: Platform) -> dict[str, Path]:
         option = f"--{name.replace('_', '-')} {path}"
         if platform is not Platform.WINDOWS:
             raise UserError(f"{option}: only a kit for Windows takes an installer")
-        if not path.is_file() or not _PLAIN.fullmatch(path.name):
+        if not path.is_file() or not _INSTALLER_NAME.fullmatch(path.name):
             raise UserError(f"{option}: should be an .exe file, its name of letters, digits, points and hyphens")
     return found
 
@@ -182,7 +182,7 @@ def _installers(options: Options, platform: Platform) -> dict[str, Path]:
 def _facts(
     targets: Sequence[Target], bundle: Bundle, wheels: Sequence[Slimmed], installers: dict[str, Path]
 ) -> dict[str, Any]:
-    """Return the content of `files/kit.json`. It has no time, so that the same parts give the same kit."""
+    """Return the content of `files/kit.json`. It contains no date, so that the same parts give the same kit."""
     return {
         "format": FORMAT,
         "edgewbc": edgewbc.__version__,
@@ -215,18 +215,22 @@ def _launchers(
     either, suffix = " or ".join(versions), "bat" if windows else "sh"
     given = installers.get("python_installer")
     if given:
-        mend = f"Double-click {given.name} in the folder prerequisites and click Install Now; then start install again."
+        python_help = (
+            f"Double-click {given.name} in the folder prerequisites and click Install Now; then start install again."
+        )
     elif windows:
-        mend = "The engineer has to install it first, from python.org; then start install again."
+        python_help = "The engineer has to install it first, from python.org; then start install again."
     else:
-        mend = f"Install it first (such as: sudo apt install python{versions[-1]}-venv); then start install again."
+        python_help = (
+            f"Install it first (such as: sudo apt install python{versions[-1]}-venv); then start install again."
+        )
     values = {
         "PYTHONS": " ".join(versions),
         "COMPACT_PYTHONS": " ".join(version.replace(".", "") for version in versions),
         "PYTHONS_OR": either,
         "PYTHON_NAMES": " ".join(f"python{version}" for version in versions),
         "VERSION_TUPLES": ", ".join(str(target.python) for target in targets),
-        "PYTHON_HELP": mend,
+        "PYTHON_HELP": python_help,
     }
     for name in ("install", "classify"):
         templates.write(f"{targets[0].platform}/{name}.{suffix}", kit / f"{name}.{suffix}", values)
@@ -238,7 +242,7 @@ def _launchers(
         False: f"Linux on x86-64 with glibc 2.{GLIBC} or later; Python {either} with venv; 500 MB of disk",
     }
     elsewhere = {True: r"%LOCALAPPDATA%\edgewbc", False: "~/.local/share/edgewbc"}
-    told = {
+    placeholders = {
         "INSTALL": f"install.{suffix}",
         "CLASSIFY": f"classify.{suffix}",
         "DROP": "classify.bat" if windows else "classify.desktop",
@@ -246,10 +250,10 @@ def _launchers(
         "CLASSIFY_HOW": "Without a mouse: start it and type the folder's name."
         if windows
         else "Install makes that file. Or start classify.sh and drag the folder into its window.",
-        "NEEDS": needs[windows] + (f" ({mend[:-1]})" if given else ""),
+        "NEEDS": needs[windows] + (f" ({python_help[:-1]})" if given else ""),
         "ELSEWHERE": f" (and {elsewhere[windows]}, if it was installed from a stick)",
         "VERSION": facts["edgewbc"],
         "MODEL": bundle.name,
         "MODEL_SHA": facts["model"]["sha256"][:12],
     }
-    templates.write("guide.html", kit / "guide.html", guide.values(told, bundle.classes))
+    templates.write("guide.html", kit / "guide.html", guide.values(placeholders, bundle.classes))

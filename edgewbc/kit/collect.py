@@ -1,10 +1,10 @@
-"""Collect the wheels of a kit: edgewbc's requirements, and theirs, for one PC.
+"""Collect the wheels of a kit: the direct and indirect requirements of edgewbc, for one PC.
 
-The resolution stays here because pip cannot do it: with `--platform` it selects wheels for another PC, but it evaluates
-markers such as `platform_system == "Windows"` for the PC that it runs on (a kit for Windows built on Linux would lack
-colorama). So pip fetches one round of wheels at a time without dependencies, and their requirements are evaluated for
-the target. uv can resolve for another platform, but it cannot download wheels: it would be a further dependency of tens
-of megabytes in place of about 60 lines.
+Requirements are resolved here because pip cannot do it: with `--platform` it selects wheels for another PC, but it
+evaluates markers such as `platform_system == "Windows"` for the PC that it runs on (a kit for Windows built on Linux
+would lack colorama). So pip fetches one round of wheels at a time without dependencies, and their requirements are
+evaluated for the target. uv can resolve for another platform, but it cannot download wheels: it would be an additional
+dependency of tens of megabytes, to replace about 60 lines.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ LEFT_OUT: Final = {
     "openvino-telemetry": "reports usage over the network; edgewbc blocks it, and OpenVINO runs without",
     "packaging": "only `edgewbc kit` uses it, and a kit is not built on the lab's PC",
 }
-"""Declared requirements that a lab's PC never imports, with the reason."""
-ROUNDS = 12  # depth of the requirements; the deepest chain at present is three
+"""Declared requirements that are left out because the lab's PC never imports them, with the reason."""
+ROUNDS = 12  # maximum depth of the requirements; the deepest chain at present is three
 
 Say = Callable[[str], None]
 
@@ -40,17 +40,17 @@ def collect(
     """Collect the wheels that `own` requires, directly or indirectly.
 
     The versions installed here are preferred, since edgewbc was tested with them. If such a version has no wheel for
-    the target, the newest allowed version that has one is taken and reported.
+    the target, the newest allowed version that has one is used, and this is reported.
 
     Args:
         own: edgewbc's wheel.
-        target: the PC to install on.
+        target: PC to install on.
         to: empty folder for the wheels; `own` is not copied.
-        wheels: folder to take them from, without using the network; the newest that fit are taken.
+        wheels: folder to take them from, without using the network; the newest compatible ones are used.
         say: receives a line for each download.
 
     Returns:
-        The wheels by name, without `own`.
+        The wheels sorted by name, without `own`.
 
     Raises:
         UserError: a wheel is missing or does not fit, or two packages require different versions of a third.
@@ -66,7 +66,7 @@ def collect(
         for name in wanted:
             if name in found:
                 found.pop(name).path.unlink()
-        for wheel in _round(wanted, needs, target, to, wheels, say):
+        for wheel in _fetch(wanted, needs, target, to, wheels, say):
             found[wheel.name] = wheel
             needs.add(wheel)
     conflict = ", ".join(f"{name}{needs.specifiers[name]} ({needs.why[name]})" for name in wanted)
@@ -98,30 +98,36 @@ class _Needs:
         return name in found and self.specifiers[name].contains(found[name].version, prereleases=True)
 
 
-def _round(names: list[str], needs: _Needs, target: Target, to: Path, wheels: Path | None, say: Say) -> list[Wheel]:
-    """Fetch one wheel for each name."""
-    pins = {} if wheels is not None else {n: v for n in names if (v := _here(n)) and needs.specifiers[n].contains(v)}
+def _fetch(names: list[str], needs: _Needs, target: Target, to: Path, wheels: Path | None, say: Say) -> list[Wheel]:
+    """Fetch one wheel for each package, without its dependencies."""
+    pins = (
+        {}
+        if wheels is not None
+        else {n: v for n in names if (v := _installed_version(n)) and needs.specifiers[n].contains(v)}
+    )
     before = set(to.glob("*.whl"))
     while True:
-        asked = [f"{name}=={pins[name]}" if name in pins else f"{name}{needs.specifiers[name]}" for name in names]
-        say(f"fetching for {target.name}: {', '.join(asked)}")
+        requirements = [
+            f"{name}=={pins[name]}" if name in pins else f"{name}{needs.specifiers[name]}" for name in names
+        ]
+        say(f"fetching for {target.name}: {', '.join(requirements)}")
         try:
-            pip.download(asked, target, to, wheels)
+            pip.download(requirements, target, to, wheels)
             break
         except pip.NoWheelError as error:
             missing = _canonical(error.package)
             if missing not in pins:
                 raise UserError(f"{error} ({needs.why.get(missing, 'for edgewbc')})") from None
             say(f"{missing} {pins.pop(missing)} has no wheel for {target.name}: taking the newest that has one")
-    got = [Wheel.read(path) for path in sorted(set(to.glob("*.whl")) - before)]
-    for wheel in got:
+    fetched = [Wheel.read(path) for path in sorted(set(to.glob("*.whl")) - before)]
+    for wheel in fetched:
         if not target.fits(wheel.path.name):
             raise UserError(f"{wheel.path.name}: not a wheel for {target.name}")
         say(f"{wheel.path.stat().st_size / 1e6:8.2f} MB  {wheel.path.name}")
-    return got
+    return fetched
 
 
-def _here(name: str) -> str | None:
+def _installed_version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

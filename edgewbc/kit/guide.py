@@ -16,7 +16,7 @@ from edgewbc.synth.cells import draw_cell
 SIZE = 72  # pixels of a drawn cell
 BLUR = 3.5  # standard deviation, in pixels, for the cell that needs review
 
-# Label, seed of the drawing, probability, status, what to do.
+# Label, seed of the drawing, probability, status, action for the technician.
 ROWS = (
     ("neutrophil", 3, "0.998431", "ok", "Nothing: it is counted."),
     ("lymphocyte", 5, "0.995310", "ok", "Nothing: it is counted."),
@@ -46,11 +46,11 @@ def _image(label: str, seed: int, blurred: bool) -> str:
 
 
 def values(facts: Mapping[str, str], classes: Sequence[str]) -> dict[str, str]:
-    """Return the values of the guide's template.
+    """Return the HTML values of the guide's placeholders.
 
     Args:
-        facts: text by placeholder, not yet escaped.
-        classes: cell types that the model knows.
+        facts: unescaped text by placeholder.
+        classes: classes of the model.
     """
     names = [f"{name}s" for name in classes]
     escaped = {name: html.escape(text, quote=False) for name, text in facts.items()}

@@ -22,11 +22,11 @@ _CODE = {".py", ".pyi", ".pyc", ".so", ".pyd", ".dll"}
 def gather(wheels: Sequence[Slimmed], to: Path) -> list[dict[str, Any]]:
     """Copy every license text from the wheels to `to/<name>-<version>/`, and write `to/LICENCES.csv`.
 
-    Texts are taken from the wheel's metadata and from the package itself; duplicates are copied once. For a wheel
-    without any, its METADATA is copied, which names the license.
+    Texts are taken from the wheel's metadata and from the package itself; duplicates are copied once. If a wheel has
+    no license text, its METADATA, which names the license, is copied instead.
 
     Returns:
-        a row for each wheel: name, version, licence, wheel (file name), texts (their number), without (files removed).
+        One row per wheel: name, version, licence, wheel (file name), texts (number of texts), without (removed files).
     """
     rows: list[dict[str, Any]] = []
     for item in sorted(wheels, key=lambda item: (item.wheel.name, item.wheel.path.name)):
@@ -59,7 +59,7 @@ def _texts(path: Path, info: str) -> dict[str, bytes]:
     seen: set[bytes] = set()
     with zipfile.ZipFile(path) as archive:
         names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-        # Metadata first, so that of two copies the one from there is kept.
+        # Metadata first, so that its copy of a duplicate is kept.
         for name in sorted(names, key=lambda name: (not name.startswith(info), name)):
             inside = PurePosixPath(name)
             declared = name.startswith(f"{info}/licenses/")

@@ -1,4 +1,4 @@
-"""Build edgewbc's own wheel for a kit from the running package, be it a checkout or an installation.
+"""Build edgewbc's own wheel for a kit from the running package: a checkout or an installation.
 
 No build tool is needed. Recipes and released bundles are left out: the kit contains its one bundle, and the lab's PC
 does not train. The same files give the same bytes.
@@ -16,7 +16,7 @@ from edgewbc.errors import UserError
 from edgewbc.kit.wheel import write
 
 PACKAGE = Path(edgewbc.__file__).resolve().parent
-BUILD = "1kit"  # distinguishes it from the published wheel, which contains a bundle
+BUILD = "1kit"  # build tag that distinguishes it from the published wheel, which contains a bundle
 LICENCES = ("LICENSE", "NOTICE")
 
 
@@ -43,24 +43,28 @@ def project() -> Project:
     """Read the metadata from the checkout's `pyproject.toml`, or from the installed package.
 
     Raises:
-        UserError: edgewbc is neither in a checkout nor installed.
+        UserError: edgewbc is neither run from a checkout nor installed.
     """
-    top = PACKAGE.parent
-    if (top / "pyproject.toml").is_file():
-        told = tomllib.loads((top / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        if told["name"] == "edgewbc":
-            texts = {name: (top / name).read_bytes() for name in LICENCES}
+    checkout = PACKAGE.parent
+    if (checkout / "pyproject.toml").is_file():
+        declared = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        if declared["name"] == "edgewbc":
+            texts = {name: (checkout / name).read_bytes() for name in LICENCES}
             return Project(
-                tuple(told["dependencies"]), told["description"], told["requires-python"], told["license"], texts
+                tuple(declared["dependencies"]),
+                declared["description"],
+                declared["requires-python"],
+                declared["license"],
+                texts,
             )
     try:
-        found = importlib.metadata.distribution("edgewbc")
+        distribution = importlib.metadata.distribution("edgewbc")
     except importlib.metadata.PackageNotFoundError:
         raise UserError("edgewbc is not installed here, so it cannot be put into a kit: pip install .") from None
-    texts = {name: (found.read_text(f"licenses/{name}") or "").encode() for name in LICENCES}
-    facts = found.metadata.json
+    texts = {name: (distribution.read_text(f"licenses/{name}") or "").encode() for name in LICENCES}
+    facts = distribution.metadata.json
     return Project(
-        tuple(line for line in found.requires or () if "extra ==" not in line),
+        tuple(line for line in distribution.requires or () if "extra ==" not in line),
         str(facts.get("summary", "")),
         str(facts.get("requires_python", ">=3.11")),
         str(facts.get("license_expression", "")),
@@ -70,7 +74,7 @@ def project() -> Project:
 
 def build(to: Path) -> Path:
     """Write the wheel into a folder and return its path."""
-    told, version = project(), edgewbc.__version__
+    declared, version = project(), edgewbc.__version__
     info = f"edgewbc-{version}.dist-info"
     members = {
         (Path("edgewbc") / file.relative_to(PACKAGE)).as_posix(): file.read_bytes()
@@ -81,11 +85,11 @@ def build(to: Path) -> Path:
         "Metadata-Version: 2.4",
         "Name: edgewbc",
         f"Version: {version}",
-        f"Summary: {told.summary}",
-        f"Requires-Python: {told.python}",
-        f"License-Expression: {told.licence}",
-        *(f"License-File: {name}" for name in told.files),
-        *(f"Requires-Dist: {requirement}" for requirement in told.requires),
+        f"Summary: {declared.summary}",
+        f"Requires-Python: {declared.python}",
+        f"License-Expression: {declared.licence}",
+        *(f"License-File: {name}" for name in declared.files),
+        *(f"Requires-Dist: {requirement}" for requirement in declared.requires),
     ]
     wheel = [
         "Wheel-Version: 1.0",
@@ -97,7 +101,7 @@ def build(to: Path) -> Path:
     members[f"{info}/METADATA"] = ("\n".join(metadata) + "\n").encode()
     members[f"{info}/WHEEL"] = ("\n".join(wheel) + "\n").encode()
     members[f"{info}/entry_points.txt"] = b"[console_scripts]\nedgewbc = edgewbc.cli.main:main\n"
-    members |= {f"{info}/licenses/{name}": text for name, text in told.files.items()}
+    members |= {f"{info}/licenses/{name}": text for name, text in declared.files.items()}
     path = to / f"edgewbc-{version}-{BUILD}-py3-none-any.whl"
     write(path, info, members)
     return path

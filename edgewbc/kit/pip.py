@@ -1,4 +1,4 @@
-"""Fetch wheels for another PC with pip, and explain its failures."""
+"""Download wheels for another PC with pip, and turn its failures into one-line errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from edgewbc.errors import UserError
 from edgewbc.kit.target import Target
 
-# Messages of pip when the index cannot be reached; otherwise a wheel that is not found does not exist.
+# Messages of pip when the index cannot be reached; without one, a missing wheel does not exist.
 _NO_NETWORK = re.compile(
     r"NewConnectionError|NameResolutionError|getaddrinfo|Name or service not known|Temporary failure in name|"
     r"Connection refused|Network is unreachable|ProxyError|Max retries exceeded|ConnectTimeout|Read timed out|SSLError"
@@ -24,7 +24,7 @@ class NoWheelError(UserError):
     """A package has no wheel for the target.
 
     Attributes:
-        package: its name, as pip wrote it.
+        package: name of the package, as in pip's message.
     """
 
     def __init__(self, package: str, target: Target, where: str) -> None:
@@ -33,11 +33,11 @@ class NoWheelError(UserError):
 
 
 def download(requirements: Sequence[str], target: Target, to: Path, wheels: Path | None = None) -> None:
-    """Fetch one wheel for each requirement, without its dependencies.
+    """Download one wheel for each requirement, without its dependencies.
 
     Args:
-        requirements: such as `numpy<2.6,>=1.26`; without markers.
-        target: the PC to install on.
+        requirements: requirements without markers, such as `numpy<2.6,>=1.26`.
+        target: PC to install on.
         to: folder for the wheels.
         wheels: folder to take them from, without using the network; None uses the package index.
 
@@ -46,7 +46,7 @@ def download(requirements: Sequence[str], target: Target, to: Path, wheels: Path
         UserError: pip is not installed, the index cannot be reached, or pip failed otherwise.
     """
     try:
-        # Not `find_spec`: setuptools patches distutils when pip is looked up, and then cannot be imported.
+        # Not `find_spec`: looking up pip makes setuptools patch distutils, and setuptools can then not be imported.
         importlib.metadata.version("pip")
     except importlib.metadata.PackageNotFoundError:
         message = "edgewbc kit fetches wheels with pip, which is not installed here: python -m ensurepip"
@@ -66,19 +66,20 @@ def download(requirements: Sequence[str], target: Target, to: Path, wheels: Path
         stdin=subprocess.DEVNULL,
     )
     if ran.returncode:
-        raise _meaning(ran.stderr + ran.stdout, target, wheels)
+        raise _failure(ran.stderr + ran.stdout, target, wheels)
 
 
-def _meaning(said: str, target: Target, wheels: Path | None) -> UserError:
-    if wheels is None and _NO_NETWORK.search(said):
+def _failure(output: str, target: Target, wheels: Path | None) -> UserError:
+    """Return the error that the output of a failed pip stands for."""
+    if wheels is None and _NO_NETWORK.search(output):
         return UserError(
             "the package index cannot be reached: connect this PC to the network, or collect the wheels elsewhere "
             "and name their folder with --wheels"
         )
-    missing = _MISSING.search(said)
+    missing = _MISSING.search(output)
     if missing:
         return NoWheelError(missing[1], target, f"in {wheels}" if wheels else "on the package index")
-    errors = [line for line in said.splitlines() if line.startswith("ERROR:")] or said.splitlines()[-1:]
+    errors = [line for line in output.splitlines() if line.startswith("ERROR:")] or output.splitlines()[-1:]
     return UserError(
         f"pip could not fetch the wheels: {' '.join(errors).removeprefix('ERROR:').strip() or 'no reason'}"
     )

@@ -1,4 +1,4 @@
-"""The PC that a kit is for: which wheels it accepts, and pip's options for it."""
+"""The PC that a kit is for: the wheels that it accepts, and the options that make pip select them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGING = "pip install packaging"
 
 
 class Platform(StrEnum):
-    """The systems a kit can be made for, both on x86-64."""
+    """The systems that a kit can be built for, both on x86-64."""
 
     WINDOWS = "windows"
     LINUX = "linux"
@@ -28,11 +28,11 @@ class Platform(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """A system and a version of CPython.
+    """An operating system and a version of CPython.
 
     Attributes:
-        platform: the system.
-        python: major and minor version.
+        platform: operating system.
+        python: major and minor version of CPython.
     """
 
     platform: Platform
@@ -72,7 +72,7 @@ class Target:
         """Platform tags of accepted wheels, the newest first (PEP 425, PEP 600)."""
         if self.platform is Platform.WINDOWS:
             return ("win_amd64",)
-        # Older aliases: 2014 is glibc 2.17, 2010 is 2.12 and 1 is 2.5.
+        # Older aliases: manylinux2014 is glibc 2.17, manylinux2010 is 2.12 and manylinux1 is 2.5.
         named = {17: "manylinux2014_x86_64", 12: "manylinux2010_x86_64", 5: "manylinux1_x86_64"}
         tags: list[str] = []
         for minor in range(GLIBC, 4, -1):
@@ -89,7 +89,7 @@ class Target:
 
     @cached_property
     def tags(self) -> frozenset[Tag]:
-        """All tags of wheels that can be installed there."""
+        """All tags of wheels that can be installed on the target."""
         need("packaging", "edgewbc kit", PACKAGING)
         from packaging import tags
 
@@ -103,7 +103,7 @@ class Target:
         )
 
     def fits(self, wheel: str) -> bool:
-        """Return whether a wheel of this file name can be installed there."""
+        """Return whether a wheel with this file name can be installed on the target."""
         need("packaging", "edgewbc kit", PACKAGING)
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
@@ -114,7 +114,7 @@ class Target:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Marker values there (PEP 508); those that pip uses are of the PC it runs on."""
+        """Values of the environment markers on the target (PEP 508); pip uses those of the PC it runs on."""
         windows = self.platform is Platform.WINDOWS
         return {
             "extra": "",

@@ -10,14 +10,14 @@ from edgewbc.errors import UserError
 from edgewbc.utils import resources
 
 FOLDER = "export/kits"
-_PLACE = re.compile(r"@([A-Z][A-Z0-9_]*)@")
+_PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
 
 
 def read(name: str) -> str:
     """Return the text of a template.
 
     Raises:
-        UserError: it is missing from this installation.
+        UserError: the template is missing from this installation.
     """
     path = resources.folder(FOLDER) / name
     try:
@@ -27,19 +27,19 @@ def read(name: str) -> str:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """Replace each placeholder `@NAME@` by its value.
+    """Replace each placeholder `@NAME@` with its value.
 
     Raises:
         KeyError: a placeholder has no value.
     """
-    return _PLACE.sub(lambda place: values[place[1]], text)
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 def write(template: str, to: Path, values: Mapping[str, str]) -> None:
-    """Fill in a template and write it in the form that its system needs.
+    """Fill in a template and write it with the line endings and permissions of its system.
 
-    A batch file gets CRLF, without which cmd.exe misses labels, and must be ASCII, since it is read before
-    the code page is set. A shell script gets line feeds and the executable bit.
+    A batch file is written with CRLF, without which cmd.exe does not find labels, and must be ASCII, since cmd.exe
+    reads it before the code page is set. A shell script is written with LF and is executable.
 
     Raises:
         ValueError: the text of a batch file is not ASCII.

@@ -26,11 +26,11 @@ class Wheel:
     """A wheel file and its metadata.
 
     Attributes:
-        path: of the file.
-        name: of the package, normalized (`opencv-python-headless`).
-        version: from the metadata.
+        path: path of the file.
+        name: normalized name of the package (`opencv-python-headless`).
+        version: version from the metadata.
         requires: requirements, with their markers.
-        licence: license expression, or what the metadata has instead; `unknown` if nothing.
+        licence: license expression, or else the license text or classifiers; `unknown` if there are none.
         info: name of the `.dist-info` folder.
     """
 
@@ -46,7 +46,7 @@ class Wheel:
         """Read a wheel's metadata.
 
         Raises:
-            UserError: it is not a wheel.
+            UserError: the file is not a wheel.
         """
         need("packaging", "edgewbc kit", PACKAGING)
         from packaging.utils import canonicalize_name
@@ -54,28 +54,28 @@ class Wheel:
         try:
             with zipfile.ZipFile(path) as archive:
                 member = next(n for n in archive.namelist() if n.count("/") == 1 and n.endswith(".dist-info/METADATA"))
-                told = HeaderParser().parsestr(archive.read(member).decode("utf-8"))
-            name, version = str(told["Name"]), str(told["Version"])
+                metadata = HeaderParser().parsestr(archive.read(member).decode("utf-8"))
+            name, version = str(metadata["Name"]), str(metadata["Version"])
         except (OSError, zipfile.BadZipFile, StopIteration, UnicodeDecodeError) as error:
             raise UserError(f"{path}: not a wheel that can be read ({error!r}): download it again") from None
-        requires = tuple(str(line) for line in told.get_all("Requires-Dist", []))
-        return cls(path, canonicalize_name(name), version, requires, _licence(told), member.partition("/")[0])
+        requires = tuple(str(line) for line in metadata.get_all("Requires-Dist", []))
+        return cls(path, canonicalize_name(name), version, requires, _licence(metadata), member.partition("/")[0])
 
 
-def _licence(told: Message) -> str:
+def _licence(metadata: Message) -> str:
     """Return `License-Expression` (PEP 639), else a short `License`, else the license classifiers."""
-    expression, short = str(told.get("License-Expression", "")), str(told.get("License", "")).strip()
+    expression, short = str(metadata.get("License-Expression", "")), str(metadata.get("License", "")).strip()
     if expression:
         return expression
     if short and "\n" not in short and len(short) <= 80 and short.upper() != "UNKNOWN":
         return short
-    classifiers = (str(line) for line in told.get_all("Classifier", []))
+    classifiers = (str(line) for line in metadata.get_all("Classifier", []))
     named = [line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License :: ")]
     return "; ".join(named) or short.partition("\n")[0][:80] or "unknown"
 
 
 def write(path: Path, info: str, members: Mapping[str, bytes], executable: Iterable[str] = ()) -> None:
-    """Write a wheel with its RECORD; the same members give the same bytes.
+    """Write a wheel with its RECORD, reproducibly: the same members give the same bytes.
 
     Args:
         path: file to write.
@@ -84,7 +84,7 @@ def write(path: Path, info: str, members: Mapping[str, bytes], executable: Itera
         executable: members that get the executable bit.
     """
     record, bits = f"{info}/RECORD", frozenset(executable)
-    # The metadata comes last in a wheel, and RECORD last of all (PEP 427).
+    # The metadata is at the end of a wheel, and RECORD is its last member (PEP 427).
     names = sorted((name for name in members if name != record), key=lambda name: (name.startswith(f"{info}/"), name))
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
@@ -98,9 +98,9 @@ def write(path: Path, info: str, members: Mapping[str, bytes], executable: Itera
 
 
 def member(name: str, executable: bool = False) -> zipfile.ZipInfo:
-    """Return the zip entry of a file, independent of time and system."""
+    """Return a zip entry that does not depend on the time or the operating system."""
     info = zipfile.ZipInfo(name, EPOCH)
-    info.create_system = 3  # Unix, also on Windows: otherwise the permissions are ignored
+    info.create_system = 3  # Unix, even on Windows: otherwise the permissions are ignored
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = (0o100755 if executable else 0o100644) << 16
     return info

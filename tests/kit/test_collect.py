@@ -78,7 +78,7 @@ def test_the_versions_here_come_first(tmp_path: Path, index: Path, monkeypatch: 
             wheel(to, line.partition("=")[0], "1.5" if line.startswith("a") else "2.0")
 
     monkeypatch.setattr(pip, "download", download)
-    monkeypatch.setattr(collecting, "_here", {"a": "1.5", "b": "3.0"}.get)
+    monkeypatch.setattr(collecting, "_installed_version", {"a": "1.5", "b": "3.0"}.get)
     told: list[str] = []
     root = wheel(tmp_path, "root", requires=["a>1", "b"])
     (tmp_path / "out").mkdir()

@@ -45,10 +45,10 @@ def test_a_package_without_a_wheel_is_named(tmp_path: Path) -> None:
 
 def test_no_network_is_told_apart_from_no_wheel() -> None:
     """pip ends with the same words for both; the mend is another."""
-    offline = pip._meaning(OFFLINE, WINDOWS, None)
+    offline = pip._failure(OFFLINE, WINDOWS, None)
     assert "cannot be reached" in str(offline)
     assert "--wheels" in str(offline)
-    missing = pip._meaning(NO_WHEEL, WINDOWS, None)
+    missing = pip._failure(NO_WHEEL, WINDOWS, None)
     assert isinstance(missing, pip.NoWheelError)
     assert str(missing) == "openvino: no wheel for Windows (x86-64) and Python 3.12 on the package index"
 
@@ -56,7 +56,7 @@ def test_no_network_is_told_apart_from_no_wheel() -> None:
 @pytest.mark.parametrize("said", ["ERROR: something odd\n", "odd", ""])
 def test_another_failure_is_one_line(said: str) -> None:
     """What pip said last is passed on."""
-    told = str(pip._meaning(said, WINDOWS, None))
+    told = str(pip._failure(said, WINDOWS, None))
     assert told.startswith("pip could not fetch the wheels: ")
     assert "\n" not in told
 

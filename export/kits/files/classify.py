@@ -1,4 +1,4 @@
-"""Classify what was dropped onto `classify.bat` or `classify.desktop`, and write the result table next to it.
+"""Classify the folders or images dropped onto `classify.bat` or `classify.desktop`, and write a table next to them.
 
 Runs in the Python that `install` set up. Standard library only; `edgewbc classify` does the work.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 KIT = Path(__file__).resolve().parents[1]
 WINDOWS = os.name == "nt"
-PERSONAL = 5  # SHGetFolderPathW's number of the Documents folder
+PERSONAL = 5  # CSIDL_PERSONAL: the Documents folder, for SHGetFolderPathW
 
 
 def dropped(line: str) -> list[str]:
@@ -30,13 +30,13 @@ def dropped(line: str) -> list[str]:
     """
     after = re.search(r'""[^"]*\.bat"', line, re.IGNORECASE)
     rest = line[after.end() :].rstrip() if after else ""
-    if rest.count('"') % 2:  # the quote that closes the line
+    if rest.count('"') % 2:  # the closing quote of the whole line
         rest = rest[: rest.rindex('"')] + rest[rest.rindex('"') + 1 :]
     return [quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|([^\s"]+)', rest)]
 
 
 def prompt() -> list[str]:
-    """Ask for a folder. A terminal types the name of whatever is dragged into its window."""
+    """Ask for a folder and return its name. Terminals insert the name of a folder that is dragged into the window."""
     try:
         line = input("Drag the folder of cell images into this window, then press Enter: ").strip()
     except EOFError:
@@ -50,7 +50,7 @@ def prompt() -> list[str]:
 
 
 def table_path(paths: Sequence[Path]) -> Path:
-    """Return the file for the table: next to what was dropped, or in Documents if that place is read-only.
+    """Return the path of the table: next to the first input, or in Documents if that folder is read-only.
 
     The name is `smear-17.csv` for a folder or an image of that name, and `a and 3 more.csv` for several.
     """
@@ -83,9 +83,9 @@ def _documents() -> Path:
 
 
 def csv_style() -> str:
-    """Return the style of CSV that the spreadsheet of this PC opens with a double click.
+    """Return the style of CSV that the spreadsheet program of this PC opens on a double click.
 
-    On Windows it depends on the list separator of the region: a semicolon goes with the decimal comma.
+    On Windows it depends on the list separator of the region, which is a semicolon where the decimal sign is a comma.
     """
     if sys.platform == "win32":
         import winreg
@@ -107,7 +107,7 @@ def statuses(table: Path) -> Counter[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Classify. Returns the exit code of `edgewbc classify`, or 2 if it could not be started."""
+    """Classify the given or dropped paths. Returns the exit code of `edgewbc classify`, or 2 if it was not started."""
     if not (Path(sys.prefix) / "ready").is_file():
         print("The installation on this PC is not complete: run install again.")
         return 2

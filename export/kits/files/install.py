@@ -2,7 +2,7 @@
 
 The script checks the kit's files, creates a virtual environment (in the kit's folder, or in the user's data folder if
 the kit is on a USB stick or read-only), installs the wheels by their hashes, runs `edgewbc selftest`, and ends with one
-line that says whether this PC is ready. Standard library only, since it runs in the Python that the PC has.
+line that says whether this PC is ready. Standard library only, since it runs in the PC's own Python.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 KIT = Path(__file__).resolve().parents[1]
 WINDOWS = os.name == "nt"
-LONGEST = 120  # characters of the environment's path on Windows: with the longest name in a wheel it stays below 260
+LONGEST = 120  # characters of the environment's path on Windows: keeps the longest path in a wheel below 260
 REMOVABLE = 2  # GetDriveTypeW's value for a USB stick
 SUMS = "SHA256SUMS"
 LISTED = ("files", "LICENCES", "prerequisites")
@@ -31,7 +31,7 @@ REQUIRED = ("guide.html", "files/kit.json", "files/install.py", "files/classify.
 """Files that SHA256SUMS must list in any kit."""
 LAUNCHERS = ("install.bat", "install.sh", "classify.bat", "classify.sh")
 IGNORED = ("desktop.ini", "Thumbs.db", ".DS_Store")
-"""Files that file managers leave in folders."""
+"""Files that file managers create in folders."""
 
 
 class NotReadyError(Exception):
@@ -41,11 +41,11 @@ class NotReadyError(Exception):
 def verify(kit: Path) -> int:
     """Check every file of the kit against SHA256SUMS.
 
-    A list that is empty or cut short would leave files unchecked, so the list itself must be complete: it has to name
-    every file in the folders of the kit, and every wheel of `files/kit.json`.
+    An empty or truncated list would leave files unchecked, so the list itself must be complete: it must name every file
+    in the folders of the kit, and every wheel of `files/kit.json`.
 
     Returns:
-        number of files checked.
+        Number of files checked.
 
     Raises:
         NotReadyError: a file is missing, damaged or not listed.
@@ -118,7 +118,7 @@ def homes(kit: Path) -> list[Path]:
     user = Path(data) if data else Path.home() / ("AppData/Local" if WINDOWS else ".local/share")
     places = [kit, user / "edgewbc" / "kit"]
     if WINDOWS and ctypes.windll.kernel32.GetDriveTypeW(kit.anchor) == REMOVABLE:  # type: ignore[attr-defined]
-        places.reverse()  # an environment on a stick is slow, and works on this PC only
+        places.reverse()  # an environment on a USB stick is slow, and works only on this PC
     return places
 
 
@@ -132,7 +132,7 @@ def _writable(folder: Path) -> bool:
 
 
 def install(kit: Path, home: Path) -> Path:
-    """Create the environment in `home`, replacing an old one, and install the wheels. Returns its Python."""
+    """Create the environment in `home`, replacing an old one, and install the wheels. Returns its Python's path."""
     place = home / "venv"
     if WINDOWS and len(str(place)) > LONGEST:
         raise NotReadyError(f"the path of this folder is too long for Windows: move it to C:\\edgewbc ({place})")
@@ -157,7 +157,7 @@ def install(kit: Path, home: Path) -> Path:
 
 
 def settle(kit: Path, home: Path) -> None:
-    """Copy what `classify` needs into `home`, unless that is the kit's own folder."""
+    """Copy the files that `classify` needs into `home`, unless that is the kit's own folder."""
     if home == kit:
         return
     shutil.rmtree(home / "files", ignore_errors=True)
@@ -167,13 +167,13 @@ def settle(kit: Path, home: Path) -> None:
         if file.is_file():
             to = home / file.relative_to(kit)
             to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, to)  # without its permissions, which a stick does not keep
+            shutil.copyfile(file, to)  # without permissions, which a USB stick does not store
             if file.suffix == ".sh":
                 to.chmod(0o755)
 
 
 def desktop_entry(home: Path) -> None:
-    """Write `classify.desktop` next to `classify.sh`: file managers let a folder be dropped onto it."""
+    """Write `classify.desktop` next to `classify.sh`: file managers accept a folder dropped onto it."""
     quoted = "".join(f"\\{letter}" if letter in '"`$\\' else letter for letter in str(home / "classify.sh"))
     command = quoted.replace("\\", "\\\\").replace("%", "%%")  # the value is unescaped once before it is split
     lines = ["Type=Application", "Name=edgewbc classify", "Comment=Drag a folder of cell images onto it"]
@@ -184,7 +184,7 @@ def desktop_entry(home: Path) -> None:
 
 
 def main() -> int:
-    """Run all steps. Returns the exit code: 0 if this PC is ready, else 2."""
+    """Install and test edgewbc. Returns the exit code: 0 if this PC is ready, else 2."""
     try:
         print(f"{verify(KIT)} files of the kit are complete and unchanged.", flush=True)
         facts = json.loads((KIT / "files" / "kit.json").read_text(encoding="utf-8"))
