@@ -50,12 +50,12 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[n
         ValueError: the two differ in length, or an index is not a class.
     """
     true = np.asarray(truth, dtype=np.int64).reshape(-1)
-    said = np.asarray(predicted, dtype=np.int64).reshape(-1)
-    if true.shape != said.shape:
-        raise ValueError(f"{true.size} labels and {said.size} predictions")
-    if true.size and (min(true.min(), said.min()) < 0 or max(true.max(), said.max()) >= classes):
+    pred = np.asarray(predicted, dtype=np.int64).reshape(-1)
+    if true.shape != pred.shape:
+        raise ValueError(f"{true.size} labels and {pred.size} predictions")
+    if true.size and (min(true.min(), pred.min()) < 0 or max(true.max(), pred.max()) >= classes):
         raise ValueError(f"a class index is outside of 0..{classes - 1}")
-    return np.bincount(true * classes + said, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
+    return np.bincount(true * classes + pred, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
 def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
@@ -119,17 +119,17 @@ def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, 
         ValueError: the two differ in length.
     """
     true = np.asarray(truth, dtype=np.int64).reshape(-1)
-    said = np.asarray(probabilities, dtype=np.float64)
-    if true.size != len(said):
-        raise ValueError(f"{true.size} labels and {len(said)} predictions")
+    pred = np.asarray(probabilities, dtype=np.float64)
+    if true.size != len(pred):
+        raise ValueError(f"{true.size} labels and {len(pred)} predictions")
     if not true.size:
         return {"brier": None, "log_loss": None, "calibration_error": None}
-    right = said[np.arange(true.size), true]
-    brier = (said**2).sum(1) - 2 * right + 1
+    right = pred[np.arange(true.size), true]
+    brier = (pred**2).sum(1) - 2 * right + 1
     return {
         "brier": float(brier.mean()),
         "log_loss": float(-np.log(np.maximum(right, 1e-7)).mean()),
-        "calibration_error": calibration_error(true, said),
+        "calibration_error": calibration_error(true, pred),
     }
 
 

@@ -1,4 +1,4 @@
-"""Labelled pictures and a tiny run folder for tests of eval and bench."""
+"""Labeled images and a tiny run folder for tests of eval and bench."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def make_manifest(
     source: str = "folder",
     protocol: Protocol = Protocol.GROUPED,
 ) -> Manifest:
-    """Write `n` small pictures, labelled in turn, and their manifest into `folder`."""
+    """Write `n` small images, with the classes in turn, and their manifest to `folder`."""
     entries = []
     (folder / "pictures").mkdir(parents=True)
     for index in range(n):
@@ -36,7 +36,7 @@ def make_manifest(
 
 
 def make_run(folder: Path, classes: Sequence[str] = cells.CLASSES, size: tuple[int, int] = (32, 32)) -> ModelSpec:
-    """Write a VGG16-GAP of eight channels a layer with fresh weights as a finished run. Needs torch."""
+    """Write a VGG16-GAP with 8 channels per layer and random weights as a finished run. Requires torch."""
     import torch
 
     from edgewbc.nets import model

@@ -1,4 +1,4 @@
-"""edgewbc.metrics against worked numbers and against scikit-learn."""
+"""Tests of `edgewbc.metrics` against worked examples, scikit-learn and scipy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_wilson_gives_the_published_interval() -> None:
 
 
 def test_wilson_at_the_edges() -> None:
-    """At none and all the bound is exact, and no observations give no interval."""
+    """The bound at 0 and at n correct is exact; without observations there is no interval."""
     assert wilson(0, 0) is None
     low, high = wilson(0, 10) or [1, 0]
     assert low == 0.0
@@ -35,15 +35,15 @@ def test_wilson_at_the_edges() -> None:
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_holds_the_share(pair: tuple[int, int]) -> None:
-    """The interval lies in 0..1 and holds the observed share."""
+def test_wilson_contains_the_proportion(pair: tuple[int, int]) -> None:
+    """The interval is within 0..1 and contains the observed proportion."""
     correct, n = pair
     low, high = wilson(correct, n) or [1, 0]
     assert 0 <= low <= correct / n <= high <= 1
 
 
 def test_score_of_a_worked_example() -> None:
-    """Six pictures of three classes, counted by hand."""
+    """Six images of three classes, counted by hand."""
     found = score([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 2, 2], ("a", "b", "c"))
     assert found["confusion"] == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
     assert (found["n"], found["correct"]) == (6, 4)
@@ -58,7 +58,7 @@ def test_score_of_a_worked_example() -> None:
 
 
 def test_undefined_values_are_none() -> None:
-    """A class without pictures has no recall, one never answered has no precision; nothing at all has no accuracy."""
+    """A class without images has no recall, one never predicted no precision; no images have no accuracy."""
     found = score([0, 0], [0, 0], ("a", "b"))
     assert found["per_class"]["b"] == {"n": 0, "recall": None, "precision": None, "f1": None, "recall_interval": None}
     assert found["balanced_accuracy"] == 1.0
@@ -75,21 +75,21 @@ def test_undefined_values_are_none() -> None:
 def test_score_agrees_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     """Accuracy, balanced accuracy, macro-F1, recall, precision and confusion are scikit-learn's."""
     sk = pytest.importorskip("sklearn.metrics")
-    truth, said = (np.array(side) for side in zip(*pairs, strict=True))
-    found = score(truth, said, NAMES)
+    truth, predictions = (np.array(side) for side in zip(*pairs, strict=True))
+    found = score(truth, predictions, NAMES)
     json.dumps(found, allow_nan=False)
-    assert found["accuracy"] == pytest.approx(sk.accuracy_score(truth, said))
-    assert found["macro_f1"] == pytest.approx(sk.f1_score(truth, said, average="macro", zero_division=0))
-    assert found["confusion"] == sk.confusion_matrix(truth, said, labels=range(5)).tolist()
-    recall = sk.recall_score(truth, said, labels=sorted(set(truth.tolist())), average="macro", zero_division=0)
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(truth, predictions))
+    assert found["macro_f1"] == pytest.approx(sk.f1_score(truth, predictions, average="macro", zero_division=0))
+    assert found["confusion"] == sk.confusion_matrix(truth, predictions, labels=range(5)).tolist()
+    recall = sk.recall_score(truth, predictions, labels=sorted(set(truth.tolist())), average="macro", zero_division=0)
     assert found["balanced_accuracy"] == pytest.approx(recall)
-    precisions = sk.precision_score(truth, said, labels=range(5), average=None, zero_division=0)
+    precisions = sk.precision_score(truth, predictions, labels=range(5), average=None, zero_division=0)
     for name, precision in zip(NAMES, precisions, strict=True):
         assert (found["per_class"][name]["precision"] or 0.0) == pytest.approx(precision)
 
 
-def test_confusion_refuses_what_does_not_fit() -> None:
-    """Arrays of different lengths and indices that are no class are refused."""
+def test_confusion_refuses_invalid_input() -> None:
+    """Arrays of different lengths and indices out of range are refused."""
     with pytest.raises(ValueError, match="2 labels and 1 predictions"):
         confusion([0, 1], [0], 2)
     with pytest.raises(ValueError, match=r"outside of 0\.\.1"):
@@ -98,8 +98,8 @@ def test_confusion_refuses_what_does_not_fit() -> None:
         confusion([0, -1], [0, 1], 2)
 
 
-def test_probabilities_are_scored_too() -> None:
-    """By hand: one picture that is half sure of the right class, one that is sure of the wrong one."""
+def test_probability_scores_of_a_worked_example() -> None:
+    """One image with probability 0.5 for the true class and one with probability 0, computed by hand."""
     found = probability_scores([0, 1], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
     assert found["brier"] == pytest.approx((0.5 + 2.0) / 2)
     assert found["log_loss"] == pytest.approx((np.log(2) + np.log(1e7)) / 2)
@@ -110,25 +110,25 @@ def test_probabilities_are_scored_too() -> None:
 
 def test_calibration_error_of_worked_examples() -> None:
     """Probabilities of 0.9 that are correct in nine of ten cases are calibrated; in five of ten they are 0.4 off."""
-    said = np.tile([0.9, 0.1], (10, 1))
-    assert probability_scores([0] * 9 + [1], said)["calibration_error"] == pytest.approx(0)
-    assert probability_scores([0] * 5 + [1] * 5, said)["calibration_error"] == pytest.approx(0.4)
-    both = np.vstack([said, np.tile([0.4, 0.6], (10, 1))])  # errors of two bins do not cancel out
+    predictions = np.tile([0.9, 0.1], (10, 1))
+    assert probability_scores([0] * 9 + [1], predictions)["calibration_error"] == pytest.approx(0)
+    assert probability_scores([0] * 5 + [1] * 5, predictions)["calibration_error"] == pytest.approx(0.4)
+    both = np.vstack([predictions, np.tile([0.4, 0.6], (10, 1))])  # errors of two bins do not cancel out
     assert probability_scores([0] * 8 + [1] * 2 + [1] * 7 + [0] * 3, both)["calibration_error"] == pytest.approx(0.1)
 
 
-def test_probabilities_are_scored_as_scikit_learn_does() -> None:
+def test_probability_scores_agree_with_scikit_learn() -> None:
     """Log loss, and the Brier score of two classes, which is half of the sum over both."""
     sklearn = pytest.importorskip("sklearn.metrics")
     random = np.random.default_rng(0)
-    said, truth = random.dirichlet([1, 1], 50), random.integers(0, 2, 50)
-    found = probability_scores(truth, said)
-    assert found["log_loss"] == pytest.approx(sklearn.log_loss(truth, said))
-    assert found["brier"] == pytest.approx(2 * sklearn.brier_score_loss(truth, said[:, 1]))
+    predictions, truth = random.dirichlet([1, 1], 50), random.integers(0, 2, 50)
+    found = probability_scores(truth, predictions)
+    assert found["log_loss"] == pytest.approx(sklearn.log_loss(truth, predictions))
+    assert found["brier"] == pytest.approx(2 * sklearn.brier_score_loss(truth, predictions[:, 1]))
 
 
 def test_mcnemar_of_worked_examples() -> None:
-    """Nine against one discordant pictures give p = 22/1024; none, and a draw, give 1."""
+    """Discordant images 9:1 give p = 22/1024; none, and 1:1, give 1."""
     a = [True] * 9 + [False] + [True] * 5
     b = [False] * 9 + [True] + [True] * 5
     assert mcnemar(a, b) == {"b": 9, "c": 1, "p": 22 / 1024}
@@ -141,7 +141,7 @@ def test_mcnemar_of_worked_examples() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 700), st.integers(0, 700))
 def test_mcnemar_agrees_with_scipy(only_a: int, only_b: int) -> None:
-    """The p-value is that of scipy's exact binomial test, for hundreds of pictures too."""
+    """The p-value is that of scipy's exact binomial test, for hundreds of images too."""
     stats = pytest.importorskip("scipy.stats")
     a = np.repeat([True, False], [only_a, only_b])
     found = mcnemar(a, ~a)
@@ -149,8 +149,8 @@ def test_mcnemar_agrees_with_scipy(only_a: int, only_b: int) -> None:
     assert found["p"] == pytest.approx(expected, rel=1e-6, abs=1e-300)
 
 
-def test_pictures_of_one_original_count_as_one() -> None:
-    """Twenty copies each of ten originals: the interval is that of ten answers, several times wider than Wilson's."""
+def test_bootstrap_counts_copies_of_an_original_once() -> None:
+    """With 20 copies of each of 10 originals, the interval is that of 10 predictions, much wider than Wilson's."""
     correct = np.repeat([1, 1, 1, 1, 1, 1, 1, 0, 0, 0], 20)
     low, high = cluster_bootstrap(correct, [str(i) for i in np.repeat(range(10), 20)])
     alone = wilson(140, 200) or [0, 0]
@@ -159,22 +159,22 @@ def test_pictures_of_one_original_count_as_one() -> None:
     assert high - low > 3 * (alone[1] - alone[0])
 
 
-def test_groups_of_one_give_about_wilson() -> None:
-    """Where every picture is its own group, the bootstrap's interval is that of independent answers."""
+def test_bootstrap_of_single_images_is_close_to_wilson() -> None:
+    """If every image is its own group, the interval is that of independent predictions."""
     correct = np.arange(400) % 10 != 0
     low, high = cluster_bootstrap(correct, [str(i) for i in range(400)])
     assert [low, high] == pytest.approx(wilson(360, 400), abs=0.012)
 
 
-def test_all_right_is_not_certainty() -> None:
-    """Without one wrong answer the interval is Wilson's over the groups, not empty."""
+def test_bootstrap_of_all_correct_is_wilson_over_groups() -> None:
+    """If all predictions are correct, or all wrong, the interval is Wilson's over the groups, not empty."""
     groups = [str(i) for i in np.repeat(range(33), 19)]
     assert cluster_bootstrap([True] * 627, groups) == wilson(33, 33)
     assert cluster_bootstrap([False] * 627, groups) == wilson(0, 33)
 
 
 def test_one_group_has_no_interval() -> None:
-    """Nothing can be said of the spread over originals from one of them."""
+    """A single group has no spread, so there is no interval."""
     assert cluster_bootstrap([True, False], ["a", "a"]) is None
     with pytest.raises(ValueError, match="2 predictions and 1 groups"):
         cluster_bootstrap([True, False], ["a"])

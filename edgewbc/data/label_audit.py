@@ -145,7 +145,7 @@ def run(
 
 
 def _row(cell: Judged) -> dict[str, Any]:
-    """Return a flagged cell as it stands in the JSON."""
+    """Return a flagged cell as a row of the JSON."""
     values = asdict(cell)
     entry = values.pop("entry")
     del values["flagged"], values["place"]

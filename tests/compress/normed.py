@@ -1,4 +1,4 @@
-"""A tiny network of each architecture, in the form that it is trained in; batch norm has statistics of its own."""
+"""A tiny network of each architecture, in the form used for training, with non-trivial batch norm statistics."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SPECS = {
     "edgenet": ModelSpec("edgenet", _CLASSES, _PIXELS, ("/", 8, 16, "/", 16), (), form="branches"),
 }
 LAYERS = {"vgg16gap": 4, "efficientnet-lite0": 50, "edgenet": 4}
-"""Convolutions and dense layers once everything is folded."""
+"""Number of convolutions and dense layers after folding."""
 
 
 def normed(arch: str) -> tuple[Network, ModelSpec]:
-    """The network, in evaluation mode; batch norm has seen random pictures."""
+    """Return a network in evaluation mode, with batch norm statistics of random images, and its description."""
     spec = SPECS[arch]
     net = built(spec, batches=10)
     with torch.no_grad():
-        list(net.head)[-1].weight *= 0.1  # answers that are not near 0 and 1, where nothing can be seen
+        list(net.head)[-1].weight *= 0.1  # keeps probabilities away from 0 and 1
     return net, spec
 
 
 def built(spec: ModelSpec, batches: int) -> Network:
-    """A network in evaluation mode, the same each time, whose batch norm has seen random pictures."""
+    """Return a reproducible network in evaluation mode with batch norm statistics of random images."""
     torch.manual_seed(1)
     net = model.build(spec)
     with torch.no_grad():

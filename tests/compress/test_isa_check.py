@@ -15,8 +15,8 @@ from edgewbc.export.validation import ModelFile
 from tests.tiny_run import quantized
 
 
-def test_two_processes_are_held_against_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The native answers are those of this process; the other's are of AVX2; limits set from outside are taken off."""
+def test_native_and_avx2_processes_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Native predictions are those of this process, the others use AVX2; limits in the environment are ignored."""
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     run, manifest = quantized()
     spec, xml = runs.spec(run), run / "openvino" / "int8.xml"
@@ -33,7 +33,7 @@ def test_two_processes_are_held_against_each_other(monkeypatch: pytest.MonkeyPat
 
 
 def test_differences_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Agreement, drop and the largest difference are those of the two answers."""
+    """Agreement, drop and the largest difference are computed from both predictions."""
     run, manifest = quantized()
     spec = runs.spec(run)
     truth = images.truth(manifest, manifest.split("val"), spec.classes)
@@ -55,8 +55,8 @@ def test_differences_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["mcnemar"]["b"] == 2
 
 
-def test_a_process_that_fails_is_named(tmp_path: Path) -> None:
-    """A model that is not there is one line, with the limits under which it was asked."""
+def test_failed_process_is_an_error(tmp_path: Path) -> None:
+    """A missing model is an error of one line with the environment variables of the process."""
     job = {"model": str(tmp_path / "none.xml"), "images": "", "predictions": ""}
     with pytest.raises(UserError, match="none.xml: could not be run.*ONEDNN_MAX_CPU_ISA=AVX2.*No such file"):
         isa_check._subprocess(job, isa_check.LIMITED)

@@ -14,7 +14,7 @@ from edgewbc.compress.nncf_logging import quiet_nncf
 
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A folder in place of the real one, and a compiler that writes what `makes` names."""
+    """Replace the folder, and the compiler by one that writes the file named in `makes`."""
     found = SimpleNamespace(folder=tmp_path, makes="quantized_functions_cpu.so", said=[], timeouts=[])
 
     def compile_all() -> None:
@@ -30,8 +30,8 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return found
 
 
-def test_it_is_said_once(built: SimpleNamespace) -> None:
-    """The first use says that it compiles, and where that is kept; the second says nothing. NNCF may take its time."""
+def test_compilation_is_announced_once(built: SimpleNamespace) -> None:
+    """The first use reports the compilation and its folder, the second nothing; NNCF's time limit is disabled."""
     path = os.environ.get("PATH")
     assert nncf_extension.build(built.said.append)
     assert len(built.said) == 1
@@ -41,8 +41,8 @@ def test_it_is_said_once(built: SimpleNamespace) -> None:
     assert len(built.said) == 1
 
 
-def test_without_a_compiler_it_goes_on_and_says_so(built: SimpleNamespace) -> None:
-    """Nothing was compiled: it will be slow, and that is told."""
+def test_failed_compilation_is_reported(built: SimpleNamespace) -> None:
+    """If nothing was compiled, a message says how much slower training will be."""
     built.makes = ""
     assert not nncf_extension.build(built.said.append)
     assert "tens of times slower" in built.said[-1]

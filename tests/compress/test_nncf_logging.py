@@ -10,7 +10,7 @@ from edgewbc.compress.nncf_logging import quiet_nncf
 
 
 def test_stdout_stays_clean(capfd: pytest.CaptureFixture[str]) -> None:
-    """What is printed within the block does not reach stdout, and what comes after it does."""
+    """Output within the block does not reach stdout, later output does."""
     capfd.readouterr()
     with quiet_nncf() as nncf:
         print("a bar")
@@ -19,7 +19,7 @@ def test_stdout_stays_clean(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == "a result\n"
 
 
-def test_logging_is_given_back() -> None:
+def test_logger_class_is_restored() -> None:
     """Loggers made afterwards are of Python's class, not NNCF's."""
     before = logging.getLoggerClass()
     with quiet_nncf():

@@ -1,4 +1,4 @@
-"""Structured pruning."""
+"""Tests of `edgewbc.compress.prune` and `edgewbc.compress.channel_groups`."""
 
 from dataclasses import replace
 
@@ -23,8 +23,8 @@ def net():
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.25, 0.1])
-def test_the_target_is_met_and_nearly_used(net, keep):
-    """The multiply-adds stay below the target, by less than a third of it, in multiples of 8."""
+def test_multiply_adds_are_just_below_the_target(net, keep):
+    """The multiply-adds are at most a third below the target; channel counts are multiples of 8."""
     smaller, spec = shrink(net, SPEC, keep)
     share = model.macs(spec) / model.macs(SPEC)
     assert 0.67 * keep <= share <= keep
@@ -34,8 +34,8 @@ def test_the_target_is_met_and_nearly_used(net, keep):
     assert [p.shape for p in smaller.parameters()] == [p.shape for p in model.build(spec).parameters()]
 
 
-def test_dead_channels_go_first_and_the_answer_stays():
-    """Channels of zeros are what magnitude takes, so the pruned network answers as before."""
+def test_zero_channels_are_pruned_first():
+    """Ranking by magnitude removes channels of zeros first, so the output does not change."""
     torch.manual_seed(1)
     spec = ModelSpec("vgg16gap", ("a", "b"), PixelSpec(8, 8), (16, 16, "M"), (4,))
     net = model.build(spec).eval()
@@ -51,21 +51,21 @@ def test_dead_channels_go_first_and_the_answer_stays():
     torch.testing.assert_close(smaller(x), net(x), atol=1e-5, rtol=1e-5)
 
 
-def test_the_original_is_left_alone(net):
+def test_original_network_is_unchanged(net):
     """Pruning works on a copy."""
     before = {name: value.clone() for name, value in net.state_dict().items()}
     shrink(net, SPEC, 0.3)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
 
 
-def test_what_cannot_be_reached_is_said(net):
-    """A target below what `most` allows is a user's error with the least that can be had."""
+def test_unreachable_target_is_an_error(net):
+    """A target below what `most` allows is a UserError that names the smallest share."""
     with pytest.raises(UserError, match=r"0\.\d+ is the smallest share that can be kept"):
         shrink(net, SPEC, 0.01, most=0.5)
 
 
 def test_taylor_gradients_are_those_of_the_mean_loss(tmp_path):
-    """Accumulated over batches, they equal one backward pass over all the pictures."""
+    """Gradients accumulated over batches equal those of one backward pass over all images."""
     from torch.nn import functional
 
     from edgewbc.data import images
@@ -85,7 +85,7 @@ def test_taylor_gradients_are_those_of_the_mean_loss(tmp_path):
 
 
 def test_taylor_chooses_other_channels_than_magnitude(net):
-    """Gradients that single out some channels decide which of them stay."""
+    """Channels with non-zero gradients are kept."""
     gradients = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
     for name in gradients:
         gradients[name][: len(gradients[name]) // 2] = 1.0
@@ -113,7 +113,7 @@ ARCHITECTURES = {
 @pytest.mark.parametrize("spec", ARCHITECTURES.values(), ids=ARCHITECTURES)
 @pytest.mark.parametrize("ranking", ["layer", "macs"])
 def test_every_architecture(spec, ranking):
-    """The smaller network is one of the same class that meets the target, in multiples of 8, and answers."""
+    """The pruned network has the same class, meets the target in multiples of 8, and runs."""
     torch.manual_seed(0)
     net = model.build(spec).eval()
     smaller, found = shrink(net, spec, 0.4, ranking=ranking)
@@ -124,8 +124,8 @@ def test_every_architecture(spec, ranking):
     assert [p.shape for p in smaller.parameters()] == [p.shape for p in model.build(found).parameters()]
 
 
-def test_the_cost_is_that_of_the_pruned_network():
-    """What the groups reckon for some counts is what the network with these counts computes."""
+def test_predicted_cost_matches_the_pruned_network():
+    """The multiply-adds that `Groups` predicts are those of the network pruned to these counts."""
     spec = ARCHITECTURES["efficientnet-lite0"]
     groups = Groups(model.build(spec).eval(), spec)
     assert groups.macs_of(groups.widths) == groups.macs == model.macs(spec)
@@ -139,7 +139,7 @@ def test_the_cost_is_that_of_the_pruned_network():
 
 
 def test_branches_are_folded_before_pruning():
-    """A network with branches is refused by shrink, and answers as before once it is prunable."""
+    """`shrink` refuses a network with branches; `prunable` folds them without changing the output."""
     spec = replace(ARCHITECTURES["edgenet"], form="branches")
     net = model.build(spec).eval()
     with pytest.raises(ValueError, match="fold the branches"):
@@ -151,8 +151,8 @@ def test_branches_are_folded_before_pruning():
     assert prunable(plain, found) == (plain, found)
 
 
-def test_channels_can_be_silenced_for_a_while():
-    """Within `without` the loss sees zeros in those channels; afterwards the weights are what they were."""
+def test_without_masks_channels_temporarily():
+    """Within `without` the channels are zero; afterwards the weights are restored."""
     spec = ARCHITECTURES["edgenet"]
     net = model.build(spec).eval()
     before = {name: value.clone() for name, value in net.state_dict().items()}
@@ -165,7 +165,7 @@ def test_channels_can_be_silenced_for_a_while():
 
 
 def test_sensitive_layers_keep_their_channels(tmp_path):
-    """A layer without which the loss does not rise is pruned before one without which it does."""
+    """A layer whose removal does not raise the loss is pruned before one whose removal does."""
     torch.manual_seed(0)
     manifest = make_manifest(tmp_path, per_class=4)
     spec = ModelSpec("edgenet", manifest.classes, PixelSpec(16, 16), ("/", 32, 32, 32), ())
@@ -174,7 +174,7 @@ def test_sensitive_layers_keep_their_channels(tmp_path):
     assert real(net) > 0
 
     def loss(other):
-        """Rises with what is missing from the second layer alone."""
+        """Return the number of masked channels of the second layer."""
         return float((other.features[2].weight.flatten(1).abs().sum(1) == 0).sum())
 
     _, found = shrink(net, spec, 0.5, ranking="sensitivity", loss=loss)

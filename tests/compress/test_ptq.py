@@ -32,14 +32,14 @@ from tests.tiny_run import quantized
     ],
 )
 def test_options_out_of_range_are_refused(options: dict, line: str) -> None:
-    """A value that makes no sense is a user's mistake."""
+    """A value out of range is a UserError that names the option."""
     with pytest.raises(UserError, match=line):
         ptq.Options(**options)
 
 
 @pytest.mark.parametrize("precision", ["f32", "int8"])
-def test_operations_are_told_apart(precision: str) -> None:
-    """All five layers count as float before, and as int8 after; in both formats."""
+def test_operations_are_counted_by_precision(precision: str) -> None:
+    """All five layers are float before quantization and int8 after it, in both formats."""
     run, _ = quantized()
     found = ptq.operations_ir(ov.Core().read_model(run / "openvino" / f"{precision}.xml"))
     other = ptq.operations_onnx(onnx.load(run / "onnx" / f"{precision}.onnx"))
@@ -48,7 +48,7 @@ def test_operations_are_told_apart(precision: str) -> None:
     assert (len(other["int8"]), len(other["float"])) == sizes
 
 
-def test_a_layer_put_back_is_seen() -> None:
+def test_ignored_layers_are_counted_as_float() -> None:
     """With the dense layers ignored, only the three convolutions are int8."""
     from edgewbc.compress.nncf_logging import quiet_nncf
 
@@ -68,10 +68,10 @@ def test_a_layer_put_back_is_seen() -> None:
 
 @pytest.mark.parametrize(("fix", "halved"), [("first", [0]), ("all", [0, 1, 2, 3, 4]), ("none", [])])
 def test_overflow_fix_halves_the_weights(fix: str, halved: list[int]) -> None:
-    """Weights keep to half of the int8 range in the layers that the option names, and fill all of it elsewhere."""
+    """Weights use half of the int8 range in the layers that the option selects, and all of it elsewhere."""
     run, manifest = quantized()
     xml = run / "openvino" / "int8.xml"
-    if fix != "first":  # which is what `quantized` has
+    if fix != "first":  # `quantized` was made with it
         spec = runs.spec(run)
         shown = list(images.batches(manifest, manifest.split("train")[:4], spec.pixels, 1))
         graph = ptq.quantize_ir(run / "openvino" / "f32.xml", shown, [], ptq.Options(subset=4, overflow_fix=fix))
@@ -88,20 +88,20 @@ def test_overflow_fix_halves_the_weights(fix: str, halved: list[int]) -> None:
 
 @pytest.mark.parametrize("arch", ["vgg16gap", "edgenet", pytest.param("efficientnet-lite0", marks=pytest.mark.slow)])
 def test_exact_bias_correction(arch: str, tmp_path: Path) -> None:
-    """For every architecture and both formats every layer goes to int8, answers stay near, and batch norm is folded."""
+    """For each architecture, in both formats, every layer is int8, predictions are close, batch norm is folded."""
     net, spec = normed(arch)
     shown = np.random.default_rng(0).integers(0, 256, (6, spec.pixels.height, spec.pixels.width, 3), dtype=np.uint8)
     options = ptq.Options(subset=6, fast_bias_correction=False)
     quantization_report.write_f32(tmp_path, net, spec)
-    answers = TorchPredictor.from_network(net, spec)(shown).probabilities  # with batch norm
+    expected = TorchPredictor.from_network(net, spec)(shown).probabilities  # with batch norm
     ir = ptq.quantize_ir(tmp_path / "openvino" / "f32.xml", [p[None] for p in shown], [], options)
     proto = ptq.quantize_onnx(tmp_path / "onnx" / "f32.onnx", [p[None] for p in shown], [], options)
     convert.save_ir(ir, tmp_path / "int8.xml")
     convert.save_onnx(proto, spec, tmp_path / "int8.onnx")
     for found in (ptq.operations_ir(ir), ptq.operations_onnx(proto)):
         assert (len(found["int8"]), found["float"]) == (LAYERS[arch], [])
-    for said in (
+    for probabilities in (
         ModelFile("int8", tmp_path / "int8.xml").open()(shown).probabilities,
         ModelFile("int8", tmp_path / "int8.onnx").open()(shown).probabilities,
     ):
-        assert 0 < np.abs(said - answers).max() < 0.1
+        assert 0 < np.abs(probabilities - expected).max() < 0.1

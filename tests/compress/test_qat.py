@@ -31,19 +31,19 @@ RECIPE = {"name": "qat", "fit": {"epochs": 1, "batch": 20, "lr": 1e-4, "precisio
 
 @pytest.fixture
 def options() -> QatRecipe:
-    """One epoch of two batches."""
+    """Return a recipe of one epoch with two batches."""
     return QatRecipe.model_validate(RECIPE)
 
 
 @pytest.fixture
 def _compiled() -> None:
-    """NNCF's quantizers, if they are compiled already: without them a step takes seconds."""
+    """Skip the test unless NNCF's quantizers are compiled: without them a step takes seconds."""
     if not nncf_extension.is_built(nncf_extension.folder()):
         pytest.skip("NNCF's quantizers are not compiled here: edgewbc quantize --qat does that")
 
 
 def test_the_shipped_recipe_is_valid() -> None:
-    """It is in f32, learns mostly from the teacher, and takes nothing of the ranges by weight decay."""
+    """It uses f32, mostly the teacher's loss, and no weight decay, which would shrink the ranges."""
     found = recipe_file.read(resources.folder("recipes") / "qat.yaml", QatRecipe)
     assert (found.name, found.fit.precision, found.fit.weight_decay, found.distil.weight) == ("qat", "f32", 0.0, 0.9)
 
@@ -57,8 +57,8 @@ def test_the_shipped_recipe_is_valid() -> None:
         ({"keep_macs": 0.5}, "no such key"),
     ],
 )
-def test_what_does_not_go_with_it_is_refused(change: dict, words: str) -> None:
-    """A recipe that could not work is a user's mistake."""
+def test_incompatible_recipe_is_refused(change: dict, words: str) -> None:
+    """A recipe that QAT does not support is a UserError."""
     with pytest.raises(UserError, match=words):
         recipe_file.read(resources.folder("recipes") / "qat.yaml", QatRecipe, change)
 
@@ -70,18 +70,18 @@ def test_what_does_not_go_with_it_is_refused(change: dict, words: str) -> None:
         ({}, {"sensitivity": True}, "cannot be measured alone"),
     ],
 )
-def test_options_that_do_not_go_with_it(
+def test_incompatible_options_are_refused(
     options: QatRecipe, tmp_path: Path, settings: dict, checks: dict, words: str
 ) -> None:
-    """They are refused before anything is compiled or written."""
+    """The error comes before anything is compiled or written."""
     run, manifest = trained()
     with pytest.raises(UserError, match=words):
         finetune(run, options, manifest, Options(**settings), to=tmp_path / "new", checks=Checks(**checks))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_process_alone(options: QatRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under accelerate launch with several processes it says so."""
+def test_several_processes_are_refused(options: QatRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`accelerate launch` with several processes is an error."""
     monkeypatch.setenv("WORLD_SIZE", "2")
     run, manifest = trained()
     with pytest.raises(UserError, match="runs in one process"):
@@ -91,8 +91,8 @@ def test_one_process_alone(options: QatRecipe, tmp_path: Path, monkeypatch: pyte
 @pytest.mark.slow
 @pytest.mark.usefixtures("_compiled")
 @pytest.mark.parametrize("arch", ["edgenet", "efficientnet-lite0"])
-def test_both_files_answer_as_the_network_with_quantizers(arch: str, tmp_path: Path) -> None:
-    """Folded, quantized, exported: every layer in int8, half of the range where that is asked for, the same answers."""
+def test_files_predict_what_the_fake_quantized_network_does(arch: str, tmp_path: Path) -> None:
+    """After folding and export every layer is int8, with half of the range if requested, and predictions agree."""
     net, spec = normed(arch)
     shown = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
     quantized = fake_quantize.insert(
@@ -121,7 +121,7 @@ def test_both_files_answer_as_the_network_with_quantizers(arch: str, tmp_path: P
 @pytest.mark.slow
 @pytest.mark.usefixtures("_compiled")
 def test_a_run_is_fine_tuned(options: QatRecipe, tmp_path: Path) -> None:
-    """Files, record and lineage are those of a quantized run; weights have moved; the files answer as trained."""
+    """Files, record and lineage are those of a quantized run; the weights changed; the files match the network."""
     run, manifest = trained()
     made = finetune(run, options, manifest, Options(subset=10), to=tmp_path / "new", checks=Checks(isa=True))
     record = json.loads((made / "quantize.json").read_text())
@@ -146,7 +146,7 @@ def test_a_run_is_fine_tuned(options: QatRecipe, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("_compiled")
 def test_without_torchao_there_is_no_onnx(options: QatRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run has OpenVINO's file alone, says which command mends that, and can be exported."""
+    """The run has only the OpenVINO file, a message has the install command, and the run can be exported."""
     monkeypatch.setattr(fake_quantize, "has_onnx", lambda: False)
     run, manifest = trained()
     said: list[str] = []
@@ -164,8 +164,10 @@ def test_without_torchao_there_is_no_onnx(options: QatRecipe, tmp_path: Path, mo
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_compiled")
-def test_the_gate_leaves_nothing_behind(options: QatRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--max-drop is a gate on the saved files."""
+def test_exceeded_max_drop_leaves_no_folder(
+    options: QatRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the saved files exceed --max-drop, no folder is left."""
 
     def refuse(record: dict, max_drop: float) -> None:
         raise GateError(f"{max_drop}")
@@ -177,8 +179,8 @@ def test_the_gate_leaves_nothing_behind(options: QatRecipe, tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whole_numbers_take_no_gradient() -> None:
-    """Thawing a quantized network leaves NNCF's whole numbers alone."""
+def test_integer_parameters_stay_without_gradient() -> None:
+    """Unfreezing a quantized network does not touch NNCF's integer parameters."""
     part = torch.nn.Linear(2, 2)
     part.register_parameter("bits", torch.nn.Parameter(torch.tensor([8]), requires_grad=False))
     net = fake_quantize.Quantized(part)

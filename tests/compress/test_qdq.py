@@ -11,7 +11,7 @@ from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 
 
 def _proto() -> object:
-    """Dense layer with a fake-quantized weight, its bias and its zero points shared through identities."""
+    """Return a dense layer with a fake-quantized weight; bias and zero points are shared through Identity nodes."""
     random = np.random.default_rng(0)
     arrays = {
         "w": random.normal(size=(4, 12)).astype(np.float32),
@@ -42,8 +42,8 @@ def _proto() -> object:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
-def test_weights_are_stored_in_eight_bits_and_answer_the_same() -> None:
-    """No identity and no quantization of a constant is left, nothing unused stays, and the answers are equal."""
+def test_weights_are_stored_as_int8_with_equal_predictions() -> None:
+    """Identity nodes, quantization of constants and unused tensors are removed; the predictions are equal."""
     proto = _proto()
     shown = np.random.default_rng(1).integers(0, 256, (3, 2, 2, 3), dtype=np.uint8)
     before = ONNXRuntimePredictor(proto.SerializeToString())(shown).probabilities
@@ -56,15 +56,15 @@ def test_weights_are_stored_in_eight_bits_and_answer_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "scale", "zero", "axis", "wanted"),
+    ("weight", "scale", "zero", "axis", "expected"),
     [
         ([0.5, 1.5, 2.5, -0.5, 300, -300], [1.0], np.int8([0]), 1, [0, 2, 2, 0, 127, -128]),
         ([[1, 2], [1, 2]], [1.0, 0.5], np.int8([0, 1]), 0, [[1, 2], [3, 5]]),
         ([[1, 2], [1, 2]], [1.0, 0.5], np.uint8([0, 1]), 1, [[1, 5], [1, 5]]),
     ],
 )
-def test_rounding_is_that_of_onnx(weight: list, scale: list, zero: np.ndarray, axis: int, wanted: list) -> None:
-    """Half to even, saturated, along the axis."""
+def test_rounding_is_that_of_onnx(weight: list, scale: list, zero: np.ndarray, axis: int, expected: list) -> None:
+    """Rounds half to even and saturates, along the axis."""
     found = quantized(np.float32(weight), np.float32(scale), zero, axis)
     assert found.dtype == zero.dtype
-    assert found.tolist() == wanted
+    assert found.tolist() == expected

@@ -28,8 +28,8 @@ def record() -> dict:
     return json.loads((quantized()[0] / "quantize.json").read_text())
 
 
-def test_the_new_run_is_whole(record: dict) -> None:
-    """Weights and description are the parent's, the files are there with their hashes, lineage names the parent."""
+def test_quantized_run_is_complete(record: dict) -> None:
+    """Weights and description are the parent's, all files have their recorded hashes, the lineage names the parent."""
     (parent, _), (run, manifest) = trained(), quantized()
     for name in ("model.safetensors", "model.json"):
         assert (run / name).read_bytes() == (parent / name).read_bytes()
@@ -52,8 +52,8 @@ def test_the_new_run_is_whole(record: dict) -> None:
     assert runs.newest(run.parent) == run
 
 
-def test_calibration_is_drawn_from_train_alone(record: dict) -> None:
-    """The draw is the seed's, class-balanced, and of train images."""
+def test_calibration_uses_only_train_images(record: dict) -> None:
+    """The calibration images are determined by the seed, class-balanced, and from train."""
     _, manifest = quantized()
     chosen = balanced(manifest.split("train"), 20, seed=3)
     assert record["settings"] == {
@@ -70,8 +70,8 @@ def test_calibration_is_drawn_from_train_alone(record: dict) -> None:
     assert {entry.split for entry in chosen} == {"train"}
 
 
-def test_no_test_picture_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Quantizing reads train and validation pictures only; the same seed gives the same bytes as before."""
+def test_no_test_image_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Quantization reads only train and validation images; the same seed gives the same bytes."""
     run, manifest = trained()
     real, read = images.read_decoded, set()
 
@@ -87,8 +87,8 @@ def test_no_test_picture_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         assert (made / name).read_bytes() == (before / name).read_bytes(), name
 
 
-def test_figures_are_those_of_the_saved_files(record: dict) -> None:
-    """Each row repeats when the file is read back; int8 loses nothing here, and the two backends agree."""
+def test_figures_match_the_saved_files(record: dict) -> None:
+    """Evaluating each saved file gives its row; int8 loses nothing here, and the two backends agree."""
     run, manifest = quantized()
     _, spec = model.load(run)
     entries = manifest.split("val")
@@ -112,8 +112,8 @@ def test_int8_is_smaller() -> None:
     assert sizes[0] < sizes[1] / 3
 
 
-def test_max_drop_puts_layers_back_or_fails(tmp_path: Path) -> None:
-    """With fragile weights, control keeps both saved files within the limit, and fewer layers are int8."""
+def test_max_drop_restores_float_layers(tmp_path: Path) -> None:
+    """With weights that do not quantize, accuracy control keeps both files within the limit with fewer int8 layers."""
     fragile, manifest = _fragile(tmp_path)
     with pytest.raises(GateError, match=r"loses .* points of accuracy on validation"):
         check_drop(json.loads((quantize(fragile, manifest, to=tmp_path / "a") / "quantize.json").read_text()), 0.0)
@@ -125,7 +125,7 @@ def test_max_drop_puts_layers_back_or_fails(tmp_path: Path) -> None:
 
 
 def _fragile(folder: Path) -> tuple[Path, object]:
-    """The trained run with one channel blown up and undone again, so that eight bits are too few for the others."""
+    """Return the trained run with one channel scaled up and down again, so that 8 bits are too few for others."""
     import torch
 
     run, manifest = trained()
@@ -152,8 +152,8 @@ def _fragile(folder: Path) -> tuple[Path, object]:
         (0.0, [], 0.003, "no layer could stay in int8"),
     ],
 )
-def test_drop_is_a_gate(lost: float, left: list[str], max_drop: float, words: str) -> None:
-    """The gate names the backend, what is lost and what is allowed."""
+def test_drop_above_the_limit_is_an_error(lost: float, left: list[str], max_drop: float, words: str) -> None:
+    """The message has the backend, the drop and the limit."""
     good = {"drop": {"drop": 0.0}, "operations": {"int8": ["a"]}}
     record: dict = {key: {"openvino": good[key], "onnx": dict(good[key])} for key in good}
     record["protocol"] = "grouped"
@@ -164,8 +164,8 @@ def test_drop_is_a_gate(lost: float, left: list[str], max_drop: float, words: st
     assert words in str(caught.value)
 
 
-def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A gate that is not met at the end takes the new folder away."""
+def test_exceeded_limit_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the limit is exceeded at the end, the new folder is removed."""
 
     def refuse(record, max_drop):
         raise GateError("no")
@@ -178,8 +178,8 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("missing", ["train", "val"])
-def test_both_sides_are_needed(tmp_path: Path, missing: str) -> None:
-    """Without train or validation images there is no quantizing, and no folder."""
+def test_train_and_validation_are_required(tmp_path: Path, missing: str) -> None:
+    """Without train or validation images, quantization is refused and makes no folder."""
     run, manifest = trained()
     entries = tuple(entry for entry in manifest.entries if entry.split != missing)
     with pytest.raises(UserError, match=f"has no {missing} images"):
@@ -188,7 +188,7 @@ def test_both_sides_are_needed(tmp_path: Path, missing: str) -> None:
 
 
 def test_unknown_labels_and_full_targets_are_refused(tmp_path: Path) -> None:
-    """A label the model does not know is named; a folder with something in it is left alone."""
+    """A label that the model does not have is an error that names it; a non-empty folder stays unchanged."""
     run, manifest = trained()
     entries = (dataclasses.replace(manifest.entries[0], label="blast"), *manifest.entries[1:])
     with pytest.raises(UserError, match="label 'blast' is not a class of the model"):
@@ -200,8 +200,8 @@ def test_unknown_labels_and_full_targets_are_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
 
 
-def test_evidence_has_the_names_that_the_record_uses() -> None:
-    """collect names its answers `<backend> <precision>`, which the record looks up."""
+def test_predictions_are_named_by_backend_and_precision() -> None:
+    """`collect` names its predictions `<backend> <precision>`, the keys that the record uses."""
 
     run, manifest = quantized()
     _, spec = model.load(run)

@@ -17,7 +17,7 @@ from tests.tiny_run import quantized
 
 
 def test_layers_are_ranked() -> None:
-    """All five layers are there with their names, kinds and multiply-adds, most sensitive first; n is told."""
+    """All five layers are listed with names, kinds and multiply-adds, the most sensitive first, and n."""
     run, manifest = quantized()
     folder, spec = run / "openvino", runs.spec(run)
     found = sensitivity.measure(folder / "f32.xml", folder / "int8.xml", spec, manifest)
@@ -36,8 +36,8 @@ def test_layers_are_ranked() -> None:
     assert found["all"]["agreement"] == 1.0
 
 
-def test_a_spoilt_layer_is_found(tmp_path: Path) -> None:
-    """Where one layer's weights are spoilt in the int8 file, that layer answers worse, and all others as before."""
+def test_damaged_layer_is_detected(tmp_path: Path) -> None:
+    """Damaged int8 weights of one layer raise the divergence of that layer and of no other."""
     run, manifest = quantized()
     f32, spec = run / "openvino" / "f32.xml", runs.spec(run)
     model = ov.Core().read_model(run / "openvino" / "int8.xml")
@@ -54,13 +54,13 @@ def test_a_spoilt_layer_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arch", ["edgenet", pytest.param("efficientnet-lite0", marks=pytest.mark.slow)])
 def test_all_layers_at_once_are_the_int8_file(arch: str, tmp_path: Path) -> None:
-    """Every layer of the float graph takes what the int8 file has; a chain of them all answers as that file does."""
+    """With all layers transplanted from the int8 file, the float graph gives that file's predictions."""
     net, spec = normed(arch)
     shown = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
     graph.save_ir(graph.to_openvino(net, spec), tmp_path / "f32.xml")
     core = ov.Core()
     options = ptq.Options(subset=6)
-    int8 = ptq.quantize_ir(tmp_path / "f32.xml", [picture[None] for picture in shown], [], options)
+    int8 = ptq.quantize_ir(tmp_path / "f32.xml", [image[None] for image in shown], [], options)
     made = core.read_model(tmp_path / "f32.xml")
     donors = ptq.layers_ir(int8)
     for layer, donor in zip(ptq.layers_ir(made), donors, strict=True):
@@ -69,12 +69,12 @@ def test_all_layers_at_once_are_the_int8_file(arch: str, tmp_path: Path) -> None
     names = [row["layer"] for row in sensitivity._names(spec, len(donors))]
     assert names[-1] == "head.0"
     before = sensitivity._probabilities(core.read_model(tmp_path / "f32.xml"), shown)
-    said, wanted = sensitivity._probabilities(made, shown), sensitivity._probabilities(int8, shown)
-    assert np.abs(said - wanted).max() < 0.5 * np.abs(before - wanted).max() + 2e-3
+    result, expected = sensitivity._probabilities(made, shown), sensitivity._probabilities(int8, shown)
+    assert np.abs(result - expected).max() < 0.5 * np.abs(before - expected).max() + 2e-3
 
 
-def test_kl_is_what_it_says() -> None:
-    """Nothing for equal answers; ln 2 where all certainty becomes an even chance."""
+def test_kl_divergence() -> None:
+    """Equal predictions give 0; a certain prediction that becomes 50:50 gives ln 2."""
     sure = np.array([[1.0, 0.0]], dtype=np.float32)
     assert sensitivity.kl(sure, sure) == 0
     assert sensitivity.kl(sure, np.array([[0.5, 0.5]], dtype=np.float32)) == pytest.approx(np.log(2))

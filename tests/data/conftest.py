@@ -28,13 +28,13 @@ def put(tmp_path: Path) -> Put:
 
 @pytest.fixture
 def image_folder(tmp_path: Path) -> Path:
-    """Where `put` puts them."""
+    """Return the folder that `put` writes to."""
     return tmp_path / "images"
 
 
 @pytest.fixture
 def slides(put: Put, image_folder: Path) -> Path:
-    """A folder per class: two classes, six slides, two images of each class on each slide."""
+    """Make one folder per class: two classes, six slides, two images of each class per slide."""
     seed = 0
     for label in ("neutrophil", "Lymphocyte"):
         for slide in range(6):
@@ -44,13 +44,13 @@ def slides(put: Put, image_folder: Path) -> Path:
 
 
 def write_csv(path: Path, rows: Sequence[str]) -> None:
-    """Write lines as a file, its folder too."""
+    """Write lines to a file and make its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def voc(boxes: Sequence[tuple[str, int, int, int, int]], head: str = "") -> str:
-    """A VOC annotation with (name, xmin, ymin, xmax, ymax)."""
+    """Return a Pascal VOC annotation with boxes (name, xmin, ymin, xmax, ymax)."""
     objects = "".join(
         f"<object><name>{name}</name><bndbox><xmin>{a}</xmin><ymin>{b}</ymin><xmax>{c}</xmax><ymax>{d}</ymax>"
         "</bndbox></object>"
@@ -61,7 +61,7 @@ def voc(boxes: Sequence[tuple[str, int, int, int, int]], head: str = "") -> str:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Synthetic cells (10 a class, 48 pixels) and two fields."""
+    """Synthetic cells (10 per class, 48 x 48 pixels) and two fields."""
     folder = tmp_path_factory.mktemp("drawn") / "cells"
     cells.write(folder, cells=10, fields=2, seed=4, size=48)
     return folder

@@ -35,7 +35,7 @@ def with_sides(manifest: Manifest, sides: dict[str, str]) -> Manifest:
 
 
 def test_a_clean_set(drawn: Path) -> None:
-    """Drawn cells have no duplicates, near or exact, and no slide on two sides: drawn alike is not the same."""
+    """Synthetic cells have no exact or near duplicates, and no slide is in two splits."""
     found = audit(make("synthetic", drawn))
     assert set(found.counts().values()) == {0}
     assert (found.cells, found.images, found.protocol) == (50, 50, "grouped")
@@ -44,7 +44,7 @@ def test_a_clean_set(drawn: Path) -> None:
 
 
 def test_exact_copies_across_the_split(put: Put, image_folder: Path) -> None:
-    """Images of the same bytes are found, on two sides they leak, and with two labels they conflict."""
+    """Byte-identical images are detected; in two splits they are a leak, with two labels a conflict."""
     for name in ("a", "b"):
         (put(f"monocyte/{name}.png")).write_bytes(encode(cell(1)))
     put("lymphocyte/c.png").write_bytes(encode(cell(1)))
@@ -61,7 +61,7 @@ def test_exact_copies_across_the_split(put: Put, image_folder: Path) -> None:
 
 
 def test_near_copies_across_the_split(put: Put, image_folder: Path) -> None:
-    """A copy saved as a poor JPEG and made brighter is found by its looks, and leaks."""
+    """A brightened copy saved as a low-quality JPEG is detected as a near duplicate and as a leak."""
     put("monocyte/a.png").write_bytes(encode(cell(7)))
     put("monocyte/b.jpg").write_bytes(encode(cv2.convertScaleAbs(cell(7), alpha=1.05), ".jpg", [1, 50]))
     put("monocyte/c.png").write_bytes(encode(cell(12)))
@@ -74,8 +74,8 @@ def test_near_copies_across_the_split(put: Put, image_folder: Path) -> None:
     assert audit(manifest, near=False).leaks == ()
 
 
-def test_a_group_on_two_sides(slides: Path) -> None:
-    """A slide that stands on two sides leaks, though its images differ; in the text and in the JSON."""
+def test_group_in_two_splits_is_a_leak(slides: Path) -> None:
+    """A slide in two splits is a leak even if its images differ, in the text and in the JSON."""
     manifest = with_sides(make("folder", slides), {"neutrophil/slide2/0.png": "val"})
     found = audit(manifest, near=False)
     assert [(leak.kind, leak.what, leak.splits) for leak in found.leaks] == [("group", "slide2", ("train", "val"))]
@@ -87,7 +87,7 @@ def test_a_group_on_two_sides(slides: Path) -> None:
     assert values["thresholds"] is None
 
 
-def test_unusable_pictures(put: Put, image_folder: Path) -> None:
+def test_unusable_images_are_listed(put: Put, image_folder: Path) -> None:
     """Missing, changed and unreadable images are listed, and the check names the first."""
     for i in range(3):
         put(f"monocyte/{i}.png", seed=i)
@@ -128,8 +128,8 @@ def test_suspicious_images_are_listed(put: Put, image_folder: Path) -> None:
     found.check()
 
 
-def test_boxes_of_one_picture_are_no_duplicates(put: Put, image_folder: Path) -> None:
-    """Two cells of one field share its bytes and its side, and that is as it should be."""
+def test_boxes_of_one_image_are_not_duplicates(put: Put, image_folder: Path) -> None:
+    """Two cells of one field share its bytes and its split without being reported."""
     for i in range(3):
         put(f"JPEGImages/BloodImage_0000{i}.png").write_bytes(encode(cell(i)))
         boxes = [("WBC", 1, 1, 9, 9), ("WBC", 11, 11, 19, 19)]
@@ -158,7 +158,7 @@ def test_near_duplicates_are_the_planted_ones(block: int, monkeypatch: pytest.Mo
 
 
 def test_near_duplicates_of_nothing() -> None:
-    """No image and one image have no pairs; two blank ones are alike."""
+    """No image and one image have no pairs; two blank images are a pair."""
     blank = fingerprint(np.full((50, 50, 3), 200, np.uint8))
     assert near_duplicates([]) == near_duplicates([blank]) == []
     assert [(pair.bits, pair.correlation) for pair in near_duplicates([blank, blank])] == [(0, 1.0)]

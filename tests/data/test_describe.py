@@ -23,8 +23,8 @@ def manifest() -> Manifest:
     return Manifest(Path(), entries, ("neutrophil", "monocyte"), Protocol.GROUPED, made_from)
 
 
-def test_summary_counts_cells_pictures_and_groups(manifest: Manifest) -> None:
-    """Everything that a script may want, with forward slashes and plain values."""
+def test_summary_counts_cells_images_and_groups(manifest: Manifest) -> None:
+    """The JSON has all counts, with forward slashes and plain values."""
     assert summary(manifest, Path("m") / "mine") == {
         "manifest": "m/mine",
         "manifest_sha256": manifest.sha256,
@@ -56,8 +56,8 @@ def test_text_is_a_table_with_the_protocol_and_the_hash(manifest: Manifest) -> N
     ]
 
 
-def test_nothing_left_out_is_not_told() -> None:
-    """A manifest without facts is described too."""
+def test_nothing_excluded_is_not_mentioned() -> None:
+    """A manifest without optional facts is described too."""
     one = Manifest(Path(), (Entry("a.png", "x", "a.png", Split.TEST, "0" * 64),), ("x",), Protocol.EXTERNAL)
     assert "left out" not in text(one, Path("m"))
     assert summary(one, Path("m"))["left_out"] == {}

@@ -20,7 +20,7 @@ def cell() -> np.ndarray:
 
 
 def test_a_fingerprint_is_64_bits_and_a_thumbnail(cell: np.ndarray) -> None:
-    """bool (64,) and uint8 (48, 48, 3), the same for the same image at twice the size, to a bit or two."""
+    """Bits are bool (64,), the thumbnail uint8 (48, 48, 3); at twice the size at most two bits differ."""
     one, two = of(cell), of(cv2.resize(cell, (192, 192), interpolation=cv2.INTER_CUBIC))
     assert one.bits.shape == (64,)
     assert one.bits.dtype == bool
@@ -38,14 +38,14 @@ def test_a_fingerprint_is_64_bits_and_a_thumbnail(cell: np.ndarray) -> None:
     ],
     ids=["poor JPEG", "brighter", "mirrored", "moved by an eighth"],
 )
-def test_what_counts_as_the_same_picture(cell: np.ndarray, change, found: bool) -> None:  # type: ignore[no-untyped-def]
-    """Saved anew or brightened it is found; mirrored or moved far it is not, as the module says."""
+def test_which_changes_are_near_duplicates(cell: np.ndarray, change, found: bool) -> None:  # type: ignore[no-untyped-def]
+    """A recompressed or brightened copy is detected; a mirrored or shifted one is not."""
     pairs = near_duplicates([of(cell), of(np.asarray(change(cell), np.uint8))])
     assert bool(pairs) is found
     assert all(pair.bits <= HASH_BITS and pair.correlation >= CORRELATION for pair in pairs)
 
 
-def test_correlation_does_not_see_light_and_colour_casts() -> None:
+def test_correlation_ignores_brightness_and_color_casts() -> None:
     """A constant added to a channel and a factor change nothing; an inverted image has -1; noise has about 0."""
     random = np.random.default_rng(0)
     base = random.integers(60, 120, (1, 48, 48, 3), dtype=np.uint8)
@@ -58,15 +58,15 @@ def test_correlation_does_not_see_light_and_colour_casts() -> None:
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 999), number=st.integers(2, 40), limit=st.integers(0, 40))
-def test_pairs_are_those_of_a_plain_comparison(seed: int, number: int, limit: int) -> None:
-    """The matrix of signs finds what comparing every pair bit by bit finds, in order, first before second."""
+def test_pairs_agree_with_a_brute_force_search(seed: int, number: int, limit: int) -> None:
+    """The matrix product gives the same pairs as comparing every pair bit by bit, in order, first before second."""
     random = np.random.default_rng(seed)
-    grey = np.full((48, 48, 3), 9, np.uint8)  # flat ones correlate by definition: the bits alone decide
-    prints = [Fingerprint(random.random(64) < 0.5, grey) for _ in range(number)]
-    wanted = [
+    gray = np.full((48, 48, 3), 9, np.uint8)  # constant thumbnails correlate by definition, so only the bits decide
+    prints = [Fingerprint(random.random(64) < 0.5, gray) for _ in range(number)]
+    expected = [
         (i, j, int(np.count_nonzero(prints[i].bits != prints[j].bits)))
         for i in range(number)
         for j in range(i + 1, number)
     ]
     found = near_duplicates(prints, bits=limit)
-    assert [(pair.first, pair.second, pair.bits) for pair in found] == [pair for pair in wanted if pair[2] <= limit]
+    assert [(pair.first, pair.second, pair.bits) for pair in found] == [pair for pair in expected if pair[2] <= limit]

@@ -22,15 +22,15 @@ def written(slides: Path, tmp_path: Path) -> Path:
 
 
 def rewrite(folder: Path, text: str) -> None:
-    """Put other rows into a manifest, with the hash that fits them."""
+    """Replace the rows of a manifest and update its hash."""
     (folder / "manifest.csv").write_text(text)
     facts = json.loads((folder / "manifest.json").read_text())
     facts["csv_sha256"] = hashlib.sha256(text.encode()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(facts))
 
 
-def test_reads_what_it_wrote(written: Path, slides: Path) -> None:
-    """From the folder and from either file comes the manifest that was written, and its hash is that of the CSV."""
+def test_round_trip(written: Path, slides: Path) -> None:
+    """Reading the folder or either file gives the manifest that was written; its hash is that of the CSV."""
     made = make("folder", slides)
     for path in (written, written / "manifest.csv", written / "manifest.json"):
         read = Manifest.read(path)
@@ -53,7 +53,7 @@ def test_keeps_boxes_and_odd_names(tmp_path: Path) -> None:
 
 
 def test_writing_again(written: Path, slides: Path) -> None:
-    """The same manifest may be written again; another one may not take its place, and no file is a folder."""
+    """The same manifest may be written again; another manifest does not replace it, and a file is not a folder."""
     make("folder", slides).write(written)
     with pytest.raises(UserError, match="already holds another manifest"):
         make("folder", slides, seed=5).write(written)
@@ -61,7 +61,7 @@ def test_writing_again(written: Path, slides: Path) -> None:
         make("folder", slides).write(written / "manifest.csv")
 
 
-def test_pictures_that_moved_with_it(written: Path, slides: Path, tmp_path: Path) -> None:
+def test_images_moved_with_the_manifest(written: Path, slides: Path, tmp_path: Path) -> None:
     """A manifest that was moved together with its images still finds them."""
     (tmp_path / "new").mkdir()
     shutil.move(slides, tmp_path / "new" / "images")
@@ -71,15 +71,15 @@ def test_pictures_that_moved_with_it(written: Path, slides: Path, tmp_path: Path
     assert len(read.read_bytes(read.entries[0])) > 0
 
 
-def test_pictures_that_are_gone(written: Path, slides: Path) -> None:
-    """A moved images folder is one line that says so."""
+def test_missing_images_folder(written: Path, slides: Path) -> None:
+    """A missing images folder is an error of one line."""
     slides.rename(slides.with_name("elsewhere"))
     with pytest.raises(UserError, match="are no longer here: recreate the manifest"):
         Manifest.read(written)
 
 
 def test_missing_or_edited(written: Path, tmp_path: Path) -> None:
-    """No manifest, a CSV edited by hand, a missing manifest.json, another format: each is refused by name."""
+    """Errors for a missing manifest, an edited CSV, a missing manifest.json and another format name the file."""
     with pytest.raises(UserError, match="not a manifest"):
         Manifest.read(tmp_path / "nothing")
     facts = written / "manifest.json"
@@ -111,21 +111,21 @@ def test_missing_or_edited(written: Path, tmp_path: Path) -> None:
     ],
 )
 def test_rows_that_are_refused(written: Path, row: str, message: str) -> None:
-    """Paths that lead outside, unknown sides and malformed boxes are refused with their line, whatever the hash."""
+    """Paths outside the folder, unknown splits and malformed boxes are errors that name the line."""
     rewrite(written, f"{','.join(COLUMNS)}\n{row}\n")
     with pytest.raises(UserError, match=message):
         Manifest.read(written)
 
 
 def test_columns_that_are_refused(written: Path) -> None:
-    """Another first line is refused."""
+    """A different header is refused."""
     rewrite(written, "path,label\n")
     with pytest.raises(UserError, match="the first line must be path,label,group,split,sha256,box"):
         Manifest.read(written)
 
 
 def test_split(slides: Path) -> None:
-    """A side's entries, or one line for an unknown or empty side."""
+    """Returns the entries of a split; an unknown or empty split is an error of one line."""
     manifest = make("folder", slides, protocol="external")
     assert len(manifest.split("test")) == 24
     with pytest.raises(UserError, match="has no train images"):
@@ -134,8 +134,8 @@ def test_split(slides: Path) -> None:
         manifest.split("dev")
 
 
-def test_changed_and_missing_pictures(slides: Path) -> None:
-    """Bytes are handed out only if they are those of the manifest."""
+def test_changed_and_missing_images(slides: Path) -> None:
+    """The bytes of an image are returned only if they have the hash of the manifest."""
     manifest = make("folder", slides)
     first, second = manifest.entries[:2]
     manifest.file(first).write_bytes(b"other")

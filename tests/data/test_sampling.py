@@ -22,7 +22,7 @@ def entries(counts: list[int]) -> list[Entry]:
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=5), st.integers(1, 40), st.integers(0, 3))
 def test_draw_is_balanced_without_repeats(counts: list[int], count: int, seed: int) -> None:
-    """As many as asked or all there are, none twice, and no class is ahead by more than one of one that has more."""
+    """The requested number or all entries are drawn, none twice; class counts differ by at most 1 where possible."""
     everything = entries(counts)
     drawn = balanced(everything, count, seed)
     assert len(drawn) == len({entry.path for entry in drawn}) == min(count, len(everything))
@@ -33,13 +33,13 @@ def test_draw_is_balanced_without_repeats(counts: list[int], count: int, seed: i
 
 
 def test_seed_decides() -> None:
-    """The same seed draws the same; another draws others."""
+    """The same seed draws the same entries, another seed draws others."""
     everything = entries([50, 50])
     assert balanced(everything, 10, 1) == balanced(everything, 10, 1)
     assert balanced(everything, 10, 1) != balanced(everything, 10, 2)
 
 
-def test_a_draw_of_none_is_refused() -> None:
-    """A count below 1 makes no sense."""
+def test_count_below_one_is_an_error() -> None:
+    """A count below 1 is an error."""
     with pytest.raises(ValueError, match="count is 0"):
         balanced(entries([3]), 0)

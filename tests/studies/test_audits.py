@@ -29,7 +29,7 @@ def leaky(tmp_path: Path) -> Path:
 
 
 def test_groups_are_counted_and_not_listed(leaky: Path) -> None:
-    """Five groups are in two splits and all five test images have their group in train; no path of this machine."""
+    """Five groups are in two splits, all five test images have their group in train; no absolute path is written."""
     out = leaky / "results.json"
     assert main([f"{leaky / 'leaky'}={leaky / 'audit.json'}", "--out", str(out)]) == 0
     (found,) = json.loads(out.read_text())["audits"]

@@ -29,8 +29,8 @@ def mark(x: float, accuracy: float, *, filled: bool = True) -> Mark:
 @pytest.mark.parametrize(
     ("faster", "stairs"), [(True, [[1.0, 96.0], [1.0, 95.0], [4.0, 95.0]]), (False, [[1.0, 96.0]])]
 )
-def test_front_leaves_out_what_is_beaten(axes: Any, faster: bool, stairs: list[list[float]]) -> None:
-    """Where more is better the fast point is on it; where less is better the smallest point beats all."""
+def test_front_excludes_dominated_points(axes: Any, faster: bool, stairs: list[list[float]]) -> None:
+    """If more is better, the fast point is on the front; if less is better, the smallest point dominates all."""
     panel(axes, [mark(1.0, 0.96), mark(2.0, 0.94), mark(4.0, 0.95)], faster=faster)
     assert axes.lines[0].get_xydata().round(6).tolist() == stairs
     assert axes.get_xscale() == "log"
@@ -39,7 +39,7 @@ def test_front_leaves_out_what_is_beaten(axes: Any, faster: bool, stairs: list[l
 
 
 def test_open_marks_differ_from_filled_ones(axes: Any) -> None:
-    """int8 is filled."""
+    """Marks of int8 are filled, others are open."""
     panel(axes, [mark(1.0, 0.9), mark(2.0, 0.9, filled=False)])
     assert [line.get_fillstyle() for line in axes.lines if line.get_marker() == "o"] == ["full", "none"]
 

@@ -15,9 +15,9 @@ TOP = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
 def test_committed_files_are_current(name: str) -> None:
-    """Both are what the generator makes of bench/results."""
-    wanted = generated(TOP / "README.md", TOP / "docs" / "results.md", TOP / "bench" / "results")
-    assert (TOP / name).read_text(encoding="utf-8") == wanted[TOP / name]
+    """Both files equal the generator's output for bench/results."""
+    expected = generated(TOP / "README.md", TOP / "docs" / "results.md", TOP / "bench" / "results")
+    assert (TOP / name).read_text(encoding="utf-8") == expected[TOP / name]
 
 
 def test_files_are_written(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ BENCH = by_hand()
 
 
 def test_accuracy_row() -> None:
-    """Protocol, n, correct, interval and the first 12 digits of both hashes."""
+    """The row has protocol, n, correct, interval and the first 12 digits of both hashes."""
     lines = accuracy_table([EvalResult.from_json(EVAL)]).splitlines()
     line = lines[2]
     assert lines[-1] == "Manifests: pbc `published` `bbbbbbbbbbbb`."
@@ -50,13 +50,13 @@ def test_speed_is_a_ratio_in_one_run() -> None:
 
 
 def test_columns_without_a_figure_are_left_out() -> None:
-    """Neither the share of the peak nor benchmark_app was measured."""
+    """Without share of the peak and benchmark_app, the table does not have their columns."""
     lines = speed_table(BENCH.with_rows(BENCH.measured[1])).splitlines()
     assert lines[0].endswith("| memory, MB |")
 
 
 def test_headline_has_a_row_for_each_network(tmp_path: Path) -> None:
-    """Accuracy, interval, ratio and size; what ran and on what below."""
+    """A row has accuracy, interval, ratio and size; versions and machine are below the table."""
     assert headline(tmp_path) == "No results have been committed yet."
     write_json(tmp_path / "bench-cpu.json", BENCH.to_json())
     lines = headline(tmp_path).splitlines()
@@ -93,7 +93,7 @@ def test_sections_are_in_order(tmp_path: Path) -> None:
 
 
 def test_peers_have_a_section(tmp_path: Path) -> None:
-    """Their table, and the figure once it was drawn."""
+    """The section has the table, and the figure if it exists."""
     pytest.importorskip("matplotlib")
     write_json(tmp_path / "peers.json", peers())
     text = results(tmp_path)
@@ -105,7 +105,7 @@ def test_peers_have_a_section(tmp_path: Path) -> None:
 
 
 def test_from_file_to_label(tmp_path: Path) -> None:
-    """Throughput, share of the limit and what the limit is; cold start and memory only where they were measured."""
+    """Throughput, its limit and the share of it are given; cold start and memory only if they were measured."""
     found: dict[str, Any] = {
         "bundle": "wbc", "data": {"n": 1547, "source": "pbc"}, "machine": {"cpu": "a CPU", "isa": "AVX2"},
         "choice": {"precision": "int8", "threads": 2}, "images_per_s": 1836.4, "limit_images_per_s": 2457.7,

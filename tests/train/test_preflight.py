@@ -27,7 +27,7 @@ def without(manifest: Manifest, label: str, split: str) -> Manifest:
 
 
 def test_complete_manifest_passes(manifest: Manifest) -> None:
-    """Nothing is said of a manifest with images of every class in both splits."""
+    """A manifest with images of every class in both splits gives no message."""
     lines: list[str] = []
     preflight.check_classes(manifest, lines.append)
     preflight.check_images(manifest)
@@ -40,15 +40,15 @@ def test_class_without_training_images_is_refused(manifest: Manifest) -> None:
         preflight.check_classes(without(manifest, "monocyte", "train"), print)
 
 
-def test_class_without_validation_images_is_said(manifest: Manifest) -> None:
-    """One line names the class, and training goes on."""
+def test_class_without_validation_images_is_reported(manifest: Manifest) -> None:
+    """One line names the class, and training continues."""
     lines: list[str] = []
     preflight.check_classes(without(manifest, "monocyte", "val"), lines.append)
     assert [line.partition(":")[0] for line in lines] == ["no validation images of monocyte"]
 
 
 def test_single_class_is_refused(manifest: Manifest) -> None:
-    """There is nothing to learn from one class."""
+    """Training needs at least two classes."""
     with pytest.raises(UserError, match="has one class"):
         preflight.check_classes(replace(manifest, classes=manifest.classes[:1]), print)
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Tests of `edgewbc.utils.files`."""
 
 import errno
 import hashlib
@@ -30,7 +30,7 @@ def test_hash_of_several_files_is_that_of_their_bytes_together(tmp_path):
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
-    """When writing fails half way, the old bytes stay and no temporary file is left."""
+    """If writing fails halfway, the old content stays and no temporary file is left."""
     (tmp_path / "f.json").write_text("old")
 
     def half():
@@ -44,7 +44,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 
 def test_json_round_trip_and_nan(tmp_path):
-    """JSON comes back as it was; NaN, which is not JSON, is refused and nothing is written."""
+    """JSON is read back unchanged; NaN, which is not JSON, is refused and nothing is written."""
     write_json(tmp_path / "a.json", {"ü": [1, None]})
     assert read_json(tmp_path / "a.json", "x") == {"ü": [1, None]}
     with pytest.raises(ValueError, match="JSON"):
@@ -53,7 +53,7 @@ def test_json_round_trip_and_nan(tmp_path):
 
 
 def test_reading_errors_name_the_file(tmp_path):
-    """Missing and broken files are one line each."""
+    """Missing and unreadable files are errors of one line."""
     with pytest.raises(UserError, match=r"a.json: no such file; expected a list"):
         read_json(tmp_path / "a.json", "a list")
     (tmp_path / "a.json").write_bytes(b"\xff")
@@ -61,8 +61,8 @@ def test_reading_errors_name_the_file(tmp_path):
         read_json(tmp_path / "a.json", "a list")
 
 
-def test_a_folder_appears_when_it_is_whole(tmp_path):
-    """A block that fails leaves nothing; after one that ends well the folder is there, and its scratch is not."""
+def test_folder_is_created_atomically(tmp_path):
+    """An error in the block leaves nothing; on success the folder exists, and scratch files are removed."""
 
     def made(fails):
         with whole_folder(tmp_path / "deep" / "to") as folder:
@@ -81,8 +81,8 @@ def test_a_folder_appears_when_it_is_whole(tmp_path):
     ]  # fmt: skip
 
 
-def test_only_an_empty_folder_is_free(tmp_path):
-    """A file, an empty one too, and a folder with something in it are occupied."""
+def test_occupied(tmp_path):
+    """Files, even empty ones, and non-empty folders are occupied."""
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
@@ -91,12 +91,12 @@ def test_only_an_empty_folder_is_free(tmp_path):
 
 
 def test_names_are_numbered_from_the_second(tmp_path):
-    """The first has no number."""
+    """The first name has no number, the second ends in -2."""
     assert [path.name for path in islice(numbered(tmp_path / "run"), 3)] == ["run", "run-2", "run-3"]
 
 
-def test_a_links_target_is_replaced_and_the_link_stays(tmp_path):
-    """Writing through a link, a dangling one too, leaves the link; its target has the new bytes."""
+def test_write_through_a_link_replaces_its_target(tmp_path):
+    """Writing to a link, even a dangling one, keeps the link; its target has the new content."""
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a.txt").write_text("old")
     for name in ("a.txt", "new.txt"):
@@ -108,9 +108,9 @@ def test_a_links_target_is_replaced_and_the_link_stays(tmp_path):
     assert sorted(path.name for path in (tmp_path / "real").iterdir()) == ["a.txt", "new.txt"]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names there")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_a_pipe_or_device_is_not_replaced(tmp_path):
-    """It is refused in one line, under its own name and through a link, and stays what it is."""
+    """Writing to it, directly or through a link, is an error of one line and does not change it."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
     for path, kind in ((tmp_path / "pipe", "a pipe"), (tmp_path / "link", "a pipe"), (Path(os.devnull), "a device")):
@@ -123,9 +123,9 @@ def test_a_pipe_or_device_is_not_replaced(tmp_path):
         write_text(tmp_path / "round", "x")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="folders cannot be opened there")
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be opened on Windows")
 def test_the_folder_is_flushed_after_the_rename(tmp_path, monkeypatch):
-    """File first, then rename, then its folder; folders that are made on the way are flushed too."""
+    """The file is flushed, renamed, then its folder is flushed; new parent folders are flushed too."""
     seen = []
     fsync, replace = os.fsync, Path.replace
 
@@ -148,7 +148,7 @@ def test_the_folder_is_flushed_after_the_rename(tmp_path, monkeypatch):
 
 
 def test_a_file_system_that_cannot_flush_folders_is_accepted(tmp_path, monkeypatch):
-    """EINVAL is how some network shares answer; an error of the disk is raised."""
+    """EINVAL, which some network shares return, is ignored; a disk error is raised."""
 
     def fails(code):
         def fsync(handle):

@@ -35,7 +35,7 @@ def test_lock_is_exclusive_and_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
-    """Another process's lock is respected while it lives, and is gone once it is killed, though its file is left."""
+    """The lock of another process holds while it runs; once it is killed, the lock is free although its file exists."""
     file = tmp_path / ".lock"
     command = [sys.executable, "-c", HOLD, str(file)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
@@ -51,7 +51,7 @@ def test_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
 
 
 def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is named in one line, and nothing is run without the lock."""
+    """The error names it in one line, and nothing runs without the lock."""
 
     def unsupported(handle: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")

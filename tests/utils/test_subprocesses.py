@@ -17,7 +17,7 @@ print('more')
 """
 
 
-def test_a_job_goes_in_and_a_result_comes_back() -> None:
+def test_job_and_result_round_trip() -> None:
     """The job is read from stdin, and the result is separated from whatever else is printed."""
     assert subprocesses.read_result(subprocesses.run(["-c", ECHO], given="job \u00fc")) == {"read": "job \u00fc"}
 

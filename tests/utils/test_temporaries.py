@@ -1,4 +1,4 @@
-"""Left-overs of killed runs are removed; what is in use, or not ours, is not."""
+"""Leftovers of killed runs are removed; files in use and other files are not."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(not temporaries.HAVE_LOCKS, reason="left-overs a
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test is a process that has removed nothing yet."""
+    """Reset the module state, as in a new process that has not removed anything yet."""
     monkeypatch.setattr(temporaries, "_cleaned", set())
 
 
@@ -45,7 +45,7 @@ def _begin(kind: str, path: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path, kind: str) -> None:
-    """While the other run lives its temporary stays; once it is killed, the next write removes it."""
+    """A temporary file stays while its process runs; once that is killed, the next write removes it."""
     target = tmp_path / "rows.csv"
 
     def write() -> None:
@@ -72,7 +72,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path: Path, kind: str
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    """Other names, links, folders with something else in them, and another target's left-overs stay."""
+    """Other names, links, folders with other content, and leftovers of another target stay."""
     keep = [".rows.csv.backup", ".rows.csv.ABCDEFGH.csv", ".other.csv.abcdefgh.csv", "rows.csv.abcdefgh.csv"]
     for name in keep:
         (tmp_path / name).write_text("mine")
@@ -85,10 +85,8 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     assert left == {*keep, ".rows.csv.mine0000", ".rows.csv.linked00.csv", "rows.csv"}
 
 
-def test_a_temporary_that_was_taken_for_a_left_over_is_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between its creation and its lock another run may remove it: then a new one is used."""
+def test_temporary_removed_by_another_run_is_created_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another run removes it between creation and locking, a new one is used."""
     hold, names = temporaries._hold, []
 
     def steal(handle: int, name: str) -> bool:

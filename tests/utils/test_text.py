@@ -32,13 +32,13 @@ def test_headline_identifies_model_and_data() -> None:
 
 
 def test_probability_scores() -> None:
-    """Five decimals, which good networks differ in."""
+    """Scores have five decimals, enough to tell good networks apart."""
     line = text.probability_scores({"brier": 0.0124812, "log_loss": 0.0598})
     assert line == "probabilities: Brier score 0.01248, log loss 0.05980 (lower is better)"
 
 
 def test_undefined_values_are_dashes() -> None:
-    """A class without images has dashes."""
+    """Undefined scores of a class without images are shown as dashes."""
     line = text.class_table(RESULT).splitlines()[3]
     assert line.split() == ["c", "0", "-", "-", "-", "-"]
     assert text.percent(None) == "-"
@@ -52,8 +52,8 @@ def test_confusion_table_has_a_row_per_class() -> None:
     assert len(lines) == 4
 
 
-def test_remarks_say_what_limits_the_scores() -> None:
-    """Poor calibration and a single class are said; an ordinary evaluation has no remark."""
+def test_remarks_on_limitations() -> None:
+    """Poor calibration and a single class are mentioned; an ordinary evaluation has no remark."""
     classes = {"neutrophil": {"n": 5}, "monocyte": {"n": 3}}
     assert text.remarks({"per_class": classes, "calibration_error": 0.05}) == []
     assert text.remarks({"per_class": classes, "calibration_error": None}) == []

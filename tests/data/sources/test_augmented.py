@@ -17,7 +17,7 @@ from tests.data.conftest import Put, write_csv
 
 @pytest.fixture
 def enlarged(put: Put, image_folder: Path, tmp_path: Path) -> Path:
-    """60 images drawn from six originals of one class and five of another."""
+    """60 images augmented from six originals of one class and five of another."""
     for label, number in (("monocyte", 6), ("neutrophil", 5)):
         for i in range(number):
             put(f"{label}/{label[:2]}{i}.png", seed=10 * len(label) + i)
@@ -26,7 +26,7 @@ def enlarged(put: Put, image_folder: Path, tmp_path: Path) -> Path:
 
 
 def test_grouped_keeps_originals_together(enlarged: Path) -> None:
-    """The group is the original's; under grouped it stands on one side, under poster most stand on several."""
+    """The group is the original; with grouped it is in one split, with poster most groups are in several."""
     by_protocol = {}
     for protocol in ("grouped", "poster"):
         manifest = make("augmented", enlarged, protocol=protocol)
@@ -42,7 +42,7 @@ def test_grouped_keeps_originals_together(enlarged: Path) -> None:
 
 
 def test_facts_come_from_the_originals(enlarged: Path, drawn: Path, tmp_path: Path) -> None:
-    """Citation and licence are the originals'; what was drawn from synthetic cells stays synthetic."""
+    """Citation and license are those of the originals; a set made from synthetic cells stays synthetic."""
     assert make("augmented", enlarged).provenance.source == "augmented"
     few = make("synthetic", drawn)
     few = replace(few, entries=tuple(entry for entry in few.entries if int(entry.group[-1]) < 3))
@@ -54,7 +54,7 @@ def test_facts_come_from_the_originals(enlarged: Path, drawn: Path, tmp_path: Pa
 
 
 def test_classes_on_request(enlarged: Path) -> None:
-    """Other classes are left out and counted; one that was not drawn is refused."""
+    """Classes that are not selected are counted; a class that the set does not have is refused."""
     manifest = make("augmented", enlarged, classes=["monocyte"])
     assert manifest.classes == ("monocyte",)
     assert manifest.provenance.left_out == {"class neutrophil not selected": 30}
@@ -63,7 +63,7 @@ def test_classes_on_request(enlarged: Path) -> None:
 
 
 def test_augmented_errors(enlarged: Path, slides: Path) -> None:
-    """Another folder, a image that is gone, and a path that leads out are refused by name."""
+    """Another kind of folder, a missing image and a path outside the folder are errors that name the file."""
     with pytest.raises(UserError, match="edgewbc data augment"):
         make("augmented", slides)
     gone = next(enlarged.rglob("mo3_*.jpg"))

@@ -14,7 +14,7 @@ from tests.data.conftest import Put, voc, write_csv
 
 @pytest.fixture
 def bccd(put: Put, image_folder: Path) -> Path:
-    """Fields with clear labels of four types, and one of each kind that is left out."""
+    """Fields with unambiguous labels of four types, and one of each kind that is excluded."""
     rows = [",Image,Category"]
     types = ("NEUTROPHIL", "LYMPHOCYTE", "MONOCYTE", "EOSINOPHIL")
     one = ("WBC", 2, 3, 12, 18)
@@ -37,8 +37,8 @@ def bccd(put: Put, image_folder: Path) -> Path:
     return image_folder
 
 
-def test_bccd_takes_unambiguous_cells(bccd: Path) -> None:
-    """One row a WBC box with its box; images that are not clear are left out, each with its reason."""
+def test_bccd_uses_unambiguous_cells(bccd: Path) -> None:
+    """One entry per WBC box; ambiguous images are excluded, each with its reason."""
     manifest = make("bccd", bccd)
     assert manifest.protocol == "grouped"
     assert manifest.classes == ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
@@ -56,15 +56,15 @@ def test_bccd_takes_unambiguous_cells(bccd: Path) -> None:
     }
 
 
-def test_bccd_poster_keeps_a_picture_together(bccd: Path) -> None:
-    """Boxes of one image go where the image goes under poster too."""
+def test_bccd_poster_keeps_boxes_of_an_image_together(bccd: Path) -> None:
+    """Boxes of one image are in the same split, also with poster."""
     manifest = make("bccd", bccd, protocol="poster", seed=3)
     assert len({e.split for e in manifest.entries if e.path.endswith("00020.png")}) == 1
     assert sum(manifest.counts()["test"].values()) in (3, 4)
 
 
 def test_bccd_classes_on_request(bccd: Path) -> None:
-    """Basophils are taken when asked for; one is too few to be on three sides."""
+    """Basophils are used if selected; one is too few for three splits."""
     with pytest.raises(UserError, match="'basophil' has 1 group "):
         make("bccd", bccd, classes=["basophil", "neutrophil"])
     manifest = make("bccd", bccd, classes=["basophil", "neutrophil"], protocol="poster")
@@ -72,7 +72,7 @@ def test_bccd_classes_on_request(bccd: Path) -> None:
 
 
 def test_bccd_errors(bccd: Path) -> None:
-    """A malformed table or a missing annotation names the file."""
+    """Errors for a malformed table and for a missing annotation name the file."""
     (bccd / "Annotations/BloodImage_00003.xml").unlink()
     with pytest.raises(UserError, match=r"BloodImage_00003\.xml: cannot be read"):
         make("bccd", bccd)
@@ -101,7 +101,7 @@ def test_annotations_that_are_refused(tmp_path: Path, text: str, reason: str) ->
 
 @pytest.mark.data
 def test_bccd_real_counts(real_data: Path) -> None:
-    """Of 364 fields, 345 have an unambiguous label; they show 351 cells, and one field that was taken twice is one."""
+    """Of 364 fields, 345 have an unambiguous label; they show 351 cells; two images of one field are one group."""
     manifest = make("bccd", real_data / "bccd")
     assert len(manifest.entries) == 351
     assert sum(manifest.provenance.left_out.values()) == 19

@@ -20,7 +20,7 @@ def jtsc(put: Put, image_folder: Path) -> Path:
 
 
 def test_jtsc_is_all_test(jtsc: Path) -> None:
-    """Each image of the table is test, with the class of its number; one without a label is counted."""
+    """Each image of the table is a test image, with the class of its number; images without a label are counted."""
     manifest = make("jtsc", jtsc)
     assert manifest.protocol == "external"
     assert [e.label for e in manifest.entries] == ["neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil"]
@@ -39,7 +39,7 @@ def test_jtsc_is_never_for_training(jtsc: Path) -> None:
     ("row", "message"), [("7,1", r"007\.bmp: no such image"), ("1,6", "class '6'"), ("1,1", "listed twice")]
 )
 def test_jtsc_errors(jtsc: Path, row: str, message: str) -> None:
-    """A image that is missing, a class that is not one, and a repeat are refused."""
+    """A missing image, an unknown class and a repeated row are refused."""
     write_csv(jtsc / "labels.csv", ["image ID,class label", "1,1", row])
     with pytest.raises(UserError, match=message):
         make("jtsc", jtsc)

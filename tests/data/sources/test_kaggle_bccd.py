@@ -20,7 +20,7 @@ COPIES = 4
 
 @pytest.fixture
 def kaggle(put: Put, image_folder: Path) -> Path:
-    """The public layout, small: 10 originals a class in TRAIN and 3 in TEST, 4 copies of each; TEST_SIMPLE once."""
+    """The public layout: 10 originals per class in TRAIN, 3 in TEST, 4 copies of each; TEST_SIMPLE without copies."""
     seed = 0
     for label in CLASSES:
         for side, number in ORIGINALS.items():
@@ -32,22 +32,22 @@ def kaggle(put: Put, image_folder: Path) -> Path:
     return image_folder
 
 
-def sides_of(manifest: Manifest) -> dict[str, set[str]]:
-    """Sides on which each group stands."""
+def splits_of(manifest: Manifest) -> dict[str, set[str]]:
+    """Return the splits that each group is in."""
     found: dict[str, set[str]] = defaultdict(set)
     for entry in manifest.entries:
         found[entry.group].add(entry.split)
     return found
 
 
-def test_official_leaves_test_alone(kaggle: Path) -> None:
-    """TEST is test, whole; validation is an eighth of TRAIN by whole originals of each class; no group on two sides."""
+def test_official_keeps_the_test_folder(kaggle: Path) -> None:
+    """TEST is test; validation is an eighth of the originals of each class in TRAIN; no group is in two splits."""
     manifest = make("kaggle-bccd", kaggle)
     assert manifest.protocol == "official"
     assert manifest.classes == ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
     assert {entry.split for entry in manifest.entries if entry.path.startswith("TEST/")} == {"test"}
     assert {entry.split for entry in manifest.entries if entry.path.startswith("TRAIN/")} == {"train", "val"}
-    assert all(len(sides) == 1 for sides in sides_of(manifest).values())
+    assert all(len(sides) == 1 for sides in splits_of(manifest).values())
     assert manifest.counts() == {
         side: dict.fromkeys(manifest.classes, COPIES * n) for side, n in (("train", 9), ("val", 1), ("test", 3))
     }
@@ -55,25 +55,25 @@ def test_official_leaves_test_alone(kaggle: Path) -> None:
     assert audit(manifest, near=False).leaks == ()
 
 
-def test_groups_are_originals_within_side_and_class(kaggle: Path) -> None:
-    """The number in a name counts within its folder: TRAIN's 2 and TEST's 2 are two originals."""
+def test_groups_are_originals_within_split_and_class(kaggle: Path) -> None:
+    """Numbers in file names are per folder: 2 in TRAIN and 2 in TEST are different originals."""
     groups = {entry.path: entry.group for entry in make("kaggle-bccd", kaggle).entries}
     of_two = {group for path, group in groups.items() if "/_2_" in path}
     assert of_two == {f"{side}/{label.lower()}/2" for side in ("train", "test") for label in CLASSES}
     assert len(set(groups.values())) == 4 * 13
 
 
-def test_grouped_divides_originals_anew(kaggle: Path) -> None:
-    """Both folders take part, each original on one side; TEST_SIMPLE stays out."""
+def test_grouped_splits_both_folders_by_original(kaggle: Path) -> None:
+    """TRAIN and TEST are used, each original in one split; TEST_SIMPLE is not used."""
     manifest = make("kaggle-bccd", kaggle, protocol="grouped")
     assert len(manifest.entries) == 4 * 13 * COPIES
-    assert all(len(sides) == 1 for sides in sides_of(manifest).values())
+    assert all(len(sides) == 1 for sides in splits_of(manifest).values())
     assert {e.split for e in manifest.entries if e.path.startswith("TEST/")} > {"test"}
     assert sum(manifest.provenance.left_out.values()) == 12
 
 
-def test_poster_takes_every_picture(kaggle: Path) -> None:
-    """All three folders, a fifth of the images for test, and copies of one original on several sides."""
+def test_poster_uses_every_image(kaggle: Path) -> None:
+    """All three folders are used, a fifth of the images is test, and copies of one original are in several splits."""
     manifest = make("kaggle-bccd", kaggle, protocol="poster")
     assert len(manifest.entries) == 4 * 13 * COPIES + 12
     assert manifest.provenance.left_out == {}
@@ -81,16 +81,16 @@ def test_poster_takes_every_picture(kaggle: Path) -> None:
     assert audit(manifest, near=False).counts()["group_leaks"] > 10
 
 
-def test_another_seed_carves_another_validation(kaggle: Path) -> None:
-    """The seed changes validation and nothing else; the same seed changes nothing."""
+def test_seed_changes_only_validation(kaggle: Path) -> None:
+    """Another seed changes only validation; the same seed changes nothing."""
     one, two = (make("kaggle-bccd", kaggle, seed=seed) for seed in (0, 1))
     assert one.sha256 == make("kaggle-bccd", kaggle).sha256 != two.sha256
     assert [e.path for e in one.split("test")] == [e.path for e in two.split("test")]
     assert {e.path for e in one.split("val")} != {e.path for e in two.split("val")}
 
 
-def test_lower_case_and_no_simple_folder_will_do(kaggle: Path) -> None:
-    """Copies of the set rename its folders, or leave TEST_SIMPLE away."""
+def test_lower_case_and_missing_simple_folder_are_accepted(kaggle: Path) -> None:
+    """Some copies of the set have renamed folders or no TEST_SIMPLE."""
     for path in (kaggle / "TEST_SIMPLE").rglob("*.jpeg"):
         path.unlink()
     (kaggle / "TRAIN").rename(kaggle / "train")
@@ -102,8 +102,8 @@ def test_lower_case_and_no_simple_folder_will_do(kaggle: Path) -> None:
     }
 
 
-def test_a_nested_set_is_found_and_named(kaggle: Path, tmp_path: Path) -> None:
-    """The folder in which the archive nests it is named, however the user got there."""
+def test_nested_set_is_detected(kaggle: Path, tmp_path: Path) -> None:
+    """If the archive nests the set in a folder, any of the enclosing folders can be given."""
     inner = tmp_path / "blood-cells/dataset2-master/images"
     inner.parent.mkdir(parents=True)
     kaggle.rename(inner)
@@ -112,8 +112,8 @@ def test_a_nested_set_is_found_and_named(kaggle: Path, tmp_path: Path) -> None:
     assert len(make("kaggle-bccd", inner).entries) == 4 * 13 * COPIES
 
 
-def test_what_is_no_such_set_is_refused(kaggle: Path, put: Put, tmp_path: Path) -> None:
-    """No TEST, a folder of another class, a name without its original, a class without images: one line each."""
+def test_other_folders_are_refused(kaggle: Path, put: Put, tmp_path: Path) -> None:
+    """A missing TEST, an unknown class, a name without original and a class without images are errors of one line."""
     put("TRAIN/BASOPHIL/_0_1.jpeg")
     with pytest.raises(UserError, match="BASOPHIL: not a class of this set"):
         make("kaggle-bccd", kaggle)

@@ -31,7 +31,7 @@ def pbc(put: Put, image_folder: Path) -> Path:
 
 
 def test_pbc_published_follows_the_tables(pbc: Path) -> None:
-    """Rows are those of the CSVs, in their order; copies share a group even across sides."""
+    """Entries are the rows of the CSVs, in their order; duplicates share a group even across splits."""
     manifest = make("pbc", pbc)
     assert manifest.protocol == "published"
     assert [(Path(e.path).stem, e.split) for e in manifest.entries] == [
@@ -45,8 +45,8 @@ def test_pbc_published_follows_the_tables(pbc: Path) -> None:
     assert manifest.provenance.license == "CC BY 4.0"
 
 
-def test_pbc_grouped_takes_all_pictures(pbc: Path) -> None:
-    """All images of the five types take part; other classes are counted, or taken when asked for."""
+def test_pbc_grouped_uses_all_images(pbc: Path) -> None:
+    """All images of the five types are used; other classes are counted, or used if selected."""
     manifest = make("pbc", pbc, protocol="grouped")
     assert len(manifest.entries) == 9
     assert manifest.provenance.left_out == {"class ig not selected": 1}
@@ -57,7 +57,7 @@ def test_pbc_grouped_takes_all_pictures(pbc: Path) -> None:
 
 
 def test_pbc_errors(pbc: Path) -> None:
-    """A missing image, a path outside, a wrong header, a missing table: each names its file."""
+    """Errors for a missing image, a path outside the folder, a wrong header and a missing table name the file."""
     with pytest.raises(UserError, match="no images of class 'basophil'"):
         make("pbc", pbc, protocol="grouped", classes=["basophil"])
     test = pbc / "splits/test.csv"
@@ -79,7 +79,7 @@ def test_pbc_errors(pbc: Path) -> None:
 
 
 def test_pbc_without_tables(pbc: Path) -> None:
-    """Without splits/ the published protocol is refused, and the mend is named."""
+    """Without splits/ the published protocol is refused, and the message says what to do."""
     (pbc / "splits").rename(pbc / "elsewhere")
     with pytest.raises(UserError, match="use --protocol grouped"):
         make("pbc", pbc)

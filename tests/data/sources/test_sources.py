@@ -26,7 +26,7 @@ from edgewbc.errors import UserError
     ],
 )
 def test_make_refuses_wrong_options(slides: Path, change: dict[str, object], message: str) -> None:
-    """An unknown name or an option that does not fit is one line."""
+    """An unknown source or an option that does not fit is an error of one line."""
     options: dict[str, object] = {"source": "folder", "folder": slides, **change}
     call: Callable[..., Manifest] = make
     with pytest.raises(UserError, match=message):
@@ -34,7 +34,7 @@ def test_make_refuses_wrong_options(slides: Path, change: dict[str, object], mes
 
 
 def test_every_source_has_a_default_protocol() -> None:
-    """The default is the first: the published split, where there is one, and else one that keeps groups together."""
+    """The default is the first protocol: the published split if there is one, else one that keeps groups together."""
     assert {name: protocols[0] for name, protocols in SOURCES.items()} == {
         "folder": "grouped",
         "table": "grouped",
@@ -48,7 +48,7 @@ def test_every_source_has_a_default_protocol() -> None:
 
 
 def test_every_protocol_is_known() -> None:
-    """Sources offer the protocols that `splits` explains, and no other; one that a source lacks is refused by name."""
+    """Sources offer only protocols that `splits` explains; the error for any other names it."""
     assert {protocol for protocols in SOURCES.values() for protocol in protocols} == set(Protocol)
     assert protocol_of("bccd") == "grouped"
     assert protocol_of("bccd", "poster") == "poster"

@@ -21,7 +21,7 @@ def test_synthetic_groups_by_slide(drawn: Path) -> None:
     assert make("synthetic", drawn, classes=["monocyte"]).provenance.left_out["class basophil not selected"] == 10
 
 
-def test_synthetic_needs_the_drawing(slides: Path) -> None:
-    """Another folder is refused, with the command that draws one."""
+def test_synthetic_refuses_other_folders(slides: Path) -> None:
+    """Another kind of folder is refused, and the message has the command that makes a synthetic set."""
     with pytest.raises(UserError, match="edgewbc data synth"):
         make("synthetic", slides)

@@ -12,7 +12,7 @@ RESULT = {"macs": 1e6, "parameters": 1000, "minutes": 1.0, "validation": {"f32":
 
 
 def results() -> dict[str, Any]:
-    """Three points, of which a pruned one was chosen and has its twin."""
+    """Three points; the chosen one is pruned and has a twin trained from scratch."""
     points = {
         "lite0-112-100": {"family": "lite0", "size": 112, "keep": 1.0, **RESULT, "macs": 2e8},
         "vgg16gap-80-10": {"family": "vgg16gap", "size": 80, "keep": 0.1, **RESULT, "macs": 2e6},
@@ -26,8 +26,8 @@ def results() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_a_line_a_point_and_one_for_the_twin() -> None:
-    """Those with the fewest multiply-adds first in a family, the chosen one named, its twin below it; the protocol."""
+def test_one_row_per_point_and_one_for_the_twin() -> None:
+    """Points are sorted by multiply-adds, the chosen one is marked with its twin below; the protocol is named."""
     text = report.markdown(results())
     lines = text.splitlines()[2:6]
     assert [line.split(" | ")[0] for line in lines] == [
@@ -42,7 +42,7 @@ def test_a_line_a_point_and_one_for_the_twin() -> None:
 
 
 def test_points_that_were_not_timed_have_no_speed() -> None:
-    """Neither a row of another precision nor none is taken for it."""
+    """A row of another precision is not used instead."""
     told = results()
     told["bench"]["rows"] = [row | {"precision": "f32"} for row in told["bench"]["rows"]]
     assert report.timed(told, "vgg16gap-64-10") is None
@@ -50,7 +50,7 @@ def test_points_that_were_not_timed_have_no_speed() -> None:
 
 
 def test_the_same_figure_has_the_same_bytes(tmp_path: Path) -> None:
-    """Axes say what the ratio is to."""
+    """The axis label names the baseline of the ratio."""
     report.draw(results(), tmp_path / "front.svg")
     svg = (tmp_path / "front.svg").read_text()
     assert "VGG16-GAP f32 at 224" in svg

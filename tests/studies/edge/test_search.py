@@ -1,4 +1,4 @@
-"""bench.edge.search: training on tiny networks, and the search on made-up accuracies."""
+"""bench.edge.search: training of tiny networks, and the search with invented accuracies."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_search_and_resume(evaluated: list[str], tmp_path: Path) -> None:
-    """The cheapest point that holds is chosen in each family; points in the results are not evaluated again."""
+    """The cheapest point within the limit is chosen in each family; points with results are not evaluated again."""
     manifest = make_manifest(tmp_path / "m", per_class=2)
 
     def run() -> dict[str, Any]:

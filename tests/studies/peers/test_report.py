@@ -22,7 +22,7 @@ def row(peer: str, model: str, speed: float, correct: int, **more: Any) -> dict[
 
 
 def results() -> dict[str, Any]:
-    """Ours, a peer that is slower and worse, one with our weights, and one that could not be installed."""
+    """Ours, a slower and less accurate peer, one with our weights, and one that could not be installed."""
     same = {
         "against": {"model": "lite0", "backend": "openvino", "precision": "f32"},
         "agreement": 1.0,
@@ -41,8 +41,8 @@ def results() -> dict[str, Any]:
     }
 
 
-def test_a_line_a_row_and_why_one_is_missing() -> None:
-    """Ratios are to ours, a wide spread is marked, the same weights are compared, and what is not there says why."""
+def test_one_line_per_row_with_reasons_for_missing_ones() -> None:
+    """Ratios are relative to ours, a wide spread is marked, and missing rows have a reason."""
     text = report.table(results())
     lines = text.splitlines()
     assert "| edgewbc | wbc5-edge | 64 x 64 | openvino | int8 | 8000 | 1 | 0.20 | 0.50 | 996 of 1000 |" in lines[2]
@@ -54,8 +54,8 @@ def test_a_line_a_row_and_why_one_is_missing() -> None:
     assert lines[-1] == "| timm | lite0 | openvino f32, 64 x 64 | openvino f32 | 1.2e-07 | 100.00 % |"
 
 
-def test_a_network_that_was_not_measured_is_a_sentence() -> None:
-    """One for all its precisions, where the reason is the same."""
+def test_unmeasured_network_has_one_reason() -> None:
+    """The reason is given once if it is the same for all precisions."""
     told = results()
     told["rows"].append({**told["rows"][-1], "precision": "f32"})
     text = report.table(told)

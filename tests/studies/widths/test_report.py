@@ -1,4 +1,4 @@
-"""The table of what a channel costs."""
+"""Tests of the table of convolution times by number of channels."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ RESULTS: dict[str, Any] = {
 }
 
 
-def test_a_column_a_width() -> None:
-    """Microseconds in both precisions; the ratio of times only where the multiple was timed."""
+def test_one_column_per_width() -> None:
+    """Times are in microseconds for both precisions; the ratio is given only if the next multiple was timed."""
     lines = report.markdown(RESULTS).splitlines()
     assert lines[0] == "| channels | 24 | 32 | 40 |"
     assert lines[2:6] == [
@@ -35,5 +35,5 @@ def test_a_column_a_width() -> None:
 
 
 def test_a_terminal_has_the_same_figures() -> None:
-    """Columns in place of bars."""
+    """The text has columns instead of a Markdown table."""
     assert report.text(RESULTS).splitlines()[1].split() == ["int8,", "microseconds", "8.25", "8.36", "12.0"]

@@ -1,4 +1,4 @@
-"""bench.widths.study: what a convolution costs by its channels."""
+"""bench.widths.study: the time of a convolution by number of channels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgewbc.errors import UserError
 
 
 def blocks(job: AnyJob) -> dict[str, Any]:
-    """A CPU that computes channels in blocks of 16: between two blocks it takes as long as for the next one."""
+    """Simulate a CPU that computes channels in blocks of 16, so that other counts take as long as the next multiple."""
     assert isinstance(job, PeakJob)
     ((_, width, _),) = job.shapes
     paid = -(-width // 16) * 16
@@ -23,7 +23,7 @@ def blocks(job: AnyJob) -> dict[str, Any]:
 
 
 def test_a_count_between_two_blocks_costs_as_much_as_the_next(tmp_path: Path) -> None:
-    """The ratio to the next multiple is of times, not of rates; without that multiple there is none."""
+    """The ratio to the next multiple is of times, not of rates; it is absent if that multiple was not timed."""
     found = study.run(tmp_path / "widths.json", widths=(8, 16, 24, 32), rounds=2, execute=blocks)
     int8 = found["widths"]["int8"]
     assert int8["24"]["to_multiple"] == pytest.approx({"8": 1.0, "16": 1.0, "32": 1.0})
@@ -50,14 +50,14 @@ def test_rounds_go_back_and_forth(tmp_path: Path) -> None:
 
 
 def test_a_cpu_without_int8_kernels_is_named(tmp_path: Path) -> None:
-    """And nothing is written."""
+    """The error names the CPU, and nothing is written."""
     with pytest.raises(UserError, match="8 channels in int8: ran in f32"):
         study.run(tmp_path / "widths.json", execute=lambda job: {"error": "ran in f32"})
     assert not (tmp_path / "widths.json").exists()
 
 
 def test_one_width_for_real(tmp_path: Path) -> None:
-    """In processes of their own, in this CPU's int8 and f32 kernels."""
+    """Measures in subprocesses, with this CPU's int8 and f32 kernels."""
     found = study.run(tmp_path / "widths.json", widths=(8,), rounds=1, seconds=0.01, threads=1)
     assert found["widths"]["int8"]["8"]["gmac_per_s"] > 0
     assert found["widths"]["f32"]["8"]["to_multiple"] == {"8": 1.0}
