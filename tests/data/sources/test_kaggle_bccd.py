@@ -102,8 +102,8 @@ def test_lower_case_and_missing_simple_folder_are_accepted(kaggle: Path) -> None
     }
 
 
-def test_nested_set_is_detected(kaggle: Path, tmp_path: Path) -> None:
-    """If the archive nests the set in a folder, any of the enclosing folders can be given."""
+def test_enclosing_folder_is_refused(kaggle: Path, tmp_path: Path) -> None:
+    """If an enclosing folder is given, the error names the nested folder to use instead."""
     inner = tmp_path / "blood-cells/dataset2-master/images"
     inner.parent.mkdir(parents=True)
     kaggle.rename(inner)
