@@ -2,77 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import subprocess  # noqa: S404
 import sys
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-if TYPE_CHECKING:
-    from edgewbc.train.history import EpochResult
-
-T = TypeVar("T")
+from bench.stages import StageReporter
+from edgewbc.cli.console import emit, say
+from edgewbc.cli.training_progress import TrainingProgress
+from edgewbc.utils.optional import need
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 RESULTS = CHECKOUT / "bench" / "results"
 
 
-def say(text: str) -> None:
-    """Print a message on stderr; stdout is for results."""
-    print(text, file=sys.stderr, flush=True)
+def need_training_side(command: str) -> None:
+    """Check that the packages a study trains and exports with are installed; raises UserError otherwise."""
+    for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors", "onnx"):
+        need(module, command)
 
 
-def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items with a progress bar on stderr, if it is a terminal."""
-    if total is None and isinstance(items, Sequence):
-        total = len(items)
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(items, description=what, total=total, console=Console(stderr=True), transient=True)
-
-
-def report_epoch(result: EpochResult) -> None:
-    """Print the losses and the validation accuracy of an epoch of a training."""
-    say(
-        f"epoch {result.epoch}: train loss {result.train_loss:.4f}, validation loss {result.val_loss:.4f}, "
-        f"validation accuracy {result.val_accuracy:.2%} ({result.val_correct} of {result.val_n}, "
-        f"protocol {result.protocol}), {result.seconds:.0f} s"
-    )
-
-
-class EpochBar:
-    """A progress bar for each epoch of a training, if stderr is a terminal."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._task: Any = None
-        self._epoch = 0
-
-    def __call__(self, epoch: int, done: int, total: int) -> None:
-        if not sys.stderr.isatty():
-            return
-        from rich.console import Console
-        from rich.progress import Progress
-
-        if self._bar is None or epoch != self._epoch:
-            self._stop()
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task(f"epoch {epoch}", total=total)
-            self._epoch = epoch
-        self._bar.update(self._task, completed=done)
-        if done == total:
-            self._stop()
-
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+def stage_reporter() -> StageReporter:
+    """Report the stages of a study and its trainings on stderr."""
+    training = TrainingProgress()
+    return StageReporter(say, training.progress, training.report)
 
 
 def refresh_tables() -> None:
@@ -92,6 +45,6 @@ def finish(results: dict[str, Any], text: str, *, as_json: bool, committed: bool
     if committed:
         refresh_tables()
     if as_json:
-        print(json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False))
+        emit(results)
     else:
         print(text)

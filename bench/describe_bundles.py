@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import console
+from edgewbc.cli.console import progress
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import exit_code
 from edgewbc.export import training_images
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def step() -> None:
         manifest = Manifest.read(options.data)
         for folder in options.bundles:
-            training_images.describe(folder, manifest, license=options.license, progress=console.progress)
+            training_images.describe(folder, manifest, license=options.license, progress=progress)
             print(folder)
 
     return exit_code(step)

@@ -11,7 +11,6 @@ import subprocess  # noqa: S404
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from edgewbc._version import __version__
 from edgewbc.errors import UserError
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.utils.files import numbered, occupied, read_json, sha256, write_json
+from edgewbc.utils.optional import installed_versions
 
 ROOT = Path("runs")
 LINEAGE = "lineage.json"
@@ -162,7 +162,7 @@ def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: 
         "edgewbc": __version__,
         "commit": commit(),
         "python": platform.python_version(),
-        "versions": versions("torch", "openvino", "nncf", "onnx", "onnxruntime", "torch-pruning", "numpy"),
+        "versions": installed_versions("torch", "openvino", "nncf", "onnx", "onnxruntime", "torch-pruning", "numpy"),
         "model_sha256": sha256(run / "model.safetensors"),
         **facts,
         "ancestors": ancestors,
@@ -187,17 +187,6 @@ def resumable(run: Path, command: str) -> Iterator[None]:
         if any(run.rglob("*.safetensors")):
             raise KeyboardInterrupt(f"resume with: {command} --resume {run}") from None
         raise KeyboardInterrupt(f"{run} has no checkpoint yet: delete it and start again") from None
-
-
-def versions(*names: str) -> dict[str, str]:
-    """Return the installed versions of packages, without those that are not installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def commit() -> str | None:

@@ -14,11 +14,10 @@ from pathlib import Path
 
 from bench import console
 from bench.edge import report, search
-from bench.stages import StageReporter
 from edgewbc.bench.plan import reference_network
+from edgewbc.cli.console import progress
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError, exit_code
-from edgewbc.utils.optional import need
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,15 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def step() -> None:
-        for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors", "onnx"):
-            need(module, "python -m bench.edge")
+        console.need_training_side("python -m bench.edge")
         reference = reference_network()
         if reference is None:
             raise UserError("the edge study needs the unpruned network of a checkout (export/networks)")
         manifest, out = Manifest.read(options.data), options.out or console.RESULTS / "edge.json"
-        reporter = StageReporter(console.say, console.EpochBar(), console.report_epoch)
+        reporter = console.stage_reporter()
         results = search.run(manifest, options.work, out, reference=reference, reporter=reporter)
-        results = search.measure(results, manifest, options.work, out, reporter=reporter, progress=console.progress)
+        results = search.measure(results, manifest, options.work, out, reporter=reporter, progress=progress)
         console.finish(results, report.text(results), as_json=options.json, committed=options.out is None)
 
     return exit_code(step)

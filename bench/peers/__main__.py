@@ -24,8 +24,9 @@ from peerbench.catalogue import HOME  # noqa: E402
 from peerbench.study import CompareOptions, compare  # noqa: E402
 from peerbench.table import text  # noqa: E402
 
-from bench.console import RESULTS, progress, refresh_tables, say  # noqa: E402
+from bench.console import RESULTS, refresh_tables  # noqa: E402
 from edgewbc.bench import plan  # noqa: E402
+from edgewbc.cli.console import progress, say  # noqa: E402
 from edgewbc.data.manifest import Manifest  # noqa: E402
 from edgewbc.errors import UserError, exit_code  # noqa: E402
 from edgewbc.runtime import host  # noqa: E402

@@ -14,10 +14,8 @@ from pathlib import Path
 
 from bench import console
 from bench.poster import report, study
-from bench.stages import StageReporter
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError, exit_code
-from edgewbc.utils.optional import need
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def step() -> None:
-        for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors", "onnx"):
-            need(module, "python -m bench.poster")
+        console.need_training_side("python -m bench.poster")
         out = options.out or console.RESULTS / "poster.json"
-        reporter = StageReporter(console.say, console.EpochBar(), console.report_epoch)
+        reporter = console.stage_reporter()
         results = study.run(_originals(options.data), options.work, out, reporter=reporter)
         console.finish(results, report.text(results), as_json=options.json, committed=options.out is None)
 

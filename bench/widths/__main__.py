@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench import console
 from bench.widths import report, study
+from edgewbc.cli.console import progress
 from edgewbc.errors import exit_code
 
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def step() -> None:
         out = options.out or console.RESULTS / "widths.json"
-        results = study.run(out, rounds=options.rounds, seconds=options.seconds, progress=console.progress)
+        results = study.run(out, rounds=options.rounds, seconds=options.seconds, progress=progress)
         console.finish(results, report.text(results), as_json=options.json, committed=options.out is None)
 
     return exit_code(step)

@@ -13,6 +13,7 @@ from edgewbc import runs
 from edgewbc._version import __version__
 from edgewbc.runtime import host
 from edgewbc.runtime.synthetic_network import cpu_isa
+from edgewbc.utils.optional import installed_versions
 
 INSTRUCTIONS = (
     *("avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
@@ -75,7 +76,7 @@ def describe() -> Machine:
         memory_gb=None if memory is None else round(memory / 1e9, 1),
         os=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        versions={"edgewbc": __version__, **runs.versions("openvino", "onnxruntime", "torch", "numpy")},
+        versions={"edgewbc": __version__, **installed_versions("openvino", "onnxruntime", "torch", "numpy")},
         commit=runs.commit(),
         load_1m=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     )

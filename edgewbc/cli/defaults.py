@@ -112,27 +112,6 @@ def manifest_or_none(path: Path | None) -> Manifest | None:
         return None
 
 
-def originals(path: Path | None) -> Manifest:
-    """Read a manifest of original images; None makes one of the BCCD images in the folder that EDGEWBC_DATA names."""
-    if path is not None:
-        return Manifest.read(path)
-    folder = os.environ.get("EDGEWBC_DATA")
-    if not folder:
-        raise UserError(
-            "the poster's suite needs BCCD: edgewbc data manifest bccd DIR --to manifests/bccd, then "
-            "--data manifests/bccd (or name the folder that holds bccd/ in EDGEWBC_DATA)"
-        )
-    from edgewbc.data.sources import make
-
-    return make("bccd", Path(folder) / "bccd")
-
-
-def results(name: str) -> Path:
-    """Return the path for a study's result file: in bench/results if that folder exists, else in the working folder."""
-    folder = Path("bench/results")
-    return folder / name if folder.is_dir() else Path(name)
-
-
 def recipe(name: str) -> Path:
     """Return the file of a recipe, given as a path or as the name of a built-in recipe.
 

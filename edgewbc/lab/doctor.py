@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import Any
 
 from edgewbc._version import __version__
@@ -13,6 +12,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.runtime import host, tuning
 from edgewbc.runtime.int8_speedup import Int8Speedup, measure
 from edgewbc.runtime.openvino_import import capabilities
+from edgewbc.utils.optional import installed_versions
 
 PACKAGES = ("openvino", "numpy", "opencv-python-headless", "simplejpeg", "typer")
 
@@ -116,7 +116,7 @@ def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None
         memory_free_gb=_gb(memory.free),
         os=f"{platform.system()} {platform.release()} ({platform.machine()})",
         python=platform.python_version(),
-        versions={"edgewbc": __version__, **_versions()},
+        versions={"edgewbc": __version__, **installed_versions(*PACKAGES)},
         bundle=bundle,
         int8=int8,
         tuning=None if bundle is None else tune(bundle, seconds=seconds, threads=threads),
@@ -145,16 +145,6 @@ def tune(bundle: Bundle, *, seconds: float = 1.0, threads: int | None = None) ->
     else:
         reason = "measured for 0 seconds"
     return TuningResult(tuple(tried), None if best is None else best.choice, saved, reason)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # OpenCV is published under several names
-            continue
-    return found
 
 
 def _gb(count: int | None) -> float | None:

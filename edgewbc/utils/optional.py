@@ -1,4 +1,4 @@
-"""Imports of optional dependencies, with the command that installs a missing one."""
+"""Optional dependencies: imports, the command that installs a missing one, and installed versions."""
 
 from __future__ import annotations
 
@@ -39,3 +39,16 @@ def need(module: str, purpose: str, install: str = TRAIN) -> ModuleType:
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise
         raise UserError(f"{purpose} needs {module.split('.')[0]}, which is not installed: {install}") from None
+
+
+def installed_versions(*names: str) -> dict[str, str]:
+    """Return the installed versions of distributions, without those that are not installed."""
+    from importlib import metadata  # slow to import, and few commands need it
+
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -33,3 +33,10 @@ def test_a_checkout_is_installed_by_path_and_a_wheel_by_name(monkeypatch: pytest
     assert install_command("train") == 'pip install "edgewbc[train]"'
     (tmp_path / "pyproject.toml").touch()
     assert install_command("train") == 'pip install ".[train]" (in the checkout)'
+
+
+def test_installed_versions_leave_out_what_is_missing() -> None:
+    """By name of the distribution; a missing one has no entry."""
+    import numpy as np
+
+    assert optional.installed_versions("numpy", "no-such-package-here") == {"numpy": np.__version__}

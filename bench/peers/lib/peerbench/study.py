@@ -16,6 +16,7 @@ from edgewbc.data.images import truth
 from edgewbc.data.manifest import Manifest, facts
 from edgewbc.errors import UserError
 from edgewbc.evaluation.load import convert
+from edgewbc.utils.optional import installed_versions
 from edgewbc.utils.progress import Progress, quiet
 from peerbench import about, catalogue, crops, environment
 from peerbench.catalogue import Variant
@@ -178,7 +179,7 @@ class _RowMaker:
             "arch": about.arch(model),
             "gmac": self.gmac[network],
             "minutes": about.minutes(model.path) if model.is_run else None,
-            "version": runs.versions("edgewbc").get("edgewbc"),
+            "version": installed_versions("edgewbc").get("edgewbc"),
         }
         return PeerRow(row_facts, model.classes, execute_toolkit(job), self._predictions_file())
 
