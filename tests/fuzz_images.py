@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from tests.lab import samples
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
 EXTREMES = (0, 1, 2, 7, 8, 9, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 LARGE = 1 << 16
@@ -22,7 +22,7 @@ LARGE = 1 << 16
 @cache
 def corpus() -> dict[str, bytes]:
     """Return valid files of all formats, a few kB each, by name."""
-    rgb = picture(2, 40, 36)
+    rgb = make_image(2, 40, 36)
     deep = rgb.astype(np.uint16) * 257
     alpha = np.dstack([rgb, np.full(rgb.shape[:2], 100, np.uint8)])
     jpg = [cv2.IMWRITE_JPEG_QUALITY, 90]

@@ -79,14 +79,14 @@ def test_the_lab_side_runs_without_the_training_side(tmp_path: Path) -> None:
     (tmp_path / "cell.png").write_bytes(samples.LOSSLESS["png"])
     (tmp_path / "grey.tif").write_bytes(samples.pages())
     (tmp_path / "bad.jpg").write_bytes(b"no")
-    pictures = [str(tmp_path / name) for name in ("cell.png", "grey.tif", "bad.jpg")]
+    images = [str(tmp_path / name) for name in ("cell.png", "grey.tif", "bad.jpg")]
     model = ["--model", str(made.path)]
     _run(
         [
             ["--help"],
             *([name, "--help"] for name in ("data", "train", "eval", "quantize", "export", "bench", "classify")),
-            ["classify", *model, *pictures, "--out", str(tmp_path / "rows.csv")],
-            ["classify", *model, *pictures, "--json"],
+            ["classify", *model, *images, "--out", str(tmp_path / "rows.csv")],
+            ["classify", *model, *images, "--json"],
             ["selftest", *model],
             ["doctor", *model, "--seconds", "0"],
         ]

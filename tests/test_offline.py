@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import edgewbc
-from tests.tiny import encode, make_bundle, picture
+from tests.tiny import encode, make_bundle, make_image
 
 SCRIPT = """
 import socket, sys
@@ -38,7 +38,7 @@ def test_no_socket_and_no_trace(tmp_path: Path, arguments: list[str]) -> None:
     """With every socket refused and an empty home folder the command succeeds, and the home folder stays empty."""
     make_bundle(tmp_path / "tiny")
     (tmp_path / "cells").mkdir()
-    (tmp_path / "cells" / "a.png").write_bytes(encode(picture(0)))
+    (tmp_path / "cells" / "a.png").write_bytes(encode(make_image(0)))
     home = tmp_path / "home"
     home.mkdir()
     hidden = {"HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "CI", "TF_BUILD", "JENKINS_URL", "PYTEST_CURRENT_TEST"}

@@ -32,12 +32,12 @@ def test_pbcs_centre() -> None:
     assert PixelSpec(112, 112, crop="centre", size=250).rectangle(363, 360) == (55, 56, 250, 250)
 
 
-def test_a_small_picture_is_taken_whole() -> None:
+def test_a_small_image_is_taken_whole() -> None:
     """With crop `center` an image smaller than the square is used whole; with `box`, so is one without a box."""
-    picture = numbered(6, 8)
-    want = prepare(picture, PixelSpec(3, 4))
-    np.testing.assert_array_equal(prepare(picture, PixelSpec(3, 4, crop="centre", size=7)), want)
-    np.testing.assert_array_equal(prepare(picture, PixelSpec(3, 4, crop="box", scale=2)), want)
+    image = numbered(6, 8)
+    want = prepare(image, PixelSpec(3, 4))
+    np.testing.assert_array_equal(prepare(image, PixelSpec(3, 4, crop="centre", size=7)), want)
+    np.testing.assert_array_equal(prepare(image, PixelSpec(3, 4, crop="box", scale=2)), want)
 
 
 def test_shrinking_averages_exactly() -> None:
@@ -55,11 +55,11 @@ def test_growing_is_bilinear() -> None:
     assert prepare(pair, PixelSpec(1, 4))[0, :, 0].tolist() == [0, 25, 75, 100]
 
 
-def test_the_picture_is_not_written_to() -> None:
+def test_the_image_is_not_written_to() -> None:
     """The result is a copy even where nothing is resized."""
-    picture = numbered(4, 4)
-    prepare(picture, PixelSpec(4, 4))[:] = 9
-    np.testing.assert_array_equal(picture, numbered(4, 4))
+    image = numbered(4, 4)
+    prepare(image, PixelSpec(4, 4))[:] = 9
+    np.testing.assert_array_equal(image, numbered(4, 4))
 
 
 def test_a_box_is_made_square_and_scaled() -> None:
@@ -122,13 +122,13 @@ def test_the_map_takes_the_rectangle_to_the_input(
 
 def test_warping_by_the_map_is_what_prepare_does() -> None:
     """For a crop without resizing, the warped image equals the prepared one, pixel for pixel."""
-    picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     spec = PixelSpec(20, 20, crop="box", scale=2)
     box = (38.0, 30.0, 10.0, 8.0)
     warped = cv2.warpAffine(
-        picture, fit_map(spec, 40, 50, box), (20, 20), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        image, fit_map(spec, 40, 50, box), (20, 20), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    np.testing.assert_array_equal(warped, prepare(picture, spec, box))
+    np.testing.assert_array_equal(warped, prepare(image, spec, box))
 
 
 def test_a_spec_comes_back_from_json() -> None:

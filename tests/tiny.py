@@ -23,7 +23,7 @@ CHANNELS = 8
 TOLERANCE = 0.02
 
 
-def picture(seed: int = 0, height: int = 24, width: int = 20) -> NDArray[np.uint8]:
+def make_image(seed: int = 0, height: int = 24, width: int = 20) -> NDArray[np.uint8]:
     """Return a smooth image with a random tint, uint8 RGB (height, width, 3)."""
     random = np.random.default_rng(seed)
     small = (random.integers(0, 200, 3) + random.integers(0, 56, (4, 4, 3))).astype(np.uint8)
@@ -132,7 +132,7 @@ def save_ir(
 def _write_golden(folder: Path, pixels: PixelSpec, classes: Sequence[str]) -> None:
     samples: list[dict[str, Any]] = []
     for index in range(3):
-        data = encode(picture(index))
+        data = encode(make_image(index))
         name = f"golden/{index:02d}-{classes[index % len(classes)]}.png"
         (folder / name).write_bytes(data)
         samples.append({"file": name, "sha256": hashlib.sha256(data).hexdigest(), "expected": {}})

@@ -17,7 +17,7 @@ from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 CHANNELS = (8, "M", 8, "M", 16)
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []  # until the tests end
@@ -59,7 +59,7 @@ def make_run(folder: Path, manifest: Manifest, steps: int = 300) -> Path:
 def trained() -> tuple[Path, Manifest]:
     """Return a finished run and the manifest it was trained on. Tests must not modify them."""
     top = _folder()
-    manifest = make_manifest(top / "pictures")
+    manifest = make_manifest(top / "images")
     return make_run(top / "runs" / "tiny", manifest), manifest
 
 

@@ -168,7 +168,7 @@ def _run(script: str, arguments: Sequence[str]) -> Any:
     try:
         ran = subprocesses.run(["-c", script, *arguments], timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        raise UserError(f"edgewbc {arguments[0]} did not finish in {TIMEOUT} s: use fewer --pictures") from None
+        raise UserError(f"edgewbc {arguments[0]} did not finish in {TIMEOUT} s: use fewer --images") from None
     if ran.returncode:
         last = subprocesses.last_words(ran.stderr)
         raise UserError(f"edgewbc {arguments[0]} exited with code {ran.returncode}: {last}")

@@ -58,9 +58,10 @@ def command(
             "--end-to-end", help="Benchmark a bundle from image file to label: speed, limit, startup and memory."
         ),
     ] = False,
-    pictures: Annotated[
+    images: Annotated[
         int, typer.Option(min=0, help="With --end-to-end: number of images for the memory measurement; 0 skips it.")
     ] = 2000,
+    pictures: Annotated[int | None, typer.Option(min=0, hidden=True)] = None,  # the former name of --images
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Benchmark the speed, memory, size and accuracy of models on this CPU.
@@ -91,7 +92,7 @@ def command(
     if device.lower() != "cpu":
         raise UserError(f"--device {device}: only the CPU is supported; use --device cpu")
     if end_to_end:
-        _end_to_end(model, data, split, limit, threads, batch, pictures, out, as_json)
+        _end_to_end(model, data, split, limit, threads, batch, images if pictures is None else pictures, out, as_json)
         return
     conditions = [gates.parse(text) for text in require or []]
     chosen = model or [defaults.bundle_to_measure(None)]
@@ -179,7 +180,7 @@ def _end_to_end(
     limit: int | None,
     threads: int | None,
     batch: int | None,
-    pictures: int,
+    images: int,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -195,7 +196,7 @@ def _end_to_end(
     bundle = Bundle.open(defaults.bundle_to_measure(model[0] if model else None))
     manifest = defaults.manifest_or_none(data)
     size = batch or EndToEndOptions.batch
-    options = EndToEndOptions(split, limit, memory_images=pictures, threads=threads, batch=size)
+    options = EndToEndOptions(split, limit, memory_images=images, threads=threads, batch=size)
     result = measure(bundle, manifest, options, console.say)
     if out is not None:
         write_json(out, result.to_json())

@@ -108,7 +108,7 @@ def manifest_or_none(path: Path | None) -> Manifest | None:
     try:
         return manifest(path)
     except NoManifest:
-        say("no manifest here: synthetic pictures are timed, and no accuracy is measured (name one with --data)")
+        say("no manifest here: synthetic images are timed, and no accuracy is measured (name one with --data)")
         return None
 
 

@@ -153,7 +153,7 @@ def _shrunk(
     net: Network, spec: ModelSpec, options: PruneRecipe, manifest: Manifest, keep: float
 ) -> tuple[Network, ModelSpec]:
     """Return the network pruned to the share `keep` of its multiply-adds, as the recipe says."""
-    seed, count = options.fit.seed, options.pictures
+    seed, count = options.fit.seed, options.images
     gradients = loss = None
     if options.importance == "taylor":
         gradients = taylor_gradients(net, spec, manifest, count, seed=seed)

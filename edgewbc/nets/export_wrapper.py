@@ -28,7 +28,7 @@ class Deployed(nn.Module):
         """Normalize uint8 (n, h, w, 3) to float32 (n, 3, h, w)."""
         return (images.permute(0, 3, 1, 2).float() - self.mean) * self.scale
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        maps = self.net.features(self.normalize(pictures))  # type: ignore[operator]
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        maps = self.net.features(self.normalize(images))  # type: ignore[operator]
         pooled = self.net.pool(maps)  # type: ignore[operator]
         return torch.softmax(self.net.head(pooled), 1), pooled, maps  # type: ignore[operator]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -40,9 +41,13 @@ NORMALIZATIONS = {
 
 
 class Section(BaseModel):
-    """Base of all sections; unknown keys are errors."""
+    """Base of all sections; unknown keys are errors.
+
+    `former_names` maps names that keys of a recipe had in earlier versions to their present names; both are read.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    former_names: ClassVar[Mapping[str, str]] = {}
 
 
 class Input(Section):
@@ -212,6 +217,8 @@ class TrainRecipe(Section):
 class PruneRecipe(Section):
     """Recipe of `edgewbc prune`."""
 
+    former_names: ClassVar[Mapping[str, str]] = {"pictures": "images"}
+
     name: Name
     keep_macs: float = Field(default=0.25, gt=0, le=1, description="share to keep; 1 prunes nothing, only fine-tunes")
     importance: Literal["magnitude", "taylor"] = "taylor"
@@ -222,7 +229,7 @@ class PruneRecipe(Section):
     step_epochs: Positive = Field(default=1, description="epochs of recovery after each step but the last")
     round_to: Positive = 8
     most: float = Field(default=0.9, gt=0, lt=1, description="largest share of channels that one layer may lose")
-    pictures: Positive = Field(
+    images: Positive = Field(
         default=512, description="training images that importance and sensitivity are averaged over"
     )
     fit: Fit = Fit()

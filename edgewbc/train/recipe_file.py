@@ -46,12 +46,13 @@ def read(
         raise UserError(f"{path}: {where}not YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: a recipe is a mapping of keys to values, such as `name: mine`")
-    for dotted, value in (changes or {}).items():
+    values, changes = _with_present_names(values, kind), _with_present_names(changes or {}, kind)
+    for dotted, value in changes.items():
         _override(values, dotted, value)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise UserError(_message(error, path, tree, kind, list(changes or {}), options or {})) from None
+        raise UserError(_message(error, path, tree, kind, list(changes), options or {})) from None
 
 
 def write(recipe: Section) -> str:
@@ -75,6 +76,10 @@ def parse_changes(pairs: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             raise UserError(f"--set {pair}: the value is not YAML") from None
     return changes
+
+
+def _with_present_names(values: Mapping[str, Any], kind: type[Section]) -> dict[str, Any]:
+    return {kind.former_names.get(key, key): value for key, value in values.items()}
 
 
 def _override(values: dict[str, Any], dotted: str, value: Any) -> None:

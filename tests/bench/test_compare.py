@@ -57,8 +57,8 @@ def test_a_machine_that_was_slower_is_not_a_regression() -> None:
     assert found.warnings == ("versions: openvino 1 and 2",)
 
 
-def test_answers_are_compared_picture_by_picture() -> None:
-    """One changed answer is said; ten more mistakes on 100 pictures are worse (p = 2 / 2^10), and a regression."""
+def test_predictions_are_compared_image_by_image() -> None:
+    """One changed prediction is reported; ten more errors on 100 images are worse (p = 2 / 2^10), and a regression."""
     one, ten = "1" + TRUTH[1:], TRUTH[:80] + "10" * 5 + TRUTH[90:]
     found = compare(
         result(row_json(), row_json("f32"), row_json("bf16", predictions=ten)),
@@ -74,7 +74,7 @@ def test_answers_are_compared_picture_by_picture() -> None:
 
 
 def test_what_differs_is_not_compared() -> None:
-    """Speeds of another machine and answers to other pictures are left out, with a warning; both leave nothing."""
+    """Speeds of another machine and predictions for other images are left out with a warning; here nothing is left."""
     machine, data = {"cpu": "B"}, {"manifest_sha256": "b"}
     slow = row_json(rates=(1, 1.01, 0.99))
     found = compare(result(row_json()), result(slow, machine=machine))

@@ -21,7 +21,7 @@ def files(tmp_path: Path) -> list[Path]:
     """Three image files."""
     paths = [tmp_path / f"{seed}.png" for seed in range(3)]
     for seed, path in enumerate(paths):
-        path.write_bytes(tiny.encode(tiny.picture(seed)))
+        path.write_bytes(tiny.encode(tiny.make_image(seed)))
     return paths
 
 

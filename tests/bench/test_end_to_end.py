@@ -19,7 +19,7 @@ from edgewbc.errors import UserError
 from edgewbc.report.terminal import render_end_to_end
 from edgewbc.runtime import tuning_cache
 from edgewbc.runtime.tuning import Choice
-from tests import labelled, tiny
+from tests import labeled, tiny
 from tests.conftest import Ran
 
 LAB = Path(__file__).parents[2] / "bench" / "results" / "lab.json"
@@ -48,7 +48,7 @@ QUICK = EndToEndOptions(rounds=2, memory_images=0, threads=1, batch=2, starts=0)
 
 def test_ratio_is_throughput_over_the_limit(bundle: Bundle, tmp_path: Path) -> None:
     """The limit is the cores over the CPU time of an image; the ratio is the throughput over it, per round."""
-    manifest = labelled.make_manifest(tmp_path / "m")
+    manifest = labeled.make_manifest(tmp_path / "m")
     found = measure(bundle, manifest, QUICK)
     assert found.choice == Choice("int8", "f32", 1, 1)
     speed, rounds = found.speed, found.speed.rounds
@@ -111,7 +111,7 @@ def test_text_has_a_line_per_figure() -> None:
 def test_startup_is_timed_in_fresh_processes(bundle: Bundle, tmp_path: Path) -> None:
     """The result has the requested number of runs, in seconds of a real process."""
     image = tmp_path / "a.png"
-    image.write_bytes(tiny.encode(tiny.picture(0)))
+    image.write_bytes(tiny.encode(tiny.make_image(0)))
     for found in (process_metrics.cold_start(bundle.path, image, 1, runs=1), process_metrics.help_time(1)):
         assert len(found.runs) == 1
         assert 0.02 < found.median == found.runs[0] < 60
@@ -122,7 +122,7 @@ def test_memory_of_many_images(bundle: Bundle, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(process_metrics, "MAX_LINKS", 5)
     images = [tmp_path / f"{seed}.png" for seed in range(3)]
     for seed, image in enumerate(images):
-        image.write_bytes(tiny.encode(tiny.picture(seed)))
+        image.write_bytes(tiny.encode(tiny.make_image(seed)))
     found = process_metrics.memory(bundle.path, images, 20, threads=1)
     assert found.images == 20
     assert found.peak_mb is None or 30 < found.peak_mb < 1000
@@ -143,8 +143,8 @@ def test_command_prints_what_it_writes(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(process_metrics, "cold_start", lambda *_: StartupTime(0.5, (0.5,)))
     monkeypatch.setattr(process_metrics, "help_time", lambda *_: StartupTime(0.1, (0.1,)))
-    labelled.make_manifest(tmp_path / "m")
-    arguments = ("--model", "b", "--data", "m", "--threads", "1", "--pictures", "0")
+    labeled.make_manifest(tmp_path / "m")
+    arguments = ("--model", "b", "--data", "m", "--threads", "1", "--images", "0")
     ran = edgewbc("bench", "--end-to-end", *arguments, "--json", "--out", "o.json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
@@ -152,7 +152,10 @@ def test_command_prints_what_it_writes(
     assert found["machine"]["cores"] >= 1
     assert found["machine"]["load_before"] == 0.0
     assert found["cold_start_s"]["median"] == 0.5
+    assert found["memory"] is None
     assert "ratio" in edgewbc("bench", "--end-to-end", *arguments).out
+    former = edgewbc("bench", "--end-to-end", *arguments[:-2], "--pictures", "0", "--json")  # --images until 0.1
+    assert (former.code, json.loads(former.out)["memory"]) == (0, None)
     ran = edgewbc("bench", "--end-to-end", "--model", "b", "--model", "b")
     assert (ran.code, ran.out) == (2, "")
     assert "--end-to-end benchmarks one bundle" in ran.err
@@ -161,5 +164,5 @@ def test_command_prints_what_it_writes(
 def test_command_that_does_not_finish_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stopped, and the message says what to do."""
     monkeypatch.setattr(process_metrics, "TIMEOUT", 0.01)
-    with pytest.raises(UserError, match=r"edgewbc --help did not finish in 0.01 s: use fewer --pictures"):
+    with pytest.raises(UserError, match=r"edgewbc --help did not finish in 0.01 s: use fewer --images"):
         process_metrics.help_time(1)

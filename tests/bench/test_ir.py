@@ -10,7 +10,7 @@ from edgewbc.bench.ir import count_macs, read_any_ir, read_ir
 from edgewbc.bench.plan import BenchModel, plan
 from edgewbc.bundle.bundle import pack
 from edgewbc.pixels import PixelSpec
-from tests import labelled, tiny
+from tests import labeled, tiny
 from tests.bench.conftest import LAB
 
 
@@ -59,6 +59,6 @@ def test_macs_of_a_converted_network_match_its_architecture(tmp_path: Path) -> N
     from edgewbc.evaluation.load import convert
     from edgewbc.nets.model import macs
 
-    spec = labelled.make_run(tmp_path / "run")
+    spec = labeled.make_run(tmp_path / "run")
     convert(tmp_path / "run", tmp_path, "openvino")
     assert count_macs((tmp_path / "f32.xml").read_bytes(), (tmp_path / "f32.bin").read_bytes()) == macs(spec)

@@ -22,7 +22,7 @@ from edgewbc.bench.worker import RowJob
 from edgewbc.errors import UserError
 from edgewbc.pixels import prepare
 from edgewbc.runtime.predictor import Batch
-from tests import labelled, tiny
+from tests import labeled, tiny
 from tests.bench.conftest import LAB, Fake
 
 QUICK = BenchOptions(seconds=0, rounds=1, peaks=False, benchmark_app=False)
@@ -31,7 +31,7 @@ QUICK = BenchOptions(seconds=0, rounds=1, peaks=False, benchmark_app=False)
 def test_rows_have_the_documented_keys(tmp_path: Path, fake: Fake) -> None:
     """Speedups are relative to the f32 row, accuracy is scored, and a failed row does not stop the others."""
     tiny.make_bundle(tmp_path / "b")
-    manifest = labelled.make_manifest(tmp_path / "m", n=10)
+    manifest = labeled.make_manifest(tmp_path / "m", n=10)
     result = bench([tmp_path / "b"], manifest, BenchOptions(seconds=0), execute=fake, able=LAB)
     found = result.to_json()
     json.dumps(found, allow_nan=False)
@@ -58,7 +58,7 @@ def test_rows_have_the_documented_keys(tmp_path: Path, fake: Fake) -> None:
 def test_row_is_complete(tmp_path: Path, fake: Fake) -> None:
     """It has both modes, the precision that ran, the share of the peak, benchmark_app, agreement and predictions."""
     tiny.make_bundle(tmp_path / "b")
-    manifest = labelled.make_manifest(tmp_path / "m", n=10)
+    manifest = labeled.make_manifest(tmp_path / "m", n=10)
     found = bench([tmp_path / "b"], manifest, BenchOptions(seconds=0, batches=(4,)), execute=fake, able=LAB).to_json()
     row = found["rows"][2]
     assert (row["precision_ran"], row["kernels"]) == ("int8", {"u8": 1, "f32": 1})
@@ -83,7 +83,7 @@ def test_row_is_complete(tmp_path: Path, fake: Fake) -> None:
     assert row["ece"] == pytest.approx(0.7)  # confidence 0.9, accuracy 0.2
     assert len(row["worst"]) == 8
     assert row["worst"][0] == {
-        "index": 1, "path": "pictures/001.png", "label": "lymphocyte", "said": "neutrophil", "probability": 0.9,
+        "index": 1, "path": "images/001.png", "label": "lymphocyte", "said": "neutrophil", "probability": 0.9,
         "probability_of_label": 0.1,
     }  # fmt: skip
     assert found["protocol"]["rounds"] == 3
@@ -107,7 +107,7 @@ def test_drift_does_not_favor_a_row(tmp_path: Path) -> None:
 def test_images_are_prepared_once(tmp_path: Path) -> None:
     """The worker's file holds the output of `prepare`, in the manifest's order, and is deleted afterwards."""
     made = tiny.make_bundle(tmp_path / "b")
-    manifest = labelled.make_manifest(tmp_path / "m", n=6)
+    manifest = labeled.make_manifest(tmp_path / "m", n=6)
     seen: list[Batch] = []
 
     class Reader(Fake):
@@ -119,7 +119,7 @@ def test_images_are_prepared_once(tmp_path: Path) -> None:
     reader = Reader()
     options = BenchOptions(seconds=0, threads=1, rounds=1, peaks=False, benchmark_app=False)
     bench([tmp_path / "b", tmp_path / "b"], manifest, options, execute=reader, able=LAB)
-    expected = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(6)])
+    expected = np.stack([prepare(tiny.make_image(i), made.pixels) for i in range(6)])
     jobs = [job for job in reader.jobs if isinstance(job, RowJob)]
     assert len({job.images for job in jobs}) == 1
     assert len(seen) == 10  # of two models, two rows in two modes and one that fails at once
@@ -132,7 +132,7 @@ def test_images_are_prepared_once(tmp_path: Path) -> None:
 def test_limit_samples_the_split_evenly(tmp_path: Path, fake: Fake) -> None:
     """Four of ten images are used, and the result says so."""
     tiny.make_bundle(tmp_path / "b")
-    manifest = labelled.make_manifest(tmp_path / "m", n=10)
+    manifest = labeled.make_manifest(tmp_path / "m", n=10)
     found = bench([tmp_path / "b"], manifest, BenchOptions(limit=4, seconds=0), execute=fake, able=LAB).to_json()
     assert (found["data"]["n"], found["data"]["of"]) == (4, 10)
     assert found["rows"][0]["n"] == 4
@@ -156,7 +156,7 @@ def test_without_a_manifest_there_is_no_accuracy(tmp_path: Path, fake: Fake) -> 
 def test_bad_input_is_refused_before_measuring(tmp_path: Path, fake: Fake) -> None:
     """A label that the model does not know and a condition that matches no row raise a UserError."""
     tiny.make_bundle(tmp_path / "b")
-    manifest = labelled.make_manifest(tmp_path / "m", n=2, classes=("platelet",))
+    manifest = labeled.make_manifest(tmp_path / "m", n=2, classes=("platelet",))
     with pytest.raises(UserError, match="'platelet' is not a class"):
         bench([tmp_path / "b"], manifest, QUICK, execute=fake, able=LAB)
     with pytest.raises(UserError, match="matches no row; the rows are: tiny/openvino/f32, "):
@@ -167,7 +167,7 @@ def test_bad_input_is_refused_before_measuring(tmp_path: Path, fake: Fake) -> No
 def test_baseline_is_timed_and_not_scored(tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Speedups are relative to it, it has no accuracy, and McNemar's test uses a network that was scored."""
     tiny.make_bundle(tmp_path / "b")
-    manifest = labelled.make_manifest(tmp_path / "m", n=10)
+    manifest = labeled.make_manifest(tmp_path / "m", n=10)
 
     def slow(side: int, folder: Path) -> BenchModel:
         model = plan(tmp_path / "b", LAB, [("openvino", "f32")])

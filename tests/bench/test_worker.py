@@ -19,13 +19,13 @@ from tests import tiny
 def job(tmp_path: Path) -> RowJob:
     """A tiny bundle and 40 prepared images."""
     tiny.make_bundle(tmp_path / "b")
-    np.stack([tiny.picture(i, 16, 16) for i in range(40)]).tofile(tmp_path / "p.u8")
+    np.stack([tiny.make_image(i, 16, 16) for i in range(40)]).tofile(tmp_path / "p.u8")
     return RowJob(str(tmp_path / "b"), "openvino", "f32", str(tmp_path / "p.u8"), 40, 16, 16, 0.02, threads=1)
 
 
 def test_job_reads_its_images(job: RowJob) -> None:
     """Images are read as they were written; the last batch may be smaller. The job reads back from JSON."""
-    np.testing.assert_array_equal(job.read(3, 2)[1], tiny.picture(4, 16, 16))
+    np.testing.assert_array_equal(job.read(3, 2)[1], tiny.make_image(4, 16, 16))
     assert job.read(32, 32).shape == (8, 16, 16, 3)
     assert RowJob.from_json(json.loads(job.to_json())) == job
 

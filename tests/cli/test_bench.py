@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from edgewbc.bench.runner import bench
-from tests import labelled, tiny
+from tests import labeled, tiny
 from tests.bench.conftest import Fake
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own, without the real pictures."""
+    """A folder of its own, without the real images."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EDGEWBC_DATA", raising=False)
     monkeypatch.setattr("edgewbc.bench.resource_use.system_load", lambda seconds=1.0: 0.0)
@@ -26,7 +26,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_rows_of_a_bundle(edgewbc: Callable[..., Any], elsewhere: Path) -> None:
     """stdout holds one JSON object, the same as in the file; every precision of the bundle is a row."""
     tiny.make_bundle(elsewhere / "b")
-    labelled.make_manifest(elsewhere / "m")
+    labeled.make_manifest(elsewhere / "m")
     fast = ("--seconds", "0.01", "--threads", "1", "--batch", "2", "--rounds", "1", "--no-peaks", "--no-benchmark-app")
     fast += ("--require", "openvino:accuracy>=0", "--require", "size_mb<=100")
     ran = edgewbc("bench", "--device", "cpu", "--model", "b", "--data", "m", *fast, "--json", "--out", "o.json")
@@ -47,13 +47,13 @@ def test_rows_of_a_bundle(edgewbc: Callable[..., Any], elsewhere: Path) -> None:
 def test_without_data_it_says_so_and_a_gate_is_not_met(
     edgewbc: Callable[..., Any], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No manifest: timed on synthetic pictures, with a word on stderr; an accuracy that was asked for is missing."""
+    """No manifest: timed on synthetic images, with a word on stderr; an accuracy that was asked for is missing."""
     tiny.make_bundle(elsewhere / "bundles" / "mine")
     fake = Fake()
     monkeypatch.setattr(bench, "__kwdefaults__", bench.__kwdefaults__ | {"execute": fake})
     ran = edgewbc("bench", "--model", "bundles/mine", "--seconds", "0.01", "--batch", "1", "--require-accuracy", "0.9")
     assert ran.code == 3
-    assert "no manifest here: synthetic pictures are timed" in ran.err
+    assert "no manifest here: synthetic images are timed" in ran.err
     assert "none was measured" in ran.err
     assert "no manifest: synthetic images, timed only" in ran.out
 

@@ -20,7 +20,7 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.utils import resources
 from tests.lab import samples
-from tests.tiny import encode, make_bundle, picture
+from tests.tiny import encode, make_bundle, make_image
 
 HEADER = "path,label,probability,neutrophil,lymphocyte,monocyte,eosinophil,basophil,status,reason,model_sha256"
 
@@ -36,7 +36,7 @@ def smear(tmp_path: Path) -> Path:
     folder = tmp_path / "smear"
     folder.mkdir()
     for seed in range(4):
-        (folder / f"{seed}.png").write_bytes(encode(picture(seed)))
+        (folder / f"{seed}.png").write_bytes(encode(make_image(seed)))
     (folder / "grey.png").write_bytes(encode(samples.PLAIN[..., 0]))
     (folder / "cut.jpg").write_bytes(samples.VALID["jpg"][:-40])
     return folder
@@ -146,7 +146,7 @@ def test_bad_input_is_one_line(edgewbc: Callable[..., Any], bundle: Bundle, smea
         assert line.startswith("edgewbc: ")
         assert reason in line
         assert not (tmp_path / "rows.csv").exists()
-    assert (smear / "0.png").read_bytes() == encode(picture(0))
+    assert (smear / "0.png").read_bytes() == encode(make_image(0))
 
 
 def test_a_bundle_with_a_wrong_hash_answers_nothing(edgewbc: Callable[..., Any], smear: Path, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_the_same_command_goes_on(edgewbc: Callable[..., Any], bundle: Bundle, s
     out.unlink()
     assert "6 of 6 images are in the journal; 0 to classify" in edgewbc(*base, "--out", out).err
     assert out.read_bytes() == before
-    (smear / "2.png").write_bytes(encode(picture(22)))
+    (smear / "2.png").write_bytes(encode(make_image(22)))
     assert "5 of 6 images are in the journal; 1 to classify" in edgewbc(*base, "--out", out).err
     assert edgewbc(*base, "--out", tmp_path / "other.csv").code == 0
     assert out.read_bytes() == (tmp_path / "other.csv").read_bytes() != before
@@ -225,7 +225,7 @@ def test_a_full_disk_is_one_line(
         self._database.execute(f"PRAGMA max_page_count = {count + 2}")
 
     for n in range(100):
-        (smear / f"more{n}.png").write_bytes(encode(picture(n)))
+        (smear / f"more{n}.png").write_bytes(encode(make_image(n)))
 
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "_open", small)
@@ -298,7 +298,7 @@ def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, ho
         assert child.stderr is not None
         assert child.stderr.readline().startswith(f"watching {smear}; press Ctrl-C to stop")
         (smear / "cut.jpg").unlink()  # it would have its row after some seconds only
-        (smear / "new.png").write_bytes(encode(picture(9)))
+        (smear / "new.png").write_bytes(encode(make_image(9)))
         if how == "out":
             _until(lambda: (tmp_path / "cells.csv").exists() and "new.png" in (tmp_path / "cells.csv").read_text())
         elif how == "json":

@@ -11,7 +11,7 @@ import pytest
 
 from edgewbc.data.manifest import Manifest, Protocol
 from edgewbc.data.sources import SOURCES
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
 Run = Callable[..., Any]
 
@@ -61,7 +61,7 @@ def test_manifest_options(edgewbc: Run, tmp_path: Path) -> None:
         for i in range(6):
             file = tmp_path / "p" / label / f"p{i // 2}_{i}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(encode(picture(10 * len(label) + i)))
+            file.write_bytes(encode(make_image(10 * len(label) + i)))
     options = ("--classes", "Monocyte, neutrophil", "--group-pattern", r"(p\d)_", "--protocol", "grouped", "--json")
     ran = edgewbc("data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "m", *options)
     assert ran.code == 0
@@ -83,7 +83,7 @@ def test_manifest_of_a_table(edgewbc: Run, tmp_path: Path) -> None:
     """Labels are read from the columns that are named; their options are refused for other sources."""
     lines = ["file;type;slide"]
     for i in range(12):
-        (tmp_path / f"{i}.png").write_bytes(encode(picture(i)))
+        (tmp_path / f"{i}.png").write_bytes(encode(make_image(i)))
         lines.append(f"{i}.png;{('monocyte', 'neutrophil')[i % 2]};s{i // 2}")
     (tmp_path / "t").mkdir()
     (tmp_path / "t/labels.csv").write_text("\n".join(lines), encoding="utf-8-sig")
@@ -113,7 +113,7 @@ def originals(edgewbc: Run, tmp_path: Path) -> Path:
         for i in range(5):
             file = tmp_path / "p" / label / f"{label[0]}{i}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(encode(picture(10 * len(label) + i, 30, 40)))
+            file.write_bytes(encode(make_image(10 * len(label) + i, 30, 40)))
     assert edgewbc("data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "o").code == 0
     return tmp_path / "o"
 
@@ -190,7 +190,7 @@ def test_manifest_of_the_public_set(edgewbc: Run, tmp_path: Path) -> None:
             for k in range(number):
                 file = tmp_path / "k/images" / side / label / f"_{k}_{seed}.jpeg"
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(encode(picture(seed := seed + 1), ".jpeg"))
+                file.write_bytes(encode(make_image(seed := seed + 1), ".jpeg"))
     ran = edgewbc("data", "manifest", "kaggle-bccd", tmp_path / "k/images", "--to", tmp_path / "m", "--json")
     assert ran.code == 0
     told = json.loads(ran.out)
@@ -225,7 +225,7 @@ def test_audit_exits_3_for_a_leak(edgewbc: Run, tmp_path: Path) -> None:
     """Copies across a random split are printed, as text or as JSON, before the gate closes."""
     (tmp_path / "p/monocyte").mkdir(parents=True)
     for i in range(10):
-        (tmp_path / f"p/monocyte/{i}.png").write_bytes(encode(picture(i // 10)))
+        (tmp_path / f"p/monocyte/{i}.png").write_bytes(encode(make_image(i // 10)))
     made = edgewbc("data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "m", "--protocol", "poster")
     assert made.code == 0
     ran = edgewbc("data", "audit", tmp_path / "m")

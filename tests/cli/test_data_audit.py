@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edgewbc.data.manifest import Manifest
-from tests import coloured
+from tests import colored
 from tests.data.test_label_audit import make_run
 
 Run = Callable[..., Any]
@@ -21,8 +21,8 @@ PLACES = (1, 30, 70)
 
 @pytest.fixture
 def cells(tmp_path: Path) -> Path:
-    """A manifest of eighty coloured discs, three of which have a wrong label."""
-    made = coloured.make_manifest(tmp_path / "pictures")
+    """A manifest of eighty colored discs, three of which have a wrong label."""
+    made = colored.make_manifest(tmp_path / "images")
     turned = {name: made.classes[(i + 1) % 5] for i, name in enumerate(made.classes)}
     entries = tuple(replace(e, label=turned[e.label]) if i in PLACES else e for i, e in enumerate(made.entries))
     replace(made, entries=entries).write(tmp_path / "m")
@@ -32,7 +32,7 @@ def cells(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(cells: Path, tmp_path: Path) -> Path:
     """A network with fresh weights, whose lineage says that it was trained on the cells."""
-    make_run(tmp_path / "run", manifest_sha256=Manifest.read(cells).sha256, source="coloured")
+    make_run(tmp_path / "run", manifest_sha256=Manifest.read(cells).sha256, source="colored")
     return tmp_path / "run"
 
 
@@ -61,11 +61,11 @@ def test_labels_as_json(edgewbc: Run, cells: Path, run: Path, tmp_path: Path, mo
     ran = edgewbc("data", "audit", cells, "--labels", run, "--folds", 3, "--no-near", "--json", "--out", "o.json")
     assert ran.code == 0
     told = json.loads(ran.out)
-    assert told.pop("folder") == str(Path("label-audits/coloured"))
+    assert told.pop("folder") == str(Path("label-audits/colored"))
     assert json.loads(Path("o.json").read_text()) == told
     assert (told["features"]["saw_these_labels"], told["folds"], told["near_checked"]) == ("yes", 3, False)
     assert told["flagged"] == len(told["ranked"]) >= 3
-    assert Path("label-audits/coloured/sheet.png").is_file()
+    assert Path("label-audits/colored/sheet.png").is_file()
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_labels_refuse(edgewbc: Run, cells: Path, tmp_path: Path, options: tuple
     ran = edgewbc("data", "audit", cells, *options)
     assert (ran.code, ran.err.count("\n"), ran.out) == (2, 1, "")
     assert message in ran.err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "pictures"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "m"]
 
 
 def test_labels_of_one_class(edgewbc: Run, cells: Path, run: Path, tmp_path: Path) -> None:
-    """A manifest of one class, or with a class of one picture, is refused at once, in one line."""
+    """A manifest of one class, or with a class of one image, is refused at once, in one line."""
     made = Manifest.read(cells)
     for name, entries, message in (
         ("one", [e for e in made.entries if e.label == "monocyte"], "only of class 'monocyte'"),

@@ -7,7 +7,7 @@ import pytest
 from edgewbc import runs
 from edgewbc.cli import defaults
 from edgewbc.errors import UserError
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 
 @pytest.fixture(autouse=True)

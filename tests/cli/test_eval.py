@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests import labelled, tiny
+from tests import labeled, tiny
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> tuple[Path, Path]:
     """A tiny bundle and a manifest of ten pictures."""
     tiny.make_bundle(tmp_path / "b")
-    labelled.make_manifest(tmp_path / "m")
+    labeled.make_manifest(tmp_path / "m")
     return tmp_path / "b", tmp_path / "m"
 
 
@@ -76,7 +76,7 @@ def test_png(edgewbc: Callable[..., Any], made: tuple[Path, Path], tmp_path: Pat
 def test_synthetic_cells_say_so(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
     """Figures on synthetic pictures come with a warning on stderr."""
     tiny.make_bundle(tmp_path / "b")
-    labelled.make_manifest(tmp_path / "m", n=3, source="synthetic")
+    labeled.make_manifest(tmp_path / "m", n=3, source="synthetic")
     ran = edgewbc("eval", tmp_path / "b", "--data", tmp_path / "m", "--json")
     assert "says nothing about real cells" in ran.err
     assert json.loads(ran.out)["reference"]["met"] is None
@@ -102,7 +102,7 @@ def test_bad_input_is_one_line(
 
 def test_changed_picture_is_named(edgewbc: Callable[..., Any], made: tuple[Path, Path]) -> None:
     """A picture that changed after the manifest was made stops the evaluation with its name."""
-    (made[1] / "pictures" / "003.png").write_bytes(b"other")
+    (made[1] / "images" / "003.png").write_bytes(b"other")
     ran = edgewbc("eval", made[0], "--data", made[1])
     assert ran.code == 2
     assert "003.png: changed" in ran.err

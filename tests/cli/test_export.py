@@ -19,7 +19,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with one quantized run and the manifest."""
     run, manifest = quantized()
     shutil.copytree(run, tmp_path / "runs" / "tiny-int8")
-    manifest.write(tmp_path / "manifests" / "coloured")
+    manifest.write(tmp_path / "manifests" / "colored")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -11,7 +11,7 @@ import pytest
 
 from edgewbc.utils import resources
 from tests.conftest import Ran
-from tests.labelled import make_run
+from tests.labeled import make_run
 
 BUNDLE = resources.folder("export/bundles") / resources.SHIPPED_BUNDLE
 

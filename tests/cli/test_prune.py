@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 TRAIN = """name: tiny
 weights: none
@@ -16,7 +16,7 @@ fit: {epochs: 1, batch: 10, precision: f32}
 """
 PRUNE = """name: half
 keep_macs: 0.5
-pictures: 8
+images: 8
 fit: {epochs: 1, batch: 10, precision: f32}
 """
 

@@ -19,7 +19,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with one finished run and the manifest that it was trained on."""
     run, manifest = trained()
     shutil.copytree(run, tmp_path / "runs" / "tiny")
-    manifest.write(tmp_path / "manifests" / "coloured")
+    manifest.write(tmp_path / "manifests" / "colored")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

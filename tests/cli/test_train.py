@@ -10,7 +10,7 @@ import pytest
 
 from edgewbc.cli.training_progress import TrainingProgress
 from edgewbc.train.history import EpochResult
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 RECIPE = """name: tiny
 weights: none

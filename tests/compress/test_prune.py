@@ -11,7 +11,7 @@ from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.spec import LITE0, ModelSpec
 from edgewbc.pixels import PixelSpec
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 SPEC = ModelSpec("vgg16gap", tuple("abcde"), PixelSpec(16, 16), (32, "M", 64, 64, "M", 64), (12,))
 

@@ -13,11 +13,11 @@ from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 from edgewbc.train.recipe import PruneRecipe
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 from tests.killed import Killed, at_report
 
 OPTIONS = PruneRecipe.model_validate(
-    {"name": "half", "keep_macs": 0.5, "pictures": 16, "fit": {"epochs": 2, "batch": 8, "precision": "f32"}}
+    {"name": "half", "keep_macs": 0.5, "images": 16, "fit": {"epochs": 2, "batch": 8, "precision": "f32"}}
 )
 
 

@@ -95,9 +95,7 @@ def test_files_predict_what_the_fake_quantized_network_does(arch: str, tmp_path:
     """After folding and export every layer is int8, with half of the range if requested, and predictions agree."""
     net, spec = normed(arch)
     shown = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
-    quantized = fake_quantize.insert(
-        net, spec, [picture[None] for picture in shown], Options(subset=6, overflow_fix="all")
-    )
+    quantized = fake_quantize.insert(net, spec, [image[None] for image in shown], Options(subset=6, overflow_fix="all"))
     plain = model.fold(net, spec)[1]
     assert (plain.form, set(quantized.network().state_dict())) == (PLAIN, set(model.build(plain).state_dict()))
     wanted = fake_quantize.predictor(quantized, plain)(shown).probabilities

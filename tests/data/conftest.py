@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgewbc.synth import cells
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
 Put = Callable[..., Path]
 
@@ -20,7 +20,7 @@ def put(tmp_path: Path) -> Put:
     def write(path: str, seed: int = 0, size: tuple[int, int] = (24, 20)) -> Path:
         file = tmp_path / "images" / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(encode(picture(seed, *size), file.suffix.lower()))
+        file.write_bytes(encode(make_image(seed, *size), file.suffix.lower()))
         return file
 
     return write

@@ -151,7 +151,7 @@ def test_near_duplicates_are_the_planted_ones(block: int, monkeypatch: pytest.Mo
         37: cv2.LUT(cells[37], (255 * (np.arange(256) / 255) ** 1.3).astype(np.uint8)),
         58: cells[58][1:-1, 1:-1],
     }
-    prints = [fingerprint(np.asarray(picture, np.uint8)) for picture in [*cells, *altered.values()]]
+    prints = [fingerprint(np.asarray(image, np.uint8)) for image in [*cells, *altered.values()]]
     found = near_duplicates(prints)
     assert [(pair.first, pair.second) for pair in found] == [(3, 60), (20, 61), (37, 62), (58, 63)]
     assert all(pair.bits <= 12 and 0.9 <= pair.correlation <= 1.0001 for pair in found)

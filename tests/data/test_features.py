@@ -17,7 +17,7 @@ from edgewbc.data.manifest import Manifest, Provenance
 from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
-from tests.labelled import make_manifest, make_run
+from tests.labeled import make_manifest, make_run
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from edgewbc.data.sources import make
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec, prepare
 from tests.data.conftest import Put
-from tests.tiny import picture
+from tests.tiny import make_image
 
 
 def test_read_returns_the_pixels(put: Put, image_folder: Path) -> None:
     """A PNG is decoded to the RGB values that were saved."""
     put("monocyte/a.png", seed=7)
     manifest = make("folder", image_folder, protocol="external")
-    np.testing.assert_array_equal(read(manifest, manifest.entries[0]), picture(7))
+    np.testing.assert_array_equal(read(manifest, manifest.entries[0]), make_image(7))
 
 
 def test_read_names_a_damaged_file(put: Put, image_folder: Path) -> None:

@@ -22,7 +22,7 @@ from edgewbc.errors import UserError
 from edgewbc.metrics import score
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 HEADER = "path,box,split,group,given,suggested,p_given,p_suggested,quality,flagged,rank"
 

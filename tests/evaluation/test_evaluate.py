@@ -18,15 +18,15 @@ from edgewbc.evaluation.load import load
 from edgewbc.evaluation.result import EvalResult
 from edgewbc.metrics import probability_scores, wilson
 from edgewbc.pixels import prepare
-from tests import labelled, tiny
+from tests import labeled, tiny
 
 
 def test_result_matches_the_predictions(tmp_path: Path) -> None:
     """n, correct, interval and confusion are computed from the predictions of each image."""
     made = tiny.make_bundle(tmp_path / "b")
-    manifest = labelled.make_manifest(tmp_path / "m", n=13)
+    manifest = labeled.make_manifest(tmp_path / "m", n=13)
     found = evaluate(tmp_path / "b", manifest, "test", precision="f32", batch=4, threads=1).to_json()
-    images = np.stack([prepare(tiny.picture(i), made.pixels) for i in range(13)])
+    images = np.stack([prepare(tiny.make_image(i), made.pixels) for i in range(13)])
     probabilities = load(tmp_path / "b", precision="f32", threads=1).predictor(images).probabilities
     predicted, truth = probabilities.argmax(1), np.arange(13) % 5
     assert {name: found[name] for name in ("brier", "log_loss", "calibration_error")} == pytest.approx(
@@ -50,15 +50,15 @@ def test_result_matches_the_predictions(tmp_path: Path) -> None:
 def test_run_folder_uses_torch(tmp_path: Path) -> None:
     """A run folder is evaluated by torch in f32 by default."""
     pytest.importorskip("torch")
-    labelled.make_run(tmp_path / "run")
-    found = evaluate(tmp_path / "run", labelled.make_manifest(tmp_path / "m", n=5), threads=1).to_json()
+    labeled.make_run(tmp_path / "run")
+    found = evaluate(tmp_path / "run", labeled.make_manifest(tmp_path / "m", n=5), threads=1).to_json()
     assert (found["backend"], found["precision"], found["n"], found["model"]) == ("torch", "f32", 5, "run")
 
 
 def test_model_may_know_more_classes(tmp_path: Path) -> None:
     """A manifest of fewer classes is scored over the model's; a class without images has no recall."""
     tiny.make_bundle(tmp_path / "b")
-    manifest = labelled.make_manifest(tmp_path / "m", n=4, classes=("basophil", "monocyte"))
+    manifest = labeled.make_manifest(tmp_path / "m", n=4, classes=("basophil", "monocyte"))
     found = evaluate(tmp_path / "b", manifest, threads=1).to_json()
     assert found["per_class"]["basophil"]["n"] == 2
     assert found["per_class"]["neutrophil"]["recall"] is None
@@ -68,14 +68,14 @@ def test_model_may_know_more_classes(tmp_path: Path) -> None:
 def test_unknown_class_is_rejected(tmp_path: Path) -> None:
     """The error names a label that is not a class of the model, and its file."""
     tiny.make_bundle(tmp_path / "b")
-    manifest = labelled.make_manifest(tmp_path / "m", n=3, classes=("neutrophil", "erythroblast"))
+    manifest = labeled.make_manifest(tmp_path / "m", n=3, classes=("neutrophil", "erythroblast"))
     with pytest.raises(UserError, match=r"001\.png: its label 'erythroblast' is not a class of the model"):
         evaluate(tmp_path / "b", manifest)
 
 
 def test_empty_split_and_missing_model_are_rejected(tmp_path: Path) -> None:
     """An empty split and a missing model raise UserError."""
-    manifest = labelled.make_manifest(tmp_path / "m", n=3)
+    manifest = labeled.make_manifest(tmp_path / "m", n=3)
     with pytest.raises(UserError, match="has no val images"):
         evaluate(tmp_path / "b", manifest, "val")
     with pytest.raises(UserError, match="no such bundle"):
@@ -92,14 +92,14 @@ def test_progress_sees_every_batch(tmp_path: Path) -> None:
             seen.append((len(item), what, total))
             yield item
 
-    evaluate(tmp_path / "b", labelled.make_manifest(tmp_path / "m", n=5), batch=2, threads=1, progress=watch)
+    evaluate(tmp_path / "b", labeled.make_manifest(tmp_path / "m", n=5), batch=2, threads=1, progress=watch)
     assert seen == [(2, "eval", 3), (2, "eval", 3), (1, "eval", 3)]
 
 
 def test_reference_is_not_met_by_synthetic_cells(tmp_path: Path) -> None:
     """Synthetic images neither meet nor miss the reference."""
-    real = labelled.make_manifest(tmp_path / "real", n=2, protocol=Protocol.POSTER)
-    drawn = labelled.make_manifest(tmp_path / "drawn", n=2, source="synthetic")
+    real = labeled.make_manifest(tmp_path / "real", n=2, protocol=Protocol.POSTER)
+    drawn = labeled.make_manifest(tmp_path / "drawn", n=2, source="synthetic")
     assert reference(0.99, real) == {"accuracy": 0.99, "protocol": "poster", "met": True}
     assert reference(0.989, real)["met"] is False
     assert reference(1.0, drawn)["met"] is None
@@ -130,6 +130,6 @@ print(*[name for name in taken if name in sys.modules])
 def test_bundle_needs_the_lab_side_only(tmp_path: Path) -> None:
     """Evaluating a bundle imports nothing of the training side."""
     tiny.make_bundle(tmp_path / "b")
-    labelled.make_manifest(tmp_path / "m", n=3)
+    labeled.make_manifest(tmp_path / "m", n=3)
     ran = subprocess.run([sys.executable, "-c", LAB_SIDE], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ran.stdout.split() == []

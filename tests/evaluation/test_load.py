@@ -16,11 +16,11 @@ from edgewbc.bundle import bundle as bundles
 from edgewbc.errors import UserError
 from edgewbc.evaluation.load import convert, load
 from edgewbc.utils.files import sha256
-from tests import labelled, tiny
+from tests import labeled, tiny
 
 
 def batch(n: int = 3, size: int = 16) -> NDArray[np.uint8]:
-    return np.stack([tiny.picture(i, size, size) for i in range(n)])
+    return np.stack([tiny.make_image(i, size, size) for i in range(n)])
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a tiny run folder."""
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("runs") / "net"
-    labelled.make_run(folder)
+    labeled.make_run(folder)
     return folder
 
 

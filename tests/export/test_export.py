@@ -106,7 +106,7 @@ def test_head_goes_on_from_the_features(made: Path) -> None:
 
 
 def test_nothing_names_a_place_on_this_machine(made: Path) -> None:
-    """No file of the bundle has a path of the run, the pictures, the home or the working folder in it."""
+    """No file of the bundle has a path of the run, the images, the home or the working folder in it."""
     run, manifest = quantized()
     places = {str(run.parent), str(manifest.root), str(Path.cwd()), str(Path.home()), "site-packages"} - {"/"}
     for path in made.rglob("*"):
@@ -190,7 +190,7 @@ def test_parity_is_a_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_label_that_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
-    """A manifest of other cells is a user's mistake, named with the picture."""
+    """A manifest of other cells is a user's mistake, named with the image."""
     run, manifest = trained()
     entries = tuple(dataclasses.replace(e, label="blast") if e.split == "val" else e for e in manifest.entries)
     with pytest.raises(UserError, match="label 'blast' is not a class of the model"):

@@ -40,16 +40,16 @@ def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return folder, spec
 
 
-def pictures(count: int, spec: ModelSpec, seed: int = 0) -> np.ndarray:
+def make_images(count: int, spec: ModelSpec, seed: int = 0) -> np.ndarray:
     shape = (count, spec.pixels.height, spec.pixels.width, 3)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_all_three_answer_alike_for_any_number_of_pictures(converted: tuple[Path, ModelSpec], count: int) -> None:
-    """Probabilities and features agree with torch's, also for one picture."""
+def test_all_three_answer_alike_for_any_number_of_images(converted: tuple[Path, ModelSpec], count: int) -> None:
+    """Probabilities and features agree with torch's, also for one image."""
     folder, spec = converted
-    batch = pictures(count, spec)
+    batch = make_images(count, spec)
     with torch.inference_mode():
         wanted = [t.numpy() for t in Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))]
     answer = OpenVINOPredictor((folder / "f32.xml").read_bytes(), (folder / "f32.bin").read_bytes())(batch)
@@ -76,7 +76,7 @@ def test_map_can_be_added_to_the_ir(converted: tuple[Path, ModelSpec]) -> None:
     folder, spec = converted
     read = ov.Core().read_model(folder / "f32.xml")
     read.add_outputs("map")
-    batch = pictures(2, spec)
+    batch = make_images(2, spec)
     compiled = ov.Core().compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     with torch.inference_mode():
         wanted = Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))[2].numpy()
@@ -93,7 +93,7 @@ def test_map_can_be_added_to_the_onnx(converted: tuple[Path, ModelSpec]) -> None
     import onnxruntime
 
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    batch = pictures(2, spec)
+    batch = make_images(2, spec)
     with torch.inference_mode():
         wanted = Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))[2].numpy()
     np.testing.assert_allclose(session.run(["map"], {"image": batch})[0], wanted, rtol=1e-4, atol=1e-3)

@@ -17,10 +17,10 @@ from tests.tiny_run import quantized
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.4, 0.35, 0.25]], dtype=np.float32)
 
 
-def shifted(by: float, picture: int = 1) -> np.ndarray:
+def shifted(by: float, image: int = 1) -> np.ndarray:
     other = PROBABILITIES.copy()
-    other[picture, 0] += by
-    other[picture, 1] -= by
+    other[image, 0] += by
+    other[image, 1] -= by
     return other
 
 
@@ -39,9 +39,9 @@ def test_each_pair_is_compared() -> None:
 
 
 def test_a_pair_that_differs_is_named() -> None:
-    """A difference above the limit is a gate that is not met; it names the pair and the picture."""
+    """A difference above the limit is a gate that is not met; it names the pair and the image."""
     with pytest.raises(GateError, match=r"torch and openvino f32 differ by 0\.0002 .*no\. 3 of 3") as caught:
-        parity.compare({"torch": PROBABILITIES, "onnx f32": PROBABILITIES, "openvino f32": shifted(2e-4, picture=2)})
+        parity.compare({"torch": PROBABILITIES, "onnx f32": PROBABILITIES, "openvino f32": shifted(2e-4, image=2)})
     assert caught.value.exit_code == 3
 
 
@@ -52,8 +52,8 @@ def test_not_a_number_is_a_difference() -> None:
 
 
 def test_drop_counts_what_is_lost() -> None:
-    """Two of three right before and one after: a third is lost, and McNemar counts the picture."""
-    after = shifted(0.5)  # the second picture is now called class 0
+    """Two of three right before and one after: a third is lost, and McNemar counts the image."""
+    after = shifted(0.5)  # the second image is now called class 0
     truth = np.array([0, 1, 2])
     found = parity.accuracy_drop(truth, PROBABILITIES, after)
     assert found.drop == pytest.approx(1 / 3)
@@ -75,7 +75,7 @@ class FirstPixel(Predictor):
 
 
 def test_every_model_is_asked_of_every_batch() -> None:
-    """Answers are joined in the order of the pictures, and each batch is read once."""
+    """Answers are joined in the order of the images, and each batch is read once."""
     seen = []
 
     def batches():
@@ -90,7 +90,7 @@ def test_every_model_is_asked_of_every_batch() -> None:
 
 
 def test_saved_files_answer_as_torch_does() -> None:
-    """The run's f32 files and torch agree within the limit on pictures from their bytes; int8 gives the same labels."""
+    """The run's f32 files and torch agree within the limit on images from their bytes; int8 gives the same labels."""
     run, manifest = quantized()
     net, spec = model.load(run)
     models = {

@@ -58,7 +58,7 @@ def test_no_more_are_sent_to_a_person_than_may_be() -> None:
 
 
 def test_one_in_a_thousand_may_be_wrong() -> None:
-    """With a thousand accepted pictures one error is allowed; a second moves the threshold past it."""
+    """With a thousand accepted images one error is allowed; a second moves the threshold past it."""
     said = np.tile(np.array([[0.9, 0.1]], dtype=np.float32), (1100, 1))
     said[:10] = (0.7, 0.3)
     truth = np.zeros(1100, dtype=np.int64)

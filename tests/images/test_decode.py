@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from edgewbc.images.decode import ImageError, decode
 from tests.lab import samples
 from tests.lab.samples import PLAIN
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
 GREY = ("grayscale: the stain's colors are missing",)
 CLEAR = ("partly transparent: shown on white",)
@@ -203,7 +203,7 @@ DEPTHS = [(8, ()), (16, DEEP)]
 @pytest.mark.parametrize(("compression", "predictor"), [(1, 1), (5, 1), (5, 2), (8, 1), (8, 2)])
 def test_tiffs_of_every_layout_keep_every_pixel(order: str, big: bool, compression: int, predictor: int) -> None:
     """Either byte order, BigTIFF, LZW, deflate, predictor, strips, tiles, 8 and 16 bits, and 8 bits plane by plane."""
-    pixels = picture(2, 72, 80)
+    pixels = make_image(2, 72, 80)
     how: dict[str, Any] = {"order": order, "big": big, "compression": compression, "predictor": predictor}
     for layout in ({"rows": 16}, {"tile": (32, 64)}):
         for bits, notes in DEPTHS:
@@ -221,7 +221,7 @@ def test_tiffs_of_every_layout_keep_every_pixel(order: str, big: bool, compressi
 
 def test_jpeg_in_tiff_and_palettes() -> None:
     """JPEG strips of YCbCr decode to similar colors, a palette to exactly its colors."""
-    pixels = picture(2, 64, 48)
+    pixels = make_image(2, 64, 48)
     found = decode(samples.tiff_like(pixels, 6, compression=7, rows=16, tags={530: [2, 2]}))
     assert np.abs(found.image.astype(int) - pixels).mean() < 3
     assert found.notes == ()
@@ -288,7 +288,7 @@ def test_pages_are_not_looked_up(directories: int) -> None:
 
 def test_a_jpeg_cut_in_its_scan_is_marked() -> None:
     """A JPEG whose last part is missing, except for the end marker, decodes to gray there, with a note."""
-    pixels = picture(3, 96, 80)
+    pixels = make_image(3, 96, 80)
     for options in ([], [cv2.IMWRITE_JPEG_RST_INTERVAL, 2]):
         data = encode(pixels, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95, *options])
         assert decode(data).notes == ()
@@ -303,7 +303,7 @@ def test_a_jpeg_cut_in_its_scan_is_marked() -> None:
 
 def test_a_progressive_jpeg_without_its_last_scans_is_marked() -> None:
     """Missing scans leave an image that is only blurred; they are detected by counting scans."""
-    data = encode(picture(3, 96, 80), ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    data = encode(make_image(3, 96, 80), ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
     assert decode(data).notes == ()
     last = data.rindex(b"\xff\xda")
     assert decode(data[:last] + b"\xff\xd9").notes == EMPTY
@@ -311,7 +311,7 @@ def test_a_progressive_jpeg_without_its_last_scans_is_marked() -> None:
 
 def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
     """Each scan covers the whole image and takes only ten bytes."""
-    data = bytearray(encode(picture(3, 96, 80), ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]))
+    data = bytearray(encode(make_image(3, 96, 80), ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]))
     struct.pack_into(">HH", data, data.index(b"\xff\xc2") + 5, 5000, 5000)
     scan = data[data.rindex(b"\xff\xda") : -2]
     with pytest.raises(ImageError, match="too large: a JPEG of 5000 x 5000 pixels in [0-9]+ scans"):
@@ -399,7 +399,7 @@ def test_opencv_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def _is_picture_or_refused(data: bytes) -> None:
+def _decodes_or_is_refused(data: bytes) -> None:
     try:
         found = decode(data, limit=200_000)
     except ImageError:
@@ -414,7 +414,7 @@ def _is_picture_or_refused(data: bytes) -> None:
 @given(data=st.binary(max_size=200), start=st.sampled_from([b"", *(data[:12] for data in samples.VALID.values())]))
 def test_any_bytes_decode_or_are_refused(data: bytes, start: bytes) -> None:
     """Any bytes give pixels or an ImageError, and nothing else."""
-    _is_picture_or_refused(start + data)
+    _decodes_or_is_refused(start + data)
 
 
 @settings(max_examples=200, deadline=None)
@@ -424,18 +424,18 @@ def test_any_bytes_decode_or_are_refused(data: bytes, start: bytes) -> None:
     cut=st.floats(0, 1),
     head=st.booleans(),
 )
-def test_mangled_pictures_decode_or_are_refused(
+def test_mangled_images_decode_or_are_refused(
     kind: str, flips: list[tuple[float, int]], cut: float, head: bool
 ) -> None:
     """Valid files with changed bytes (anywhere or in the header) or truncated give pixels or an ImageError."""
     data = bytearray(samples.VALID[kind])
     for place, value in flips:
         data[int(place * (min(len(data), 80) if head else len(data)))] = value
-    _is_picture_or_refused(bytes(data[: max(1, int(len(data) * cut))] if cut < 0.5 else data))
+    _decodes_or_is_refused(bytes(data[: max(1, int(len(data) * cut))] if cut < 0.5 else data))
 
 
 @pytest.mark.data
-def test_real_pictures_are_plain(real_data: Path) -> None:
+def test_real_images_are_plain(real_data: Path) -> None:
     """Some images of a real data set decode at their size without a note."""
     files = sorted((real_data / "pbc").rglob("*.jpg"))[::2500]
     assert files

@@ -10,7 +10,7 @@ from edgewbc.images import jpeg_pixels
 from edgewbc.images.decode import DAMAGE, decode
 from edgewbc.synth.cells import draw_cell
 from tests.lab import samples
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
 CELL = encode(draw_cell("eosinophil", np.random.default_rng(3), 200), ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95])
 
@@ -25,7 +25,7 @@ def test_pixels_are_those_of_opencv(sampling: int, progressive: int, restart: in
         cv2.IMWRITE_JPEG_PROGRESSIVE: progressive,
         cv2.IMWRITE_JPEG_RST_INTERVAL: restart,
     }
-    data = encode(picture(5, 93, 141), ".jpg", [value for pair in options.items() for value in pair])
+    data = encode(make_image(5, 93, 141), ".jpg", [value for pair in options.items() for value in pair])
     found = jpeg_pixels.decode(data)
     assert found is not None
     assert found[1] == ""
@@ -34,7 +34,7 @@ def test_pixels_are_those_of_opencv(sampling: int, progressive: int, restart: in
 
 def test_gray_is_repeated_over_the_channels() -> None:
     """As OpenCV does it."""
-    found = jpeg_pixels.decode(encode(picture(1)[..., 0], ".jpg"))
+    found = jpeg_pixels.decode(encode(make_image(1)[..., 0], ".jpg"))
     assert found is not None
     assert found[0].shape == (24, 20, 3)
     assert np.ptp(found[0], axis=2).max() == 0
@@ -64,7 +64,7 @@ def test_overwritten_bytes_are_noted(size: int) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_damaged_image_is_turned_like_a_whole_one(orientation: int) -> None:
     """The second decoding applies the EXIF orientation too."""
-    data = encode(picture(2, 40, 60), ".jpg")
+    data = encode(make_image(2, 40, 60), ".jpg")
     extra = data[:-2] + bytes([1, 2, 3, 4]) + data[-2:]
     found = decode(samples.jpeg_with_exif(extra, orientation))
     assert found.image.shape == ((40, 60, 3) if orientation < 5 else (60, 40, 3))

@@ -74,14 +74,14 @@ def test_what_a_technician_must_know(windows: Made, linux: Made) -> None:
 
 
 def test_the_cells_are_drawn_and_one_is_blurred() -> None:
-    """Three pictures, the same each time; the one for review has less detail than the others."""
+    """Three images, the same each time; the one for review has less detail than the others."""
     shown = guide.rows()
     assert shown == guide.rows()
     sharp = []
     for encoded in re.findall(r"base64,([^\"]+)", shown):
-        picture = cv2.imdecode(np.frombuffer(base64.b64decode(encoded), np.uint8), cv2.IMREAD_GRAYSCALE)
-        assert picture.shape == (guide.SIZE, guide.SIZE)
-        sharp.append(cv2.Laplacian(picture, cv2.CV_64F).var())
+        image = cv2.imdecode(np.frombuffer(base64.b64decode(encoded), np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert image.shape == (guide.SIZE, guide.SIZE)
+        sharp.append(cv2.Laplacian(image, cv2.CV_64F).var())
     assert sharp[2] < 0.5 * min(sharp[:2])
 
 

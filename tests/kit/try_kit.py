@@ -83,8 +83,8 @@ def main() -> None:
         drawn, smear = top / "drawn", top / "smear 17 & ä"
         subprocess.run([*edgewbc, "data", "synth", "--to", str(drawn), "--cells", str(CELLS)], check=True)
         smear.mkdir()
-        for picture in sorted((drawn / "cells").rglob("*.png")):
-            shutil.copy(picture, smear / f"{picture.parent.name} {picture.name}")
+        for image in sorted((drawn / "cells").rglob("*.png")):
+            shutil.copy(image, smear / f"{image.parent.name} {image.name}")
         step("classify", [str(place / "kit" / "classify.sh"), str(smear)], home)
         with (top / "smear 17 & ä.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
 SHAPE = (24, 20)
-PLAIN = picture(1, *SHAPE)
+PLAIN = make_image(1, *SHAPE)
 
 # 8 x 8 pixels, Adobe CMYK (cyan 0, magenta 200, yellow 40, black 10)
 CMYK_JPEG = base64.b64decode(

@@ -21,7 +21,7 @@ from edgewbc.lab.classify import classify
 from edgewbc.lab.results import ResultRow
 from edgewbc.runtime import tuning_cache
 from edgewbc.utils import resources
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def cells(tmp_path: Path) -> list[Path]:
     folder.mkdir()
     paths = [folder / f"{seed}.jpg" for seed in range(5)]
     for seed, path in enumerate(paths):
-        path.write_bytes(encode(picture(seed), ".jpg"))
+        path.write_bytes(encode(make_image(seed), ".jpg"))
     return paths
 
 
@@ -61,7 +61,7 @@ def test_the_example_runs(
 def test_files_arrays_and_names(bundle: Bundle, cells: list[Path], tmp_path: Path) -> None:
     """Paths, names, arrays and missing files: one row each, in order; arrays are named by number."""
     classifier = Classifier(bundle.path, precision="f32", threads=1, batch=2)
-    given: list[Any] = [cells[0], str(cells[1]), picture(2), tmp_path / "gone.png", picture(2)]
+    given: list[Any] = [cells[0], str(cells[1]), make_image(2), tmp_path / "gone.png", make_image(2)]
     rows = classifier.classify(given)
     assert [row.path for row in rows] == [str(cells[0]), str(cells[1]), "image 2", str(given[3]), "image 4"]
     assert [row.status for row in rows] == ["ok", "ok", "ok", "error", "ok"]
@@ -77,30 +77,30 @@ def test_a_single_image_and_a_stack(bundle: Bundle, cells: list[Path]) -> None:
     classifier = Classifier(bundle.path, threads=1)
     (one,) = classifier.classify(cells[0])
     assert classifier.classify(str(cells[0])) == [one]
-    assert len(classifier.classify(picture(0))) == 1
-    assert len(classifier.classify(np.stack([picture(0), picture(1)]))) == 2
+    assert len(classifier.classify(make_image(0))) == 1
+    assert len(classifier.classify(np.stack([make_image(0), make_image(1)]))) == 2
     assert classifier.classify([]) == []
 
 
 @pytest.mark.parametrize(
-    "wrong", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), picture(0)[:0]]
+    "wrong", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), make_image(0)[:0]]
 )
 def test_other_arrays_are_refused(bundle: Bundle, wrong: Any) -> None:
     """An array that is not a uint8 RGB image raises a ValueError with its number, dtype and shape."""
     with pytest.raises(ValueError, match=r"image 1 is (uint8|float64) \(.*not uint8 RGB"):
-        Classifier(bundle.path, threads=1).classify([picture(0), wrong])
+        Classifier(bundle.path, threads=1).classify([make_image(0), wrong])
 
 
 def test_a_camera_may_overwrite_its_array(bundle: Bundle) -> None:
     """An array can be overwritten once the next is requested; None yields the rows so far."""
     classifier = Classifier(bundle.path, threads=1)
-    want = [row.probabilities for row in classifier.classify([picture(seed) for seed in range(4)])]
-    frame = np.zeros_like(picture(0))
+    want = [row.probabilities for row in classifier.classify([make_image(seed) for seed in range(4)])]
+    frame = np.zeros_like(make_image(0))
     seen: list[Any] = []
 
     def camera() -> Any:
         for seed in range(4):
-            frame[:] = picture(seed)
+            frame[:] = make_image(seed)
             yield frame
             yield None
             assert len(seen) == seed + 1

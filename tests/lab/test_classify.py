@@ -18,7 +18,7 @@ from edgewbc.lab.results import ResultRow, Status
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from tests.lab import samples
-from tests.tiny import encode, make_bundle, picture
+from tests.tiny import encode, make_bundle, make_image
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def images(tmp_path: Path) -> list[Path]:
     """Six valid images."""
     paths = [tmp_path / f"{seed}.png" for seed in range(6)]
     for seed, path in enumerate(paths):
-        path.write_bytes(encode(picture(seed)))
+        path.write_bytes(encode(make_image(seed)))
     return paths
 
 
@@ -35,7 +35,7 @@ def test_rows_have_the_engines_probabilities(bundle: Bundle, images: list[Path],
     """Each row has the engine's probabilities for the prepared image, in order, for any batch size."""
     rows = list(classify(bundle, images, precision="f32", batch=batch))
     want = OpenVINOPredictor.from_bundle(bundle, "f32")(
-        np.stack([prepare(picture(seed), bundle.pixels) for seed in range(6)])
+        np.stack([prepare(make_image(seed), bundle.pixels) for seed in range(6)])
     )
     assert [row.path for row in rows] == [str(path) for path in images]
     for row, probabilities in zip(rows, want.probabilities, strict=True):
@@ -90,9 +90,9 @@ def test_unusual_images_are_for_review(bundle: Bundle, tmp_path: Path, data: byt
 
 def test_a_rotated_image_is_upright_and_ok(bundle: Bundle, tmp_path: Path) -> None:
     """An image with EXIF rotation gets the same row as the rotated image, with status ok."""
-    turned = samples.png_with(encode(picture(2)), b"eXIf", samples.exif(6))
+    turned = samples.png_with(encode(make_image(2)), b"eXIf", samples.exif(6))
     (tmp_path / "exif.png").write_bytes(turned)
-    (tmp_path / "turned.png").write_bytes(encode(np.ascontiguousarray(np.rot90(picture(2), -1))))
+    (tmp_path / "turned.png").write_bytes(encode(np.ascontiguousarray(np.rot90(make_image(2), -1))))
     one, two = classify(bundle, [tmp_path / "exif.png", tmp_path / "turned.png"])
     assert one.status == "ok"
     assert one.probabilities == two.probabilities

@@ -25,7 +25,7 @@ from edgewbc.pixels import prepare
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.tuning import Choice
 from tests.lab import samples
-from tests.tiny import CHANNELS, encode, picture
+from tests.tiny import CHANNELS, encode, make_image
 
 
 @pytest.fixture(scope="module", params=[(1, 1), (2, 2)], ids=str)
@@ -36,10 +36,10 @@ def engine(request: pytest.FixtureRequest, bundle: Bundle) -> PredictorPool:
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Twelve valid images."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     found = [folder / f"{seed}.png" for seed in range(12)]
     for seed, path in enumerate(found):
-        path.write_bytes(encode(picture(seed)))
+        path.write_bytes(encode(make_image(seed)))
     return found
 
 
@@ -51,7 +51,7 @@ def readers() -> list[str]:
 def test_results_match_the_engine(engine: PredictorPool, bundle: Bundle, paths: list[Path], batch: int) -> None:
     """Each result has its file's hash, size and time, and the engine's prediction, for any batch size."""
     found = list(run(engine, bundle.pixels, paths, batch=batch))
-    want = engine(np.stack([prepare(picture(seed), bundle.pixels) for seed in range(12)]))
+    want = engine(np.stack([prepare(make_image(seed), bundle.pixels) for seed in range(12)]))
     assert [outcome.path for outcome in found] == paths
     for index, (outcome, path) in enumerate(zip(found, paths, strict=True)):
         data = path.read_bytes()
@@ -73,19 +73,19 @@ def test_every_image_once_in_order(
     """Valid, broken and missing files, arrays and flushes in any order: one result each, in order."""
     with tempfile.TemporaryDirectory() as folder:
         bad = Path(folder) / "bad.jpg"
-        bad.write_bytes(b"no picture")
+        bad.write_bytes(b"not an image")
         kinds: dict[str, Any] = {
             "g": paths[0],
             "G": paths[1],
             "b": bad,
             "v": Path(folder) / "gone.png",
             "n": None,
-            "m": picture(1),
+            "m": make_image(1),
         }
         found = list(run(engine, bundle.pixels, (kinds[kind] for kind in plan), batch=batch, readers=readers))
     wanted = [kind for kind in plan if kind != "n"]
     assert len(found) == len(wanted)
-    good = engine(np.stack([prepare(picture(seed), bundle.pixels) for seed in (0, 1)])).probabilities
+    good = engine(np.stack([prepare(make_image(seed), bundle.pixels) for seed in (0, 1)])).probabilities
     for kind, outcome in zip(wanted, found, strict=True):
         assert outcome.path == (Path() if kind == "m" else kinds[kind])
         if kind in "bv":
@@ -305,7 +305,7 @@ def test_prefetching_is_limited(
     monkeypatch.setattr(pipeline, "PREFETCH", paths[0].stat().st_size + paths[1].stat().st_size)
     monkeypatch.setattr(pipeline, "read", read)
     monkeypatch.setattr(pipeline, "decode", decode)
-    found = list(run(engine, bundle.pixels, [*paths[:4], picture(4)], batch=5))
+    found = list(run(engine, bundle.pixels, [*paths[:4], make_image(4)], batch=5))
     assert [outcome.path for outcome in found] == [*paths[:4], Path()]
     assert all(outcome.probabilities is not None for outcome in found)
     assert events == ["read", "read", "decode", "decode", "read", "decode", "read", "decode"]

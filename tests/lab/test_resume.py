@@ -20,9 +20,9 @@ from edgewbc.lab import resume
 from edgewbc.lab.classify import LoadedBundle, classify
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.results_file import save
-from tests.tiny import encode, make_bundle, picture
+from tests.tiny import encode, make_bundle, make_image
 
-PICTURES = 1500
+IMAGES = 1500
 KILLS = int(os.environ.get("EDGEWBC_KILLS", "20"))
 
 # Reports when its journal is open, so that most kills happen while results are written.
@@ -71,12 +71,12 @@ def test_a_run_killed_at_any_moment_resumes(tmp_path: Path) -> None:
     make_bundle(tmp_path / "tiny")
     cells = tmp_path / "cells"
     (cells / "sub").mkdir(parents=True)
-    kinds = [encode(picture(seed)) for seed in range(20)] + [b"", b"no picture"]
-    for n in range(PICTURES):
+    kinds = [encode(make_image(seed)) for seed in range(20)] + [b"", b"not an image"]
+    for n in range(IMAGES):
         (cells / ("sub" if n % 3 else "") / f"{n}.png").write_bytes(kinds[n % len(kinds)])
     assert run_child(tmp_path, Path("uninterrupted.csv"), None, 300) == 0
     uninterrupted = (tmp_path / "uninterrupted.csv").read_bytes()
-    assert uninterrupted.count(b"\n") == PICTURES + 1
+    assert uninterrupted.count(b"\n") == IMAGES + 1
 
     moments = random.Random(17)  # noqa: S311
     out, killed, rounds = tmp_path / "cells.csv", 0, 0
@@ -103,7 +103,7 @@ def _each_once(path: Path) -> None:
     assert asked.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     counts = asked.execute("SELECT count(*), count(DISTINCT path), sum(sha256 = '') FROM results").fetchone()
     asked.close()
-    assert counts == (PICTURES, PICTURES, 0)
+    assert counts == (IMAGES, IMAGES, 0)
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ def cells(tmp_path: Path) -> Path:
     folder = tmp_path / "cells"
     folder.mkdir()
     for seed in range(5):
-        (folder / f"{seed}.png").write_bytes(encode(picture(seed)))
-    (folder / "bad.png").write_bytes(b"no picture")
+        (folder / f"{seed}.png").write_bytes(encode(make_image(seed)))
+    (folder / "bad.png").write_bytes(b"not an image")
     return folder
 
 
@@ -132,9 +132,9 @@ def test_only_new_and_changed_files_are_classified(bundle: Bundle, cells: Path, 
     journal = tmp_path / "j"
     assert classify_into(bundle, journal, cells) == ["0.png", "1.png", "2.png", "3.png", "4.png", "bad.png"]
     assert classify_into(bundle, journal, cells) == []
-    (cells / "1.png").write_bytes(encode(picture(41)))
-    (cells / "bad.png").write_bytes(encode(picture(42)))
-    (cells / "new.png").write_bytes(encode(picture(43)))
+    (cells / "1.png").write_bytes(encode(make_image(41)))
+    (cells / "bad.png").write_bytes(encode(make_image(42)))
+    (cells / "new.png").write_bytes(encode(make_image(43)))
     (cells / "4.png").unlink()
     assert classify_into(bundle, journal, cells) == ["1.png", "bad.png", "new.png"]
 
@@ -160,10 +160,10 @@ def test_another_image_of_the_same_size_and_time_is_classified(
     cells = tmp_path / "cells"
     cells.mkdir()
     for seed in range(3):
-        (cells / f"{seed}.bmp").write_bytes(encode(picture(seed), ".bmp"))
+        (cells / f"{seed}.bmp").write_bytes(encode(make_image(seed), ".bmp"))
     journal = tmp_path / "j"
     assert classify_into(bundle, journal, cells) == ["0.bmp", "1.bmp", "2.bmp"]
-    replace_keeping_size_and_time(cells / "1.bmp", encode(picture(77), ".bmp"), in_place)
+    replace_keeping_size_and_time(cells / "1.bmp", encode(make_image(77), ".bmp"), in_place)
     assert classify_into(bundle, journal, cells) == ["1.bmp"]
     assert classify_into(bundle, journal, cells) == []
 
@@ -172,9 +172,9 @@ def test_a_file_with_the_same_content_is_not_classified_again(bundle: Bundle, tm
     """A file that was copied, touched or renamed away and back has another version but the same result."""
     cells = tmp_path / "cells"
     cells.mkdir()
-    (cells / "a.png").write_bytes(encode(picture(1)))
+    (cells / "a.png").write_bytes(encode(make_image(1)))
     classify_into(bundle, tmp_path / "j", cells)
-    (cells / "new").write_bytes(encode(picture(1)))
+    (cells / "new").write_bytes(encode(make_image(1)))
     (cells / "new").replace(cells / "a.png")
     assert classify_into(bundle, tmp_path / "j", cells) == []
     os.utime(cells / "a.png", ns=(5, 5))
@@ -187,7 +187,7 @@ def test_files_of_any_time_are_classified_once(bundle: Bundle, tmp_path: Path, y
     """Times before 1601 and after 2262, which do not fit into 64 bits, or into the clock of another system."""
     cells = tmp_path / "cells"
     cells.mkdir()
-    (cells / "a.png").write_bytes(encode(picture(1)))
+    (cells / "a.png").write_bytes(encode(make_image(1)))
     ns = year * 31_557_600 * 10**9
     os.utime(cells / "a.png", ns=(ns, ns))
     assert classify_into(bundle, tmp_path / "j", cells) == ["a.png"]
@@ -202,7 +202,7 @@ def test_unreadable_files_are_tried_again(bundle: Bundle, cells: Path, tmp_path:
         (row,) = resume.classify_into(model, journal, [gone])
         assert (row.status, row.reason) == ("error", "no such file")
         assert resume.pending(journal, [gone]) == [gone]
-        Path(gone).write_bytes(encode(picture(0)))
+        Path(gone).write_bytes(encode(make_image(0)))
         (row,) = resume.classify_into(model, journal, resume.pending(journal, [gone]))
         assert row.status == "ok"
         assert resume.pending(journal, [gone]) == []
@@ -227,7 +227,7 @@ def test_unusual_names_and_links_get_rows(bundle: Bundle, tmp_path: Path) -> Non
     cells.mkdir()
     odd = ["a b.png", 'it\'s "one".png', "line\nfeed.png", "клетка.png", "細胞.png", os.fsdecode(b"\xff\xfe.png")]
     for name in odd:
-        (cells / name).write_bytes(encode(picture(1)))
+        (cells / name).write_bytes(encode(make_image(1)))
     (cells / "round.png").symlink_to(cells / "round.png")
     (cells / "up").symlink_to(tmp_path, target_is_directory=True)
     (cells / "good link.png").symlink_to(cells / "a b.png")

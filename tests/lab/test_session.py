@@ -18,7 +18,7 @@ from edgewbc.lab.csv_table import CsvStyle
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.session import ClassifyRequest, ClassifySummary, WatchCounter, run
 from edgewbc.lab.thresholds import ReviewThresholds
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def smears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()
         for seed in range(3):
-            (tmp_path / folder / f"{seed}.png").write_bytes(encode(picture(10 * number + seed)))
+            (tmp_path / folder / f"{seed}.png").write_bytes(encode(make_image(10 * number + seed)))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -93,7 +93,7 @@ def test_the_same_inputs_resume(classify: Callable[..., ClassifySummary], smears
     out = Path("rows.csv")
     classify("a", out=out)
     (smears / "a" / "0.png").unlink()
-    (smears / "a" / "new.png").write_bytes(encode(picture(30)))
+    (smears / "a" / "new.png").write_bytes(encode(make_image(30)))
     assert classify("a", out=out).differential.total == 3
     assert classify("a", "b", out=out).differential.total == 6
     assert classify("a", "b", out=out, style=CsvStyle.EXCEL).differential.total == 6

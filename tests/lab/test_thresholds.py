@@ -11,7 +11,7 @@ from edgewbc import Classifier
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab.thresholds import ReviewThresholds, describe
-from tests.tiny import encode, make_bundle, picture
+from tests.tiny import encode, make_bundle, make_image
 
 CLASSES = ("neutrophil", "basophil", "a=b")
 
@@ -81,7 +81,7 @@ def test_a_reason_never_contradicts_itself(probability: float, threshold: float,
 
 def test_the_python_api_takes_them(bundle: Bundle, tmp_path: Path) -> None:
     """`Classifier` takes a threshold for all classes and one per class."""
-    images = [picture(seed) for seed in range(6)]
+    images = [make_image(seed) for seed in range(6)]
     before = Classifier(bundle.path, threads=1).classify(images)
     assert {row.status for row in before} == {"ok"}
     label = before[0].label
@@ -100,7 +100,7 @@ def test_a_journal_keeps_its_thresholds(tmp_path: Path) -> None:
     from edgewbc.lab.resume import open_journal
 
     bundle, place = make_bundle(tmp_path / "b"), tmp_path / "cells.csv.journal"
-    (tmp_path / "a.png").write_bytes(encode(picture(0)))
+    (tmp_path / "a.png").write_bytes(encode(make_image(0)))
     own = ReviewThresholds.parse(["0.25", "basophil=1.01"])
     model, journal = open_journal(bundle, place, thresholds=own)
     journal.close()

@@ -17,9 +17,9 @@ from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.watch import INTERVAL, MOST, PATIENCE, SETTLE, FolderWatcher, outermost, watch
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
-DATA = encode(picture(1))
+DATA = encode(make_image(1))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_new_image_does_not_wait_for_older_ones(lab: Lab) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif"])
 def test_a_partly_written_file_is_not_classified(lab: Lab, suffix: str) -> None:
     """Written in pieces, with pauses longer than two scans, it gets one row, of the complete image."""
-    data = encode(picture(2), suffix)
+    data = encode(make_image(2), suffix)
     path = lab.top / f"slow{suffix}"
     cuts = [0, 1, len(data) // 3, len(data) // 2, len(data) - 3, len(data)]
     pieces: list[Callable[[], object] | float] = []
@@ -178,9 +178,9 @@ def test_an_overwritten_file_is_classified_again(lab: Lab) -> None:
     found = lab.run(
         put(path),
         1.0,
-        put(path, encode(picture(7))),
+        put(path, encode(make_image(7))),
         1.0,
-        put(other, encode(picture(8))),
+        put(other, encode(make_image(8))),
         lambda: other.replace(path),
         1.0,
     )
@@ -255,7 +255,7 @@ def test_a_slow_writer_and_a_real_clock(model: LoadedBundle, tmp_path: Path) -> 
     """With a thread that writes as a camera does, every image gets one row, of the complete file."""
     top = tmp_path / "camera"
     top.mkdir()
-    datas = {f"{n}.png": encode(picture(n)) for n in range(8)}
+    datas = {f"{n}.png": encode(make_image(n)) for n in range(8)}
     written: dict[str, float] = {}
     told: dict[str, float] = {}
 

@@ -55,7 +55,7 @@ DESCRIPTION = {
 
 
 def make_peer(folder: Path, before: str = "pass", loading: str = "pass", **more: Any) -> Path:
-    """Write a peer whose predictions of the images of `tests.labelled` are all correct.
+    """Write a peer whose predictions of the images of `tests.labeled` are all correct.
 
     Args:
         folder: of the peer.

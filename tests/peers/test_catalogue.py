@@ -8,7 +8,7 @@ import pytest
 from peerbench.catalogue import HOME, peers, variants
 
 from edgewbc.errors import UserError
-from tests import labelled
+from tests import labeled
 from tests.peers.conftest import make_peer
 
 
@@ -39,7 +39,7 @@ def test_preparations_per_size_network_or_bundle(home: Path, tmp_path: Path) -> 
     make_peer(home / "nets", each="network", archs=["vgg16gap"])
     make_peer(home / "other", each="network", archs=["edgenet"])
     make_peer(home / "wrapper", each="bundle")
-    labelled.make_run(tmp_path / "run")
+    labeled.make_run(tmp_path / "run")
     found = {peer.name: variants(peer, tmp_path / "bundle", [tmp_path / "run"], (64, 112)) for peer in peers(home)}
     assert [(v.name, v.model, v.imgsz, v.source) for v in found["fake"]] == [
         ("fake-64", "fake 64", 64, None),

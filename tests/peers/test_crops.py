@@ -13,8 +13,8 @@ from edgewbc.data import images
 from edgewbc.errors import UserError
 from edgewbc.images.decode import decode
 from edgewbc.pixels import PixelSpec, prepare
-from tests import labelled, tiny
-from tests.coloured import make_manifest
+from tests import labeled, tiny
+from tests.colored import make_manifest
 
 SPEC = PixelSpec(8, 8, "centre", 20)
 
@@ -64,8 +64,8 @@ def test_raw_images_are_those_of_the_toolkit(tmp_path: Path) -> None:
 
 def test_calibration_needs_train_images(tmp_path: Path) -> None:
     """Without train images the error is one line."""
-    manifest = labelled.make_manifest(tmp_path / "m")
+    manifest = labeled.make_manifest(tmp_path / "m")
     cropped = crops.crop_images(manifest, PixelSpec(8, 8), tmp_path / "cropped", None)
-    assert tiny.picture(0).shape == images.read(manifest, cropped.entries["test"][0]).shape
+    assert tiny.make_image(0).shape == images.read(manifest, cropped.entries["test"][0]).shape
     with pytest.raises(UserError, match="no train images"):
         crops.write_calibration(manifest, cropped, PixelSpec(8, 8), 4, 0, tmp_path)

@@ -15,7 +15,7 @@ from peerbench.preparation import PreparationSettings, fingerprint, prepare
 
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils.files import sha256
-from tests import labelled, tiny
+from tests import labeled, tiny
 from tests.peers.conftest import make_peer
 
 HERE = Environment(Path(sys.executable))
@@ -24,7 +24,7 @@ HERE = Environment(Path(sys.executable))
 @pytest.fixture
 def settings(tmp_path: Path) -> PreparationSettings:
     """Settings with ten cropped images."""
-    manifest = labelled.make_manifest(tmp_path / "m")
+    manifest = labeled.make_manifest(tmp_path / "m")
     cropped = crops.crop_images(manifest, PixelSpec(8, 8), tmp_path / "pictures", None)
     index = sha256(cropped.folder / crops.INDEX)
     return PreparationSettings(cropped.folder, index, "test", manifest.classes, tmp_path / "bundle", 1.0, 1, 4, 0)

@@ -13,7 +13,7 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.evaluation.evaluate import evaluate
 from edgewbc.pixels import PixelSpec
-from tests import labelled, tiny
+from tests import labeled, tiny
 from tests.peers.conftest import make_peer
 
 
@@ -21,7 +21,7 @@ from tests.peers.conftest import make_peer
 def ready(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny bundle `b`, ten labeled images `m`, and two peers: one that works, one that fails when it is loaded."""
     tiny.make_bundle(tmp_path / "b")
-    labelled.make_manifest(tmp_path / "m")
+    labeled.make_manifest(tmp_path / "m")
     make_peer(home / "sick", loading="raise RuntimeError('the library is broken')")
     monkeypatch.setattr("peerbench.study.resource_use.system_load", lambda: 0.0)
     return tmp_path

@@ -19,7 +19,7 @@ from edgewbc.images.decode import decode
 from edgewbc.pixels import PixelSpec
 from edgewbc.report import contact_sheet
 from tests.data.test_label_audit import audited
-from tests.tiny import encode, picture
+from tests.tiny import encode, make_image
 
 
 def on_disk(folder: Path, n: int = 3) -> LabelAudit:
@@ -28,7 +28,7 @@ def on_disk(folder: Path, n: int = 3) -> LabelAudit:
     folder.mkdir()
     cells = []
     for cell in found.judgement.cells:
-        data = encode(picture(cell.rank, 60, 50))
+        data = encode(make_image(cell.rank, 60, 50))
         (folder / cell.entry.path).write_bytes(data)
         cells.append(replace(cell, entry=replace(cell.entry, sha256=sha256(data).hexdigest())))
     return replace(found, judgement=replace(found.judgement, cells=tuple(cells)))
@@ -64,7 +64,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
     assert "<b>2. monocyte</b><span>0.900 &rarr; 0.900, not flagged</span><small>1.png at 1,2, test</small>" in page
     seen = decode(base64.b64decode(sources[0].split(",")[1])).image
     assert seen.shape == (contact_sheet.SIDE, contact_sheet.SIDE, 3)
-    whole = cv2.resize(picture(1, 60, 50), (contact_sheet.SIDE, contact_sheet.SIDE), interpolation=cv2.INTER_LINEAR)
+    whole = cv2.resize(make_image(1, 60, 50), (contact_sheet.SIDE, contact_sheet.SIDE), interpolation=cv2.INTER_LINEAR)
     assert np.abs(seen.astype(int) - whole).mean() < 4
 
 
@@ -73,7 +73,7 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     found = on_disk(tmp_path / "p")
     first = found.judgement.cells[0]
     odd = replace(first, given="<b>é", suggested="a&b", entry=replace(first.entry, path='x"><script>.png'))
-    views = [picture(0, contact_sheet.SIDE, contact_sheet.SIDE)]
+    views = [make_image(0, contact_sheet.SIDE, contact_sheet.SIDE)]
     page = contact_sheet.html(found, [odd], views)
     assert "<script" not in page
     assert "&lt;b&gt;é &rarr; a&amp;b" in page
@@ -89,7 +89,7 @@ def test_what_is_shown(tmp_path: Path) -> None:
     assert len(contact_sheet.shown(flagged)) == 60
     many = replace(found, judgement=replace(found.judgement, cells=cells * 20))
     assert len(contact_sheet.shown(many)) == contact_sheet.MOST
-    views = [picture(0, 8, 8)] * contact_sheet.MOST
+    views = [make_image(0, 8, 8)] * contact_sheet.MOST
     assert "The first 600 of 1200 flagged cells are shown" in contact_sheet.html(many, contact_sheet.shown(many), views)
 
 
@@ -120,7 +120,7 @@ def test_beyond_the_edge_is_white(tmp_path: Path) -> None:
     inside = replace(found.judgement.cells[1], entry=replace(found.judgement.cells[1].entry, box=(20, 20, 10, 10)))
     manifest = Manifest(tmp_path / "p", (inside.entry,), found.manifest.classes, Protocol.GROUPED)
     (view,) = contact_sheet.crops(manifest, [inside], PixelSpec(8, 8, "box", scale=1))
-    expected = cv2.resize(picture(2, 60, 50)[20:30, 20:30], (160, 160), interpolation=cv2.INTER_LINEAR)
+    expected = cv2.resize(make_image(2, 60, 50)[20:30, 20:30], (160, 160), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_array_equal(view, expected)
 
 

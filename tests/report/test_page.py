@@ -19,7 +19,7 @@ from edgewbc.bench.scores import Mistake
 from edgewbc.data.manifest import Protocol
 from edgewbc.errors import UserError
 from edgewbc.report import page
-from tests import labelled
+from tests import labeled
 from tests.report import results
 
 pytest.importorskip("matplotlib")
@@ -318,7 +318,7 @@ def test_the_same_result_gives_the_same_bytes(result: BenchResult, tmp_path: Pat
 
 def test_images_of_the_mistakes(tmp_path: Path) -> None:
     """With the manifest its images are in the page; one that has changed is only named; another manifest is refused."""
-    manifest = labelled.make_manifest(tmp_path / "m", n=40, protocol=Protocol.PUBLISHED)
+    manifest = labeled.make_manifest(tmp_path / "m", n=40, protocol=Protocol.PUBLISHED)
     result = results.make(manifest)
     first, *rest = result.rows
     scores = result.measured[0].scores
@@ -333,7 +333,7 @@ def test_images_of_the_mistakes(tmp_path: Path) -> None:
     (source,) = read.attributes("src")
     assert base64.b64decode(source.removeprefix("data:image/jpeg;base64,"))[:3] == b"\xff\xd8\xff"
     assert all(manifest.entries[i].path in read.text for i in (3, 8))
-    other = labelled.make_manifest(tmp_path / "other", n=5)
+    other = labeled.make_manifest(tmp_path / "other", n=5)
     with pytest.raises(UserError, match=f"has manifest {other.sha256[:12]}, but the result is of manifest"):
         page.write(result, tmp_path / "q.html", other)
     assert not (tmp_path / "q.html").exists()

@@ -12,7 +12,7 @@ import pytest
 
 from edgewbc.bench.runner import bench
 from edgewbc.report import page
-from tests import labelled, tiny
+from tests import labeled, tiny
 from tests.bench.conftest import Fake
 
 
@@ -23,7 +23,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("edgewbc.bench.resource_use.system_load", lambda seconds=1.0: 0.0)
     monkeypatch.setattr(bench, "__kwdefaults__", (bench.__kwdefaults__ or {}) | {"execute": Fake()})
     tiny.make_bundle(tmp_path / "b")
-    labelled.make_manifest(tmp_path / "m")
+    labeled.make_manifest(tmp_path / "m")
     return tmp_path
 
 

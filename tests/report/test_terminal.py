@@ -15,7 +15,7 @@ from edgewbc.bench.runner import bench
 from edgewbc.data.manifest import Protocol
 from edgewbc.report.terminal import has_reference, render, render_comparison, sentence
 from edgewbc.report.terminal_tables import fit, shorten
-from tests import labelled, tiny
+from tests import labeled, tiny
 from tests.bench.conftest import LAB, Fake
 
 
@@ -23,7 +23,7 @@ from tests.bench.conftest import LAB, Fake
 def result(tmp_path: Path, fake: Fake) -> BenchResult:
     """A benchmark of a tiny bundle with a long name."""
     tiny.make_bundle(tmp_path / "b", name="a-bundle-with-a-name-that-is-much-too-long-for-any-table-of-this-width")
-    manifest = labelled.make_manifest(tmp_path / "m", protocol=Protocol.PUBLISHED)
+    manifest = labeled.make_manifest(tmp_path / "m", protocol=Protocol.PUBLISHED)
     result = bench([tmp_path / "b"], manifest, BenchOptions(seconds=0), execute=fake, able=LAB)
     return replace(result, machine=Machine("A CPU", "AVX2", 2))
 

@@ -13,53 +13,53 @@ from edgewbc.errors import UserError
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Prediction
-from tests.tiny import CHANNELS, make_bundle, picture
+from tests.tiny import CHANNELS, make_bundle, make_image
 
 
 @pytest.fixture(scope="module")
-def pictures(bundle: Bundle) -> NDArray[np.uint8]:
-    return np.stack([prepare(picture(seed), bundle.pixels) for seed in range(10)])
+def images(bundle: Bundle) -> NDArray[np.uint8]:
+    return np.stack([prepare(make_image(seed), bundle.pixels) for seed in range(10)])
 
 
-def by_hand(bundle: Bundle, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+def by_hand(bundle: Bundle, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Compute the expected probabilities in NumPy, from head.npz and the predictor's features."""
     head = np.load(bundle.path / "head.npz")
-    features = OpenVINOPredictor.from_bundle(bundle, "f32")(pictures).features
+    features = OpenVINOPredictor.from_bundle(bundle, "f32")(images).features
     logits = features.astype(np.float64) @ head["w0"].T + head["b0"]
     powers = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
-def test_outputs_are_found_by_name(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+def test_outputs_are_found_by_name(bundle: Bundle, images: NDArray[np.uint8]) -> None:
     """Probabilities are the softmax of the head over the features, float32, whatever the order of the outputs."""
-    prediction = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)(pictures)
+    prediction = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)(images)
     assert prediction.probabilities.shape == (10, 5)
     assert prediction.features.shape == (10, CHANNELS)
     assert prediction.probabilities.dtype == prediction.features.dtype == np.float32
-    np.testing.assert_allclose(prediction.probabilities, by_hand(bundle, pictures), atol=1e-6)
+    np.testing.assert_allclose(prediction.probabilities, by_hand(bundle, images), atol=1e-6)
 
 
-def test_predictions_are_copies(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+def test_predictions_are_copies(bundle: Bundle, images: NDArray[np.uint8]) -> None:
     """The next call does not overwrite an earlier prediction."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)
-    first = engine(pictures[:1])
+    first = engine(images[:1])
     kept = first.probabilities.copy()
-    engine(pictures[3:4])
+    engine(images[3:4])
     np.testing.assert_array_equal(first.probabilities, kept)
 
 
 @pytest.mark.parametrize("options", [{"hint": "latency"}, {"hint": "throughput", "streams": 2, "threads": 2}])
-def test_stream_preserves_order(bundle: Bundle, pictures: NDArray[np.uint8], options: dict[str, object]) -> None:
+def test_stream_preserves_order(bundle: Bundle, images: NDArray[np.uint8], options: dict[str, object]) -> None:
     """Streamed batches, the last one smaller, give what single calls give, in order."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", **options)
-    found = list(engine.stream(pictures[i : i + 3] for i in range(0, 10, 3)))
+    found = list(engine.stream(images[i : i + 3] for i in range(0, 10, 3)))
     assert [len(prediction.probabilities) for prediction in found] == [3, 3, 3, 1]
-    want = engine(pictures)
+    want = engine(images)
     np.testing.assert_allclose(np.concatenate([a.probabilities for a in found]), want.probabilities, atol=1e-6)
     np.testing.assert_allclose(np.concatenate([a.features for a in found]), want.features, atol=1e-5)
 
 
-def test_stream_limits_batches_in_flight(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+def test_stream_limits_batches_in_flight(bundle: Bundle, images: NDArray[np.uint8]) -> None:
     """When the first result is yielded, at most one batch more than may be in flight has been read."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", hint="throughput", streams=2)
     read = []
@@ -67,7 +67,7 @@ def test_stream_limits_batches_in_flight(bundle: Bundle, pictures: NDArray[np.ui
     def batches() -> object:
         for index in range(10):
             read.append(index)
-            yield pictures[index : index + 1]
+            yield images[index : index + 1]
 
     predictions = engine.stream(batches())  # type: ignore[arg-type]
     next(predictions)
@@ -76,17 +76,17 @@ def test_stream_limits_batches_in_flight(bundle: Bundle, pictures: NDArray[np.ui
     assert list(engine.stream([])) == []
 
 
-def test_error_in_the_batch_source_is_raised(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+def test_error_in_the_batch_source_is_raised(bundle: Bundle, images: NDArray[np.uint8]) -> None:
     """An error in the source of batches is raised unchanged, and the predictor remains usable."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)
 
     def batches() -> object:
-        yield pictures[:2]
+        yield images[:2]
         raise OSError("the camera is gone")
 
     with pytest.raises(OSError, match="camera"):
         list(engine.stream(batches()))  # type: ignore[arg-type]
-    assert isinstance(engine(pictures[:1]), Prediction)
+    assert isinstance(engine(images[:1]), Prediction)
 
 
 def test_info_says_what_runs(bundle: Bundle) -> None:
@@ -109,9 +109,9 @@ def test_int8_runs_in_int8(bundle: Bundle) -> None:
     assert OpenVINOPredictor.from_bundle(bundle, "f32").kernels() == {"f32": 2}
 
 
-def test_the_default_precision_is_the_bundles(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+def test_the_default_precision_is_the_bundles(bundle: Bundle, images: NDArray[np.uint8]) -> None:
     """Without a precision, the bundle's default model is used."""
-    default, int8 = (OpenVINOPredictor.from_bundle(bundle, precision)(pictures) for precision in (None, "int8"))
+    default, int8 = (OpenVINOPredictor.from_bundle(bundle, precision)(images) for precision in (None, "int8"))
     np.testing.assert_array_equal(default.probabilities, int8.probabilities)
 
 
@@ -147,17 +147,17 @@ def test_other_sizes_and_classes(tmp_path: Path) -> None:
     assert engine(np.zeros((3, 12, 20, 3), np.uint8)).probabilities.shape == (3, 2)
 
 
-def test_requests_are_reused(bundle: Bundle, pictures: NDArray[np.uint8]) -> None:
+def test_requests_are_reused(bundle: Bundle, images: NDArray[np.uint8]) -> None:
     """Calls and streams, including one that was stopped early, reuse the same inference requests."""
     engine = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)
     with engine._borrowed(2) as lent:
         assert len(set(map(id, lent))) == 2
     for count in (1, 3, 2):
-        engine(pictures[:count])
-        stream = engine.stream(pictures[index : index + count] for index in range(4))
+        engine(images[:count])
+        stream = engine.stream(images[index : index + count] for index in range(4))
         next(stream)
         stream.close()  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="not uint8"):
-        engine(pictures[0])
+        engine(images[0])
     with engine._borrowed(2) as again:
         assert set(map(id, again)) == set(map(id, lent))

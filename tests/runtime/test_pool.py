@@ -15,7 +15,7 @@ from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.predictor import Backend, Batch, ModelInfo, Prediction, Predictor
 from edgewbc.runtime.tuning import Choice
-from tests.tiny import picture
+from tests.tiny import make_image
 
 
 class Meeting(Predictor):
@@ -38,17 +38,17 @@ class Meeting(Predictor):
 
 def test_pool_matches_a_single_predictor(bundle: Bundle) -> None:
     """The results are identical, whichever predictor of the pool runs the batch."""
-    pictures = np.stack([prepare(picture(seed), bundle.pixels) for seed in range(6)])
-    want = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)(pictures)
+    images = np.stack([prepare(make_image(seed), bundle.pixels) for seed in range(6)])
+    want = OpenVINOPredictor.from_bundle(bundle, "f32", threads=1)(images)
     lanes = Choice("f32", "f32", 2, 2).pool(bundle.read_model("openvino", "f32"))
     for _ in range(3):
-        found = lanes(pictures)
+        found = lanes(images)
         np.testing.assert_array_equal(found.probabilities, want.probabilities)
         np.testing.assert_array_equal(found.features, want.features)
     assert (lanes.info.threads, lanes.info.streams, lanes.info.classes) == (2, 2, len(bundle.classes))
     with pytest.raises(ValueError, match="not uint8"):
-        lanes(pictures[0])
-    assert len(lanes(pictures[:1]).probabilities) == 1  # still usable after the error
+        lanes(images[0])
+    assert len(lanes(images[:1]).probabilities) == 1  # still usable after the error
 
 
 def test_predictors_run_one_batch_at_a_time() -> None:

@@ -11,7 +11,7 @@ import pytest
 from bench.audits import main
 from edgewbc.data.audit import audit
 from edgewbc.data.manifest import Manifest, Protocol, Split
-from tests.labelled import make_manifest
+from tests.labeled import make_manifest
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from edgewbc.errors import UserError
 from edgewbc.train import recipe_file, run
 from edgewbc.train.recipe import TrainRecipe
 from edgewbc.utils.files import write_json, write_text
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 OPTIONS = TrainRecipe.model_validate({"name": "part", "weights": "none"})
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgewbc.pixels import PixelSpec
 from edgewbc.train.batches import augmented, plan
 from edgewbc.train.recipe import Augment
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=80), st.integers(1, 9), st.integers(0, 5))

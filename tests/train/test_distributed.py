@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 RECIPE = """name: tiny
 weights: none

@@ -16,7 +16,7 @@ from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 from edgewbc.train import frozen_features, loop
 from edgewbc.train.recipe import Fit
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 from tests.killed import Killed, at_batch
 
 OFF = {

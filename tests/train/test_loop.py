@@ -17,7 +17,7 @@ from edgewbc.train import checkpoint, loop
 from edgewbc.train.history import EpochResult, read_metrics
 from edgewbc.train.recipe import Distil, Fit
 from edgewbc.train.teacher import Teacher
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 from tests.killed import Killed, at_batch
 
 GENTLE = {"rotate": 20, "scale": 0.05, "shift": 0.0, "brightness": 0.02, "colour": 0.0, "saturation": 0.0, "blur": 0.0}

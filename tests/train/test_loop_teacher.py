@@ -19,7 +19,7 @@ from edgewbc.train import run as steps
 from edgewbc.train.history import EpochResult
 from edgewbc.train.recipe import TrainRecipe
 from edgewbc.train.teacher import Teacher, TeacherOutput
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 from tests.killed import Killed, at_report
 
 PIXELS = PixelSpec(16, 16, mean=IMAGENET_MEAN, std=IMAGENET_STD)

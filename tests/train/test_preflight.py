@@ -11,7 +11,7 @@ from edgewbc.nets.spec import ARCHITECTURES, ModelSpec
 from edgewbc.pixels import PixelSpec
 from edgewbc.train import preflight
 from edgewbc.utils.files import sha256
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 
 @pytest.fixture

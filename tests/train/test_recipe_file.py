@@ -92,6 +92,14 @@ def test_changes_replace_values(recipe: Make) -> None:
     assert (changed.fit.epochs, changed.fit.augment.flip, changed.weights) == (7, False, "none")
 
 
+def test_former_names_of_keys_are_read(recipe: Make) -> None:
+    """A key that was renamed is read under both names, in the file and in a change; a change wins over the file."""
+    for name in ("pictures", "images"):
+        assert read(recipe(f"name: a\n{name}: 16\n"), PruneRecipe).images == 16
+        for change in ("pictures", "images"):
+            assert read(recipe(f"name: a\n{name}: 16\n"), PruneRecipe, {change: 8}).images == 8
+
+
 def test_errors_name_the_option_that_was_typed(recipe: Make) -> None:
     """A value that an option of the command set is reported under that option."""
     with pytest.raises(UserError, match=r"^--keep-macs: 2.0: Input should be less than or equal to 1$"):

@@ -15,7 +15,7 @@ from edgewbc.train import run as steps
 from edgewbc.train.history import EpochResult
 from edgewbc.train.recipe import TrainRecipe
 from edgewbc.train.teacher import TeacherRecord
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 from tests.killed import Killed, at_report
 
 TINY: dict[str, Any] = {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Classifies pictures of cells: classify.sh FOLDER. Without a folder it asks for one, which can be dragged in.
+# Classifies images of cells: classify.sh FOLDER. Without a folder it asks for one, which can be dragged in.
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P) || exit 2
 python="$here/venv/bin/python"
 [ -x "$python" ] || python="${XDG_DATA_HOME:-$HOME/.local/share}/edgewbc/kit/venv/bin/python"

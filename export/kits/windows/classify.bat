@@ -1,5 +1,5 @@
 @echo off
-rem Classifies pictures of cells. Drag a folder of pictures, or the pictures themselves, onto this file.
+rem Classifies images of cells. Drag a folder of images, or the images themselves, onto this file.
 setlocal EnableExtensions DisableDelayedExpansion
 chcp 65001 >nul
 title edgewbc: classify

@@ -18,7 +18,7 @@ from edgewbc.train import run as steps
 from edgewbc.train.recipe import PruneRecipe, TrainRecipe
 from edgewbc.utils.files import read_json
 from tests.bench.rows import result, row_json
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 FIT = {"epochs": 1, "batch": 16, "lr": 1e-3, "precision": "f32", "workers": 1}
 
@@ -27,7 +27,7 @@ def tiny(point: Point) -> Any:
     """Replacements of the shipped recipes: thin networks on small images, for one epoch."""
     if point.pruned:
         return PruneRecipe.model_validate(
-            {"name": "edge-prune", "keep_macs": point.keep, "fit": FIT, "round_to": 2, "pictures": 8}
+            {"name": "edge-prune", "keep_macs": point.keep, "fit": FIT, "round_to": 2, "images": 8}
         )
     archs = {
         "edgenet": {"arch": "edgenet", "channels": ["/", 8, "/", 8]},

@@ -16,7 +16,7 @@ from edgewbc.errors import UserError
 from edgewbc.train import loop
 from edgewbc.train.recipe import TrainRecipe
 from edgewbc.utils.files import read_json
-from tests.coloured import make_manifest
+from tests.colored import make_manifest
 
 OFF = {
     "rotate": 0, "scale": 0, "shift": 0, "brightness": 0, "contrast": 0, "saturation": 0, "colour": 0, "blur": 0,

@@ -23,10 +23,10 @@ def make_manifest(
 ) -> Manifest:
     """Write `n` small images, with the classes in turn, and their manifest to `folder`."""
     entries = []
-    (folder / "pictures").mkdir(parents=True)
+    (folder / "images").mkdir(parents=True)
     for index in range(n):
-        data = tiny.encode(tiny.picture(index))
-        name = f"pictures/{index:03d}.png"
+        data = tiny.encode(tiny.make_image(index))
+        name = f"images/{index:03d}.png"
         (folder / name).write_bytes(data)
         label = classes[index % len(classes)]
         entries.append(Entry(name, label, f"g{index}", split, hashlib.sha256(data).hexdigest()))
