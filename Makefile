@@ -6,11 +6,11 @@ PYTHON ?= python3
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: demo test docs setup clean
+.PHONY: demo test docs setup lock clean
 
 setup: .venv/installed
 
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml constraints/train.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "edgewbc needs Python 3.11 or later; set PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@index=; size="3 GB to download, 7 GB on disk (torch with CUDA)"; \
@@ -22,7 +22,7 @@ setup: .venv/installed
 		index="--extra-index-url $(TORCH_INDEX)"; size="0.5 GB to download, 2 GB on disk (torch without CUDA)"; \
 	fi; \
 	echo "Installing edgewbc and its training libraries into .venv: about $$size; 2 to 10 minutes."; \
-	$(BIN)/python -m pip install --disable-pip-version-check $$index -e ".[train,dev,docs]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints/train.txt $$index -e ".[train,dev,docs]"
 	touch .venv/installed
 
 demo: setup
@@ -40,6 +40,10 @@ test: setup
 docs: setup
 	$(BIN)/python docs/make_cli.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Pins the versions in .venv, with which the tests ran; uv adds the packages of other systems.
+lock: setup
+	$(BIN)/python constraints/make.py
 
 clean:
 	rm -rf .venv site
