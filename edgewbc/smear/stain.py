@@ -22,6 +22,28 @@ _BRIGHT = 70
 """Percentile of the green channel above which a pixel counts as background: stain and red cells absorb green most."""
 
 
+def reduced(image: Image, work: int) -> tuple[Image, float]:
+    """Reduce an image to a longer side of `work` pixels: quickly, by means of two by two pixels and one interpolation.
+
+    Args:
+        image: uint8 RGB (height, width, 3).
+        work: longer side in pixels; an image that is smaller is left as it is.
+
+    Returns:
+        The reduced image, and its size as a share of the image's (at most 1).
+    """
+    height, width = image.shape[:2]
+    longer = max(height, width)
+    if longer <= work:
+        return image, 1.0
+    size = max(1, round(width * work / longer)), max(1, round(height * work / longer))
+    small = image
+    while max(small.shape[:2]) >= 2 * work and min(small.shape[:2]) >= 2:
+        half = small.shape[0] // 2, small.shape[1] // 2  # an odd row or column is left out: only whole factors are fast
+        small = cv2.resize(small[: 2 * half[0], : 2 * half[1]], half[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8), work / longer
+
+
 def background(image: Image) -> NDArray[np.uint8]:
     """Return the background color, uint8 (3,): the median of the pixels that absorb the least green light.
 
