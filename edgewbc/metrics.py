@@ -6,19 +6,30 @@ JSON.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import comb, sqrt
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgewbc.utils.json_values import pair, take, values_of
+
 Z95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
 
+MOST_CALIBRATION_ERROR = 0.05
+"""Calibration error above which probabilities are said not to be trusted."""
 
-def wilson(correct: int, n: int, z: float = Z95) -> list[float] | None:
-    """Return the Wilson confidence interval of a proportion, [low, high] in 0..1; None for no observations.
+T = TypeVar("T")
+
+Interval = tuple[float, float]
+"""Lower and upper bound of a proportion, 0..1."""
+
+
+def wilson(correct: int, n: int, z: float = Z95) -> Interval | None:
+    """Return the Wilson confidence interval of a proportion; None for no observations.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22:209. Unlike the normal
     approximation it stays inside 0..1 and has a width at 100 %.
@@ -37,7 +48,7 @@ def wilson(correct: int, n: int, z: float = Z95) -> list[float] | None:
     # The bounds at 0 and n are exactly 0 and 1, free of rounding errors.
     low = 0.0 if correct == 0 else (middle - reach) / scale
     high = 1.0 if correct == n else (middle + reach) / scale
-    return [low, high]
+    return low, high
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
@@ -58,62 +69,196 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[n
     return np.bincount(true * classes + pred, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
-def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
-    """Return all metrics of predictions for labeled images.
+@dataclass(frozen=True)
+class Accuracy:
+    """A number of correct predictions, of n.
 
-    Balanced accuracy is the mean recall over the classes that have images; macro-F1 is the mean over the classes that
-    have images or were predicted (scikit-learn's definitions).
+    Attributes:
+        n: number of images.
+        correct: number of images that are classified correctly.
+    """
+
+    n: int
+    correct: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of correct predictions; None for no images."""
+        return _ratio(self.correct, self.n)
+
+    @property
+    def interval(self) -> Interval | None:
+        """Wilson 95 % interval of the accuracy; None for no images."""
+        return wilson(self.correct, self.n)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return n, correct, accuracy and interval as JSON values."""
+        bounds = None if self.interval is None else list(self.interval)
+        return {"n": self.n, "correct": self.correct, "accuracy": self.accuracy, "interval": bounds}
+
+    @classmethod
+    def of(cls, truth: ArrayLike, predicted: ArrayLike) -> Accuracy:
+        """Count the correct predictions; class indices, int, (n,)."""
+        right = np.asarray(truth) == np.asarray(predicted)
+        return cls(n=right.size, correct=int(right.sum()))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Accuracy:
+        """Read n and correct of what `to_json` wrote."""
+        return take(cls, values)
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Scores of one class; None where they are undefined.
+
+    Attributes:
+        n: number of images of the class.
+        recall: share of them that were predicted to be of the class.
+        precision: share of the predictions of the class that are correct.
+        f1: harmonic mean of recall and precision.
+        recall_interval: Wilson 95 % interval of the recall.
+    """
+
+    n: int
+    recall: float | None
+    precision: float | None
+    f1: float | None
+    recall_interval: Interval | None
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ClassScore:
+        """Read JSON values by attribute name; further keys are ignored."""
+        return take(cls, {**values, "recall_interval": pair(values["recall_interval"])})
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All metrics of the predictions for labeled images; None where they are undefined.
+
+    Attributes:
+        n, correct: number of images, and of those that are classified correctly.
+        accuracy: `correct / n`.
+        interval: Wilson 95 % interval of the accuracy.
+        balanced_accuracy: mean recall over the classes that have images (scikit-learn's definition).
+        macro_f1: mean F1 over the classes that have images or were predicted (scikit-learn's definition).
+        per_class: scores by class name.
+        confusion: counts; rows are the true classes, columns the predicted ones.
+        classes: names in the order of `confusion`.
+    """
+
+    n: int
+    correct: int
+    accuracy: float | None
+    interval: Interval | None
+    balanced_accuracy: float | None
+    macro_f1: float | None
+    per_class: dict[str, ClassScore]
+    confusion: tuple[tuple[int, ...], ...]
+    classes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values by attribute name."""
+        return values_of(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Scores:
+        """Read what `to_json` wrote; further keys are ignored.
+
+        Raises:
+            KeyError: a key is missing.
+        """
+        return cls(**scores_from_json(values))
+
+
+def scores_from_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of `Scores` by name, from JSON values; a missing macro-F1 is None.
+
+    Raises:
+        KeyError: a key is missing.
+    """
+    return {
+        "n": values["n"],
+        "correct": values["correct"],
+        "accuracy": values["accuracy"],
+        "interval": pair(values["interval"]),
+        "balanced_accuracy": values["balanced_accuracy"],
+        "macro_f1": values.get("macro_f1"),  # absent in older results
+        "per_class": {name: ClassScore.from_json(one) for name, one in values["per_class"].items()},
+        "confusion": tuple(tuple(line) for line in values["confusion"]),
+        "classes": tuple(values["classes"]),
+    }
+
+
+def known(value: T | None) -> T:
+    """Return a metric that is defined, as every one is where there are images.
+
+    Raises:
+        ValueError: it is None.
+    """
+    if value is None:
+        raise ValueError("the metric is undefined: there are no images")
+    return value
+
+
+def score(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> Scores:
+    """Return all metrics of predictions for labeled images.
 
     Args:
         truth, predicted: indices into `classes`, int, (n,).
         classes: names, in the order of the indices.
-
-    Returns:
-        n, correct, accuracy, interval (Wilson 95 %), balanced_accuracy, macro_f1, per_class (n, recall, precision, f1,
-        recall_interval by class name), confusion (rows are true classes), classes. None if undefined.
 
     Raises:
         ValueError: as `confusion`.
     """
     counts = confusion(truth, predicted, len(classes))
     hits, rows, columns = (part.tolist() for part in (counts.diagonal(), counts.sum(1), counts.sum(0)))
-    n, correct = sum(rows), sum(hits)
+    total = Accuracy(n=sum(rows), correct=sum(hits))
     per_class = {
-        name: {
-            "n": row,
-            "recall": _ratio(hit, row),
-            "precision": _ratio(hit, column),
-            "f1": _ratio(2 * hit, row + column),
-            "recall_interval": wilson(hit, row),
-        }
+        name: ClassScore(
+            n=row,
+            recall=_ratio(hit, row),
+            precision=_ratio(hit, column),
+            f1=_ratio(2 * hit, row + column),
+            recall_interval=wilson(hit, row),
+        )
         for name, hit, row, column in zip(classes, hits, rows, columns, strict=True)
     }
-    return {
-        "n": n,
-        "correct": correct,
-        "accuracy": _ratio(correct, n),
-        "interval": wilson(correct, n),
-        "balanced_accuracy": _mean([entry["recall"] for entry in per_class.values()]),
-        "macro_f1": _mean([entry["f1"] for entry in per_class.values()]),
-        "per_class": per_class,
-        "confusion": counts.tolist(),
-        "classes": list(classes),
-    }
+    return Scores(
+        n=total.n,
+        correct=total.correct,
+        accuracy=total.accuracy,
+        interval=total.interval,
+        balanced_accuracy=_mean([one.recall for one in per_class.values()]),
+        macro_f1=_mean([one.f1 for one in per_class.values()]),
+        per_class=per_class,
+        confusion=tuple(tuple(line) for line in counts.tolist()),
+        classes=tuple(classes),
+    )
 
 
-def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, float | None]:
-    """Return scores of predicted probabilities; lower is better.
+@dataclass(frozen=True)
+class ProbabilityScores:
+    """Scores of predicted probabilities; lower is better; all are None for no images.
+
+    Attributes:
+        brier: the mean over images of the squared differences to the truth, summed over classes, 0..2 (Brier 1950,
+            "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78:1).
+        log_loss: the mean of -ln of the true class's probability, clipped to at least 1e-7.
+        calibration_error: see `calibration_error`.
+    """
+
+    brier: float | None
+    log_loss: float | None
+    calibration_error: float | None
+
+
+def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> ProbabilityScores:
+    """Return the scores of predicted probabilities.
 
     Args:
         truth: class indices, int, (n,).
         probabilities: of each class, (n, K).
-
-    Returns:
-        brier: the mean over images of the squared differences to the truth, summed over classes, 0..2 (Brier 1950,
-        "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78:1).
-        log_loss: the mean of -ln of the true class's probability, clipped to at least 1e-7.
-        calibration_error: see `calibration_error`.
-        All are None for no images.
 
     Raises:
         ValueError: the two differ in length.
@@ -123,14 +268,14 @@ def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> dict[str, 
     if true.size != len(pred):
         raise ValueError(f"{true.size} labels and {len(pred)} predictions")
     if not true.size:
-        return {"brier": None, "log_loss": None, "calibration_error": None}
+        return ProbabilityScores(None, None, None)
     right = pred[np.arange(true.size), true]
     brier = (pred**2).sum(1) - 2 * right + 1
-    return {
-        "brier": float(brier.mean()),
-        "log_loss": float(-np.log(np.maximum(right, 1e-7)).mean()),
-        "calibration_error": calibration_error(true, pred),
-    }
+    return ProbabilityScores(
+        brier=float(brier.mean()),
+        log_loss=float(-np.log(np.maximum(right, 1e-7)).mean()),
+        calibration_error=calibration_error(true, pred),
+    )
 
 
 def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float64], bins: int = 15) -> float:
@@ -151,7 +296,22 @@ def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float6
     return float(np.abs(gaps).sum() / len(surest))
 
 
-def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:
+@dataclass(frozen=True)
+class McNemar:
+    """The result of McNemar's test of two models on the same images.
+
+    Attributes:
+        b: number of images that only the first model classifies correctly.
+        c: number of images that only the second one classifies correctly.
+        p: two-sided p-value.
+    """
+
+    b: int
+    c: int
+    p: float
+
+
+def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     """Test whether two models differ on the same images: McNemar's test, exact (binomial), two-sided.
 
     McNemar 1947, Psychometrika 12:153. Only the images on which exactly one of the two is correct count.
@@ -159,9 +319,6 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:
     Args:
         correct_a: whether each prediction of model A is correct, bool (n,).
         correct_b: the same for model B, for the same images in the same order.
-
-    Returns:
-        b (only A is correct), c (only B is correct), p.
 
     Raises:
         ValueError: the two differ in length.
@@ -174,13 +331,11 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> dict[str, Any]:
     n = only_a + only_b
     # Integers until the last division: exact for any n, without underflow.
     tail = sum(comb(n, k) for k in range(min(only_a, only_b) + 1))
-    return {"b": only_a, "c": only_b, "p": min(1.0, 2 * tail / 2**n)}
+    return McNemar(only_a, only_b, min(1.0, 2 * tail / 2**n))
 
 
-def cluster_bootstrap(
-    correct: ArrayLike, groups: Sequence[str], draws: int = 2000, seed: int = 0
-) -> list[float] | None:
-    """Return a confidence interval of an accuracy for predictions that are correlated within groups, [low, high].
+def cluster_bootstrap(correct: ArrayLike, groups: Sequence[str], draws: int = 2000, seed: int = 0) -> Interval | None:
+    """Return a confidence interval of an accuracy for predictions that are correlated within groups.
 
     Twenty images of one cell are not twenty independent cells, so `wilson` would be far too narrow. This draws whole
     groups with replacement (the cluster bootstrap: Davison and Hinkley 1997, "Bootstrap Methods and their Application",
@@ -211,13 +366,13 @@ def cluster_bootstrap(
         return wilson(len(names) if right.all() else 0, len(names))
     drawn = np.random.default_rng(seed).integers(0, len(names), (draws, len(names)))
     low, high = np.percentile(hits[drawn].sum(1) / sizes[drawn].sum(1), (2.5, 97.5))
-    return [float(low), float(high)]
+    return float(low), float(high)
 
 
 def _ratio(part: int, of: int) -> float | None:
     return part / of if of else None
 
 
-def _mean(values: Sequence[Any]) -> float | None:
+def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None

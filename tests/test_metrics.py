@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewbc.metrics import cluster_bootstrap, confusion, mcnemar, probability_scores, score, wilson
+from edgewbc.metrics import (
+    Accuracy,
+    ClassScore,
+    McNemar,
+    ProbabilityScores,
+    Scores,
+    cluster_bootstrap,
+    confusion,
+    mcnemar,
+    probability_scores,
+    score,
+    wilson,
+)
 
 NAMES = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
@@ -17,17 +29,17 @@ PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, ma
 
 def test_wilson_gives_the_published_interval() -> None:
     """81 of 263 is Newcombe's (1998) worked example: 0.2553 to 0.3662."""
-    low, high = wilson(81, 263) or [0, 0]
+    low, high = wilson(81, 263) or (0, 0)
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
 
 
 def test_wilson_at_the_edges() -> None:
     """The bound at 0 and at n correct is exact; without observations there is no interval."""
     assert wilson(0, 0) is None
-    low, high = wilson(0, 10) or [1, 0]
+    low, high = wilson(0, 10) or (1, 0)
     assert low == 0.0
     assert high == pytest.approx(0.2775, abs=1e-4)
-    low, high = wilson(10, 10) or [0, 0]
+    low, high = wilson(10, 10) or (0, 0)
     assert high == 1.0
     assert low == pytest.approx(0.7225, abs=1e-4)
     with pytest.raises(ValueError, match="11 correct of 10"):
@@ -38,36 +50,45 @@ def test_wilson_at_the_edges() -> None:
 def test_wilson_contains_the_proportion(pair: tuple[int, int]) -> None:
     """The interval is within 0..1 and contains the observed proportion."""
     correct, n = pair
-    low, high = wilson(correct, n) or [1, 0]
+    low, high = wilson(correct, n) or (1, 0)
     assert 0 <= low <= correct / n <= high <= 1
 
 
 def test_score_of_a_worked_example() -> None:
     """Six images of three classes, counted by hand."""
     found = score([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 2, 2], ("a", "b", "c"))
-    assert found["confusion"] == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
-    assert (found["n"], found["correct"]) == (6, 4)
-    assert found["accuracy"] == pytest.approx(4 / 6)
-    assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
-    assert found["per_class"]["a"]["recall"] == pytest.approx(2 / 3)
-    assert found["per_class"]["a"]["precision"] == 1.0
-    assert found["per_class"]["b"]["f1"] == 0.5
-    assert found["per_class"]["c"]["precision"] == 0.5
-    assert found["interval"] == wilson(4, 6)
-    assert found["per_class"]["c"]["recall_interval"] == wilson(1, 1)
+    assert found.confusion == ((2, 1, 0), (0, 1, 1), (0, 0, 1))
+    assert (found.n, found.correct) == (6, 4)
+    assert found.accuracy == pytest.approx(4 / 6)
+    assert found.balanced_accuracy == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+    assert found.per_class["a"].recall == pytest.approx(2 / 3)
+    assert found.per_class["a"].precision == 1.0
+    assert found.per_class["b"].f1 == 0.5
+    assert found.per_class["c"].precision == 0.5
+    assert found.interval == wilson(4, 6)
+    assert found.per_class["c"].recall_interval == wilson(1, 1)
+
+
+def test_accuracy_is_counted_from_labels() -> None:
+    """Correct predictions are counted; the JSON has the accuracy and its interval too, and reads back."""
+    found = Accuracy.of([0, 1, 1, 2], np.array([0, 1, 2, 2]))
+    assert found == Accuracy(n=4, correct=3)
+    low, high = wilson(3, 4) or (0, 0)
+    assert found.to_json() == {"n": 4, "correct": 3, "accuracy": 0.75, "interval": [low, high]}
+    assert Accuracy.from_json(found.to_json()) == found
 
 
 def test_undefined_values_are_none() -> None:
     """A class without images has no recall, one never predicted no precision; no images have no accuracy."""
     found = score([0, 0], [0, 0], ("a", "b"))
-    assert found["per_class"]["b"] == {"n": 0, "recall": None, "precision": None, "f1": None, "recall_interval": None}
-    assert found["balanced_accuracy"] == 1.0
+    assert found.per_class["b"] == ClassScore(n=0, recall=None, precision=None, f1=None, recall_interval=None)
+    assert found.balanced_accuracy == 1.0
     empty = score([], [], ("a", "b"))
-    assert empty["n"] == 0
-    assert empty["accuracy"] is None
-    assert empty["interval"] is None
-    assert empty["macro_f1"] is None
-    json.dumps([found, empty], allow_nan=False)
+    assert empty.n == 0
+    assert empty.accuracy is None
+    assert empty.interval is None
+    assert empty.macro_f1 is None
+    json.dumps([found.to_json(), empty.to_json()], allow_nan=False)
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,15 +98,15 @@ def test_score_agrees_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     sk = pytest.importorskip("sklearn.metrics")
     truth, predictions = (np.array(side) for side in zip(*pairs, strict=True))
     found = score(truth, predictions, NAMES)
-    json.dumps(found, allow_nan=False)
-    assert found["accuracy"] == pytest.approx(sk.accuracy_score(truth, predictions))
-    assert found["macro_f1"] == pytest.approx(sk.f1_score(truth, predictions, average="macro", zero_division=0))
-    assert found["confusion"] == sk.confusion_matrix(truth, predictions, labels=range(5)).tolist()
+    assert Scores.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
+    assert found.accuracy == pytest.approx(sk.accuracy_score(truth, predictions))
+    assert found.macro_f1 == pytest.approx(sk.f1_score(truth, predictions, average="macro", zero_division=0))
+    np.testing.assert_array_equal(found.confusion, sk.confusion_matrix(truth, predictions, labels=range(5)))
     recall = sk.recall_score(truth, predictions, labels=sorted(set(truth.tolist())), average="macro", zero_division=0)
-    assert found["balanced_accuracy"] == pytest.approx(recall)
+    assert found.balanced_accuracy == pytest.approx(recall)
     precisions = sk.precision_score(truth, predictions, labels=range(5), average=None, zero_division=0)
     for name, precision in zip(NAMES, precisions, strict=True):
-        assert (found["per_class"][name]["precision"] or 0.0) == pytest.approx(precision)
+        assert (found.per_class[name].precision or 0.0) == pytest.approx(precision)
 
 
 def test_confusion_refuses_invalid_input() -> None:
@@ -101,9 +122,9 @@ def test_confusion_refuses_invalid_input() -> None:
 def test_probability_scores_of_a_worked_example() -> None:
     """One image with probability 0.5 for the true class and one with probability 0, computed by hand."""
     found = probability_scores([0, 1], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
-    assert found["brier"] == pytest.approx((0.5 + 2.0) / 2)
-    assert found["log_loss"] == pytest.approx((np.log(2) + np.log(1e7)) / 2)
-    assert probability_scores([], np.zeros((0, 3))) == {"brier": None, "log_loss": None, "calibration_error": None}
+    assert found.brier == pytest.approx((0.5 + 2.0) / 2)
+    assert found.log_loss == pytest.approx((np.log(2) + np.log(1e7)) / 2)
+    assert probability_scores([], np.zeros((0, 3))) == ProbabilityScores(None, None, None)
     with pytest.raises(ValueError, match="1 labels and 2 predictions"):
         probability_scores([0], [[1.0, 0.0], [1.0, 0.0]])
 
@@ -111,10 +132,10 @@ def test_probability_scores_of_a_worked_example() -> None:
 def test_calibration_error_of_worked_examples() -> None:
     """Probabilities of 0.9 that are correct in nine of ten cases are calibrated; in five of ten they are 0.4 off."""
     predictions = np.tile([0.9, 0.1], (10, 1))
-    assert probability_scores([0] * 9 + [1], predictions)["calibration_error"] == pytest.approx(0)
-    assert probability_scores([0] * 5 + [1] * 5, predictions)["calibration_error"] == pytest.approx(0.4)
+    assert probability_scores([0] * 9 + [1], predictions).calibration_error == pytest.approx(0)
+    assert probability_scores([0] * 5 + [1] * 5, predictions).calibration_error == pytest.approx(0.4)
     both = np.vstack([predictions, np.tile([0.4, 0.6], (10, 1))])  # errors of two bins do not cancel out
-    assert probability_scores([0] * 8 + [1] * 2 + [1] * 7 + [0] * 3, both)["calibration_error"] == pytest.approx(0.1)
+    assert probability_scores([0] * 8 + [1] * 2 + [1] * 7 + [0] * 3, both).calibration_error == pytest.approx(0.1)
 
 
 def test_probability_scores_agree_with_scikit_learn() -> None:
@@ -123,17 +144,17 @@ def test_probability_scores_agree_with_scikit_learn() -> None:
     random = np.random.default_rng(0)
     predictions, truth = random.dirichlet([1, 1], 50), random.integers(0, 2, 50)
     found = probability_scores(truth, predictions)
-    assert found["log_loss"] == pytest.approx(sklearn.log_loss(truth, predictions))
-    assert found["brier"] == pytest.approx(2 * sklearn.brier_score_loss(truth, predictions[:, 1]))
+    assert found.log_loss == pytest.approx(sklearn.log_loss(truth, predictions))
+    assert found.brier == pytest.approx(2 * sklearn.brier_score_loss(truth, predictions[:, 1]))
 
 
 def test_mcnemar_of_worked_examples() -> None:
     """Discordant images 9:1 give p = 22/1024; none, and 1:1, give 1."""
     a = [True] * 9 + [False] + [True] * 5
     b = [False] * 9 + [True] + [True] * 5
-    assert mcnemar(a, b) == {"b": 9, "c": 1, "p": 22 / 1024}
-    assert mcnemar([True, False], [True, False]) == {"b": 0, "c": 0, "p": 1.0}
-    assert mcnemar([True, False], [False, True])["p"] == 1.0
+    assert mcnemar(a, b) == McNemar(b=9, c=1, p=22 / 1024)
+    assert mcnemar([True, False], [True, False]) == McNemar(0, 0, 1.0)
+    assert mcnemar([True, False], [False, True]).p == 1.0
     with pytest.raises(ValueError, match="1 predictions of one model and 2"):
         mcnemar([True], [True, False])
 
@@ -146,14 +167,14 @@ def test_mcnemar_agrees_with_scipy(only_a: int, only_b: int) -> None:
     a = np.repeat([True, False], [only_a, only_b])
     found = mcnemar(a, ~a)
     expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-    assert found["p"] == pytest.approx(expected, rel=1e-6, abs=1e-300)
+    assert found.p == pytest.approx(expected, rel=1e-6, abs=1e-300)
 
 
 def test_bootstrap_counts_copies_of_an_original_once() -> None:
     """With 20 copies of each of 10 originals, the interval is that of 10 predictions, much wider than Wilson's."""
     correct = np.repeat([1, 1, 1, 1, 1, 1, 1, 0, 0, 0], 20)
-    low, high = cluster_bootstrap(correct, [str(i) for i in np.repeat(range(10), 20)])
-    alone = wilson(140, 200) or [0, 0]
+    low, high = cluster_bootstrap(correct, [str(i) for i in np.repeat(range(10), 20)]) or (0, 0)
+    alone = wilson(140, 200) or (0, 0)
     assert low == pytest.approx(0.4)
     assert high == pytest.approx(0.9, abs=0.101)
     assert high - low > 3 * (alone[1] - alone[0])
@@ -162,8 +183,8 @@ def test_bootstrap_counts_copies_of_an_original_once() -> None:
 def test_bootstrap_of_single_images_is_close_to_wilson() -> None:
     """If every image is its own group, the interval is that of independent predictions."""
     correct = np.arange(400) % 10 != 0
-    low, high = cluster_bootstrap(correct, [str(i) for i in range(400)])
-    assert [low, high] == pytest.approx(wilson(360, 400), abs=0.012)
+    low, high = cluster_bootstrap(correct, [str(i) for i in range(400)]) or (0, 0)
+    assert (low, high) == pytest.approx(wilson(360, 400), abs=0.012)
 
 
 def test_bootstrap_of_all_correct_is_wilson_over_groups() -> None:

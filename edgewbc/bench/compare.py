@@ -282,6 +282,6 @@ def _with_predictions(
     changed = sum(a != b for a, b in zip(first, second, strict=True))
     test = mcnemar(*([a == t for a, t in zip(labels, truth, strict=True)] for labels in (first, second)))
     word = "changed" if changed else "same"
-    if test["p"] < LEVEL:
-        word = "worse" if test["b"] > test["c"] else "better"
-    return replace(found, predictions=word, changed=changed, p=test["p"])
+    if test.p < LEVEL:
+        word = "worse" if test.b > test.c else "better"
+    return replace(found, predictions=word, changed=changed, p=test.p)

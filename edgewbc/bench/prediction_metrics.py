@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.bench.rounds import tidy
 from edgewbc.bench.row import BenchRow, FailedRow, MeasuredRow
-from edgewbc.bench.scores import Agreement, ClassScore, McNemar, Mistake, Reference, ReliabilityBin, Scores
+from edgewbc.bench.scores import Agreement, Mistake, ReliabilityBin, RowScores
 from edgewbc.cells import REFERENCE
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.evaluation.evaluate import reference
@@ -50,31 +49,18 @@ class Predictions:
         return np.asarray(self.labels == self.truth)
 
 
-def scores(predictions: Predictions, manifest: Manifest, entries: Sequence[Entry]) -> Scores:
+def scores(predictions: Predictions, manifest: Manifest, entries: Sequence[Entry]) -> RowScores:
     """Score the predictions on the entries of a manifest, in the same order."""
     found = score(predictions.truth, predictions.labels, predictions.classes)
     bins, error = reliability(predictions)
-    return Scores(
-        accuracy=found["accuracy"],
-        interval=(found["interval"][0], found["interval"][1]),
-        n=found["n"],
-        correct=found["correct"],
-        balanced_accuracy=found["balanced_accuracy"],
-        macro_f1=found["macro_f1"],
-        per_class={name: _class_score(one) for name, one in found["per_class"].items()},
-        confusion=tuple(tuple(line) for line in found["confusion"]),
-        classes=tuple(found["classes"]),
-        reference=Reference(**reference(found["accuracy"], manifest), stated_under=REFERENCE.protocol),
+    return RowScores(
+        **vars(found),
+        reference=replace(reference(found.accuracy, manifest), stated_under=REFERENCE.protocol),
         reliability=bins,
         ece=error,
         worst=worst(predictions, entries),
         predictions=encode_classes(predictions.labels, len(predictions.classes)),
     )
-
-
-def _class_score(values: dict[str, Any]) -> ClassScore:
-    bounds = values["recall_interval"]
-    return ClassScore(**{**values, "recall_interval": None if bounds is None else (bounds[0], bounds[1])})
 
 
 def encode_classes(labels: NDArray[np.int64], classes: int) -> str | None:
@@ -142,7 +128,7 @@ def agreement(predictions: Predictions, reference: Predictions, row: BenchRow, *
         parity = tidy(float(np.abs(predictions.probabilities - reference.probabilities[:, order]).max()))
     return Agreement(
         agreement=float((names[predictions.labels] == others[reference.labels]).mean()),
-        mcnemar=McNemar(**mcnemar(predictions.correct, reference.correct)),
+        mcnemar=mcnemar(predictions.correct, reference.correct),
         parity=parity,
         model=row.model,
         backend=row.backend,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgewbc.bench.machine import Machine
-from edgewbc.bench.row import FailedRow, MeasuredRow, plain, row_from_json, take
+from edgewbc.bench.row import FailedRow, MeasuredRow, row_from_json
 from edgewbc.errors import UserError
 from edgewbc.utils.files import read_json
+from edgewbc.utils.json_values import take, values_of
 
 FORMAT = 2
 """Version of the JSON. Version 1 had one measurement per row, and no `format`."""
@@ -41,7 +42,7 @@ class BenchData:
     truth: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        values: dict[str, Any] = plain(asdict(self))
+        values = values_of(self)
         if self.classes is None:
             del values["classes"], values["truth"]
         return values
@@ -165,12 +166,12 @@ class BenchResult:
         return replace(self, rows=rows)
 
     def to_json(self) -> dict[str, Any]:
-        peaks = {name: plain(asdict(peak)) for name, peak in self.peaks.items()}
+        peaks = {name: values_of(peak) for name, peak in self.peaks.items()}
         return {
             "machine": self.machine.to_json(),
             "format": FORMAT,
             "data": self.data.to_json(),
-            "protocol": plain(asdict(self.protocol)),
+            "protocol": values_of(self.protocol),
             "peaks": peaks | {name: {"error": error} for name, error in self.peak_errors.items()},
             "rows": [row.to_json() for row in self.rows],
         }

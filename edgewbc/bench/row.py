@@ -5,14 +5,13 @@ In the JSON of `edgewbc bench --out` a row is one flat object; `to_json` and `fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from edgewbc.bench.rounds import RoundRatio, round_spread
-from edgewbc.bench.scores import Agreement, Scores
-
-T = TypeVar("T")
+from edgewbc.bench.scores import Agreement, RowScores
+from edgewbc.utils.json_values import take, values_of
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Timing:
     unsteady: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        values = plain(asdict(self))
+        values = values_of(self)
         modes = {"latency": values.pop("latency_mode"), "throughput": values.pop("throughput_mode")}
         settings = {name: modes["throughput"][name] for name in ("threads", "streams", "batch")}
         return {**values, "modes": modes, **settings}
@@ -139,7 +138,7 @@ class AppComparison:
     images_per_s_rounds: tuple[float, ...]
 
     def to_json(self) -> dict[str, Any]:
-        values = plain(asdict(self))
+        values = values_of(self)
         return {**values, **values["ratio"]}
 
     @classmethod
@@ -216,7 +215,7 @@ class MeasuredRow(BenchRow):
     peak_share: RoundRatio | None = None
     benchmark_app: AppComparison | None = None
     benchmark_app_error: str | None = None
-    scores: Scores | None = None
+    scores: RowScores | None = None
     agreement: Agreement | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -263,7 +262,7 @@ def row_from_json(values: Mapping[str, Any]) -> MeasuredRow | FailedRow:
         peak_share=_ratio(values, "peak_share"),
         benchmark_app=None if app is None or failed else AppComparison.from_json(app),
         benchmark_app_error=failed,
-        scores=None if values["accuracy"] is None else Scores.from_json(values),
+        scores=None if values["accuracy"] is None else RowScores.from_json(values),
         agreement=None if values["against"] is None else Agreement.from_json(values),
     )
 
@@ -271,22 +270,3 @@ def row_from_json(values: Mapping[str, Any]) -> MeasuredRow | FailedRow:
 def _ratio(values: Mapping[str, Any], name: str) -> RoundRatio | None:
     rounds = values["rounds"].get(name)
     return None if rounds is None or values[name] is None else replace(RoundRatio.of(rounds), ratio=values[name])
-
-
-def take(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Make a dataclass of the values under its fields' names; other keys are ignored.
-
-    Raises:
-        TypeError: a field without a default has no value.
-    """
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    return kind(**{name: values[name] for name in names if name in values})
-
-
-def plain(value: Any) -> Any:
-    """Convert tuples to lists, at every depth: what `json` reads back."""
-    if isinstance(value, Mapping):
-        return {name: plain(one) for name, one in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [plain(one) for one in value]
-    return value

@@ -6,37 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-
-def _pair(values: Any) -> tuple[float, float] | None:
-    return None if values is None else (values[0], values[1])
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """Scores of one class; None where there are no images to compute them from. The interval is Wilson's, 95 %."""
-
-    n: int
-    recall: float | None
-    precision: float | None
-    f1: float | None
-    recall_interval: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Comparison with the reference accuracy of the published poster.
-
-    Attributes:
-        accuracy: the reference, 0..1.
-        protocol: the protocol under which the row was scored.
-        met: whether the row reaches the reference; None for synthetic images.
-        stated_under: the protocol under which the reference was published.
-    """
-
-    accuracy: float
-    protocol: str | None
-    met: bool | None
-    stated_under: str | None = None
+from edgewbc.evaluation.result import Reference
+from edgewbc.metrics import Interval, McNemar, Scores, scores_from_json
 
 
 @dataclass(frozen=True)
@@ -68,16 +39,11 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Accuracy of a row on labeled images.
+class RowScores(Scores):
+    """Accuracy of a row on at least one labeled image.
 
     Attributes:
-        accuracy, correct, n: share and number of correct predictions, of n.
-        interval: Wilson's 95 % interval of the accuracy.
-        balanced_accuracy, macro_f1: None where undefined.
-        per_class: by class name.
-        confusion: counts by true class, then by predicted class.
-        classes: class names in the order of the model's outputs.
+        accuracy, interval: as in `Scores`, and always defined.
         reference: comparison with the poster's accuracy.
         reliability: bins of confidence, of equal width.
         ece: expected calibration error.
@@ -86,14 +52,7 @@ class Scores:
     """
 
     accuracy: float
-    interval: tuple[float, float]
-    n: int
-    correct: int
-    balanced_accuracy: float | None
-    macro_f1: float | None
-    per_class: dict[str, ClassScore]
-    confusion: tuple[tuple[int, ...], ...]
-    classes: tuple[str, ...]
+    interval: Interval
     reference: Reference
     reliability: tuple[ReliabilityBin, ...]
     ece: float
@@ -101,48 +60,25 @@ class Scores:
     predictions: str | None
 
     def to_json(self) -> dict[str, Any]:
-        values = asdict(self)
-        values["interval"] = list(self.interval)
-        for one in values["per_class"].values():
-            one["recall_interval"] = None if one["recall_interval"] is None else list(one["recall_interval"])
-        values["confusion"] = [list(line) for line in self.confusion]
-        values["classes"] = list(self.classes)
-        values["reliability"] = list(values["reliability"])
+        """Return the keys of a row in the JSON of `edgewbc bench`."""
+        values = super().to_json()
+        values["reference"] = self.reference.to_json()
         values["worst"] = [{("said" if k == "predicted" else k): v for k, v in one.items()} for one in values["worst"]]
         values["answers"] = values.pop("predictions")
         return values
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Scores:
+    def from_json(cls, values: Mapping[str, Any]) -> RowScores:
+        """Read what `to_json` wrote; further keys are ignored."""
         worst = [{("predicted" if k == "said" else k): v for k, v in one.items()} for one in values["worst"]]
         return cls(
-            accuracy=values["accuracy"],
-            interval=(values["interval"][0], values["interval"][1]),
-            n=values["n"],
-            correct=values["correct"],
-            balanced_accuracy=values["balanced_accuracy"],
-            macro_f1=values["macro_f1"],
-            per_class={
-                name: ClassScore(**{**one, "recall_interval": _pair(one["recall_interval"])})
-                for name, one in values["per_class"].items()
-            },
-            confusion=tuple(tuple(line) for line in values["confusion"]),
-            classes=tuple(values["classes"]),
-            reference=Reference(**values["reference"]),
+            **scores_from_json(values),
+            reference=Reference.from_json(values["reference"]),
             reliability=tuple(ReliabilityBin(**one) for one in values["reliability"]),
             ece=values["ece"],
             worst=tuple(Mistake(**one) for one in worst),
             predictions=values["answers"],
         )
-
-
-@dataclass(frozen=True)
-class McNemar:
-    """McNemar's exact test: images that only this row gets right (b), only the other (c), and p."""
-
-    b: int
-    c: int
-    p: float
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ def command(
     """
     from edgewbc.cli import console, defaults
     from edgewbc.data.manifest import SYNTHETIC
+    from edgewbc.evaluation import text
     from edgewbc.evaluation.evaluate import evaluate, require
-    from edgewbc.utils import text
     from edgewbc.utils.files import write_json
     from edgewbc.utils.optional import need
 
@@ -70,11 +70,11 @@ def command(
 
         draw(result, png)
         console.wrote(png)
-    for line in text.remarks(values):
+    for line in text.remarks(result):
         console.say(line)
     if as_json:
         console.emit(values)
     else:
-        print(text.headline(values), text.probability_scores(values), sep="\n", end="\n\n")
-        print(text.class_table(values), text.confusion_table(values), sep="\n\n")
+        print(text.headline(result), text.probability_scores(result), sep="\n", end="\n\n")
+        print(text.class_table(result), text.confusion_table(result), sep="\n\n")
     require(result.accuracy, require_accuracy, result.protocol)

@@ -21,7 +21,7 @@ from edgewbc.data.manifest import Manifest, facts
 from edgewbc.errors import UserError
 from edgewbc.export import parity
 from edgewbc.export.validation import BATCH, SPLIT, ModelFile
-from edgewbc.metrics import score
+from edgewbc.metrics import Accuracy
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.utils import subprocesses
@@ -68,8 +68,8 @@ def check(xml: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = q
             job = {"model": str(xml), "images": str(folder / "images.npy"), "predictions": str(folder / which)}
             ran = _subprocess(job, limits)
             predictions[which] = np.load(folder / f"{which}.npy")
-            scored = score(truth, predictions[which].argmax(1), spec.classes)
-            found[which] = ran | {key: scored[key] for key in ("correct", "accuracy", "interval")}
+            counted = Accuracy.of(truth, predictions[which].argmax(1)).to_json()
+            found[which] = ran | {key: counted[key] for key in ("correct", "accuracy", "interval")}
     return {
         "sha256": ModelFile("int8", xml).sha256,
         **facts(manifest, SPLIT).to_json(),

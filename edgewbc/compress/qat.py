@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 from pydantic import model_validator
@@ -35,7 +35,7 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.data.sampling import balanced
 from edgewbc.errors import UserError
 from edgewbc.export import graph, validation
-from edgewbc.metrics import score
+from edgewbc.metrics import Accuracy
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
@@ -140,7 +140,7 @@ def finetune(
             "format": FORMAT,
             "method": METHOD,
             "settings": told,
-            "start": start,
+            "start": start.to_json(),
             "best": best.to_json(),
             **taught,
         }
@@ -185,12 +185,11 @@ def _write(folder: Path, quantized: fake_quantize.Quantized, spec: ModelSpec, sa
         say(f"torchao is not installed, so onnx/int8.onnx was not written ({fake_quantize.INSTALL})")
 
 
-def _accuracy(predictor: Predictor, spec: ModelSpec, manifest: Manifest) -> dict[str, Any]:
-    """Return n, correct, accuracy and interval on the validation images."""
+def _accuracy(predictor: Predictor, spec: ModelSpec, manifest: Manifest) -> Accuracy:
+    """Return the accuracy on the validation images."""
     entries = manifest.split(validation.SPLIT)
     said = [
         predictor(batch).probabilities.argmax(1)
         for batch in images.batches(manifest, entries, spec.pixels, validation.BATCH)
     ]
-    found = score(images.truth(manifest, entries, spec.classes), np.concatenate(said), spec.classes)
-    return {key: found[key] for key in ("n", "correct", "accuracy", "interval")}
+    return Accuracy.of(images.truth(manifest, entries, spec.classes), np.concatenate(said))

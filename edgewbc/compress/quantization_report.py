@@ -18,7 +18,7 @@ from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import GateError
 from edgewbc.export import graph, parity
 from edgewbc.export.validation import ModelFile, ValidationResult, validate
-from edgewbc.metrics import score
+from edgewbc.metrics import Accuracy
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.runtime.predictor import Predictor
@@ -104,8 +104,7 @@ def measure(
         "files": {p.relative_to(folder).as_posix(): sha256(p) for each in files for p in each.paths},
     }
     if PARENT in answers:
-        scored = score(evidence.truth, answers[PARENT].argmax(1), spec.classes)
-        record["parent"] = {key: scored[key] for key in ("n", "correct", "accuracy", "interval")}
+        record["parent"] = Accuracy.of(evidence.truth, answers[PARENT].argmax(1)).to_json()
     int8 = file(folder, "openvino", "int8").path
     if checks.sensitivity:
         record["sensitivity"] = sensitivity.measure(

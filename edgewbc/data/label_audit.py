@@ -104,7 +104,7 @@ class LabelAudit:
             "repeats": label_issues.REPEATS,
             "groups": found.groups,
             "penalty": found.strength,
-            "out_of_fold": found.score,
+            "out_of_fold": found.score.to_json(),
             "flagged": len(found.flagged),
             "pairs": [{"given": given, "suggested": suggested, "n": n} for given, suggested, n in found.pairs()],
             "ranked": [_row(cell) for cell in found.flagged],

@@ -13,14 +13,14 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.data.manifest import Entry
 from edgewbc.errors import UserError
-from edgewbc.metrics import score
+from edgewbc.metrics import Scores, score
 from edgewbc.utils.optional import need
 
 STRENGTHS: Final = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -82,7 +82,7 @@ class Judgement:
     folds: int
     groups: int
     strength: float
-    score: dict[str, Any]
+    score: Scores
 
     @property
     def flagged(self) -> tuple[Judged, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from edgewbc.data import images
 from edgewbc.data.manifest import SYNTHETIC, Entry, Manifest, facts
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.load import LoadedModel, load
-from edgewbc.evaluation.result import EvalResult
+from edgewbc.evaluation.result import EvalResult, Reference
 from edgewbc.metrics import probability_scores, score
 from edgewbc.runtime.predictor import fault
 from edgewbc.utils.progress import Progress, quiet
@@ -83,17 +83,21 @@ def evaluate_loaded(
         say(line)
     predicted = probabilities.argmax(1)
     scores = score(truth, predicted, loaded.classes)
-    values = {
-        **facts(manifest, split).to_json(),
-        "model": loaded.name,
-        "model_sha256": loaded.sha256,
-        "precision": loaded.predictor.info.precision,
-        "backend": str(loaded.predictor.info.backend),
-        **scores,
-        **probability_scores(truth, probabilities),
-        "reference": reference(scores["accuracy"], manifest),
-    }
-    return Evaluation(EvalResult.from_json(values), truth, predicted)
+    split_facts = facts(manifest, split)
+    result = EvalResult(
+        **vars(scores),
+        **vars(probability_scores(truth, probabilities)),
+        protocol=split_facts.protocol,
+        split=split_facts.split,
+        source=split_facts.source,
+        manifest_sha256=split_facts.manifest_sha256,
+        model=loaded.name,
+        model_sha256=loaded.sha256,
+        precision=loaded.predictor.info.precision,
+        backend=str(loaded.predictor.info.backend),
+        reference=reference(scores.accuracy, manifest),
+    )
+    return Evaluation(result, truth, predicted)
 
 
 def predict(
@@ -113,14 +117,11 @@ def predict(
     return found
 
 
-def reference(accuracy: float | None, manifest: Manifest) -> dict[str, Any]:
+def reference(accuracy: float | None, manifest: Manifest) -> Reference:
     """Compare an accuracy with the poster's 99 %; `met` is None for synthetic images, which are not comparable."""
     comparable = accuracy is not None and manifest.provenance.source != SYNTHETIC
-    return {
-        "accuracy": REFERENCE_ACCURACY,
-        "protocol": manifest.protocol,
-        "met": accuracy >= REFERENCE_ACCURACY if comparable and accuracy is not None else None,
-    }
+    met = accuracy >= REFERENCE_ACCURACY if comparable and accuracy is not None else None
+    return Reference(REFERENCE_ACCURACY, manifest.protocol, met)
 
 
 def require(accuracy: float | None, minimum: float | None, protocol: str | None) -> None:

@@ -6,9 +6,41 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from edgewbc.metrics import Scores, scores_from_json
+from edgewbc.utils.json_values import take
+
+IDENTITY = ("protocol", "split", "source", "manifest_sha256", "model", "model_sha256", "precision", "backend")
+"""Attributes that identify the model and the images."""
+
 
 @dataclass(frozen=True)
-class EvalResult:
+class Reference:
+    """Comparison with the reference accuracy of the published poster.
+
+    Attributes:
+        accuracy: the reference, 0..1.
+        protocol: the protocol of the images that were scored.
+        met: whether the accuracy reaches the reference; None for synthetic images.
+        stated_under: the protocol under which the reference was published; None where a result does not repeat it.
+    """
+
+    accuracy: float
+    protocol: str | None
+    met: bool | None
+    stated_under: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values by attribute name, without `stated_under` if it is None."""
+        return {name: value for name, value in asdict(self).items() if name != "stated_under" or value is not None}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Reference:
+        """Read what `to_json` wrote; further keys are ignored."""
+        return take(cls, values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalResult(Scores):
     """Accuracy of a model on a split, with what identifies the model and the images.
 
     Attributes:
@@ -17,14 +49,8 @@ class EvalResult:
         model_sha256: identifies the files that ran.
         precision: precision that actually ran.
         backend: runtime.
-        n, correct: number of images, and of those with the right label.
-        accuracy, balanced_accuracy, macro_f1: see `metrics.score`; None where undefined.
-        interval: Wilson 95 % interval of the accuracy; None where undefined.
-        per_class: n, recall, precision, f1 and recall_interval by class name.
-        confusion: counts; rows are the true classes, columns the predicted ones.
-        classes: names, in the order of `confusion`.
-        brier, log_loss, calibration_error: see `metrics.probability_scores`.
-        reference: the accuracy to compare with, and whether it is met (see `evaluate.reference`).
+        brier, log_loss, calibration_error: see `metrics.ProbabilityScores`.
+        reference: the accuracy to compare with, and whether it is met.
     """
 
     protocol: str
@@ -35,30 +61,29 @@ class EvalResult:
     model_sha256: str
     precision: str
     backend: str
-    n: int
-    correct: int
-    accuracy: float | None
-    interval: list[float] | None
-    balanced_accuracy: float | None
-    macro_f1: float | None
-    per_class: dict[str, dict[str, Any]]
-    confusion: list[list[int]]
-    classes: list[str]
     brier: float | None
     log_loss: float | None
-    reference: dict[str, Any]
-    calibration_error: float | None = None
+    calibration_error: float | None
+    reference: Reference
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values by attribute name."""
-        return asdict(self)
+        """Return JSON values by attribute name: first what identifies the model and the images, then the scores."""
+        scores = super().to_json()
+        own = {field.name: scores.pop(field.name) for field in fields(self) if field.name in IDENTITY}
+        return own | scores | {"reference": self.reference.to_json()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> EvalResult:
-        """Read what `to_json` wrote; further keys are ignored, and missing scores are None.
+        """Read what `to_json` wrote; further keys are ignored, and scores that older results lack are None.
 
         Raises:
             KeyError: a key is missing.
         """
-        optional = dict.fromkeys(("macro_f1", "brier", "log_loss", "calibration_error"))  # absent in older results
-        return cls(**{field.name: {**optional, **values}[field.name] for field in fields(cls)})
+        return cls(
+            **scores_from_json(values),
+            **{name: values[name] for name in IDENTITY},
+            brier=values.get("brier"),
+            log_loss=values.get("log_loss"),
+            calibration_error=values.get("calibration_error"),
+            reference=Reference.from_json(values["reference"]),
+        )

@@ -13,8 +13,9 @@ from typing import Any
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.data.manifest import SYNTHETIC
+from edgewbc.metrics import MOST_CALIBRATION_ERROR
 from edgewbc.pixels import PixelSpec
-from edgewbc.utils.text import MOST_CALIBRATION_ERROR, interval, percent
+from edgewbc.utils.text import interval, percent
 
 IMAGENET = {
     "vgg": "VGG16's ImageNet weights (Simonyan and Zisserman 2015, arXiv 1409.1556; Oxford VGG, CC BY 4.0)",

@@ -8,7 +8,7 @@ and reported.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.errors import GateError
-from edgewbc.metrics import mcnemar
+from edgewbc.metrics import McNemar, mcnemar
 from edgewbc.runtime.predictor import Batch, Predictor
 
 LIMIT = 1e-4
@@ -68,22 +68,17 @@ class AccuracyDrop:
         drop: accuracy lost, as a share of the images; negative if accuracy is gained.
         agreement: share of images with the same label before and after.
         largest_difference: largest absolute difference in a probability.
-        mcnemar: `b` (number of images that only the first model gets right), `c` (only the second) and `p`.
+        mcnemar: test of whether the two models differ.
     """
 
     drop: float
     agreement: float
     largest_difference: float
-    mcnemar: Mapping[str, Any]
+    mcnemar: McNemar
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys that bundles and `quantize.json` hold."""
-        return {
-            "drop": self.drop,
-            "agreement": self.agreement,
-            "largest_difference": self.largest_difference,
-            "mcnemar": dict(self.mcnemar),
-        }
+        return asdict(self)
 
 
 def predict(predictors: Mapping[str, Predictor], batches: Iterable[Batch]) -> dict[str, Probabilities]:

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from edgewbc.data import images
 from edgewbc.data.manifest import Manifest, SplitFacts, facts
 from edgewbc.export import parity
-from edgewbc.metrics import probability_scores, score
+from edgewbc.metrics import ClassScore, Interval, probability_scores, score
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Predictor
 from edgewbc.utils.files import sha256
+from edgewbc.utils.json_values import values_of
 from edgewbc.utils.progress import Progress, quiet
 
 SPLIT = "val"
@@ -76,9 +77,9 @@ class EvidenceRow:
         data: protocol, split, source and hash of the manifest.
         n, correct: number of images, and of those classified correctly.
         accuracy: `correct / n`.
-        interval: Wilson 95 % interval of the accuracy, [low, high].
+        interval: Wilson 95 % interval of the accuracy.
         balanced_accuracy: mean recall over the classes that have images.
-        per_class: n, recall, precision, f1 and recall_interval by class, as `metrics.score` returns them.
+        per_class: scores by class name.
         calibration_error: see `metrics.calibration_error`.
     """
 
@@ -89,26 +90,16 @@ class EvidenceRow:
     n: int
     correct: int
     accuracy: float | None
-    interval: list[float] | None
+    interval: Interval | None
     balanced_accuracy: float | None
-    per_class: Mapping[str, Any]
+    per_class: Mapping[str, ClassScore]
     calibration_error: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys that a bundle's `evidence` and `quantize.json` hold."""
-        return {
-            "precision": self.precision,
-            "backend": self.backend,
-            "sha256": self.sha256,
-            **self.data.to_json(),
-            "n": self.n,
-            "correct": self.correct,
-            "accuracy": self.accuracy,
-            "interval": self.interval,
-            "balanced_accuracy": self.balanced_accuracy,
-            "per_class": dict(self.per_class),
-            "calibration_error": self.calibration_error,
-        }
+        values = values_of(self)
+        data: dict[str, Any] = values.pop("data")
+        return {key: values.pop(key) for key in ("precision", "backend", "sha256")} | data | values
 
 
 @dataclass(frozen=True)
@@ -173,10 +164,21 @@ def validate(
     rows = []
     for file in files:
         scores = score(truth, found[file.name].argmax(1), spec.classes)
-        keys = ("n", "correct", "accuracy", "interval", "balanced_accuracy", "per_class")
-        measured = {key: scores[key] for key in keys}
-        measured["calibration_error"] = probability_scores(truth, found[file.name])["calibration_error"]
-        rows.append(EvidenceRow(file.precision, file.backend, file.sha256, data, **measured))
+        rows.append(
+            EvidenceRow(
+                precision=file.precision,
+                backend=file.backend,
+                sha256=file.sha256,
+                data=data,
+                n=scores.n,
+                correct=scores.correct,
+                accuracy=scores.accuracy,
+                interval=scores.interval,
+                balanced_accuracy=scores.balanced_accuracy,
+                per_class=scores.per_class,
+                calibration_error=probability_scores(truth, found[file.name]).calibration_error,
+            )
+        )
     return ValidationResult(tuple(rows), found, truth)
 
 

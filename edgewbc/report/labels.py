@@ -22,8 +22,8 @@ def headline(audit: LabelAudit) -> list[str]:
         f"manifest {audit.manifest.sha256[:12]}",
         f"features: {audit.network.name}, {view(audit.network)} ({training.reason}); "
         f"{REPEATS} x {judged.folds} folds by group",
-        f"out of fold: {percent(scored['accuracy'])} ({interval(scored['interval'])}), "
-        f"{scored['correct']} of {scored['n']} as labeled",
+        f"out of fold: {percent(scored.accuracy)} ({interval(scored.interval)}), "
+        f"{scored.correct} of {scored.n} as labeled",
         f"flagged: {len(judged.flagged)} ({percent(len(judged.flagged) / len(judged.cells))})",
     ]
     return lines if audit.warning is None else [*lines, f"NOTE: {audit.warning}"]

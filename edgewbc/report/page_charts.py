@@ -7,7 +7,7 @@ from typing import Final
 
 from edgewbc.bench.result import Peak
 from edgewbc.bench.row import MeasuredRow
-from edgewbc.bench.scores import Scores
+from edgewbc.bench.scores import RowScores
 from edgewbc.report import charts, row_charts
 from edgewbc.report.charts import Point
 from edgewbc.report.page_tables import RowName, Rows, between, measured, scored, short, unsteady
@@ -89,7 +89,7 @@ def peak_share(rows: Rows, peaks: Mapping[str, Peak]) -> Chart | None:
     return row_charts.shares("peak", f"Share of the measured peak. {words}.", texts, shares)
 
 
-def recalls(scores: Scores) -> Chart:
+def recalls(scores: RowScores) -> Chart:
     """Draw the recall of each class of a row, with its interval."""
     texts: list[RowText] = []
     values: list[tuple[float, tuple[float, float]] | None] = []

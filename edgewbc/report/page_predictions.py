@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from edgewbc.bench.row import MeasuredRow
-from edgewbc.bench.scores import Scores
+from edgewbc.bench.scores import RowScores
 from edgewbc.cells import SHORT
 from edgewbc.metrics import wilson
 from edgewbc.report import charts
@@ -78,20 +78,20 @@ class MistakeTile:
     jpeg: str | None
 
 
-def main_row(rows: Rows) -> tuple[RowName, MeasuredRow, Scores] | None:
+def main_row(rows: Rows) -> tuple[RowName, MeasuredRow, RowScores] | None:
     """Return the delivered row if it has an accuracy, else the first row that has one; None if there is none."""
     return min(scored(rows), key=lambda one: not one[1].delivered, default=None)
 
 
 def matrices(rows: Rows) -> list[Matrix]:
     """Return the confusion matrices, the delivered row's first; rows with equal matrices share one."""
-    alike: dict[tuple[object, ...], tuple[list[RowName], Scores]] = {}
+    alike: dict[tuple[object, ...], tuple[list[RowName], RowScores]] = {}
     for name, _, scores in sorted(scored(rows), key=lambda one: not one[1].delivered):
         alike.setdefault((scores.classes, scores.confusion), ([], scores))[0].append(name)
     return [_matrix(names, scores) for names, scores in alike.values()]
 
 
-def _matrix(names: Sequence[RowName], scores: Scores) -> Matrix:
+def _matrix(names: Sequence[RowName], scores: RowScores) -> Matrix:
     totals = [sum(line) for line in scores.confusion]
     cells = []
     for truth, (line, total) in enumerate(zip(scores.confusion, totals, strict=True)):
@@ -111,7 +111,7 @@ def _matrix(names: Sequence[RowName], scores: Scores) -> Matrix:
     return Matrix(tuple(names), tuple(scores.classes), short, tuple(totals), tuple(cells), caption)
 
 
-def reliability(scores: Scores) -> tuple[Chart, list[BinLine]] | None:
+def reliability(scores: RowScores) -> tuple[Chart, list[BinLine]] | None:
     """Return the reliability diagram and its bins; None if there is no bin with an image."""
     drawn, printed, words = [], [], []
     count = len(scores.reliability)
@@ -129,7 +129,7 @@ def reliability(scores: Scores) -> tuple[Chart, list[BinLine]] | None:
     return charts.reliability(drawn, f"Share of correct predictions over confidence. {'; '.join(words)}."), printed
 
 
-def mistakes(scores: Scores, images: Sequence[bytes | None] | None) -> list[MistakeTile]:
+def mistakes(scores: RowScores, images: Sequence[bytes | None] | None) -> list[MistakeTile]:
     """Return the listed mistakes of a row.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, log10
 
 from edgewbc.bench.row import FailedRow, MeasuredRow, Mode
-from edgewbc.bench.scores import Agreement, Scores
+from edgewbc.bench.scores import Agreement, RowScores
 from edgewbc.utils.text import percent
 
 Rows = Sequence[MeasuredRow | FailedRow]
@@ -74,7 +74,7 @@ def measured(rows: Rows) -> list[tuple[RowName, MeasuredRow]]:
     return [(name(index, row), row) for index, row in enumerate(rows) if isinstance(row, MeasuredRow)]
 
 
-def scored(rows: Rows) -> list[tuple[RowName, MeasuredRow, Scores]]:
+def scored(rows: Rows) -> list[tuple[RowName, MeasuredRow, RowScores]]:
     """Return the rows that have an accuracy, with their names and scores."""
     return [(name, row, row.scores) for name, row in measured(rows) if row.scores is not None]
 
@@ -173,7 +173,7 @@ def unsteady(row: MeasuredRow, figure: str) -> str:
     return " !" if figure in row.timing.unsteady else ""
 
 
-def _of_scores(title: str, cell: Callable[[Scores], str]) -> Column:
+def _of_scores(title: str, cell: Callable[[RowScores], str]) -> Column:
     return Column(title, lambda row: "-" if row.scores is None else cell(row.scores))
 
 

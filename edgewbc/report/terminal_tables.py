@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edgewbc.bench.row import MeasuredRow, Mode
-from edgewbc.bench.scores import Agreement, Scores
+from edgewbc.bench.scores import Agreement, RowScores
 from edgewbc.utils import text
 
 WIDEST: Final = 80
@@ -97,7 +97,7 @@ def _with(row: MeasuredRow) -> str:
     return "own f32" if found.same_model else shorten(found.model, SHORTEST)
 
 
-def _scores(title: str, cell: Callable[[Scores], str], rank: int = 0) -> _Column:
+def _scores(title: str, cell: Callable[[RowScores], str], rank: int = 0) -> _Column:
     return _Column(title, lambda row: "-" if row.scores is None else cell(row.scores), rank)
 
 

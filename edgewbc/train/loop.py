@@ -214,11 +214,11 @@ class Trainer:
             lr=learning_rate(self.options, self.state.epoch + 1),
             train_loss=self.state.loss / self.state.seen,
             val_loss=loss,
-            val_n=scores["n"],
-            val_correct=scores["correct"],
-            val_accuracy=scores["accuracy"],
-            val_interval=tuple(scores["interval"]),
-            val_balanced_accuracy=scores["balanced_accuracy"],
+            val_n=scores.n,
+            val_correct=scores.correct,
+            val_accuracy=metrics.known(scores.accuracy),
+            val_interval=metrics.known(scores.interval),
+            val_balanced_accuracy=metrics.known(scores.balanced_accuracy),
             seconds=round(self.state.seconds, 1),
         )
 

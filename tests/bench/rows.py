@@ -19,7 +19,7 @@ def row_json(
     """The JSON of a row of 100 images of two classes."""
     latency = [1000 / rate for rate in rates]
     mode = {"threads": 2, "streams": 1, "batch": 1, "cores_busy": 1.9}
-    scored = score([int(c) for c in TRUTH], [int(c) for c in predictions], CLASSES)
+    scored = score([int(c) for c in TRUTH], [int(c) for c in predictions], CLASSES).to_json()
     p = percentiles(latency)
     return {
         "model": "wbc", "backend": "openvino", "precision": precision, "delivered": precision == "int8",

@@ -17,8 +17,9 @@ from edgewbc.bench.prediction_metrics import (
     worst,
 )
 from edgewbc.bench.row import BenchRow, FailedRow, MeasuredRow
-from edgewbc.bench.scores import McNemar, Mistake, ReliabilityBin
+from edgewbc.bench.scores import Mistake, ReliabilityBin
 from edgewbc.data.manifest import Entry, Split
+from edgewbc.metrics import McNemar
 from tests.bench.rows import measured
 
 TRUTH = np.array([0, 1, 1, 0])

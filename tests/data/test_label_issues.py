@@ -49,8 +49,8 @@ def test_flipped_labels_are_ranked_first() -> None:
     assert all(cell.suggested == entries[cell.place].label for cell in found.flagged)
     assert all(cell.given != cell.suggested and cell.p_given < 0.5 < cell.p_suggested for cell in found.flagged)
     assert [cell.rank for cell in found.cells] == list(range(1, 121))
-    assert (found.folds, found.groups, found.score["n"], found.score["correct"]) == (5, 60, 120, 113)
-    assert found.score["classes"] == list(NAMES)  # without the classes that have no cell
+    assert (found.folds, found.groups, found.score.n, found.score.correct) == (5, 60, 120, 113)
+    assert found.score.classes == NAMES  # without the classes that have no cell
     assert sum(n for _, _, n in found.pairs()) == len(found.flagged)
     counts = [n for _, _, n in found.pairs()]
     assert counts == sorted(counts, reverse=True)
@@ -62,7 +62,7 @@ def test_clean_labels_are_left_alone() -> None:
     found = judge(features, entries, NAMES)
     assert found.flagged == ()
     assert found.pairs() == []
-    assert found.score["accuracy"] == 1.0
+    assert found.score.accuracy == 1.0
     assert [cell.quality for cell in found.cells] == sorted(cell.quality for cell in found.cells)
 
 

@@ -15,7 +15,7 @@ from edgewbc.data.manifest import Protocol
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.evaluate import evaluate, reference, require
 from edgewbc.evaluation.load import load
-from edgewbc.evaluation.result import EvalResult
+from edgewbc.evaluation.result import EvalResult, Reference
 from edgewbc.metrics import probability_scores, wilson
 from edgewbc.pixels import prepare
 from tests import labeled, tiny
@@ -30,11 +30,11 @@ def test_result_matches_the_predictions(tmp_path: Path) -> None:
     probabilities = load(tmp_path / "b", precision="f32", threads=1).predictor(images).probabilities
     predicted, truth = probabilities.argmax(1), np.arange(13) % 5
     assert {name: found[name] for name in ("brier", "log_loss", "calibration_error")} == pytest.approx(
-        probability_scores(truth, probabilities)
+        vars(probability_scores(truth, probabilities))
     )
     assert found["n"] == 13
     assert found["correct"] == int((predicted == truth).sum())
-    assert found["interval"] == wilson(found["correct"], 13)
+    assert found["interval"] == list(wilson(found["correct"], 13) or ())
     for row, column in zip(truth, predicted, strict=True):
         assert found["confusion"][row][column] == int(((truth == row) & (predicted == column)).sum())
     assert (found["protocol"], found["split"], found["source"]) == ("grouped", "test", "folder")
@@ -100,10 +100,10 @@ def test_reference_is_not_met_by_synthetic_cells(tmp_path: Path) -> None:
     """Synthetic images neither meet nor miss the reference."""
     real = labeled.make_manifest(tmp_path / "real", n=2, protocol=Protocol.POSTER)
     drawn = labeled.make_manifest(tmp_path / "drawn", n=2, source="synthetic")
-    assert reference(0.99, real) == {"accuracy": 0.99, "protocol": "poster", "met": True}
-    assert reference(0.989, real)["met"] is False
-    assert reference(1.0, drawn)["met"] is None
-    assert reference(None, real)["met"] is None
+    assert reference(0.99, real) == Reference(accuracy=0.99, protocol="poster", met=True)
+    assert reference(0.989, real).met is False
+    assert reference(1.0, drawn).met is None
+    assert reference(None, real).met is None
 
 
 def test_gate() -> None:

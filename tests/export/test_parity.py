@@ -9,6 +9,7 @@ from edgewbc.data import images
 from edgewbc.errors import GateError
 from edgewbc.export import parity
 from edgewbc.export.validation import ModelFile
+from edgewbc.metrics import McNemar
 from edgewbc.nets import model
 from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.runtime.predictor import Batch, Prediction, Predictor
@@ -59,7 +60,7 @@ def test_drop_counts_what_is_lost() -> None:
     assert found.drop == pytest.approx(1 / 3)
     assert found.agreement == pytest.approx(2 / 3)
     assert found.largest_difference == pytest.approx(0.5)
-    assert found.mcnemar == {"b": 1, "c": 0, "p": 1.0}
+    assert found.mcnemar == McNemar(b=1, c=0, p=1.0)
     assert parity.accuracy_drop(truth, after, PROBABILITIES).drop == pytest.approx(-1 / 3)
 
 

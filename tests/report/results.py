@@ -25,8 +25,10 @@ from edgewbc.bench.row import (
     Timing,
 )  # fmt: skip
 from edgewbc.bench.runner import ORDER
-from edgewbc.bench.scores import Agreement, ClassScore, McNemar, Mistake, Reference, ReliabilityBin, Scores
+from edgewbc.bench.scores import Agreement, Mistake, ReliabilityBin, RowScores
 from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split, facts
+from edgewbc.evaluation.result import Reference
+from edgewbc.metrics import ClassScore, McNemar
 
 ROWS = (
     # model, backend, precision, images per second, share of wrong predictions, MB, GMAC
@@ -135,7 +137,7 @@ def by_hand() -> BenchResult:
     """A delivered int8 row that is right on 7 of 8 images, its f32 baseline without an accuracy, and a failed row."""
     bins = [ReliabilityBin(0, None, None)] * 10
     bins[5], bins[9] = ReliabilityBin(2, 0.55, 0.5), ReliabilityBin(6, 0.97, 1.0)
-    scores = Scores(
+    scores = RowScores(
         accuracy=0.875, interval=(0.5291, 0.9776), n=8, correct=7, balanced_accuracy=0.875, macro_f1=0.873,
         per_class={
             "neutrophil": ClassScore(4, 0.75, 1.0, 0.857, (0.3006, 0.9544)),

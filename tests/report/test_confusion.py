@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import pytest
 
-from edgewbc.evaluation.result import EvalResult
 from edgewbc.metrics import score
 from edgewbc.report.confusion import draw
-from tests.utils.test_text import RESULT
+from tests.evaluation.test_text import RESULT
 
 
 def test_png_of_a_confusion_matrix(tmp_path: Path) -> None:
     """A PNG of a readable size, dark on the diagonal and light where no image was counted."""
     pytest.importorskip("matplotlib")
-    draw(EvalResult.from_json({**RESULT, **score([0, 1], [0, 1], ("a", "b"))}), tmp_path / "c.png")
+    draw(replace(RESULT, **vars(score([0, 1], [0, 1], ("a", "b")))), tmp_path / "c.png")
     image = cv2.imread(str(tmp_path / "c.png"), cv2.IMREAD_GRAYSCALE)
     assert image is not None
     height, width = image.shape

@@ -11,19 +11,18 @@ import pytest
 from bench.readme import draw
 from bench.tables import accuracy_table, headline, results, speed_table
 from edgewbc.errors import UserError
-from edgewbc.evaluation.result import EvalResult
 from edgewbc.utils.files import write_json
+from tests.evaluation.test_text import RESULT
 from tests.report.results import by_hand
 from tests.studies.peers.test_report import results as peers
-from tests.utils.test_text import RESULT
 
-EVAL = RESULT
+EVAL = RESULT.to_json()
 BENCH = by_hand()
 
 
 def test_accuracy_row() -> None:
     """The row has protocol, n, correct, interval and the first 12 digits of both hashes."""
-    lines = accuracy_table([EvalResult.from_json(EVAL)]).splitlines()
+    lines = accuracy_table([RESULT]).splitlines()
     line = lines[2]
     assert lines[-1] == "Manifests: pbc `published` `bbbbbbbbbbbb`."
     assert line == (

@@ -36,7 +36,7 @@ def rows(measured: Sequence[PeerRow], manifest: Manifest, entries: Sequence[Entr
         entries: the images that were predicted, in order.
 
     Returns:
-        for each row its facts and, if it was measured, the keys of `bench.summary.timed` and `metrics.score`, and
+        for each row its facts and, if it was measured, the keys of `bench.summary.timed` and `metrics.Scores`, and
         agreement and mcnemar with the first row (b: only this row is correct, c: only the first is), speed (its
         throughput over that of the first row, by round), and same_network (against, agreement, largest_difference of
         a probability) if a row of edgewbc runs the same network. A row that was not measured has `error`.
@@ -81,7 +81,7 @@ def _row(measured: PeerRow, predictions: Predictions | None) -> dict[str, Any]:
     timed = summary.timed(measured.latency, measured.throughput).to_json()
     version = timed.pop("version")
     row |= {name: value for name, value in timed.items() if name not in LEFT_OUT}
-    row |= {"runtime": version} | score(predictions.truth, predictions.labels, predictions.classes)
+    row |= {"runtime": version} | score(predictions.truth, predictions.labels, predictions.classes).to_json()
     if row.get("gmac"):
         row["gmac_per_s"] = row["gmac"] * row["images_per_s"]
     return row
