@@ -2,11 +2,14 @@
 (`nets.export_wrapper`) and uses the mean and standard deviation given here.
 
 Training, evaluation, calibration, bench and classify all call `prepare` (or, for augmentation, `fit_map`, which
-expresses the same crop and resize as one affine map), so that a model gives the same predictions wherever it runs.
+expresses the same crop and resize as one affine map), so that a model gives the same predictions wherever it runs. The
+crop `cell` needs to know the cell and the microscope as well: `smear.prepare` calls these functions for all crops.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -29,34 +32,76 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 """The usual ImageNet normalization of RGB values in 0..1, for networks that start from random weights."""
 
 
+Channels = tuple[float, float, float]
+"""A number for each of red, green and blue."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The appearance that crops of kind `cell` are brought to: that of the images that the network was trained on.
+
+    Attributes:
+        nucleus: square root of the median nuclear area of white cells, in pixels.
+        background: color of the background, 0 to 255.
+        density: optical density of the nuclei (see `smear.stain`).
+    """
+
+    nucleus: float
+    background: Channels
+    density: Channels
+
+    def __post_init__(self) -> None:
+        values = (self.nucleus, *self.background, *self.density)
+        if len(self.background) != 3 or len(self.density) != 3 or not all(map(math.isfinite, values)):
+            raise ValueError("a reference needs finite numbers: nucleus, background (3) and density (3)")
+        if not 1 <= self.nucleus <= 10000 or not all(0 <= value <= 255 for value in self.background):
+            raise ValueError("a reference needs a nucleus of at least a pixel and a background of 0 to 255")
+        if not all(0.01 <= value <= 10 for value in self.density):
+            raise ValueError("the optical densities of a reference must be 0.01 to 10")
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Reference:
+        """Read what `to_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
+        background, density = (tuple(float(value) for value in values[key]) for key in ("background", "density"))
+        return cls(float(values["nucleus"]), background, density)  # type: ignore[arg-type]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as JSON values."""
+        return {"nucleus": self.nucleus, "background": list(self.background), "density": list(self.density)}
+
+
 @dataclass(frozen=True)
 class PixelSpec:
     """Crop, input size and normalization of a network.
 
     Attributes:
         height, width: of the network's input, in pixels.
-        crop: `whole`, the entire image; `centre`, the central square of `size` pixels; or `box`, a square of `scale`
-            times the longer side of the cell's box, and the entire image where there is no box.
-        size: side of the central square in pixels of the image (PBC: 250 of 363). A smaller image is used entirely.
+        crop: `whole`, the entire image; `centre`, the central square of `size` pixels; `box`, a square of `scale`
+            times the longer side of the cell's box, and the entire image where there is no box; or `cell`, a square
+            around the nucleus of the cell, of `size` pixels of the reference, in the colors of the reference.
+        size: side of the central square in pixels of the image (PBC: 250 of 363), where a smaller image is used
+            entirely; or, for the crop `cell`, side of the square in pixels of the reference.
         scale: side of the square around a box, as a multiple of the box's longer side.
         mean, std: per channel (RGB), of values in 0..1; applied inside the graph.
+        reference: appearance of the crop `cell`; None for the others.
     """
 
     height: int
     width: int
-    crop: Literal["whole", "centre", "box"] = "whole"
+    crop: Literal["whole", "centre", "box", "cell"] = "whole"
     size: int = 0
     scale: float = 1.0
-    mean: tuple[float, float, float] = IMAGENET_CAFFE_MEAN
-    std: tuple[float, float, float] = IMAGENET_CAFFE_STD
+    mean: Channels = IMAGENET_CAFFE_MEAN
+    std: Channels = IMAGENET_CAFFE_STD
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"input size {self.height} x {self.width}: both must be at least 1")
-        if self.crop not in ("whole", "centre", "box"):
-            raise ValueError(f"crop {self.crop!r}: use whole, centre or box")
-        if self.crop == "centre" and self.size < 1:
-            raise ValueError("crop centre needs a size in pixels")
+        if self.crop not in ("whole", "centre", "box", "cell"):
+            raise ValueError(f"crop {self.crop!r}: use whole, centre, box or cell")
+        if self.crop in ("centre", "cell") and self.size < 1:
+            raise ValueError(f"crop {self.crop} needs a size in pixels")
         if self.crop == "box" and not self.scale > 0:
             raise ValueError("crop box needs a scale above 0")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
@@ -65,11 +110,21 @@ class PixelSpec:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PixelSpec:
         """Return the spec for the output of `to_dict`. Raises ValueError or TypeError for anything else."""
-        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+        reference = values.get("reference")
+        return cls(
+            **{
+                **values,
+                "mean": tuple(values["mean"]),
+                "std": tuple(values["std"]),
+                "reference": None if reference is None else Reference.from_json(reference),
+            }
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as JSON values."""
-        return asdict(self)
+        """Return the attributes as JSON values; the reference only where there is one."""
+        values = asdict(self)
+        del values["reference"]
+        return values if self.reference is None else {**values, "reference": self.reference.to_json()}
 
     def rectangle(self, height: int, width: int, box: Box | None = None) -> Box:
         """Return the part of an image of this size that the network sees; it may extend beyond the edges."""
@@ -96,22 +151,42 @@ def prepare(image: Image, spec: PixelSpec, box: Box | None = None) -> Image:
     Returns:
         uint8, (spec.height, spec.width, 3).
     """
-    left, top, width, height = (int(v) for v in spec.rectangle(image.shape[0], image.shape[1], box))
-    tall, wide = image.shape[:2]
-    over = (max(0, -top), max(0, top + height - tall), max(0, -left), max(0, left + width - wide))
+    return cut(image, spec.rectangle(image.shape[0], image.shape[1], box), spec.height, spec.width)
+
+
+def cut(image: Image, part: Box, height: int, width: int, fill: tuple[int, int, int] | None = None) -> Image:
+    """Cut a part out of an image and resize it, in one resampling.
+
+    Args:
+        image: uint8 RGB (height, width, 3); never modified.
+        part: whole pixels; it may extend beyond the image.
+        height, width: of the result.
+        fill: color beyond the edges of the image; None repeats the edge pixels.
+
+    Returns:
+        uint8, (height, width, 3).
+    """
+    left, top, wide, tall = (int(value) for value in part)
+    over = (
+        max(0, -top),
+        max(0, top + tall - image.shape[0]),
+        max(0, -left),
+        max(0, left + wide - image.shape[1]),
+    )
     if any(over):
-        image = np.asarray(cv2.copyMakeBorder(image, *over, cv2.BORDER_REPLICATE), dtype=np.uint8)
+        border = cv2.BORDER_REPLICATE if fill is None else cv2.BORDER_CONSTANT
+        image = np.asarray(cv2.copyMakeBorder(image, *over, border, value=fill or (0, 0, 0)), dtype=np.uint8)
         left, top = left + over[2], top + over[0]
-    part = image[top : top + height, left : left + width]
-    if part.shape[:2] == (spec.height, spec.width):
-        return part.copy()  # never a view of the caller's array
-    shrinks = part.shape[0] >= spec.height and part.shape[1] >= spec.width
+    found = image[top : top + tall, left : left + wide]
+    if found.shape[:2] == (height, width):
+        return found.copy()  # never a view of the caller's array
+    shrinks = tall >= height and wide >= width
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(part, (spec.width, spec.height), interpolation=how), dtype=np.uint8)
+    return np.asarray(cv2.resize(found, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def fit_map(spec: PixelSpec, height: int, width: int, box: Box | None = None) -> NDArray[np.float64]:
-    """Return the crop and resize of `prepare` as a 2 x 3 affine map from pixel centers of the image to the input's."""
-    left, top, part_width, part_height = spec.rectangle(height, width, box)
+def fit_map(spec: PixelSpec, part: Box) -> NDArray[np.float64]:
+    """Return the crop and resize of a part of an image as a 2 x 3 affine map from its pixel centers to the input's."""
+    left, top, part_width, part_height = part
     sx, sy = spec.width / part_width, spec.height / part_height
     return np.array([[sx, 0, (0.5 - left) * sx - 0.5], [0, sy, (0.5 - top) * sy - 0.5]])

@@ -116,7 +116,7 @@ def test_the_map_takes_the_rectangle_to_the_input(
     """The corners of the rectangle (of pixels, not of their centers) map to the corners of the network's input."""
     left, top, wide, tall = spec.rectangle(height, width, box)
     corners = np.array([[left - 0.5, top - 0.5, 1], [left + wide - 0.5, top + tall - 0.5, 1]])
-    found = corners @ fit_map(spec, height, width, box).T
+    found = corners @ fit_map(spec, spec.rectangle(height, width, box)).T
     np.testing.assert_allclose(found, [[-0.5, -0.5], [spec.width - 0.5, spec.height - 0.5]], atol=1e-9)
 
 
@@ -126,7 +126,8 @@ def test_warping_by_the_map_is_what_prepare_does() -> None:
     spec = PixelSpec(20, 20, crop="box", scale=2)
     box = (38.0, 30.0, 10.0, 8.0)
     warped = cv2.warpAffine(
-        image, fit_map(spec, 40, 50, box), (20, 20), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    placed = fit_map(spec, spec.rectangle(40, 50, box))
+    warped = cv2.warpAffine(image, placed, (20, 20), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     )
     np.testing.assert_array_equal(warped, prepare(image, spec, box))
 
@@ -142,7 +143,7 @@ def test_a_spec_comes_back_from_json() -> None:
     ("values", "reason"),
     [
         ({"height": 0}, "input size 0 x 8"),
-        ({"crop": "corner"}, "use whole, centre or box"),
+        ({"crop": "corner"}, "use whole, centre, box or cell"),
         ({"crop": "centre"}, "needs a size"),
         ({"crop": "box", "scale": 0.0}, "scale above 0"),
         ({"std": (1.0, 0.0, 1.0)}, "std above 0"),

@@ -21,10 +21,11 @@ import numpy as np
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.images.decode import decode
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
-from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Batch
 from edgewbc.runtime.tuning import Choice
+from edgewbc.smear.prepare import Preparer
 
 IMAGES = 256
 """Number of images predicted in full batches to measure inference; repeated where there are fewer files."""
@@ -50,7 +51,8 @@ def cpu_times(
     model = choice.files(bundle)
     all_cores = replace(choice, streams=cores).predictor(model)
     alone = replace(choice, threads=1, streams=1).predictor(model)
-    prepared = [prepare(decode(file.read_bytes()).image, spec) for file in files[:IMAGES]]
+    prepare = Preparer(spec)
+    prepared = [prepare(decode(file.read_bytes()).image) for file in files[:IMAGES]]
     stack = np.resize(np.stack(prepared), (max(batch, IMAGES // batch * batch), *prepared[0].shape))
     batches = [stack[index : index + batch] for index in range(0, len(stack), batch)]
     for engine in (all_cores, alone):
@@ -74,11 +76,11 @@ def _decoding(pool: ThreadPoolExecutor, threads: int, files: list[Path], spec: P
 def _decode_all(files: list[Path], spec: PixelSpec, barrier: threading.Barrier) -> float:
     """Return the CPU seconds of one thread to decode and prepare all files; reading them is not counted."""
     barrier.wait()
-    seconds = 0.0
+    seconds, prepare = 0.0, Preparer(spec)
     for file in files:
         data = file.read_bytes()
         start = time.thread_time()
-        prepare(decode(data).image, spec)
+        prepare(decode(data).image)
         seconds += time.thread_time() - start
     return seconds
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.prepare import preparer
 from edgewbc.errors import UserError
 from edgewbc.images.decode import Decoded, ImageError, decode, is_damage
-from edgewbc.pixels import Image, PixelSpec, prepare
+from edgewbc.pixels import Image, PixelSpec
 
 
 @dataclass
@@ -95,11 +96,12 @@ def batches(
 
     `seen`, if given, counts the images.
     """
+    prepare = preparer(manifest, spec)
     for start in range(0, len(entries), size):
         part = []
         for entry in entries[start : start + size]:
             decoded = read_decoded(manifest, entry)
             if seen is not None:
                 seen.add(entry.path, decoded)
-            part.append(prepare(decoded.image, spec, entry.box))
+            part.append(prepare(decoded.image, entry))
         yield np.stack(part)

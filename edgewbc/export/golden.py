@@ -21,9 +21,10 @@ from edgewbc.bundle.paths import GOLDEN
 from edgewbc.cells import CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
-from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Prediction
+from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell
 from edgewbc.utils.files import write_text
 
@@ -39,7 +40,7 @@ def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, s
     The images are 10 % larger than the network's crop, so that crop and resize are checked too. A class that is not one
     of the five cell types is drawn as one of them, since the samples test consistency and not accuracy.
     """
-    seen = max(spec.size if spec.crop == "centre" else 0, spec.height, spec.width)
+    seen = max(spec.size if spec.crop in ("centre", "cell") else 0, spec.height, spec.width)
     names = []
     for number in range(each * len(classes)):
         label = classes[number % len(classes)]
@@ -54,7 +55,8 @@ def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, s
 
 def read(folder: Path, names: Sequence[str], spec: PixelSpec) -> NDArray[np.uint8]:
     """Read the samples from their files and prepare them as the network's input, uint8 RGB (n, height, width, 3)."""
-    return np.stack([prepare(decode((folder / name).read_bytes()).image, spec) for name in names])
+    prepare = Preparer(spec)
+    return np.stack([prepare(decode((folder / name).read_bytes()).image) for name in names])
 
 
 def expect(folder: Path, names: Sequence[str], spec: PixelSpec, irs: Mapping[str, Path]) -> None:

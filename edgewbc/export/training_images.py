@@ -17,12 +17,13 @@ from edgewbc.bundle.paths import CARD, MANIFEST
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.prepare import preparer
 from edgewbc.data.sampling import spread
 from edgewbc.errors import UserError
 from edgewbc.export import validation
 from edgewbc.export.card import card
 from edgewbc.images.decode import is_damage
-from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.pixels import PixelSpec
 from edgewbc.smear import appearance
 from edgewbc.utils.files import write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
@@ -69,12 +70,11 @@ class _MeasuredImage(NamedTuple):
 def _measured_images(
     manifest: Manifest, entries: Sequence[Entry], pixels: PixelSpec, progress: Progress, what: str
 ) -> Iterator[_MeasuredImage]:
+    prepare = preparer(manifest, pixels)
     for entry in progress(entries, what, len(entries)):
         decoded = images.read_decoded(manifest, entry)
         height, width = decoded.image.shape[:2]
-        yield _MeasuredImage(
-            (width, height), decoded.notes, appearance.measure(prepare(decoded.image, pixels, entry.box))
-        )
+        yield _MeasuredImage((width, height), decoded.notes, appearance.measure(prepare(decoded.image, entry)))
 
 
 def entry(

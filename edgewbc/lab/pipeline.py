@@ -32,9 +32,10 @@ from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.files import NOT_READ, Contents, FileVersion, read
 from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
 from edgewbc.lab.watchdog import LIMIT, Activity
-from edgewbc.pixels import Image, PixelSpec, prepare
+from edgewbc.pixels import Image, PixelSpec
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.smear import appearance
+from edgewbc.smear.prepare import Preparer
 
 BATCH = 32
 """Default batch size, in images."""
@@ -180,7 +181,7 @@ class _Worker:
     """The work of the worker threads."""
 
     def __init__(self, engine: PredictorPool, spec: PixelSpec, batch: int, activity: Activity, measure: bool) -> None:
-        self._engine, self._spec, self._batch, self._budget = engine, spec, batch, CpuBudget(engine)
+        self._engine, self._prepare, self._batch, self._budget = engine, Preparer(spec), batch, CpuBudget(engine)
         self._activity, self._measure = activity, measure
 
     def prepare(
@@ -190,7 +191,7 @@ class _Worker:
         notes: tuple[str, ...] = (),
     ) -> _Prepared:
         """Prepare a decoded image for the network, and measure it if that is asked for."""
-        prepared = prepare(image, self._spec)
+        prepared = self._prepare(image)
         seen = appearance.measure(prepared) if self._measure else None
         return _Prepared(*file, prepared, notes, shape=(image.shape[1], image.shape[0]), appearance=seen)
 

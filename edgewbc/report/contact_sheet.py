@@ -21,6 +21,7 @@ from edgewbc.data import images
 from edgewbc.data.label_audit import LabelAudit
 from edgewbc.data.label_issues import Judged
 from edgewbc.data.manifest import Manifest
+from edgewbc.data.prepare import preparer
 from edgewbc.errors import UserError
 from edgewbc.images.encode import encode
 from edgewbc.pixels import Box, Image, PixelSpec, prepare
@@ -91,6 +92,9 @@ def crops(
     """Return what the network sees of each cell, enlarged: uint8 RGB (SIDE, SIDE, 3), white beyond the image."""
     larger = replace(spec, height=SIDE, width=SIDE)
     steps = progress(cells, "contact sheet", len(cells))
+    if spec.crop == "cell":
+        prepare_entry = preparer(manifest, larger)
+        return [prepare_entry(images.read(manifest, cell.entry), cell.entry) for cell in steps]
     return [_crop(images.read(manifest, cell.entry), larger, cell.entry.box) for cell in steps]
 
 

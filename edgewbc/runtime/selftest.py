@@ -14,10 +14,10 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import GOLDEN
 from edgewbc.errors import GateError, UserError
 from edgewbc.images.decode import ImageError, decode
-from edgewbc.pixels import prepare
 from edgewbc.runtime import trial
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Batch, Predictor, fault
+from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.files import parse_json
 
 MOST_SAMPLES = 1000
@@ -106,7 +106,7 @@ def selftest(bundle: Bundle, threads: int | None = None) -> Report:
     rewrite SHA256SUMS and the golden samples. The report therefore contains the hash of each model, to compare with
     that of the released model (`bundle.released`) or the one published by its author.
 
-    The samples take the full path of an image: from the file's bytes through decoding and `pixels.prepare` to the
+    The samples take the full path of an image: from the file's bytes through decoding and `smear.prepare` to the
     network.
 
     Raises:
@@ -144,7 +144,8 @@ class GoldenSamples:
     def from_bundle(cls, bundle: Bundle) -> GoldenSamples:
         """Read and prepare the samples. Raises UserError if there are none that can be checked."""
         samples = _samples(bundle)
-        images = np.stack([prepare(_image(bundle, sample), bundle.pixels) for sample in samples])
+        prepare = Preparer(bundle.pixels)
+        images = np.stack([prepare(_image(bundle, sample)) for sample in samples])
         return cls(bundle, samples, images)
 
     def check(self, predictor: Predictor, precision: str) -> GoldenCheck:

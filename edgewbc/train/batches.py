@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgewbc.data.augment import Ranges, augment
 from edgewbc.data.images import read
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.prepare import preparer
 from edgewbc.pixels import Image, PixelSpec
 
 AHEAD = 4
@@ -82,11 +83,21 @@ def augmented(
         the images, uint8 (n, h, w, 3) for each of `specs`, and the indices (n,).
     """
 
+    preparers = [preparer(manifest, spec) for spec in specs]
+
     def draw(number: int, place: int) -> tuple[Image, ...]:
         entry = entries[batches[number][place]]
         image = read(manifest, entry)
         return tuple(
-            augment(image, spec, entry.box, ranges, np.random.default_rng((*seed, number, place))) for spec in specs
+            augment(
+                image,
+                spec,
+                entry.box,
+                ranges,
+                np.random.default_rng((*seed, number, place)),
+                prepare.view(image, entry),
+            )
+            for spec, prepare in zip(specs, preparers, strict=True)
         )
 
     with ThreadPoolExecutor(workers) as pool:

@@ -55,14 +55,18 @@ class Input(Section):
 
     height: Positive = 112
     width: Positive = 112
-    crop: Literal["whole", "centre", "box"] = "whole"
-    size: int = Field(default=0, ge=0, description="side of the center square, in pixels of the image")
+    crop: Literal["whole", "centre", "box", "cell"] = "whole"
+    size: int = Field(
+        default=0,
+        ge=0,
+        description="side of the square, in pixels of the image; of the training images for crop cell",
+    )
     scale: float = Field(default=1.3, gt=0, description="side of the square around a box, relative to its longer side")
 
     @model_validator(mode="after")
     def _center_crop_has_a_size(self) -> Input:
-        if self.crop == "centre" and not self.size:
-            raise ValueError("crop: centre needs a size in pixels")
+        if self.crop in ("centre", "cell") and not self.size:
+            raise ValueError(f"crop: {self.crop} needs a size in pixels")
         return self
 
 
@@ -153,6 +157,16 @@ class Augment(Section):
     saturation: Share = 0.15
     colour: float = Field(default=0.04, ge=0, lt=1, description="largest relative gain of one color channel")
     blur: float = Field(default=0.7, ge=0, le=5, description="largest sigma in input pixels; for half of the images")
+    density: float = Field(default=0, ge=0, le=2, description="largest log gain of a channel's optical density")
+    mixing: float = Field(default=0, ge=0, le=0.5, description="sigma of the mixing of the channels' optical densities")
+    gamma: float = Field(default=0, ge=0, le=1, description="largest log exponent of the optical density")
+    white: float = Field(default=0, ge=0, le=150, description="largest change of the background, in levels of 0 to 255")
+    sharpen: float = Field(default=0, ge=0, le=5, description="largest amount of sharpening; for half of the images")
+    noise: float = Field(
+        default=0, ge=0, le=100, description="largest sigma of noise in levels; for half of the images"
+    )
+    jpeg: Share = Field(default=0, description="largest loss of JPEG quality, of 100 %; for half of the images")
+    hide: Share = Field(default=0, description="share of images whose surroundings are hidden by a disk")
 
 
 class Fit(Section):

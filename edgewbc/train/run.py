@@ -51,6 +51,7 @@ def train(
     """
     preflight.check_classes(manifest, say)
     spec = options.model.spec(manifest.classes, start_weights.normalization(options))
+    spec = start_weights.with_reference(spec, options, manifest)
     preflight.check_network(spec, min(options.fit.batch, len(manifest.split("train"))))
     for line in preflight.check_images(manifest).lines(spec.pixels):
         say(line)

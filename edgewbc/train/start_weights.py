@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edgewbc import runs
+from edgewbc.data.manifest import Manifest
+from edgewbc.data.prepare import profile
 from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
@@ -49,6 +52,25 @@ def normalization(recipe: TrainRecipe) -> Normalization:
             f"{_numbers(known.std)}: leave it out"
         )
     return known
+
+
+def with_reference(spec: ModelSpec, recipe: TrainRecipe, manifest: Manifest) -> ModelSpec:
+    """Return the description of a network with the reference of its crop, which it needs if that is `cell`.
+
+    It is the reference of the run that the weights come from, or else the profile of the training images.
+
+    Raises:
+        UserError: images cannot be read, or none shows a white cell.
+    """
+    if spec.pixels.crop != "cell":
+        return spec
+    description = Path(recipe.weights).with_name(model.SPEC)
+    reference = None
+    if recipe.weights not in ("none", "imagenet") and description.is_file():
+        reference = ModelSpec.read(description).pixels.reference
+    if reference is None:
+        reference = profile(manifest).reference
+    return replace(spec, pixels=replace(spec.pixels, reference=reference))
 
 
 def load(net: Network, recipe: TrainRecipe) -> None:

@@ -8,10 +8,21 @@ import numpy as np
 import pytest
 
 from edgewbc.data.augment import augment
-from edgewbc.pixels import Image, PixelSpec, prepare
+from edgewbc.pixels import Image, PixelSpec, Reference, prepare
+from edgewbc.smear import canonical, stain
+from edgewbc.smear.canonical import View
 from edgewbc.train.recipe import Augment
 
 NONE = Augment(rotate=0, flip=False, scale=0, shift=0, brightness=0, contrast=0, saturation=0, colour=0, blur=0)
+REFERENCE = Reference(30.0, (250.0, 230.0, 210.0), (1.0, 1.6, 0.4))
+CELL = PixelSpec(24, 24, "cell", size=60, reference=REFERENCE)
+VIEW = View((20, 30, 60, 60), np.array([240, 240, 240], np.uint8), (1.0, 1.0, 1.0))
+
+
+def stained(ranges: dict[str, float], seed: int = 0, gray: int = 120) -> Image:
+    """Return a uniform stained image of crop `cell` under the given ranges alone."""
+    image = np.full((120, 100, 3), gray, np.uint8)
+    return augment(image, CELL, None, NONE.model_copy(update=ranges), np.random.default_rng(seed), VIEW)
 
 
 def gradients(height: int = 120, width: int = 100) -> Image:
@@ -63,3 +74,52 @@ def test_brightness_shifts_the_mean() -> None:
     assert all(np.ptp(m) == 0 for m in means)
     assert max(abs(m[0] - 128) for m in means) <= 0.2 * 255 + 1
     assert np.std([m[0] for m in means]) > 10
+
+
+def test_without_ranges_the_canonical_crop_agrees_with_prepare() -> None:
+    """With all ranges 0, the canonical view is that of evaluation to within a few gray levels, beyond the edge too."""
+    view = View((60, 80, 60, 60), np.array([240, 240, 240], np.uint8), (1.1, 0.8, 1.3))
+    got = augment(gradients(), CELL, None, NONE, np.random.default_rng(0), view).astype(int)
+    difference = np.abs(got - canonical.crop(gradients(), view, CELL))
+    assert difference.mean() < 1.5
+    assert np.percentile(difference, 95) <= 8
+
+
+def test_density_is_varied_within_its_range() -> None:
+    """The optical density changes by at most the range and half of it again; the background stays."""
+    white = np.array(REFERENCE.background, np.uint8)
+    plain = stain.optical_density(stained({}), white)[12, 12]
+    ratios = np.array([stain.optical_density(stained({"density": 0.3}, s), white)[12, 12] / plain for s in range(60)])
+    assert ratios.max() < np.exp(0.45) * 1.03
+    assert ratios.min() > np.exp(-0.45) / 1.03
+    assert ratios.std(axis=0).min() > 0.1
+    blank = stained({"density": 0.3, "mixing": 0.1, "gamma": 0.3}, gray=240)
+    assert np.abs(blank.astype(int) - white).max() <= 1
+
+
+def test_the_background_is_varied() -> None:
+    """`white` moves the background by at most its levels, and stain relative to it stays."""
+    colors = np.array([stained({"white": 40}, s, gray=240)[12, 12] for s in range(60)], dtype=int)
+    change = colors - np.array(REFERENCE.background, int)
+    assert change.min() >= -41
+    assert (change.max(axis=0) <= [5, 25, 41]).all()
+    assert change.std(axis=0).min() > 5
+
+
+def test_hiding_the_surroundings() -> None:
+    """With `hide` 1 the corners are background, and the center is unchanged."""
+    hidden = stained({"hide": 1.0})
+    assert np.abs(hidden[0, 0].astype(int) - np.array(REFERENCE.background, int)).max() <= 1
+    np.testing.assert_allclose(hidden[12, 12], stained({})[12, 12], atol=2)
+
+
+@pytest.mark.parametrize(("name", "value"), [("noise", 20.0), ("jpeg", 0.9), ("sharpen", 3.0)])
+def test_cameras_degrade_half_of_the_images(name: str, value: float) -> None:
+    """Noise, JPEG and sharpening each change about half of the images, and none by its mean."""
+    ranges = NONE.model_copy(update={name: value})
+    spec = PixelSpec(40, 40, "centre", 80)
+    plain = augment(gradients(), spec, None, NONE, np.random.default_rng(0)).astype(int)
+    found = [augment(gradients(), spec, None, ranges, np.random.default_rng(seed)).astype(int) for seed in range(40)]
+    changed = [np.abs(image - plain).mean() > 0.05 for image in found]
+    assert 8 <= sum(changed) <= 32
+    assert max(abs((image - plain).mean()) for image in found) < 6

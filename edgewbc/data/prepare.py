@@ -1,0 +1,70 @@
+"""The images of a manifest as a network's input. With the crop `cell`, the microscope's profile is learned first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.errors import UserError
+from edgewbc.images.decode import ImageError, decode
+from edgewbc.pixels import Image, PixelSpec
+from edgewbc.smear import microscope
+from edgewbc.smear.canonical import View
+from edgewbc.smear.microscope import Profile
+from edgewbc.smear.prepare import Preparer
+
+_profiles: dict[str, Profile] = {}
+_preparers: OrderedDict[tuple[str, PixelSpec], EntryPreparer] = OrderedDict()
+_KEPT = 8
+"""Preparers that are kept: those of a chain of networks and their teachers."""
+
+
+def profile(manifest: Manifest) -> Profile:
+    """Learn the profile of the microscope of a manifest's images, from a sample of them; labels play no role.
+
+    Raises:
+        UserError: an image has changed or cannot be decoded, or none shows a white cell.
+    """
+    if manifest.sha256 not in _profiles:
+        entries = [manifest.entries[index] for index in microscope.sample(len(manifest.entries))]
+        found = microscope.learn(_decoded(manifest, entry) for entry in entries)
+        if found is None:
+            raise UserError(f"{manifest.root}: no white cell was located in {len(entries)} images: use another crop")
+        _profiles[manifest.sha256] = found
+    return _profiles[manifest.sha256]
+
+
+class EntryPreparer:
+    """Prepares images of a manifest, and remembers where their cells were located."""
+
+    def __init__(self, manifest: Manifest, spec: PixelSpec) -> None:
+        """Learn the microscope's profile if the crop needs it; raises UserError as `profile` does."""
+        self._preparer = Preparer(spec, profile(manifest) if spec.crop == "cell" else None)
+        self._views: dict[Entry, View | None] = {}
+
+    def view(self, image: Image, entry: Entry) -> View | None:
+        """Return the canonical view of an entry's cell; None where the crop is not `cell`."""
+        if entry not in self._views:
+            self._views[entry] = self._preparer.view(image, entry.box)
+        return self._views[entry]
+
+    def __call__(self, image: Image, entry: Entry) -> Image:
+        """Return the network's input of an entry's decoded image, uint8 RGB (spec.height, spec.width, 3)."""
+        return self._preparer.prepared(image, entry.box, self.view(image, entry))
+
+
+def preparer(manifest: Manifest, spec: PixelSpec) -> EntryPreparer:
+    """Return the preparer of a manifest for a network; the same one each time, so that cells are located once."""
+    key = (manifest.sha256, spec)
+    if key not in _preparers:
+        _preparers[key] = EntryPreparer(manifest, spec)
+        while len(_preparers) > _KEPT:
+            _preparers.popitem(last=False)
+    return _preparers[key]
+
+
+def _decoded(manifest: Manifest, entry: Entry) -> Image:
+    try:
+        return decode(manifest.read_bytes(entry)).image
+    except ImageError as error:
+        raise UserError(f"{manifest.file(entry)}: {error}: remove it and recreate the manifest") from None
