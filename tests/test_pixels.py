@@ -125,10 +125,8 @@ def test_warping_by_the_map_is_what_prepare_does() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     spec = PixelSpec(20, 20, crop="box", scale=2)
     box = (38.0, 30.0, 10.0, 8.0)
-    warped = cv2.warpAffine(
     placed = fit_map(spec, spec.rectangle(40, 50, box))
     warped = cv2.warpAffine(image, placed, (20, 20), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    )
     np.testing.assert_array_equal(warped, prepare(image, spec, box))
 
 
