@@ -10,10 +10,25 @@ from typing import Final
 CLASSES: Final = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
 """The five types of a differential, in the order in which labs report them."""
 
+OTHER_CLASSES: Final = ("immature granulocyte", "erythroblast", "platelet")
+"""What eight-class networks tell apart besides: the first is a white cell of the differential, the others are not."""
+
+NOT_LEUKOCYTES: Final = ("erythroblast", "platelet")
+"""Classes that are no white cells. Erythroblasts are reported per 100 white cells; platelets are not reported."""
+
 POSTER_CLASSES: Final = ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
 """The four classes of the reference poster: its data set (BCCD) has only three basophils."""
 
-SHORT: Final = {"neutrophil": "NEU", "lymphocyte": "LYM", "monocyte": "MON", "eosinophil": "EOS", "basophil": "BAS"}
+SHORT: Final = {
+    "neutrophil": "NEU",
+    "lymphocyte": "LYM",
+    "monocyte": "MON",
+    "eosinophil": "EOS",
+    "basophil": "BAS",
+    "immature granulocyte": "IG",
+    "erythroblast": "ERB",
+    "platelet": "PLT",
+}
 
 
 @dataclass(frozen=True)
@@ -49,8 +64,8 @@ REFERENCE_ACCURACY: Final = REFERENCE.accuracy
 
 def in_order(names: set[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
     """Return class names without duplicates: those of the differential first, in their order, then others by name."""
-    known = [name for name in CLASSES if name in names]
-    return tuple(known + sorted(set(names) - set(CLASSES)))
+    known = [name for name in (*CLASSES, *OTHER_CLASSES) if name in names]
+    return tuple(known + sorted(set(names) - set(known)))
 
 
 LONGEST_NAME = 100

@@ -96,7 +96,7 @@ def manifest(
     to: To,
     protocol: Annotated[
         str | None,
-        typer.Option(help="published, official, grouped, poster or external (default: depends on the source)."),
+        typer.Option(help="published, published8, official, grouped, poster or external (default: by source)."),
     ] = None,
     seed: Seed = 0,
     classes: Annotated[

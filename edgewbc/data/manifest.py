@@ -45,6 +45,7 @@ class Protocol(StrEnum):
 
     Attributes:
         PUBLISHED: the split that the data set comes with or that its authors published.
+        PUBLISHED8: the same, with the images and the split of three further classes.
         OFFICIAL: the folders TRAIN and TEST of a data set; validation is taken from TRAIN by whole groups.
         GROUPED: whole groups (original image, slide or patient), stratified by class: what a lab may rely on.
         POSTER: at random over images with 20 % for test, as on the poster; copies of one original can be in two splits.
@@ -52,6 +53,7 @@ class Protocol(StrEnum):
     """
 
     PUBLISHED = "published"
+    PUBLISHED8 = "published8"
     OFFICIAL = "official"
     GROUPED = "grouped"
     POSTER = "poster"

@@ -42,7 +42,7 @@ class SourceName(StrEnum):
 SOURCES: Final[Mapping[SourceName, tuple[Protocol, ...]]] = {
     SourceName.FOLDER: (Protocol.GROUPED, Protocol.POSTER, Protocol.EXTERNAL),
     SourceName.TABLE: (Protocol.GROUPED, Protocol.PUBLISHED, Protocol.POSTER, Protocol.EXTERNAL),
-    SourceName.PBC: (Protocol.PUBLISHED, Protocol.GROUPED, Protocol.POSTER),
+    SourceName.PBC: (Protocol.PUBLISHED, Protocol.PUBLISHED8, Protocol.GROUPED, Protocol.POSTER),
     SourceName.BCCD: (Protocol.GROUPED, Protocol.POSTER),
     SourceName.KAGGLE_BCCD: (Protocol.OFFICIAL, Protocol.GROUPED, Protocol.POSTER),
     SourceName.JTSC: (Protocol.EXTERNAL,),
@@ -100,7 +100,7 @@ def make(
     cells = group_copies(hash_images(folder, found.cells, left_out))
     for label in sorted({cell.label for cell in found.cells} - {cell.label for cell in cells}):
         raise UserError(f"{folder}: no readable image of class {label!r}: add images, or exclude it with --classes")
-    if chosen != Protocol.PUBLISHED or name == SourceName.TABLE:
+    if chosen not in (Protocol.PUBLISHED, Protocol.PUBLISHED8) or name == SourceName.TABLE:
         cells.sort(key=lambda cell: (cell.path, cell.box or ()))
     provenance = Provenance(
         source=found.source or name.value,
@@ -146,7 +146,7 @@ def _find(
     if source == SourceName.FOLDER:
         return folder.find(where, classes, group_pattern)
     if source == SourceName.PBC:
-        return pbc.find(where, classes, published=protocol == Protocol.PUBLISHED)
+        return pbc.find(where, classes, protocol)
     if source == SourceName.KAGGLE_BCCD:
         return kaggle_bccd.find(where, classes, simple=protocol == Protocol.POSTER)
     others = {
@@ -162,7 +162,7 @@ def _entries(
     cells: Sequence[Cell], protocol: Protocol, seed: int, fractions: tuple[float, float, float]
 ) -> tuple[Entry, ...]:
     """Assign every cell to a split by the protocol."""
-    if protocol == Protocol.PUBLISHED:
+    if protocol in (Protocol.PUBLISHED, Protocol.PUBLISHED8):
         sides = [Split(cell.split or "") for cell in cells]
     elif protocol == Protocol.EXTERNAL:
         sides = [Split.TEST] * len(cells)

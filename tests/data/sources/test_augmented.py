@@ -50,7 +50,7 @@ def test_facts_come_from_the_originals(enlarged: Path, drawn: Path, tmp_path: Pa
     made = make("augmented", tmp_path / "s")
     assert made.provenance.source == "synthetic"
     assert "no real cells" in made.provenance.citation
-    assert reference(1.0, made)["met"] is None
+    assert reference(1.0, made).met is None
 
 
 def test_classes_on_request(enlarged: Path) -> None:

@@ -49,11 +49,37 @@ def test_pbc_grouped_uses_all_images(pbc: Path) -> None:
     """All images of the five types are used; other classes are counted, or used if selected."""
     manifest = make("pbc", pbc, protocol="grouped")
     assert len(manifest.entries) == 9
-    assert manifest.provenance.left_out == {"class ig not selected": 1}
+    assert manifest.provenance.left_out == {"class immature granulocyte not selected": 1}
     sides = {entry.group: entry.split for entry in manifest.entries}
     assert sides[next(e.group for e in manifest.entries if "MO_9" in e.path)] in ("train", "val", "test")
     everything = make("pbc", pbc, protocol="poster", classes=["ig", "monocyte", "neutrophil"])
-    assert everything.classes == ("neutrophil", "monocyte", "ig")
+    assert everything.classes == ("neutrophil", "monocyte", "immature granulocyte")
+
+
+def test_eight_classes_follow_further_tables(pbc: Path, put: Put) -> None:
+    """The protocol `published8` adds the classes of the tables eight_*.csv, in the order of reports."""
+    top = "PBC_dataset_normal_DIB"
+    for number, (label, short) in enumerate((("erythroblast", "ERB"), ("platelet", "PLA"))):
+        put(f"{top}/{label}/{short}_1.png", 200 + number)
+    for number, (label, short) in enumerate((("lymphocyte", "LY"), ("eosinophil", "EO"), ("basophil", "BA"))):
+        put(f"{top}/{label}/{short}_1.png", 300 + number)
+    write_csv(pbc / "splits/eight_train.csv", ["path,label", f"{top}/ig/IG_1.png,ig"])
+    write_csv(pbc / "splits/eight_val.csv", ["path,label", f"{top}/erythroblast/ERB_1.png,erythroblast"])
+    write_csv(pbc / "splits/eight_test.csv", ["path,label", f"{top}/platelet/PLA_1.png,platelet"])
+    with pytest.raises(UserError, match="no images of class 'lymphocyte'"):
+        make("pbc", pbc, protocol="published8")
+    rows = [f"{top}/{label}/{short}_1.png,{label}" for label, short in (("lymphocyte", "LY"), ("eosinophil", "EO"))]
+    write_csv(
+        pbc / "splits/val.csv",
+        ["path,label", f"{top}/neutrophil/NE_0.png,neutrophil", *rows, f"{top}/basophil/BA_1.png,basophil"],
+    )
+    manifest = make("pbc", pbc, protocol="published8")
+    assert manifest.classes[5:] == ("immature granulocyte", "erythroblast", "platelet")
+    assert {Path(e.path).stem: e.split for e in manifest.entries if e.label in manifest.classes[5:]} == {
+        "IG_1": "train",
+        "ERB_1": "val",
+        "PLA_1": "test",
+    }
 
 
 def test_pbc_errors(pbc: Path) -> None:
