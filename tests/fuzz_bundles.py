@@ -232,7 +232,7 @@ def _zip_fields(rng: random.Random, contents: dict[str, bytes], place: Path) -> 
     _as_zip(contents, place)
     path = place / "bundle.zip"
     data = bytearray(path.read_bytes())
-    entries = [at for at in range(len(data)) if data[at : at + 4] in (b"PK\1\2", b"PK\3\4", b"PK\5\6")]
+    entries = [at for at in range(len(data)) if bytes(data[at : at + 4]) in (b"PK\1\2", b"PK\3\4", b"PK\5\6")]
     for _ in range(rng.choice((1, 1, 3))):
         at = rng.choice(entries) + 2 * rng.randrange(2, 23)
         if at + 4 <= len(data):

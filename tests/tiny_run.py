@@ -38,7 +38,7 @@ def make_run(folder: Path, manifest: Manifest, steps: int = 300) -> Path:
     truth = torch.from_numpy(images.truth(manifest, entries, spec.classes))
     inputs = Deployed(net, spec.pixels).normalize(seen)
     with torch.no_grad():
-        net.features[0].weight /= 60  # the input is 0 to 255 minus its mean
+        net.get_parameter("features.0.weight").div_(60)  # the input is 0 to 255 minus its mean
     parameters = list(net.parameters())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # for images this small, more threads only wait for each other
@@ -46,7 +46,7 @@ def make_run(folder: Path, manifest: Manifest, steps: int = 300) -> Path:
         gradients = torch.autograd.grad(functional.cross_entropy(net(inputs), truth), parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter -= 0.002 * (1 - step / steps) * gradient.sign()
+                parameter.sub_(0.002 * (1 - step / steps) * gradient.sign())
     torch.set_num_threads(threads)
     folder.mkdir(parents=True)
     model.save(folder, net.eval(), spec)

@@ -89,8 +89,3 @@ def out_of_patience(epochs: Sequence[EpochResult], patience: int) -> bool:
 def write_metrics(run: Path, epochs: Sequence[EpochResult]) -> None:
     """Write `metrics.jsonl` into a run folder."""
     write_text(run / METRICS, "".join(json.dumps(each.to_json()) + "\n" for each in epochs))
-
-
-def read_metrics(path: Path) -> list[EpochResult]:
-    """Read a `metrics.jsonl`."""
-    return [EpochResult.from_json(json.loads(line)) for line in path.read_text().splitlines() if line]

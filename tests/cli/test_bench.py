@@ -1,4 +1,4 @@
-"""`edgewbc bench`."""
+"""Tests of `edgewbc bench`."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.bench.conftest import Fake
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own, without the real images."""
+    """Change to an empty working folder; EDGEWBC_DATA is unset and the system counts as idle."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EDGEWBC_DATA", raising=False)
     monkeypatch.setattr("edgewbc.bench.resource_use.system_load", lambda seconds=1.0: 0.0)
     return tmp_path
 
 
-def test_rows_of_a_bundle(edgewbc: Callable[..., Any], elsewhere: Path) -> None:
-    """stdout holds one JSON object, the same as in the file; every precision of the bundle is a row."""
+def test_bundle_has_a_row_per_precision(edgewbc: Callable[..., Any], elsewhere: Path) -> None:
+    """stdout has one JSON object, which --out writes too; conditions that are met are printed on stderr."""
     tiny.make_bundle(elsewhere / "b")
     labeled.make_manifest(elsewhere / "m")
-    fast = ("--seconds", "0.01", "--threads", "1", "--batch", "2", "--rounds", "1", "--no-peaks", "--no-benchmark-app")
-    fast += ("--require", "openvino:accuracy>=0", "--require", "size_mb<=100")
+    fast = ["--seconds", "0.01", "--threads", "1", "--batch", "2", "--rounds", "1", "--no-peaks", "--no-benchmark-app"]
+    fast += ["--require", "openvino:accuracy>=0", "--require", "size_mb<=100"]
     ran = edgewbc("bench", "--device", "cpu", "--model", "b", "--data", "m", *fast, "--json", "--out", "o.json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
@@ -44,13 +44,13 @@ def test_rows_of_a_bundle(edgewbc: Callable[..., Any], elsewhere: Path) -> None:
         assert set(row["latency_ms"]) == {"p50", "p90", "p95", "p99", "n"}
 
 
-def test_without_data_it_says_so_and_a_gate_is_not_met(
+def test_without_a_manifest_no_accuracy_is_measured(
     edgewbc: Callable[..., Any], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No manifest: timed on synthetic images, with a word on stderr; an accuracy that was asked for is missing."""
+    """Synthetic images are timed, with a note on stderr; a required accuracy is not met: exit code 3."""
     tiny.make_bundle(elsewhere / "bundles" / "mine")
     fake = Fake()
-    monkeypatch.setattr(bench, "__kwdefaults__", bench.__kwdefaults__ | {"execute": fake})
+    monkeypatch.setattr(bench, "__kwdefaults__", (bench.__kwdefaults__ or {}) | {"execute": fake})
     ran = edgewbc("bench", "--model", "bundles/mine", "--seconds", "0.01", "--batch", "1", "--require-accuracy", "0.9")
     assert ran.code == 3
     assert "no manifest here: synthetic images are timed" in ran.err
@@ -70,10 +70,8 @@ def test_without_data_it_says_so_and_a_gate_is_not_met(
         (["compare", "b/manifest.json", "b/manifest.json"], "is not a result of `edgewbc bench --out`"),
     ],
 )
-def test_bad_input_is_one_line(
-    edgewbc: Callable[..., Any], elsewhere: Path, arguments: list[str], message: str
-) -> None:
-    """A wrong device, model or manifest exits with 2 before anything is measured."""
+def test_errors_are_one_line(edgewbc: Callable[..., Any], elsewhere: Path, arguments: list[str], message: str) -> None:
+    """Invalid input has exit code 2 and an error of one line, before anything is measured."""
     tiny.make_bundle(elsewhere / "b")
     ran = edgewbc("bench", *arguments)
     assert ran.code == 2
@@ -81,28 +79,25 @@ def test_bad_input_is_one_line(
     assert ran.out == ""
 
 
-def test_gates_name_row_figure_and_bound(
-    edgewbc: Callable[..., Any], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Three times as fast as f32 is enough for a bound of two, and not for one of four: exit 3, one line, table and
-    file all the same."""
+def test_required_speedup(edgewbc: Callable[..., Any], elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A speedup of 3 meets 2 but not 4: exit code 3, and after the table one line with row, value and limit."""
     tiny.make_bundle(elsewhere / "b")
-    monkeypatch.setattr(bench, "__kwdefaults__", bench.__kwdefaults__ | {"execute": Fake()})
-    asked = ("bench", "--model", "b", "--seconds", "0.01", "--out", "o.json")
-    met = edgewbc(*asked, "--require", "speedup>=2")
+    monkeypatch.setattr(bench, "__kwdefaults__", (bench.__kwdefaults__ or {}) | {"execute": Fake()})
+    command = ("bench", "--model", "b", "--seconds", "0.01", "--out", "o.json")
+    met = edgewbc(*command, "--require", "speedup>=2")
     assert (met.code, met.err.splitlines()[-1]) == (0, "tiny/openvino/int8: speedup 3, met >= 2")
-    missed = edgewbc(*asked, "--require", "speedup>=2", "--require", "int8:speedup>=4")
+    missed = edgewbc(*command, "--require", "speedup>=2", "--require", "int8:speedup>=4")
     assert missed.code == 3
     assert missed.err.splitlines()[-1] == "edgewbc: tiny/openvino/int8: speedup 3, required >= 4"
     assert "3.00x" in missed.out
 
 
-def test_compare_finds_what_became_slower(
+def test_compare_reports_a_slower_row(
     edgewbc: Callable[..., Any], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same benchmark twice is no regression; one whose int8 row took twice as long is: exit 3."""
+    """A result compared with itself has exit code 0; one whose int8 row is half as fast has exit code 3."""
     tiny.make_bundle(elsewhere / "b")
-    monkeypatch.setattr(bench, "__kwdefaults__", bench.__kwdefaults__ | {"execute": Fake()})
+    monkeypatch.setattr(bench, "__kwdefaults__", (bench.__kwdefaults__ or {}) | {"execute": Fake()})
     assert edgewbc("bench", "--model", "b", "--seconds", "0.01", "--out", "a.json").code == 0
     same = edgewbc("bench", "compare", "a.json", "a.json", "--json")
     assert same.code == 0, same.err
@@ -121,8 +116,8 @@ def test_compare_finds_what_became_slower(
 
 
 @pytest.mark.parametrize("name", ["poster", "edge", "widths"])
-def test_suite_says_where_it_went(edgewbc: Callable[..., Any], name: str) -> None:
-    """The former studies of `--suite` are named with the command that runs them now."""
+def test_former_suites_name_the_new_command(edgewbc: Callable[..., Any], name: str) -> None:
+    """The error of `--suite` has the command that runs the study now."""
     ran = edgewbc("bench", "--suite", name)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == f"edgewbc: --suite {name} is now `python -m bench.{name}`, run in a checkout of edgewbc\n"

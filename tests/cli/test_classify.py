@@ -1,4 +1,4 @@
-"""`edgewbc classify`: its outputs and exit codes."""
+"""Tests of `edgewbc classify`: outputs and exit codes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def smear(tmp_path: Path) -> Path:
 def test_rows_go_to_stdout_and_the_differential_to_stderr(
     edgewbc: Callable[..., Any], bundle: Bundle, smear: Path
 ) -> None:
-    """Without --out, stdout is a CSV and nothing else."""
+    """Without --out, stdout has only the CSV."""
     ran = edgewbc("classify", "--model", bundle.path, smear)
     assert ran.code == 0
     rows = list(csv.DictReader(io.StringIO(ran.out)))
@@ -64,7 +64,7 @@ def test_rows_go_to_stdout_and_the_differential_to_stderr(
 def test_out_writes_the_rows_and_prints_the_differential(
     edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path
 ) -> None:
-    """With --out the file holds what stdout held, and the differential is the result on stdout."""
+    """With --out the rows are written to the file, and stdout has the differential."""
     plain = edgewbc("classify", "--model", bundle.path, smear)
     ran = edgewbc("classify", "--model", bundle.path, smear, "--out", tmp_path / "new" / "rows.csv", "--batch", "1")
     assert ran.code == 0
@@ -78,23 +78,23 @@ def test_out_writes_the_rows_and_prints_the_differential(
 
 
 def test_json_is_one_object(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
-    """--json prints model, hash, rows and differential, and --out is written all the same."""
+    """--json prints model, hash, rows and differential; --out is written too."""
     ran = edgewbc(
         "classify", "--model", bundle.path, "--precision", "f32", smear, "--json", "--out", tmp_path / "rows.jsonl"
     )
     assert ran.code == 0
-    told = json.loads(ran.out)
-    assert sorted(told) == ["differential", "model", "model_sha256", "rows", "verdict"]
-    assert told["model_sha256"] == bundle.model_sha256("openvino", "f32")
-    assert told["differential"]["counted"] == 4
-    assert told["differential"]["pictures"] == 6
-    assert len(told["rows"]) == 6
+    printed = json.loads(ran.out)
+    assert sorted(printed) == ["differential", "model", "model_sha256", "rows", "verdict"]
+    assert printed["model_sha256"] == bundle.model_sha256("openvino", "f32")
+    assert printed["differential"]["counted"] == 4
+    assert printed["differential"]["pictures"] == 6
+    assert len(printed["rows"]) == 6
     lines = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == told["rows"]
+    assert [json.loads(line) for line in lines] == printed["rows"]
 
 
 def test_jsonl_on_stdout(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path) -> None:
-    """--jsonl prints an object a line."""
+    """--jsonl prints one object per line."""
     ran = edgewbc("classify", "--model", bundle.path, smear, "--jsonl", "--threads", "1")
     assert ran.code == 0
     rows = [json.loads(line) for line in ran.out.splitlines()]
@@ -102,10 +102,10 @@ def test_jsonl_on_stdout(edgewbc: Callable[..., Any], bundle: Bundle, smear: Pat
     assert rows[4]["probability"] is None
 
 
-def test_a_bundle_in_the_working_folder_is_not_taken(
+def test_bundle_in_the_working_folder_is_not_used(
     edgewbc: Callable[..., Any], smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without --model the shipped bundle is used, whatever lies in ./bundles, and stderr names it."""
+    """Without --model the shipped bundle is used even if ./bundles exists, and stderr names it."""
     make_bundle(tmp_path / "bundles" / "mine", seed=3)
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("classify", "smear/0.png")
@@ -116,18 +116,16 @@ def test_a_bundle_in_the_working_folder_is_not_taken(
     assert next(csv.DictReader(io.StringIO(ran.out)))["path"] == "smear/0.png"
 
 
-def test_when_nothing_can_be_read_the_exit_code_is_2(
-    edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path
-) -> None:
-    """If every row is an error the rows are still written, and one line says so."""
+def test_unreadable_images_exit_2(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
+    """If every row is an error, the rows are written and stderr has one line about it."""
     ran = edgewbc("classify", "--model", bundle.path, smear / "cut.jpg", "--out", tmp_path / "rows.csv")
     assert ran.code == 2
     assert ran.err.splitlines()[-1].startswith("edgewbc: none of 1 images could be read; the first: ")
     assert "truncated or damaged" in (tmp_path / "rows.csv").read_text()
 
 
-def test_bad_input_is_one_line(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
-    """Missing or empty folders, bundles that are none, unknown precisions: exit code 2, one line, nothing written."""
+def test_errors_are_one_line(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
+    """Missing or empty folders, invalid bundles and unknown precisions have exit code 2 and an error of one line."""
     (tmp_path / "empty").mkdir()
     for arguments, reason in (
         ([tmp_path / "gone"], "gone: no such file or folder"),
@@ -149,7 +147,7 @@ def test_bad_input_is_one_line(edgewbc: Callable[..., Any], bundle: Bundle, smea
     assert (smear / "0.png").read_bytes() == encode(make_image(0))
 
 
-def test_a_bundle_with_a_wrong_hash_answers_nothing(edgewbc: Callable[..., Any], smear: Path, tmp_path: Path) -> None:
+def test_bundle_with_a_wrong_hash_is_refused(edgewbc: Callable[..., Any], smear: Path, tmp_path: Path) -> None:
     """A changed model file is refused before a row is printed."""
     made = make_bundle(tmp_path / "b")
     with (made.path / "openvino" / "int8.bin").open("ab") as file:
@@ -159,14 +157,14 @@ def test_a_bundle_with_a_wrong_hash_answers_nothing(edgewbc: Callable[..., Any],
     assert "int8.bin is not the file that was released (wrong hash): copy the bundle anew" in ran.err
 
 
-def test_nothing_named_is_usage(edgewbc: Callable[..., Any]) -> None:
-    """Without a path, and with an impossible batch, the exit code is 2."""
+def test_missing_path_and_invalid_batch_are_usage_errors(edgewbc: Callable[..., Any]) -> None:
+    """The exit code is 2."""
     assert edgewbc("classify").code == 2
     assert edgewbc("classify", "x.png", "--batch", "0").code == 2
 
 
-def test_the_same_command_goes_on(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
-    """With --out a journal is kept next to it: a second run classifies only what changed, and rewrites the file."""
+def test_same_command_resumes(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
+    """With --out a journal is kept next to it: a second run classifies only changed images and rewrites the file."""
     out, base = tmp_path / "cells.csv", ["classify", "--model", bundle.path, smear]
     first = edgewbc(*base, "--out", out)
     assert (first.code, f"journal: {out}.journal" in first.err) == (0, True)
@@ -185,8 +183,8 @@ def test_the_same_command_goes_on(edgewbc: Callable[..., Any], bundle: Bundle, s
     assert len((tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()) == 6
 
 
-def test_a_journal_without_out(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
-    """--journal alone records the results, and stdout is as without it."""
+def test_journal_without_out(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
+    """--journal alone records the results and does not change stdout."""
     plain = edgewbc("classify", "--model", bundle.path, smear)
     for held in ("", "6 of 6 images are in the journal"):
         ran = edgewbc("classify", "--model", bundle.path, smear, "--journal", tmp_path / "j")
@@ -195,10 +193,10 @@ def test_a_journal_without_out(edgewbc: Callable[..., Any], bundle: Bundle, smea
     assert sorted(path.name for path in tmp_path.iterdir()) == ["j", "smear"]
 
 
-def test_a_journal_of_another_model_is_refused(
+def test_journal_of_another_model_is_refused(
     edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path
 ) -> None:
-    """Another precision is another model: one line, exit code 2, and the rows of before stay as they are."""
+    """Another precision is another model: exit code 2, an error of one line, and the previous rows stay."""
     out = tmp_path / "cells.csv"
     assert edgewbc("classify", "--model", bundle.path, smear, "--out", out).code == 0
     before = out.read_bytes()
@@ -209,7 +207,7 @@ def test_a_journal_of_another_model_is_refused(
     assert out.read_bytes() == before
 
 
-def test_a_full_disk_is_one_line(
+def test_full_disk_is_one_line(
     edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk for the journal or the results file: exit code 2, one line, and all results so far are kept."""
@@ -253,8 +251,10 @@ def test_a_full_disk_is_one_line(
     assert "106 of 106 images are in the journal; 0 to classify" in ran.err
 
 
-def test_where_nothing_can_be_written(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
-    """A file instead of the folder, a journal with an image's name or among the images: one line each."""
+def test_invalid_output_paths_are_one_line(
+    edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path
+) -> None:
+    """A file in place of the folder, and a journal with an image's name or among the images, are refused."""
     (tmp_path / "file").touch()
     (tmp_path / "j").touch()
     for arguments, reason in (
@@ -268,10 +268,10 @@ def test_where_nothing_can_be_written(edgewbc: Callable[..., Any], bundle: Bundl
         assert reason in line
 
 
-def test_json_is_what_json_dumps_gives(
+def test_json_equals_that_of_json_dumps(
     edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The object is written row by row, with the layout of every other command, and leaves no journal."""
+    """The object is written row by row, with the same layout as other commands, and no journal is left."""
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("classify", "--model", bundle.path, smear, "--json")
     assert ran.out == json.dumps(json.loads(ran.out), indent=1, ensure_ascii=False) + "\n"
@@ -282,7 +282,7 @@ def test_json_is_what_json_dumps_gives(
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
 @pytest.mark.parametrize("how", ["out", "csv", "jsonl", "json"])
 def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, how: str) -> None:
-    """`--watch` classifies what is there and what comes; press Ctrl-C to stop with exit code 0 and the differential."""
+    """`--watch` classifies present and new images; Ctrl-C stops it with exit code 0 and the differential."""
     options = {"out": ["--out", str(tmp_path / "cells.csv")], "csv": [], "jsonl": ["--jsonl"], "json": ["--json"]}[how]
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # background jobs ignore it
     script = f"{heard}; import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
@@ -314,9 +314,9 @@ def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, ho
     assert "stopped" in err
     names = ["0.png", "1.png", "2.png", "3.png", "grey.png", "new.png"]
     if how == "json":
-        told = json.loads(out)
-        assert sorted(Path(row["path"]).name for row in told["rows"]) == names
-        assert told["differential"]["counted"] == 5
+        printed = json.loads(out)
+        assert sorted(Path(row["path"]).name for row in printed["rows"]) == names
+        assert printed["differential"]["counted"] == 5
         return
     assert "5 counted, 1 to review, 0 could not be read" in (out if how == "out" else err)
     if how == "jsonl":

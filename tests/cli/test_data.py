@@ -18,25 +18,25 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def cells(edgewbc: Run, tmp_path: Path) -> Path:
-    """Synthetic cells, drawn by the command."""
+    """Return a folder of synthetic cells that the command drew."""
     assert edgewbc("data", "synth", "--to", tmp_path / "c", "--cells", 10, "--size", 32, "--fields", 1).code == 0
     return tmp_path / "c"
 
 
-def test_synth_is_a_manifest_at_once(edgewbc: Run, cells: Path) -> None:
-    """The folder can be read as a manifest, and drawing it again changes nothing and says the same."""
+def test_synth_writes_a_manifest(edgewbc: Run, cells: Path) -> None:
+    """The folder can be read as a manifest; running the command again changes nothing and prints the same summary."""
     manifest = Manifest.read(cells)
     assert manifest.provenance.source == "synthetic"
     ran = edgewbc("data", "synth", "--to", cells, "--cells", 10, "--size", 32, "--fields", 1, "--json")
     assert ran.code == 0
-    told = json.loads(ran.out)
-    assert told["manifest_sha256"] == manifest.sha256
-    assert told["counts"]["test"]["basophil"] == 2
-    assert (told["n"], told["groups"], told["protocol"], told["seed"]) == (50, 10, "grouped", 0)
+    summary = json.loads(ran.out)
+    assert summary["manifest_sha256"] == manifest.sha256
+    assert summary["counts"]["test"]["basophil"] == 2
+    assert (summary["n"], summary["groups"], summary["protocol"], summary["seed"]) == (50, 10, "grouped", 0)
 
 
-def test_synth_refuses_what_is_in_the_way(edgewbc: Run, cells: Path) -> None:
-    """Another drawing in the folder is exit code 2 and one line."""
+def test_synth_refuses_a_folder_with_other_cells(edgewbc: Run, cells: Path) -> None:
+    """A folder that was drawn with other options has exit code 2 and an error of one line."""
     ran = edgewbc("data", "synth", "--to", cells, "--cells", 11)
     assert ran.code == 2
     assert ran.err.count("\n") == 1
@@ -44,7 +44,7 @@ def test_synth_refuses_what_is_in_the_way(edgewbc: Run, cells: Path) -> None:
 
 
 def test_manifest_prints_counts_and_hash(edgewbc: Run, cells: Path, tmp_path: Path) -> None:
-    """A table by split and class and the hash; another seed is another manifest."""
+    """The output is a table by split and class, and the hash; another seed gives another hash."""
     ran = edgewbc("data", "manifest", "synthetic", cells, "--to", tmp_path / "m", "--seed", 3)
     assert ran.code == 0
     lines = ran.out.splitlines()
@@ -56,7 +56,7 @@ def test_manifest_prints_counts_and_hash(edgewbc: Run, cells: Path, tmp_path: Pa
 
 
 def test_manifest_options(edgewbc: Run, tmp_path: Path) -> None:
-    """Classes with commas, a group pattern and a protocol reach the manifest."""
+    """The manifest has the selected classes, groups and protocol; other classes are reported as left out."""
     for label in ("neutrophil", "monocyte"):
         for i in range(6):
             file = tmp_path / "p" / label / f"p{i // 2}_{i}.png"
@@ -65,9 +65,9 @@ def test_manifest_options(edgewbc: Run, tmp_path: Path) -> None:
     options = ("--classes", "Monocyte, neutrophil", "--group-pattern", r"(p\d)_", "--protocol", "grouped", "--json")
     ran = edgewbc("data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "m", *options)
     assert ran.code == 0
-    told = json.loads(ran.out)
-    assert told["classes"] == ["neutrophil", "monocyte"]
-    assert told["groups"] == 3
+    summary = json.loads(ran.out)
+    assert summary["classes"] == ["neutrophil", "monocyte"]
+    assert summary["groups"] == 3
     ran = edgewbc(
         "data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "n", "--classes", "monocyte", "--json"
     )
@@ -80,7 +80,7 @@ def test_manifest_options(edgewbc: Run, tmp_path: Path) -> None:
 
 
 def test_manifest_of_a_table(edgewbc: Run, tmp_path: Path) -> None:
-    """Labels are read from the columns that are named; their options are refused for other sources."""
+    """Labels are read from the named columns; the options for columns are refused for other sources."""
     lines = ["file;type;slide"]
     for i in range(12):
         (tmp_path / f"{i}.png").write_bytes(encode(make_image(i)))
@@ -98,9 +98,9 @@ def test_manifest_of_a_table(edgewbc: Run, tmp_path: Path) -> None:
 
 
 def test_manifest_help_names_every_source_and_protocol(edgewbc: Run) -> None:
-    """What can be asked for stands in the help."""
-    told = edgewbc("data", "manifest", "--help").out
-    assert all(name in told for name in (*SOURCES, *Protocol))
+    """The help lists all sources and protocols."""
+    help_text = edgewbc("data", "manifest", "--help").out
+    assert all(name in help_text for name in (*SOURCES, *Protocol))
 
 
 AUGMENT = ("--total", 60, "--height", 24, "--width", 32)
@@ -108,7 +108,7 @@ AUGMENT = ("--total", 60, "--height", 24, "--width", 32)
 
 @pytest.fixture
 def originals(edgewbc: Run, tmp_path: Path) -> Path:
-    """A manifest of ten pictures of two classes."""
+    """Return a manifest of ten images of two classes."""
     for label in ("neutrophil", "monocyte"):
         for i in range(5):
             file = tmp_path / "p" / label / f"{label[0]}{i}.png"
@@ -118,8 +118,8 @@ def originals(edgewbc: Run, tmp_path: Path) -> Path:
     return tmp_path / "o"
 
 
-def test_augment_is_a_manifest_at_once(edgewbc: Run, originals: Path, tmp_path: Path) -> None:
-    """The drawn folder is a grouped manifest; drawing it again changes nothing and says the same, as JSON too."""
+def test_augment_writes_a_manifest(edgewbc: Run, originals: Path, tmp_path: Path) -> None:
+    """The folder is a grouped manifest; running the command again changes nothing, and --json prints the summary."""
     ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT)
     assert ran.code == 0
     assert "60 images in 10 groups" in ran.out
@@ -128,17 +128,17 @@ def test_augment_is_a_manifest_at_once(edgewbc: Run, originals: Path, tmp_path: 
     assert manifest.sha256 in ran.out
     ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT, "--json")
     assert ran.code == 0
-    told = json.loads(ran.out)
-    assert told["manifest_sha256"] == manifest.sha256
-    assert (told["n"], told["pictures"], told["groups"], told["protocol"]) == (60, 60, 10, "grouped")
-    assert {name: sum(told["counts"][side][name] for side in told["counts"]) for name in told["classes"]} == {
+    summary = json.loads(ran.out)
+    assert summary["manifest_sha256"] == manifest.sha256
+    assert (summary["n"], summary["pictures"], summary["groups"], summary["protocol"]) == (60, 60, 10, "grouped")
+    assert {name: sum(summary["counts"][side][name] for side in summary["counts"]) for name in summary["classes"]} == {
         "neutrophil": 30,
         "monocyte": 30,
     }
 
 
-def test_augment_under_both_protocols(edgewbc: Run, originals: Path, tmp_path: Path) -> None:
-    """A second manifest takes the same pictures by the poster's split; the audit passes the one, not the other."""
+def test_augmented_set_under_both_protocols(edgewbc: Run, originals: Path, tmp_path: Path) -> None:
+    """The same images split by the poster's protocol leak groups; the grouped manifest passes the audit."""
     assert edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT).code == 0
     options = ("--protocol", "poster", "--to", tmp_path / "m", "--json")
     ran = edgewbc("data", "manifest", "augmented", tmp_path / "a", *options)
@@ -159,10 +159,10 @@ def test_augment_under_both_protocols(edgewbc: Run, originals: Path, tmp_path: P
         (("--total", 9), "5 originals, but would get 4 images"),
     ],
 )
-def test_augment_refuses_before_it_draws(
+def test_augment_refuses_invalid_options(
     edgewbc: Run, originals: Path, tmp_path: Path, options: tuple[object, ...], message: str
 ) -> None:
-    """A protocol that does not fit or too small a total is exit code 2, one line, and no folder."""
+    """An unsupported protocol or too small a total has exit code 2 and an error of one line, and leaves no folder."""
     ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *options)
     assert ran.code == 2
     assert ran.err.count("\n") == 1
@@ -170,8 +170,8 @@ def test_augment_refuses_before_it_draws(
     assert not (tmp_path / "a").exists()
 
 
-def test_augment_leaves_other_folders_alone(edgewbc: Run, originals: Path, tmp_path: Path) -> None:
-    """A folder with another drawing, and originals that are no manifest, are exit code 2 and one line."""
+def test_augment_refuses_other_folders(edgewbc: Run, originals: Path, tmp_path: Path) -> None:
+    """A folder drawn with another seed, or originals without a manifest, have exit code 2 and an error of one line."""
     assert edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT).code == 0
     ran = edgewbc("data", "augment", originals, "--to", tmp_path / "a", *AUGMENT, "--seed", 1)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
@@ -182,8 +182,8 @@ def test_augment_leaves_other_folders_alone(edgewbc: Run, originals: Path, tmp_p
     assert not (tmp_path / "b").exists()
 
 
-def test_manifest_of_the_public_set(edgewbc: Run, tmp_path: Path) -> None:
-    """kaggle-bccd is official unless told otherwise; the folder above is refused with the one to name."""
+def test_manifest_of_kaggle_bccd(edgewbc: Run, tmp_path: Path) -> None:
+    """The default protocol is official; the error for the parent folder has the folder to use."""
     seed = 0
     for side, number in (("TRAIN", 4), ("TEST", 2)):
         for label in ("EOSINOPHIL", "LYMPHOCYTE", "MONOCYTE", "NEUTROPHIL"):
@@ -193,9 +193,9 @@ def test_manifest_of_the_public_set(edgewbc: Run, tmp_path: Path) -> None:
                 file.write_bytes(encode(make_image(seed := seed + 1), ".jpeg"))
     ran = edgewbc("data", "manifest", "kaggle-bccd", tmp_path / "k/images", "--to", tmp_path / "m", "--json")
     assert ran.code == 0
-    told = json.loads(ran.out)
-    assert (told["protocol"], told["n"], told["groups"]) == ("official", 24, 24)
-    assert set(told["counts"]["test"].values()) == {2}
+    summary = json.loads(ran.out)
+    assert (summary["protocol"], summary["n"], summary["groups"]) == ("official", 24, 24)
+    assert set(summary["counts"]["test"].values()) == {2}
     ran = edgewbc("data", "manifest", "kaggle-bccd", tmp_path / "k", "--to", tmp_path / "n")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert str(tmp_path / "k/images") in ran.err
@@ -203,7 +203,7 @@ def test_manifest_of_the_public_set(edgewbc: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", [*SOURCES, "wrong"])
 def test_manifest_of_a_missing_folder(edgewbc: Run, tmp_path: Path, source: str) -> None:
-    """Whatever the source, exit code 2, one line, nothing written."""
+    """For every source: exit code 2, an error of one line, and no files."""
     ran = edgewbc("data", "manifest", source, tmp_path / "nowhere", "--to", tmp_path / "m")
     assert ran.code == 2
     assert ran.err.startswith("edgewbc: ")
@@ -213,7 +213,7 @@ def test_manifest_of_a_missing_folder(edgewbc: Run, tmp_path: Path, source: str)
 
 
 def test_audit_of_a_clean_manifest(edgewbc: Run, cells: Path) -> None:
-    """Exit code 0, as text and as JSON, named either way."""
+    """Exit code 0, as text and as JSON, with the manifest as argument or --data; both together are an error."""
     assert "no leak" in edgewbc("data", "audit", cells).out
     ran = edgewbc("data", "audit", "--data", cells, "--json")
     assert ran.code == 0
@@ -222,7 +222,7 @@ def test_audit_of_a_clean_manifest(edgewbc: Run, cells: Path) -> None:
 
 
 def test_audit_exits_3_for_a_leak(edgewbc: Run, tmp_path: Path) -> None:
-    """Copies across a random split are printed, as text or as JSON, before the gate closes."""
+    """Copies in several splits are printed, as text or as JSON, and the exit code is 3."""
     (tmp_path / "p/monocyte").mkdir(parents=True)
     for i in range(10):
         (tmp_path / f"p/monocyte/{i}.png").write_bytes(encode(make_image(i // 10)))
@@ -237,8 +237,8 @@ def test_audit_exits_3_for_a_leak(edgewbc: Run, tmp_path: Path) -> None:
     assert json.loads(ran.out)["counts"]["exact_leaks"] == 1
 
 
-def test_audit_exits_2_for_a_changed_picture(edgewbc: Run, cells: Path) -> None:
-    """A picture that is not the manifest's is reported, then refused."""
+def test_audit_exits_2_for_a_changed_image(edgewbc: Run, cells: Path) -> None:
+    """An image that differs from the manifest is reported, and the exit code is 2."""
     (cells / "cells/monocyte/slide00_00000.png").write_bytes(b"")
     ran = edgewbc("data", "audit", cells, "--no-near")
     assert ran.code == 2
@@ -247,7 +247,7 @@ def test_audit_exits_2_for_a_changed_picture(edgewbc: Run, cells: Path) -> None:
 
 @pytest.mark.parametrize("command", ["synth", "augment", "manifest", "audit"])
 def test_help_has_an_example(edgewbc: Run, command: str) -> None:
-    """Each command's help ends its words with an example on a line of its own."""
+    """The help of each command has an example on a line of its own."""
     ran = edgewbc("data", command, "--help")
     assert ran.code == 0
     assert f"\n    edgewbc data {command} " in ran.out

@@ -16,28 +16,28 @@ from tests import colored
 from tests.data.test_label_audit import make_run
 
 Run = Callable[..., Any]
-PLACES = (1, 30, 70)
+WRONG = (1, 30, 70)
 
 
 @pytest.fixture
 def cells(tmp_path: Path) -> Path:
-    """A manifest of eighty colored discs, three of which have a wrong label."""
+    """Return a manifest of eighty colored discs, of which those at `WRONG` have a wrong label."""
     made = colored.make_manifest(tmp_path / "images")
-    turned = {name: made.classes[(i + 1) % 5] for i, name in enumerate(made.classes)}
-    entries = tuple(replace(e, label=turned[e.label]) if i in PLACES else e for i, e in enumerate(made.entries))
+    wrong = {name: made.classes[(i + 1) % 5] for i, name in enumerate(made.classes)}
+    entries = tuple(replace(e, label=wrong[e.label]) if i in WRONG else e for i, e in enumerate(made.entries))
     replace(made, entries=entries).write(tmp_path / "m")
     return tmp_path / "m"
 
 
 @pytest.fixture
 def run(cells: Path, tmp_path: Path) -> Path:
-    """A network with fresh weights, whose lineage says that it was trained on the cells."""
+    """Return a run with random weights, whose lineage says that it was trained on the cells."""
     make_run(tmp_path / "run", manifest_sha256=Manifest.read(cells).sha256, source="colored")
     return tmp_path / "run"
 
 
 def test_labels_are_ranked(edgewbc: Run, cells: Path, run: Path, tmp_path: Path) -> None:
-    """A folder with the three files, a table, exit code 0; the planted ones come first; and the warning is said."""
+    """The wrong labels come first, and the output warns that the features were trained on them."""
     ran = edgewbc("data", "audit", cells, "--labels", run, "--to", tmp_path / "o", "--folds", 3, "--no-near")
     assert ran.code == 0
     lines = ran.out.splitlines()
@@ -47,7 +47,7 @@ def test_labels_are_ranked(edgewbc: Run, cells: Path, run: Path, tmp_path: Path)
     with (tmp_path / "o/labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     entries = Manifest.read(cells).entries
-    assert {row["path"] for row in rows[:3]} == {entries[place].path for place in PLACES}
+    assert {row["path"] for row in rows[:3]} == {entries[index].path for index in WRONG}
     assert [row["flagged"] for row in rows[:3]] == ["yes"] * 3
     assert len(rows) == 80
     again = edgewbc("data", "audit", cells, "--labels", run, "--to", tmp_path / "o")
@@ -56,15 +56,15 @@ def test_labels_are_ranked(edgewbc: Run, cells: Path, run: Path, tmp_path: Path)
 
 
 def test_labels_as_json(edgewbc: Run, cells: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One JSON value on stdout, the same in the file, and a folder by the name of the source."""
+    """stdout has one JSON object, which --out writes too; the default folder has the name of the source."""
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("data", "audit", cells, "--labels", run, "--folds", 3, "--no-near", "--json", "--out", "o.json")
     assert ran.code == 0
-    told = json.loads(ran.out)
-    assert told.pop("folder") == str(Path("label-audits/colored"))
-    assert json.loads(Path("o.json").read_text()) == told
-    assert (told["features"]["saw_these_labels"], told["folds"], told["near_checked"]) == ("yes", 3, False)
-    assert told["flagged"] == len(told["ranked"]) >= 3
+    summary = json.loads(ran.out)
+    assert summary.pop("folder") == str(Path("label-audits/colored"))
+    assert json.loads(Path("o.json").read_text()) == summary
+    assert (summary["features"]["saw_these_labels"], summary["folds"], summary["near_checked"]) == ("yes", 3, False)
+    assert summary["flagged"] == len(summary["ranked"]) >= 3
     assert Path("label-audits/colored/sheet.png").is_file()
 
 
@@ -75,16 +75,18 @@ def test_labels_as_json(edgewbc: Run, cells: Path, run: Path, tmp_path: Path, mo
         (("--to", "o"), "--to, --centre and --scale require --labels RUN"),
     ],
 )
-def test_labels_refuse(edgewbc: Run, cells: Path, tmp_path: Path, options: tuple[str, ...], message: str) -> None:
-    """Exit code 2, one line, nothing written."""
+def test_errors_of_the_label_audit_are_one_line(
+    edgewbc: Run, cells: Path, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    """Exit code 2, an error of one line, and no files."""
     ran = edgewbc("data", "audit", cells, *options)
     assert (ran.code, ran.err.count("\n"), ran.out) == (2, 1, "")
     assert message in ran.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "m"]
 
 
-def test_labels_of_one_class(edgewbc: Run, cells: Path, run: Path, tmp_path: Path) -> None:
-    """A manifest of one class, or with a class of one image, is refused at once, in one line."""
+def test_label_audit_requires_two_classes_and_groups(edgewbc: Run, cells: Path, run: Path, tmp_path: Path) -> None:
+    """A manifest of one class, or with a class of one image, is an error of one line."""
     made = Manifest.read(cells)
     for name, entries, message in (
         ("one", [e for e in made.entries if e.label == "monocyte"], "only of class 'monocyte'"),
@@ -97,8 +99,8 @@ def test_labels_of_one_class(edgewbc: Run, cells: Path, run: Path, tmp_path: Pat
         assert not (tmp_path / "o").exists()
 
 
-def test_the_plain_audit_can_be_kept(edgewbc: Run, cells: Path, tmp_path: Path) -> None:
-    """--out writes what --json prints, whole, beside the text; and before a gate closes."""
+def test_audit_is_written_to_a_file(edgewbc: Run, cells: Path, tmp_path: Path) -> None:
+    """--out writes what --json prints, also if the exit code is 3."""
     ran = edgewbc("data", "audit", cells, "--no-near", "--out", tmp_path / "o.json")
     assert ran.code == 0
     assert ran.out.startswith("audit of 80 cells in 80 images, protocol grouped")
@@ -111,8 +113,8 @@ def test_the_plain_audit_can_be_kept(edgewbc: Run, cells: Path, tmp_path: Path) 
     assert json.loads((tmp_path / "l.json").read_text())["leak"] is True
 
 
-def test_help_shows_both(edgewbc: Run) -> None:
-    """The example has a line for the audit and one for labels."""
+def test_help_has_both_examples(edgewbc: Run) -> None:
+    """There is an example of the audit and one of the label audit."""
     ran = edgewbc("data", "audit", "--help")
     assert ran.code == 0
     assert "\n    edgewbc data audit manifests/mine\n    edgewbc data audit manifests/mine --labels imagenet" in ran.out

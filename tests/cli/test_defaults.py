@@ -1,6 +1,7 @@
-"""What a command takes when it is not told."""
+"""Tests of `edgewbc.cli.defaults`: the inputs that commands choose."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -11,14 +12,14 @@ from tests.colored import make_manifest
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """An empty current folder."""
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Change to an empty working folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_the_newest_manifest_is_taken_and_named(here, capsys):
-    """Of two manifests, one and two folders down, the newer one is read, and stderr says which."""
+def test_newest_manifest_is_the_default(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two manifests, one and two levels down, the newer one is read and named on stderr."""
     old, new = make_manifest(here / "a", 2, seed=1), make_manifest(here / "b", 2, seed=2)
     old.write(here / "first")
     new.write(here / "manifests" / "second")
@@ -27,22 +28,25 @@ def test_the_newest_manifest_is_taken_and_named(here, capsys):
     assert "second (the newest manifest here)" in capsys.readouterr().err
 
 
-def test_without_a_manifest_one_line_says_what_to_do():
-    """Nothing here: an error with both commands that mend it, or None where a command can do without."""
+def test_missing_manifest_is_an_error_with_the_commands_that_create_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """`manifest_or_none` prints a note instead and returns None."""
     with pytest.raises(UserError, match=r"edgewbc data manifest folder .*edgewbc data synth"):
         defaults.manifest(None)
     assert defaults.manifest_or_none(None) is None
+    assert "synthetic images are timed" in capsys.readouterr().err
 
 
-def test_a_named_manifest_is_never_replaced(here):
-    """A manifest that is named and missing is an error, not a reason to draw synthetic cells."""
+def test_named_manifest_is_not_replaced_by_synthetic_cells(here: Path) -> None:
+    """A manifest that was named and does not exist is an error."""
     with pytest.raises(UserError, match="absent"):
         defaults.manifest_or_synthetic(here / "absent")
     assert list(here.iterdir()) == []
 
 
-def test_synthetic_cells_where_there_is_nothing(monkeypatch, capsys):
-    """With no manifest at all cells are drawn, which is said, and the next command finds their manifest."""
+def test_synthetic_cells_are_drawn_without_a_manifest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A note on stderr says so, and the next command uses the same manifest."""
     monkeypatch.setattr(defaults, "SYNTHETIC_CELLS", 12)
     drawn = defaults.manifest_or_synthetic(None)
     assert len(drawn.entries) == 60
@@ -50,8 +54,8 @@ def test_synthetic_cells_where_there_is_nothing(monkeypatch, capsys):
     assert defaults.manifest_or_synthetic(None).sha256 == drawn.sha256
 
 
-def test_recipes_by_name_and_by_file(here):
-    """A shipped recipe goes by its name, even beside a folder of that name; an unknown one lists what there is."""
+def test_recipe_by_name_or_path(here: Path) -> None:
+    """A built-in recipe is found by name, even next to a folder of that name; an error lists all names."""
     (here / "demo").mkdir()
     assert defaults.recipe("demo").name == "demo.yaml"
     assert defaults.recipe("mine.yaml").as_posix() == "mine.yaml"
@@ -59,8 +63,8 @@ def test_recipes_by_name_and_by_file(here):
         defaults.recipe("nothing")
 
 
-def test_the_newest_finished_run(here, capsys):
-    """The newest run is taken and named; a folder that is none is refused."""
+def test_newest_finished_run_is_the_default(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is named on stderr; a folder that is not a run is refused."""
     run = here / "runs" / "one"
     run.mkdir(parents=True)
     (run / "model.safetensors").write_bytes(b"x")

@@ -16,8 +16,10 @@ from tests.conftest import Ran
 
 
 @pytest.mark.slow
-def test_the_whole_workflow(edgewbc: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It makes a bundle, a benchmark with its report page, and a row for each of the cells that it drew."""
+def test_demo_runs_the_whole_workflow(
+    edgewbc: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It creates a bundle, a benchmark with its report page, and a result row for each cell that it drew."""
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("demo", "--to", "d", "--cells", "20", "--seconds", "0.1", "--json")
     assert ran.code == 0, ran.err
@@ -36,8 +38,8 @@ def test_the_whole_workflow(edgewbc: Callable[..., Ran], tmp_path: Path, monkeyp
     assert "</html>" in (tmp_path / result["report"]).read_text(encoding="utf-8")
 
 
-def test_an_occupied_folder_is_left_alone(edgewbc: Callable[..., Ran], tmp_path: Path) -> None:
-    """A folder that is not empty is refused in one line."""
+def test_folder_that_is_not_empty_is_refused(edgewbc: Callable[..., Ran], tmp_path: Path) -> None:
+    """The error is one line, and the folder is unchanged."""
     (tmp_path / "mine.txt").write_text("x")
     ran = edgewbc("demo", "--to", tmp_path)
     assert ran.code == 2
@@ -45,10 +47,10 @@ def test_an_occupied_folder_is_left_alone(edgewbc: Callable[..., Ran], tmp_path:
     assert [f.name for f in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_an_interrupted_step_ends_the_demo(
+def test_interrupted_step_ends_the_demo(
     edgewbc: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C in one of the commands is exit code 130 without a stack trace, and names the folder with the results."""
+    """After Ctrl-C the exit code is 130; stderr has no stack trace and names the folder with the results."""
 
     def interrupted(*_: object, **__: object) -> NoReturn:
         raise KeyboardInterrupt

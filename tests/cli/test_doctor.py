@@ -1,4 +1,4 @@
-"""`edgewbc doctor`: a page of text, or one JSON object."""
+"""Tests of `edgewbc doctor`."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from edgewbc.utils import resources
 from tests.tiny import make_bundle
 
 
-def test_a_page_and_an_object(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
-    """There is one line per fact; --json prints one object and nothing else."""
-    made = make_bundle(tmp_path / "b")
-    ran = edgewbc("doctor", "--model", made.path, "--seconds", "0", "--threads", "1")
+def test_text_and_json(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
+    """The text has a line per fact and a table of configurations; --json prints one object."""
+    bundle = make_bundle(tmp_path / "b")
+    ran = edgewbc("doctor", "--model", bundle.path, "--seconds", "0", "--threads", "1")
     assert ran.code == 0
-    page, table = ran.out.split("\n\n")
-    names = [line.split()[0] for line in page.splitlines()]
+    facts, table = ran.out.split("\n\n")
+    names = [line.split()[0] for line in facts.splitlines()]
     assert names == ["CPU", "instructions", "cores", "memory", "system", "versions", "bundle", "int8", "best"]
-    assert "1 threads in 1 streams: not saved (measured for 0 seconds)" in page
+    assert "1 threads in 1 streams: not saved (measured for 0 seconds)" in facts
     assert table.split()[:5] == ["precision", "threads", "streams", "images/s", "golden"]
     assert "(tiny: int8, f32)" in ran.out
-    found = json.loads(edgewbc("doctor", "--model", made.path, "--seconds", "0", "--json").out)
+    found = json.loads(edgewbc("doctor", "--model", bundle.path, "--seconds", "0", "--json").out)
     assert found["bundle"]["name"] == "tiny"
     assert found["int8"]["pays"] is (found["int8"]["ratio"] >= 1.1)
 
 
-def test_without_a_bundle_the_pc_is_described(
+def test_without_a_bundle_a_synthetic_network_is_measured(
     edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the installation has no bundle, a synthetic network is measured and stderr says why."""
+    """If the installation has no bundle, stderr has the reason."""
 
     def none() -> Path:
         raise UserError("no released bundle came with this installation")
@@ -46,24 +46,26 @@ def test_without_a_bundle_the_pc_is_described(
     assert "synthetic network" in ran.out
 
 
-def test_the_fastest_configuration_is_saved(edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> None:
+def test_fastest_configuration_is_saved(
+    edgewbc: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The choice is saved in EDGEWBC_CACHE; where that fails, the output says so and the exit code is 0."""
-    made = make_bundle(tmp_path / "b")
+    bundle = make_bundle(tmp_path / "b")
     monkeypatch.setenv("EDGEWBC_CACHE", str(tmp_path / "cache"))
-    ran = edgewbc("doctor", "--model", made.path, "--threads", "1", "--seconds", "0.001", "--json")
+    ran = edgewbc("doctor", "--model", bundle.path, "--threads", "1", "--seconds", "0.001", "--json")
     found = json.loads(ran.out)["tuning"]
-    (kept,) = (tmp_path / "cache" / "tuning").iterdir()
-    assert found["remembered"] == str(kept)
-    assert json.loads(kept.read_text())["choice"] == found["choice"]
+    (saved,) = (tmp_path / "cache" / "tuning").iterdir()
+    assert found["remembered"] == str(saved)
+    assert json.loads(saved.read_text())["choice"] == found["choice"]
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("EDGEWBC_CACHE", str(tmp_path / "file"))
-    ran = edgewbc("doctor", "--model", made.path, "--threads", "1", "--seconds", "0.001")
+    ran = edgewbc("doctor", "--model", bundle.path, "--threads", "1", "--seconds", "0.001")
     assert ran.code == 0
     assert "not saved ([Errno" in ran.out
 
 
-def test_a_named_bundle_must_be_there(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
-    """A bundle that was given and is missing is exit code 2, in one line."""
+def test_missing_bundle_is_refused(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
+    """A bundle that was named and does not exist has exit code 2 and an error of one line."""
     ran = edgewbc("doctor", "--model", tmp_path / "gone")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.splitlines() == [f"edgewbc: {tmp_path / 'gone'}: no such bundle"]

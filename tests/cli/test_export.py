@@ -15,8 +15,8 @@ from tests.tiny_run import quantized
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with one quantized run and the manifest."""
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Change to a folder with a quantized run and the manifest that it was trained on."""
     run, manifest = quantized()
     shutil.copytree(run, tmp_path / "runs" / "tiny-int8")
     manifest.write(tmp_path / "manifests" / "colored")
@@ -24,8 +24,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_newest_run_is_exported_without_an_argument(edgewbc: Callable[..., Ran], place: Path) -> None:
-    """int8 of the newest run goes to bundles/<run>; a table on stdout, what was taken on stderr."""
+def test_newest_run_is_exported_by_default(edgewbc: Callable[..., Ran], workspace: Path) -> None:
+    """Its int8 files are written to bundles/<run>; stdout has a table of the files, stderr the defaults used."""
     ran = edgewbc("export")
     assert ran.code == 0
     assert "run: runs/tiny-int8 (the newest)" in ran.err
@@ -33,26 +33,26 @@ def test_newest_run_is_exported_without_an_argument(edgewbc: Callable[..., Ran],
     lines = ran.out.splitlines()
     assert [line.split()[:2] for line in lines] == [["file", "size"], ["openvino", "int8"], ["onnx", "int8"]]
     assert "20 of 20" in lines[1]
-    bundle = Bundle.open(place / "bundles" / "tiny-int8")
+    bundle = Bundle.open(workspace / "bundles" / "tiny-int8")
     assert (bundle.name, bundle.precisions) == ("tiny-int8", ("int8",))
     assert edgewbc("export").code == 2  # a bundle is never overwritten
 
 
-def test_json_is_one_object(edgewbc: Callable[..., Ran], place: Path) -> None:
-    """Both precisions in one option, a name, a folder, a zip: stdout is one JSON object."""
+def test_json_is_one_object(edgewbc: Callable[..., Ran], workspace: Path) -> None:
+    """With two precisions, a name, a folder and a zip, stdout is one JSON object."""
     options = ["--precision", "int8,f32", "--name", "mine", "--to", "out/b", "--zip", "--json"]
     ran = edgewbc("export", "runs/tiny-int8", *options)
     assert ran.code == 0
-    told = json.loads(ran.out)
-    assert (told["bundle"], told["zip"], told["manifest"]["name"]) == ("out/b", "out/b.zip", "mine")
-    bundle = Bundle.open(place / "out" / "b.zip")
-    assert told["sizes"]["f32"]["onnx"] == bundle.size("onnx", "f32")
-    assert set(told["sizes"]) == {"int8", "f32"}
+    summary = json.loads(ran.out)
+    assert (summary["bundle"], summary["zip"], summary["manifest"]["name"]) == ("out/b", "out/b.zip", "mine")
+    bundle = Bundle.open(workspace / "out" / "b.zip")
+    assert summary["sizes"]["f32"]["onnx"] == bundle.size("onnx", "f32")
+    assert set(summary["sizes"]) == {"int8", "f32"}
 
 
-def test_without_a_manifest_it_says_so(edgewbc: Callable[..., Ran], place: Path) -> None:
-    """No manifest: exported all the same, without accuracy, and told."""
-    shutil.rmtree(place / "manifests")
+def test_without_a_manifest_no_accuracy_is_stated(edgewbc: Callable[..., Ran], workspace: Path) -> None:
+    """The run is exported, and stderr says that the bundle states no accuracy."""
+    shutil.rmtree(workspace / "manifests")
     ran = edgewbc("export", "--precision", "f32", "--precision", "f32")
     assert ran.code == 0
     assert "the bundle states no accuracy" in ran.err
@@ -69,54 +69,56 @@ def test_without_a_manifest_it_says_so(edgewbc: Callable[..., Ran], place: Path)
         (["--data", "nowhere"], "nowhere: not a manifest"),
     ],
 )
-def test_a_mistake_is_one_line(edgewbc: Callable[..., Ran], place: Path, arguments: list[str], words: str) -> None:
-    """Exit code 2, one line that names the mend, nothing on stdout and nothing left behind."""
+def test_errors_are_one_line(edgewbc: Callable[..., Ran], workspace: Path, arguments: list[str], words: str) -> None:
+    """Invalid input has exit code 2 and an error of one line, prints nothing on stdout and leaves no files."""
     ran = edgewbc("export", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert words in ran.err.splitlines()[-1]
-    assert not (place / "bundles").exists()
+    assert not (workspace / "bundles").exists()
 
 
 def test_help_has_an_example(edgewbc: Callable[..., Ran]) -> None:
-    """--help ends with a command line that can be copied."""
+    """--help has a command line that can be copied."""
     assert "\n    edgewbc export runs/vgg16gap-112-quarter-int8" in edgewbc("export", "--help").out
 
 
-def test_license_goes_into_the_card(edgewbc: Callable[..., Ran], place: Path) -> None:
-    """--license is stated in manifest and card; without it the license is not stated."""
+def test_license_is_stated_in_the_card(edgewbc: Callable[..., Ran], workspace: Path) -> None:
+    """--license is written to manifest and card; without it, the card says that none is stated."""
     assert edgewbc("export", "--license", "CC-BY-NC-4.0", "--to", "out/mine").code == 0
-    made = Bundle.open(place / "out" / "mine")
-    assert made.manifest.to_json()["weights_license"] == "CC-BY-NC-4.0"
-    assert "The weights: CC-BY-NC-4.0." in (place / "out" / "mine" / "CARD.md").read_text(encoding="utf-8")
+    bundle = Bundle.open(workspace / "out" / "mine")
+    assert bundle.manifest.to_json()["weights_license"] == "CC-BY-NC-4.0"
+    assert "The weights: CC-BY-NC-4.0." in (workspace / "out" / "mine" / "CARD.md").read_text(encoding="utf-8")
     assert edgewbc("export", "--to", "out/plain").code == 0
-    assert "The weights: not stated." in (place / "out" / "plain" / "CARD.md").read_text(encoding="utf-8")
+    assert "The weights: not stated." in (workspace / "out" / "plain" / "CARD.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("options", [[], ["--network"], ["--precision", "f32"]])
-def test_an_unfinished_run_is_not_exported(edgewbc: Callable[..., Ran], place: Path, options: list[str]) -> None:
-    """Without a lineage the run's step was interrupted: one line, and nothing is written."""
-    (place / "runs" / "tiny-int8" / "lineage.json").unlink()
+def test_unfinished_run_is_refused(edgewbc: Callable[..., Ran], workspace: Path, options: list[str]) -> None:
+    """A run without a lineage was interrupted: the error is one line, and no files are written."""
+    (workspace / "runs" / "tiny-int8" / "lineage.json").unlink()
     ran = edgewbc("export", "runs/tiny-int8", *options)
     assert (ran.code, ran.out) == (2, "")
     assert "runs/tiny-int8: is not finished (it has no lineage.json)" in ran.err
-    assert not (place / "bundles").exists()
-    assert not (place / "networks").exists()
+    assert not (workspace / "bundles").exists()
+    assert not (workspace / "networks").exists()
 
 
 @pytest.mark.parametrize("missing", ["quantize.json", "openvino/int8.xml"])
-def test_a_broken_quantization_is_not_exported_as_f32(edgewbc: Callable[..., Ran], place: Path, missing: str) -> None:
-    """A quantized run is exported in int8, or not at all unless f32 is asked for."""
-    (place / "runs" / "tiny-int8" / missing).unlink()
+def test_incomplete_quantization_is_not_exported_as_f32(
+    edgewbc: Callable[..., Ran], workspace: Path, missing: str
+) -> None:
+    """A quantized run with missing files is an error; f32 is exported only on request."""
+    (workspace / "runs" / "tiny-int8" / missing).unlink()
     ran = edgewbc("export", "runs/tiny-int8")
     assert (ran.code, ran.out) == (2, "")
     assert "quantize" in ran.err.splitlines()[-1]
-    assert not (place / "bundles").exists()
+    assert not (workspace / "bundles").exists()
 
 
 @pytest.mark.parametrize("command", ["export", "eval", "prune"])
-def test_weights_with_a_flipped_bit_are_refused(edgewbc: Callable[..., Ran], place: Path, command: str) -> None:
+def test_changed_weights_are_refused(edgewbc: Callable[..., Ran], workspace: Path, command: str) -> None:
     """Commands that start from a run compare its weights with the hash in the lineage."""
-    weights = place / "runs" / "tiny-int8" / "model.safetensors"
+    weights = workspace / "runs" / "tiny-int8" / "model.safetensors"
     damaged = bytearray(weights.read_bytes())
     damaged[-1] ^= 1
     weights.write_bytes(damaged)

@@ -16,7 +16,7 @@ from tests.labeled import make_run
 BUNDLE = resources.folder("export/bundles") / resources.SHIPPED_BUNDLE
 
 
-def test_the_poster_as_a_table(edgewbc: Callable[..., Ran]) -> None:
+def test_table_of_the_posters_network(edgewbc: Callable[..., Ran]) -> None:
     """The table ends with the parameter count that the poster reports."""
     ran = edgewbc("info", "vgg16gap", "--classes", "4")
     assert ran.code == 0, ran.err
@@ -80,8 +80,8 @@ def test_a_bundle_without_torch(edgewbc: Callable[..., Ran]) -> None:
         ([BUNDLE, "--classes", "9"], "has 5 classes"),
     ],
 )
-def test_mistakes_are_one_line(edgewbc: Callable[..., Ran], arguments: list[str], message: str) -> None:
-    """Bad input exits with 2 and a single line."""
+def test_errors_are_one_line(edgewbc: Callable[..., Ran], arguments: list[str], message: str) -> None:
+    """Invalid input has exit code 2 and an error of one line."""
     ran = edgewbc("info", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err.splitlines()[-1]

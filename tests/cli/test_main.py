@@ -90,10 +90,10 @@ def test_errors_have_their_exit_codes(
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), "edgewbc: cannot write: the reader closed the pipe"),
     ],
 )
-def test_errors_of_the_system_are_not_bugs(
+def test_system_errors_are_one_line(
     edgewbc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, error: OSError, line: str
 ) -> None:
-    """A full disk, a forbidden file and a closed pipe are one line and exit code 2."""
+    """A full disk, a denied permission and a closed pipe have exit code 2 and an error of one line."""
 
     def fail() -> str:
         raise error
@@ -105,10 +105,10 @@ def test_errors_of_the_system_are_not_bugs(
     assert "Traceback" not in ran.err
 
 
-def test_subprocesses_import_nothing_of_the_working_folder(
+def test_subprocesses_do_not_import_from_the_working_folder(
     edgewbc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a command runs, Python in a subprocess leaves the working folder out, whoever starts it."""
+    """While a command runs, the working folder is not on the path of Python subprocesses."""
     found = []
 
     def run(*_: object, **__: object) -> None:
@@ -147,8 +147,8 @@ def test_help_imports_nothing_heavy() -> None:
     assert ran.stdout.strip() == "[]"
 
 
-def test_shell_completion_names_the_commands() -> None:
-    """The script that --show-completion installs asks the program, which completes `qu` to `quantize`."""
+def test_shell_completion() -> None:
+    """As requested by the script of --show-completion, `qu` is completed to `quantize`."""
     environment = {"_EDGEWBC_COMPLETE": "complete_bash", "COMP_WORDS": "edgewbc qu", "COMP_CWORD": "1"}
     code = "from edgewbc.cli.main import main; main()"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)

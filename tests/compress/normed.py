@@ -28,7 +28,7 @@ def normed(arch: str) -> tuple[Network, ModelSpec]:
     spec = SPECS[arch]
     net = built(spec, batches=10)
     with torch.no_grad():
-        list(net.head)[-1].weight *= 0.1  # keeps probabilities away from 0 and 1
+        list(net.head.parameters())[-2].mul_(0.1)  # weights of the last layer; keeps probabilities away from 0 and 1
     return net, spec
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -31,7 +32,7 @@ from tests.tiny_run import quantized
         ({"overflow_fix": "some"}, "--overflow-fix some: use first, all, none"),
     ],
 )
-def test_options_out_of_range_are_refused(options: dict, line: str) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, Any], line: str) -> None:
     """A value out of range is a UserError that names the option."""
     with pytest.raises(UserError, match=line):
         ptq.Options(**options)
@@ -67,7 +68,7 @@ def test_ignored_layers_are_counted_as_float() -> None:
 
 
 @pytest.mark.parametrize(("fix", "halved"), [("first", [0]), ("all", [0, 1, 2, 3, 4]), ("none", [])])
-def test_overflow_fix_halves_the_weights(fix: str, halved: list[int]) -> None:
+def test_overflow_fix_halves_the_weights(fix: Literal["first", "all", "none"], halved: list[int]) -> None:
     """Weights use half of the int8 range in the layers that the option selects, and all of it elsewhere."""
     run, manifest = quantized()
     xml = run / "openvino" / "int8.xml"

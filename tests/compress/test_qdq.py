@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edgewbc.compress.qdq import quantized, store_int8
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 
 
-def _proto() -> object:
+def _proto() -> Any:
     """Return a dense layer with a fake-quantized weight; bias and zero points are shared through Identity nodes."""
     random = np.random.default_rng(0)
     arrays = {
         "w": random.normal(size=(4, 12)).astype(np.float32),
-        "scale": np.float32([0.01, 0.02, 0.03, 0.001]),
+        "scale": np.array([0.01, 0.02, 0.03, 0.001], np.float32),
         "zero": np.zeros(4, dtype=np.int8),
-        "b": np.float32([1, 2, 3, 4]),
-        "unused": np.float32([1]),
+        "b": np.array([1, 2, 3, 4], np.float32),
+        "unused": np.array([1], np.float32),
     }
     nodes = [
         helper.make_node("Identity", ["zero"], ["zero2"]),
@@ -58,13 +61,15 @@ def test_weights_are_stored_as_int8_with_equal_predictions() -> None:
 @pytest.mark.parametrize(
     ("weight", "scale", "zero", "axis", "expected"),
     [
-        ([0.5, 1.5, 2.5, -0.5, 300, -300], [1.0], np.int8([0]), 1, [0, 2, 2, 0, 127, -128]),
-        ([[1, 2], [1, 2]], [1.0, 0.5], np.int8([0, 1]), 0, [[1, 2], [3, 5]]),
-        ([[1, 2], [1, 2]], [1.0, 0.5], np.uint8([0, 1]), 1, [[1, 5], [1, 5]]),
+        ([0.5, 1.5, 2.5, -0.5, 300, -300], [1.0], np.array([0], np.int8), 1, [0, 2, 2, 0, 127, -128]),
+        ([[1, 2], [1, 2]], [1.0, 0.5], np.array([0, 1], np.int8), 0, [[1, 2], [3, 5]]),
+        ([[1, 2], [1, 2]], [1.0, 0.5], np.array([0, 1], np.uint8), 1, [[1, 5], [1, 5]]),
     ],
 )
-def test_rounding_is_that_of_onnx(weight: list, scale: list, zero: np.ndarray, axis: int, expected: list) -> None:
+def test_rounding_is_that_of_onnx(
+    weight: list[Any], scale: list[float], zero: NDArray[Any], axis: int, expected: list[Any]
+) -> None:
     """Rounds half to even and saturates, along the axis."""
-    found = quantized(np.float32(weight), np.float32(scale), zero, axis)
+    found = quantized(np.array(weight, np.float32), np.array(scale, np.float32), zero, axis)
     assert found.dtype == zero.dtype
     assert found.tolist() == expected

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,20 +16,22 @@ from edgewbc.compress import quantize as module
 from edgewbc.compress.quantization_report import calibration_sha256, check_drop
 from edgewbc.compress.quantize import quantize
 from edgewbc.data import images
+from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sampling import balanced
 from edgewbc.errors import GateError, UserError
 from edgewbc.export.validation import ModelFile, validate
+from edgewbc.images.decode import Decoded
 from edgewbc.nets import model
 from tests.tiny_run import quantized, trained
 
 
 @pytest.fixture(scope="module")
-def record() -> dict:
+def record() -> dict[str, Any]:
     """quantize.json of the run that `quantized` made."""
-    return json.loads((quantized()[0] / "quantize.json").read_text())
+    return dict(json.loads((quantized()[0] / "quantize.json").read_text()))
 
 
-def test_quantized_run_is_complete(record: dict) -> None:
+def test_quantized_run_is_complete(record: dict[str, Any]) -> None:
     """Weights and description are the parent's, all files have their recorded hashes, the lineage names the parent."""
     (parent, _), (run, manifest) = trained(), quantized()
     for name in ("model.safetensors", "model.json"):
@@ -52,7 +55,7 @@ def test_quantized_run_is_complete(record: dict) -> None:
     assert runs.newest(run.parent) == run
 
 
-def test_calibration_uses_only_train_images(record: dict) -> None:
+def test_calibration_uses_only_train_images(record: dict[str, Any]) -> None:
     """The calibration images are determined by the seed, class-balanced, and from train."""
     _, manifest = quantized()
     chosen = balanced(manifest.split("train"), 20, seed=3)
@@ -73,9 +76,10 @@ def test_calibration_uses_only_train_images(record: dict) -> None:
 def test_no_test_image_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Quantization reads only train and validation images; the same seed gives the same bytes."""
     run, manifest = trained()
-    real, read = images.read_decoded, set()
+    real = images.read_decoded
+    read: set[str] = set()
 
-    def watched(manifest, entry):
+    def watched(manifest: Manifest, entry: Entry) -> Decoded:
         read.add(entry.split)
         return real(manifest, entry)
 
@@ -87,7 +91,7 @@ def test_no_test_image_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         assert (made / name).read_bytes() == (before / name).read_bytes(), name
 
 
-def test_figures_match_the_saved_files(record: dict) -> None:
+def test_figures_match_the_saved_files(record: dict[str, Any]) -> None:
     """Evaluating each saved file gives its row; int8 loses nothing here, and the two backends agree."""
     run, manifest = quantized()
     _, spec = model.load(run)
@@ -124,16 +128,16 @@ def test_max_drop_restores_float_layers(tmp_path: Path) -> None:
         assert 0 < len(told["operations"][backend]["int8"]) < 5
 
 
-def _fragile(folder: Path) -> tuple[Path, object]:
+def _fragile(folder: Path) -> tuple[Path, Manifest]:
     """Return the trained run with one channel scaled up and down again, so that 8 bits are too few for others."""
     import torch
 
     run, manifest = trained()
     net, spec = model.load(run)
     with torch.no_grad():
-        net.features[3].weight[0] *= 4000
-        net.features[3].bias[0] *= 4000
-        net.features[6].weight[:, 0] /= 4000
+        net.get_parameter("features.3.weight")[0] *= 4000
+        net.get_parameter("features.3.bias")[0] *= 4000
+        net.get_parameter("features.6.weight")[:, 0] /= 4000
     (folder / "fragile").mkdir()
     model.save(folder / "fragile", net, spec)
     runs.write_lineage(folder / "fragile", "train")
@@ -154,9 +158,11 @@ def _fragile(folder: Path) -> tuple[Path, object]:
 )
 def test_drop_above_the_limit_is_an_error(lost: float, left: list[str], max_drop: float, words: str) -> None:
     """The message has the backend, the drop and the limit."""
-    good = {"drop": {"drop": 0.0}, "operations": {"int8": ["a"]}}
-    record: dict = {key: {"openvino": good[key], "onnx": dict(good[key])} for key in good}
-    record["protocol"] = "grouped"
+    record: dict[str, Any] = {
+        "protocol": "grouped",
+        "drop": {backend: {"drop": 0.0} for backend in ("openvino", "onnx")},
+        "operations": {backend: {"int8": ["a"]} for backend in ("openvino", "onnx")},
+    }
     check_drop(record, 0.0)
     record["drop"]["onnx"]["drop"], record["operations"]["onnx"]["int8"] = lost, left
     with pytest.raises(GateError, match="for onnx") as caught:
@@ -167,7 +173,7 @@ def test_drop_above_the_limit_is_an_error(lost: float, left: list[str], max_drop
 def test_exceeded_limit_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the limit is exceeded at the end, the new folder is removed."""
 
-    def refuse(record, max_drop):
+    def refuse(record: dict[str, Any], max_drop: float) -> None:
         raise GateError("no")
 
     monkeypatch.setattr(module, "check_drop", refuse)

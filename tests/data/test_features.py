@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def test_features_are_means_of_the_last_maps(manifest: Manifest, tmp_path: Path)
     runs.write_lineage(tmp_path / "run", "train", source="folder")
     found = network(tmp_path / "run", manifest)
     rows = extract(found, manifest, manifest.entries)
-    assert (rows.shape, rows.dtype) == ((6, 24), np.float32)
+    assert (rows.shape, rows.dtype.name) == ((6, 24), "float32")
     net, spec = model.load(tmp_path / "run")
     seen = torch.from_numpy(next(images.batches(manifest, manifest.entries, spec.pixels)))
     deployed = Deployed(net, spec.pixels)
@@ -105,9 +106,9 @@ def test_features_are_means_of_the_last_maps(manifest: Manifest, tmp_path: Path)
     scale = np.abs(last).max()
     np.testing.assert_allclose(rows[:, :8], block, atol=0.03 * np.abs(block).max())  # computed in bfloat16
     np.testing.assert_allclose(rows[:, 16:], last, atol=0.05 * scale)
-    shown: list[tuple[str, int]] = []
+    shown: list[tuple[str, int | None]] = []
 
-    def progress(items: Any, what: str, total: int) -> Any:
+    def progress(items: Iterable[Any], what: str, total: int | None) -> Iterable[Any]:
         shown.append((what, total))
         return items
 

@@ -12,8 +12,8 @@ from edgewbc.pixels import PixelSpec
 from tests.tiny_run import make_spec, trained
 
 
-def test_head_gives_the_network_its_logits() -> None:
-    """The arrays alone take features to the logits that the network gives."""
+def test_head_arrays_reproduce_the_logits() -> None:
+    """The logits computed from the features with the arrays alone equal the network's."""
     import torch
 
     net, _ = model.load(trained()[0])
@@ -26,13 +26,13 @@ def test_head_gives_the_network_its_logits() -> None:
     }
     features = np.random.default_rng(0).random((3, 16), dtype=np.float32)
     hidden = np.maximum(features @ arrays["w0"].T + arrays["b0"], 0)
-    wanted = net.head(torch.from_numpy(features)).detach().numpy()
-    np.testing.assert_allclose(hidden @ arrays["w1"].T + arrays["b1"], wanted, rtol=1e-5, atol=1e-5)
+    expected = net.head(torch.from_numpy(features)).detach().numpy()
+    np.testing.assert_allclose(hidden @ arrays["w1"].T + arrays["b1"], expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("arch", "features"), [("vgg16gap", 16), ("vgg16flatten", 16 * 8 * 9)])
-def test_outputs_have_their_sizes(arch: str, features: int) -> None:
-    """Sizes of probabilities, features and map, for both networks."""
+def test_output_sizes_are_recorded(arch: str, features: int) -> None:
+    """Sizes of probabilities, features and map, for both architectures."""
     from edgewbc.export.validation import ModelFile
 
     spec = make_spec(("neutrophil", "basophil"), arch)
@@ -43,8 +43,8 @@ def test_outputs_have_their_sizes(arch: str, features: int) -> None:
     assert found["golden"]["tolerance"] == {"f32": 1e-3}
 
 
-def test_a_network_with_branches_is_described_as_it_ships() -> None:
-    """Its branches are in its convolutions by then: they count neither as parameters nor as multiply-adds."""
+def test_network_with_branches_is_described_in_its_folded_form() -> None:
+    """The exported network has no branches, so they count neither as parameters nor as multiply-adds."""
     from edgewbc.export.validation import ModelFile
 
     spec = ModelSpec("edgenet", ("a", "b"), PixelSpec(16, 16), ("/", 8, 8), (), form="branches")
@@ -66,6 +66,6 @@ def test_a_network_with_branches_is_described_as_it_ships() -> None:
         ("2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05+00:00"),
     ],
 )
-def test_places_of_this_machine_are_cut_off(text: str, kept: str) -> None:
-    """A record for strangers keeps names of files, and not the folders they lay in."""
+def test_paths_of_this_machine_are_removed(text: str, kept: str) -> None:
+    """File names are kept without their folders; other text is unchanged."""
     assert bundle_manifest.without_paths({"a": [{"b": text}], "n": 1}) == {"a": [{"b": kept}], "n": 1}

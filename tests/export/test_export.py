@@ -33,101 +33,101 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with both precisions, and its zip beside it."""
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a bundle with both precisions; its zip is next to it."""
     run, manifest = quantized()
     to = tmp_path_factory.mktemp("bundles") / "tiny.v1"
     return export(run, manifest=manifest, to=to, precisions=["f32", "int8"], zip=True)
 
 
-def test_bundle_holds_what_a_stranger_needs(made: Path) -> None:
-    """Every file of the contract is there, listed and whole, and nothing else."""
-    bundle = Bundle.open(made)
+def test_bundle_has_exactly_the_documented_files(exported: Path) -> None:
+    """All are listed with correct checksums, and the folder has the usual permissions."""
+    bundle = Bundle.open(exported)
     names = set(bundle.verify())
     assert {name for name in names if not name.endswith(".png")} == FILES
     assert len(names) == len(FILES) + 10
     assert (bundle.name, bundle.precisions, bundle.default_precision) == ("tiny.v1", ("int8", "f32"), "int8")
-    assert subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=made).returncode == 0
-    (made.parent / "other").mkdir()
-    assert made.stat().st_mode == (made.parent / "other").stat().st_mode  # not a temporary folder's
+    assert subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=exported).returncode == 0
+    (exported.parent / "other").mkdir()
+    assert exported.stat().st_mode == (exported.parent / "other").stat().st_mode  # not those of a temporary folder
 
 
-def test_manifest_says_what_it_is(made: Path) -> None:
-    """Architecture, data, evidence of each file, parity and lineage."""
-    told = json.loads((made / "manifest.json").read_text())
+def test_manifest_describes_the_bundle(exported: Path) -> None:
+    """It has the architecture, the data, the accuracy of each file, parity and lineage."""
+    record = json.loads((exported / "manifest.json").read_text())
     run, manifest = quantized()
-    assert (told["format"], told["parameters"], told["channels"]) == (1, 2201, [8, "M", 8, "M", 16])
-    assert told["data"]["counts"]["val"] == dict.fromkeys(manifest.classes, 4)
-    assert told["data"]["manifest_sha256"] == told["data"]["training_manifest_sha256"] == manifest.sha256
-    bundle = Bundle.open(made)
-    assert [(row["precision"], row["backend"]) for row in told["evidence"]] == [
+    assert (record["format"], record["parameters"], record["channels"]) == (1, 2201, [8, "M", 8, "M", 16])
+    assert record["data"]["counts"]["val"] == dict.fromkeys(manifest.classes, 4)
+    assert record["data"]["manifest_sha256"] == record["data"]["training_manifest_sha256"] == manifest.sha256
+    bundle = Bundle.open(exported)
+    assert [(row["precision"], row["backend"]) for row in record["evidence"]] == [
         ("int8", "openvino"),
         ("int8", "onnx"),
         ("f32", "openvino"),
         ("f32", "onnx"),
     ]
-    for row in told["evidence"]:
+    for row in record["evidence"]:
         assert (row["split"], row["n"], row["correct"]) == ("val", 20, 20)
         assert row["sha256"] == bundle.model_sha256(row["backend"], row["precision"])
-    assert [row["pair"] for row in told["parity"]["f32"]][0] == ["torch", "openvino f32"]
-    assert max(row["largest_difference"] for row in told["parity"]["f32"]) < 1e-5
-    assert told["parity"]["int8"]["openvino"]["drop"] == 0
-    assert (told["lineage"]["step"], told["lineage"]["ancestors"][0]["step"]) == ("quantize", "train")
+    assert [row["pair"] for row in record["parity"]["f32"]][0] == ["torch", "openvino f32"]
+    assert max(row["largest_difference"] for row in record["parity"]["f32"]) < 1e-5
+    assert record["parity"]["int8"]["openvino"]["drop"] == 0
+    assert (record["lineage"]["step"], record["lineage"]["ancestors"][0]["step"]) == ("quantize", "train")
     _, spec = model.load(run)
     seen = next(images.batches(manifest, manifest.split("val"), spec.pixels, 20))
     surest = OpenVINOPredictor.from_bundle(bundle)(seen).probabilities.max(1)
-    assert told["review_below"] == 0.5
-    assert told["review"] == {"n": 20, "accepted": int((surest >= 0.5).sum()), "wrong": 0}
+    assert record["review_below"] == 0.5
+    assert record["review"] == {"n": 20, "accepted": int((surest >= 0.5).sum()), "wrong": 0}
 
 
-def test_int8_is_the_runs_and_f32_is_the_weights(made: Path) -> None:
-    """The int8 files are those that were quantized, byte for byte, and the f32 file answers as the run's does."""
+def test_model_files_are_those_of_the_run(exported: Path) -> None:
+    """The int8 and f32 files equal those that `quantize` wrote, byte for byte."""
     run, _ = quantized()
     for name in ("openvino/int8.xml", "openvino/int8.bin", "onnx/int8.onnx", "openvino/f32.bin", "onnx/f32.onnx"):
-        assert (made / name).read_bytes() == (run / name).read_bytes(), name
+        assert (exported / name).read_bytes() == (run / name).read_bytes(), name
 
 
-def test_selftest_passes_on_folder_and_zip(made: Path) -> None:
-    """The lab side finds both whole, and answering as expected."""
-    for path in (made, made.with_name("tiny.v1.zip")):
+def test_selftest_passes_on_folder_and_zip(exported: Path) -> None:
+    """Every sample of every precision is checked."""
+    for path in (exported, exported.with_name("tiny.v1.zip")):
         report = selftest(Bundle.open(path))
         assert report.ok
         assert [(check.precision, check.samples) for check in report.checks] == [("int8", 10), ("f32", 10)]
 
 
-def test_head_goes_on_from_the_features(made: Path) -> None:
-    """head.npz, read without torch, takes the engine's features to its probabilities."""
-    bundle = Bundle.open(made)
-    answer = OpenVINOPredictor.from_bundle(bundle, "f32")(np.full((2, 32, 36, 3), 180, dtype=np.uint8))
-    with np.load(made / "head.npz", allow_pickle=False) as head:
-        logits = np.maximum(answer.features @ head["w0"].T + head["b0"], 0) @ head["w1"].T + head["b1"]
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    np.testing.assert_allclose(raised / raised.sum(1, keepdims=True), answer.probabilities, atol=1e-5)
+def test_head_arrays_reproduce_the_probabilities(exported: Path) -> None:
+    """Probabilities computed from the features with head.npz equal those of OpenVINO."""
+    bundle = Bundle.open(exported)
+    prediction = OpenVINOPredictor.from_bundle(bundle, "f32")(np.full((2, 32, 36, 3), 180, dtype=np.uint8))
+    with np.load(exported / "head.npz", allow_pickle=False) as head:
+        logits = np.maximum(prediction.features @ head["w0"].T + head["b0"], 0) @ head["w1"].T + head["b1"]
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    np.testing.assert_allclose(exponentials / exponentials.sum(1, keepdims=True), prediction.probabilities, atol=1e-5)
 
 
-def test_nothing_names_a_place_on_this_machine(made: Path) -> None:
-    """No file of the bundle has a path of the run, the images, the home or the working folder in it."""
+def test_no_file_contains_a_path_of_this_machine(exported: Path) -> None:
+    """No file of the bundle has the path of the run, the images, or the home or working folder."""
     run, manifest = quantized()
-    places = {str(run.parent), str(manifest.root), str(Path.cwd()), str(Path.home()), "site-packages"} - {"/"}
-    for path in made.rglob("*"):
+    paths = {str(run.parent), str(manifest.root), str(Path.cwd()), str(Path.home()), "site-packages"} - {"/"}
+    for path in exported.rglob("*"):
         if path.is_file():
             data = path.read_bytes()
-            assert [place for place in places if place.encode() in data] == [], path.name
+            assert [local for local in paths if local.encode() in data] == [], path.name
 
 
-def test_a_run_that_is_not_quantized_gives_f32(tmp_path: Path) -> None:
-    """Any run can be exported in f32, without a manifest too: parity on the golden samples, and no evidence."""
-    made = export(trained()[0], to=tmp_path / "deep" / "plain", precisions=["f32"], name="mine")
-    bundle = Bundle.open(made)
+def test_run_that_is_not_quantized_can_be_exported_in_f32(tmp_path: Path) -> None:
+    """Without a manifest, parity is measured on the golden samples, and the bundle states no accuracy."""
+    folder = export(trained()[0], to=tmp_path / "deep" / "plain", precisions=["f32"], name="mine")
+    bundle = Bundle.open(folder)
     assert (bundle.name, bundle.precisions) == ("mine", ("f32",))
     assert (bundle.manifest.to_json()["evidence"], bundle.manifest.to_json()["data"]) == ([], {})
     assert (bundle.manifest.to_json()["review_below"], bundle.manifest.to_json()["review"]) == (0.5, None)
     assert {row["pictures"] for row in bundle.manifest.to_json()["parity"]["f32"]} == {10}
-    assert [path.name for path in made.parent.iterdir()] == ["plain"]
+    assert [path.name for path in folder.parent.iterdir()] == ["plain"]
 
 
-def test_int8_of_a_run_that_has_none_is_refused(tmp_path: Path) -> None:
-    """One line names the command that makes it; nothing appears."""
+def test_int8_requires_a_quantized_run(tmp_path: Path) -> None:
+    """The error has the command that creates one, and no folder is left."""
     run, manifest = trained()
     with pytest.raises(UserError, match="has no int8 files: make them with `edgewbc quantize"):
         export(run, manifest=manifest, to=tmp_path / "b")
@@ -135,8 +135,8 @@ def test_int8_of_a_run_that_has_none_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "onnx/int8.onnx", "openvino/int8.bin"])
-def test_int8_of_other_weights_is_refused(tmp_path: Path, name: str) -> None:
-    """Files that changed after they were quantized are not shipped."""
+def test_run_that_changed_after_quantization_is_refused(tmp_path: Path, name: str) -> None:
+    """A changed weights file or a missing int8 file is an error, and no folder is left."""
     run = tmp_path / "run"
     shutil.copytree(quantized()[0], run)
     if name == "model.safetensors":
@@ -150,8 +150,8 @@ def test_int8_of_other_weights_is_refused(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "b").exists()
 
 
-def test_a_target_that_holds_something_is_left_alone(tmp_path: Path) -> None:
-    """Neither a folder with a file in it nor a zip is overwritten; an empty folder is taken."""
+def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
+    """A non-empty folder or an existing zip is refused; an empty folder is used."""
     run, _ = trained()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note.txt").write_text("mine")
@@ -167,15 +167,15 @@ def test_a_target_that_holds_something_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_unknown_and_no_precision_are_refused(tmp_path: Path) -> None:
-    """fp16 is not a precision of a bundle, and none is none."""
+    """fp16 is not a precision of bundles, and at least one must be named."""
     with pytest.raises(UserError, match="precision 'fp16': a bundle holds int8 or f32"):
         export(trained()[0], to=tmp_path / "b", precisions=["fp16"])
     with pytest.raises(UserError, match="no precision is named"):
         export(trained()[0], to=tmp_path / "b", precisions=[])
 
 
-def test_parity_is_a_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where torch answers otherwise than the files, export stops before anything is in place."""
+def test_failed_parity_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If torch and the exported files disagree, export fails before the target is created."""
     real = TorchPredictor.__call__
 
     def wrong(self: TorchPredictor, batch: Batch) -> Prediction:
@@ -189,8 +189,8 @@ def test_parity_is_a_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_label_that_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
-    """A manifest of other cells is a user's mistake, named with the image."""
+def test_label_that_is_not_a_class_is_refused(tmp_path: Path) -> None:
+    """The error names the label, and no folder is left."""
     run, manifest = trained()
     entries = tuple(dataclasses.replace(e, label="blast") if e.split == "val" else e for e in manifest.entries)
     with pytest.raises(UserError, match="label 'blast' is not a class of the model"):

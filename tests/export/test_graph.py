@@ -10,6 +10,7 @@ import onnx
 import openvino as ov
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from edgewbc.export import graph
 from edgewbc.nets import model
@@ -19,20 +20,21 @@ from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from tests.tiny_run import make_spec, quantized
 
-PLACES = sorted({str(Path.home()), str(Path.cwd()), str(Path(graph.__file__).parents[2]), "site-packages"} - {"/"})
+LOCAL_PATHS = sorted({str(Path.home()), str(Path.cwd()), str(Path(graph.__file__).parents[2]), "site-packages"} - {"/"})
 
 
 @pytest.fixture(scope="module", params=["vgg16gap", "vgg16flatten"])
 def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelSpec]:
-    """A network with random weights, as f32.xml, f32.bin, f32.onnx and as torch saves it."""
+    """Return a folder with a network of random weights as a run saves it, in OpenVINO IR and in ONNX, and its spec."""
     torch.manual_seed(1)
     spec = make_spec(("neutrophil", "lymphocyte", "large cell"), request.param)
     net = model.build(spec).eval()
     with torch.no_grad():
-        net.features[0].weight /= 60
+        net.get_parameter("features.0.weight").div_(60)
         for parameter in net.parameters():
-            parameter += 0.01 * torch.randn_like(parameter)
-        net.head[-1].weight *= 0.1 if request.param == "vgg16gap" else 0.003  # logits of a few units
+            parameter.add_(0.01 * torch.randn_like(parameter))
+        last = list(net.head.parameters())[-2]
+        last.mul_(0.1 if request.param == "vgg16gap" else 0.003)  # logits of a few units
     folder = tmp_path_factory.mktemp(request.param)
     model.save(folder, net, spec)
     graph.save_ir(graph.to_openvino(net, spec), folder / "f32.xml")
@@ -40,29 +42,31 @@ def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return folder, spec
 
 
-def make_images(count: int, spec: ModelSpec, seed: int = 0) -> np.ndarray:
+def make_images(count: int, spec: ModelSpec, seed: int = 0) -> NDArray[np.uint8]:
+    """Return noise as network input, uint8 (count, height, width, 3)."""
     shape = (count, spec.pixels.height, spec.pixels.width, 3)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_all_three_answer_alike_for_any_number_of_images(converted: tuple[Path, ModelSpec], count: int) -> None:
-    """Probabilities and features agree with torch's, also for one image."""
+def test_predictions_equal_those_of_torch(converted: tuple[Path, ModelSpec], count: int) -> None:
+    """Probabilities and features of both formats agree with torch, for a single image and for a batch."""
     folder, spec = converted
     batch = make_images(count, spec)
     with torch.inference_mode():
-        wanted = [t.numpy() for t in Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))]
-    answer = OpenVINOPredictor((folder / "f32.xml").read_bytes(), (folder / "f32.bin").read_bytes())(batch)
-    for found in (ONNXRuntimePredictor(folder / "f32.onnx", threads=1)(batch), answer):
-        said = (found.probabilities, found.features)
-        np.testing.assert_allclose(said[0], wanted[0], atol=1e-5)
-        np.testing.assert_allclose(said[1], wanted[1], rtol=1e-4, atol=1e-3)
-    assert wanted[0].shape == (count, 3)
-    assert 0.02 < wanted[0].max(1).mean() < 0.999  # not so sure that nothing could be told apart
+        network = Deployed(model.load(folder)[0], spec.pixels)
+        probabilities, features, _ = (part.numpy() for part in network(torch.from_numpy(batch)))
+    openvino = OpenVINOPredictor((folder / "f32.xml").read_bytes(), (folder / "f32.bin").read_bytes())
+    for predictor in (ONNXRuntimePredictor(folder / "f32.onnx", threads=1), openvino):
+        found = predictor(batch)
+        np.testing.assert_allclose(found.probabilities, probabilities, atol=1e-5)
+        np.testing.assert_allclose(found.features, features, rtol=1e-4, atol=1e-3)
+    assert probabilities.shape == (count, 3)
+    assert 0.02 < probabilities.max(1).mean() < 0.999  # not saturated, or differences would not show
 
 
 def test_ir_has_named_input_and_outputs(converted: tuple[Path, ModelSpec]) -> None:
-    """The IR takes uint8 NHWC named image, and gives probabilities and features in this order."""
+    """The input `image` is uint8 NHWC; the outputs are `probabilities` and `features`, in this order."""
     read = ov.Core().read_model(converted[0] / "f32.xml")
     assert [i.get_names() for i in read.inputs] == [{"image"}]
     assert str(read.inputs[0].partial_shape) == "[?,32,36,3]"
@@ -72,20 +76,20 @@ def test_ir_has_named_input_and_outputs(converted: tuple[Path, ModelSpec]) -> No
 
 
 def test_map_can_be_added_to_the_ir(converted: tuple[Path, ModelSpec]) -> None:
-    """The saved IR gives the map by its name, equal to torch's."""
+    """`add_outputs("map")` exposes the last feature map, equal to torch's."""
     folder, spec = converted
     read = ov.Core().read_model(folder / "f32.xml")
     read.add_outputs("map")
     batch = make_images(2, spec)
     compiled = ov.Core().compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     with torch.inference_mode():
-        wanted = Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))[2].numpy()
-    assert wanted.shape == (2, 16, 8, 9)
-    np.testing.assert_allclose(compiled(batch)["map"], wanted, rtol=1e-4, atol=1e-3)
+        expected = Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))[2].numpy()
+    assert expected.shape == (2, 16, 8, 9)
+    np.testing.assert_allclose(compiled(batch)["map"], expected, rtol=1e-4, atol=1e-3)
 
 
 def test_map_can_be_added_to_the_onnx(converted: tuple[Path, ModelSpec]) -> None:
-    """The ONNX file gives the map when it is made an output, equal to that of the IR."""
+    """Declared as an output, the tensor `map` is the last feature map, equal to torch's."""
     folder, spec = converted
     proto = onnx.load(folder / "f32.onnx")
     assert [o.name for o in proto.graph.output] == ["probabilities", "features"]
@@ -95,12 +99,12 @@ def test_map_can_be_added_to_the_onnx(converted: tuple[Path, ModelSpec]) -> None
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     batch = make_images(2, spec)
     with torch.inference_mode():
-        wanted = Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))[2].numpy()
-    np.testing.assert_allclose(session.run(["map"], {"image": batch})[0], wanted, rtol=1e-4, atol=1e-3)
+        expected = Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))[2].numpy()
+    np.testing.assert_allclose(session.run(["map"], {"image": batch})[0], expected, rtol=1e-4, atol=1e-3)
 
 
-def test_map_outlives_quantization() -> None:
-    """In the int8 files of both formats the map still has its name and its shape."""
+def test_quantization_preserves_the_map() -> None:
+    """In the int8 files of both formats the map keeps its name, and in the IR its shape."""
     run, _ = quantized()
     read = ov.Core().read_model(run / "openvino" / "int8.xml")
     added = read.add_outputs("map")
@@ -127,16 +131,16 @@ def test_ir_describes_itself_to_model_api(converted: tuple[Path, ModelSpec]) -> 
     assert json.loads(read.get_rt_info(["edgewbc", "pixels"]).value)["size"] == 36
 
 
-def test_int8_files_describe_themselves_too() -> None:
-    """Quantization keeps what the model says of itself, in both formats."""
+def test_quantization_preserves_the_metadata() -> None:
+    """The int8 files of both formats have the labels too."""
     run, manifest = quantized()
     read = ov.Core().read_model(run / "openvino" / "int8.xml")
     assert json.loads(read.get_rt_info(["edgewbc", "labels"]).value) == list(manifest.classes)
     assert ONNXRuntimePredictor(run / "onnx" / "int8.onnx").metadata["model_info labels"] == " ".join(manifest.classes)
 
 
-def test_onnx_describes_itself(converted: tuple[Path, ModelSpec]) -> None:
-    """The metadata of the ONNX file is what Model API reads, and the labels as JSON; the batch axis has a name."""
+def test_onnx_has_metadata(converted: tuple[Path, ModelSpec]) -> None:
+    """The file has the keys of Model API and the labels as JSON; the batch axis has a name, and the checker passes."""
     metadata = ONNXRuntimePredictor(converted[0] / "f32.onnx").metadata
     assert metadata["model_info model_type"] == "Classification"
     assert json.loads(metadata["edgewbc labels"]) == ["neutrophil", "lymphocyte", "large cell"]
@@ -146,20 +150,20 @@ def test_onnx_describes_itself(converted: tuple[Path, ModelSpec]) -> None:
     onnx.checker.check_model(proto, full_check=True)
 
 
-def test_no_file_names_a_place_on_this_machine(converted: tuple[Path, ModelSpec]) -> None:
-    """No byte of the f32 and int8 files names the home, the working or the package's folder."""
+def test_no_file_contains_a_path_of_this_machine(converted: tuple[Path, ModelSpec]) -> None:
+    """Neither f32 nor int8 files contain the home, working or package folder."""
     files = [converted[0] / "f32.xml", converted[0] / "f32.onnx"]
     files += list(quantized()[0].rglob("int8.*"))
     assert len(files) == 5
-    for path in files:
-        data = path.read_bytes()
-        assert [place for place in [*PLACES, "deploy.py"] if place.encode() in data] == [], path.name
+    for file in files:
+        data = file.read_bytes()
+        assert [path for path in [*LOCAL_PATHS, "deploy.py"] if path.encode() in data] == [], file.name
 
 
-def test_converting_again_is_silent_and_gives_the_same_bytes(
+def test_conversion_is_silent_and_reproducible(
     converted: tuple[Path, ModelSpec], capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """The same .xml, .bin and .onnx; nothing is printed; and the network can be trained on afterwards."""
+    """A second conversion gives the same bytes and prints nothing, and the network can still be trained."""
     folder, _ = converted
     net, spec = model.load(folder)
     net.train()
@@ -174,23 +178,23 @@ def test_converting_again_is_silent_and_gives_the_same_bytes(
         assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
 
 
-def test_weights_keep_their_32_bits(converted: tuple[Path, ModelSpec]) -> None:
-    """The .bin holds every parameter in four bytes."""
+def test_weights_are_stored_as_float32(converted: tuple[Path, ModelSpec]) -> None:
+    """The .bin has four bytes or more per parameter."""
     folder, _ = converted
     assert (folder / "f32.bin").stat().st_size >= 4 * model.count(model.load(folder)[0])
 
 
-def test_a_model_without_a_map_is_refused(tmp_path: Path) -> None:
-    """What is no bundle's model does not get through save_ir, and leaves nothing behind."""
+def test_save_ir_refuses_a_model_without_a_map(tmp_path: Path) -> None:
+    """A model that lacks an output of bundles is an error, and no file is left."""
     from openvino import opset13 as op
 
     image = op.parameter([-1, 4, 4, 3], ov.Type.u8, name="image")
     image.output(0).set_names({"image"})
     pooled = op.reduce_mean(op.convert(image, "f32"), op.constant([1, 2]), False)
-    said = op.softmax(pooled, 1)
+    probabilities = op.softmax(pooled, 1)
     pooled.output(0).set_names({"features"})
-    said.output(0).set_names({"probabilities"})
-    plain = ov.Model([op.result(said.output(0)), op.result(pooled.output(0))], [image], "no map")
+    probabilities.output(0).set_names({"probabilities"})
+    plain = ov.Model([op.result(probabilities.output(0)), op.result(pooled.output(0))], [image], "no map")
     with pytest.raises(RuntimeError, match="map"):
         graph.save_ir(plain, tmp_path / "x.xml")
     assert list(tmp_path.iterdir()) == []

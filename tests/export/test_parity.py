@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -18,15 +20,16 @@ from tests.tiny_run import quantized
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.4, 0.35, 0.25]], dtype=np.float32)
 
 
-def shifted(by: float, image: int = 1) -> np.ndarray:
+def shifted(by: float, image: int = 1) -> parity.Probabilities:
+    """Return `PROBABILITIES` with `by` moved from the second to the first class of one image."""
     other = PROBABILITIES.copy()
     other[image, 0] += by
     other[image, 1] -= by
     return other
 
 
-def test_each_pair_is_compared() -> None:
-    """Three answers make three pairs, each with its largest difference and agreement."""
+def test_every_pair_is_compared() -> None:
+    """Three predictors make three pairs, each with its largest difference and agreement."""
     rows = parity.compare({"torch": PROBABILITIES, "onnx f32": PROBABILITIES, "openvino f32": shifted(5e-5)})
     assert [row.to_json()["pair"] for row in rows] == [
         ["torch", "onnx f32"],
@@ -39,22 +42,22 @@ def test_each_pair_is_compared() -> None:
     assert {row.difference.images for row in rows} == {3}
 
 
-def test_a_pair_that_differs_is_named() -> None:
-    """A difference above the limit is a gate that is not met; it names the pair and the image."""
+def test_difference_above_the_limit_is_an_error() -> None:
+    """The error has exit code 3 and names the pair and the image."""
     with pytest.raises(GateError, match=r"torch and openvino f32 differ by 0\.0002 .*no\. 3 of 3") as caught:
         parity.compare({"torch": PROBABILITIES, "onnx f32": PROBABILITIES, "openvino f32": shifted(2e-4, image=2)})
     assert caught.value.exit_code == 3
 
 
-def test_not_a_number_is_a_difference() -> None:
-    """NaN never passes."""
+def test_nan_is_an_error() -> None:
+    """NaN is treated as a difference above the limit."""
     with pytest.raises(GateError, match="no. 2 of 3"):
         parity.compare({"torch": PROBABILITIES, "onnx f32": shifted(float("nan"))})
 
 
-def test_drop_counts_what_is_lost() -> None:
-    """Two of three right before and one after: a third is lost, and McNemar counts the image."""
-    after = shifted(0.5)  # the second image is now called class 0
+def test_accuracy_drop_of_a_worked_example() -> None:
+    """With two of three images correct before and one after, the drop is a third; McNemar's test counts the image."""
+    after = shifted(0.5)  # the second image is now predicted as class 0
     truth = np.array([0, 1, 2])
     found = parity.accuracy_drop(truth, PROBABILITIES, after)
     assert found.drop == pytest.approx(1 / 3)
@@ -75,11 +78,11 @@ class FirstPixel(Predictor):
         return Prediction(pixel, pixel)
 
 
-def test_every_model_is_asked_of_every_batch() -> None:
-    """Answers are joined in the order of the images, and each batch is read once."""
-    seen = []
+def test_every_predictor_gets_every_batch() -> None:
+    """Predictions are concatenated in the order of the images, and each batch is read once."""
+    seen: list[int] = []
 
-    def batches():
+    def batches() -> Iterator[Batch]:
         for value in (1, 2):
             seen.append(value)
             yield np.full((2, 4, 4, 3), value, dtype=np.uint8)
@@ -90,19 +93,19 @@ def test_every_model_is_asked_of_every_batch() -> None:
     assert seen == [1, 2]
 
 
-def test_saved_files_answer_as_torch_does() -> None:
-    """The run's f32 files and torch agree within the limit on images from their bytes; int8 gives the same labels."""
+def test_saved_files_agree_with_torch() -> None:
+    """On decoded validation images, f32 files and torch agree within 1e-5, and int8 gives the same labels."""
     run, manifest = quantized()
     net, spec = model.load(run)
-    models = {
+    predictors = {
         "torch": TorchPredictor.from_network(net, spec),
         "onnx": ModelFile("f32", run / "onnx" / "f32.onnx").open(),
         "openvino": ModelFile("f32", run / "openvino" / "f32.xml").open(),
     }
     batches = list(images.batches(manifest, manifest.split("val"), spec.pixels, 8))
-    rows = parity.compare(parity.predict(models, batches))
+    rows = parity.compare(parity.predict(predictors, batches))
     assert max(row.difference.largest for row in rows) <= 1e-5
     assert rows[0].difference.images == 20
-    int8 = parity.predict({"int8": ModelFile("int8", run / "openvino" / "int8.xml").open()} | models, batches)
+    int8 = parity.predict({"int8": ModelFile("int8", run / "openvino" / "int8.xml").open()} | predictors, batches)
     assert parity.difference(int8["int8"], int8["torch"]).agreement == 1.0
     assert 1e-4 < parity.difference(int8["int8"], int8["torch"]).largest < 0.2

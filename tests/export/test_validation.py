@@ -23,8 +23,8 @@ class AlwaysFirst(Predictor):
         return Prediction(first, first)
 
 
-def test_a_row_says_of_what_on_what() -> None:
-    """Each file has a row with split, protocol, hashes, n, correct and interval; other models are only asked."""
+def test_rows_have_the_data_and_the_file_that_were_measured() -> None:
+    """Each file has a row with split, protocol, hashes, n, correct and interval; other predictors have none."""
     run, manifest = quantized()
     _, spec = model.load(run)
     files = [ModelFile("int8", run / "openvino" / "int8.xml"), ModelFile("f32", run / "onnx" / "f32.onnx")]
@@ -39,45 +39,45 @@ def test_a_row_says_of_what_on_what() -> None:
     assert (found.probabilities["always_first"].argmax(1) == found.truth).mean() == 0.2
 
 
-def test_threshold_leaves_the_wrong_out() -> None:
-    """A wrong answer at 0.8 puts the threshold at the next surer one; without errors it is the least."""
-    said = np.array([[0.9, 0.1], [0.8, 0.2], [0.85, 0.15], [0.6, 0.4]], dtype=np.float32)
-    assert review_threshold(said, np.array([0, 0, 0, 0]), max_review=1) == 0.5
-    assert review_threshold(said, np.array([0, 1, 0, 0]), max_review=1) == pytest.approx(0.85)
-    assert count_accepted(said, np.array([0, 1, 0, 0]), 0.85) == ReviewCount(4, 2, 0)
+def test_threshold_excludes_errors() -> None:
+    """An error at 0.8 moves the threshold to the next higher probability; without errors it is the lowest allowed."""
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.85, 0.15], [0.6, 0.4]], dtype=np.float32)
+    assert review_threshold(probabilities, np.array([0, 0, 0, 0]), max_review=1) == 0.5
+    assert review_threshold(probabilities, np.array([0, 1, 0, 0]), max_review=1) == pytest.approx(0.85)
+    assert count_accepted(probabilities, np.array([0, 1, 0, 0]), 0.85) == ReviewCount(4, 2, 0)
 
 
-def test_no_more_are_sent_to_a_person_than_may_be() -> None:
-    """Where sure answers are wrong, the threshold stops at the share that may be looked at, and the rest is told."""
-    said = np.linspace(0.51, 0.99, 100, dtype=np.float32)
-    said = np.stack([said, 1 - said], 1)
+def test_threshold_is_capped_by_the_share_of_reviews() -> None:
+    """If confident predictions are wrong, the threshold stops at `max_review`, and the remaining error is counted."""
+    probabilities = np.linspace(0.51, 0.99, 100, dtype=np.float32)
+    probabilities = np.stack([probabilities, 1 - probabilities], 1)
     truth = np.zeros(100, dtype=np.int64)
     truth[[2, 99]] = 1
-    threshold = review_threshold(said, truth, max_review=0.05)
-    assert count_accepted(said, truth, threshold) == ReviewCount(100, 95, 1)
+    threshold = review_threshold(probabilities, truth, max_review=0.05)
+    assert count_accepted(probabilities, truth, threshold) == ReviewCount(100, 95, 1)
 
 
-def test_one_in_a_thousand_may_be_wrong() -> None:
-    """With a thousand accepted images one error is allowed; a second moves the threshold past it."""
-    said = np.tile(np.array([[0.9, 0.1]], dtype=np.float32), (1100, 1))
-    said[:10] = (0.7, 0.3)
+def test_one_error_per_thousand_is_allowed() -> None:
+    """With a thousand accepted images one error is allowed; a second one moves the threshold above both."""
+    probabilities = np.tile(np.array([[0.9, 0.1]], dtype=np.float32), (1100, 1))
+    probabilities[:10] = (0.7, 0.3)
     truth = np.zeros(1100, dtype=np.int64)
     truth[0] = 1
-    assert review_threshold(said, truth) == 0.5
+    assert review_threshold(probabilities, truth) == 0.5
     truth[1] = 1
-    assert review_threshold(said, truth) == pytest.approx(0.9)
+    assert review_threshold(probabilities, truth) == pytest.approx(0.9)
 
 
 @given(st.lists(st.tuples(st.floats(0.5, 1), st.booleans()), min_size=1, max_size=40), st.floats(0, 1))
-def test_promises_hold(answers: list[tuple[float, bool]], most: float) -> None:
-    """Whatever was answered: no more are reviewed than may be, and below that limit none of so few is wrong."""
-    sure = np.array([p for p, _ in answers], dtype=np.float32)
-    said = np.stack([sure, 1 - sure], 1)
-    truth = np.where([right for _, right in answers], said.argmax(1), 1 - said.argmax(1))
-    threshold = review_threshold(said, truth, max_review=most)
-    found = count_accepted(said, truth, threshold)
-    limit = np.sort(said.max(1).astype(np.float64))[min(int(most * len(answers)), len(answers) - 1)]
+def test_threshold_respects_both_limits(predictions: list[tuple[float, bool]], most: float) -> None:
+    """At most `max_review` of the images are below the threshold; unless it is capped, no accepted image is wrong."""
+    confidence = np.array([p for p, _ in predictions], dtype=np.float32)
+    probabilities = np.stack([confidence, 1 - confidence], 1)
+    truth = np.where([right for _, right in predictions], probabilities.argmax(1), 1 - probabilities.argmax(1))
+    threshold = review_threshold(probabilities, truth, max_review=most)
+    found = count_accepted(probabilities, truth, threshold)
+    limit = np.sort(probabilities.max(1).astype(np.float64))[min(int(most * len(predictions)), len(predictions) - 1)]
     assert threshold == 0.5 or threshold <= limit
-    assert found.n - found.accepted <= most * len(answers)
+    assert found.n - found.accepted <= most * len(predictions)
     if threshold < limit:
         assert found.wrong == 0

@@ -1,6 +1,7 @@
-"""A network as float16 safetensors."""
+"""Tests of edgewbc.export.weights."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ from edgewbc.utils.files import sha256
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path: Path) -> Path:
+    """Return a finished run of a tiny network with random weights."""
     torch.manual_seed(0)
     spec = ModelSpec("vgg16gap", ("a", "b"), PixelSpec(32, 32), (8, "M", 8), (6,))
     folder = tmp_path / "run"
@@ -26,21 +28,21 @@ def run(tmp_path):
     return folder
 
 
-def test_the_released_network_is_the_run_s_in_half_precision(run, tmp_path):
-    """Weights are float16's rounding of the run's; the lineage has both hashes and no path of this machine."""
+def test_released_network_has_the_weights_of_the_run_in_half_precision(run: Path, tmp_path: Path) -> None:
+    """Weights are rounded to float16; the lineage has the hashes of both files and no path of this machine."""
     made = release(run, tmp_path / "out" / "net")
     old, new = (load_file(folder / "model.safetensors") for folder in (run, made))
     assert {v.dtype for v in new.values()} == {torch.float16}
     assert all(torch.equal(value.half(), new[name]) for name, value in old.items())
-    told = json.loads((made / "lineage.json").read_text())
-    assert told["released_from_sha256"] == sha256(run / "model.safetensors")
-    assert told["model_sha256"] == sha256(made / "model.safetensors")
-    assert told["recipe"]["weights"] == "imagenet.safetensors"
+    lineage = json.loads((made / "lineage.json").read_text())
+    assert lineage["released_from_sha256"] == sha256(run / "model.safetensors")
+    assert lineage["model_sha256"] == sha256(made / "model.safetensors")
+    assert lineage["recipe"]["weights"] == "imagenet.safetensors"
     assert model.load(made)[1] == model.load(run)[1]
     assert [f.name for f in (tmp_path / "out").iterdir()] == ["net"]
 
 
-def test_nothing_is_overwritten(run, tmp_path):
-    """A folder with something in it is refused."""
+def test_nothing_is_overwritten(run: Path, tmp_path: Path) -> None:
+    """A folder that is not empty is refused."""
     with pytest.raises(UserError, match="never overwritten"):
         release(run, run)

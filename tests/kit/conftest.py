@@ -1,4 +1,4 @@
-"""Kits made once for all tests of this folder, out of tiny wheels and a tiny bundle."""
+"""Kits of tiny wheels and a tiny bundle, built once for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.tiny import make_bundle
 
 @dataclass(frozen=True)
 class Made:
-    """A kit, and what it was made from."""
+    """A kit, the wheels and the bundle it was built from, and the messages of the build."""
 
     kit: Kit
     folder: Path
@@ -27,7 +27,7 @@ class Made:
 
 @pytest.fixture(scope="session")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bundle]:
-    """The folder of wheels, and the bundle."""
+    """Return a folder of wheels and a bundle."""
     top = tmp_path_factory.mktemp("parts")
     return index(top / "wheels"), make_bundle(top / "tiny")
 
@@ -45,11 +45,11 @@ def _make(top: Path, parts: tuple[Path, Bundle], platform: str, pythons: list[st
 
 @pytest.fixture(scope="session")
 def windows(tmp_path_factory: pytest.TempPathFactory, parts: tuple[Path, Bundle]) -> Made:
-    """A kit for Windows and two Pythons, with Python's installer. Not to be changed."""
+    """Return a kit for Windows and two versions of Python, with Python's installer. Tests must not modify it."""
     return _make(tmp_path_factory.mktemp("windows"), parts, "windows", ["3.12", "3.13"])
 
 
 @pytest.fixture(scope="session")
 def linux(tmp_path_factory: pytest.TempPathFactory, parts: tuple[Path, Bundle]) -> Made:
-    """A kit for Linux. Not to be changed."""
+    """Return a kit for Linux. Tests must not modify it."""
     return _make(tmp_path_factory.mktemp("linux"), parts, "linux", ["3.12"])

@@ -1,4 +1,4 @@
-"""Tiny wheels in the place of the real ones: the same names and requirements, nothing in them."""
+"""Tiny wheels with the names and requirements of the real ones, and hardly any content."""
 
 from __future__ import annotations
 
@@ -22,12 +22,20 @@ def wheel(
     members: Mapping[str, bytes] | None = None,
     facts: Sequence[str] = ("License-Expression: MIT",),
 ) -> Path:
-    """Write one; its path."""
+    """Write a wheel and return its path.
+
+    Args:
+        folder: created if it does not exist.
+        name, version, tag: name of the package, its version, and its compatibility tag.
+        requires: lines of `Requires-Dist`.
+        members: further files, or replacements, by name.
+        facts: further lines of METADATA.
+    """
     file = name.replace("-", "_")
     info = f"{file}-{version}.dist-info"
     metadata = ["Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}", *facts]
     metadata += [f"Requires-Dist: {line}" for line in requires]
-    told = {
+    content = {
         f"{file}/__init__.py": b"",
         f"{info}/METADATA": ("\n".join(metadata) + "\n\nA description.\n").encode(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\nBuild: 7\n".encode(),
@@ -35,12 +43,12 @@ def wheel(
     }
     path = folder / f"{file}-{version}-{tag}.whl"
     folder.mkdir(parents=True, exist_ok=True)
-    write(path, info, told)
+    write(path, info, content)
     return path
 
 
 def index(folder: Path) -> Path:
-    """A folder with all that edgewbc asks for, for Windows and Linux and Pythons 3.12 and 3.13."""
+    """Write wheels of all requirements of edgewbc, for Windows and Linux, Python 3.12 and 3.13; return `folder`."""
     special = {"openvino", "typer", "numpy"}
     for line in own.project().requires:
         name = Requirement(line).name.lower()

@@ -1,4 +1,4 @@
-"""The guide."""
+"""Tests of edgewbc.kit.guide."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VOID = {"meta", "img", "br", "path", "rect", "circle"}
 
 
 class Page(HTMLParser):
-    """Collects the text and what is referred to, and sees that every element is closed."""
+    """Collects the text and references of a page, and checks that elements are closed in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,8 +43,8 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("which", ["windows", "linux"])
-def test_one_page_with_everything_in_it(which: str, request: pytest.FixtureRequest) -> None:
-    """Well formed, no reference to anything outside of the page, no script, and small."""
+def test_guide_is_self_contained(which: str, request: pytest.FixtureRequest) -> None:
+    """It is well-formed HTML under 40 kB, without external references, scripts or unfilled placeholders."""
     text = (request.getfixturevalue(which).folder / "guide.html").read_text(encoding="utf-8")
     page = Page()
     page.feed(text)
@@ -56,8 +56,8 @@ def test_one_page_with_everything_in_it(which: str, request: pytest.FixtureReque
     assert len(text) < 40_000
 
 
-def test_what_a_technician_must_know(windows: Made, linux: Made) -> None:
-    """Install, drag, review, whom to call, what it is not; by the names of that system."""
+def test_guide_explains_installation_and_review(windows: Made, linux: Made) -> None:
+    """It has installation, use, review, contact and intended use, with the file names of each system."""
     for made, install, drop in ((windows, "install.bat", "classify.bat"), (linux, "install.sh", "classify.desktop")):
         page = Page()
         page.feed((made.folder / "guide.html").read_text(encoding="utf-8"))
@@ -73,20 +73,21 @@ def test_what_a_technician_must_know(windows: Made, linux: Made) -> None:
     assert "Visual C++ Redistributable" in (windows.folder / "guide.html").read_text(encoding="utf-8")
 
 
-def test_the_cells_are_drawn_and_one_is_blurred() -> None:
-    """Three images, the same each time; the one for review has less detail than the others."""
-    shown = guide.rows()
-    assert shown == guide.rows()
-    sharp = []
-    for encoded in re.findall(r"base64,([^\"]+)", shown):
+def test_example_cells_are_reproducible_and_one_is_blurred() -> None:
+    """Three images are drawn, the same each time; the one for review has less than half the detail of the others."""
+    rows_html = guide.rows()
+    assert rows_html == guide.rows()
+    sharpness = []
+    for encoded in re.findall(r"base64,([^\"]+)", rows_html):
         image = cv2.imdecode(np.frombuffer(base64.b64decode(encoded), np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
         assert image.shape == (guide.SIZE, guide.SIZE)
-        sharp.append(cv2.Laplacian(image, cv2.CV_64F).var())
-    assert sharp[2] < 0.5 * min(sharp[:2])
+        sharpness.append(cv2.Laplacian(image, cv2.CV_64F).var())
+    assert sharpness[2] < 0.5 * min(sharpness[:2])
 
 
-def test_facts_are_escaped() -> None:
-    """A model's name with a sign of HTML in it breaks nothing."""
-    told = guide.values({"MODEL": "<b>&"}, ["x", "y<"])
-    assert told["MODEL"] == "&lt;b&gt;&amp;"
-    assert told["CLASSES"] == "xs and y&lt;s"
+def test_values_are_escaped() -> None:
+    """HTML in a model's name or in a class is escaped."""
+    values = guide.values({"MODEL": "<b>&"}, ["x", "y<"])
+    assert values["MODEL"] == "&lt;b&gt;&amp;"
+    assert values["CLASSES"] == "xs and y&lt;s"

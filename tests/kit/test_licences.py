@@ -1,4 +1,4 @@
-"""Licences of what is in a kit."""
+"""Tests of edgewbc.kit.licences."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from edgewbc.kit.wheel import Wheel
 from tests.kit.fake import wheel
 
 
-def test_texts_and_list(tmp_path: Path) -> None:
-    """Texts of the metadata and of the package, one of two copies, no code; METADATA where there is none; a list."""
+def test_license_texts_and_list(tmp_path: Path) -> None:
+    """License files of metadata and package are copied once each, METADATA if there are none; all are listed."""
     members = {
         "a-1.0.dist-info/licenses/LICENSE": b"text",
         "a-1.0.dist-info/licenses/parts/tbb.txt": b"tbb",

@@ -1,4 +1,4 @@
-"""edgewbc's own wheel."""
+"""Tests of edgewbc.kit.own: the wheel of edgewbc itself."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from edgewbc.kit.wheel import Wheel
 from tests.kit.test_wheel import record_is_right
 
 
-def test_the_package_is_in_it_and_nothing_that_a_lab_does_not_need(tmp_path: Path) -> None:
-    """Every module, no bytecode, no bundle, no recipe; requirements are the lab side's."""
+def test_wheel_contains_only_the_package(tmp_path: Path) -> None:
+    """It has every module, no bytecode, bundle or recipe, and requires only what the lab side needs."""
     path = own.build(tmp_path)
     assert path.name == f"edgewbc-{edgewbc.__version__}-1kit-py3-none-any.whl"
     with zipfile.ZipFile(path) as archive:
@@ -32,28 +32,28 @@ def test_the_package_is_in_it_and_nothing_that_a_lab_does_not_need(tmp_path: Pat
     assert record_is_right(path)
 
 
-def test_it_is_the_same_each_time(tmp_path: Path) -> None:
-    """Bytewise reproducible."""
+def test_wheel_is_reproducible(tmp_path: Path) -> None:
+    """Two builds have the same bytes."""
     (tmp_path / "b").mkdir()
     assert own.build(tmp_path).read_bytes() == own.build(tmp_path / "b").read_bytes()
 
 
-def test_out_of_an_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a checkout the installed package's metadata says what is needed, extras left out."""
+def test_requirements_are_read_from_an_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a checkout they come from the metadata of the installed package, without extras."""
     monkeypatch.setattr(own, "PACKAGE", tmp_path / "site" / "edgewbc")
     try:
         importlib.metadata.distribution("edgewbc")
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("edgewbc is not installed here")
-    told = own.project()
-    assert any(line.startswith("openvino") for line in told.requires)
-    assert not any("torch" in line for line in told.requires)
-    assert told.python == ">=3.11"
-    assert b"Apache License" in told.files["LICENSE"]
+    project = own.project()
+    assert any(line.startswith("openvino") for line in project.requires)
+    assert not any("torch" in line for line in project.requires)
+    assert project.python == ">=3.11"
+    assert b"Apache License" in project.files["LICENSE"]
 
 
 def test_neither_checkout_nor_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then it cannot be put into a kit, and the mend is named."""
+    """The error has the command that installs edgewbc."""
 
     def missing(name: str) -> None:
         raise importlib.metadata.PackageNotFoundError(name)

@@ -1,4 +1,4 @@
-"""pip, and what its failures mean."""
+"""Tests of edgewbc.kit.pip."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ERROR: No matching distribution found for openvino>=2026.2
 """
 
 
-def test_the_wheel_for_that_pc_is_taken(tmp_path: Path) -> None:
-    """Of several in a folder the one that fits, and the newest of those; no network is asked."""
+def test_newest_fitting_wheel_is_downloaded(tmp_path: Path) -> None:
+    """The newest wheel that fits the target is copied from a folder, without the network."""
     for tag in ("cp312-cp312-win_amd64", "cp312-cp312-manylinux_2_28_x86_64", "cp313-cp313-win_amd64"):
         wheel(tmp_path / "in", "numpy", "1.0", tag)
         wheel(tmp_path / "in", "numpy", "2.0", tag)
@@ -32,19 +32,19 @@ def test_the_wheel_for_that_pc_is_taken(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["numpy-2.0-cp312-cp312-win_amd64.whl"]
 
 
-def test_a_package_without_a_wheel_is_named(tmp_path: Path) -> None:
-    """A Linux wheel is none for Windows: the package, the PC and the folder are in the one line."""
+def test_package_without_a_wheel_is_named(tmp_path: Path) -> None:
+    """A Linux wheel does not fit Windows: the error of one line has the package, the target and the folder."""
     wheel(tmp_path / "in", "open-vino", "1.0", "cp312-cp312-manylinux_2_28_x86_64")
     with pytest.raises(
         pip.NoWheelError, match=r"open-vino: no wheel for Windows \(x86-64\) and Python 3.12 in "
-    ) as told:
+    ) as caught:
         pip.download(["open-vino>=1"], WINDOWS, tmp_path / "out", tmp_path / "in")
-    assert told.value.package == "open-vino"
-    assert "\n" not in str(told.value)
+    assert caught.value.package == "open-vino"
+    assert "\n" not in str(caught.value)
 
 
-def test_no_network_is_told_apart_from_no_wheel() -> None:
-    """pip ends with the same words for both; the mend is another."""
+def test_missing_network_differs_from_missing_wheel() -> None:
+    """pip's last lines are the same for both, but the errors differ."""
     offline = pip._failure(OFFLINE, WINDOWS, None)
     assert "cannot be reached" in str(offline)
     assert "--wheels" in str(offline)
@@ -53,12 +53,12 @@ def test_no_network_is_told_apart_from_no_wheel() -> None:
     assert str(missing) == "openvino: no wheel for Windows (x86-64) and Python 3.12 on the package index"
 
 
-@pytest.mark.parametrize("said", ["ERROR: something odd\n", "odd", ""])
-def test_another_failure_is_one_line(said: str) -> None:
-    """What pip said last is passed on."""
-    told = str(pip._failure(said, WINDOWS, None))
-    assert told.startswith("pip could not fetch the wheels: ")
-    assert "\n" not in told
+@pytest.mark.parametrize("output", ["ERROR: something odd\n", "odd", ""])
+def test_other_failures_are_one_line(output: str) -> None:
+    """The error contains the last line of pip's output."""
+    message = str(pip._failure(output, WINDOWS, None))
+    assert message.startswith("pip could not fetch the wheels: ")
+    assert "\n" not in message
 
 
 def test_the_working_folder_is_not_searched_for_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +71,8 @@ def test_the_working_folder_is_not_searched_for_modules(tmp_path: Path, monkeypa
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
-def test_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment without pip is told how to get it."""
+def test_missing_pip_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has the command that installs pip."""
 
     def none(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
@@ -82,8 +82,8 @@ def test_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pip.download(["numpy"], WINDOWS, tmp_path, None)
 
 
-def test_setuptools_can_be_imported_after(tmp_path: Path) -> None:
-    """To look for pip leaves Python as it was: setuptools takes over distutils, unless pip seems to be imported."""
+def test_setuptools_can_be_imported_afterwards(tmp_path: Path) -> None:
+    """pip itself is not imported, since setuptools would then fail to replace distutils."""
     code = f"""
 from pathlib import Path
 from edgewbc.kit import pip

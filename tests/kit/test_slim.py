@@ -1,4 +1,4 @@
-"""What is taken out of wheels."""
+"""Tests of edgewbc.kit.slim."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LIBS = ("openvino_intel_cpu_plugin", "openvino_intel_gpu_plugin", "openvino_inte
 
 @pytest.fixture
 def openvino(tmp_path: Path) -> Wheel:
-    """A wheel of that name with four libraries and the GPU's cache."""
+    """Return a wheel named openvino with four libraries and the GPU's kernel cache."""
     members = {f"openvino/libs/{name}.dll": name.encode() for name in LIBS} | {"openvino/libs/cache.json": b"{}"}
     path = wheel(tmp_path, "openvino", "2026.4", "cp312-cp312-win_amd64", ["numpy>=1"], members)
     return Wheel.read(path.rename(tmp_path / "openvino-2026.4-22982-cp312-cp312-win_amd64.whl"))
 
 
-def test_gpu_and_npu_are_taken_out(openvino: Wheel) -> None:
-    """The CPU's plugin and the core stay; the wheel says what was changed and whence it came, and RECORD fits."""
+def test_gpu_and_npu_plugins_are_removed(openvino: Wheel) -> None:
+    """The CPU plugin stays; the wheel records the removed files and the published hash, and RECORD is valid."""
     published = sha256(openvino.path)
     found = slim(openvino)
     assert found.published == published
@@ -47,29 +47,29 @@ def test_gpu_and_npu_are_taken_out(openvino: Wheel) -> None:
     assert note == {"changed_by": "edgewbc kit", "published_sha256": published, "without": list(found.without)}
 
 
-def test_twice_is_once(openvino: Wheel) -> None:
-    """A wheel out of another kit is left alone, and still knows what was taken out of it."""
+def test_slimmed_wheel_is_not_changed_again(openvino: Wheel) -> None:
+    """A wheel of another kit is unchanged, and the files that were removed from it are still known."""
     first = slim(openvino)
     before = first.wheel.path.read_bytes()
     assert slim(Wheel.read(first.wheel.path)) == first
     assert first.wheel.path.read_bytes() == before
 
 
-def test_the_same_wheel_gives_the_same_bytes(openvino: Wheel, tmp_path: Path) -> None:
-    """Slimming is reproducible."""
+def test_slimmed_wheel_is_reproducible(openvino: Wheel, tmp_path: Path) -> None:
+    """Two copies of a wheel give the same bytes."""
     (tmp_path / "again").mkdir()
     copy = Wheel.read(Path(shutil.copy(openvino.path, tmp_path / "again")))
     assert slim(openvino).wheel.path.read_bytes() == slim(copy).wheel.path.read_bytes()
 
 
-def test_whole(openvino: Wheel) -> None:
-    """On demand the wheel stays as published."""
+def test_wheel_can_be_kept_as_published(openvino: Wheel) -> None:
+    """With `whole`, nothing is removed."""
     found = slim(openvino, whole=True)
     assert (found.wheel, found.published, found.without) == (openvino, sha256(openvino.path), ())
 
 
-def test_others_are_left_as_published(tmp_path: Path) -> None:
-    """A package that nothing is known of keeps every byte, whatever its files are called."""
+def test_other_packages_are_unchanged(tmp_path: Path) -> None:
+    """Other packages are not changed, even if they have files of the same names."""
     path = wheel(tmp_path, "other", members={"openvino/libs/cache.json": b"{}"})
     before = sha256(path)
     found = slim(Wheel.read(path))

@@ -1,4 +1,4 @@
-"""Which wheels fit which PC."""
+"""Tests of edgewbc.kit.target."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ minors = st.integers(5, 20)
 
 
 @given(minors, st.sampled_from(["own", "abi3", "none"]), platforms)
-def test_a_windows_kit_takes_windows_and_pure_wheels_only(minor: int, abi: str, platform: str) -> None:
-    """Whatever the tags: what fits is for win_amd64 or any, and for an ABI that Python 3.12 has."""
+def test_windows_kit_accepts_only_windows_and_pure_wheels(minor: int, abi: str, platform: str) -> None:
+    """A wheel fits if it is for win_amd64 or any platform, and for an ABI that Python 3.12 has."""
     python = f"cp3{minor}"
     name = f"thing-1.0-{python}-{python if abi == 'own' else abi}-{platform}.whl"
     allowed = minor == 12 if abi in ("own", "none") else minor <= 12
@@ -32,22 +32,22 @@ def test_a_windows_kit_takes_windows_and_pure_wheels_only(minor: int, abi: str, 
 
 
 @given(minors, platforms)
-def test_a_linux_kit_asks_for_no_newer_glibc_than_it_says(minor: int, platform: str) -> None:
-    """manylinux up to 2.28 and pure wheels; no musl, no other processor, no bare linux tag."""
+def test_linux_kit_accepts_only_glibc_up_to_its_limit(minor: int, platform: str) -> None:
+    """Wheels for manylinux up to 2.28 fit; those for musl, other processors or plain linux do not."""
     fits = LINUX.fits(f"thing-1.0-cp3{minor}-cp3{minor}-{platform}.whl")
     assert fits == (minor == 12 and platform in ("manylinux2014_x86_64", "manylinux_2_28_x86_64"))
 
 
 @pytest.mark.parametrize("name", ["thing-1.0-py3-none-any.whl", "thing-1.0-py2.py3-none-any.whl"])
 def test_pure_wheels_fit_everywhere(name: str) -> None:
-    """A wheel in pure Python is for both systems."""
+    """A wheel in pure Python fits both systems."""
     assert WINDOWS.fits(name)
     assert LINUX.fits(name)
 
 
 @pytest.mark.parametrize("name", ["thing.whl", "thing-1.0.tar.gz", ""])
-def test_what_is_no_wheel_does_not_fit(name: str) -> None:
-    """A name that is not a wheel's is refused and raises nothing."""
+def test_other_file_names_do_not_fit(name: str) -> None:
+    """A name that is not a wheel's does not fit, without an exception."""
     assert not WINDOWS.fits(name)
 
 
@@ -62,14 +62,14 @@ def test_what_is_no_wheel_does_not_fit(name: str) -> None:
         ("windows", "", "give a version such as 3.12"),
     ],
 )
-def test_a_mistake_is_one_line(platform: str, python: str, words: str) -> None:
-    """An unknown system and a Python that cannot be served are told with what can."""
+def test_invalid_target_is_refused(platform: str, python: str, words: str) -> None:
+    """An unknown system or an unsupported Python is an error with the supported values."""
     with pytest.raises(UserError, match=words):
         Target.parse(platform, python)
 
 
-def test_markers_are_those_of_the_other_pc() -> None:
-    """What a requirement asks of its surroundings is answered for the lab's PC."""
+def test_markers_are_evaluated_for_the_target() -> None:
+    """Platform and Python of a marker are those of the lab's PC, not of this one."""
     from packaging.markers import Marker
 
     assert Marker('platform_system == "Windows" and sys_platform == "win32"').evaluate(WINDOWS.environment)
@@ -78,8 +78,8 @@ def test_markers_are_those_of_the_other_pc() -> None:
     assert not Marker('extra == "all"').evaluate(LINUX.environment)
 
 
-def test_pip_is_told_the_pc() -> None:
-    """Wheels only, for that system and that Python."""
+def test_pip_options() -> None:
+    """pip downloads only wheels, for the target's system and Python."""
     assert WINDOWS.pip_options == [
         "--only-binary=:all:",
         "--implementation=cp",

@@ -1,4 +1,4 @@
-"""The launchers, on paper."""
+"""Tests of edgewbc.kit.templates and of the text of the launchers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tests.kit.conftest import Made
 BATCH = ("install.bat", "classify.bat")
 
 
-def test_a_place_without_a_value_is_an_error() -> None:
-    """Nothing is left unfilled, and what only looks like a place stays."""
+def test_placeholder_without_a_value_is_an_error() -> None:
+    """Text that only resembles a placeholder is unchanged."""
     assert templates.fill("a @NAME@ b @media c@d.e", {"NAME": "x"}) == "a x b @media c@d.e"
     with pytest.raises(KeyError):
         templates.fill("@OTHER@", {"NAME": "x"})
 
 
 @pytest.mark.parametrize("name", BATCH)
-def test_batch_files_are_as_cmd_wants_them(windows: Made, name: str) -> None:
-    """CRLF throughout, ASCII, delayed expansion off at the start, code page UTF-8, nothing unfilled."""
+def test_format_of_batch_files(windows: Made, name: str) -> None:
+    """They are ASCII with CRLF, turn delayed expansion off, set UTF-8, and have no unfilled placeholder."""
     data = (windows.folder / name).read_bytes()
     assert data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r") > 20
     text = data.decode("ascii")
@@ -38,10 +38,10 @@ def test_batch_files_are_as_cmd_wants_them(windows: Made, name: str) -> None:
 
 @pytest.mark.parametrize("name", BATCH)
 def test_every_path_in_a_batch_file_is_quoted(windows: Made, name: str) -> None:
-    """%~dp0, %LOCALAPPDATA% and the variables made of them stand in quotes wherever they stand; no %1 is used.
+    """%~dp0, %LOCALAPPDATA% and the variables derived from them are always in quotes; %1 is not used.
 
-    A quoted path may hold spaces, & and letters of any language. The one %* is behind a guard: Explorer's names, which
-    it does not quote, never take that way.
+    A quoted path may contain spaces, & and letters of any language. The only %* is in a branch that is not used for
+    names dropped by Explorer, which does not quote them.
     """
     lines = (windows.folder / name).read_text().splitlines()
     for line in lines:
@@ -56,8 +56,8 @@ def test_every_path_in_a_batch_file_is_quoted(windows: Made, name: str) -> None:
     assert len(used) == (name == "classify.bat")
 
 
-def test_parentheses_do_not_close_a_block_early(windows: Made) -> None:
-    """Inside of a block in parentheses no line has a bare one, which would end it."""
+def test_no_unquoted_parentheses_in_blocks(windows: Made) -> None:
+    """An unquoted parenthesis inside a block would end it."""
     for name in BATCH:
         depth = 0
         for line in (windows.folder / name).read_text().splitlines():
@@ -69,8 +69,8 @@ def test_parentheses_do_not_close_a_block_early(windows: Made) -> None:
         assert depth == 0
 
 
-def test_labels_are_there(windows: Made) -> None:
-    """Each goto has its label; a window that was opened by a drop stays open, and ends without running the rest."""
+def test_every_goto_has_its_label(windows: Made) -> None:
+    """Each goto has its label; the window stays open after a drop, and the script exits without running the rest."""
     for name in BATCH:
         text = (windows.folder / name).read_text()
         assert {found.lower() for found in re.findall(r"goto (\w+)", text)} == set(re.findall(r"^:(\w+)", text, re.M))
@@ -78,8 +78,8 @@ def test_labels_are_there(windows: Made) -> None:
     assert "\nexit !EDGEWBC_CODE!\n" in (windows.folder / "classify.bat").read_text()
 
 
-def test_pythons_are_looked_for(windows: Made) -> None:
-    """Each Python of the kit, by the launcher, on the path and where its installer puts it; nothing is downloaded."""
+def test_python_is_searched_and_not_downloaded(windows: Made) -> None:
+    """Each version is searched with the py launcher, on the path and in the installer's default folder."""
     text = (windows.folder / "install.bat").read_text()
     assert "for %%V in (3.12 3.13) do" in text
     assert "not in [(3, 12), (3, 13)]" in text
@@ -89,8 +89,8 @@ def test_pythons_are_looked_for(windows: Made) -> None:
 
 
 @pytest.mark.parametrize("name", ["install.sh", "classify.sh"])
-def test_shell_scripts(linux: Made, name: str) -> None:
-    """Line feeds only, executable, a POSIX shell's syntax, every variable quoted."""
+def test_format_of_shell_scripts(linux: Made, name: str) -> None:
+    """They have LF line ends, are executable and valid POSIX shell, and quote every variable."""
     path = linux.folder / name
     data = path.read_bytes()
     assert b"\r" not in data
@@ -104,16 +104,16 @@ def test_shell_scripts(linux: Made, name: str) -> None:
         assert not re.search(r"\$(here|python|name|code)\b", re.sub(r'"[^"]*"|=\$\?|=\$name', "", line)), line
 
 
-def test_no_python_is_said(linux: Made, tmp_path: Path) -> None:
-    """On a PC without a Python that fits, install says so in words, and classify that it is not installed."""
+def test_missing_python_is_reported(linux: Made, tmp_path: Path) -> None:
+    """Without a fitting Python, install names the version it needs, and classify that it must be installed first."""
     shell, dirname = shutil.which("sh"), shutil.which("dirname")
     if shell is None or dirname is None:
         pytest.skip("no shell here")
     (tmp_path / "dirname").symlink_to(dirname)
-    place = {"PATH": str(tmp_path), "HOME": str(tmp_path), "EDGEWBC_NO_PAUSE": "1"}
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path), "EDGEWBC_NO_PAUSE": "1"}
     for name, words in (("install", "NOT READY: this PC has no Python 3.12."), ("classify", "run install.sh first")):
         ran = subprocess.run(
-            [shell, str(linux.folder / f"{name}.sh")], env=place, capture_output=True, text=True, check=False
+            [shell, str(linux.folder / f"{name}.sh")], env=environment, capture_output=True, text=True, check=False
         )
         assert ran.returncode == 2
         assert words in ran.stdout

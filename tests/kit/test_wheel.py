@@ -1,4 +1,4 @@
-"""Wheels as files."""
+"""Tests of edgewbc.kit.wheel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kit.fake import wheel
 
 
 def record_is_right(path: Path) -> bool:
-    """Whether RECORD names every file with its hash and length, itself without."""
+    """Check that RECORD lists every file with hash and length, and itself without; return True."""
     with zipfile.ZipFile(path) as archive:
         name = next(n for n in archive.namelist() if n.endswith("/RECORD"))
         rows = {row[0]: row[1:] for row in csv.reader(archive.read(name).decode().splitlines())}
@@ -29,8 +29,8 @@ def record_is_right(path: Path) -> bool:
     return True
 
 
-def test_metadata(tmp_path: Path) -> None:
-    """Name (normalized), version, requirements and licence are read; the description is not."""
+def test_metadata_is_read(tmp_path: Path) -> None:
+    """It has the normalized name, version, license and requirements."""
     path = wheel(tmp_path, "Some.Thing", "1.5", requires=["a>1", 'b; sys_platform == "win32"'])
     found = Wheel.read(path)
     assert (found.name, found.version, found.licence) == ("some-thing", "1.5", "MIT")
@@ -48,13 +48,13 @@ def test_metadata(tmp_path: Path) -> None:
         ([], "unknown"),
     ],
 )
-def test_licence(tmp_path: Path, facts: list[str], licence: str) -> None:
-    """The expression counts, then a short text, then the classifiers."""
+def test_license_is_found_in_the_metadata(tmp_path: Path, facts: list[str], licence: str) -> None:
+    """The license expression comes first, then a short text, then the classifiers."""
     assert Wheel.read(wheel(tmp_path, "a", facts=facts)).licence == licence
 
 
-def test_the_same_contents_give_the_same_bytes(tmp_path: Path) -> None:
-    """Order and time do not matter; the executable bit is kept."""
+def test_written_wheel_is_reproducible(tmp_path: Path) -> None:
+    """The bytes depend neither on the order of members nor on the time; the executable bit is kept."""
     members = {"a/x.py": b"1", "a-1.dist-info/METADATA": b"", "a/run": b"2"}
     write(tmp_path / "one.whl", "a-1.dist-info", members, ["a/run"])
     write(tmp_path / "two.whl", "a-1.dist-info", dict(reversed(members.items())), ["a/run"])
@@ -66,8 +66,8 @@ def test_the_same_contents_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", None])
-def test_what_is_no_wheel(tmp_path: Path, data: bytes | None) -> None:
-    """A damaged file, and a zip without metadata: one line that names the file."""
+def test_other_files_are_refused(tmp_path: Path, data: bytes | None) -> None:
+    """A damaged file or a zip without metadata is an error of one line that names the file."""
     path = tmp_path / "a-1-py3-none-any.whl"
     if data is None:
         with zipfile.ZipFile(path, "w") as archive:

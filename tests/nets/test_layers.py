@@ -15,7 +15,7 @@ KERAS = [1792, 36928, 73856, 147584, 295168, 590080, 590080, 1180160, *[2359808]
 """Parameters of VGG16's convolutions."""
 
 
-def test_poster_vgg16_gap_parameters():
+def test_poster_vgg16_gap_parameters() -> None:
     """VGG16-GAP with four classes has the poster's 14,776,492 parameters, 61,804 of them in the dense layers."""
     found = info(resolve("vgg16gap", classes=4))
     assert found["parameters"] == found["trainable"] == 14_776_492
@@ -27,7 +27,7 @@ def test_poster_vgg16_gap_parameters():
     assert found["macs"] == 15_346_630_656 + 512 * 100 + 100 * 100 + 100 * 4
 
 
-def test_original_vgg16_parameters():
+def test_original_vgg16_parameters() -> None:
     """VGG16 as it was published has 138,357,544 parameters, 123,642,856 of them in the dense layers."""
     found = info(resolve("vgg16"))
     assert (found["parameters"], found["classes"]) == (138_357_544, 1000)
@@ -36,14 +36,14 @@ def test_original_vgg16_parameters():
     assert found["layers"][-4]["output"] == [25_088]
 
 
-def test_efficientnet_lite0():
+def test_efficientnet_lite0() -> None:
     """EfficientNet-Lite0 has 4,652,008 parameters, as in the published implementation."""
     found = info(resolve("efficientnet-lite0", classes=1000))
     assert found["parameters"] == 4_652_008
     assert found["layers"][-2]["output"] == [1280]
 
 
-def test_frozen_blocks_are_not_trainable():
+def test_frozen_blocks_are_not_trainable() -> None:
     """With two blocks frozen, the first four convolutions do not count as trainable."""
     found = info(resolve("vgg16gap", classes=4), frozen=2)
     assert found["trainable"] == 14_776_492 - sum(KERAS[:4])
@@ -59,15 +59,17 @@ SMALL = {
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 @pytest.mark.parametrize("size", [(32, 40), (50, 34)])
-def test_shapes_match_a_forward_pass(arch, size):
+def test_shapes_match_a_forward_pass(arch: str, size: tuple[int, int]) -> None:
     """The derived shapes equal those of a forward pass, in every form, at even and odd sizes of the maps."""
     for form in ARCHITECTURES[arch].forms:
         channels = SMALL[arch] or ARCHITECTURES[arch].channels
         spec = ModelSpec(arch, tuple("ab"), PixelSpec(*size), channels, (5,), form=form)
         net = model.build(spec).eval()
-        seen = {}
+        seen: dict[str, tuple[int, ...]] = {}
 
-        def look(part, x, y, name, seen=seen):
+        def look(
+            part: nn.Module, x: object, y: torch.Tensor, name: str, seen: dict[str, tuple[int, ...]] = seen
+        ) -> None:
             seen[name] = tuple(y.shape[1:])
 
         for name, part in net.named_modules():
@@ -80,7 +82,7 @@ def test_shapes_match_a_forward_pass(arch, size):
         assert sum(layer.parameters for layer in found) == model.count(net)
 
 
-def test_a_network_that_does_not_fit_its_input_is_rejected():
+def test_a_network_that_does_not_fit_its_input_is_rejected() -> None:
     """A head made for another input size is a ValueError."""
     spec = ModelSpec("vgg16flatten", tuple("ab"), PixelSpec(32, 32), (4, "M"), (5,))
     with pytest.raises(ValueError, match="the head takes 1024 values"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.train.history import METRICS, EpochResult, best_epoch, out_of_patience, read_metrics, write_metrics
+from edgewbc.train.history import METRICS, EpochResult, best_epoch, out_of_patience, write_metrics
 
 
 def result(epoch: int, accuracy: float = 0.5, loss: float = 1.0) -> EpochResult:
@@ -34,10 +34,10 @@ def test_metrics_file_round_trip(tmp_path: Path) -> None:
     """The file has one JSON object per epoch with the documented keys, and is read back unchanged."""
     epochs = [result(1), result(2)]
     write_metrics(tmp_path, epochs)
-    first = json.loads((tmp_path / METRICS).read_text().splitlines()[0])
+    first, second = (json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines())
     assert list(first) == [
         "epoch", "protocol", "lr", "train_loss", "val_loss", "val_n", "val_correct", "val_accuracy", "val_interval",
         "val_balanced_accuracy", "seconds",
     ]  # fmt: skip
     assert first["val_interval"] == [0.3, 0.7]
-    assert read_metrics(tmp_path / METRICS) == epochs
+    assert [EpochResult.from_json(values) for values in (first, second)] == epochs

@@ -1,5 +1,6 @@
 """Tests of `edgewbc.train.loop`."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 from edgewbc.train import checkpoint, loop
-from edgewbc.train.history import EpochResult, read_metrics
+from edgewbc.train.history import METRICS, EpochResult
 from edgewbc.train.recipe import Distil, Fit
 from edgewbc.train.teacher import Teacher
 from tests.colored import make_manifest
@@ -50,6 +51,11 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     return make_manifest(tmp_path_factory.mktemp("cells"), per_class=8)
 
 
+def read_metrics(run: Path) -> list[EpochResult]:
+    """Read metrics.jsonl of a run folder."""
+    return [EpochResult.from_json(json.loads(line)) for line in (run / METRICS).read_text().splitlines()]
+
+
 def test_it_learns(manifest: Manifest, tmp_path: Path) -> None:
     """On discs of five colors, validation accuracy exceeds 85 %, and every epoch is reported and written."""
     net, spec = network(manifest)
@@ -59,7 +65,7 @@ def test_it_learns(manifest: Manifest, tmp_path: Path) -> None:
     assert (best.protocol, best.val_n) == (manifest.protocol, 20)
     assert best == max(epochs, key=lambda each: (each.val_accuracy, -each.val_loss))
     assert [each.epoch for each in epochs] == list(range(1, 15))
-    assert read_metrics(tmp_path / "metrics.jsonl") == epochs
+    assert read_metrics(tmp_path) == epochs
 
 
 def assert_same_weights(net: Network, expected: Network) -> None:
@@ -108,7 +114,7 @@ def test_failed_validation_costs_no_epoch(manifest: Manifest, tmp_path: Path, mo
     )  # fmt: skip
     assert batches == []
     assert_same_weights(resumed, unbroken)
-    first, second = (read_metrics(tmp_path / name / "metrics.jsonl")[0] for name in "ab")
+    first, second = (read_metrics(tmp_path / name)[0] for name in "ab")
     assert (first.train_loss, first.val_loss) == (second.train_loss, second.val_loss)
 
 

@@ -87,7 +87,8 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 
 def test_temporary_removed_by_another_run_is_created_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If another run removes it between creation and locking, a new one is used."""
-    hold, names = temporaries._hold, []
+    hold = temporaries._hold
+    names: list[str] = []
 
     def steal(handle: int, name: str) -> bool:
         if not names:

@@ -1,0 +1,135 @@
+"""Tests of edgewbc.export.training_images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgewbc.bundle.bundle import Bundle, pack
+from edgewbc.data.manifest import Manifest, Split
+from edgewbc.errors import UserError
+from edgewbc.export import training_images
+from edgewbc.images.decode import decode
+from edgewbc.pixels import PixelSpec
+from tests.colored import make_manifest
+from tests.export.test_card import values
+from tests.tiny import encode, make_bundle
+
+SPEC = PixelSpec(16, 16)
+GRAY = "grayscale: the stain's colors are missing"
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    """Return a manifest of discs, 40 x 40 pixels: 15 train, 5 val and 5 test images."""
+    return make_manifest(tmp_path / "m", per_class=3)
+
+
+def rewritten(manifest: Manifest, split: str, change: Callable[[NDArray[np.uint8]], bytes]) -> Manifest:
+    """Return the manifest after the files of a split were replaced by `change` of their pixels."""
+    entries = []
+    for entry in manifest.entries:
+        if entry.split == split:
+            path = manifest.file(entry)
+            path.write_bytes(change(decode(path.read_bytes()).image))
+            entry = replace(entry, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        entries.append(entry)
+    return replace(manifest, entries=tuple(entries))
+
+
+def without(manifest: Manifest, split: str) -> Manifest:
+    """Return the manifest without the images of a split."""
+    return replace(manifest, entries=tuple(entry for entry in manifest.entries if entry.split != split))
+
+
+def test_train_images_are_measured_and_validation_images_are_compared(manifest: Manifest) -> None:
+    """Copies of the train images are usual and noise is not; test images are not read."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    noisy = rewritten(rewritten(manifest, "val", lambda _: encode(noise)), "test", lambda _: b"unreadable")
+    copies = [replace(entry, split=Split.VAL) for entry in manifest.split("train")]
+    mixed = replace(noisy, entries=(*noisy.entries, *copies))
+    found = training_images.measure(mixed, SPEC)
+    assert found is not None
+    assert (found.width, found.height, found.notes) == ((40, 40, 40), (40, 40, 40), {})
+    assert (found.appearance.images, found.unusual) == (15, 0.25)  # 5 of 20
+    only_train = training_images.measure(without(mixed, "val"), SPEC)
+    assert only_train == replace(found, unusual=None)
+
+
+def test_notes_are_counted_without_damage(manifest: Manifest) -> None:
+    """All train images are gray, and all but the first third of each file is missing; only the former is recorded."""
+
+    def gray_and_cut(pixels: NDArray[np.uint8]) -> bytes:
+        return encode(pixels[..., 0], ".jpg")[:-20]
+
+    found = training_images.measure(without(rewritten(manifest, "train", gray_and_cut), "val"), SPEC)
+    assert found is not None
+    assert found.notes == {GRAY: 1.0}
+
+
+def test_large_splits_are_sampled(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most `MOST` train images are measured; an empty split gives None."""
+    monkeypatch.setattr(training_images, "MOST", 4)
+    found = training_images.measure(manifest, SPEC)
+    assert found is not None
+    assert found.appearance.images == 4
+    assert training_images.measure(without(manifest, "train"), SPEC) is None
+
+
+def test_entry_requires_the_manifest_of_the_training(manifest: Manifest) -> None:
+    """Without a manifest, or if the network was trained on another one, there is no entry."""
+    assert training_images.entry(None, None, SPEC) == {}
+    assert training_images.entry(manifest, "0" * 64, SPEC) == {}
+    assert training_images.entry(without(manifest, "train"), None, SPEC) == {}
+    (found,) = training_images.entry(manifest, manifest.sha256, SPEC).items()
+    measured = training_images.measure(manifest, SPEC)
+    assert measured is not None
+    assert found == ("training_images", measured.to_json())
+    assert training_images.entry(manifest, None, SPEC) == dict([found])
+
+
+def bundle_without_description(folder: Path, manifest: Manifest) -> Bundle:
+    """Write a bundle trained on a manifest whose images are not described."""
+    written = ("format", "name", "classes", "pixels", "files", "default_precision", "outputs", "head", "golden")
+    facts: dict[str, Any] = {name: value for name, value in values().items() if name not in written}
+    facts["data"] = {**facts["data"], "training_manifest_sha256": manifest.sha256}
+    return make_bundle(folder, manifest.classes, **facts)
+
+
+def test_existing_bundle_is_described(manifest: Manifest, tmp_path: Path) -> None:
+    """Manifest, card and checksums are rewritten; all other files and entries are unchanged."""
+    before = bundle_without_description(tmp_path / "b", manifest)
+    training_images.describe(before.path, manifest, license="MIT")
+    bundle = Bundle.open(before.path)
+    bundle.verify()
+    assert bundle.manifest.training_images == training_images.measure(manifest, bundle.pixels)
+    changed = {name for name, digest in bundle.sums.items() if before.sums.get(name) != digest}
+    assert changed == {"manifest.json", "CARD.md"}
+    record = dict(bundle.manifest.to_json())
+    del record["training_images"]
+    assert record == {**before.manifest.to_json(), "weights_license": "MIT"}
+    card = (bundle.path / "CARD.md").read_text(encoding="utf-8")
+    assert "Measured on 15 training images of about 40 x 40 pixels" in card
+    assert "The weights: MIT." in card
+
+
+def test_other_bundles_are_not_described(manifest: Manifest, tmp_path: Path) -> None:
+    """A bundle of another manifest, a damaged bundle and a zip are errors, and no file is changed."""
+    bundle = bundle_without_description(tmp_path / "b", manifest)
+    pack(bundle.path, tmp_path / "b.zip")
+    with pytest.raises(UserError, match=r"b\.zip: is not the folder of a bundle"):
+        training_images.describe(tmp_path / "b.zip", manifest)
+    with pytest.raises(UserError, match=f"was trained on another manifest .{manifest.sha256[:12]}"):
+        training_images.describe(bundle.path, without(manifest, "test"))
+    assert Bundle.open(bundle.path).sums == bundle.sums
+    (bundle.path / "head.npz").write_bytes(b"")
+    with pytest.raises(UserError, match="head.npz"):
+        training_images.describe(bundle.path, manifest)
+    assert Bundle.open(bundle.path).sums == bundle.sums
