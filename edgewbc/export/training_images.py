@@ -121,6 +121,7 @@ def describe(folder: Path, manifest: Manifest, *, license: str | None = None, pr
         **entry(manifest, trained_on, bundle.pixels, progress),
         **({"weights_license": license} if license else {}),
     }
+    text = card(BundleManifest.from_json(described))
     write_json(folder / MANIFEST, described)
-    write_text(folder / CARD, card(BundleManifest.from_json(described)))
+    write_text(folder / CARD, text)
     seal(folder)

@@ -26,7 +26,7 @@ def test_intact_bundle_passes(edgewbc: Callable[..., Any], tmp_path: Path) -> No
             ["int8", "openvino", bundle.model_sha256(), "not a released model"],
             ["f32", "openvino", bundle.model_sha256("openvino", "f32"), "not a released model"],
         ]
-        assert lines[9].startswith("Checksums show that files are whole, not who bundle them")
+        assert lines[9].startswith("Checksums show that files are whole, not who made them")
     result = json.loads(edgewbc("selftest", bundle.path, "--json").out)
     assert result["ok"] is True
     assert [check["samples"] for check in result["checks"]] == [3, 3]
@@ -36,9 +36,9 @@ def test_failed_precision_exits_3(edgewbc: Callable[..., Any], tmp_path: Path) -
     """The table or JSON is complete, and the last line of stderr says what to do."""
     bundle = make_bundle(tmp_path / "b", golden={"tolerance": {"int8": 1e-9, "f32": 1e-4}})
     golden = bundle.path / "golden" / "expected.json"
-    result = json.loads(golden.read_text())
-    result["samples"][0]["expected"]["int8"]["probabilities"][0] += 0.01
-    golden.write_text(json.dumps(result))
+    content = json.loads(golden.read_text())
+    content["samples"][0]["expected"]["int8"]["probabilities"][0] += 0.01
+    golden.write_text(json.dumps(content))
     seal(bundle.path)
     ran = edgewbc("selftest", bundle.path)
     assert ran.code == 3

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from edgewbc.bundle.bundle import Bundle, pack
 from edgewbc.data.manifest import Manifest, Split
 from edgewbc.errors import UserError
 from edgewbc.export import training_images
-from edgewbc.images.decode import decode
+from edgewbc.images.decode import TRUNCATED, decode
 from edgewbc.pixels import PixelSpec
 from tests.colored import make_manifest
 from tests.export.test_card import values
@@ -64,12 +65,15 @@ def test_train_images_are_measured_and_validation_images_are_compared(manifest: 
 
 
 def test_notes_are_counted_without_damage(manifest: Manifest) -> None:
-    """All train images are gray, and all but the first third of each file is missing; only the former is recorded."""
+    """All train images are gray and lack the last scan of a progressive JPEG; only the former is recorded."""
 
     def gray_and_cut(pixels: NDArray[np.uint8]) -> bytes:
-        return encode(pixels[..., 0], ".jpg")[:-20]
+        data = encode(pixels[..., 0], ".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+        return data[: data.rindex(b"\xff\xda")] + b"\xff\xd9"
 
-    found = training_images.measure(without(rewritten(manifest, "train", gray_and_cut), "val"), SPEC)
+    changed = rewritten(manifest, "train", gray_and_cut)
+    assert decode(manifest.file(changed.entries[0]).read_bytes()).notes == (GRAY, TRUNCATED)
+    found = training_images.measure(without(changed, "val"), SPEC)
     assert found is not None
     assert found.notes == {GRAY: 1.0}
 
@@ -97,7 +101,7 @@ def test_entry_requires_the_manifest_of_the_training(manifest: Manifest) -> None
 
 def bundle_without_description(folder: Path, manifest: Manifest) -> Bundle:
     """Write a bundle trained on a manifest whose images are not described."""
-    written = ("format", "name", "classes", "pixels", "files", "default_precision", "outputs", "head", "golden")
+    written = ("format", "name", "classes", "pixels", "files", "default_precision", "golden")  # by `make_bundle`
     facts: dict[str, Any] = {name: value for name, value in values().items() if name not in written}
     facts["data"] = {**facts["data"], "training_manifest_sha256": manifest.sha256}
     return make_bundle(folder, manifest.classes, **facts)
