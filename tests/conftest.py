@@ -1,4 +1,4 @@
-"""What tests share: the command line in this process, and the folder of real pictures."""
+"""Fixtures that all tests share: the command line in this process, tiny bundles, and the folder of real images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ settings.load_profile("edgewbc")
 
 @dataclass
 class Ran:
-    """What a command did: its exit code, stdout and stderr."""
+    """Exit code, stdout and stderr of a command."""
 
     code: int
     out: str
@@ -32,7 +32,7 @@ class Ran:
 
 @pytest.fixture
 def edgewbc(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Run the command line in this process: `edgewbc("train", "--help").code`."""
+    """Return a function that runs the command line in this process: `edgewbc("train", "--help").code`."""
 
     def run(*arguments: object) -> Ran:
         capfd.readouterr()
@@ -49,31 +49,31 @@ def edgewbc(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
 @pytest.fixture(autouse=True)
 def _no_real_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real pictures are for the tests that ask for them: a command that is told no manifest would find them too."""
+    """Unset EDGEWBC_DATA: a command without --data would use it. Tests of real images use the fixture `real_data`."""
     monkeypatch.delenv("EDGEWBC_DATA", raising=False)
 
 
 @pytest.fixture(autouse=True)
 def _no_remembered_choices(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What doctor has remembered of this PC changes no test, and no test changes it."""
+    """Use an empty cache: configurations that `doctor` saved on this PC are neither used nor changed."""
     monkeypatch.setenv("EDGEWBC_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture
 def real_data() -> Path:
-    """The folder of real pictures (EDGEWBC_DATA); the test is skipped where it is unset."""
+    """Return the folder of real images (EDGEWBC_DATA); the test is skipped if it is unset."""
     if not REAL_DATA:
-        pytest.skip("EDGEWBC_DATA is not set: no real pictures here")
+        pytest.skip("EDGEWBC_DATA is not set: no real images here")
     return Path(REAL_DATA).resolve()
 
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A tiny bundle that no test changes."""
+    """Return a tiny bundle that all tests share. Tests must not modify it."""
     return make_bundle(tmp_path_factory.mktemp("shared") / "tiny")
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Bundle:
-    """A tiny bundle that a test may change."""
+    """Return a tiny bundle of its own, which the test may modify."""
     return make_bundle(tmp_path / "tiny")

@@ -186,10 +186,10 @@ def test_same_command_resumes(edgewbc: Callable[..., Any], bundle: Bundle, smear
 def test_journal_without_out(edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path) -> None:
     """--journal alone records the results and does not change stdout."""
     plain = edgewbc("classify", "--model", bundle.path, smear)
-    for held in ("", "6 of 6 images are in the journal"):
+    for message in ("", "6 of 6 images are in the journal"):
         ran = edgewbc("classify", "--model", bundle.path, smear, "--journal", tmp_path / "j")
         assert (ran.code, ran.out) == (0, plain.out)
-        assert held in ran.err
+        assert message in ran.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["j", "smear"]
 
 

@@ -174,8 +174,8 @@ def test_the_license_of_the_weights_is_the_users() -> None:
     assert "The weights: CC-BY-NC-4.0." in text_of(weights_license="CC-BY-NC-4.0")
 
 
-def test_calibration_stands_where_the_accuracy_is() -> None:
-    """A large calibration error is said under the table of accuracy, a small one is stated, and none is invented."""
+def test_calibration_error_is_stated_with_the_accuracy() -> None:
+    """Below the table of accuracy, a large calibration error is a warning; a small one is stated if it was measured."""
     warning = "**The probabilities are not to be trusted**: their calibration error is 0.245"
     poor = text_of(evidence=[{**ROW, "calibration_error": 0.01}, {**ROW, "calibration_error": 0.245}])
     assert warning in poor[poor.index("## Accuracy") :].split("\n## ")[0]

@@ -22,7 +22,7 @@ class Made:
     folder: Path
     index: Path
     bundle: Bundle
-    said: list[str]
+    messages: list[str]
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +37,10 @@ def _make(top: Path, parts: tuple[Path, Bundle], platform: str, pythons: list[st
     installer = top / "python-3.12.9-amd64.exe"
     installer.write_bytes(b"MZ")
     options = Options(wheels=wheels, zip=True, python_installer=installer if platform == "windows" else None)
-    said: list[str] = []
+    messages: list[str] = []
     targets = [Target.parse(platform, python) for python in pythons]
-    kit = build(targets, top / f"kit-{platform}", bundle, options, said.append)
-    return Made(kit, top / f"kit-{platform}", wheels, bundle, said)
+    kit = build(targets, top / f"kit-{platform}", bundle, options, messages.append)
+    return Made(kit, top / f"kit-{platform}", wheels, bundle, messages)
 
 
 @pytest.fixture(scope="session")

@@ -47,11 +47,11 @@ def test_linux_kit_has_linux_wheels(linux: Made) -> None:
 @pytest.mark.parametrize("python", ["3.12", "3.13"])
 def test_requirements_match_the_wheels(windows: Made, python: str) -> None:
     """Each Python has its list: every line has the hash of a fitting wheel in the kit, and each package occurs once."""
-    held = {hashlib.sha256(f.read_bytes()).hexdigest(): f.name for f in (windows.folder / "files/wheels").iterdir()}
+    wheels = {hashlib.sha256(f.read_bytes()).hexdigest(): f.name for f in (windows.folder / "files/wheels").iterdir()}
     lines = (windows.folder / f"files/requirements-{python}.txt").read_text().splitlines()
     pins = [PIN.fullmatch(line) for line in lines]
     target = Target.parse("windows", python)
-    assert all(pin and target.fits(held[pin[3]]) for pin in pins)
+    assert all(pin and target.fits(wheels[pin[3]]) for pin in pins)
     names = [pin[1] for pin in pins if pin]
     assert len(set(names)) == len(names)
     assert {"edgewbc", "openvino", "numpy", "typer", "colorama", "deeper"} <= set(names)

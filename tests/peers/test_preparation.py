@@ -25,7 +25,7 @@ HERE = Environment(Path(sys.executable))
 def settings(tmp_path: Path) -> PreparationSettings:
     """Settings with ten cropped images."""
     manifest = labeled.make_manifest(tmp_path / "m")
-    cropped = crops.crop_images(manifest, PixelSpec(8, 8), tmp_path / "pictures", None)
+    cropped = crops.crop_images(manifest, PixelSpec(8, 8), tmp_path / "images", None)
     index = sha256(cropped.folder / crops.INDEX)
     return PreparationSettings(cropped.folder, index, "test", manifest.classes, tmp_path / "bundle", 1.0, 1, 4, 0)
 
