@@ -43,7 +43,7 @@ SOURCES: Final[Mapping[SourceName, tuple[Protocol, ...]]] = {
     SourceName.FOLDER: (Protocol.GROUPED, Protocol.POSTER, Protocol.EXTERNAL),
     SourceName.TABLE: (Protocol.GROUPED, Protocol.PUBLISHED, Protocol.POSTER, Protocol.EXTERNAL),
     SourceName.PBC: (Protocol.PUBLISHED, Protocol.PUBLISHED8, Protocol.GROUPED, Protocol.POSTER),
-    SourceName.BCCD: (Protocol.GROUPED, Protocol.POSTER),
+    SourceName.BCCD: (Protocol.GROUPED, Protocol.POSTER, Protocol.EXTERNAL),
     SourceName.KAGGLE_BCCD: (Protocol.OFFICIAL, Protocol.GROUPED, Protocol.POSTER),
     SourceName.JTSC: (Protocol.EXTERNAL,),
     SourceName.SYNTHETIC: (Protocol.GROUPED, Protocol.POSTER),

@@ -106,3 +106,8 @@ def test_bccd_real_counts(real_data: Path) -> None:
     assert len(manifest.entries) == 351
     assert sum(manifest.provenance.left_out.values()) == 19
     assert len({entry.group for entry in manifest.entries}) == 344
+
+
+def test_bccd_as_another_laboratory(bccd: Path) -> None:
+    """With the protocol `external` every cell is in test."""
+    assert {entry.split for entry in make("bccd", bccd, protocol="external").entries} == {"test"}
