@@ -13,7 +13,8 @@ from edgewbc.images.decode import ImageError
 from edgewbc.images.discover import SUFFIXES
 from edgewbc.images.files import NOT_READ, FileVersion, read
 from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
-from edgewbc.lab.journal import Journal, SettingsMismatch
+from edgewbc.lab.journal import Journal
+from edgewbc.lab.journal_file import SettingsMismatch
 from edgewbc.lab.pipeline import BATCH, ImageResult
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.thresholds import ReviewThresholds, describe

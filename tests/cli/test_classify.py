@@ -211,22 +211,22 @@ def test_full_disk_is_one_line(
     edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk for the journal or the results file: exit code 2, one line, and all results so far are kept."""
-    from edgewbc.lab.journal import Journal
+    from edgewbc.lab.journal_file import JournalFile
 
     out = tmp_path / "cells.csv"
     arguments = ["classify", "--model", bundle.path, smear, "--out", out, "--batch", "1"]
-    begin = Journal._open
+    begin = JournalFile._open
 
-    def small(self: Journal, settings: Any) -> None:
+    def small(self: JournalFile, settings: Any) -> None:
         begin(self, settings)
-        (count,) = self._database.execute("PRAGMA page_count").fetchone()
-        self._database.execute(f"PRAGMA max_page_count = {count + 2}")
+        (count,) = self.database.execute("PRAGMA page_count").fetchone()
+        self.database.execute(f"PRAGMA max_page_count = {count + 2}")
 
     for n in range(100):
         (smear / f"more{n}.png").write_bytes(encode(make_image(n)))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "_open", small)
+        patch.setattr(JournalFile, "_open", small)
         ran = edgewbc(*arguments)
     assert ran.code == 2
     assert ran.err.splitlines()[-1] == (
