@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.edge.points import FAMILIES, RIVALS, TEACHER, Point, points, recipe_of, search
 from bench.stages import StageReporter, finished, minutes, train
@@ -20,9 +20,13 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.evaluation import evaluate
 from edgewbc.evaluation.load import load
+from edgewbc.metrics import Accuracy
 from edgewbc.utils import resources
 from edgewbc.utils.files import read_json, write_json
 from edgewbc.utils.progress import Progress, quiet
+
+if TYPE_CHECKING:
+    from edgewbc.compress.quantization_report import QuantizationReport
 
 FORMAT = 1
 HOLD = 0.003
@@ -83,11 +87,11 @@ class EdgeStudy:
         recipe = steps.shaped_like(self.trained(point), recipe)
         return train(self.work / f"{point.key}-scratch", recipe, self.manifest, self.reporter, [self.trained(TEACHER)])
 
-    def quantized(self, run: Path) -> dict[str, Any]:
-        """Return `quantize.json` of a run in int8, fine-tuned if the loss of accuracy is above `QAT_ABOVE`."""
+    def quantized(self, run: Path) -> tuple[Path, QuantizationReport]:
+        """Return the quantized run of a run and its report, fine-tuned if the loss of accuracy is above `QAT_ABOVE`."""
         from edgewbc.compress.ptq import Options
         from edgewbc.compress.qat import QatRecipe, finetune
-        from edgewbc.compress.quantization_report import Checks
+        from edgewbc.compress.quantization_report import Checks, QuantizationReport
         from edgewbc.compress.quantize import quantize
         from edgewbc.train.recipe_file import read
 
@@ -96,9 +100,9 @@ class EdgeStudy:
         if not (after / runs.LINEAGE).exists():
             self.reporter.say(f"{run.name}: quantizing")
             quantize(run, self.manifest, to=after, checks=checks, overflow_fix="all")
-        record = dict(read_json(after / runs.QUANTIZATION, "the report of a quantization")) | {"run": after.name}
-        if record["drop"]["openvino"]["drop"] <= QAT_ABOVE:
-            return record
+        calibrated = after, QuantizationReport.read(after)
+        if calibrated[1].measured.drop["openvino"].drop <= QAT_ABOVE:
+            return calibrated
         tuned = self.work / f"{run.name}-qat"
         if not (tuned / runs.LINEAGE).exists():
             self.reporter.say(f"{run.name}: fine-tuning in int8")
@@ -108,8 +112,8 @@ class EdgeStudy:
                 run, recipe, self.manifest, Options(overflow_fix="all"), teachers=teachers, to=tuned, checks=checks,
                 say=self.reporter.say, **self.reporter.training,
             )  # fmt: skip
-        other = dict(read_json(tuned / runs.QUANTIZATION, "the report of a quantization")) | {"run": tuned.name}
-        return max(record, other, key=lambda one: float(_validation(one, "int8")["accuracy"]))
+        fine_tuned = tuned, QuantizationReport.read(tuned)
+        return max(calibrated, fine_tuned, key=lambda one: _validation(one[1], "int8").correct)
 
     def result(self, run: Path) -> dict[str, Any]:
         """Return a run's multiply-adds, parameters, minutes of training, and validation accuracy in f32 and int8."""
@@ -117,17 +121,17 @@ class EdgeStudy:
         from edgewbc.nets import model
 
         net, spec = model.load(run)
-        record = self.quantized(run)
+        quantized, report = self.quantized(run)
         plain = model.fold(net, spec)
         return {
             "channels": list(spec.channels),
             "macs": model.macs(plain[1]),
             "parameters": model.count(plain[0]),
             "minutes": minutes(run),
-            "quantized": record["run"],
-            "method": record["method"],
-            "validation": {precision: _validation(record, precision) for precision in ("f32", "int8")},
-            "isa": record["isa"],
+            "quantized": quantized.name,
+            "method": report.method,
+            "validation": {precision: _validation(report, precision).to_json() for precision in ("f32", "int8")},
+            "isa": None if report.measured.isa is None else report.measured.isa.to_json(),
             "lineage": bundle_manifest.without_paths(runs.lineage(run)),
         }
 
@@ -220,7 +224,9 @@ def _results(out: Path, manifest: Manifest, reference: Path) -> dict[str, Any]:
     return {"format": FORMAT, **facts, "reference": found.to_json(), **bar, "points": {}, "chosen": {}}
 
 
-def _validation(record: dict[str, Any], precision: str) -> dict[str, Any]:
-    """Return OpenVINO's validation row of a precision from `quantize.json`."""
-    row = next(r for r in record["validation"] if (r["backend"], r["precision"]) == ("openvino", precision))
-    return {key: row[key] for key in ("n", "correct", "accuracy", "interval")}
+def _validation(report: QuantizationReport, precision: str) -> Accuracy:
+    """Return the validation accuracy of OpenVINO's file in a precision."""
+    for row in report.measured.validation:
+        if (row.backend, row.precision) == ("openvino", precision):
+            return Accuracy(row.n, row.correct)
+    raise KeyError(precision)

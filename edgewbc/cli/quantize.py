@@ -78,9 +78,7 @@ def command(
     Example:
       edgewbc quantize runs/vgg16gap-112-quarter --int8 --data manifests/pbc --max-drop 0.003
     """
-    from edgewbc import runs
     from edgewbc.cli import defaults
-    from edgewbc.utils.files import read_json
     from edgewbc.utils.optional import need
 
     if preset not in ("mixed", "performance"):
@@ -93,7 +91,7 @@ def command(
     for module in ("torch", "safetensors", *(("accelerate", "pydantic", "yaml") if qat else ())):
         need(module, "edgewbc quantize")
     from edgewbc.compress.ptq import Options
-    from edgewbc.compress.quantization_report import Checks
+    from edgewbc.compress.quantization_report import Checks, QuantizationReport
 
     settings: dict[str, Any] = {
         "subset": subset,
@@ -126,15 +124,16 @@ def command(
     except KeyboardInterrupt:
         say("nothing was written; run the same command to start again")
         raise
-    record = read_json(made / runs.QUANTIZATION, "the report of a quantization")
+    report = QuantizationReport.read(made)
     say(f"run: {made}")
     if as_json:
-        emit({"run": str(made), **record})
+        emit({"run": str(made), **report.to_json()})
         return
     from edgewbc.compress import tables
 
-    parts = [tables.accuracy(record)]
-    parts += [tables.sensitivity(record)] if sensitivity else []
-    parts += [tables.isa(record)] if check_isa else []
+    measured = report.measured
+    parts = [tables.accuracy(measured)]
+    parts += [] if measured.sensitivity is None else [tables.sensitivity(measured.sensitivity)]
+    parts += [] if measured.isa is None else [tables.isa(measured.isa)]
     print("\n\n".join(parts))
     say(f"next: edgewbc export {made}")

@@ -10,6 +10,8 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.data import images
-from edgewbc.data.manifest import Manifest, facts
+from edgewbc.data.manifest import Manifest, SplitFacts, facts
 from edgewbc.errors import UserError
 from edgewbc.export import parity
 from edgewbc.export.validation import BATCH, SPLIT, ModelFile
@@ -31,7 +33,79 @@ LIMITED = {"ONEDNN_MAX_CPU_ISA": "AVX2", "OV_CPU_MAX_ISA": "AVX2"}
 """Environment variables that limit oneDNN and OpenVINO's own kernels to AVX2; both are needed."""
 
 
-def check(xml: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = quiet) -> dict[str, Any]:
+@dataclass(frozen=True)
+class IsaRun:
+    """The predictions of the int8 file with one instruction set.
+
+    Attributes:
+        isa: the instruction set, as OpenVINO reports it.
+        kernels: see `OpenVINOPredictor.kernels`.
+        counted: the accuracy.
+    """
+
+    isa: str | None
+    kernels: Mapping[str, int] | None
+    counted: Accuracy
+
+    def to_json(self) -> dict[str, Any]:
+        """Return isa, kernels, correct, accuracy and interval."""
+        counted = self.counted.to_json()
+        del counted["n"]
+        return {"isa": self.isa, "kernels": self.kernels, **counted}
+
+
+@dataclass(frozen=True)
+class IsaComparison:
+    """The predictions of an int8 file on this CPU, and limited to AVX2.
+
+    Attributes:
+        sha256: of the file.
+        data: the images that it ran on.
+        native: on this CPU.
+        avx2: in a process that is limited to AVX2.
+        change: accuracy lost from native to AVX2, agreement and largest difference.
+    """
+
+    sha256: str
+    data: SplitFacts
+    native: IsaRun
+    avx2: IsaRun
+    change: parity.AccuracyDrop
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return self.native.counted.n
+
+    @property
+    def same_isa(self) -> bool:
+        """Whether this CPU has no more than AVX2, so that nothing was compared."""
+        return self.native.isa == self.avx2.isa
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry `isa` of `quantize.json` and of a lineage."""
+        return {
+            "sha256": self.sha256,
+            **self.data.to_json(),
+            "n": self.n,
+            "native": self.native.to_json(),
+            "avx2": self.avx2.to_json(),
+            "same_isa": self.same_isa,
+            **self.change.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> IsaComparison:
+        """Read what `to_json` wrote."""
+        native, avx2 = (
+            IsaRun(one["isa"], one["kernels"], Accuracy(values["n"], one["correct"]))
+            for one in (values["native"], values["avx2"])
+        )
+        change = parity.AccuracyDrop.from_json(values)
+        return cls(values["sha256"], SplitFacts.from_json(values), native, avx2, change)
+
+
+def check(xml: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = quiet) -> IsaComparison:
     """Run a saved IR on all validation images, natively and limited to AVX2.
 
     Args:
@@ -40,18 +114,12 @@ def check(xml: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = q
         manifest: images to run on.
         progress: shows the progress.
 
-    Returns:
-        sha256 of the file; protocol, split, source, manifest_sha256, n; `native` and `avx2` (each with isa, kernels,
-        correct, accuracy, interval); same_isa (the CPU has no more than AVX2, so nothing
-        was compared); agreement (share of equal labels), largest_difference (in a probability), drop (accuracy lost
-        from native to AVX2) and mcnemar.
-
     Raises:
         UserError: there are no validation images, one has changed, or a subprocess fails.
     """
     entries = manifest.split(SPLIT)
     truth = images.truth(manifest, entries, spec.classes)
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, IsaRun] = {}
     predictions: dict[str, parity.Probabilities] = {}
     with tempfile.TemporaryDirectory(prefix="edgewbc-isa-") as name:
         folder = Path(name)
@@ -68,16 +136,15 @@ def check(xml: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = q
             job = {"model": str(xml), "images": str(folder / "images.npy"), "predictions": str(folder / which)}
             ran = _subprocess(job, limits)
             predictions[which] = np.load(folder / f"{which}.npy")
-            counted = Accuracy.of(truth, predictions[which].argmax(1)).to_json()
-            found[which] = ran | {key: counted[key] for key in ("correct", "accuracy", "interval")}
-    return {
-        "sha256": ModelFile("int8", xml).sha256,
-        **facts(manifest, SPLIT).to_json(),
-        "n": len(truth),
-        **found,
-        "same_isa": found["native"]["isa"] == found["avx2"]["isa"],
-        **parity.accuracy_drop(truth, predictions["native"], predictions["avx2"]).to_json(),
-    }
+            counted = Accuracy.of(truth, predictions[which].argmax(1))
+            found[which] = IsaRun(ran["isa"], ran["kernels"], counted)
+    return IsaComparison(
+        sha256=ModelFile("int8", xml).sha256,
+        data=facts(manifest, SPLIT),
+        native=found["native"],
+        avx2=found["avx2"],
+        change=parity.accuracy_drop(truth, predictions["native"], predictions["avx2"]),
+    )
 
 
 def predict(job: dict[str, str]) -> dict[str, Any]:

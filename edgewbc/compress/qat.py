@@ -20,13 +20,13 @@ from edgewbc.compress import fake_quantize, nncf_extension
 from edgewbc.compress.ptq import Options
 from edgewbc.compress.quantization_report import (
     FAKE,
-    FORMAT,
     PARENT,
     Checks,
+    FineTuning,
+    QuantizationReport,
     check_drop,
     file,
     measure,
-    summary,
     write_f32,
 )
 from edgewbc.compress.quantize import calibration, check_float
@@ -46,7 +46,7 @@ from edgewbc.train import teacher as teaching
 from edgewbc.train.distributed import process_count
 from edgewbc.train.history import EpochResult, TrainingCallbacks
 from edgewbc.train.recipe import Distil, Fit, Name, Section
-from edgewbc.train.run import RECIPE, teachers_for_lineage
+from edgewbc.train.run import RECIPE, teacher_records, teachers_for_lineage
 from edgewbc.utils.files import write_json, write_text
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
@@ -134,22 +134,23 @@ def finetune(
         best = _fit(quantized, plain, options, manifest, folder, guide, **callbacks)
         _write(folder, quantized, plain, say)
         asked = {PARENT: TorchPredictor.from_network(net, spec), FAKE: fake_quantize.predictor(quantized, plain)}
-        taught = teachers_for_lineage(guide)
         told = {**asdict(settings), "recipe": options.model_dump(mode="json")}
-        record = {
-            "format": FORMAT,
-            "method": METHOD,
-            "settings": told,
-            "start": start.to_json(),
-            "best": best.to_json(),
-            **taught,
-        }
-        record |= {"compiled": compiled, **measure(folder, plain, manifest, chosen, checks, steps, **asked)}
-        check_drop(record, settings.max_drop)
-        write_json(folder / runs.QUANTIZATION, record)
+        taught = tuple(record.without_path() for record in teacher_records(guide))
+        tuning = FineTuning(start, best, taught, compiled)
+        report = QuantizationReport(
+            METHOD, told, measure(folder, plain, manifest, chosen, checks, steps, **asked), tuning
+        )
+        check_drop(report.measured, settings.max_drop)
+        write_json(folder / runs.QUANTIZATION, report.to_json())
         (folder / checkpoint.NAME).unlink(missing_ok=True)
         runs.write_lineage(
-            folder, "quantize", parent=run, settings=told, validation=best.to_json(), **taught, **summary(record)
+            folder,
+            "quantize",
+            parent=run,
+            settings=told,
+            validation=best.to_json(),
+            **teachers_for_lineage(guide),
+            **report.summary(),
         )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

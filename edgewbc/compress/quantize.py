@@ -15,7 +15,7 @@ from edgewbc import runs
 from edgewbc.compress import ptq
 from edgewbc.compress.nncf_logging import quiet_nncf
 from edgewbc.compress.ptq import Options
-from edgewbc.compress.quantization_report import FORMAT, Checks, check_drop, file, measure, summary, write_f32
+from edgewbc.compress.quantization_report import Checks, QuantizationReport, check_drop, file, measure, write_f32
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sampling import balanced
@@ -75,11 +75,10 @@ def quantize(
         write_f32(folder, net, spec)
         _convert(folder, spec, manifest, chosen, settings, progress)
         values = asdict(settings)
-        record = {"format": FORMAT, "method": METHOD, "settings": values}
-        record |= measure(folder, spec, manifest, chosen, checks, progress)
-        check_drop(record, settings.max_drop)
-        write_json(folder / runs.QUANTIZATION, record)
-        runs.write_lineage(folder, "quantize", parent=run, settings=values, **summary(record))
+        report = QuantizationReport(METHOD, values, measure(folder, spec, manifest, chosen, checks, progress))
+        check_drop(report.measured, settings.max_drop)
+        write_json(folder / runs.QUANTIZATION, report.to_json())
+        runs.write_lineage(folder, "quantize", parent=run, settings=values, **report.summary())
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

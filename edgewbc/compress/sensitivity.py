@@ -12,7 +12,8 @@ compensate for each other's errors, and cannot be measured alone.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from numpy.typing import NDArray
 
 from edgewbc.compress import ptq
 from edgewbc.data import images
-from edgewbc.data.manifest import Manifest, facts
+from edgewbc.data.manifest import Manifest, SplitFacts, facts
 from edgewbc.export import parity
 from edgewbc.export.validation import BATCH, SPLIT
 from edgewbc.nets import model
 from edgewbc.nets.spec import PLAIN, ModelSpec
+from edgewbc.utils.json_values import take
 from edgewbc.utils.progress import Progress, quiet
 
 KINDS = {"Convolution": "convolution", "GroupConvolution": "depthwise", "MatMul": "dense"}
@@ -33,7 +35,91 @@ _PASSED = ("MaxPool", "Pad", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
 """Operations that change no values and may lie between a quantizer and the layer whose input it quantizes."""
 
 
-def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = quiet) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Change:
+    """The predictions of a partly quantized network against those of the float network.
+
+    Attributes:
+        kl: mean Kullback-Leibler divergence in nats.
+        agreement: share of unchanged labels.
+        largest_difference: largest absolute difference in a probability.
+        drop: accuracy lost, as a share of the images.
+    """
+
+    kl: float
+    agreement: float
+    largest_difference: float
+    drop: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution or dense layer of the network.
+
+    Attributes:
+        layer: its name in the network.
+        macs: multiply-adds per image.
+    """
+
+    layer: str
+    macs: int
+
+
+@dataclass(frozen=True)
+class LayerSensitivity:
+    """The effect of one layer alone in int8.
+
+    Attributes:
+        layer: the layer.
+        operation: its name in the IR.
+        kind: convolution, depthwise or dense.
+        change: of the predictions.
+    """
+
+    layer: Layer
+    operation: str
+    kind: str
+    change: Change
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one flat object."""
+        return {**asdict(self.layer), "operation": self.operation, "kind": self.kind, **asdict(self.change)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> LayerSensitivity:
+        """Read what `to_json` wrote."""
+        return cls(take(Layer, values), values["operation"], values["kind"], take(Change, values))
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The effect of int8 on each layer.
+
+    Attributes:
+        data: the images that were predicted.
+        n: number of images.
+        all: every layer in int8: the file itself.
+        layers: each layer that is int8 in the file, the most sensitive first.
+    """
+
+    data: SplitFacts
+    n: int
+    all: Change
+    layers: tuple[LayerSensitivity, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry `sensitivity` of `quantize.json`."""
+        layers = [layer.to_json() for layer in self.layers]
+        return {**self.data.to_json(), "n": self.n, "all": asdict(self.all), "layers": layers}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Sensitivity:
+        """Read what `to_json` wrote."""
+        layers = tuple(LayerSensitivity.from_json(one) for one in values["layers"])
+        return cls(SplitFacts.from_json(values), values["n"], take(Change, values["all"]), layers)
+
+
+def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = quiet) -> Sensitivity:
     """Measure every layer of an int8 IR on the validation images.
 
     Args:
@@ -42,12 +128,6 @@ def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress
         spec: of the network.
         manifest: images to run on.
         progress: shows the progress.
-
-    Returns:
-        protocol, split, source, manifest_sha256, n; `all` (every layer in int8: the file itself) and `layers`, the most
-        sensitive first: layer (name in the network), operation (name in the IR), kind, macs, and with it alone in int8:
-        kl (mean, nats), agreement (share of unchanged labels), largest_difference (of a probability), drop
-        (accuracy lost, as a share). Layers that are float in the file are left out.
 
     Raises:
         RuntimeError: the two do not have the same layers (a bug).
@@ -58,7 +138,7 @@ def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress
     truth = images.truth(manifest, entries, spec.classes)
     core = ov.Core()
     quantized = ptq.layers_ir(core.read_model(int8))
-    names = _names(spec, len(quantized))
+    layers = _layers(spec, len(quantized))
     prepared = np.concatenate(list(images.batches(manifest, entries, spec.pixels, BATCH)))
     before = _probabilities(core.read_model(f32), prepared)
     rows = []
@@ -70,19 +150,19 @@ def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress
             raise RuntimeError(f"{f32} and {int8} do not have the same layers")
         transplant(floats[place], quantized[place])
         rows.append(
-            {
-                **names[place],
-                "operation": str(quantized[place].get_friendly_name()),
-                "kind": KINDS[quantized[place].get_type_name()],
-                **_change(truth, before, _probabilities(graph, prepared)),
-            }
+            LayerSensitivity(
+                layer=layers[place],
+                operation=str(quantized[place].get_friendly_name()),
+                kind=KINDS[quantized[place].get_type_name()],
+                change=_change(truth, before, _probabilities(graph, prepared)),
+            )
         )
-    return {
-        **facts(manifest, SPLIT).to_json(),
-        "n": len(truth),
-        "all": _change(truth, before, _probabilities(core.read_model(int8), prepared)),
-        "layers": sorted(rows, key=lambda row: -row["kl"]),
-    }
+    return Sensitivity(
+        data=facts(manifest, SPLIT),
+        n=len(truth),
+        all=_change(truth, before, _probabilities(core.read_model(int8), prepared)),
+        layers=tuple(sorted(rows, key=lambda row: -row.change.kl)),
+    )
 
 
 def transplant(layer: Any, donor: Any) -> None:
@@ -134,14 +214,14 @@ def _probabilities(graph: Any, prepared: NDArray[np.uint8]) -> parity.Probabilit
     return np.concatenate(parts)
 
 
-def _change(truth: NDArray[np.int64], before: parity.Probabilities, after: parity.Probabilities) -> dict[str, Any]:
-    found = parity.accuracy_drop(truth, before, after).to_json()
-    return {"kl": kl(before, after), **{key: found[key] for key in ("agreement", "largest_difference", "drop")}}
+def _change(truth: NDArray[np.int64], before: parity.Probabilities, after: parity.Probabilities) -> Change:
+    found = parity.accuracy_drop(truth, before, after)
+    return Change(kl(before, after), found.agreement, found.largest_difference, found.drop)
 
 
-def _names(spec: ModelSpec, count: int) -> list[dict[str, Any]]:
-    """Return name and multiply-adds of each convolution and dense layer of the network, in order."""
+def _layers(spec: ModelSpec, count: int) -> list[Layer]:
+    """Return the convolutions and dense layers of the network, in order."""
     found = [layer for layer in model.describe(replace(spec, form=PLAIN)) if layer.kind in ("conv", "dense")]
     if len(found) != count:
         raise RuntimeError(f"{len(found)} layers in the network and {count} in its int8 graph")
-    return [{"layer": layer.name, "macs": layer.macs} for layer in found]
+    return [Layer(layer.name, layer.macs) for layer in found]

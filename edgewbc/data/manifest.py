@@ -148,6 +148,11 @@ class SplitFacts:
             "manifest_sha256": self.manifest_sha256,
         }
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> SplitFacts:
+        """Read the keys that `to_json` writes from a result; its other keys are ignored."""
+        return cls(Protocol(values["protocol"]), Split(values["split"]), values["source"], values["manifest_sha256"])
+
 
 @dataclass(frozen=True)
 class Manifest:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edgewbc.errors import GateError
 from edgewbc.metrics import McNemar, mcnemar
 from edgewbc.runtime.predictor import Batch, Predictor
+from edgewbc.utils.json_values import take
 
 LIMIT = 1e-4
 """Largest difference in a probability that is allowed between two backends in f32."""
@@ -46,6 +47,11 @@ class Difference:
         """Return the keys that bundles and `quantize.json` hold."""
         return {"pictures": self.images, "largest_difference": self.largest, "agreement": self.agreement}
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Difference:
+        """Read what `to_json` wrote; the number of the image is not kept, and is 0."""
+        return cls(values["pictures"], values["largest_difference"], 0, values["agreement"])
+
 
 @dataclass(frozen=True)
 class PairDifference:
@@ -58,6 +64,12 @@ class PairDifference:
     def to_json(self) -> dict[str, Any]:
         """Return `pair` and the keys of `Difference.to_json`."""
         return {"pair": [self.first, self.second], **self.difference.to_json()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> PairDifference:
+        """Read what `to_json` wrote."""
+        first, second = values["pair"]
+        return cls(first, second, Difference.from_json(values))
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,11 @@ class AccuracyDrop:
     def to_json(self) -> dict[str, Any]:
         """Return the keys that bundles and `quantize.json` hold."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> AccuracyDrop:
+        """Read what `to_json` wrote; further keys are ignored."""
+        return take(cls, {**values, "mcnemar": take(McNemar, values["mcnemar"])})
 
 
 def predict(predictors: Mapping[str, Predictor], batches: Iterable[Batch]) -> dict[str, Probabilities]:

@@ -19,7 +19,7 @@ from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Predictor
 from edgewbc.utils.files import sha256
-from edgewbc.utils.json_values import values_of
+from edgewbc.utils.json_values import pair, take, values_of
 from edgewbc.utils.progress import Progress, quiet
 
 SPLIT = "val"
@@ -100,6 +100,16 @@ class EvidenceRow:
         values = values_of(self)
         data: dict[str, Any] = values.pop("data")
         return {key: values.pop(key) for key in ("precision", "backend", "sha256")} | data | values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> EvidenceRow:
+        """Read what `to_json` wrote."""
+        parts = {
+            "data": SplitFacts.from_json(values),
+            "interval": pair(values["interval"]),
+            "per_class": {name: ClassScore.from_json(one) for name, one in values["per_class"].items()},
+        }
+        return take(cls, {**values, **parts})
 
 
 @dataclass(frozen=True)

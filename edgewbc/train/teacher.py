@@ -11,7 +11,7 @@ Several teachers predict the mean of their probabilities, and their feature vect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,11 @@ class TeacherRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON types, without `path` if there is none."""
         return {"run": self.run, "sha256": self.sha256, **({"path": self.path} if self.path is not None else {})}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TeacherRecord:
+        """Read what `to_json` wrote."""
+        return cls(values["run"], values["sha256"], values.get("path"))
 
     def without_path(self) -> TeacherRecord:
         """Return the record for a lineage."""

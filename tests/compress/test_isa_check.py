@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,12 @@ def test_native_and_avx2_processes_are_compared(monkeypatch: pytest.MonkeyPatch)
     batch = np.concatenate(list(images.batches(manifest, manifest.split("val"), spec.pixels)))
     truth = images.truth(manifest, manifest.split("val"), spec.classes)
     right = int((ModelFile("int8", xml).open()(batch).probabilities.argmax(1) == truth).sum())
-    assert (found["n"], found["split"], found["native"]["correct"]) == (20, "val", right)
-    assert found["agreement"] >= 0.95
-    assert found["largest_difference"] < 0.1
-    assert found["drop"] == (found["native"]["correct"] - found["avx2"]["correct"]) / 20
-    assert found["same_isa"] == (found["native"]["isa"] == found["avx2"]["isa"])
-    assert sum(found["native"]["kernels"].values()) == 5
+    assert (found.n, found.data.split, found.native.counted.correct) == (20, "val", right)
+    assert found.change.agreement >= 0.95
+    assert found.change.largest_difference < 0.1
+    assert found.change.drop == (found.native.counted.correct - found.avx2.counted.correct) / 20
+    assert found.same_isa == (found.native.isa == found.avx2.isa)
+    assert sum((found.native.kernels or {}).values()) == 5
 
 
 def test_differences_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,11 +49,11 @@ def test_differences_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(isa_check, "_subprocess", subprocess)
     found = isa_check.check(run / "openvino" / "int8.xml", spec, manifest)
-    assert (found["native"]["correct"], found["avx2"]["correct"]) == (20, 18)
-    assert (found["agreement"], found["drop"], found["same_isa"]) == (0.9, 0.1, False)
-    assert found["largest_difference"] == pytest.approx(0.5)
-    assert found["avx2"]["interval"][0] < 0.9 < found["avx2"]["interval"][1]
-    assert found["mcnemar"]["b"] == 2
+    assert (found.native.counted.correct, found.avx2.counted.correct) == (20, 18)
+    assert (found.change.agreement, found.change.drop, found.same_isa) == (0.9, 0.1, False)
+    assert found.change.largest_difference == pytest.approx(0.5)
+    assert found.change.mcnemar.b == 2
+    assert isa_check.IsaComparison.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_failed_process_is_an_error(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from edgewbc import runs
 from edgewbc.compress import fake_quantize, nncf_extension, qat
 from edgewbc.compress.ptq import Options
 from edgewbc.compress.qat import QatRecipe, finetune
-from edgewbc.compress.quantization_report import Checks
+from edgewbc.compress.quantization_report import Checks, Measurements
 from edgewbc.errors import GateError, UserError
 from edgewbc.export import graph
 from edgewbc.export.validation import ModelFile
@@ -168,7 +168,7 @@ def test_exceeded_max_drop_leaves_no_folder(
 ) -> None:
     """If the saved files exceed --max-drop, no folder is left."""
 
-    def refuse(record: dict[str, Any], max_drop: float) -> None:
+    def refuse(measured: Measurements, max_drop: float) -> None:
         raise GateError(f"{max_drop}")
 
     monkeypatch.setattr(qat, "check_drop", refuse)

@@ -3,78 +3,116 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
-from edgewbc.compress import quantization_report as module
 from edgewbc.compress import tables
-from edgewbc.errors import GateError
+from edgewbc.compress.isa_check import IsaComparison, IsaRun
+from edgewbc.compress.quantization_report import FineTuning, Measurements, QuantizationReport, check_drop
+from edgewbc.compress.sensitivity import Change, Layer, LayerSensitivity, Sensitivity
+from edgewbc.data.manifest import Protocol, Split, SplitFacts
+from edgewbc.errors import GateError, UserError
+from edgewbc.export.parity import AccuracyDrop
+from edgewbc.metrics import Accuracy, McNemar
+from edgewbc.train.history import EpochResult
+from edgewbc.train.teacher import TeacherRecord
 from tests.tiny_run import quantized
 
-COUNTED = {"n": 20, "correct": 19, "accuracy": 0.95, "interval": [0.76, 0.99]}
-ISA = {
-    "native": {"isa": "large", "kernels": {"u8": 5}, "correct": 20, "accuracy": 1.0, "interval": [0.8, 1.0]},
-    "avx2": {"isa": "small", "kernels": {"u8": 5}, "correct": 19, "accuracy": 0.95, "interval": [0.76, 0.99]},
-    "n": 20,
-    "same_isa": False,
-    "agreement": 0.95,
-    "largest_difference": 0.25,
-}
+DATA = SplitFacts(Protocol.GROUPED, Split.VAL, "pbc", "c" * 64)
+ISA = IsaComparison(
+    sha256="a" * 64,
+    data=DATA,
+    native=IsaRun("large", {"u8": 5}, Accuracy(20, 20)),
+    avx2=IsaRun("small", {"u8": 5}, Accuracy(20, 19)),
+    change=AccuracyDrop(0.05, 0.95, 0.25, McNemar(1, 0, 1.0)),
+)
+CHANGE = Change(kl=0.00123, agreement=0.95, largest_difference=0.3, drop=0.05)
+SENSITIVITY = Sensitivity(
+    DATA, 20, replace(CHANGE, drop=0.0), (LayerSensitivity(Layer("features.0", 2_500_000), "c", "convolution", CHANGE),)
+)
+BEST = EpochResult(
+    epoch=1, protocol="grouped", lr=0.1, train_loss=1.0, val_loss=1.0, val_n=20, val_correct=19, val_accuracy=0.95,
+    val_interval=(0.8, 1.0), val_balanced_accuracy=0.9, seconds=1.0,
+)  # fmt: skip
 
 
 @pytest.fixture
-def record() -> dict[str, Any]:
-    """A copy of the quantize.json of a quantized run."""
-    return dict(json.loads((quantized()[0] / "quantize.json").read_text()))
+def report() -> QuantizationReport:
+    """The report of a quantized run."""
+    return QuantizationReport.read(quantized()[0])
 
 
-def test_summary_for_the_lineage(record: dict[str, Any]) -> None:
+def test_file_is_read_back(report: QuantizationReport) -> None:
+    """The report writes the file that it was read from; optional parts are read back too."""
+    written = json.loads((quantized()[0] / "quantize.json").read_text())
+    assert json.loads(json.dumps(report.to_json())) == written
+    tuning = FineTuning(Accuracy(20, 18), BEST, (TeacherRecord("t", "d" * 64),), compiled=False)
+    measured = replace(report.measured, parent=Accuracy(20, 19), sensitivity=SENSITIVITY, isa=ISA)
+    full = replace(report, method="qat", measured=measured, fine_tuning=tuning)
+    values = json.loads(json.dumps(full.to_json()))
+    assert QuantizationReport.from_json(values).to_json() == values
+    assert values["isa"]["avx2"]["correct"] == 19
+    assert values["sensitivity"]["layers"][0]["macs"] == 2_500_000
+
+
+def test_damaged_report_is_named(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A report without a part is an error that names the file and says what to do."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "quantize.json").write_text('{"method": "ptq", "settings": {}}')
+    with pytest.raises(
+        UserError, match=r"quantize\.json: not the report of a quantization: .*: quantize the run again"
+    ):
+        QuantizationReport.read(folder)
+
+
+def test_summary_for_the_lineage(report: QuantizationReport) -> None:
     """Method, protocol and drop are always included, the comparison of CPUs if there is one."""
-    assert set(module.summary(record)) == {"method", "manifest_sha256", "protocol", "drop"}
-    record["isa"] = ISA
-    assert module.summary(record)["isa"]["agreement"] == 0.95
+    assert set(report.summary()) == {"method", "manifest_sha256", "protocol", "drop"}
+    compared = replace(report, measured=replace(report.measured, isa=ISA))
+    assert compared.summary()["isa"]["agreement"] == 0.95
 
 
-def test_accuracy_table(record: dict[str, Any]) -> None:
+def test_accuracy_table(report: QuantizationReport) -> None:
     """One row per file; a drop of 0 is +0.00; a fine-tuned run has its parent first and may lack the ONNX file."""
-    lines = tables.accuracy(record).splitlines()
+    measured = report.measured
+    lines = tables.accuracy(measured).splitlines()
     assert len(lines) == 5
     assert lines[3].split()[:5] == ["openvino", "int8", "20", "of", "20"]
     assert "+0.00 points" in lines[3]
-    assert "-0.00" not in tables.accuracy(record)
-    record["parent"] = COUNTED
-    record["validation"].pop()
-    lines = tables.accuracy(record).splitlines()
+    assert "-0.00" not in tables.accuracy(measured)
+    tuned = replace(measured, parent=Accuracy(20, 19), validation=measured.validation[:-1])
+    lines = tables.accuracy(tuned).splitlines()
     assert (len(lines), "to its parent" in lines[0], lines[1].startswith("parent, in float  ")) == (5, True, True)
     assert "19 of 20" in lines[1]
 
 
-def test_gate_of_max_drop(record: dict[str, Any]) -> None:
+def lossy(measured: Measurements, drops: Mapping[str, float], operations: Sequence[str] = ("a",)) -> Measurements:
+    """The measurements with these losses of accuracy by backend, and these operations in int8."""
+    changes = {backend: replace(measured.drop["openvino"], drop=drop) for backend, drop in drops.items()}
+    return replace(measured, drop=changes, operations={backend: {"int8": operations, "float": ()} for backend in drops})
+
+
+def test_gate_of_max_drop(report: QuantizationReport) -> None:
     """Every backend in the report must be within the limit and have layers in int8."""
-    record["drop"]["openvino"]["drop"] = 0.01
-    record["drop"]["onnx"]["drop"] = 0.02
-    module.check_drop(record, None)
-    module.check_drop(record, 0.02)
+    both = lossy(report.measured, {"openvino": 0.01, "onnx": 0.02})
+    check_drop(both, None)
+    check_drop(both, 0.02)
     with pytest.raises(GateError, match=r"the int8 file for onnx loses 2\.00 points .*and 1\.50 is the most allowed"):
-        module.check_drop(record, 0.015)
-    del record["drop"]["onnx"], record["operations"]["onnx"]
-    module.check_drop(record, 0.015)
+        check_drop(both, 0.015)
+    one = lossy(report.measured, {"openvino": 0.01})
+    check_drop(one, 0.015)
     with pytest.raises(GateError, match=r"the int8 file for openvino loses 1\.00 points"):
-        module.check_drop(record, 0.005)
-    record["operations"]["openvino"]["int8"] = []
+        check_drop(one, 0.005)
     with pytest.raises(GateError, match="no layer could stay in int8 for openvino"):
-        module.check_drop(record, 0.015)
+        check_drop(lossy(report.measured, {"openvino": 0.01}, ()), 0.015)
 
 
 def test_sensitivity_table() -> None:
     """One row per layer in the given order, then one for all layers; losses in points."""
-    change = {"kl": 0.00123, "agreement": 0.95, "largest_difference": 0.3, "drop": 0.05}
-    layer = {"layer": "features.0", "kind": "convolution", "macs": 2_500_000, **change}
-    lines = tables.sensitivity(
-        {"protocol": "published", "sensitivity": {"n": 20, "all": {**change, "drop": 0.0}, "layers": [layer]}}
-    ).splitlines()
-    assert lines[0] == "of 20 validation images, protocol published, against the float network:"
+    lines = tables.sensitivity(SENSITIVITY).splitlines()
+    assert lines[0] == "of 20 validation images, protocol grouped, against the float network:"
     assert lines[2].split() == ["features.0", "convolution", "2.50", "M", "1.23e-03", "95.00", "%", "0.3000", "-5.00",
                                 "points"]  # fmt: skip
     assert lines[3].startswith("all of them")
@@ -83,9 +121,9 @@ def test_sensitivity_table() -> None:
 
 def test_isa_table() -> None:
     """Two rows and the agreement; on a CPU without VNNI the text says that nothing was compared."""
-    text = tables.isa({"protocol": "grouped", "isa": ISA})
+    text = tables.isa(ISA)
     assert "validation, protocol grouped" in text.splitlines()[0]
     assert "native: large" in text.splitlines()[1]
     assert "19 of 20" in text.splitlines()[2]
     assert text.endswith("same label on 95.00 %; largest difference in a probability 0.2500")
-    assert "nothing was compared" in tables.isa({"isa": {**ISA, "same_isa": True}})
+    assert "nothing was compared" in tables.isa(replace(ISA, avx2=ISA.native))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +22,20 @@ def test_layers_are_ranked() -> None:
     run, manifest = quantized()
     folder, spec = run / "openvino", runs.spec(run)
     found = sensitivity.measure(folder / "f32.xml", folder / "int8.xml", spec, manifest)
-    assert (found["n"], found["split"]) == (20, "val")
-    assert {(row["layer"], row["kind"], row["macs"]) for row in found["layers"]} == {
+    assert (found.n, found.data.split) == (20, "val")
+    assert {(row.layer.layer, row.kind, row.layer.macs) for row in found.layers} == {
         ("features.0", "convolution", 32 * 36 * 8 * 27),
         ("features.3", "convolution", 16 * 18 * 8 * 72),
         ("features.6", "convolution", 8 * 9 * 16 * 72),
         ("head.0", "dense", 160),
         ("head.2", "dense", 50),
     }
-    losses = [row["kl"] for row in found["layers"]]
+    losses = [row.change.kl for row in found.layers]
     assert losses == sorted(losses, reverse=True)
     assert all(value > 0 for value in losses)
-    assert found["all"]["kl"] > losses[-1]
-    assert found["all"]["agreement"] == 1.0
+    assert found.all.kl > losses[-1]
+    assert found.all.agreement == 1.0
+    assert sensitivity.Sensitivity.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_damaged_layer_is_detected(tmp_path: Path) -> None:
@@ -45,7 +47,7 @@ def test_damaged_layer_is_detected(tmp_path: Path) -> None:
     layer.input(1).replace_source_output(op.multiply(layer.input_value(1), op.constant(np.float32(1.5))).output(0))
     graph.save_ir(model, tmp_path / "int8.xml")
     before, after = (
-        {row["layer"]: row["kl"] for row in sensitivity.measure(f32, int8, spec, manifest)["layers"]}
+        {row.layer.layer: row.change.kl for row in sensitivity.measure(f32, int8, spec, manifest).layers}
         for int8 in (run / "openvino" / "int8.xml", tmp_path / "int8.xml")
     )
     assert after.pop("features.6") > 10 * before.pop("features.6")
@@ -66,7 +68,7 @@ def test_all_layers_at_once_are_the_int8_file(arch: str, tmp_path: Path) -> None
     for layer, donor in zip(ptq.layers_ir(made), donors, strict=True):
         sensitivity.transplant(layer, donor)
     assert len(ptq.operations_ir(made)["int8"]) == LAYERS[arch]
-    names = [row["layer"] for row in sensitivity._names(spec, len(donors))]
+    names = [layer.layer for layer in sensitivity._layers(spec, len(donors))]
     assert names[-1] == "head.0"
     before = sensitivity._probabilities(core.read_model(tmp_path / "f32.xml"), shown)
     result, expected = sensitivity._probabilities(made, shown), sensitivity._probabilities(int8, shown)
