@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -278,20 +278,33 @@ def probability_scores(truth: ArrayLike, probabilities: ArrayLike) -> Probabilit
     )
 
 
-def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float64], bins: int = 15) -> float:
+def calibration_error(
+    truth: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    bins: int = 15,
+    equal: Literal["width", "mass"] = "width",
+) -> float:
     """Return the expected calibration error of the highest probabilities, 0..1.
 
-    It is the mean over images of |accuracy - mean probability| of their bin, with bins of equal width (Guo et al. 2017,
-    "On calibration of modern neural networks", arXiv 1706.04599).
+    It is the mean over images of |accuracy - mean probability| of their bin (Guo et al. 2017, "On calibration of modern
+    neural networks", arXiv 1706.04599). Where almost all probabilities are high, bins of equal width put them into one
+    bin, in which errors of both signs cancel; bins of equally many images do not (Nixon et al. 2019, "Measuring
+    calibration in deep learning", arXiv 1904.01685).
 
     Args:
         truth: class indices, (n,), n at least 1.
         probabilities: of each class, (n, K).
         bins: number of bins.
+        equal: whether bins have equal width, or hold equally many images.
     """
     surest = probabilities.max(1)
     correct = probabilities.argmax(1) == truth
-    bin_of = np.clip(np.ceil(surest * bins).astype(int) - 1, 0, bins - 1)
+    if equal == "width":
+        bin_of = np.clip(np.ceil(surest * bins).astype(int) - 1, 0, bins - 1)
+    else:
+        rank = np.empty(len(surest), dtype=int)
+        rank[np.argsort(surest, kind="stable")] = np.arange(len(surest))
+        bin_of = rank * bins // len(surest)
     gaps = np.bincount(bin_of, weights=correct - surest, minlength=bins)
     return float(np.abs(gaps).sum() / len(surest))
 

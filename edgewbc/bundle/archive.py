@@ -19,7 +19,8 @@ from edgewbc.utils.files import open_file, read_bytes
 
 LARGEST = 1 << 29
 """Largest file in bytes; a larger one is not read."""
-_LARGEST_PARSED = {".xml": 64 << 20, ".json": 8 << 20, ".md": 1 << 20, ".png": 32 << 20, paths.SUMS: 1 << 20}
+_LARGEST_PARSED = {".xml": 64 << 20, ".json": 8 << 20, ".md": 1 << 20, ".png": 32 << 20, paths.SUMS: 1 << 20,
+                   paths.FAMILIARITY: 32 << 20}  # fmt: skip
 """Largest size in bytes of files that are parsed completely, by suffix or by file name."""
 LARGEST_RATIO = 200
 """Most bytes that a byte of a zip may unpack to; deflate reaches 1000 with zeros, and weights are not zeros."""

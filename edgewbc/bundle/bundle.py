@@ -9,6 +9,7 @@ file can rewrite SHA256SUMS. To know that a model is a released one, compare its
     openvino/<precision>.xml, .bin    the OpenVINO IR
     onnx/<precision>.onnx    the same network for ONNX Runtime
     head.npz                 the dense layers as plain arrays: w0, b0, w1, b1, ... (w is (out, in)), float32
+    familiarity.npz          statistics of the features of the training cells (optional; see `decision.familiarity`)
     golden/*.png, golden/expected.json    synthetic images and the predictions expected for them
     CARD.md                  the model card
     SHA256SUMS               hashes of all other files (`sha256sum -c SHA256SUMS` checks them)
@@ -27,6 +28,7 @@ from pathlib import Path
 from edgewbc.bundle import archive, external_data, match, paths, released
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.bundle.paths import MANIFEST, SUMS
+from edgewbc.decision.familiarity import Familiarity
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils.files import atomic_write, parse_json, sha256, write_text
@@ -101,6 +103,8 @@ class Bundle:
             for names in backends.values():
                 for name in names:
                     _check_listed(path, sums, name)
+        if manifest.familiarity is not None:
+            _check_listed(path, sums, manifest.familiarity.file)
         return cls(path, manifest, sums)
 
     @property
@@ -163,6 +167,22 @@ class Bundle:
         """Return the size of one model's files in bytes."""
         return self.read_model(backend, precision).size
 
+    def familiarity(self) -> Familiarity | None:
+        """Read the statistics of the training cells' features; None if the bundle has none.
+
+        Raises:
+            UserError: a hash is wrong, or the file is not what the manifest describes.
+        """
+        info = self.manifest.familiarity
+        if info is None:
+            return None
+        try:
+            if info.groups > len(self.classes):
+                raise ValueError(f"it describes {info.groups} classes, and the model has {len(self.classes)}")
+            return Familiarity.from_bytes(self.read(info.file), info)
+        except ValueError as error:
+            raise UserError(f"{self.path}: {info.file} is not usable: {error}: copy the bundle anew") from None
+
     def read(self, name: str) -> bytes:
         """Return a file's bytes, checked against its hash.
 
@@ -176,10 +196,11 @@ class Bundle:
         """Read and check every file and every model, and return the files' names.
 
         Raises:
-            UserError: a file is wrong, or a model is not the one that the manifest describes.
+            UserError: a file is wrong, or a model or the familiarity statistics are not what the manifest describes.
         """
         for name in self.sums:
             self.read(name)
+        self.familiarity()
         for precision, backends in self.manifest.files.items():
             for backend in backends:
                 self.read_model(backend, precision)

@@ -1,6 +1,8 @@
 """The manifest of a bundle, `manifest.json`: what the model is, and which files hold it.
 
-Format policy: a reader accepts every older format and rejects a newer one.
+Format policy: a reader accepts every older format and rejects a newer one. Format 2 added `calibration`, `risk` and
+`familiarity`: a reader that ignored them would compare probabilities with a threshold that is not meant for them, and
+count cells that are unfamiliar.
 """
 
 from __future__ import annotations
@@ -12,10 +14,13 @@ from typing import Any
 
 from edgewbc import cells
 from edgewbc.bundle.training_images import TrainingImages
+from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.familiarity import FamiliarityInfo
+from edgewbc.decision.risk import RiskTable
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
 
-FORMAT = 1
+FORMAT = 2
 """The format that this edgewbc writes, and the newest that it reads."""
 PRECISIONS = ("int8", "f32")
 """Precisions that a bundle can hold; the first of those that it does hold is its default."""
@@ -41,8 +46,12 @@ class BundleManifest:
         files: file names of each model, by precision and then backend: (xml, bin) or (onnx,).
         default_precision: precision that runs unless another one is asked for.
         tolerance: largest difference from the expected probabilities of the golden samples, by precision.
-        review_below: probability below which a person should check the label; None if the bundle does not set one.
+        review_below: probability below which a person should check the label, calibrated if the bundle calibrates;
+            None if the bundle does not set one.
         training_images: what the network was trained on; None in bundles of older versions.
+        calibration: of the probabilities; None if they are used as the network gives them.
+        risk: errors of the validation cells by threshold; None if it was not measured.
+        familiarity: which cells look like those of training; None if the bundle cannot tell.
         values: the complete file, as JSON values.
     """
 
@@ -54,6 +63,9 @@ class BundleManifest:
     tolerance: Mapping[str, float] = field(default_factory=dict)
     review_below: float | None = None
     training_images: TrainingImages | None = None
+    calibration: Calibration | None = None
+    risk: RiskTable | None = None
+    familiarity: FamiliarityInfo | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -97,6 +109,9 @@ class BundleManifest:
             _tolerance(values),
             _review_below(values),
             None if values.get("training_images") is None else TrainingImages.from_json(values["training_images"]),
+            None if values.get("calibration") is None else Calibration.from_json(values["calibration"]),
+            None if values.get("risk") is None else RiskTable.from_json(values["risk"]),
+            None if values.get("familiarity") is None else FamiliarityInfo.from_json(values["familiarity"]),
             values,
         )
 

@@ -11,6 +11,7 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 CARD = "CARD.md"
 HEAD = "head.npz"
+FAMILIARITY = "familiarity.npz"
 GOLDEN = "golden/expected.json"
 
 MOST_FILES = 2000

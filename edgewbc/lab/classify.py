@@ -9,6 +9,8 @@ from typing import Any
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.training_images import TrainingImages
+from edgewbc.decision.calibration import METHOD
+from edgewbc.decision.familiarity import Familiarity
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.pipeline import ImageResult
@@ -33,12 +35,14 @@ class LoadedBundle:
         engine: the compiled model.
         thresholds: probabilities below which a label gets status `review`.
         sha256: of the model's files.
+        familiarity: which cells look like those of training; None if the bundle cannot tell.
     """
 
     bundle: Bundle
     engine: PredictorPool
     thresholds: ReviewThresholds
     sha256: str
+    familiarity: Familiarity | None = None
 
     @classmethod
     def load(
@@ -59,17 +63,17 @@ class LoadedBundle:
         Raises:
             UserError: the bundle has no such model or no such class, or the model cannot run.
         """
-        resolved = thresholds.resolve(bundle.classes, bundle.manifest.review_below)
+        resolved = thresholds.of_bundle(bundle.manifest)
         return cls.of(bundle, tuning.chosen(bundle, threads, precision), resolved)
 
     @classmethod
     def of(cls, bundle: Bundle, choice: tuning.Choice, thresholds: ReviewThresholds = ASK_BUNDLE) -> LoadedBundle:
         """Compile a bundle's model in the given configuration. Raises UserError as `load` does."""
-        resolved = thresholds.resolve(bundle.classes, bundle.manifest.review_below)
+        resolved, familiarity = thresholds.of_bundle(bundle.manifest), bundle.familiarity()
         files = choice.files(bundle)
         engine = choice.pool(files)
         trial.check_info(bundle, engine.info)
-        return cls(bundle, engine, resolved, files.sha256)
+        return cls(bundle, engine, resolved, files.sha256, familiarity)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -81,6 +85,7 @@ class LoadedBundle:
             "compute": self.engine.info.compute,
             "review_below": self.thresholds.to_json(),
             **({} if self._trained_on is None else {"training_images": self._trained_on.to_json()}),
+            **self._decides(),
         }
 
     @property
@@ -98,6 +103,24 @@ class LoadedBundle:
             return list(result.notes)
         return self._trained_on.reasons(self.bundle.pixels, result.shape, result.notes, result.appearance)
 
+    def _unfamiliar(self, result: ImageResult) -> str:
+        """Return why a cell does not look like those of training. Raises ValueError if it cannot be told."""
+        if self.familiarity is None or result.features is None:
+            return ""
+        return self.familiarity.reason(result.features)
+
+    def _decides(self) -> dict[str, Any]:
+        """Return calibration, familiarity and a guarantee of the threshold, as far as there are any."""
+        manifest, familiarity = self.bundle.manifest, self.bundle.manifest.familiarity
+        found: dict[str, Any] = {}
+        if self.thresholds.choice is not None:
+            found["max_error"] = self.thresholds.choice.to_json()
+        if manifest.calibration is not None:
+            found["calibration"] = {"method": METHOD, "temperature": manifest.calibration.temperature}
+        if familiarity is not None:
+            found["familiarity"] = {"sha256": self.bundle.sums[familiarity.file], "threshold": familiarity.threshold}
+        return found
+
     def row(self, result: ImageResult) -> ResultRow:
         """Return the row for a result: its label and status, or its error."""
         row = ResultRow(
@@ -112,16 +135,22 @@ class LoadedBundle:
             return replace(row, status=Status.ERROR, reason=result.error)
         if why := fault(result.probabilities, result.features):  # never a label: it would be counted
             return replace(row, status=Status.ERROR, reason=why)
-        probabilities = dict(zip(self.bundle.classes, result.probabilities.tolist(), strict=True))
+        calibration = self.bundle.manifest.calibration
+        found = result.probabilities if calibration is None else calibration.apply(result.probabilities)
+        probabilities = dict(zip(self.bundle.classes, found.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
-        reasons = [*self._image_reasons(result), self.thresholds.reason(label, probabilities[label])]
+        try:
+            unfamiliar = self._unfamiliar(result)
+        except ValueError as error:  # never a label: it would be counted unchecked
+            return replace(row, status=Status.ERROR, reason=str(error))
+        reasons = [unfamiliar, *self._image_reasons(result), self.thresholds.reason(label, probabilities[label])]
         reason = "; ".join(filter(None, reasons))
         return replace(
             row,
             label=label,
             probability=probabilities[label],
             probabilities=probabilities,
-            status=Status.REVIEW if reason else Status.OK,
+            status=Status.UNFAMILIAR if unfamiliar else Status.REVIEW if reason else Status.OK,
             reason=reason,
         )
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from edgewbc.bundle.manifest import BundleManifest
+from edgewbc.decision.risk import RiskChoice
 from edgewbc.errors import UserError
 
 REVIEW_BELOW = 0.5
@@ -23,10 +25,15 @@ class ReviewThresholds:
     Attributes:
         default: for classes without a threshold of their own; None takes the bundle's, or else `REVIEW_BELOW`.
         by_class: thresholds of single classes.
+        max_error: largest share of the accepted cells that may be mislabeled; the default is then chosen by risk
+            control on the bundle's validation cells (see `decision.risk`), unless it is given.
+        choice: how the default was chosen, if it was by risk control; set by `of_bundle`.
     """
 
     default: float | None = None
     by_class: Mapping[str, float] = field(default_factory=dict)
+    max_error: float | None = None
+    choice: RiskChoice | None = None
 
     def __post_init__(self) -> None:
         """Check the values. Raises UserError if one is not a number from 0 to `LARGEST`."""
@@ -36,8 +43,12 @@ class ReviewThresholds:
             _check(self.default, str(self.default))
 
     @classmethod
-    def parse(cls, values: Iterable[str]) -> ReviewThresholds:
+    def parse(cls, values: Iterable[str], max_error: float | None = None) -> ReviewThresholds:
         """Read the values of the option `--review-below`: `0.95` for all classes, `basophil=1.01` for one.
+
+        Args:
+            values: of the option.
+            max_error: of the option `--max-error`.
 
         Raises:
             UserError: a value is not a threshold, or a class (or the default) is set twice.
@@ -55,7 +66,24 @@ class ReviewThresholds:
                 raise UserError(
                     f"--review-below {value}: is not a threshold: write 0.95, or basophil=0.95 for one class"
                 ) from None
-        return cls(found.pop(None, None), {str(name): threshold for name, threshold in found.items()})
+        return cls(found.pop(None, None), {str(name): value for name, value in found.items()}, max_error)
+
+    def of_bundle(self, manifest: BundleManifest) -> ReviewThresholds:
+        """Return the thresholds for a bundle, with a default.
+
+        Raises:
+            UserError: the bundle has no such class, or its validation does not guarantee `max_error`.
+        """
+        if self.default is None and self.max_error is not None:
+            if manifest.risk is None:
+                raise UserError(
+                    f"--max-error {self.max_error:g}: {manifest.name} does not record the errors of its validation "
+                    "cells: give --review-below, or export the bundle again"
+                )
+            choice = manifest.risk.choose(self.max_error)
+            chosen = ReviewThresholds(choice.threshold, self.by_class, self.max_error, choice)
+            return chosen.resolve(manifest.classes, manifest.review_below)
+        return self.resolve(manifest.classes, manifest.review_below)
 
     def resolve(self, classes: Sequence[str], bundle_default: float | None) -> ReviewThresholds:
         """Return the thresholds for a bundle, with a default.
