@@ -37,6 +37,14 @@ def command(
             "basophil=1.01 reviews every basophil. [default: the bundle's]",
         ),
     ] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Choose the review threshold such that at most this share of the accepted cells is mislabeled, such "
+            "as 0.01, on cells like those of the bundle's validation. --review-below P overrides it.",
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep running and classify images as they are saved, until Ctrl-C.")
     ] = False,
@@ -62,7 +70,8 @@ def command(
     """Classify images of single cells: one row per image, and a differential count at the end.
 
     An image that cannot be read becomes a row with status `error` and a reason; the others are still classified.
-    Status `review` asks a person to look, and the reason says why. Where far more images need review than in the
+    Status `review` asks a person to look, and the reason says why. Status `unfamiliar` marks a cell unlike those of
+    training, which is never counted, whatever its label. Where far more images need review than in the
     model's validation, no percentages are given. Without --out, the rows go to stdout and the
     differential to stderr.
 
@@ -90,7 +99,7 @@ def command(
         jsonl=jsonl,
         style=csv,
         as_json=as_json,
-        thresholds=ReviewThresholds.parse(review_below or []),
+        thresholds=ReviewThresholds.parse(review_below or [], max_error),
         precision=precision,
         threads=threads,
         batch=batch,

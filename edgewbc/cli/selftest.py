@@ -67,9 +67,16 @@ def _table(report: Report) -> str:
         [[f"{m.precision} {m.backend}", m.sha256, m.released or "not a released model"] for m in report.models],
         left=3,
     )
+    familiar = "".join(
+        f"\nfamiliarity {check.precision}: {check.same_familiarity} of {check.samples} samples as expected, "
+        f"scores within {check.familiarity:.2e}"
+        for check in report.checks
+        if check.familiarity is not None
+    )
     note = (
         ""
         if all(model.released for model in report.models)
         else "\nChecksums show that files are whole, not who made them: compare the SHA-256 with the maker's."
     )
-    return f"{report.bundle}: {report.files} files match their checksums\n{report.isa}\n{table}\n\n{models}{note}"
+    files = f"{report.bundle}: {report.files} files match their checksums"
+    return f"{files}\n{report.isa}\n{table}{familiar}\n\n{models}{note}"

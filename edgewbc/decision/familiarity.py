@@ -2,11 +2,11 @@
 
 A network names one of its classes for any image: a blast becomes a confident monocyte. Its features (the pooled vector
 before the head) tell more. The square roots of the features are reduced to their main components; each class has a
-Gaussian with a covariance of its own there, shrunk after Ledoit and Wolf 2004 ("A well-conditioned estimator for
-large-dimensional covariance matrices", J. Multivariate Analysis 88:365). A cell's distance is the Mahalanobis distance
-to the nearest class (Lee et al. 2018, arXiv 1807.03888, there with one covariance for all classes). Where more
-dimensions are dropped than kept, the length of what is dropped counts as much (after ViM, Wang et al. 2022, arXiv
-2203.10807). Both enter as logarithms, in standard deviations of held-out cells.
+Gaussian with a covariance of its own there, shrunk towards that of all classes after Ledoit and Wolf 2004 ("A
+well-conditioned estimator for large-dimensional covariance matrices", J. Multivariate Analysis 88:365). A cell's
+distance is the Mahalanobis distance to the nearest class (Lee et al. 2018, arXiv 1807.03888, there with one covariance
+for all classes). Where more dimensions are dropped than kept, the length of what is dropped counts as much (after ViM,
+Wang et al. 2022, arXiv 2203.10807). Both enter as logarithms, in standard deviations of held-out cells.
 
 The method was chosen on PBC's training and validation cells, with surrogates for unknown cells (validation images that
 were mixed, cut, scaled, recolored, blurred or erased, and cells that were drawn) and with one class left out; see
@@ -121,7 +121,7 @@ class Familiarity:
     Attributes:
         center: of the transformed features, (d,).
         projection: onto their main components, orthonormal columns, (d, k).
-        spread: standard deviation of each component, (k,); components are divided by it.
+        spread: standard deviation of each component within the classes, (k,); components are divided by it.
         means: of each class in these components, (K, k).
         whitening: of each class: the squared length of `whitening[c] @ (z - means[c])` is its distance, (K, k, k).
         scale: mean and standard deviation, over held-out cells, of the logarithm of the distance and of that of the
@@ -179,8 +179,9 @@ class Familiarity:
         kept = min(components, max(1, int((variances > _SMALLEST * variances[-1]).sum())))
         # What is stored is rounded, and everything that follows is measured with what is stored.
         center, projection = _rounded(center), _rounded(directions[:, ::-1][:, :kept])
-        spread = np.sqrt(np.maximum(variances[::-1][:kept], _SMALLEST)).astype(np.float32)
-        means, whitening = _groups((values - center) @ projection / spread, labels)
+        projected = (values - center) @ projection
+        spread = np.maximum(_within(projected, labels).std(0), _SMALLEST).astype(np.float32)
+        means, whitening = _groups(projected / spread, labels)
         arrays = (center, projection, spread, _rounded(means), _rounded(whitening))
         found = cls(*arrays, np.array([[0.0, 1.0], [0.0, 1.0]]), trained_on=len(labels), held_out=len(held_out))
         parts = found._logarithms(_transformed(held_out))
@@ -265,7 +266,9 @@ class Familiarity:
         offsets = (projected / self.spread)[:, None, :] - self.means
         whitened = np.matmul(self.whitening, offsets[..., None])[..., 0]
         distance = np.square(whitened).sum(2, dtype=np.float64).min(1)
-        residual = np.square(centered).sum(1, dtype=np.float64) - np.square(projected).sum(1, dtype=np.float64)
+        # Not as a difference of squares: the columns are rounded, and so only nearly orthonormal.
+        rest = centered - projected @ self.projection.T if self.counts_residual else np.zeros((len(values), 1))
+        residual = np.square(rest).sum(1, dtype=np.float64)
         found: NDArray[np.float64] = np.log(np.maximum(np.stack([distance, residual], axis=1), _SMALLEST))
         return found
 
@@ -277,17 +280,26 @@ def _transformed(features: NDArray[np.float32]) -> NDArray[np.float64]:
     return found
 
 
+def _within(values: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the offset of each cell's values from the mean of its class, (n, k)."""
+    names, group = np.unique(labels, return_inverse=True)
+    found: NDArray[np.float64] = values - np.stack([values[labels == name].mean(0) for name in names])[group]
+    return found
+
+
 def _groups(reduced: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean (K, k) and whitening matrix (K, k, k) of each class that has cells."""
-    names = np.unique(labels)
-    means = np.stack([reduced[labels == name].mean(0) for name in names])
-    pooled = ledoit_wolf(reduced - means[np.searchsorted(names, labels)])
+    """Return mean (K, k) and whitening matrix (K, k, k) of each class that has cells.
+
+    Each covariance is shrunk towards that of all classes together, which is that of a class with few cells.
+    """
+    names, offsets = np.unique(labels), _within(reduced, labels)
+    together = np.linalg.inv(np.linalg.cholesky(ledoit_wolf(offsets)))
     whitening = []
-    for name, mean in zip(names, means, strict=True):
-        own = reduced[labels == name] - mean
-        covariance = ledoit_wolf(own) if len(own) > 2 * reduced.shape[1] else pooled
-        whitening.append(np.linalg.inv(np.linalg.cholesky(covariance)))
-    return means, np.stack(whitening)
+    for name in names:
+        own = offsets[labels == name] @ together.T
+        few = len(own) <= 2 * reduced.shape[1]
+        whitening.append(together if few else np.linalg.inv(np.linalg.cholesky(ledoit_wolf(own))) @ together)
+    return np.stack([reduced[labels == name].mean(0) for name in names]), np.stack(whitening)
 
 
 def ledoit_wolf(centered: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -108,13 +108,13 @@ def predict(
     progress: Progress = quiet,
     seen: images.Seen | None = None,
 ) -> NDArray[np.float32]:
-    """Return the probabilities (n, K) of entries, in their order; `seen` counts the images."""
+    """Return the probabilities (n, K) of entries, calibrated if the model is; `seen` counts the images."""
     prepared = images.batches(manifest, entries, loaded.pixels, batch, seen)
     batches = progress(prepared, "eval", -(-len(entries) // batch))
     found = np.concatenate([prediction.probabilities for prediction in loaded.predictor.stream(batches)])
     if why := fault(found):
         raise UserError(f"{loaded.name}: {why}: export or train it again")
-    return found
+    return found if loaded.calibration is None else loaded.calibration.apply(found)
 
 
 def reference(accuracy: float | None, manifest: Manifest) -> Reference:

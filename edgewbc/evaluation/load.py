@@ -13,6 +13,7 @@ from typing import Literal
 
 from edgewbc import runs
 from edgewbc.bundle.bundle import Bundle, ModelFiles
+from edgewbc.decision.calibration import Calibration
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime import trial
@@ -34,6 +35,7 @@ class LoadedModel:
         sha256: identifies the files that run. For a run it is the hash of `model.safetensors`, except for quantized
             files, which are identified by their own.
         size: total size of the files that run, in bytes.
+        calibration: of the probabilities, which a bundle can carry; None if they are used as the network gives them.
     """
 
     predictor: Predictor
@@ -42,6 +44,7 @@ class LoadedModel:
     name: str
     sha256: str
     size: int
+    calibration: Calibration | None = None
 
 
 def load(
@@ -103,7 +106,8 @@ def load(
             )
     if bundle is not None:
         trial.check_info(bundle, predictor.info)
-        return LoadedModel(predictor, bundle.classes, bundle.pixels, bundle.name, digest, files.size)
+        about = (bundle.classes, bundle.pixels, bundle.name, digest, files.size, bundle.manifest.calibration)
+        return LoadedModel(predictor, *about)
     spec = runs.spec(path)
     return LoadedModel(predictor, spec.classes, spec.pixels, path.resolve().name, digest, files.size)
 

@@ -34,8 +34,9 @@ class Classifier:
         for row in classifier.stream(sorted(Path("smear-17").glob("*.jpg"))):
             print(row.path, row.label, row.probability, row.status, row.reason)
 
-    A row (`edgewbc.lab.results.ResultRow`) has status `ok`; `review`, where a person should look; or `error`, where a
-    file could not be read: `reason` says why. An unreadable image file raises no exception.
+    A row (`edgewbc.lab.results.ResultRow`) has status `ok`; `review`, where a person should look; `unfamiliar`, for a
+    cell unlike those of training, whatever its label; or `error`, where a file could not be read: `reason` says why. An
+    unreadable image file raises no exception.
 
     The model is compiled once, in the constructor. Several threads may share a classifier if each has an iterator of
     its own; each iterator then uses as many cores as the classifier was given.
@@ -50,6 +51,7 @@ class Classifier:
         batch: int = pipeline.BATCH,
         review_below: float | None = None,
         review_below_by_class: Mapping[str, float] | None = None,
+        max_error: float | None = None,
     ) -> None:
         """Open a bundle and compile its model.
 
@@ -62,15 +64,18 @@ class Classifier:
             review_below: probability below which a label gets status `review`, for all classes; None is the bundle's.
             review_below_by_class: the same for single classes, which takes precedence; above 1, every cell of the
                 class is for review.
+            max_error: choose the threshold such that at most this share of the accepted cells is mislabeled, on cells
+                like those of the bundle's validation (see `edgewbc.decision.risk`); `review_below` overrides it.
 
         Raises:
             edgewbc.errors.UserError: no such bundle, a file of it that differs from its checksum, no such precision, a
-                model that cannot run here, or a threshold that is no probability or of an unknown class.
+                model that cannot run here, a threshold that is no probability or of an unknown class, or a `max_error`
+                that the bundle's validation does not guarantee.
             ValueError: batch below 1.
         """
         if batch < 1:
             raise ValueError(f"a batch of {batch}: use 1 or more")
-        thresholds = ReviewThresholds(review_below, dict(review_below_by_class or {}))
+        thresholds = ReviewThresholds(review_below, dict(review_below_by_class or {}), max_error)
         bundle = Bundle.open(Path(model or resources.shipped_bundle()))
         self._model = LoadedBundle.load(bundle, precision, threads, thresholds)
         self._batch = batch

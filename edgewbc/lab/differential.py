@@ -79,6 +79,7 @@ class Differential:
         statuses: number of rows by status.
         labels: number of rows by label, of rows with status `ok` only.
         review: number of rows by label, of rows with status `review` only.
+        unfamiliar: number of rows by the label that they would have, of rows with status `unfamiliar`; never counted.
         copies: images that are there more than once.
         first_error: the first row with status `error`, if any.
         first_at, last_at: when the first and the last row were classified (UTC); empty if unknown.
@@ -89,6 +90,7 @@ class Differential:
     statuses: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     review: Counter[str] = field(default_factory=Counter)
+    unfamiliar: Counter[str] = field(default_factory=Counter)
     copies: Copies = field(default_factory=Copies)
     first_error: ResultRow | None = None
     first_at: str = ""
@@ -108,6 +110,8 @@ class Differential:
             self.labels[row.label] += 1
         if row.status == Status.REVIEW:
             self.review[row.label] += 1
+        if row.status == Status.UNFAMILIAR:
+            self.unfamiliar[row.label] += 1
         if row.status == Status.ERROR and self.first_error is None:
             self.first_error = row
         if row.image_sha256 and row.status != Status.ERROR and row.cell <= 1:
@@ -137,8 +141,8 @@ class Differential:
 
         `pictures` is the number of rows. Of each class, `n`, `percent` and `interval` (low and high in percent) are of
         rows with status `ok`; `n_with_review` and `percent_with_review` of rows with status `ok` or `review`. Percents
-        and intervals are None where nothing was counted. `unfamiliar` is there only if a cell was, and `copies` only if
-        an image is there more than once.
+        and intervals are None where nothing was counted. `unfamiliar` is there only if a cell was, with their number by
+        the label that they would have in `unfamiliar_labels`, and `copies` only if an image is there more than once.
         """
         counted, unfamiliar = self.statuses[Status.OK], self.statuses[Status.UNFAMILIAR]
         both = counted + self.statuses[Status.REVIEW]
@@ -146,7 +150,7 @@ class Differential:
             "pictures": self.total,
             "counted": counted,
             "review": self.statuses[Status.REVIEW],
-            **({"unfamiliar": unfamiliar} if unfamiliar else {}),
+            **({"unfamiliar": unfamiliar, "unfamiliar_labels": self._unfamiliar_labels()} if unfamiliar else {}),
             "errors": self.statuses[Status.ERROR],
             **({"copies": self.copies.to_json()} if self.copies.images else {}),
             "verdict": self.verdict.to_json(),
@@ -161,6 +165,16 @@ class Differential:
                 for name in self.classes
             },
         }
+
+    def _unfamiliar_labels(self) -> dict[str, int]:
+        return {name: self.unfamiliar[name] for name in self.classes if self.unfamiliar[name]}
+
+    def _unfamiliar_line(self) -> str:
+        """Return a line for people about the cells that are unfamiliar; empty where there are none."""
+        if not self.unfamiliar:
+            return ""
+        each = ", ".join(f"{count} as {name}" for name, count in self._unfamiliar_labels().items())
+        return f"unfamiliar, not counted (unlike the training cells; the network would call them): {each}"
 
     def _withheld(self, share: dict[str, Any]) -> dict[str, Any]:
         """Return a class's numbers without percentages, if the verdict forbids them."""
@@ -190,7 +204,9 @@ class Differential:
             f"{result['errors']} could not be read"
         )
         table = "" if self.verdict.unlike else text.table(header, lines)
-        return "\n".join(filter(None, [table, summary, self.copies.line(), self.verdict.sentence]))
+        return "\n".join(
+            filter(None, [table, summary, self._unfamiliar_line(), self.copies.line(), self.verdict.sentence])
+        )
 
 
 def _percents(share: dict[str, Any]) -> list[str]:

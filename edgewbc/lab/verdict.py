@@ -48,6 +48,8 @@ class Usual:
             share = UNKNOWN
         if manifest.training_images is not None:
             share += manifest.training_images.unusual or 0.0
+        if manifest.familiarity is not None:
+            share += manifest.familiarity.false_alarms
         return cls(below, min(1.0, max(0.0, share)))
 
 
@@ -59,17 +61,20 @@ class Verdict:
         usual: what is expected.
         images: number of rows with a prediction.
         doubtful: number of rows with a prediction that is in doubt.
+        unfamiliar: number of those whose cell does not look like the cells of training.
     """
 
     usual: Usual = field(default_factory=Usual)
     images: int = 0
     doubtful: int = 0
+    unfamiliar: int = 0
 
     def add(self, row: ResultRow) -> None:
         """Count a row."""
         if row.probability is None:
             return
         self.images += 1
+        self.unfamiliar += row.status == Status.UNFAMILIAR
         unlike = row.status == Status.REVIEW and not row.reason.startswith(("probability ", "every "))
         self.doubtful += unlike or row.status == Status.UNFAMILIAR or row.probability < self.usual.review_below
 
@@ -88,10 +93,11 @@ class Verdict:
         """What to tell a person; empty if there is nothing to tell."""
         if not self.unlike:
             return ""
+        unfamiliar = f", {self.unfamiliar} of them unfamiliar cells" if self.unfamiliar else ""
         return (
             f"These images do not look like the ones this model was trained on: {self.doubtful} of {self.images} need "
-            "review. No differential is given. Check stain, magnification and camera, or adapt a model to your own "
-            "cells."
+            f"review{unfamiliar}. No differential is given. Check stain, magnification and camera, or adapt a model to "
+            "your own cells."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -100,6 +106,7 @@ class Verdict:
             "unlike_training_images": self.unlike,
             "images": self.images,
             "doubtful": self.doubtful,
+            **({"unfamiliar": self.unfamiliar} if self.unfamiliar else {}),
             "usual_percent": round(100 * self.usual.share, 2),
             "message": self.sentence,
         }

@@ -34,6 +34,9 @@ class GoldenCheck:
         tolerance: largest difference allowed, from the bundle's manifest.
         features: largest relative difference of a feature vector (norm of the difference over the norm).
         same_label: number of samples whose most probable class is the expected one.
+        familiarity: largest difference of a familiarity score from that of the expected features; None if the bundle
+            has no familiarity statistics.
+        same_familiarity: number of samples that are familiar or not as expected; None likewise.
     """
 
     precision: str
@@ -42,6 +45,8 @@ class GoldenCheck:
     tolerance: float
     features: float
     same_label: int
+    familiarity: float | None = None
+    same_familiarity: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -166,6 +171,7 @@ class GoldenSamples:
             difference = _largest(np.abs(probabilities - _checked(wanted, probabilities)))
             if any(fault(each.probabilities, each.features) for each in predictions):
                 difference = 1.0  # not probabilities: fails whatever the expected values are
+            scores = self._familiarity(features, wanted_features)
             return GoldenCheck(
                 precision,
                 len(self.samples),
@@ -173,12 +179,24 @@ class GoldenSamples:
                 tolerance,
                 _relative(features, _checked(wanted_features, features)),
                 int((probabilities.argmax(1) == wanted.argmax(1)).sum()),
+                *scores,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"{self.bundle.path}: {GOLDEN} or golden.tolerance does not say what is expected of {precision}: "
                 f"{error!r}"
             ) from None
+
+    def _familiarity(
+        self, features: NDArray[np.float64], expected: NDArray[np.float64]
+    ) -> tuple[float, int] | tuple[None, None]:
+        """Compare the familiarity scores of features with those of the expected ones, (n, d) each."""
+        familiarity = self.bundle.familiarity()
+        if familiarity is None:
+            return None, None
+        actual, wanted = (familiarity.score(each.astype(np.float32)) for each in (features, expected))
+        same = (actual <= familiarity.threshold) == (wanted <= familiarity.threshold)
+        return _largest(np.abs(actual - wanted)), int(same.sum())
 
 
 def _models(bundle: Bundle) -> tuple[ModelHash, ...]:

@@ -1,0 +1,169 @@
+"""Familiarity: what is told apart, the threshold, and the file that a bundle carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.covariance import ledoit_wolf as of_sklearn
+
+from edgewbc.decision.familiarity import FORMAT, LARGEST, Familiarity, FamiliarityInfo, ledoit_wolf
+from edgewbc.errors import UserError
+
+Features = NDArray[np.float32]
+
+
+def cells(n: int, width: int = 20, shift: float = 0.0, seed: int = 0) -> tuple[Features, NDArray[np.int64]]:
+    """Return features of cells of three classes, not below zero as after a ReLU, and their classes."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    centers = np.random.default_rng(7).gamma(2, 3, (3, width))
+    spreads = np.random.default_rng(8).gamma(2, 0.1, (3, width))
+    values = centers[labels] + random.normal(0, 1, (n, width)) * spreads[labels] + shift
+    return np.maximum(values, 0).astype(np.float32), labels
+
+
+@pytest.fixture(scope="module")
+def familiarity() -> Familiarity:
+    """Statistics of 20 features."""
+    return Familiarity.fit(*cells(900), cells(400, seed=1)[0])
+
+
+def test_other_cells_are_told(familiarity: Familiarity) -> None:
+    """Of cells like those of training about 1 % are unfamiliar, of others nearly all."""
+    assert (familiarity.score(cells(4000, seed=2)[0]) > familiarity.threshold).mean() < 0.03
+    assert (familiarity.score(cells(400, shift=1.5, seed=3)[0]) > familiarity.threshold).mean() > 0.95
+
+
+def test_between_two_classes_is_unfamiliar(familiarity: Familiarity) -> None:
+    """A cell halfway between two classes, which a network still gives a label, belongs to neither."""
+    features, labels = cells(300, seed=4)
+    between = (features[labels == 0] + features[labels == 1]) / 2
+    assert (familiarity.score(between) > familiarity.threshold).mean() > 0.9
+
+
+def test_each_class_has_a_spread_of_its_own() -> None:
+    """What is usual for a class with a wide spread is not for one with a narrow spread."""
+    random = np.random.default_rng(0)
+    wide, narrow = random.normal(5, 1, (400, 4)), random.normal(20, 0.1, (400, 4))
+    features = np.concatenate([wide, narrow]).astype(np.float32)
+    found = Familiarity.fit(features, np.repeat([0, 1], 400), features[::2])
+    scores = found.score(np.array([[6.5] * 4, [21.5] * 4], np.float32))
+    assert scores[0] < found.threshold < scores[1]
+
+
+def test_threshold_is_the_order_statistic_of_split_conformal_prediction(familiarity: Familiarity) -> None:
+    """Of 400 held-out cells, the 397th score in ascending order: ceil(401 * 0.99)."""
+    scores = np.sort(familiarity.score(cells(400, seed=1)[0]))
+    assert familiarity.threshold == pytest.approx(scores[396], abs=2e-6)
+    assert (scores > familiarity.threshold).sum() == 3
+    assert familiarity.false_alarms == pytest.approx(3 / 400)
+
+
+def test_reason_is_in_words(familiarity: Familiarity) -> None:
+    """A familiar cell has no reason; an unfamiliar one has its distance and the threshold."""
+    far = np.full(20, 30, np.float32)
+    assert familiarity.reason(cells(1, seed=5)[0][0]) == ""
+    assert familiarity.reason(far).startswith("unlike the training cells: distance ")
+    assert familiarity.reason(far).endswith(f" is above {familiarity.threshold:.2f}")
+    with pytest.raises(ValueError, match="the model gives 3 features, the statistics are of 20"):
+        familiarity.reason(far[:3])
+
+
+def test_values_beyond_float32_are_unfamiliar(familiarity: Familiarity) -> None:
+    """Overflow makes a cell unfamiliar, never familiar."""
+    with np.errstate(all="ignore"):
+        assert familiarity.reason(np.full(20, 3e38, np.float32))
+
+
+def test_single_cells_score_as_in_a_batch(familiarity: Familiarity) -> None:
+    """The score of a cell does not depend on its batch."""
+    features = cells(30, seed=6)[0]
+    single = [float(familiarity.score(each[None])[0]) for each in features]
+    np.testing.assert_allclose(familiarity.score(features), single, atol=1e-3)
+
+
+def test_the_residual_counts_where_more_is_dropped_than_kept() -> None:
+    """A cell that differs only in directions without variance in training is told by its residual."""
+    random = np.random.default_rng(0)
+    basis = np.abs(random.normal(0, 1, (3, 60)))
+    features = (5 + random.gamma(5, 0.3, (600, 3)) @ basis + random.normal(0, 0.01, (600, 60))).astype(np.float32)
+    found = Familiarity.fit(features[:400], np.zeros(400, np.int64), features[400:], components=3)
+    assert found.counts_residual
+    other = features[:50] + random.normal(0, 0.3, (50, 60)).astype(np.float32)
+    assert (found.score(other) > found.threshold).mean() > 0.9
+
+
+def test_shrinkage_is_that_of_scikit_learn() -> None:
+    """The covariance agrees with `sklearn.covariance.ledoit_wolf`, for many and for few cells."""
+    for n in (30, 500):
+        values = np.random.default_rng(n).normal(0, 1, (n, 12)) * np.arange(1, 13)
+        np.testing.assert_allclose(ledoit_wolf(values), of_sklearn(values, assume_centered=True)[0], rtol=1e-9)
+
+
+def test_a_constant_feature_is_no_problem() -> None:
+    """Features that never vary do not make a covariance singular."""
+    features, labels = cells(300)
+    features[:, :5] = 0
+    found = Familiarity.fit(features, labels, features)
+    assert found.projection.shape == (20, 15)
+    assert np.isfinite(found.score(features)).all()
+
+
+def test_too_few_cells_are_refused() -> None:
+    """Statistics of nine cells of a class, or a threshold from 98 cells, would be none."""
+    features, labels = cells(300)
+    with pytest.raises(ValueError, match="98 held-out cells are too few"):
+        Familiarity.fit(features, labels, features[:98])
+    with pytest.raises(ValueError, match="fewer than 10 training cells"):
+        Familiarity.fit(features[:27], labels[:27], features)
+
+
+def test_file_is_read_back(familiarity: Familiarity) -> None:
+    """The scores from the file are those that the threshold was set on; the same arrays give the same bytes."""
+    info, data = familiarity.info("familiarity.npz"), familiarity.to_bytes()
+    again = Familiarity.from_bytes(data, FamiliarityInfo.from_json(info.to_json()))
+    features = cells(50, seed=9)[0]
+    np.testing.assert_array_equal(again.score(features), familiarity.score(features))
+    assert again.info("familiarity.npz") == info
+    assert again.to_bytes() == data
+    with np.load(__import__("io").BytesIO(data), allow_pickle=False) as arrays:
+        assert set(arrays) == {"center", "projection", "spread", "means", "whitening", "scale"}
+
+
+def test_another_file_is_refused(familiarity: Familiarity) -> None:
+    """A file that is damaged, or of other sizes than the manifest says, is not read."""
+    info, data = familiarity.info("familiarity.npz"), familiarity.to_bytes()
+    for wrong in (data[:-30], b"", b"PK" + data[2:50]):
+        with pytest.raises(ValueError, match="."):
+            Familiarity.from_bytes(wrong, info)
+    other = FamiliarityInfo.from_json({**info.to_json(), "features": 21})
+    with pytest.raises(ValueError, match="not floating-point|too large"):
+        Familiarity.from_bytes(data, other)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"format": FORMAT + 1}, UserError, "newer edgewbc"),
+        ({"format": 0}, ValueError, "unknown format"),
+        ({"format": "1"}, ValueError, "unknown format"),
+        ({"method": "guess"}, ValueError, "method"),
+        ({"file": 3}, ValueError, "unknown format or method"),
+        ({"features": LARGEST["features"] + 1}, ValueError, "too large"),
+        ({"components": 0}, ValueError, "too large or empty"),
+        ({"groups": -1}, ValueError, "not a number of cells"),
+        ({"groups": 2.0}, ValueError, "not a number of cells"),
+        ({"threshold": float("nan")}, ValueError, "threshold"),
+        ({"false_alarms": 2}, ValueError, "threshold or share"),
+        ({"held_out": None}, ValueError, "not a number of cells"),
+    ],
+)
+def test_a_malformed_entry_is_refused(
+    familiarity: Familiarity, change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Sizes are checked before anything is read; a newer format asks for an update."""
+    with pytest.raises(error, match=message):
+        FamiliarityInfo.from_json({**familiarity.info("f.npz").to_json(), **change})
