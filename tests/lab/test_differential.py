@@ -65,6 +65,23 @@ def test_cells_to_review_are_shown_beside_the_counted() -> None:
     assert count.table().splitlines()[2].split() == ["basophil", "0", "0.0", "%", "0.0-32.4", "%", "2", "20.0", "%"]
 
 
+def test_unfamiliar_cells_are_listed_apart() -> None:
+    """They are in no share, with review or without; how the network would call them is a line of its own."""
+    count = Differential(("neutrophil", "monocyte"))
+    for label, status, n in (("neutrophil", "ok", 8), ("monocyte", "unfamiliar", 7), ("neutrophil", "unfamiliar", 1)):
+        for _ in range(n):
+            count.add(ResultRow("p", label, 0.99, {}, Status(status), "unlike the training cells"))
+    told = count.to_json()
+    assert (told["counted"], told["review"], told["unfamiliar"]) == (8, 0, 8)
+    assert told["unfamiliar_labels"] == {"neutrophil": 1, "monocyte": 7}
+    assert [(share["n"], share["n_with_review"]) for share in told["classes"].values()] == [(8, 8), (0, 0)]
+    assert count.table().splitlines()[-2:] == [
+        "8 counted, 0 to review, 8 unfamiliar, 0 could not be read",
+        "unfamiliar, not counted (unlike the training cells; the network would call them): 1 as neutrophil, "
+        "7 as monocyte",
+    ]
+
+
 def _image(path: str, sha256: str, status: Status = Status.OK) -> ResultRow:
     return ResultRow(path, "neutrophil", 0.9, {}, status, image_sha256=sha256 * 32)
 

@@ -60,7 +60,7 @@ def test_a_threshold_of_the_user_changes_nothing() -> None:
     verdict.add(row(0.95, Status.UNFAMILIAR, "far"))
     verdict.add(row(0.95, Status.REVIEW, "damaged: x; probability 0.950 is below 0.990"))
     verdict.add(row(None, Status.ERROR, "empty file"))
-    assert (verdict.images, verdict.doubtful) == (5, 3)
+    assert (verdict.images, verdict.doubtful, verdict.unfamiliar) == (5, 3, 1)
 
 
 def manifest(**values: Any) -> BundleManifest:
@@ -68,16 +68,21 @@ def manifest(**values: Any) -> BundleManifest:
     return cast(
         BundleManifest,
         SimpleNamespace(
-            review_below=values.pop("review_below", 0.9), training_images=values.pop("training", None), values=values
+            review_below=values.pop("review_below", 0.9),
+            training_images=values.pop("training", None),
+            familiarity=values.pop("familiarity", None),
+            values=values,
         ),
     )
 
 
 def test_the_usual_share_is_read_from_the_manifest() -> None:
-    """Review in validation plus unusual images; a default where it was not measured."""
+    """Review in validation, unusual images and false alarms; a default where it was not measured."""
     review = {"n": 1000, "accepted": 950, "wrong": 2}
     assert Usual.of(manifest(review=review)).share == pytest.approx(0.05)
     assert Usual.of(manifest(review=review, training=SimpleNamespace(unusual=0.01))).share == pytest.approx(0.06)
+    familiarity = SimpleNamespace(false_alarms=0.01)
+    assert Usual.of(manifest(review=review, familiarity=familiarity)).share == pytest.approx(0.06)
     assert Usual.of(manifest(review=None)).share == UNKNOWN
     assert Usual.of(manifest(review={"n": 0, "accepted": 0})).share == UNKNOWN
     assert Usual.of(manifest(review=[])).share == UNKNOWN
