@@ -12,6 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ _LONGEST_HEADER = 512
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError, IndexError, TypeError)
 
 
-def write_arrays(arrays: Mapping[str, NDArray[np.floating]]) -> bytes:
+def write_arrays(arrays: Mapping[str, NDArray[np.floating[Any]]]) -> bytes:
     """Return arrays as the bytes of a compressed .npz; the same arrays give the same bytes (times are fixed)."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
@@ -35,7 +36,7 @@ def write_arrays(arrays: Mapping[str, NDArray[np.floating]]) -> bytes:
     return file.getvalue()
 
 
-def read_arrays(data: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.floating]]:
+def read_arrays(data: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.floating[Any]]]:
     """Read a .npz file that holds exactly these arrays, of float16, float32 or float64 in C order, all numbers finite.
 
     Args:
@@ -55,7 +56,7 @@ def read_arrays(data: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
         raise ValueError(str(error)[:200] or "it is damaged") from None
 
 
-def _read(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, shape: tuple[int, ...]) -> NDArray[np.floating]:
+def _read(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, shape: tuple[int, ...]) -> NDArray[np.floating[Any]]:
     count = math.prod(shape)
     if info.file_size > 8 * count + _LONGEST_HEADER:
         raise ValueError(f"{info.filename} is too large")
@@ -71,7 +72,7 @@ def _read(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, shape: tuple[int, ...]
     values = contents[file.tell() :]
     if len(values) != count * kind.itemsize:
         raise ValueError(f"{info.filename} has {len(values)} bytes of values")
-    array: NDArray[np.floating] = np.frombuffer(values, kind).reshape(shape)
+    array: NDArray[np.floating[Any]] = np.frombuffer(values, kind).reshape(shape)
     if not np.isfinite(array).all():
         raise ValueError(f"{info.filename} holds a value that is not a number")
     return array

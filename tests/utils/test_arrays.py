@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edgewbc.utils.arrays import read_arrays, write_arrays
 
 SHAPES: dict[str, tuple[int, ...]] = {"a": (2, 3), "b": (4,)}
-ARRAYS = {"a": np.arange(6, dtype=np.float16).reshape(2, 3), "b": np.ones(4)}
+ARRAYS: dict[str, NDArray[np.floating[Any]]] = {"a": np.arange(6, dtype=np.float16).reshape(2, 3), "b": np.ones(4)}
 
 
 def zipped(**members: bytes) -> bytes:
@@ -23,7 +25,7 @@ def zipped(**members: bytes) -> bytes:
     return file.getvalue()
 
 
-def npy(array: np.ndarray) -> bytes:
+def npy(array: NDArray[Any]) -> bytes:
     """Return an array as the bytes of a .npy file."""
     file = io.BytesIO()
     np.save(file, array, allow_pickle=True)
