@@ -6,9 +6,11 @@ checkpoint, quantized files). Torch-free.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 import subprocess  # noqa: S404
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,10 @@ LINEAGE = "lineage.json"
 QUANTIZATION = "quantize.json"
 """Report of a quantization, in the run folder that `edgewbc quantize` makes."""
 WEIGHTS = "model.safetensors"
+SPEC = "model.json"
+RECIPE = "recipe.yaml"
+HASHED = (SPEC, RECIPE, QUANTIZATION)
+"""Files of a run, besides the weights, whose hashes the lineage holds. (Runs of earlier versions have none.)"""
 
 
 def new(name: str, out: Path | None = None) -> Path:
@@ -68,30 +74,74 @@ def newest(root: Path = ROOT, holding: str = "model.safetensors", lacking: str |
 
 def is_run(path: Path) -> bool:
     """Return whether a folder contains a network."""
-    return (path / "model.json").is_file() and (path / "model.safetensors").is_file()
+    return (path / SPEC).is_file() and (path / WEIGHTS).is_file()
 
 
 def spec(run: Path) -> ModelSpec:
     """Return the description of a run's network. Raises UserError if `run` is not a run folder."""
     if not run.is_dir():
         raise UserError(f"{run}: no such run folder")
-    return ModelSpec.read(run / "model.json")
+    return ModelSpec.read(run / SPEC)
 
 
 def verify(run: Path) -> None:
-    """Check that a run is finished, and that its weights are those that it finished with.
+    """Check that a run is finished, and that its weights, description, recipe and lineage have not changed since.
 
     Raises:
-        UserError: it is not a run folder or not finished, or its weights have changed since.
+        UserError: it is not a run folder or not finished, or a file is missing or has changed.
     """
     check_finished(run)
+    check_files(run)
     check_weights(run / WEIGHTS)
+
+
+def check_files(run: Path) -> None:
+    """Check the lineage of a run against its own hash, and the files of `HASHED` against the hashes in it.
+
+    Raises:
+        UserError: a file is missing or has changed since the run finished.
+    """
+    recorded = lineage(run)
+    if "sha256" in recorded and recorded["sha256"] != _digest(recorded):
+        raise _changed(run / LINEAGE)
+    check_sums(run, recorded.get("files", {}), "finished")
+
+
+def sums(run: Path) -> dict[str, str]:
+    """Return the hashes of those files of `HASHED` that a run holds, by name."""
+    return {name: sha256(run / name) for name in HASHED if (run / name).is_file()}
+
+
+def check_sums(run: Path, recorded: Mapping[str, str], since: str) -> None:
+    """Check files of a run against hashes that `sums` returned.
+
+    Args:
+        run: folder of the run.
+        recorded: hashes by file name; other names than `HASHED` are ignored.
+        since: when they were taken: the run was "started" or "finished".
+
+    Raises:
+        UserError: a file is missing or has changed.
+    """
+    for name in HASHED:
+        if name in recorded and (not (run / name).is_file() or sha256(run / name) != recorded[name]):
+            raise _changed(run / name, since)
+
+
+def _changed(file: Path, since: str = "finished") -> UserError:
+    return UserError(f"{file}: damaged or changed since the run {since}: restore the file or make a new run")
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a lineage, without the entry that holds it."""
+    rest = {name: value for name, value in record.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def check_finished(run: Path) -> None:
     """Raise UserError unless a folder is a run folder whose step has ended."""
     if not is_run(run):
-        raise UserError(f"{run}: not a run folder (model.json and {WEIGHTS} are not both in it)")
+        raise UserError(f"{run}: not a run folder ({SPEC} and {WEIGHTS} are not both in it)")
     if not (run / LINEAGE).is_file():
         raise UserError(f"{run}: is not finished (it has no {LINEAGE}): finish it with --resume, or make a new run")
 
@@ -107,7 +157,7 @@ def check_weights(file: Path) -> None:
     if "model_sha256" not in recorded:
         raise UserError(f"{file.with_name(LINEAGE)}: holds no hash of the weights: restore the file or make a new run")
     if sha256(file) != recorded["model_sha256"]:
-        raise UserError(f"{file}: damaged or changed since the run finished: restore the file or make a new run")
+        raise _changed(file)
 
 
 def verify_quantized(run: Path) -> None:
@@ -120,6 +170,7 @@ def verify_quantized(run: Path) -> None:
     if not report.is_file():
         raise UserError(f"{run}: has no int8 files: make them with `edgewbc quantize {run} --int8`")
     check_finished(run)
+    check_files(run)
     record = read_json(report, "the report of a quantization")
     try:
         sums = {WEIGHTS: record["model_sha256"], **{k: v for k, v in record["files"].items() if "int8" in k}}
@@ -141,6 +192,11 @@ def lineage(run: Path) -> dict[str, Any]:
     return dict(read_json(path, "a run's lineage")) if path.is_file() else {}
 
 
+def history(run: Path) -> dict[str, Any]:
+    """Return a run's lineage without the hashes that protect the folder: how the network was made."""
+    return {name: value for name, value in lineage(run).items() if name not in ("files", "sha256")}
+
+
 def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: Any) -> None:
     """Write `lineage.json`: the step that made a run, its ancestors, and the versions of the software.
 
@@ -154,7 +210,7 @@ def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: 
     """
     ancestors = []
     if parent is not None:
-        before = lineage(parent)
+        before = history(parent)
         ancestors = [*before.pop("ancestors", []), {"run": parent.name, **before}]
     record = {
         "step": step,
@@ -163,11 +219,17 @@ def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: 
         "commit": commit(),
         "python": platform.python_version(),
         "versions": installed_versions("torch", "openvino", "nncf", "onnx", "onnxruntime", "torch-pruning", "numpy"),
-        "model_sha256": sha256(run / "model.safetensors"),
+        "model_sha256": sha256(run / WEIGHTS),
         **facts,
         "ancestors": ancestors,
     }
-    write_json(run / LINEAGE, record)
+    seal_lineage(run, record)
+
+
+def seal_lineage(run: Path, record: Mapping[str, Any]) -> None:
+    """Write `lineage.json` with the hashes of the other files (`sums`) and one of its own contents."""
+    sealed = json.loads(json.dumps({**record, "files": sums(run)}))
+    write_json(run / LINEAGE, {**sealed, "sha256": _digest(sealed)})
 
 
 @contextmanager

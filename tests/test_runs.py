@@ -67,6 +67,46 @@ def test_interruption_names_the_command_to_resume_with(tmp_path: Path) -> None:
     assert str(caught.value) == f"resume with: edgewbc train --resume {tmp_path}"
 
 
+@pytest.mark.parametrize("name", ["model.json", "recipe.yaml", "quantize.json", "lineage.json"])
+def test_verify_finds_a_flipped_bit_in_any_file_that_describes_the_run(tmp_path: Path, name: str) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for file in ("model.safetensors", "model.json", "recipe.yaml", "quantize.json"):
+        (run / file).write_text('{"a": 1}')
+    runs.write_lineage(run, "train", kept={10: 0.5, 9: 1}, where=("ä", 0.1))
+    runs.verify(run)
+    content = bytearray((run / name).read_bytes())
+    position = content.rindex(b"0.5" if name == "lineage.json" else b"1")
+    content[position] ^= 1
+    (run / name).write_bytes(content)
+    with pytest.raises(UserError, match=f"{name}: damaged or changed since the run finished"):
+        runs.verify(run)
+
+
+def test_verify_finds_a_missing_recipe_and_accepts_runs_of_earlier_versions(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run", 1)
+    (run / "recipe.yaml").write_text("name: a")
+    runs.verify(run)  # it was not there when the run finished
+    runs.seal_lineage(run, runs.lineage(run))
+    assert runs.lineage(run)["files"] == {
+        "model.json": sha256(run / "model.json"), "recipe.yaml": sha256(run / "recipe.yaml"),
+    }  # fmt: skip
+    (run / "recipe.yaml").unlink()
+    with pytest.raises(UserError, match=r"recipe\.yaml: damaged or changed"):
+        runs.verify(run)
+    (run / "lineage.json").write_text(f'{{"model_sha256": "{sha256(run / "model.safetensors")}"}}')
+    runs.verify(run)
+
+
+def test_ancestors_carry_no_hashes_of_files_that_are_elsewhere(tmp_path: Path) -> None:
+    first = finished(tmp_path / "first", 1)
+    second = finished(tmp_path / "second", 1)
+    runs.write_lineage(second, "prune", parent=first)
+    (ancestor,) = runs.history(second)["ancestors"]
+    assert not {"files", "sha256"} & {*ancestor, *runs.history(second)}
+    assert {"files", "sha256"} < set(runs.lineage(second))
+
+
 def test_verify_finds_other_weights(tmp_path: Path) -> None:
     """A finished run passes; one flipped bit of its weights, a lineage without their hash or none at all does not."""
     run = finished(tmp_path / "run", 1)

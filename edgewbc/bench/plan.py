@@ -107,8 +107,8 @@ def baseline(side: int, folder: Path) -> BenchModel:
     folder /= baseline_name(side)
     folder.mkdir(parents=True)
     spec.write(folder / "model.json")
-    for name in (runs.WEIGHTS, runs.LINEAGE):
-        shutil.copyfile(network / name, folder / name)
+    shutil.copyfile(network / runs.WEIGHTS, folder / runs.WEIGHTS)
+    runs.seal_lineage(folder, runs.lineage(network))
     row = ("openvino", "f32")
     return BenchModel(folder, folder.name, spec.classes, spec.pixels, (row,), row, scored=False)
 

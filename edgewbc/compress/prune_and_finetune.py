@@ -114,7 +114,8 @@ def _recover(
     for step in range(1, options.steps + 1):
         last = step == options.steps
         folder = run if last else run / STEPS / str(step)
-        if not last and runs.is_run(folder):
+        if not last and (folder / runs.LINEAGE).is_file():
+            runs.verify(folder)
             net, spec = model.load(folder)
             continue
         interrupted = (folder / checkpoint.NAME).is_file()
@@ -136,6 +137,7 @@ def _recover(
         )  # fmt: skip
         if not last:
             model.save(folder, net, spec)
+            runs.write_lineage(folder, "prune step", parent=parent)
             (folder / checkpoint.NAME).unlink(missing_ok=True)
     if best is None:
         raise RuntimeError(f"{run}: no step of the pruning was left to do")

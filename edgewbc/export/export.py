@@ -142,7 +142,7 @@ def _fill(
             }
     golden.expect(folder, samples, spec.pixels, {f.precision: f.path for f in shipped if f.backend == "openvino"})
     np.savez(folder / HEAD, **bundle_manifest.head(network.net))
-    lineage = runs.lineage(network.run)
+    lineage = runs.history(network.run)
     data = bundle_manifest.data(manifest, lineage)
     about = {
         **bundle_manifest.network(network.net, spec, shipped, folder),

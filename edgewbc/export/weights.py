@@ -14,7 +14,7 @@ from edgewbc import runs
 from edgewbc.errors import UserError
 from edgewbc.export.bundle_manifest import without_paths
 from edgewbc.nets import model
-from edgewbc.utils.files import occupied, sha256, whole_folder, write_json
+from edgewbc.utils.files import occupied, sha256, whole_folder
 
 
 def release(run: Path, to: Path) -> Path:
@@ -38,5 +38,5 @@ def release(run: Path, to: Path) -> Path:
         model.save(folder, net, spec, torch.float16)
         lineage = without_paths(runs.lineage(run))
         lineage |= {"released_from_sha256": lineage.get("model_sha256"), "model_sha256": sha256(folder / model.WEIGHTS)}
-        write_json(folder / runs.LINEAGE, lineage)
+        runs.seal_lineage(folder, lineage)
     return to

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,11 @@ class ModelSpec:
             notes=dict(values.get("notes", {})),
             form=form,
         )
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of `to_dict` as JSON."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def write(self, path: Path) -> None:
         write_json(path, self.to_dict())

@@ -37,6 +37,7 @@ class TrainingState:
         seen: images of the current epoch trained on so far.
         seconds: duration of the current epoch so far.
         lines: results of the finished epochs.
+        spec_sha256: of the description of the network; empty in checkpoints of earlier versions.
     """
 
     manifest_sha256: str
@@ -46,6 +47,7 @@ class TrainingState:
     seen: int = 0
     seconds: float = 0.0
     lines: list[EpochResult] = field(default_factory=list)
+    spec_sha256: str = ""
 
     def finish_epoch(self, result: EpochResult) -> None:
         """Record an epoch's result and start counting the next epoch."""

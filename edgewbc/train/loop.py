@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgewbc import metrics
+from edgewbc import metrics, runs
 from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
@@ -118,19 +118,22 @@ class Trainer:
         """The module whose weights are trained and checkpointed."""
         _to_device(self.learner, self.accelerator.device)
         self.optimizer = build_optimizer(net, options, () if self.student is None else self.student.map.parameters())
-        self.state = TrainingState(manifest.sha256)
+        self.state = TrainingState(manifest.sha256, spec_sha256=spec.sha256)
         self.best = _copy(net)
 
     def resume(self) -> None:
         """Restore the run's checkpoint.
 
         Raises:
-            UserError: there is none, it does not fit the network, or it is of another manifest.
+            UserError: there is none, it does not fit the network, or it is of another manifest or network.
         """
         self.best, self.state = checkpoint.load(self.run, self.learner, self.optimizer)
         before, now = self.state.manifest_sha256, self.setting.manifest.sha256
         if before != now:
             raise UserError(f"{self.run}: was trained on another manifest ({before[:12]}): name that one with --data")
+        if self.state.spec_sha256 not in ("", self.setting.spec.sha256):
+            file = self.run / runs.SPEC
+            raise UserError(f"{file}: damaged or changed since the checkpoint: restore the file or make a new run")
 
     def train(self) -> EpochResult:
         """Train until `finished`, leave the best weights in the network and return the result of their epoch."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -22,7 +22,7 @@ from edgewbc.train.recipe import ModelRecipe, TrainRecipe
 from edgewbc.train.teacher import Teacher, TeacherRecord
 from edgewbc.utils.files import read_json, write_json, write_text
 
-RECIPE = "recipe.yaml"
+RECIPE = runs.RECIPE
 STARTED = "started.json"
 
 
@@ -105,6 +105,7 @@ class StartRecord:
         parent: folder of the run that is pruned; None for a new network.
         parent_sha256: of the parent's weights.
         manifest: folder of the manifest, which may have been moved since; None if it was not read from one.
+        files: hashes of recipe and description of the network, by name (`runs.sums`); none in runs of earlier versions.
     """
 
     manifest_sha256: str
@@ -113,6 +114,7 @@ class StartRecord:
     parent: str | None = None
     parent_sha256: str | None = None
     manifest: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -126,7 +128,7 @@ class StartRecord:
         return cls(manifest.sha256, manifest.protocol, teachers, str(parent.resolve()), digest, folder)
 
     def write(self, run: Path) -> None:
-        """Write the record into a run folder."""
+        """Write the record into a run folder, with the hashes of the files that are in it so far."""
         values: dict[str, Any] = {"manifest_sha256": self.manifest_sha256, "protocol": self.protocol}
         if self.parent is not None:
             values |= {"parent": self.parent, "parent_sha256": self.parent_sha256}
@@ -134,6 +136,8 @@ class StartRecord:
             values["teachers"] = [each.to_json() for each in self.teachers]
         if self.manifest is not None:
             values["manifest"] = self.manifest
+        if files := runs.sums(run):
+            values["files"] = files
         write_json(run / STARTED, values)
 
     @classmethod
@@ -150,12 +154,13 @@ class StartRecord:
 
     @classmethod
     def check(cls, run: Path, manifest: Manifest) -> StartRecord:
-        """Read a run's record and check its manifest.
+        """Read a run's record, and check its manifest and the files that it was started with.
 
         Raises:
-            UserError: there is no record, or it names another manifest.
+            UserError: there is no record, it names another manifest, or a file is missing or has changed.
         """
         record = cls.read(run)
+        runs.check_sums(run, record.files, "started")
         if record.manifest_sha256 != manifest.sha256:
             where = "" if record.manifest is None else f", {record.manifest}"
             raise UserError(

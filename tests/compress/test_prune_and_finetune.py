@@ -101,7 +101,12 @@ def test_pruning_in_steps(parent: Path, tmp_path: Path) -> None:
     assert not list(unbroken.rglob("checkpoint.safetensors"))
     with pytest.raises(Killed):
         prune_and_finetune.prune(parent, options, manifest, to=tmp_path / "broken", report=at_report(2))
-    assert runs.is_run(tmp_path / "broken" / "steps" / "1")
+    weights = tmp_path / "broken" / "steps" / "1" / "model.safetensors"
+    intact = weights.read_bytes()
+    weights.write_bytes(intact[:-1] + bytes([intact[-1] ^ 1]))
+    with pytest.raises(UserError, match="damaged or changed since the run finished"):
+        prune_and_finetune.resume(tmp_path / "broken", manifest)
+    weights.write_bytes(intact)
     resumed = prune_and_finetune.resume(tmp_path / "broken", manifest)
     assert (resumed / "model.safetensors").read_bytes() == (unbroken / "model.safetensors").read_bytes()
 

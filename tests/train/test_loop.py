@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,15 @@ def test_divergence_is_an_error(manifest: Manifest, tmp_path: Path) -> None:
     net, spec = network(manifest)
     with pytest.raises(UserError, match=r"not finite in epoch \d+: try a lower fit.lr"):
         loop.fit(net, spec, options(optimizer="sgd", lr=1e30, clip=0, epochs=3), manifest, tmp_path)
+
+
+def test_resume_of_another_network_is_refused(manifest: Manifest, tmp_path: Path) -> None:
+    """Weights that fit do not make it the same network: here the pixels are scaled in another way."""
+    net, spec = network(manifest)
+    loop.fit(net, spec, options(epochs=1), manifest, tmp_path)
+    other = replace(spec, pixels=replace(spec.pixels, mean=(0.5, 0.5, 0.5)))
+    with pytest.raises(UserError, match=r"model\.json: damaged or changed since the checkpoint"):
+        loop.fit(net, other, options(), manifest, tmp_path, resume=True)
 
 
 def test_resume_on_another_manifest_is_refused(manifest: Manifest, tmp_path: Path) -> None:

@@ -83,6 +83,20 @@ def test_resume_on_another_manifest_is_refused(manifest: Manifest, tmp_path: Pat
         steps.resume(tmp_path / "run", make_manifest(tmp_path / "other", 4, seed=2))
 
 
+@pytest.mark.parametrize("name", ["recipe.yaml", "model.json"])
+def test_resume_refuses_a_recipe_or_description_that_has_changed(manifest: Manifest, tmp_path: Path, name: str) -> None:
+    """A flipped bit there would train another network than the one that was started, without a word."""
+    with pytest.raises(Killed):
+        steps.train(TrainRecipe.model_validate(TINY), manifest, to=tmp_path / "run", report=at_report())
+    file = tmp_path / "run" / name
+    intact = file.read_bytes()
+    file.write_bytes(intact.replace(b"32", b"36", 1))
+    with pytest.raises(UserError, match=f"{name}: damaged or changed since the run started"):
+        steps.resume(tmp_path / "run", manifest)
+    file.write_bytes(intact)
+    runs.verify(steps.resume(tmp_path / "run", manifest))
+
+
 def test_run_is_trained_by_one_process_at_a_time(manifest: Manifest, tmp_path: Path) -> None:
     """While a run is trained, resuming it is refused in one line; the lock is gone at the end."""
     refused: list[str] = []
