@@ -16,13 +16,18 @@ from numpy.typing import NDArray
 from edgewbc.images.decode import is_damage
 from edgewbc.pixels import PixelSpec
 from edgewbc.smear.appearance import Range
+from edgewbc.smear.unusual import reason
 
 SIZE_FACTOR = 1.5
 """How far the size of an image may be from those of training, where the crop has a fixed number of pixels."""
 COMMON = 0.01
 """Share of the training images from which on a decoder note they have is no longer a reason for review."""
-NAMED = 3
-"""Largest number of unusual quantities named in a reason."""
+
+UNDESCRIBED = (
+    "the bundle does not describe its training images: images unlike them cannot be told, and are classified like any "
+    "other (export it anew with --data)"
+)
+"""What to tell about a bundle without `training_images`."""
 
 Spread = tuple[float, float, float]
 """Percentiles 1, 50 and 99."""
@@ -110,7 +115,7 @@ class TrainingImages:
         if size is not None and (why := self.size_problem(pixels, *size)):
             found.append(why)
         if measured is not None and (unusual := self.appearance.unusual(measured)):
-            found.append(f"unlike the training images: {', '.join(unusual[:NAMED])}")
+            found.append(reason(unusual))
         return found
 
     def size_problem(self, pixels: PixelSpec, width: int, height: int) -> str:

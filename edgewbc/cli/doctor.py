@@ -59,6 +59,8 @@ def command(
 
 
 def _report(found: Diagnosis) -> str:
+    from edgewbc.bundle.training_images import UNDESCRIBED
+
     bundle, int8 = found.bundle, found.int8
     facts = {
         "CPU": found.cpu,
@@ -74,6 +76,8 @@ def _report(found: Diagnosis) -> str:
     }
     width = max(map(len, facts))
     lines = [f"{name.ljust(width)}  {value}" for name, value in facts.items()]
+    if bundle is not None and bundle.manifest.training_images is None:
+        lines += ["", UNDESCRIBED]
     if found.tuning is not None:
         lines += ["", *_table(found.tuning.measured)]
     return "\n".join(lines)

@@ -47,6 +47,7 @@ def command(
 
 
 def _table(report: Report) -> str:
+    from edgewbc.bundle.training_images import UNDESCRIBED
     from edgewbc.utils import text
 
     lines = [
@@ -78,5 +79,7 @@ def _table(report: Report) -> str:
         if all(model.released for model in report.models)
         else "\nChecksums show that files are whole, not who made them: compare the SHA-256 with the maker's."
     )
+    if not report.training_images:
+        note += f"\n{UNDESCRIBED}"
     files = f"{report.bundle}: {report.files} files match their checksums"
     return f"{files}\n{report.isa}\n{table}{familiar}\n\n{models}{note}"

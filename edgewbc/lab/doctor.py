@@ -78,6 +78,7 @@ class Diagnosis:
             "name": self.bundle.name,
             "precisions": list(self.bundle.precisions),
             "default_precision": self.bundle.default_precision,
+            "training_images": self.bundle.manifest.training_images is not None,
         }
         return {
             "cpu": self.cpu,

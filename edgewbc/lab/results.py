@@ -10,6 +10,7 @@ from textwrap import indent
 from typing import Any, TextIO
 
 from edgewbc.pixels import Box
+from edgewbc.smear.unusual import found_in
 
 
 class Status(StrEnum):
@@ -52,8 +53,12 @@ class ResultRow:
     classified_at: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values, probabilities rounded to 6 decimals; `cell` and `box` only where set."""
-        row = {
+        """Return the row as JSON values, probabilities rounded to 6 decimals.
+
+        `cell` and `box` are there only where set, and `unusual` only where the reason names quantities of the image
+        that are not those of the training images.
+        """
+        row: dict[str, Any] = {
             "path": self.path,
             "label": self.label,
             "probability": None if self.probability is None else round(self.probability, 6),
@@ -62,6 +67,8 @@ class ResultRow:
             "reason": self.reason,
             "model_sha256": self.model_sha256,
         }
+        if unusual := found_in(self.reason):
+            row["unusual"] = [each.to_json() for each in unusual]
         return row if self.box is None else {**row, "cell": self.cell, "box": list(self.box)}
 
 

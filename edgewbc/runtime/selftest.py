@@ -79,6 +79,7 @@ class Report:
         models: each model file.
         isa: instruction set that OpenVINO uses.
         checks: one for each precision.
+        training_images: whether the bundle describes its training images, so that unlike images can be told.
     """
 
     bundle: str
@@ -86,6 +87,7 @@ class Report:
     models: tuple[ModelHash, ...]
     isa: str
     checks: tuple[GoldenCheck, ...]
+    training_images: bool = True
 
     @property
     def ok(self) -> bool:
@@ -129,7 +131,8 @@ def selftest(bundle: Bundle, threads: int | None = None) -> Report:
         checks.append(golden.check(predictor, precision))
     if not checks:
         raise UserError(f"{bundle.path}: holds no model for openvino, so nothing can be checked here")
-    return Report(str(bundle.path), files, models, isa, tuple(checks))
+    described = bundle.manifest.training_images is not None
+    return Report(str(bundle.path), files, models, isa, tuple(checks), described)
 
 
 @dataclass(frozen=True)

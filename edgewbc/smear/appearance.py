@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edgewbc.pixels import Image
 from edgewbc.smear import stain
+from edgewbc.smear.unusual import Unusual
 
 SIDE = 40
 """Pixels to which the shorter side is reduced for everything but sharpness."""
@@ -109,8 +110,8 @@ class Range:
         """As JSON values."""
         return {"low": dict(self.low), "high": dict(self.high), "images": self.images}
 
-    def unusual(self, measured: NDArray[np.float32]) -> list[str]:
-        """Return what of an image lies outside the range, as words for a person; empty if nothing does.
+    def unusual(self, measured: NDArray[np.float32]) -> list[Unusual]:
+        """Return what of an image lies outside the range; empty if nothing does.
 
         Args:
             measured: float32 (len(QUANTITIES),), from `measure`.
@@ -118,7 +119,7 @@ class Range:
         found = []
         for (name, words), value in zip(QUANTITIES.items(), measured.tolist(), strict=True):
             if name in self.low and not self.low[name] <= value <= self.high[name]:
-                found.append(words)
+                found.append(Unusual(words, float(f"{value:.5g}"), self.low[name], self.high[name]))
         return found
 
 

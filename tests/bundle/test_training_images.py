@@ -14,6 +14,7 @@ from edgewbc.cells import CLASSES
 from edgewbc.images.decode import TRUNCATED
 from edgewbc.pixels import PixelSpec, prepare
 from edgewbc.smear.appearance import measure
+from edgewbc.smear.unusual import found_in
 from edgewbc.synth.cells import draw_cell
 
 GRAY = "grayscale: the stain's colors are missing"
@@ -93,5 +94,9 @@ def test_at_most_three_quantities_are_named() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     (reason,) = FOUND.reasons(CENTRE, None, [], measure(noise))
     assert reason.startswith("unlike the training images: ")
-    assert reason.count(",") == 2
+    assert reason.count("(usual ") == 3
+    assert reason.endswith(" more")
+    named = found_in(reason)
+    assert len(named) == 3
+    assert all(not each.low <= each.value <= each.high for each in named)
     assert FOUND.reasons(CENTRE, None, [], measure(CELLS[7])) == []

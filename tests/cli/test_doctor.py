@@ -19,7 +19,10 @@ def test_text_and_json(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "b")
     ran = edgewbc("doctor", "--model", bundle.path, "--seconds", "0", "--threads", "1")
     assert ran.code == 0
-    facts, table = ran.out.split("\n\n")
+    facts, remark, table = ran.out.split("
+
+")
+    assert remark.startswith("the bundle does not describe its training images")
     names = [line.split()[0] for line in facts.splitlines()]
     assert names == ["CPU", "instructions", "cores", "memory", "system", "versions", "bundle", "int8", "best"]
     assert "1 threads in 1 streams: not saved (measured for 0 seconds)" in facts
@@ -27,6 +30,7 @@ def test_text_and_json(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
     assert "(tiny: int8, f32)" in ran.out
     found = json.loads(edgewbc("doctor", "--model", bundle.path, "--seconds", "0", "--json").out)
     assert found["bundle"]["name"] == "tiny"
+    assert found["bundle"]["training_images"] is False
     assert found["int8"]["pays"] is (found["int8"]["ratio"] >= 1.1)
 
 

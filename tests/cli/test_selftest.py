@@ -27,8 +27,10 @@ def test_intact_bundle_passes(edgewbc: Callable[..., Any], tmp_path: Path) -> No
             ["f32", "openvino", bundle.model_sha256("openvino", "f32"), "not a released model"],
         ]
         assert lines[9].startswith("Checksums show that files are whole, not who made them")
+        assert lines[10].startswith("the bundle does not describe its training images")
     result = json.loads(edgewbc("selftest", bundle.path, "--json").out)
     assert result["ok"] is True
+    assert result["training_images"] is False
     assert [check["samples"] for check in result["checks"]] == [3, 3]
 
 

@@ -72,7 +72,8 @@ def test_foreign_and_destroyed_images_are_unusual(usual: Range, name: str) -> No
     """At least 19 of 20, each with a reason in words."""
     found = [usual.unusual(measure(prepare(np.asarray(ODD[name](cell), np.uint8), SPEC))) for cell in cells(20, 2)]
     assert sum(bool(reasons) for reasons in found) >= 19
-    assert {word for reasons in found for word in reasons} <= set(QUANTITIES.values())
+    assert {each.words for reasons in found for each in reasons} <= set(QUANTITIES.values())
+    assert all(not each.low <= each.value <= each.high for reasons in found for each in reasons)
 
 
 def test_json_round_trip(usual: Range) -> None:
