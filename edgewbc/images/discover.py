@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edgewbc.errors import UserError
 
@@ -41,6 +42,27 @@ class Found:
     unreadable: dict[str, str] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
+
+    def leave_out(self, folder: str, entry: os.DirEntry[str], ours: tuple[str, ...]) -> None:
+        """Take note of an entry of a folder that is neither an image nor a folder to search.
+
+        Args:
+            folder: as it was given or found.
+            entry: in it.
+            ours: absolute paths of files that the caller writes; names that begin with theirs are not noted, nor with
+                a dot before (temporary files).
+        """
+        if _leads_to_folder(entry):
+            self.skipped.append(inside(folder, entry.name))
+            return
+        path = os.path.join(os.path.abspath(folder), entry.name.removeprefix("."))  # noqa: PTH100, PTH118
+        if entry.name.lower() not in SYSTEM_FILES and not path.startswith(ours):
+            suffix = os.path.splitext(entry.name)[1].lower() or "without a suffix"  # noqa: PTH122
+            self.others["hidden" if entry.name.startswith(TEMPORARY) else suffix] += 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was left out as JSON values: number of files by suffix, and folders."""
+        return {"left_out": dict(sorted(self.others.items())), "not_searched": list(self.skipped)}
 
     def remarks(self) -> list[str]:
         """Return what a person should know about the search, one line each; none if all files were found."""
@@ -88,7 +110,7 @@ def search(paths: Iterable[Path], ours: Iterable[Path] = ()) -> Found:
     Raises:
         UserError: a path does not exist, or a folder cannot be read or contains no images.
     """
-    found, known = Found([]), tuple(os.path.abspath(path) for path in ours)  # noqa: PTH100
+    found, known = Found([]), absolute(ours)
     unique: dict[str, str] = {}  # by the name as the system compares it: on Windows, A.JPG and a.jpg are the same file
     for path in paths:
         if _is_folder(path):
@@ -123,6 +145,11 @@ def is_searched(name: str) -> bool:
 def is_subfolder(entry: os.DirEntry[str]) -> bool:
     """Return whether an entry of a folder is a subfolder to search: not hidden, not the system's, and not a link."""
     return is_searched(entry.name) and entry.is_dir(follow_symlinks=False)
+
+
+def absolute(paths: Iterable[Path]) -> tuple[str, ...]:
+    """Return absolute paths as text, as `Found.leave_out` takes them."""
+    return tuple(os.path.abspath(path) for path in paths)  # noqa: PTH100
 
 
 def _is_folder(path: Path) -> bool:
@@ -169,13 +196,10 @@ def _list(folder: str, found: Found, ours: tuple[str, ...]) -> Iterator[tuple[st
             for entry in entries:
                 if is_subfolder(entry):
                     here.append((folder, entry.name, True))
-                elif _leads_to_folder(entry):
-                    found.skipped.append(inside(folder, entry.name))
-                elif is_image(entry.name):
+                elif is_image(entry.name) and not _leads_to_folder(entry):
                     here.append((folder, entry.name, False))
-                elif entry.name.lower() not in SYSTEM_FILES and not os.path.abspath(entry.path).startswith(ours):  # noqa: PTH100
-                    suffix = os.path.splitext(entry.name)[1].lower() or "without a suffix"  # noqa: PTH122
-                    found.others["hidden" if entry.name.startswith(TEMPORARY) else suffix] += 1
+                else:
+                    found.leave_out(folder, entry, ours)
     except OSError as error:
         raise UserError(f"{folder}: this folder cannot be read: {error.strerror}") from None
     return iter(sorted(here))

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from edgewbc.images.discover import inside, is_image, is_subfolder
+from edgewbc.images.discover import Found, inside, is_image, is_subfolder
 from edgewbc.images.files import FileVersion
 
 FULL_SCAN_INTERVAL = 20
@@ -27,6 +27,7 @@ class _Folder:
     seen: dict[str, int] = field(default_factory=dict)  # by file name: the version's hash, which takes less memory
     mtime_ns: int = -1
     full_scan_due: float = float("-inf")
+    left_out: Found = field(default_factory=lambda: Found([]))  # at the last listing
 
 
 class FolderScan:
@@ -36,9 +37,15 @@ class FolderScan:
         problems: by folder that cannot be read at the moment, the reason.
     """
 
-    def __init__(self, tops: Sequence[str], clock: Callable[[], float]) -> None:
-        """Take folders and a clock (seconds; only differences matter)."""
-        self._tops, self._clock = frozenset(tops), clock
+    def __init__(self, tops: Sequence[str], clock: Callable[[], float], ours: tuple[str, ...] = ()) -> None:
+        """Take folders, a clock (seconds; only differences matter), and files that are not worth a remark.
+
+        Args:
+            tops: the folders.
+            clock: seconds; only differences matter.
+            ours: absolute paths of files that the caller writes.
+        """
+        self._tops, self._clock, self._ours = frozenset(tops), clock, ours
         self._folders = {top: _Folder() for top in tops}
         self.problems: dict[str, str] = {}
 
@@ -54,7 +61,7 @@ class FolderScan:
                 full = now >= folder.full_scan_due
                 if not full and mtime_ns == folder.mtime_ns:
                     continue
-                found, subfolders = _scan(path, folder, full)
+                found, subfolders = _scan(path, folder, full, self._ours)
             except OSError as error:
                 folder.mtime_ns = -1
                 if path in self._tops or os.path.lexists(path):
@@ -74,6 +81,14 @@ class FolderScan:
             for name, version in found:
                 yield inside(path, name), version
 
+    def left_out(self) -> Found:
+        """Return what is in the folders now besides images and subfolders (`names` is empty)."""
+        total = Found([])
+        for folder in self._folders.values():
+            total.others += folder.left_out.others
+            total.skipped += folder.left_out.skipped
+        return total
+
     def note(self, name: str, version: FileVersion) -> None:
         """Record that a file has been seen in this version."""
         folder, last = os.path.split(name)
@@ -87,8 +102,14 @@ class FolderScan:
             found.seen.pop(last, None)
 
 
-def _scan(path: str, folder: _Folder, full: bool) -> tuple[list[tuple[str, FileVersion]], list[str]]:
-    """Return a folder's new images (in a full scan also changed ones) and its new subfolders, and note the images."""
+def _scan(
+    path: str, folder: _Folder, full: bool, ours: tuple[str, ...]
+) -> tuple[list[tuple[str, FileVersion]], list[str]]:
+    """Return a folder's new images (in a full scan also changed ones) and its new subfolders.
+
+    Notes the images, and what is left out.
+    """
+    left_out = Found([])
     seen, found, subfolders, listed = folder.seen, [], [], set[str]()
     with os.scandir(path) as entries:
         for entry in entries:
@@ -98,6 +119,7 @@ def _scan(path: str, folder: _Folder, full: bool) -> tuple[list[tuple[str, FileV
                     subfolders.append(inside(path, name))
                     continue
                 if not is_image(name):
+                    left_out.leave_out(path, entry, ours)
                     continue
             elif not full:
                 continue
@@ -106,6 +128,7 @@ def _scan(path: str, folder: _Folder, full: bool) -> tuple[list[tuple[str, FileV
             if seen.get(name) != _hash(version):
                 seen[name] = _hash(version)
                 found.append((name, version))
+    folder.left_out = left_out
     if full and len(seen) > len(listed):
         for name in seen.keys() - listed:
             del seen[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -92,9 +92,7 @@ def run(
         UserError: bad paths, a bundle that cannot be used, or a journal or results file that cannot be written.
         StalledError: nothing moves any more; with a journal, the run can be resumed.
     """
-    summary = None if request.out is None else summary_path(request.out)
-    ours = [file for file in (request.out, request.journal, summary) if file is not None]
-    found = Found([]) if request.watch else search(request.paths, ours)
+    found = Found([]) if request.watch else search(request.paths, _ours(request))
     files = found.names
     path = _check_outputs(request, files)
     for remark in found.remarks():
@@ -104,9 +102,9 @@ def run(
         if path is None and not (request.watch or request.as_json):
             model = LoadedBundle.load(bundle, request.precision, request.threads, request.thresholds)
             rows = progress(map(model.row, model.results(map(Path, files), request.batch)), "classify", len(files))
-            return _Output(request, model, None, stdout, say, found.others).write(lambda: rows)
+            return _Output(request, model, None, stdout, say, found).write(lambda: rows)
         model, journal = open_journal(bundle, path, request.precision, request.threads, request.thresholds)
-        output = _Output(request, model, path, stdout, say, found.others)
+        output = _Output(request, model, path, stdout, say, found)
         with journal:
             if request.out is not None:
                 check_same_images(request.out, request.paths, journal.holds)
@@ -121,6 +119,12 @@ def run(
                 raise
             journal.flush()  # before the results file exists, so that it never holds more than the journal
             return output.write(every_row)
+
+
+def _ours(request: ClassifyRequest) -> list[Path]:
+    """Return the files that a run writes."""
+    summary = None if request.out is None else summary_path(request.out)
+    return [file for file in (request.out, request.journal, summary) if file is not None]
 
 
 def _check_outputs(request: ClassifyRequest, files: Sequence[str]) -> Path | None:
@@ -166,7 +170,7 @@ def _classify_pending(
 def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, output: _Output) -> Rows:
     """Classify images as they arrive, until Ctrl-C; return the rows of all that arrived, now and before."""
     folders = outermost(request.paths)
-    reported: set[str] = set()
+    reported, left_out = set[str](), set[str]()
 
     def rows() -> Iterator[ResultRow]:
         for folder in folders:
@@ -184,7 +188,12 @@ def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, outp
             output.say(f"{name}: was deleted before it could be classified")
         watcher.deleted.clear()
         counter.report()
+        output.found = watcher.left_out()
         live.refresh()
+        if (now_left := {*output.found.others, *output.found.skipped}) - left_out:  # a new kind, not each new file
+            for line in output.found.remarks():
+                output.say(line)
+        left_out.update(now_left)
         problems = {f"{folder}: cannot be read: {reason}" for folder, reason in watcher.problems.items()}
         problems |= {live.problem} - {""}
         for line in sorted(problems - reported):
@@ -196,7 +205,7 @@ def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, outp
     output.say(f"watching {', '.join(folders)}; press Ctrl-C to stop")
     output.begin_stream()
     try:
-        for row in watch(model, journal, folders, step=step, batch=request.batch):
+        for row in watch(model, journal, folders, step=step, ours=_ours(request), batch=request.batch):
             live.stale = True
             counter.add(row)
             output.stream(row)
@@ -246,11 +255,11 @@ class _Output:
         journal: Path | None,
         stdout: TextIO,
         say: Callable[[str], None],
-        left_out: Mapping[str, int],
+        found: Found,
     ) -> None:
         self.say, self.classes, self.jsonl = say, model.bundle.classes, _is_jsonl(request)
         self._request, self._model, self._journal, self._stdout = request, model, journal, stdout
-        self._left_out = dict(sorted(left_out.items()))
+        self.found = found
         self._streams = request.watch and request.out is None and not request.as_json
 
     def begin_stream(self) -> None:
@@ -290,6 +299,7 @@ class _Output:
             after: Callable[[], dict[str, object]] = lambda: {  # noqa: E731
                 "differential": count.to_json(),
                 "verdict": count.verdict.to_json(),
+                **self.found.to_json(),
             }
             write_json_object(before, count.counting(rows()), after, self._stdout)
             if self._request.out is not None:
@@ -312,7 +322,8 @@ class _Output:
             first_classified=count.first_at,
             last_classified=count.last_at,
             inputs=[str(path) for path in self._request.paths],
-            left_out=self._left_out,
+            left_out=dict(sorted(self.found.others.items())),
+            not_searched=self.found.skipped,
             results=self._request.out,
             results_sha256=results_sha256,
             journal=self._journal,

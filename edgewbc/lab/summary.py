@@ -30,6 +30,7 @@ class RunSummary:
         first_classified, last_classified: times of the first and the last result (UTC); empty if there is none.
         inputs: files and folders as given.
         left_out: number of files in the folders that are no images, by suffix.
+        not_searched: folders that were left out: system folders, hidden and linked ones.
         results: the results file; None if the rows went to stdout.
         results_sha256: of its bytes, to detect a later change; empty if there is none.
         journal: its path; None if it was temporary.
@@ -43,6 +44,7 @@ class RunSummary:
     last_classified: str = ""
     inputs: Sequence[str] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    not_searched: Sequence[str] = ()
     results: Path | None = None
     results_sha256: str = ""
     journal: Path | None = None
@@ -60,6 +62,7 @@ class RunSummary:
             "images": sum(self.statuses.values()),
             "statuses": dict(self.statuses),
             "left_out": dict(self.left_out),
+            "not_searched": list(self.not_searched),
             "classified": {"first": self.first_classified or None, "last": self.last_classified or None},
             "model": self.model,
             "model_sha256": self.settings.get("model_sha256"),

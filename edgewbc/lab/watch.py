@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from edgewbc.errors import UserError
+from edgewbc.images.discover import Found, absolute
 from edgewbc.images.files import FileVersion
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.folder_scan import UNKNOWN, FolderScan
@@ -66,6 +67,7 @@ class FolderWatcher:
         has_result: Callable[[str, FileVersion], bool],
         clock: Callable[[], float] = time.monotonic,
         is_unchanged: Callable[[str, FileVersion], bool] | None = None,
+        ours: Sequence[Path] = (),
     ) -> None:
         """Start watching.
 
@@ -75,9 +77,10 @@ class FolderWatcher:
             clock: seconds; only differences matter.
             is_unchanged: as `has_result`, but may read the file, and is asked only before a file would be classified
                 (`resume.is_done`).
+            ours: files that the caller writes, which are not worth a remark.
         """
         self._is_unchanged = is_unchanged or has_result
-        self._scan, self._has_result, self._clock = FolderScan(tops, clock), has_result, clock
+        self._scan, self._has_result, self._clock = FolderScan(tops, clock, absolute(ours)), has_result, clock
         self._waiting: dict[str, _Waiting] = {}  # one per file; other entries in the queues are outdated
         self._soon: list[_Waiting] = []  # a heap
         self._backlog = deque[_Waiting]()  # what the first scan found: the camera's next image takes precedence
@@ -88,6 +91,10 @@ class FolderWatcher:
     def problems(self) -> dict[str, str]:
         """By folder that cannot be read at the moment, the reason."""
         return self._scan.problems
+
+    def left_out(self) -> Found:
+        """Return what is in the folders besides images and subfolders."""
+        return self._scan.left_out()
 
     def scan(self) -> list[str]:
         """Scan once; return at most `MOST` names of files to read now. Each result must be passed to `accept`."""
@@ -175,6 +182,7 @@ def watch(
     tops: Sequence[str],
     *,
     step: Callable[[FolderWatcher], bool],
+    ours: Sequence[Path] = (),
     batch: int = BATCH,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -186,13 +194,14 @@ def watch(
         journal: records the results; files that it holds are skipped.
         tops: the folders (see `outermost`).
         step: called after each scan and its results; False ends the watch.
+        ours: files that the caller writes, which are not worth a remark.
         batch: images per inference call.
         clock, sleep: the time, and how to wait.
 
     Raises:
         UserError: the journal cannot be written.
     """
-    watcher = FolderWatcher(tops, journal.has, clock, partial(is_done, journal))
+    watcher = FolderWatcher(tops, journal.has, clock, partial(is_done, journal), ours)
 
     def paths() -> Iterator[Path | None]:
         while True:

@@ -84,7 +84,9 @@ def test_json_is_one_object(edgewbc: Callable[..., Any], bundle: Bundle, smear: 
     )
     assert ran.code == 0
     printed = json.loads(ran.out)
-    assert sorted(printed) == ["differential", "model", "model_sha256", "rows", "verdict"]
+    assert sorted(printed) == [
+        "differential", "left_out", "model", "model_sha256", "not_searched", "rows", "verdict",
+    ]  # fmt: skip
     assert printed["model_sha256"] == bundle.model_sha256("openvino", "f32")
     assert printed["differential"]["counted"] == 4
     assert printed["differential"]["pictures"] == 6
@@ -275,7 +277,9 @@ def test_json_equals_that_of_json_dumps(
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("classify", "--model", bundle.path, smear, "--json")
     assert ran.out == json.dumps(json.loads(ran.out), indent=1, ensure_ascii=False) + "\n"
-    assert list(json.loads(ran.out)) == ["model", "model_sha256", "rows", "differential", "verdict"]
+    assert list(json.loads(ran.out)) == [
+        "model", "model_sha256", "rows", "differential", "verdict", "left_out", "not_searched",
+    ]  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["smear"]
 
 

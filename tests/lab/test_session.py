@@ -14,6 +14,7 @@ import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
+from edgewbc.lab import watch as watch_module
 from edgewbc.lab.csv_table import CsvStyle
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.session import ClassifyRequest, ClassifySummary, WatchCounter, run
@@ -119,6 +120,49 @@ def test_styles_are_of_csv_only(classify: Callable[..., ClassifySummary], smears
             classify("a", style=CsvStyle.EXCEL, **options)
     with pytest.raises(UserError, match="--csv excel"):
         classify("a", out=Path("x.xlsx"))
+
+
+def test_what_is_left_out_is_in_the_json(smears: Path, bundle: Bundle) -> None:
+    """Files by suffix, and the folders that are not searched, on stdout and in the summary next to the table."""
+    (smears / "a" / "x.heic").touch()
+    (smears / "a" / ".thumbs").mkdir()
+    out = io.StringIO()
+    request = ClassifyRequest([Path("a")], threads=1, as_json=True, out=Path("a.csv"))
+    run(request, lambda: bundle, out, say=lambda line: None)
+    for told in (json.loads(out.getvalue()), json.loads(Path("a.summary.json").read_text(encoding="utf-8"))):
+        assert told["left_out"] == {".heic": 1}
+        assert told["not_searched"] == [str(Path("a/.thumbs"))]
+
+
+def test_a_watch_tells_what_it_leaves_out(smears: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for each kind of file; the table, its summary and its temporary files in the folder are none of them."""
+    (smears / "a" / "x.heic").touch()
+    (smears / "a" / ".thumbs").mkdir()
+    lines: list[str] = []
+    scans = 0
+
+    def sleep(seconds: float) -> None:
+        nonlocal scans
+        scans += 1
+        if scans == 20:
+            (smears / "a" / "y.heic").touch()
+            (smears / "a" / "notes.txt").touch()
+        if scans == 40:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch_module.watch, "__kwdefaults__", {**watch_module.watch.__kwdefaults__, "sleep": sleep})
+    out = Path("a/table.csv")
+    run(ClassifyRequest([Path("a")], watch=True, threads=1, out=out), lambda: bundle, io.StringIO(), say=lines.append)
+    left = [line for line in lines if line.startswith(("left out", "folders not searched"))]
+    assert left == [
+        "left out, because the name is not that of an image: 1 .heic",
+        f"folders not searched (system, hidden or linked): {Path('a/.thumbs')}",
+        "left out, because the name is not that of an image: 2 .heic, 1 .txt",
+        f"folders not searched (system, hidden or linked): {Path('a/.thumbs')}",
+    ]
+    told = json.loads(Path("a/table.summary.json").read_text(encoding="utf-8"))
+    assert told["left_out"] == {".heic": 2, ".txt": 1}
+    assert told["not_searched"] == [str(Path("a/.thumbs"))]
 
 
 def test_a_watch_shows_that_it_is_alive() -> None:
