@@ -102,7 +102,8 @@ def command(
     manifest = defaults.manifest_or_none(data)
     sizes = (batch,) if batch else BenchOptions.batches
     options = BenchOptions(split, seconds, limit, threads, sizes, rounds, peaks, benchmark_app, baseline=baseline)
-    result = bench(chosen, manifest, options, conditions=conditions, progress=console.progress, say=console.say)
+    with console.restartable():
+        result = bench(chosen, manifest, options, conditions=conditions, progress=console.progress, say=console.say)
     if out is not None:
         write_json(out, result.to_json())
         console.wrote(out)
@@ -197,7 +198,8 @@ def _end_to_end(
     manifest = defaults.manifest_or_none(data)
     size = batch or EndToEndOptions.batch
     options = EndToEndOptions(split, limit, memory_images=images, threads=threads, batch=size)
-    result = measure(bundle, manifest, options, console.say)
+    with console.restartable():
+        result = measure(bundle, manifest, options, console.say)
     if out is not None:
         write_json(out, result.to_json())
         console.wrote(out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,16 @@ def wrote(path: Path) -> None:
 def emit(value: Any) -> None:
     """Print a result as one indented JSON value on stdout."""
     print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+@contextmanager
+def restartable() -> Iterator[None]:
+    """On Ctrl-C within the block, say that nothing was written and how to start again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("nothing was written; run the same command to start again")
+        raise
 
 
 def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 
@@ -123,10 +124,10 @@ def recipe(name: str) -> Path:
         return path
     shipped = resources.folder("recipes")
     if not (shipped / f"{name}.yaml").is_file():
-        names = ", ".join(
-            sorted(file.relative_to(shipped).with_suffix("").as_posix() for file in shipped.rglob("*.yaml"))
-        )
-        raise UserError(f"{name}: no such recipe; give a YAML file or one of: {names}")
+        names = sorted(file.relative_to(shipped).with_suffix("").as_posix() for file in shipped.rglob("*.yaml"))
+        close = difflib.get_close_matches(name, names, n=1)
+        meant = f"did you mean {close[0]}? Or " if close else ""
+        raise UserError(f"{name}: no such recipe; {meant}give a YAML file or one of: {', '.join(names)}")
     return shipped / f"{name}.yaml"
 
 

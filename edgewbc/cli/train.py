@@ -69,6 +69,8 @@ def command(
         with shown.interruptible():
             made = steps.resume(resume, manifest, progress=shown.progress, report=shown.report)
     else:
+        if recipe is not None:
+            defaults.recipe(recipe)  # an unknown name is refused before cells are drawn
         manifest = defaults.manifest_or_synthetic(data)
         synthetic = manifest.provenance.source == SYNTHETIC
         file = defaults.recipe(recipe or ("demo" if synthetic else "vgg16gap-112"))

@@ -112,6 +112,13 @@ class ModelSpec:
         )
 
     @property
+    def reduction(self) -> int:
+        """Factor by which the network reduces height and width; smaller inputs end in less than one position."""
+        if self.arch == "efficientnet-lite0":
+            return 32
+        return int(2 ** sum(isinstance(item, str) for item in self.channels))
+
+    @property
     def sha256(self) -> str:
         """SHA-256 of `to_dict` as JSON."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()

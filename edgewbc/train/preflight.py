@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import torch
 
+from edgewbc import cells
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
@@ -27,8 +27,11 @@ def check_classes(manifest: Manifest, say: Callable[[str], None]) -> None:
         say: receives one line if classes have no validation images.
 
     Raises:
-        UserError: there is only one class, or a class has no training images.
+        UserError: there is only one class, a name is not one that a bundle can have, or a class has no training
+            images.
     """
+    if wrong := cells.problem(manifest.classes):
+        raise UserError(f"{wrong}: rename it, and make a new manifest")
     if len(manifest.classes) < 2:
         raise UserError(f"the manifest has one class ({manifest.classes[0]}): a classifier needs two or more")
     counts = manifest.counts()
@@ -79,11 +82,10 @@ def check_network(spec: ModelSpec, batch: int) -> None:
         UserError: the input is too small for the network, or batch norm cannot normalize the batches.
     """
     height, width = spec.pixels.height, spec.pixels.width
-    if not _fits(spec, height, width):
-        least = next((side for side in (8, 16, 32, 64, 128) if _fits(spec, side, side)), 224)
+    if min(height, width) < spec.reduction:
         raise UserError(
-            f"model.input: {height} x {width} pixels are too small for {spec.arch}, which pools them to nothing: "
-            f"set model.input.height and model.input.width to {least} or more"
+            f"model.input: {height} x {width} pixels are too small for {spec.arch}, which reduces height and width by "
+            f"a factor of {spec.reduction}: set model.input.height and model.input.width to {spec.reduction} or more"
         )
     with torch.device("meta"):
         net = model.build(spec).train()
@@ -94,15 +96,3 @@ def check_network(spec: ModelSpec, batch: int) -> None:
             f"fit.batch: batch norm cannot normalize a batch of {batch} image of {height} x {width} pixels: "
             "set fit.batch to 2 or more"
         ) from None
-
-
-def _fits(spec: ModelSpec, height: int, width: int) -> bool:
-    """Return whether every layer has an output for an input of this size."""
-    sized = replace(spec, pixels=replace(spec.pixels, height=height, width=width))
-    try:
-        with torch.device("meta"):
-            net = model.build(sized).eval()
-        net(torch.zeros(1, 3, height, width, device="meta"))
-    except (RuntimeError, ValueError):
-        return False
-    return True

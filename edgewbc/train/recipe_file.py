@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -125,7 +125,17 @@ def _problem(first: ErrorDetails, keys: Sequence[str], kind: type[BaseModel]) ->
             return "no such key"
         section = inner
     close = difflib.get_close_matches(keys[-1], section.model_fields, n=1)
+    if not close:  # the right name, but in another section
+        close = [key for key in _keys(kind) if key.rpartition(".")[2] == keys[-1]]
     return f"no such key; did you mean {close[0]}?" if close else f"no such key; use {', '.join(section.model_fields)}"
+
+
+def _keys(kind: type[BaseModel], before: str = "") -> Iterator[str]:
+    """Yield the dotted keys of a recipe."""
+    for name, field in kind.model_fields.items():
+        yield f"{before}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{before}{name}.")
 
 
 def _line(node: yaml.Node | None, keys: Sequence[str]) -> int:

@@ -150,7 +150,9 @@ def test_a_watch_tells_what_it_leaves_out(smears: Path, bundle: Bundle, monkeypa
         if scans == 40:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(watch_module.watch, "__kwdefaults__", {**watch_module.watch.__kwdefaults__, "sleep": sleep})
+    monkeypatch.setattr(
+        watch_module.watch, "__kwdefaults__", (watch_module.watch.__kwdefaults__ or {}) | {"sleep": sleep}
+    )
     out = Path("a/table.csv")
     run(ClassifyRequest([Path("a")], watch=True, threads=1, out=out), lambda: bundle, io.StringIO(), say=lines.append)
     left = [line for line in lines if line.startswith(("left out", "folders not searched"))]

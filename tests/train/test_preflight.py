@@ -76,7 +76,10 @@ def test_all_unreadable_images_are_named(manifest: Manifest) -> None:
     [
         ("vgg16gap", "plain", (4, 112), r"model\.input: 4 x 112 pixels are too small .* to 32 or more"),
         ("vgg16flatten", "plain", (16, 16), r"model\.input: 16 x 16 pixels are too small .* to 32 or more"),
-        ("edgenet", "bn", (2, 2), r"batch norm cannot normalize a batch of 1 image of 2 x 2 pixels"),
+        ("edgenet", "bn", (3, 112), r"model\.input: 3 x 112 pixels are too small .* factor of 16: .* to 16 or more"),
+        ("edgenet", "branches", (112, 15), r"model\.input: 112 x 15 pixels are too small"),
+        ("efficientnet-lite0", "bn", (31, 32), r"model\.input: 31 x 32 pixels are too small .* to 32 or more"),
+        ("edgenet", "bn", (16, 16), r"batch norm cannot normalize a batch of 1 image of 16 x 16 pixels"),
     ],
 )
 def test_unusable_input_size_is_one_line(arch: str, form: str, size: tuple[int, int], message: str) -> None:

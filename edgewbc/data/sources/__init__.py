@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from edgewbc._version import __version__
-from edgewbc.cells import in_order
+from edgewbc.cells import in_order, problem
 from edgewbc.data import splits as protocols
 from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
 from edgewbc.data.sources import augmented, bccd, folder, jtsc, kaggle_bccd, pbc, synthetic, table
@@ -100,6 +100,9 @@ def make(
     cells = group_copies(hash_images(folder, found.cells, left_out))
     for label in sorted({cell.label for cell in found.cells} - {cell.label for cell in cells}):
         raise UserError(f"{folder}: no readable image of class {label!r}: add images, or exclude it with --classes")
+    names = in_order({cell.label for cell in cells})
+    if wrong := problem(names):
+        raise UserError(f"{folder}: {wrong}: rename it, or exclude it with --classes")
     if chosen not in (Protocol.PUBLISHED, Protocol.PUBLISHED8) or name == SourceName.TABLE:
         cells.sort(key=lambda cell: (cell.path, cell.box or ()))
     provenance = Provenance(
@@ -112,7 +115,7 @@ def make(
         edgewbc=__version__,
     )
     entries = _entries(cells, chosen, seed, splits)
-    return Manifest(folder, entries, in_order({cell.label for cell in cells}), chosen, provenance)
+    return Manifest(folder, entries, names, chosen, provenance)
 
 
 def protocol_of(source: str, protocol: str | None = None) -> Protocol:

@@ -32,6 +32,17 @@ def test_folder_takes_class_and_slide_from_the_path(slides: Path) -> None:
     assert manifest.provenance.splits == (0.7, 0.1, 0.2)
 
 
+@pytest.mark.parametrize("name", ["@x", "=1+1", "-2", "+3", "a\x07b"])
+def test_class_names_that_export_refuses_are_refused_where_they_enter(put: Put, image_folder: Path, name: str) -> None:
+    """A bundle cannot have such a class, so hours of training would be lost."""
+    for seed in range(3):
+        put(f"{name}/{seed}.png", seed=seed)
+        put(f"monocyte/{seed}.png", seed=10 + seed)
+    with pytest.raises(UserError, match=r"class .*: rename it, or exclude it with --classes"):
+        make("folder", image_folder)
+    assert make("folder", image_folder, classes=["monocyte"]).classes == ("monocyte",)
+
+
 def test_folder_is_reproducible(slides: Path) -> None:
     """The same seed gives the same manifest, another seed a different one."""
     assert make("folder", slides, seed=1).sha256 == make("folder", slides, seed=1).sha256
