@@ -172,6 +172,7 @@ class Journal:
             decision = journal_review.add_decision(self._file.database, utc_now(), who, key(name), cell, new, why)
             if decision is None:
                 raise UserError(f"{self._file.name}: has no result for cell {cell} of {name}: classify the image first")
+        self.flush()  # what is left in the write-ahead log is lost without a word if a bit of it flips
         return decision
 
     def decisions(self, name: str | None = None) -> list[Decision]:
@@ -192,7 +193,9 @@ class Journal:
             UserError: it cannot be written.
         """
         with self._file.errors(), self._file.transaction():
-            return journal_review.add_sign_off(self._file.database, utc_now(), who, seen, hashes or {})
+            signed = journal_review.add_sign_off(self._file.database, utc_now(), who, seen, hashes or {})
+        self.flush()
+        return signed
 
     def sign_offs(self) -> list[SignOff]:
         """Return the sign-offs in the order they were made."""

@@ -19,9 +19,7 @@ def test_text_and_json(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "b")
     ran = edgewbc("doctor", "--model", bundle.path, "--seconds", "0", "--threads", "1")
     assert ran.code == 0
-    facts, remark, table = ran.out.split("
-
-")
+    facts, remark, table = ran.out.split("\n\n")
     assert remark.startswith("the bundle does not describe its training images")
     names = [line.split()[0] for line in facts.splitlines()]
     assert names == ["CPU", "instructions", "cores", "memory", "system", "versions", "bundle", "int8", "best"]

@@ -69,6 +69,21 @@ def test_a_flipped_bit_never_changes_a_result(tmp_path: Path) -> None:
     assert counts["refused"] > FLIPS / 4, counts
 
 
+def test_a_decision_does_not_wait_in_the_write_ahead_log(tmp_path: Path) -> None:
+    """A flipped bit there would end SQLite's replay of a killed run's log, and lose what follows without a word."""
+    path = tmp_path / "j"
+    with Journal(path, SETTINGS) as journal:
+        journal.add(good("a.png"), ONE, "00")
+        journal.decide("a.png", "Dr. Vogt", "neutrophil")
+        shutil.copyfile(path, tmp_path / "decided")  # without the log, as after a kill whose log is lost
+        journal.sign_off("Dr. Vogt", {"cells": 1})
+        shutil.copyfile(path, tmp_path / "signed")
+    with Journal(tmp_path / "decided", SETTINGS) as journal:
+        assert [(each.old, each.new) for each in journal.decisions()] == [(good("a.png").label, "neutrophil")]
+    with Journal(tmp_path / "signed", SETTINGS) as journal:
+        assert [each.who for each in journal.sign_offs()] == ["Dr. Vogt"]
+
+
 def test_every_bit_of_a_result_is_covered(tmp_path: Path) -> None:
     """Each bit of one stored row: whatever it is, the row is not returned changed."""
     path, copy = tmp_path / "j", tmp_path / "copy"

@@ -71,6 +71,7 @@ def test_errors_name_file_and_line(recipe: Make, text: str, message: str) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ("epochs=2", r"^--set epochs: epochs: no such key; did you mean fit.epochs\?$"),
         ("fit.epocs=2", r"^--set fit.epocs: fit.epocs: no such key; did you mean epochs\?$"),
         ("fit.lr=-1", r"^--set fit.lr: fit.lr: .*greater than 0"),
         ("model.input.crop=centre", r"^--set model.input.crop: model.input: crop: centre needs a size"),
