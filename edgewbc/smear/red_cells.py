@@ -164,19 +164,11 @@ def _absorbing(green: NDArray[np.uint8], nuclei: NDArray[np.uint8], background: 
     counts = stain.histogram(green, np.asarray(1 - nuclei, dtype=np.uint8)).astype(np.float64)
     if not counts.any():
         return None
-    dark = counts[: _otsu(counts) + 1]
+    dark = counts[: stain.otsu(counts) + 1]
     cells = stain.percentile(dark.astype(np.float32), 50) if dark.any() else background
     if background - cells < _CONTRAST:
         return None
     return (green <= background - _LEVEL * (background - cells)).view(np.uint8)
-
-
-def _otsu(counts: NDArray[np.float64]) -> int:
-    """Return the gray level with the largest variance between the two sides (Otsu 1979), from a histogram (256,)."""
-    below, sums = counts.cumsum(), (counts * np.arange(len(counts))).cumsum()
-    total, mean = below[-1], sums[-1] / below[-1]
-    both = np.maximum(below * (total - below), 1e-9)
-    return int(((mean * below - sums) ** 2 / both).argmax())
 
 
 def _cells(outline: NDArray[np.int32], shape: tuple[int, ...]) -> Iterator[tuple[float, tuple[float, float]]]:

@@ -67,6 +67,17 @@ def percentile(counts: NDArray[np.float32], percent: float) -> int:
     return int(below.searchsorted(percent / 100 * below[-1]))
 
 
+def otsu(counts: NDArray[np.float64]) -> int:
+    """Return the last bin below the threshold with the largest variance between the two sides (Otsu 1979).
+
+    Args:
+        counts: histogram, float64 (n,), not all 0.
+    """
+    below, sums = counts.cumsum(), (counts * np.arange(len(counts))).cumsum()
+    total, mean = below[-1], sums[-1] / below[-1]
+    return int(((mean * below - sums) ** 2 / np.maximum(below * (total - below), 1e-9)).argmax())
+
+
 @cache
 def density_table(level: int) -> NDArray[np.float32]:
     """Return the optical density of each gray level against a background level, float32 (256,); 0 where brighter."""

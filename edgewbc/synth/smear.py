@@ -187,8 +187,13 @@ def surroundings(
     for _ in range(rng.poisson(1.2e-3 * tall * wide / scale**2)):
         at = rng.uniform((0, 0), (wide, tall))
         if all(np.hypot(*(at - c)) > r + 1.6 * scale for c, r in taken):
-            outline = blob(rng, at, rng.uniform(0.7, 1.4) * scale, 0.15)
-            canvas += fill((tall, wide), [outline], soft=0.25 * scale)[..., None] * density((176, 140, 190))
+            platelet(canvas, rng, at, scale)
+
+
+def platelet(canvas: Array, rng: np.random.Generator, at: Array, scale: float) -> None:
+    """Add a platelet of 1.4 to 2.8 micrometers at (x, y) in pixels, in place."""
+    outline = blob(rng, at, rng.uniform(0.7, 1.4) * scale, 0.15)
+    canvas += fill(canvas.shape[:2], [outline], soft=0.25 * scale)[..., None] * density((176, 140, 190))
 
 
 def _red_cell(canvas: Array, rng: np.random.Generator, slide: Slide, at: Array, radius: float) -> None:
