@@ -143,7 +143,7 @@ class _Body:
             waist >= of_cell * min(self._width(lobe.center, across, reach) for lobe in (first, second))
         )
 
-    def _width(self, middle: _Point, across: NDArray[np.float64], reach: int) -> int:
+    def _width(self, middle: NDArray[np.floating[Any]], across: NDArray[np.float64], reach: int) -> int:
         """Return how wide the body is at a point, in pixels, up to `reach` to each side."""
         width = 0
         for side in (-1, 1):
@@ -156,7 +156,8 @@ class _Body:
         x, y = np.rint(points).astype(np.intp).T
         height, width = self._green.shape
         within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        return within & (self._green[y.clip(0, height - 1), x.clip(0, width - 1)] <= self._level)
+        absorbing = self._green[y.clip(0, height - 1), x.clip(0, width - 1)] <= self._level
+        return np.asarray(within & absorbing, dtype=np.bool_)
 
 
 def locate(image: Image, work: int = WORK, nucleus: float | None = None) -> list[LocatedCell]:
