@@ -16,6 +16,10 @@ from edgewbc.export import golden
 from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.utils.files import read_json
+
+RUNTIMES_TRIED = Path(__file__).with_name("runtimes_tried.json")
+"""Oldest runtimes tried with files of the form that `export` writes, and when; the model card quotes it."""
 
 
 def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Path) -> dict[str, Any]:
@@ -37,6 +41,7 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
     )  # the layer before is the feature map
     return {
         "edgewbc": __version__,
+        "runtimes_tried": read_json(RUNTIMES_TRIED, "the list of runtimes that were tried"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "arch": spec.arch,
         "form": spec.form,

@@ -45,8 +45,16 @@ def _description(m: Mapping[str, Any]) -> str:
         f"- Network: {m['arch']}, {m['parameters']:,} parameters, {m['macs'] / 1e6:,.1f} million multiply-adds per "
         f"image; channels {channels}; dense layers {' '.join(str(w) for w in m['head_widths']) or 'none'}\n"
         f"- Files: {files}; the default is {m['default_precision']}\n"
-        f"- Exported: {m['created']} by edgewbc {m['edgewbc']} ({steps})"
+        f"- Exported: {m['created']} by edgewbc {m['edgewbc']} ({steps})" + _runtimes(m.get("runtimes_tried"))
     )
+
+
+def _runtimes(tried: Mapping[str, Any] | None) -> str:
+    """Return a line on the oldest runtimes that were tried with files of this form; empty if the manifest has none."""
+    if tried is None:
+        return ""
+    oldest = " and ".join(f"{name} {found['version']}" for name, found in tried["oldest"].items())
+    return f"\n- Oldest runtimes tried, with {tried['model']} (int8, {tried['n']} images, {tried['tried']}): {oldest}"
 
 
 def _limits(m: Mapping[str, Any]) -> str:

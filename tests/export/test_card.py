@@ -112,6 +112,18 @@ def test_synthetic_images_are_named_as_such() -> None:
     assert "The toolkit drew these images itself" not in text_of()
 
 
+def test_the_oldest_runtimes_tried_are_quoted_from_the_manifest() -> None:
+    tried = {
+        "model": "m",
+        "n": 10,
+        "tried": "2026-01-02",
+        "oldest": {"OpenVINO": {"version": "1"}, "X": {"version": "2"}},
+    }
+    line = "- Oldest runtimes tried, with m (int8, 10 images, 2026-01-02): OpenVINO 1 and X 2"
+    assert line in text_of(runtimes_tried=tried).splitlines()
+    assert "Oldest runtimes" not in text_of()
+
+
 def test_another_manifest_is_reported() -> None:
     """A card says if the accuracy was measured on another manifest than that of the training."""
     data = {**values()["data"], "training_manifest_sha256": "ef" * 32}
