@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 import subprocess  # noqa: S404
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -179,6 +179,29 @@ def verify_quantized(run: Path) -> None:
     for name, digest in sums.items():
         if not (run / name).is_file() or sha256(run / name) != digest:
             raise UserError(f"{run / name}: is missing or has changed since it was quantized: quantize the run again")
+
+
+def stored_f32(run: Path, backend: str, names: Sequence[str]) -> Path | None:
+    """Return the folder of the f32 files that a quantization wrote beside its int8 files, so that they are reused.
+
+    Args:
+        run: a run folder.
+        backend: openvino or onnx.
+        names: file names.
+
+    Returns:
+        None unless every file is there and unchanged, and was made from the run's present weights.
+    """
+    if not (run / QUANTIZATION).is_file():
+        return None
+    record = read_json(run / QUANTIZATION, "the report of a quantization")
+    sums = record.get("files", {})
+    expected = {
+        WEIGHTS: record.get("model_sha256"),
+        **{f"{backend}/{name}": sums.get(f"{backend}/{name}") for name in names},
+    }
+    intact = all((run / name).is_file() and sha256(run / name) == digest for name, digest in expected.items())
+    return run / backend if intact else None
 
 
 def is_quantized(run: Path) -> bool:

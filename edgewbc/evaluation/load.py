@@ -66,7 +66,8 @@ def load(
             in bfloat16.
         threads: threads of the runtime; None leaves it to the runtime.
         hint, streams: see `OpenVINOPredictor`; ignored by the other backends.
-        converted: folder that `convert` filled from this run; if None, the run is converted when necessary.
+        converted: folder that `convert` filled from this run; if None, the f32 files of a quantized run are
+            used, and any other run is converted when necessary.
 
     Raises:
         UserError: there is no model at `path`, it lacks that precision, a run is not finished or has changed, the
@@ -163,6 +164,8 @@ def _of_run(run: Path, backend: str, precision: str, converted: Path | None) -> 
         return quantized, quantized.sha256
     runs.verify(run)
     with tempfile.TemporaryDirectory(prefix="edgewbc-") as temporary:
+        if converted is None:
+            converted = runs.stored_f32(run, backend, names)
         if converted is None:
             converted = Path(temporary)
             convert(run, converted, backend)

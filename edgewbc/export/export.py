@@ -168,15 +168,21 @@ def _models(folder: Path, scratch: Path, network: _Network, precisions: tuple[st
             if precision == "int8" and backend == "onnx" and not (network.run / backend / file.path.name).is_file():
                 continue  # int8 fine-tuning without torchao writes no ONNX file
             file.path.parent.mkdir(parents=True, exist_ok=True)
-            if precision == "int8":
+            stored = network.run / backend if precision == "int8" else _stored_f32(network.run, backend, file)
+            if stored is not None:
                 for path in file.paths:
-                    shutil.copyfile(network.run / backend / path.name, path)
+                    shutil.copyfile(stored / path.name, path)
             elif backend == "openvino":
                 graph.save_ir(graph.to_openvino(network.net, network.spec), file.path)
             else:
                 graph.to_onnx(network.net, network.spec, file.path)
             files.append(file)
     return files
+
+
+def _stored_f32(run: Path, backend: str, file: ModelFile) -> Path | None:
+    """Return the folder of f32 files that `quantize` converted already; None if they must be converted."""
+    return runs.stored_f32(run, backend, [path.name for path in file.paths])
 
 
 def _check_parity(

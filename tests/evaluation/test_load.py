@@ -41,6 +41,36 @@ def converted(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_quantized_run_is_not_converted_again(
+    run: Path, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """f32 loads the files that the quantization wrote; a run whose files have changed since is converted."""
+    copy = tmp_path / "net"
+    shutil.copytree(run, copy)
+    files = {}
+    for name in ("openvino/f32.xml", "openvino/f32.bin"):
+        (copy / name).parent.mkdir(exist_ok=True)
+        shutil.copy(converted / Path(name).name, copy / name)
+        files[name] = sha256(copy / name)
+    report = {"model_sha256": sha256(copy / "model.safetensors"), "files": files}
+    (copy / "quantize.json").write_text(json.dumps(report))
+    calls: list[str] = []
+
+    def count(run: Path, folder: Path, backend: str) -> None:
+        calls.append(backend)
+        convert(run, folder, backend)
+
+    monkeypatch.setattr("edgewbc.evaluation.load.convert", count)
+    expected = load(run, backend="openvino", precision="f32", threads=1, converted=converted)
+    found = load(copy, backend="openvino", precision="f32", threads=1)
+    shown = batch(size=expected.pixels.height)
+    np.testing.assert_array_equal(found.predictor(shown).probabilities, expected.predictor(shown).probabilities)
+    assert (calls, found.sha256) == ([], expected.sha256)
+    (copy / "openvino" / "f32.xml").write_bytes(b"changed")
+    load(copy, backend="openvino", precision="f32", threads=1)
+    assert calls == ["openvino"]
+
+
 def test_bundle_is_identified_by_its_files(tmp_path: Path) -> None:
     """A bundle's default is its int8 file, with the size and hash of its two files."""
     made = tiny.make_bundle(tmp_path / "b")

@@ -52,6 +52,18 @@ def test_bundle_has_exactly_the_documented_files(exported: Path) -> None:
     assert exported.stat().st_mode == (exported.parent / "other").stat().st_mode  # not those of a temporary folder
 
 
+def test_quantized_run_is_not_converted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The f32 graphs that the quantization converted are used: a chain of quantize and export converts once."""
+    calls: list[object] = []
+    for name in ("to_openvino", "to_onnx"):
+        monkeypatch.setattr(f"edgewbc.export.graph.{name}", lambda *given: calls.append(given))
+    export(quantized()[0], to=tmp_path / "b", precisions=["f32", "int8"])
+    assert calls == []
+    assert (tmp_path / "b" / "openvino" / "f32.bin").read_bytes() == (
+        quantized()[0] / "openvino" / "f32.bin"
+    ).read_bytes()
+
+
 def test_manifest_describes_the_bundle(exported: Path) -> None:
     """It has the architecture, the data, the accuracy of each file, parity and lineage."""
     record = json.loads((exported / "manifest.json").read_text())
