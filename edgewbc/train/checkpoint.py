@@ -66,15 +66,26 @@ class TrainingState:
 
 
 def save(
-    run: Path, net: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor], state: TrainingState
+    run: Path,
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    best: dict[str, Tensor],
+    state: TrainingState,
+    average: nn.Module | None = None,
 ) -> None:
     """Write the weights, the best weights so far, the optimizer's moments, torch's random state and `state`.
+
+    `average` is the moving average of the weights, if there is one.
 
     Raises:
         UserError: it cannot be written, such as on a full disk; the checkpoint before is kept.
     """
     tensors = {f"net.{name}": value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     tensors |= {f"best.{name}": value.detach().cpu().contiguous().clone() for name, value in best.items()}
+    if average is not None:
+        tensors |= {
+            f"average.{name}": value.detach().cpu().contiguous() for name, value in average.state_dict().items()
+        }
     for index, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value).detach().cpu().clone().contiguous()
@@ -93,8 +104,10 @@ def save(
         raise UserError(f"{path}: the checkpoint cannot be written ({error}); {next_step}") from None
 
 
-def load(run: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], TrainingState]:
-    """Restore a checkpoint into `net`, `optimizer` and torch's random generator.
+def load(
+    run: Path, net: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None = None
+) -> tuple[dict[str, Tensor], TrainingState]:
+    """Restore a checkpoint into `net`, `optimizer`, `average` (if there is one) and torch's random generator.
 
     Returns:
         the best weights so far, and the state.
@@ -113,6 +126,8 @@ def load(run: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[d
             raise ValueError("it is damaged (its contents do not have the hash that they were written with)")
         state = TrainingState.from_json(json.loads(metadata["state"]))
         net.load_state_dict(_with_prefix(tensors, "net."))
+        if average is not None:
+            average.load_state_dict(_with_prefix(tensors, "average."))
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in _with_prefix(tensors, "optimizer.").items():
             index, _, key = name.partition(".")

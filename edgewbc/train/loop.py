@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import swa_utils
 
 from edgewbc import metrics, runs
 from edgewbc.data import images
@@ -119,6 +120,12 @@ class Trainer:
         _to_device(self.learner, self.accelerator.device)
         self.optimizer = build_optimizer(net, options, () if self.student is None else self.student.map.parameters())
         self.state = TrainingState(manifest.sha256, spec_sha256=spec.sha256)
+        self.average: swa_utils.AveragedModel | None = None
+        if options.average:
+            if options.cache_frozen:
+                raise UserError("fit.average: is not for cached feature maps: turn cache_frozen off")
+            decay = swa_utils.get_ema_multi_avg_fn(options.average)
+            self.average = swa_utils.AveragedModel(net, multi_avg_fn=decay, use_buffers=True)
         self.best = _copy(net)
 
     def resume(self) -> None:
@@ -127,7 +134,7 @@ class Trainer:
         Raises:
             UserError: there is none, it does not fit the network, or it is of another manifest or network.
         """
-        self.best, self.state = checkpoint.load(self.run, self.learner, self.optimizer)
+        self.best, self.state = checkpoint.load(self.run, self.learner, self.optimizer, self.average)
         before, now = self.state.manifest_sha256, self.setting.manifest.sha256
         if before != now:
             raise UserError(f"{self.run}: was trained on another manifest ({before[:12]}): name that one with --data")
@@ -143,7 +150,7 @@ class Trainer:
             self.save()  # before validation: a validation image that cannot be read must not cost an epoch
             result = self.validate()
             if not self.state.lines or result.rank > best_epoch(self.state.lines).rank:
-                self.best = _copy(self.net)
+                self.best = _copy(self.evaluated)
             self.state.finish_epoch(result)
             self.save()
             if self.accelerator.is_main_process:
@@ -154,6 +161,11 @@ class Trainer:
         self.net.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.net.eval().requires_grad_(True)
         return best_epoch(self.state.lines)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that is validated and kept: the trained one, or the moving average of its weights."""
+        return self.net if self.average is None else self.average.module
 
     def finished(self) -> bool:
         """Return whether all epochs are done, or the last ones brought no improvement (`fit.patience`)."""
@@ -191,6 +203,8 @@ class Trainer:
         if self.options.clip:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.net)
         return value
 
     def loss(self, batch: TrainingBatch) -> Tensor:
@@ -229,13 +243,13 @@ class Trainer:
         """Write a checkpoint; of several processes, only the first does."""
         self._count_seconds()
         if self.accelerator.is_main_process:
-            checkpoint.save(self.run, self.learner, self.optimizer, self.best, self.state)
+            checkpoint.save(self.run, self.learner, self.optimizer, self.best, self.state, self.average)
         self._saved = time.monotonic()
 
     def _prepare(self) -> None:
         """Move everything to the device, and open the source of batches."""
         trained = frozen_features.Tail(self.net, self.options.freeze_blocks) if self.options.cache_frozen else None
-        self.predictor: nn.Module = self.net if trained is None else trained
+        self.predictor: nn.Module = self.evaluated if trained is None else trained
         self.model, self.optimizer = self.accelerator.prepare(trained or self.learner, self.optimizer)
         to_input = Normalizer(self.net, self.setting)
         if self.teacher is not None:
@@ -263,7 +277,7 @@ class Trainer:
         mine = np.arange(index, n, count)
         predicted = torch.full((n,), -1, dtype=torch.int64, device=device)
         total = torch.zeros((), device=device)
-        self.net.eval()
+        self.predictor.eval()
         with torch.inference_mode(), self.setting.autocast():
             for number, x in enumerate(self.inputs.validation(mine, size)):
                 rows = mine[number * size :][: len(x)]
@@ -271,7 +285,7 @@ class Trainer:
                 predicted[torch.from_numpy(rows).to(device)] = logits.argmax(1)
                 target = torch.from_numpy(self.val_labels[rows]).to(device)
                 total += functional.cross_entropy(logits, target, reduction="sum")
-        self.net.train()
+        self.predictor.train()
         predicted = self.accelerator.reduce(predicted + 1, "sum") - 1
         return predicted.cpu().numpy(), float(self.accelerator.reduce(total, "sum")) / n
 

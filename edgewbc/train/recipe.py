@@ -181,6 +181,12 @@ class Fit(Section):
     warmup: float = Field(default=0.3, ge=0, description="epochs of linear warm-up before the cosine decay")
     clip: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0 turns clipping off")
     label_smoothing: Share = 0.05
+    average: float = Field(
+        default=0,
+        ge=0,
+        lt=1,
+        description="decay per step of the moving average of weights that is kept; 0 for none",
+    )
     balance: Share = Field(default=0.5, description="0 draws classes in their own proportions, 1 equally often")
     freeze_blocks: int = Field(default=0, ge=0, le=5, description="blocks that are not trained, from the first")
     cache_frozen: bool = Field(default=False, description="compute the frozen blocks once; needs augmentation off")

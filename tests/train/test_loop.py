@@ -75,19 +75,36 @@ def assert_same_weights(net: Network, expected: Network) -> None:
         assert torch.equal(net.state_dict()[name], value), name
 
 
-def test_killed_training_resumes_to_the_same_weights(manifest: Manifest, tmp_path: Path) -> None:
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_killed_training_resumes_to_the_same_weights(manifest: Manifest, tmp_path: Path, average: float) -> None:
     """Killed in the middle of an epoch and resumed, the weights are those of an uninterrupted run, bit for bit."""
     unbroken, spec = network(manifest)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    loop.fit(unbroken, spec, options(), manifest, tmp_path / "a")
+    loop.fit(unbroken, spec, options(average=average), manifest, tmp_path / "a")
 
     broken, _ = network(manifest)
+    often = options(average=average, checkpoint_minutes=1e-9)
     with pytest.raises(Killed):
-        loop.fit(broken, spec, options(checkpoint_minutes=1e-9), manifest, tmp_path / "b", progress=at_batch(2, 3))
+        loop.fit(broken, spec, often, manifest, tmp_path / "b", progress=at_batch(2, 3))
     resumed, _ = network(manifest, seed=99)
-    loop.fit(resumed, spec, options(), manifest, tmp_path / "b", resume=True)
+    loop.fit(resumed, spec, options(average=average), manifest, tmp_path / "b", resume=True)
     assert_same_weights(resumed, unbroken)
+
+
+def test_the_average_of_the_weights_is_kept(manifest: Manifest, tmp_path: Path) -> None:
+    """Weights of a moving average with decay 0.5 are those that its recursion gives from the weights of each step."""
+    net, spec = network(manifest)
+    steps: list[torch.Tensor] = []
+    name = "features.0.weight"
+    trainer = loop.Trainer(net, spec, options(epochs=1, average=0.5), manifest, tmp_path)
+    trainer.progress = lambda *_: steps.append(net.state_dict()[name].clone())
+    trainer.train()
+    expected = steps[0]
+    for step in steps[1:]:
+        expected = 0.5 * expected + 0.5 * step
+    torch.testing.assert_close(net.state_dict()[name], expected)
+    assert not torch.equal(steps[-1], expected)
 
 
 def test_failed_validation_costs_no_epoch(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
