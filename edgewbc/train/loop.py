@@ -124,7 +124,7 @@ class Trainer:
         if options.average:
             if options.cache_frozen:
                 raise UserError("fit.average: is not for cached feature maps: turn cache_frozen off")
-            decay = swa_utils.get_ema_multi_avg_fn(options.average)
+            decay = swa_utils.get_ema_multi_avg_fn(options.average)  # type: ignore[no-untyped-call]
             self.average = swa_utils.AveragedModel(net, multi_avg_fn=decay, use_buffers=True)
         self.best = _copy(net)
 
