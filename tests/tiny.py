@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from edgewbc import cells
 from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.images.decode import decode
-from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.files import write_json, write_text
 
 CHANNELS = 8
@@ -44,6 +45,7 @@ def make_bundle(
     classes: Sequence[str] = cells.CLASSES,
     size: tuple[int, int] = (16, 16),
     seed: int = 0,
+    spec: PixelSpec | None = None,
     **manifest: Any,
 ) -> Bundle:
     """Write a sealed bundle into `folder` and open it. It holds f32 and int8 (the default); OpenVINO files only.
@@ -53,9 +55,10 @@ def make_bundle(
         classes: class names, one output each.
         size: height and width of the network's input.
         seed: seed of the random weights.
+        spec: crop and input size, instead of the whole image in `size`.
         manifest: entries added to manifest.json, or replacing existing ones.
     """
-    pixels = PixelSpec(*size)
+    pixels = spec or PixelSpec(*size)
     random = np.random.default_rng(seed)
     kernel = random.normal(size=(CHANNELS, 3, 3, 3)).astype(np.float32) * 0.006
     kernel -= kernel.mean(axis=1, keepdims=True)  # responds to color rather than to brightness
@@ -140,7 +143,7 @@ def _write_golden(folder: Path, pixels: PixelSpec, classes: Sequence[str]) -> No
         xml = folder / "openvino" / f"{precision}.xml"
         predictor = OpenVINOPredictor(xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), threads=1)
         for sample in samples:
-            prediction = predictor(prepare(decode((folder / sample["file"]).read_bytes()).image, pixels)[None])
+            prediction = predictor(Preparer(pixels)(decode((folder / sample["file"]).read_bytes()).image)[None])
             sample["expected"][precision] = {
                 "probabilities": prediction.probabilities[0].tolist(),
                 "features": prediction.features[0].tolist(),

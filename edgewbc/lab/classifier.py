@@ -128,7 +128,9 @@ class Classifier:
                     yield Path(image)
 
         for result in self._model.results(sources(), self._batch):
-            yield replace(self._model.row(result), path=names.popleft())
+            name = names.popleft()
+            for row in self._model.rows(result):
+                yield replace(row, path=name)
 
 
 def _is_image(value: object) -> TypeGuard[Image]:

@@ -1,4 +1,4 @@
-"""Classify image files with a bundle's model: each becomes a result row with a label, or the reason it has none."""
+"""Classify image files with a bundle's model: each cell is a result row with a label, or the reason it has none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgewbc.decision.calibration import METHOD
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
-from edgewbc.lab.pipeline import ImageResult
+from edgewbc.lab.pipeline import CellResult, ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
@@ -21,6 +21,8 @@ from edgewbc.runtime import trial, tuning
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.predictor import fault
 from edgewbc.utils.text import utc_now
+
+NO_CELL = "no white cell located"
 
 ASK_BUNDLE = ReviewThresholds()
 """The thresholds that the bundle sets."""
@@ -89,6 +91,11 @@ class LoadedBundle:
         }
 
     @property
+    def by_cell(self) -> bool:
+        """Whether the cells of an image are located and classified one by one."""
+        return self.bundle.pixels.crop == "cell"
+
+    @property
     def _trained_on(self) -> TrainingImages | None:
         return self.bundle.manifest.training_images
 
@@ -97,17 +104,18 @@ class LoadedBundle:
         measure = self._trained_on is not None
         return pipeline.run(self.engine, self.bundle.pixels, paths, batch=batch, measure=measure)
 
-    def _image_reasons(self, result: ImageResult) -> list[str]:
-        """Return why a person should look at an image, whatever its probabilities are."""
+    def _reasons(self, result: ImageResult, cell: CellResult) -> list[str]:
+        """Return why a person should look at a cell, whatever its probabilities are."""
         if self._trained_on is None:
-            return list(result.notes)
-        return self._trained_on.reasons(self.bundle.pixels, result.shape, result.notes, result.appearance)
+            return [*result.notes, *cell.reasons]
+        pixels, notes = self.bundle.pixels, result.notes
+        return [*self._trained_on.reasons(pixels, result.shape, notes, cell.appearance), *cell.reasons]
 
-    def _unfamiliar(self, result: ImageResult) -> str:
+    def _unfamiliar(self, cell: CellResult) -> str:
         """Return why a cell does not look like those of training. Raises ValueError if it cannot be told."""
-        if self.familiarity is None or result.features is None:
+        if self.familiarity is None:
             return ""
-        return self.familiarity.reason(result.features)
+        return self.familiarity.reason(cell.features)
 
     def _decides(self) -> dict[str, Any]:
         """Return calibration, familiarity and a guarantee of the threshold, as far as there are any."""
@@ -121,8 +129,8 @@ class LoadedBundle:
             found["familiarity"] = {"sha256": self.bundle.sums[familiarity.file], "threshold": familiarity.threshold}
         return found
 
-    def row(self, result: ImageResult) -> ResultRow:
-        """Return the row for a result: its label and status, or its error."""
+    def rows(self, result: ImageResult) -> list[ResultRow]:
+        """Return the rows for an image, at least one: of each cell, its error, or that no white cell was located."""
         row = ResultRow(
             str(result.path),
             "",
@@ -131,19 +139,26 @@ class LoadedBundle:
             image_sha256=result.sha256,
             classified_at=utc_now(),
         )
-        if result.probabilities is None:
-            return replace(row, status=Status.ERROR, reason=result.error)
-        if why := fault(result.probabilities, result.features):  # never a label: it would be counted
+        if result.error:
+            return [replace(row, status=Status.ERROR, reason=result.error)]
+        if not result.cells:
+            return [replace(row, status=Status.REVIEW, reason="; ".join([NO_CELL, *result.notes]))]
+        return [self._cell_row(row, result, cell) for cell in result.cells]
+
+    def _cell_row(self, row: ResultRow, result: ImageResult, cell: CellResult) -> ResultRow:
+        """Return the row of a cell: its label and status, or an error."""
+        row = replace(row, cell=cell.number, box=cell.box)
+        if why := fault(cell.probabilities, cell.features):  # never a label: it would be counted
             return replace(row, status=Status.ERROR, reason=why)
         calibration = self.bundle.manifest.calibration
-        found = result.probabilities if calibration is None else calibration.apply(result.probabilities)
+        found = cell.probabilities if calibration is None else calibration.apply(cell.probabilities)
         probabilities = dict(zip(self.bundle.classes, found.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
         try:
-            unfamiliar = self._unfamiliar(result)
+            unfamiliar = self._unfamiliar(cell)
         except ValueError as error:  # never a label: it would be counted unchecked
             return replace(row, status=Status.ERROR, reason=str(error))
-        reasons = [unfamiliar, *self._image_reasons(result), self.thresholds.reason(label, probabilities[label])]
+        reasons = [unfamiliar, *self._reasons(result, cell), self.thresholds.reason(label, probabilities[label])]
         reason = "; ".join(filter(None, reasons))
         return replace(
             row,
@@ -164,7 +179,7 @@ def classify(
     batch: int = pipeline.BATCH,
     thresholds: ReviewThresholds = ASK_BUNDLE,
 ) -> Iterator[ResultRow]:
-    """Classify image files, in order; yield one row each. An unreadable image is a row with an error.
+    """Classify image files, in order; yield a row for each cell. An unreadable image is a row with an error.
 
     Args:
         bundle: with the model to use.
@@ -177,4 +192,4 @@ def classify(
     """
     model = LoadedBundle.load(bundle, precision, threads, thresholds)
     results = model.results(paths, batch)
-    return (model.row(result) for result in results)
+    return (row for result in results for row in model.rows(result))

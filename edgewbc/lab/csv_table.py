@@ -55,12 +55,13 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _ESCAPE = re.compile(r"\\(\\|u[dD][89a-fA-F][0-9a-fA-F]{2})")
 _FIRST = ["path", "label", "probability"]
+_CELL = ["cell", "box"]
 _LAST = ["status", "reason", "model_sha256"]
 
 
-def csv_columns(classes: Sequence[str]) -> list[str]:
-    """Return the names of the CSV's columns."""
-    return [*_FIRST, *classes, *_LAST]
+def csv_columns(classes: Sequence[str], by_cell: bool = False) -> list[str]:
+    """Return the names of the CSV's columns; with `by_cell`, those that tell the cells of an image apart too."""
+    return [*_FIRST, *classes, *(_CELL if by_cell else []), *_LAST]
 
 
 def write_csv(
@@ -70,10 +71,12 @@ def write_csv(
     *,
     style: CsvStyle = CsvStyle.PLAIN,
     header: bool = True,
+    by_cell: bool = False,
 ) -> None:
     """Write rows as CSV, with a header line unless `header` is False.
 
-    Probabilities have 6 decimals and are empty for an error.
+    Probabilities have 6 decimals and are empty for an error. With `by_cell` there are columns for the number and the
+    box of the cell (left, top, width and height in pixels, separated by spaces).
     """
     dialect = _DIALECTS[style]
 
@@ -86,9 +89,11 @@ def write_csv(
 
     if header:
         file.write(dialect.start)
-        write(map(encode_text, csv_columns(classes)))
+        write(map(encode_text, csv_columns(classes, by_cell)))
     for row in rows:
         each = [number(row.probabilities.get(name)) for name in classes]
+        if by_cell:
+            each += [str(row.cell), "" if row.box is None else " ".join(f"{value:.0f}" for value in row.box)]
         texts = (encode_text(text) for text in (str(row.status), row.reason, row.model_sha256))
         write([encode_name(row.path), encode_text(row.label), number(row.probability), *each, *texts])
 

@@ -78,7 +78,8 @@ class Differential:
         classes: in the order in which they are reported.
         statuses: number of rows by status.
         labels: number of rows by label, of rows with status `ok` only.
-        review: number of rows by label, of rows with status `review` only.
+        review: number of rows by label, of rows with status `review` only. (A row in whose image no white cell was
+            located has no label.)
         unfamiliar: number of rows by the label that they would have, of rows with status `unfamiliar`; never counted.
         copies: images that are there more than once.
         first_error: the first row with status `error`, if any.
@@ -108,7 +109,7 @@ class Differential:
         self.statuses[row.status] += 1
         if row.status == Status.OK:
             self.labels[row.label] += 1
-        if row.status == Status.REVIEW:
+        if row.status == Status.REVIEW and row.label:
             self.review[row.label] += 1
         if row.status == Status.UNFAMILIAR:
             self.unfamiliar[row.label] += 1
@@ -145,7 +146,7 @@ class Differential:
         the label that they would have in `unfamiliar_labels`, and `copies` only if an image is there more than once.
         """
         counted, unfamiliar = self.statuses[Status.OK], self.statuses[Status.UNFAMILIAR]
-        both = counted + self.statuses[Status.REVIEW]
+        both = counted + self.review.total()
         return {
             "pictures": self.total,
             "counted": counted,

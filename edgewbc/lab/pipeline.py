@@ -18,11 +18,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from threading import Thread, current_thread
 from time import monotonic
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -32,9 +33,10 @@ from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.files import NOT_READ, Contents, FileVersion, read
 from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
 from edgewbc.lab.watchdog import LIMIT, Activity
-from edgewbc.pixels import Image, PixelSpec
+from edgewbc.pixels import Box, Image, PixelSpec
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.smear import appearance
+from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
 
 BATCH = 32
@@ -57,6 +59,27 @@ NO_MEMORY = "too large for the memory of this PC"
 
 
 @dataclass(frozen=True)
+class CellResult:
+    """The network's result for one cell of an image.
+
+    Attributes:
+        probabilities: float32 (K,).
+        features: float32 (d,), the pooled vector before the head.
+        number: of the cell in its image, from 1; 0 where the image shows one cell.
+        box: of the cell in whole pixels of the image; None where the whole image is prepared.
+        reasons: why a person should look at the cell (see `smear.prepare.PreparedCell`).
+        appearance: of the prepared cell, from `appearance.measure`; None where it was not asked for.
+    """
+
+    probabilities: NDArray[np.float32]
+    features: NDArray[np.float32]
+    number: int = 0
+    box: Box | None = None
+    reasons: tuple[str, ...] = ()
+    appearance: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
 class ImageResult:
     """The pipeline's result for one image.
 
@@ -64,43 +87,50 @@ class ImageResult:
         path: as given; empty for an image that was given as an array.
         sha256: of the file's bytes, in hexadecimal; empty if it could not be read.
         version: of the file when it was read; `NOT_READ` if it could not be read.
-        probabilities: float32 (K,); None for an error.
-        features: float32 (d,), the pooled vector before the head; None for an error.
+        cells: its cells, the one with the largest nucleus first; empty for an error, or if no white cell was located.
         notes: why a person should look at the image (see `decode.Decoded`).
-        error: why there is no prediction; empty if there is one.
+        error: why there is no prediction; empty if the image was read.
         shape: width and height of the decoded image in pixels; None for an error.
-        appearance: from `appearance.measure`; None for an error, or where it was not asked for.
     """
 
     path: Path
     sha256: str
     version: FileVersion
-    probabilities: NDArray[np.float32] | None
-    features: NDArray[np.float32] | None
+    cells: tuple[CellResult, ...] = ()
     notes: tuple[str, ...] = ()
     error: str = ""
     shape: tuple[int, int] | None = None
-    appearance: NDArray[np.float32] | None = None
+
+
+class _Facts(NamedTuple):
+    """What is known of a prepared cell before the network has run; see `CellResult`."""
+
+    number: int
+    box: Box | None
+    reasons: tuple[str, ...]
+    appearance: NDArray[np.float32] | None
+
+    def result(self, probabilities: NDArray[np.float32], features: NDArray[np.float32]) -> CellResult:
+        return CellResult(probabilities, features, self.number, self.box, self.reasons, self.appearance)
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """An image that was read, and prepared for the network if it could be decoded."""
+    """An image that was read: its cells and, until the network has run, their prepared images."""
 
     path: Path
     sha256: str = ""
     version: FileVersion = NOT_READ
-    image: Image | None = None
+    cells: tuple[_Facts, ...] = ()
+    images: tuple[Image, ...] = ()
     notes: tuple[str, ...] = ()
     error: str = ""
     shape: tuple[int, int] | None = None
-    appearance: NDArray[np.float32] | None = None
 
-    def result(
-        self, probabilities: NDArray[np.float32] | None = None, features: NDArray[np.float32] | None = None
-    ) -> ImageResult:
-        file = (self.path, self.sha256, self.version)
-        return ImageResult(*file, probabilities, features, self.notes, self.error, self.shape, self.appearance)
+    def result(self, outputs: Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> ImageResult:
+        """Return the image's result; takes the output of each of its cells from `outputs`."""
+        cells = tuple(cell.result(*next(outputs)) for cell in self.cells)
+        return ImageResult(self.path, self.sha256, self.version, cells, self.notes, self.error, self.shape)
 
 
 def run(
@@ -111,6 +141,7 @@ def run(
     batch: int = BATCH,
     readers: int = READERS,
     measure: bool = False,
+    profile: Profile | None = None,
 ) -> Iterator[ImageResult]:
     """Run the network on images; yield an `ImageResult` each, in the order given.
 
@@ -118,8 +149,9 @@ def run(
     a source that waits for something (a watched folder) must yield None, which means "nothing now": then the results of
     everything before are yielded before the source is asked again.
 
-    Memory does not depend on the number of paths: the files or prepared images of twice as many groups as there are
-    workers are held, and the full pixels of one image per worker. Closing the iterator early ends the threads.
+    Memory depends neither on the number of paths nor on the number of cells in an image: the files of twice as many
+    groups as there are workers are held, and per worker the pixels of one image and the prepared cells of one group's
+    batches. Closing the iterator early ends the threads.
 
     Args:
         engine: runs the network; its threads are the cores that decoding and inference share.
@@ -128,7 +160,8 @@ def run(
             prepared as soon as they are given, and their results have an empty path.
         batch: images per inference call; with 1, each result is yielded as soon as it is ready.
         readers: threads that fetch files.
-        measure: also measure the appearance of each prepared image.
+        measure: also measure the appearance of each prepared cell.
+        profile: of the microscope, for the crop `cell`; None takes it to be the reference's.
 
     Raises:
         ValueError: batch or readers below 1. (Raised at once.)
@@ -136,12 +169,12 @@ def run(
     """
     if batch < 1 or readers < 1:
         raise ValueError(f"batch {batch} and readers {readers} must be 1 or more")
-    return _run(engine, spec, paths, batch, readers, measure)
+    return _run(engine, Preparer(spec, profile), paths, batch, readers, measure)
 
 
 def _run(
     engine: PredictorPool,
-    spec: PixelSpec,
+    preparer: Preparer,
     paths: Iterable[Path | Image | None],
     batch: int,
     readers: int,
@@ -156,21 +189,24 @@ def _run(
         _thread_pool("reader", readers) as reading,
     ):
         activity = Activity(LIMIT * max(1, batch / BATCH))
-        work, groups = _Worker(engine, spec, batch, activity, measure), 0
+        work, groups, crowding = _Worker(engine, preparer, batch, activity, measure), 0, 1.0
         with activity.stage("loading OpenCV"):  # its first use is in one thread too, before any worker starts
             cv2.resize(cv2.cvtColor(np.zeros((4, 4, 3), np.uint8), cv2.COLOR_BGR2RGB), (2, 2))
             cv2.imdecode(cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1], cv2.IMREAD_COLOR)
             appearance.measure(np.zeros((4, 4, 3), np.uint8))
         for path in chain(paths, (None,)):
             full = batch if batch == 1 or groups < 2 * workers else GROUP * batch
+            full = max(1, round(full / crowding))  # fields hold more cells to a group's batches
             if path is not None:
                 group.append(work.prepare(path) if isinstance(path, np.ndarray) else path)
-            if group and (path is None or len(group) == full):
+            if group and (path is None or len(group) >= full):
                 submitted.append(pool.submit(work.results, reading.submit(_fetch, group, activity)))
                 group = []
                 groups = 0 if path is None else groups + 1
             while len(submitted) >= (1 if path is None else 2 * workers):
-                yield from activity.result(submitted.popleft())
+                found = activity.result(submitted.popleft())
+                crowding = max(1.0, sum(len(result.cells) for result in found) / len(found))
+                yield from found
 
 
 _Item = Path | tuple[Path, Contents | str] | _Prepared
@@ -180,8 +216,10 @@ _Item = Path | tuple[Path, Contents | str] | _Prepared
 class _Worker:
     """The work of the worker threads."""
 
-    def __init__(self, engine: PredictorPool, spec: PixelSpec, batch: int, activity: Activity, measure: bool) -> None:
-        self._engine, self._prepare, self._batch, self._budget = engine, Preparer(spec), batch, CpuBudget(engine)
+    def __init__(
+        self, engine: PredictorPool, preparer: Preparer, batch: int, activity: Activity, measure: bool
+    ) -> None:
+        self._engine, self._preparer, self._batch, self._budget = engine, preparer, batch, CpuBudget(engine)
         self._activity, self._measure = activity, measure
 
     def prepare(
@@ -190,34 +228,55 @@ class _Worker:
         file: tuple[Path, str, FileVersion] = (Path(), "", NOT_READ),
         notes: tuple[str, ...] = (),
     ) -> _Prepared:
-        """Prepare a decoded image for the network, and measure it if that is asked for."""
-        prepared = self._prepare(image)
-        seen = appearance.measure(prepared) if self._measure else None
-        return _Prepared(*file, prepared, notes, shape=(image.shape[1], image.shape[0]), appearance=seen)
+        """Prepare the cells of a decoded image for the network, and measure them if that is asked for."""
+        cells = self._preparer.cells(image)
+        facts = tuple(
+            _Facts(cell.number, cell.box, cell.reasons, appearance.measure(cell.image) if self._measure else None)
+            for cell in cells
+        )
+        images = tuple(cell.image for cell in cells)
+        return _Prepared(*file, facts, images, notes, shape=(image.shape[1], image.shape[0]))
 
     def results(self, fetched: Future[list[_Item]]) -> list[ImageResult]:
-        """Turn the fetched files of a group into results."""
-        prepared = self._decode_group(fetched.result())
-        images = [item.image for item in prepared if item.image is not None]
-        rows = chain.from_iterable(
-            self._infer(images[first : first + self._batch]) for first in range(0, len(images), self._batch)
-        )
-        return [item.result(*next(rows)) if item.image is not None else item.result() for item in prepared]
+        """Turn the fetched files of a group into results; it is emptied, so that files are released at once.
+
+        At most `GROUP` batches of prepared cells wait for the network, and those of one image more.
+        """
+        group = fetched.result()
+        group.reverse()
+        prepared: list[_Prepared] = []
+        waiting: list[Image] = []
+        outputs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        while group or waiting:
+            self._decode_some(group, prepared, waiting)
+            while waiting and (not group or len(waiting) >= self._batch):
+                outputs += self._infer(waiting[: self._batch])
+                del waiting[: self._batch]
+        each = iter(outputs)
+        return [item.result(each) for item in prepared]
 
     def _infer(self, images: Sequence[Image]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         with self._budget.inference(), self._activity.stage(f"running the network on {len(images)} images"):
             predictions = self._engine(np.stack(images))
         return zip(predictions.probabilities, predictions.features, strict=True)
 
-    def _decode_group(self, group: list[_Item]) -> list[_Prepared]:
-        """Decode and prepare a group; it is emptied, so that each file's bytes are released at once."""
-        prepared: list[_Prepared | Path] = []
-        group.reverse()
-        with self._budget.decoding():
-            while group:
-                item = group.pop()
-                prepared.append(self._decode(*item) if isinstance(item, tuple) else item)
-        return [self._read_and_decode(item) if isinstance(item, Path) else item for item in prepared]
+    def _decode_some(self, group: list[_Item], prepared: list[_Prepared], waiting: list[Image]) -> None:
+        """Decode and prepare images from the end of a group until `GROUP` batches of cells wait or it is empty."""
+        most = GROUP * self._batch
+
+        def take(item: _Prepared) -> None:
+            waiting.extend(item.images)
+            prepared.append(replace(item, images=()))
+
+        while group and len(waiting) < most:
+            if isinstance(path := group[-1], Path):
+                group.pop()
+                take(self._read_and_decode(path))
+                continue
+            with self._budget.decoding():
+                while group and not isinstance(item := group[-1], Path) and len(waiting) < most:
+                    group.pop()
+                    take(self._decode(*item) if isinstance(item, tuple) else item)
 
     def _read_and_decode(self, path: Path) -> _Prepared:
         """Read and decode a file that was not prefetched."""

@@ -28,14 +28,16 @@ class ResultRow:
 
     Attributes:
         path: the image file, as given or found.
-        label: the class of the highest probability; empty for an error.
-        probability: of the label, 0 to 1; None for an error.
-        probabilities: by class, in the bundle's order; empty for an error.
+        label: the class of the highest probability; empty for an error, or where no white cell was located.
+        probability: of the label, 0 to 1; None without a label.
+        probabilities: by class, in the bundle's order; empty without a label.
         status: `ok`; `review`: a person should look; `unfamiliar`: unlike the training cells; `error`: no prediction.
         reason: why the status is not `ok`; empty if it is.
         model_sha256: identifies the model files that made the prediction.
-        cell: number of the cell in the image; 0 where the whole image is one cell.
-        box: of the cell in pixels of the decoded image; None where the whole image is one cell.
+        cell: number of the cell in the image, from 1, the one with the largest nucleus first; 0 where the image shows
+            one cell.
+        box: of the cell in pixels of the decoded image; None where no cell was located, because the model takes the
+            whole image for one or because there is none.
         image_sha256: of the image file's bytes; empty for an array, or a file that could not be read.
         classified_at: time (UTC).
     """

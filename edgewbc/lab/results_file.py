@@ -136,6 +136,7 @@ def save(
     *,
     jsonl: bool,
     style: CsvStyle = CsvStyle.PLAIN,
+    by_cell: bool = False,
 ) -> None:
     """Write rows to a file atomically: it appears under its name when the last row is written.
 
@@ -153,7 +154,7 @@ def save(
             if jsonl:
                 write_jsonl(rows, file)
             else:
-                write_csv(rows, classes, file, style=style)
+                write_csv(rows, classes, file, style=style, by_cell=by_cell)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 

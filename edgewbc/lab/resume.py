@@ -131,8 +131,8 @@ def is_done(journal: Journal, name: str, version: FileVersion) -> bool:
 
 def classify_into(
     model: LoadedBundle, journal: Journal, names: Iterable[str], batch: int = BATCH
-) -> Iterator[ResultRow]:
-    """Classify files, in order; yield each row once it is recorded (see `Journal.add`).
+) -> Iterator[list[ResultRow]]:
+    """Classify files, in order; yield the rows of each once they are recorded (see `Journal.add_cells`).
 
     Raises:
         UserError: the journal cannot be written.
@@ -141,11 +141,11 @@ def classify_into(
         yield record(model, journal, result)
 
 
-def record(model: LoadedBundle, journal: Journal, result: ImageResult) -> ResultRow:
-    """Record a result and return its row. Raises UserError if the journal cannot be written."""
-    row = model.row(result)
-    journal.add(row, result.version, result.sha256)
-    return row
+def record(model: LoadedBundle, journal: Journal, result: ImageResult) -> list[ResultRow]:
+    """Record the rows of an image, all or none, and return them. Raises UserError if the journal cannot be written."""
+    rows = model.rows(result)
+    journal.add_cells(rows, result.version, result.sha256)
+    return rows
 
 
 def _version(name: str) -> FileVersion:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -101,8 +102,8 @@ def run(
         bundle = open_bundle()
         if path is None and not (request.watch or request.as_json):
             model = LoadedBundle.load(bundle, request.precision, request.threads, request.thresholds)
-            rows = progress(map(model.row, model.results(map(Path, files), request.batch)), "classify", len(files))
-            return _Output(request, model, None, stdout, say, found).write(lambda: rows)
+            each = progress(map(model.rows, model.results(map(Path, files), request.batch)), "classify", len(files))
+            return _Output(request, model, None, stdout, say, found).write(lambda: chain.from_iterable(each))
         model, journal = open_journal(bundle, path, request.precision, request.threads, request.thresholds)
         output = _Output(request, model, path, stdout, say, found)
         with journal:
@@ -205,10 +206,10 @@ def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, outp
     output.say(f"watching {', '.join(folders)}; press Ctrl-C to stop")
     output.begin_stream()
     try:
-        for row in watch(model, journal, folders, step=step, ours=_ours(request), batch=request.batch):
+        for of_image in watch(model, journal, folders, step=step, ours=_ours(request), batch=request.batch):
             live.stale = True
-            counter.add(row)
-            output.stream(row)
+            counter.add(of_image)
+            output.stream(of_image)
     except KeyboardInterrupt:
         output.say("stopped")
     return rows
@@ -228,21 +229,25 @@ class WatchCounter:
     clock: Callable[[], float] = time.monotonic
     every: float = 10.0
     _statuses: Counter[str] = field(default_factory=Counter)
+    _images: int = 0
     _reported: int = 0
     _due: float = float("-inf")
 
-    def add(self, row: ResultRow) -> None:
-        """Count a row."""
-        self._statuses[row.status] += 1
+    def add(self, rows: Sequence[ResultRow]) -> None:
+        """Count the rows of an image."""
+        self._images += 1
+        self._statuses.update(str(row.status) for row in rows)
 
     def report(self) -> None:
-        """Say how many rows there are, if there are more than at the last line and it is time for one."""
-        total, now = self._statuses.total(), self.clock()
+        """Say how many images there are, if there are more than at the last line and it is time for one."""
+        total, now = self._images, self.clock()
         if total == self._reported or now < self._due:
             return
         self._reported, self._due = total, now + self.every
+        rows = self._statuses.total()
+        cells = f" with {rows} cells" if rows != total else ""
         each = ", ".join(f"{count} {status}" for status, count in sorted(self._statuses.items()))
-        self.say(f"{total} {'image' if total == 1 else 'images'} classified: {each}")
+        self.say(f"{total} {'image' if total == 1 else 'images'}{cells} classified: {each}")
 
 
 class _Output:
@@ -265,22 +270,27 @@ class _Output:
     def begin_stream(self) -> None:
         """Write the CSV's header, if rows are written to stdout as they arrive."""
         if self._streams and not self.jsonl:
-            write_csv([], self.classes, self._stdout, style=self._request.style)
+            self._write_csv([])
 
-    def stream(self, row: ResultRow) -> None:
-        """Write a row, if rows are written to stdout as they arrive."""
+    def stream(self, rows: Sequence[ResultRow]) -> None:
+        """Write the rows of an image, if rows are written to stdout as they arrive."""
         if self._streams and self.jsonl:
-            write_jsonl([row], self._stdout)
+            write_jsonl(rows, self._stdout)
         elif self._streams:
-            write_csv([row], self.classes, self._stdout, style=self._request.style, header=False)
+            self._write_csv(rows, header=False)
         self._stdout.flush()
+
+    def _write_csv(self, rows: Iterable[ResultRow], *, header: bool = True) -> None:
+        style, by_cell = self._request.style, self._model.by_cell
+        write_csv(rows, self.classes, self._stdout, style=style, header=header, by_cell=by_cell)
 
     def save(self, rows: Iterable[ResultRow]) -> ClassifySummary:
         """Write all rows to the results file, and its summary; return that."""
         out, count = self._request.out, Differential.of(self._model.bundle.manifest)
         if out is None:
             raise ValueError("there is no results file")
-        save(count.counting(rows), self.classes, out, jsonl=self.jsonl, style=self._request.style)
+        counted, by_cell = count.counting(rows), self._model.by_cell
+        save(counted, self.classes, out, jsonl=self.jsonl, style=self._request.style, by_cell=by_cell)
         summary = self._summary(count, sha256(out))
         summary.summary.write()
         return summary
@@ -310,7 +320,7 @@ class _Output:
         elif self.jsonl:
             write_jsonl(count.counting(rows()), self._stdout)
         else:
-            write_csv(count.counting(rows()), self.classes, self._stdout, style=self._request.style)
+            self._write_csv(count.counting(rows()))
         return self._summary(count)
 
     def _summary(self, count: Differential, results_sha256: str = "") -> ClassifySummary:

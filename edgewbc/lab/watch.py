@@ -186,8 +186,8 @@ def watch(
     batch: int = BATCH,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[ResultRow]:
-    """Classify images as they arrive; yield each row once it is recorded. Ends when `step` returns False.
+) -> Iterator[list[ResultRow]]:
+    """Classify images as they arrive; yield the rows of each once they are recorded. Ends when `step` returns False.
 
     Args:
         model: runs the network.

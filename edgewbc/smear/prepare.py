@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from edgewbc import pixels
@@ -10,6 +11,30 @@ from edgewbc.smear import canonical
 from edgewbc.smear.canonical import View
 from edgewbc.smear.locate import LocatedCell
 from edgewbc.smear.microscope import Gauge, Profile
+
+CENTERED = 0.2
+"""Largest distance of the cell from the center of an image of one cell, as a share of the image's sides: 99 % of PBC's
+and JTSC's are within it, and a fifth of BCCD's fields."""
+FIELD = 8.0
+"""Longer side, in units of the microscope's nucleus, from which an image is a field wherever its cells lie."""
+CUT_OFF = "cut off by the edge of the image"
+
+
+@dataclass(frozen=True)
+class PreparedCell:
+    """A cell of an image, prepared for the network.
+
+    Attributes:
+        image: the network's input, uint8 RGB (spec.height, spec.width, 3).
+        number: of the cell in its image, from 1; 0 where the image shows one cell.
+        box: of the cell in whole pixels of the image; None where the whole image is prepared.
+        reasons: why a person should look at the cell, whatever the network says.
+    """
+
+    image: Image
+    number: int = 0
+    box: Box | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +70,46 @@ class Preparer:
         profile = self.profile or Profile.of_reference(self.spec.reference)
         cell = gauge.central if box is None else _in_box(gauge, box)
         return canonical.view(image, gauge, cell, profile, self.spec)
+
+    def cells(self, image: Image) -> list[PreparedCell]:
+        """Prepare the white cells of an image, the one with the largest nucleus first.
+
+        What an image shows decides whether it is one of a single cell or a field: where it is small and a cell lies in
+        its center, that is the only one that is prepared. With a crop other than `cell` the whole image is one cell.
+
+        Args:
+            image: uint8 RGB (height, width, 3); never modified.
+
+        Returns:
+            The cells; none where no white cell is located.
+        """
+        if self.spec.crop != "cell" or self.spec.reference is None:
+            return [PreparedCell(pixels.prepare(image, self.spec))]
+        gauge = Gauge.of(image)
+        profile = self.profile or Profile.of_reference(self.spec.reference)
+        single = _single(gauge, profile)
+        found = []
+        for number, cell in enumerate(gauge.cells if single is None else [single], 1):
+            view = canonical.view(image, gauge, cell, profile, self.spec)
+            crop = canonical.crop(image, view, self.spec)
+            reasons = (CUT_OFF,) if cell.cut_off else ()
+            found.append(PreparedCell(crop, number if single is None else 0, _whole_pixels(cell.box), reasons))
+        return found
+
+
+def _single(gauge: Gauge, profile: Profile) -> LocatedCell | None:
+    """Return the cell that an image was taken of; None where it is a field, or no cell is located."""
+    cell = gauge.central
+    if cell is None or max(gauge.height, gauge.width) > FIELD * profile.nucleus:
+        return None
+    left, top, width, height = cell.box
+    off = (left + width / 2) / gauge.width - 0.5, (top + height / 2) / gauge.height - 0.5
+    return cell if math.hypot(*off) <= CENTERED else None
+
+
+def _whole_pixels(box: Box) -> Box:
+    left, top, width, height = box
+    return float(math.floor(left)), float(math.floor(top)), float(math.ceil(width)), float(math.ceil(height))
 
 
 def _in_box(gauge: Gauge, box: Box) -> LocatedCell | None:

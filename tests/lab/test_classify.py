@@ -13,7 +13,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images.files import NOT_READ
 from edgewbc.lab.classify import LoadedBundle, classify
-from edgewbc.lab.pipeline import ImageResult
+from edgewbc.lab.pipeline import CellResult, ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
@@ -112,8 +112,8 @@ def test_an_unsure_label_is_for_review(tmp_path: Path, images: list[Path]) -> No
 def test_an_output_that_is_no_set_of_probabilities_is_an_error(bundle: Bundle, values: list[float]) -> None:
     """It has no label, so it is never counted."""
     model = LoadedBundle.load(bundle, threads=1)
-    found = ImageResult(Path("a.png"), "", NOT_READ, np.array(values, np.float32), np.zeros(8, np.float32))
-    row = model.row(found)
+    cell = CellResult(np.array(values, np.float32), np.zeros(8, np.float32))
+    (row,) = model.rows(ImageResult(Path("a.png"), "", NOT_READ, (cell,)))
     assert (row.status, row.label, row.probability) == ("error", "", None)
     assert row.reason.startswith("the model's output is not")
 

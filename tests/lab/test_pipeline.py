@@ -24,6 +24,7 @@ from edgewbc.lab.pipeline import ImageResult, run
 from edgewbc.pixels import prepare
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.tuning import Choice
+from edgewbc.smear.prepare import Preparer
 from tests.lab import samples
 from tests.tiny import CHANNELS, encode, make_image
 
@@ -58,11 +59,11 @@ def test_results_match_the_engine(engine: PredictorPool, bundle: Bundle, paths: 
         assert outcome.sha256 == hashlib.sha256(data).hexdigest()
         assert outcome.version == FileVersion.of(path.stat())
         assert (outcome.notes, outcome.error) == ((), "")
-        assert outcome.probabilities is not None
-        assert outcome.features is not None
-        assert outcome.features.shape == (CHANNELS,)
-        np.testing.assert_allclose(outcome.probabilities, want.probabilities[index], atol=1e-6)
-        np.testing.assert_allclose(outcome.features, want.features[index], atol=1e-4)
+        (cell,) = outcome.cells
+        assert (cell.number, cell.box, cell.reasons) == (0, None, ())
+        assert cell.features.shape == (CHANNELS,)
+        np.testing.assert_allclose(cell.probabilities, want.probabilities[index], atol=1e-6)
+        np.testing.assert_allclose(cell.features, want.features[index], atol=1e-4)
 
 
 @settings(max_examples=20)
@@ -89,12 +90,12 @@ def test_every_image_once_in_order(
     for kind, outcome in zip(wanted, found, strict=True):
         assert outcome.path == (Path() if kind == "m" else kinds[kind])
         if kind in "bv":
-            assert outcome.probabilities is outcome.features is None
+            assert outcome.cells == ()
             assert outcome.error == ("no such file" if kind == "v" else outcome.error) != ""
             assert bool(outcome.sha256) == (kind == "b")
         else:
-            assert outcome.probabilities is not None
-            np.testing.assert_allclose(outcome.probabilities, good["gG".find(kind) if kind != "m" else 1], atol=1e-6)
+            (cell,) = outcome.cells
+            np.testing.assert_allclose(cell.probabilities, good["gG".find(kind) if kind != "m" else 1], atol=1e-6)
 
 
 def test_notes_and_reasons(engine: PredictorPool, bundle: Bundle, tmp_path: Path) -> None:
@@ -266,7 +267,7 @@ def test_large_files_are_held_one_at_a_time(
 ) -> None:
     """The bytes of two large files are never in memory together, and all files get results."""
     now = most = 0
-    real_read, real_prepare = read_file, prepare
+    real_read, real_prepare = read_file, Preparer.cells
 
     def read(path: Path) -> Any:
         nonlocal now, most
@@ -282,7 +283,7 @@ def test_large_files_are_held_one_at_a_time(
     monkeypatch.setattr(pipeline, "PREFETCH", 0)
     monkeypatch.setattr(cpu_budget, "LARGE", 1)
     monkeypatch.setattr(pipeline, "read", read)
-    monkeypatch.setattr(pipeline, "prepare", done)
+    monkeypatch.setattr(Preparer, "cells", done)
     assert [outcome.path for outcome in run(engine, bundle.pixels, paths, readers=4)] == paths
     assert most == 1
 
@@ -307,7 +308,7 @@ def test_prefetching_is_limited(
     monkeypatch.setattr(pipeline, "decode", decode)
     found = list(run(engine, bundle.pixels, [*paths[:4], make_image(4)], batch=5))
     assert [outcome.path for outcome in found] == [*paths[:4], Path()]
-    assert all(outcome.probabilities is not None for outcome in found)
+    assert all(len(outcome.cells) == 1 for outcome in found)
     assert events == ["read", "read", "decode", "decode", "read", "decode", "read", "decode"]
 
 

@@ -122,7 +122,7 @@ def classify_into(bundle: Bundle, journal: Path, cells: Path) -> list[str]:
     model = LoadedBundle.load(bundle, threads=1)
     files = names([cells])
     with Journal(journal, model.settings) as kept:
-        done = [Path(row.path).name for row in resume.classify_into(model, kept, resume.pending(kept, files))]
+        done = [Path(row.path).name for (row,) in resume.classify_into(model, kept, resume.pending(kept, files))]
         assert list(kept.rows(files)) == list(classify(bundle, [Path(name) for name in files], threads=1))
     return done
 
@@ -199,11 +199,11 @@ def test_unreadable_files_are_tried_again(bundle: Bundle, cells: Path, tmp_path:
     model = LoadedBundle.load(bundle, threads=1)
     gone = str(cells / "gone.png")
     with Journal(tmp_path / "j", model.settings) as journal:
-        (row,) = resume.classify_into(model, journal, [gone])
+        ((row,),) = resume.classify_into(model, journal, [gone])
         assert (row.status, row.reason) == ("error", "no such file")
         assert resume.pending(journal, [gone]) == [gone]
         Path(gone).write_bytes(encode(make_image(0)))
-        (row,) = resume.classify_into(model, journal, resume.pending(journal, [gone]))
+        ((row,),) = resume.classify_into(model, journal, resume.pending(journal, [gone]))
         assert row.status == "ok"
         assert resume.pending(journal, [gone]) == []
         assert list(journal.rows([gone])) == [row]
@@ -214,7 +214,7 @@ def test_an_interrupted_run_keeps_its_rows(bundle: Bundle, cells: Path, tmp_path
     model = LoadedBundle.load(bundle, threads=1)
     files = names([cells])
     with Journal(tmp_path / "j", model.settings) as journal:
-        given = next(iter(resume.classify_into(model, journal, files, batch=1)))
+        (given,) = next(iter(resume.classify_into(model, journal, files, batch=1)))
         assert journal.cells(files[0])[0] == given
         assert resume.pending(journal, files) == files[1:]
 
@@ -234,7 +234,7 @@ def test_unusual_names_and_links_get_rows(bundle: Bundle, tmp_path: Path) -> Non
     model = LoadedBundle.load(bundle, threads=1)
     files = names([cells])
     with Journal(tmp_path / "j", model.settings) as journal:
-        rows = {Path(row.path).name: row for row in resume.classify_into(model, journal, files)}
+        rows = {Path(row.path).name: row for (row,) in resume.classify_into(model, journal, files)}
         assert sorted(rows) == sorted([*odd, "round.png", "good link.png"])
         assert {name for name, row in rows.items() if row.status == "error"} == {"round.png"}
         assert list(journal.names(str(cells))) == files

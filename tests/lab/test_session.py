@@ -175,7 +175,7 @@ def test_a_watch_shows_that_it_is_alive() -> None:
     for second in range(25):
         now = float(second)
         if second < 15:
-            counter.add(ResultRow("a", "neutrophil", 0.9, {}, Status.OK if second else Status.REVIEW))
+            counter.add([ResultRow("a", "neutrophil", 0.9, {}, Status.OK if second else Status.REVIEW)])
         counter.report()
     assert said == [
         "1 image classified: 1 review",

@@ -97,8 +97,8 @@ def test_a_model_of_other_features_gives_errors(knowing: Bundle) -> None:
     """Where familiarity cannot be told, no label is given."""
     model = LoadedBundle.load(knowing, threads=1)
     (result,) = model.results([FAR])
-    assert result.features is not None
-    row = model.row(replace(result, features=result.features[:3]))
+    (cell,) = result.cells
+    (row,) = model.rows(replace(result, cells=(replace(cell, features=cell.features[:3]),)))
     assert (row.status, row.label) == (Status.ERROR, "")
     assert row.reason.startswith("the model gives 3 features")
 

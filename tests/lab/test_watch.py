@@ -56,7 +56,9 @@ class Lab:
                 yield from [lambda: None] * round(step / INTERVAL)
 
     def _watch(self, journal: Journal) -> Iterator[ResultRow]:
-        for row in watch(self.model, journal, [str(self.top)], step=self._step, clock=self._clock, sleep=self._sleep):
+        for (row,) in watch(
+            self.model, journal, [str(self.top)], step=self._step, clock=self._clock, sleep=self._sleep
+        ):
             assert journal.cells(row.path)[0] == row  # it is recorded before it is yielded
             self.at[Path(row.path).name] = self.now
             yield row
@@ -273,7 +275,7 @@ def test_a_slow_writer_and_a_real_clock(model: LoadedBundle, tmp_path: Path) -> 
     rows = []
     with Journal(None, model.settings) as journal:
         camera.start()
-        for row in watch(
+        for (row,) in watch(
             model,
             journal,
             [str(top)],
