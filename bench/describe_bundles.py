@@ -1,9 +1,9 @@
-"""Add facts about the training images to bundles: `python -m bench.describe_bundles BUNDLE... --data MANIFEST`.
+"""Add what `export` measures to existing bundles: `python -m bench.describe_bundles BUNDLE... --data MANIFEST`.
 
-A bundle exported before version 0.2 does not know what its training images looked like, so `classify` cannot tell
-images that are unlike them. This command measures them, writes manifest.json and CARD.md anew and seals the bundle
-again; model files and golden samples keep their hashes. The manifest must be the one that the network was trained on.
-For the bundles in export/bundles:
+A bundle of an older version does not know what its training images looked like, which of its cells are familiar, and
+how far its probabilities are to be trusted. This command measures that, writes manifest.json, CARD.md and
+familiarity.npz and seals the bundle again; model files and golden samples keep their hashes. The manifest must be the
+one that the network was trained on. For the bundles in export/bundles:
 
     edgewbc data manifest pbc PBC --protocol published --to manifests/pbc
     python -m bench.describe_bundles export/bundles/* --data manifests/pbc --license Apache-2.0
@@ -19,7 +19,7 @@ from pathlib import Path
 from edgewbc.cli.console import progress
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import exit_code
-from edgewbc.export import training_images
+from edgewbc.export.describe import describe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,12 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("bundles", nargs="+", type=Path, metavar="BUNDLE", help="folder of a bundle")
     parser.add_argument("--data", required=True, type=Path, help="manifest that the networks were trained on")
     parser.add_argument("--license", help="of the weights, if the bundles do not state it")
+    parser.add_argument("--max-error", type=float, help="share of the accepted cells that may be mislabeled")
     options = parser.parse_args(arguments)
 
     def step() -> None:
         manifest = Manifest.read(options.data)
         for folder in options.bundles:
-            training_images.describe(folder, manifest, license=options.license, progress=progress)
+            describe(folder, manifest, max_error=options.max_error, license=options.license, progress=progress)
             print(folder)
 
     return exit_code(step)

@@ -32,6 +32,14 @@ def command(
         str | None,
         typer.Option(help="License of the weights, for the model card, such as Apache-2.0. [default: not stated]"),
     ] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Choose the review threshold such that at most this share of the accepted cells is mislabeled, such "
+            "as 0.01; needs a few hundred validation images. [default: a threshold with few errors in validation]",
+        ),
+    ] = None,
     zip: Annotated[bool, typer.Option("--zip", help="Also write a zip of the folder, next to it.")] = False,
     network: Annotated[
         bool, typer.Option("--network", help="Write only the network, as float16 safetensors, instead of a bundle.")
@@ -41,7 +49,8 @@ def command(
     """Write the bundle of a run: OpenVINO IR, ONNX, golden samples, model card and checksums.
 
     torch, ONNX Runtime and OpenVINO must agree in f32; otherwise nothing is written and the exit code is 3. The
-    accuracy that int8 loses on the validation images is reported, and stated in the model card.
+    accuracy that int8 loses on the validation images is reported, and stated in the model card. Probabilities are
+    calibrated on the validation images, and the training images tell which cells are unfamiliar.
 
     \b
     Example:
@@ -76,7 +85,15 @@ def command(
         say(f"precision: {wanted[0]}")
     target = to or BUNDLES / (name or chosen.resolve().name)
     made = export(
-        chosen, to=target, manifest=manifest, precisions=wanted, name=name, zip=zip, license=license, progress=progress
+        chosen,
+        to=target,
+        manifest=manifest,
+        precisions=wanted,
+        name=name,
+        zip=zip,
+        license=license,
+        max_error=max_error,
+        progress=progress,
     )
     bundle = Bundle.open(made)
     packed = str(made.with_name(f"{made.name}.zip")) if zip else None

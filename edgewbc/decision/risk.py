@@ -156,7 +156,7 @@ class RiskTable:
         best_bound = min(upper_bound(k, n, level) for k, n in zip(self.wrong, self.accepted, strict=True))
         raise UserError(
             f"max-error {max_error:g}: no threshold guarantees an error of {share} on these {self.n} validation cells; "
-            f"the lowest bound of any is {100 * best_bound:.2g} %: allow a larger error"
+            f"the lowest bound of any is {100 * best_bound:.3g} %: allow a larger error"
         )
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.data.manifest import SYNTHETIC
+from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.familiarity import FamiliarityInfo
 from edgewbc.metrics import MOST_CALIBRATION_ERROR
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils.text import interval, percent
@@ -68,7 +70,8 @@ def _limits(m: Mapping[str, Any]) -> str:
         "camera or microscope the accuracy can be far lower. Before it is used anywhere, measure it there on cells "
         "that an expert has labeled:\n"
         "`edgewbc data manifest folder DIR --to M`, then `edgewbc eval BUNDLE --data M --split test`.\n\n"
-        f"A cell whose probability is below {m['review_below']:.4f} should be looked at by a person"
+        f"A cell whose {'calibrated ' if m.get('calibration') else ''}probability is below {m['review_below']:.4f} "
+        "should be looked at by a person"
         + (
             f": {m['review']['accepted']} of the {m['review']['n']} validation images (protocol "
             f"{m['data']['protocol']}) are at or above this threshold, and {m['review']['wrong']} of those were "
@@ -76,7 +79,34 @@ def _limits(m: Mapping[str, Any]) -> str:
             if m["review"]
             else "; this threshold was not chosen on any images."
         )
+        + _guarantee(m)
         + _unusual(m)
+        + _unfamiliar(m)
+    )
+
+
+def _guarantee(m: Mapping[str, Any]) -> str:
+    """Describe how the threshold was chosen, if it was by risk control."""
+    review = m["review"] or {}
+    if "max_error" not in review:
+        return ""
+    return (
+        f" The threshold was chosen by risk control: with a probability of {percent(1 - review['delta'], 0)}, at most "
+        f"{percent(review['max_error'])} of the accepted cells are misclassified (upper bound "
+        f"{percent(review['bound'])}), if they are drawn like the validation images. Epoch and temperature were chosen "
+        "on these too, which makes the bound slightly optimistic; for another laboratory it says nothing."
+    )
+
+
+def _unfamiliar(m: Mapping[str, Any]) -> str:
+    """Describe the check for cells whose features are unlike those of the training cells."""
+    if m.get("familiarity") is None:
+        return " The bundle cannot tell cells that are unlike its training cells."
+    found = FamiliarityInfo.from_json(m["familiarity"])
+    return (
+        f" A cell whose features are unlike those of the {found.trained_on} training cells is called unfamiliar and "
+        f"never counted, as are {percent(found.false_alarms)} of the {found.held_out} validation cells. This lowers "
+        "the number of unknown cells that are accepted, and does not make it zero."
     )
 
 
@@ -136,7 +166,9 @@ def _evidence(m: Mapping[str, Any]) -> str:
     )
     text += "\n".join(lines)
     errors = [row["calibration_error"] for row in m["evidence"] if row.get("calibration_error") is not None]
-    if errors and max(errors) > MOST_CALIBRATION_ERROR:
+    if m.get("calibration") is not None:
+        text += _calibration(Calibration.from_json(m["calibration"]))
+    elif errors and max(errors) > MOST_CALIBRATION_ERROR:
         text += (
             f"\n\n**The probabilities are not to be trusted**: their calibration error is {max(errors):.3f}, and more "
             f"than {MOST_CALIBRATION_ERROR} is too much. A review threshold does not hold what it says."
@@ -151,6 +183,19 @@ def _evidence(m: Mapping[str, Any]) -> str:
             f"(p = {row['mcnemar']['p']:.3f})."
         )
     return text + _isa(m["lineage"].get("isa"))
+
+
+def _calibration(found: Calibration) -> str:
+    """Describe the temperature that the probabilities are used with."""
+    text = f"\n\nThe probabilities are calibrated with a temperature of {found.temperature:.3f}, after the graph"
+    if found.before is None or found.after is None:
+        return f"{text}."
+    return (
+        f"{text}: on the {found.n} validation images that it was fitted on, the expected calibration error falls from "
+        f"{found.before.width:.3f} to {found.after.width:.3f} (bins of equal width; of equal mass: "
+        f"{found.before.mass:.3f} to {found.after.mass:.3f}), the Brier score from {found.before.brier:.4f} to "
+        f"{found.after.brier:.4f}."
+    )
 
 
 def _isa(found: Mapping[str, Any] | None) -> str:

@@ -21,7 +21,7 @@ from edgewbc.data import images
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sampling import balanced
 from edgewbc.errors import UserError
-from edgewbc.export import bundle_manifest, golden, graph, parity, training_images, validation
+from edgewbc.export import bundle_manifest, decision, golden, graph, parity, training_images, validation
 from edgewbc.export.card import card
 from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
@@ -35,6 +35,16 @@ from edgewbc.utils.progress import Progress, quiet
 REVIEW_BELOW = 0.5
 """Review threshold of a bundle that is exported without validation images."""
 PARITY_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What the caller of `export` asked for; see there."""
+
+    precisions: tuple[str, ...]
+    name: str
+    license: str | None
+    max_error: float | None
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ def export(
     name: str | None = None,
     zip: bool = False,
     license: str | None = None,
+    max_error: float | None = None,
     progress: Progress = quiet,
 ) -> Path:
     """Write the bundle of a run.
@@ -68,6 +79,8 @@ def export(
         name: name of the bundle; None uses that of the folder.
         zip: also write `<to>.zip` with the same files.
         license: license of the weights, preferably an SPDX expression; None leaves it as not stated.
+        max_error: choose the review threshold such that at most this share of the accepted cells is mislabeled (see
+            `edgewbc.decision.risk`); None chooses it by `validation.review_threshold`.
         progress: reports progress.
 
     Returns:
@@ -96,8 +109,10 @@ def export(
     network = _Network(run, *model.load(run))
     if manifest is not None:
         images.truth(manifest, manifest.split(validation.SPLIT), network.spec.classes)
+    decision.check_max_error(manifest, max_error)
     with whole_folder(to) as folder:
-        _fill(folder, folder.with_name("f32"), network, manifest, wanted, name or to.resolve().name, license, progress)
+        options = _Options(wanted, name or to.resolve().name, license, max_error)
+        _fill(folder, folder.with_name("f32"), network, manifest, options, progress)
         bundle.seal(folder)
         bundle.Bundle.open(folder).verify()
     if zip:
@@ -110,13 +125,11 @@ def _fill(
     scratch: Path,
     network: _Network,
     manifest: Manifest | None,
-    precisions: tuple[str, ...],
-    name: str,
-    license: str | None,
+    options: _Options,
     progress: Progress,
 ) -> None:
     """Write all files except SHA256SUMS into `folder`. f32 files that are not shipped are written to `scratch`."""
-    spec = network.spec
+    spec, precisions = network.spec, options.precisions
     files = _models(folder, scratch, network, precisions)
     shipped = [file for file in files if file.path.is_relative_to(folder)]
     samples = golden.draw(folder, spec.classes, spec.pixels)
@@ -124,14 +137,10 @@ def _fill(
     pairs = _check_parity(folder, samples, network, f32, manifest)
     parities: dict[str, Any] = {"f32": [pair.to_json() for pair in pairs]}
     rows: list[dict[str, Any]] = []
-    review: dict[str, Any] = {"review_below": REVIEW_BELOW, "review": None}
+    decides: dict[str, Any] = {"review_below": REVIEW_BELOW, "review": None}
     if manifest is not None:
         found = validation.validate(files, manifest, spec, progress)
         rows = [row.to_json() for row in found.rows[: len(shipped)]]
-        default = found.probabilities[f"openvino {precisions[0]}"]
-        threshold = validation.review_threshold(default, found.truth)
-        count = validation.count_accepted(default, found.truth, threshold)
-        review = {"review_below": threshold, "review": count.to_json()}
         if "int8" in precisions:
             parities["int8"] = {
                 b: parity.accuracy_drop(
@@ -144,16 +153,29 @@ def _fill(
     np.savez(folder / HEAD, **bundle_manifest.head(network.net))
     lineage = runs.history(network.run)
     data = bundle_manifest.data(manifest, lineage)
+    if manifest is not None:
+        default = next(file for file in shipped if file.backend == "openvino" and file.precision == precisions[0])
+        decided = decision.measure(
+            default.open(),
+            manifest,
+            spec.classes,
+            spec.pixels,
+            trained_on=data.get("training_manifest_sha256"),
+            max_error=options.max_error,
+            progress=progress,
+        )
+        decided.write(folder)
+        decides = decided.entries()
     about = {
         **bundle_manifest.network(network.net, spec, shipped, folder),
         "data": data,
         **training_images.entry(manifest, data.get("training_manifest_sha256"), spec.pixels, progress),
-        **review,
+        **decides,
         "evidence": rows,
         "parity": parities,
-        **({"weights_license": license} if license else {}),
+        **({"weights_license": options.license} if options.license else {}),
     }
-    record = {"format": FORMAT, "name": name, **about, "lineage": bundle_manifest.without_paths(lineage)}
+    record = {"format": FORMAT, "name": options.name, **about, "lineage": bundle_manifest.without_paths(lineage)}
     write_json(folder / MANIFEST, record)
     write_text(folder / CARD, card(BundleManifest.from_json(record)))
 

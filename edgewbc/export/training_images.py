@@ -1,31 +1,24 @@
-"""Measure the images that a network was trained on, and record the result in its bundle or in an existing one."""
+"""Measure the images that a network was trained on, for its bundle (`export`) or for an existing one (`describe`)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.bundle.bundle import Bundle, seal
-from edgewbc.bundle.manifest import BundleManifest
-from edgewbc.bundle.paths import CARD, MANIFEST
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.prepare import preparer
 from edgewbc.data.sampling import spread
-from edgewbc.errors import UserError
 from edgewbc.export import validation
-from edgewbc.export.card import card
 from edgewbc.images.decode import is_damage
 from edgewbc.pixels import PixelSpec
 from edgewbc.smear import appearance
-from edgewbc.utils.files import write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
 
 MOST = 6000
@@ -92,36 +85,3 @@ def entry(
         return {}
     found = measure(manifest, pixels, progress)
     return {} if found is None else {"training_images": found.to_json()}
-
-
-def describe(folder: Path, manifest: Manifest, *, license: str | None = None, progress: Progress = quiet) -> None:
-    """Record the training images in the manifest of an existing bundle, rewrite its card and checksums.
-
-    No other file is changed.
-
-    Args:
-        folder: folder of the bundle.
-        manifest: manifest that its network was trained on.
-        license: license of the weights; None keeps the one in the bundle.
-        progress: reports progress.
-
-    Raises:
-        UserError: the bundle is damaged, is a zip, or was trained on another manifest.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: is not the folder of a bundle")
-    bundle = Bundle.open(folder)
-    bundle.verify()
-    record: Mapping[str, Any] = bundle.manifest.to_json()
-    trained_on = (record.get("data") or {}).get("training_manifest_sha256")
-    if trained_on != manifest.sha256:
-        raise UserError(f"{folder}: was trained on another manifest ({str(trained_on)[:12]})")
-    described = {
-        **record,
-        **entry(manifest, trained_on, bundle.pixels, progress),
-        **({"weights_license": license} if license else {}),
-    }
-    text = card(BundleManifest.from_json(described))
-    write_json(folder / MANIFEST, described)
-    write_text(folder / CARD, text)
-    seal(folder)

@@ -97,7 +97,7 @@ def test_too_few_cells_are_said_so_in_one_line() -> None:
 def test_too_many_errors_are_said_so_in_one_line() -> None:
     """Where a tenth of the surest cells is mislabeled, no threshold helps."""
     table = RiskTable.of(np.array([[0.9999, 0.0001]] * 1000, np.float32), np.arange(1000) % 10 // 9)
-    with pytest.raises(UserError, match="no threshold guarantees an error of 1 %.*lowest bound of any is 12 %"):
+    with pytest.raises(UserError, match="no threshold guarantees an error of 1 %.*lowest bound of any is 12"):
         table.choose(0.01)
 
 

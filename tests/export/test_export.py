@@ -87,7 +87,9 @@ def test_manifest_describes_the_bundle(exported: Path) -> None:
     assert (record["lineage"]["step"], record["lineage"]["ancestors"][0]["step"]) == ("quantize", "train")
     _, spec = model.load(run)
     seen = next(images.batches(manifest, manifest.split("val"), spec.pixels, 20))
-    surest = OpenVINOPredictor.from_bundle(bundle)(seen).probabilities.max(1)
+    assert bundle.manifest.calibration is not None
+    surest = bundle.manifest.calibration.apply(OpenVINOPredictor.from_bundle(bundle)(seen).probabilities).max(1)
+    assert (bundle.manifest.calibration.n, bundle.manifest.familiarity) == (20, None)  # 20 cells set no threshold
     assert record["review_below"] == 0.5
     assert record["review"] == {"n": 20, "accepted": int((surest >= 0.5).sum()), "wrong": 0}
 

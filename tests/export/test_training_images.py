@@ -6,22 +6,18 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgewbc.bundle.bundle import Bundle, pack
 from edgewbc.data.manifest import Manifest, Split
-from edgewbc.errors import UserError
 from edgewbc.export import training_images
 from edgewbc.images.decode import TRUNCATED, decode
 from edgewbc.pixels import PixelSpec
 from tests.colored import make_manifest
-from tests.export.test_card import values
-from tests.tiny import encode, make_bundle
+from tests.tiny import encode
 
 SPEC = PixelSpec(16, 16)
 GRAY = "grayscale: the stain's colors are missing"
@@ -97,43 +93,3 @@ def test_entry_requires_the_manifest_of_the_training(manifest: Manifest) -> None
     assert measured is not None
     assert found == ("training_images", measured.to_json())
     assert training_images.entry(manifest, None, SPEC) == dict([found])
-
-
-def bundle_without_description(folder: Path, manifest: Manifest) -> Bundle:
-    """Write a bundle trained on a manifest whose images are not described."""
-    written = ("format", "name", "classes", "pixels", "files", "default_precision", "golden")  # by `make_bundle`
-    facts: dict[str, Any] = {name: value for name, value in values().items() if name not in written}
-    facts["data"] = {**facts["data"], "training_manifest_sha256": manifest.sha256}
-    return make_bundle(folder, manifest.classes, **facts)
-
-
-def test_existing_bundle_is_described(manifest: Manifest, tmp_path: Path) -> None:
-    """Manifest, card and checksums are rewritten; all other files and entries are unchanged."""
-    before = bundle_without_description(tmp_path / "b", manifest)
-    training_images.describe(before.path, manifest, license="MIT")
-    bundle = Bundle.open(before.path)
-    bundle.verify()
-    assert bundle.manifest.training_images == training_images.measure(manifest, bundle.pixels)
-    changed = {name for name, digest in bundle.sums.items() if before.sums.get(name) != digest}
-    assert changed == {"manifest.json", "CARD.md"}
-    record = dict(bundle.manifest.to_json())
-    del record["training_images"]
-    assert record == {**before.manifest.to_json(), "weights_license": "MIT"}
-    card = (bundle.path / "CARD.md").read_text(encoding="utf-8")
-    assert "Measured on 15 training images of about 40 x 40 pixels" in card
-    assert "The weights: MIT." in card
-
-
-def test_other_bundles_are_not_described(manifest: Manifest, tmp_path: Path) -> None:
-    """A bundle of another manifest, a damaged bundle and a zip are errors, and no file is changed."""
-    bundle = bundle_without_description(tmp_path / "b", manifest)
-    pack(bundle.path, tmp_path / "b.zip")
-    with pytest.raises(UserError, match=r"b\.zip: is not the folder of a bundle"):
-        training_images.describe(tmp_path / "b.zip", manifest)
-    with pytest.raises(UserError, match=f"was trained on another manifest .{manifest.sha256[:12]}"):
-        training_images.describe(bundle.path, without(manifest, "test"))
-    assert Bundle.open(bundle.path).sums == bundle.sums
-    (bundle.path / "head.npz").write_bytes(b"")
-    with pytest.raises(UserError, match="head.npz"):
-        training_images.describe(bundle.path, manifest)
-    assert Bundle.open(bundle.path).sums == bundle.sums

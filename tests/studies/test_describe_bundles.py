@@ -11,7 +11,7 @@ from bench.describe_bundles import main
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.export import training_images
 from tests.colored import make_manifest
-from tests.export.test_training_images import bundle_without_description
+from tests.export.test_describe import bundle_without_description
 
 
 def test_bundles_are_described_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

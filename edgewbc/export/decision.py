@@ -1,0 +1,157 @@
+"""Measure what a bundle decides by: calibration, review threshold, errors by threshold, and familiarity statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.bundle.paths import FAMILIARITY
+from edgewbc.data import images
+from edgewbc.data.manifest import Entry, Manifest, Split
+from edgewbc.data.sampling import spread
+from edgewbc.decision import risk
+from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.familiarity import Familiarity
+from edgewbc.decision.risk import RiskTable
+from edgewbc.errors import UserError
+from edgewbc.export import validation
+from edgewbc.export.training_images import MOST
+from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.predictor import Prediction, Predictor, fault
+from edgewbc.utils.progress import Progress, quiet
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a bundle decides by.
+
+    Attributes:
+        calibration: of the probabilities.
+        review_below: calibrated probability below which a person should check a label.
+        review: counts of the validation cells at this threshold, and its guarantee if it was chosen by risk control.
+        table: errors of the validation cells by threshold.
+        familiarity: which cells look like those of training; None if the training images are not available, or too few.
+    """
+
+    calibration: Calibration
+    review_below: float
+    review: dict[str, Any]
+    table: RiskTable
+    familiarity: Familiarity | None
+
+    def entries(self) -> dict[str, Any]:
+        """Return the entries of a bundle's manifest; `familiarity` only where there are statistics."""
+        known = self.familiarity
+        return {
+            "calibration": self.calibration.to_json(),
+            "review_below": self.review_below,
+            "review": self.review,
+            "risk": self.table.to_json(),
+            **({} if known is None else {"familiarity": known.info(FAMILIARITY).to_json()}),
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write the familiarity statistics into a bundle's folder, if there are any, and else remove older ones."""
+        if self.familiarity is None:
+            (folder / FAMILIARITY).unlink(missing_ok=True)
+        else:
+            (folder / FAMILIARITY).write_bytes(self.familiarity.to_bytes())
+
+
+def check_max_error(manifest: Manifest | None, max_error: float | None) -> None:
+    """Check before any work that an error can be guaranteed at all.
+
+    Raises:
+        UserError: it is no share, or there are too few validation cells for it.
+    """
+    if max_error is None:
+        return
+    if manifest is None:
+        raise UserError(f"--max-error {max_error:g}: needs labeled validation images: give --data")
+    n = len(manifest.split(validation.SPLIT))
+    RiskTable(n, (risk.STARTS[0],), (n,), (0,)).choose(max_error)
+
+
+def measure(
+    predictor: Predictor,
+    manifest: Manifest,
+    classes: Sequence[str],
+    pixels: PixelSpec,
+    *,
+    trained_on: str | None,
+    max_error: float | None = None,
+    progress: Progress = quiet,
+) -> Decision:
+    """Measure what a bundle decides by, with its default model.
+
+    Calibration, threshold and errors are measured on the validation split. The familiarity statistics are those of the
+    training split, at most `training_images.MOST` images of it, and their threshold is set on the validation split.
+
+    Args:
+        predictor: the bundle's default model.
+        manifest: labeled images.
+        classes: names, in the order of the model's outputs.
+        pixels: crop and input size of the network.
+        trained_on: hash of the manifest that the network was trained on; None if it was not recorded. If it is
+            another manifest, there are no familiarity statistics.
+        max_error: choose the threshold by risk control, such that at most this share of the accepted cells is
+            mislabeled; None chooses it by `validation.review_threshold`.
+        progress: reports progress.
+
+    Raises:
+        UserError: an image is missing or has changed, a label is not a class of the model, or the validation images
+            do not guarantee `max_error`.
+    """
+    held_out = manifest.split(validation.SPLIT)
+    truth = images.truth(manifest, held_out, classes)
+    seen = _predict(predictor, manifest, held_out, pixels, progress, "decision: validation images")
+    calibration = Calibration.fit(seen.probabilities, truth)
+    probabilities = calibration.apply(seen.probabilities)
+    table = RiskTable.of(probabilities, truth)
+    if max_error is None:
+        threshold = validation.review_threshold(probabilities, truth)
+        review: dict[str, Any] = validation.count_accepted(probabilities, truth, threshold).to_json()
+    else:
+        choice = table.choose(max_error)
+        threshold, review = choice.threshold, choice.to_json()
+    entries = [entry for entry in manifest.entries if entry.split == Split.TRAIN]
+    familiarity = None
+    if entries and trained_on in (None, manifest.sha256):
+        entries = spread(entries, MOST)
+        labels = images.truth(manifest, entries, classes)
+        features = _predict(predictor, manifest, entries, pixels, progress, "decision: training images").features
+        familiarity = _familiarity(features, labels, seen.features)
+    return Decision(calibration, threshold, review, table, familiarity)
+
+
+def _familiarity(
+    features: NDArray[np.float32], labels: NDArray[np.int64], held_out: NDArray[np.float32]
+) -> Familiarity | None:
+    """Return the statistics; None if there are too few cells for any."""
+    try:
+        return Familiarity.fit(features, labels, held_out)
+    except ValueError:
+        return None
+
+
+def _predict(
+    predictor: Predictor,
+    manifest: Manifest,
+    entries: Sequence[Entry],
+    pixels: PixelSpec,
+    progress: Progress,
+    what: str,
+) -> Prediction:
+    """Return the predictions for all entries, in their order."""
+    batches = images.batches(manifest, entries, pixels, validation.BATCH)
+    found = [predictor(batch) for batch in progress(batches, what, -(-len(entries) // validation.BATCH))]
+    probabilities = np.concatenate([each.probabilities for each in found])
+    features = np.concatenate([each.features for each in found])
+    if why := fault(probabilities, features):
+        raise UserError(f"{why}: train or quantize the network again")
+    return Prediction(probabilities, features)

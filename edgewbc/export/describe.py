@@ -1,0 +1,75 @@
+"""Record in an existing bundle what `export` measures on the training manifest, without touching its models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgewbc.bundle.bundle import Bundle, seal
+from edgewbc.bundle.manifest import FORMAT, BundleManifest
+from edgewbc.bundle.paths import CARD, MANIFEST
+from edgewbc.data.manifest import Manifest
+from edgewbc.errors import UserError
+from edgewbc.export import decision, training_images, validation
+from edgewbc.export.card import card
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.utils.files import write_json, write_text
+from edgewbc.utils.progress import Progress, quiet
+
+
+def describe(
+    folder: Path,
+    manifest: Manifest,
+    *,
+    max_error: float | None = None,
+    license: str | None = None,
+    progress: Progress = quiet,
+) -> None:
+    """Record training images, calibration, review threshold and familiarity; rewrite manifest, card and checksums.
+
+    Model files and golden samples keep their hashes. Without validation images only the training images are recorded.
+
+    Args:
+        folder: folder of the bundle.
+        manifest: manifest that its network was trained on.
+        max_error: see `decision.measure`.
+        license: license of the weights; None keeps the one in the bundle.
+        progress: reports progress.
+
+    Raises:
+        UserError: the bundle is damaged, is a zip, or was trained on another manifest; or the validation images do not
+            guarantee `max_error`. Nothing is changed then.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is not the folder of a bundle")
+    bundle = Bundle.open(folder)
+    bundle.verify()
+    record = bundle.manifest.to_json()
+    trained_on = (record.get("data") or {}).get("training_manifest_sha256")
+    if trained_on != manifest.sha256:
+        raise UserError(f"{folder}: was trained on another manifest ({str(trained_on)[:12]})")
+    decision.check_max_error(manifest, max_error)
+    described: dict[str, Any] = {
+        **record,
+        **training_images.entry(manifest, trained_on, bundle.pixels, progress),
+        **({"weights_license": license} if license else {}),
+    }
+    found = None
+    if any(entry.split == validation.SPLIT for entry in manifest.entries):
+        found = decision.measure(
+            OpenVINOPredictor.from_bundle(bundle),
+            manifest,
+            bundle.classes,
+            bundle.pixels,
+            trained_on=trained_on,
+            max_error=max_error,
+            progress=progress,
+        )
+        described.pop("familiarity", None)
+        described |= {"format": FORMAT, **found.entries()}
+    text = card(BundleManifest.from_json(described))
+    if found is not None:
+        found.write(folder)
+    write_json(folder / MANIFEST, described)
+    write_text(folder / CARD, text)
+    seal(folder)

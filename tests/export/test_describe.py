@@ -1,0 +1,99 @@
+"""Tests of edgewbc.export.describe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgewbc.bundle.bundle import Bundle, pack
+from edgewbc.bundle.manifest import FORMAT
+from edgewbc.data.manifest import Manifest, Split
+from edgewbc.errors import UserError
+from edgewbc.export import training_images
+from edgewbc.export.describe import describe
+from tests.export.test_card import values
+from tests.export.test_training_images import manifest as manifest  # the fixture
+from tests.export.test_training_images import without
+from tests.tiny import make_bundle
+
+
+def bundle_without_description(folder: Path, manifest: Manifest) -> Bundle:
+    """Write a bundle trained on a manifest whose images are not described."""
+    written = ("format", "name", "classes", "pixels", "files", "default_precision", "golden")  # by `make_bundle`
+    facts: dict[str, Any] = {name: value for name, value in values().items() if name not in written}
+    facts["data"] = {**facts["data"], "training_manifest_sha256": manifest.sha256}
+    return make_bundle(folder, manifest.classes, **facts)
+
+
+def test_existing_bundle_is_described(manifest: Manifest, tmp_path: Path) -> None:
+    """Manifest, card and checksums are rewritten; all other files and entries are unchanged."""
+    before = bundle_without_description(tmp_path / "b", manifest)
+    describe(before.path, manifest, license="MIT")
+    bundle = Bundle.open(before.path)
+    bundle.verify()
+    assert bundle.manifest.training_images == training_images.measure(manifest, bundle.pixels)
+    changed = {name for name, digest in bundle.sums.items() if before.sums.get(name) != digest}
+    assert changed == {"manifest.json", "CARD.md"}
+    record = dict(bundle.manifest.to_json())
+    new = {"training_images", "calibration", "risk", "format", "review", "review_below", "weights_license"}
+    assert {name for name in record if record[name] != before.manifest.to_json().get(name)} == new
+    assert (record["format"], record["weights_license"]) == (FORMAT, "MIT")
+    card = (bundle.path / "CARD.md").read_text(encoding="utf-8")
+    assert "Measured on 15 training images of about 40 x 40 pixels" in card
+    assert "The weights: MIT." in card
+    assert "calibrated with a temperature" in card
+    assert "cannot tell cells that are unlike its training cells" in card  # 15 are too few
+
+
+def test_cells_that_are_familiar_are_recorded(manifest: Manifest, tmp_path: Path) -> None:
+    """With enough cells a file of statistics is added, which follows the manifest; the models keep their hashes."""
+    many = replace(
+        manifest,
+        entries=tuple(
+            replace(entry, split=split)
+            for split, times in ((Split.TRAIN, 10), (Split.VAL, 20))
+            for entry in manifest.split("train")
+            for _ in range(times)
+        ),
+    )
+    before = bundle_without_description(tmp_path / "b", many)
+    with pytest.raises(UserError, match="no threshold guarantees an error of 30 %"):
+        describe(before.path, many, max_error=0.3)
+    assert Bundle.open(before.path).sums == before.sums
+    describe(before.path, many)
+    bundle = Bundle.open(before.path)
+    bundle.verify()
+    changed = {name for name, digest in bundle.sums.items() if before.sums.get(name) != digest}
+    assert changed == {"manifest.json", "CARD.md", "familiarity.npz"}
+    info = bundle.manifest.familiarity
+    assert info is not None
+    assert (info.trained_on, info.held_out, info.groups) == (150, 300, 5)
+    assert bundle.familiarity() is not None
+    card = (bundle.path / "CARD.md").read_text(encoding="utf-8")
+    assert "unlike those of the 150 training cells is called unfamiliar" in card
+
+
+def test_an_error_that_cannot_be_guaranteed_changes_nothing(manifest: Manifest, tmp_path: Path) -> None:
+    """Five validation images are too few for 1 %, which one line says before anything is measured."""
+    bundle = bundle_without_description(tmp_path / "b", manifest)
+    with pytest.raises(UserError, match="5 validation cells cannot guarantee an error of 1 %"):
+        describe(bundle.path, manifest, max_error=0.01)
+    assert Bundle.open(bundle.path).sums == bundle.sums
+
+
+def test_other_bundles_are_not_described(manifest: Manifest, tmp_path: Path) -> None:
+    """A bundle of another manifest, a damaged bundle and a zip are errors, and no file is changed."""
+    bundle = bundle_without_description(tmp_path / "b", manifest)
+    pack(bundle.path, tmp_path / "b.zip")
+    with pytest.raises(UserError, match=r"b\.zip: is not the folder of a bundle"):
+        describe(tmp_path / "b.zip", manifest)
+    with pytest.raises(UserError, match=f"was trained on another manifest .{manifest.sha256[:12]}"):
+        describe(bundle.path, without(manifest, "test"))
+    assert Bundle.open(bundle.path).sums == bundle.sums
+    (bundle.path / "head.npz").write_bytes(b"")
+    with pytest.raises(UserError, match="head.npz"):
+        describe(bundle.path, manifest)
+    assert Bundle.open(bundle.path).sums == bundle.sums
