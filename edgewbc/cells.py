@@ -13,8 +13,11 @@ CLASSES: Final = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophi
 OTHER_CLASSES: Final = ("immature granulocyte", "erythroblast", "platelet")
 """What eight-class networks tell apart besides: the first is a white cell of the differential, the others are not."""
 
-NOT_LEUKOCYTES: Final = ("erythroblast", "platelet")
-"""Classes that are no white cells. Erythroblasts are reported per 100 white cells; platelets are not reported."""
+ERYTHROBLAST: Final = "erythroblast"
+PLATELET: Final = "platelet"
+
+NOT_LEUKOCYTES: Final = (ERYTHROBLAST, PLATELET)
+"""Classes that are no white cells. Erythroblasts are reported per 100 white cells; platelets are left out."""
 
 POSTER_CLASSES: Final = ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
 """The four classes of the reference poster: its data set (BCCD) has only three basophils."""

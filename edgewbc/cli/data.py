@@ -24,11 +24,14 @@ Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 @app.command()
 def synth(
     to: To,
-    cells: Annotated[int, typer.Option(min=3, help="Number of cell images per class (five classes).")] = 100,
+    cells: Annotated[int, typer.Option(min=3, help="Number of cell images per class.")] = 100,
     fields: Annotated[
         int, typer.Option(min=0, help="Number of fields with several cells; their boxes are in fields/boxes.csv.")
     ] = 0,
     size: Annotated[int, typer.Option(min=32, max=1024, help="Height and width of a cell image, in pixels.")] = 96,
+    eight: Annotated[
+        bool, typer.Option("--eight", help="Draw immature granulocytes, erythroblasts and platelets as well.")
+    ] = False,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -41,10 +44,12 @@ def synth(
     Example:
       edgewbc data synth --to cells --cells 200 --fields 10
     """
+    from edgewbc.cells import CLASSES, OTHER_CLASSES
     from edgewbc.data.sources import make
     from edgewbc.synth.cells import write
 
-    write(to, cells, fields, seed, size, progress=progress)
+    classes = CLASSES + OTHER_CLASSES * eight
+    write(to, cells, fields, seed, size, progress=progress, classes=classes)
     _write(make("synthetic", to, seed=seed), to, json)
 
 

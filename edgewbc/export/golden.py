@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.bundle.paths import GOLDEN
-from edgewbc.cells import CLASSES
+from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.pixels import PixelSpec
@@ -37,14 +37,14 @@ TOLERANCE = {"f32": 1e-3, "int8": 0.05}
 def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, seed: int = SEED) -> list[str]:
     """Draw `each` cells of every class into `folder`/golden and return their names, such as golden/00-neutrophil.png.
 
-    The images are 10 % larger than the network's crop, so that crop and resize are checked too. A class that is not one
-    of the five cell types is drawn as one of them, since the samples test consistency and not accuracy.
+    The images are 10 % larger than the network's crop, so that crop and resize are checked too. A class that
+    cannot be drawn is drawn as one of the five types of a differential: the samples test consistency, not accuracy.
     """
     seen = max(spec.size if spec.crop in ("centre", "cell") else 0, spec.height, spec.width)
     names = []
     for number in range(each * len(classes)):
         label = classes[number % len(classes)]
-        kind = label if label in CLASSES else CLASSES[number % len(CLASSES)]
+        kind = label if label in (*CLASSES, *OTHER_CLASSES) else CLASSES[number % len(CLASSES)]
         image = draw_cell(kind, np.random.default_rng([seed, number]), size=math.ceil(1.1 * seen))
         plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in label)
         names.append(f"golden/{number:02d}-{plain}.png")

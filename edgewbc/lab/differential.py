@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgewbc.bundle.manifest import BundleManifest
+from edgewbc.cells import ERYTHROBLAST, NOT_LEUKOCYTES, PLATELET
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.verdict import Usual, Verdict
 from edgewbc.metrics import wilson
@@ -72,7 +73,9 @@ class Copies:
 class Differential:
     """Counts the rows with status `ok` by class; all others are counted separately.
 
-    Each share has a Wilson 95 % interval. It covers the chance in which cells were imaged, not the model's errors.
+    Shares are of white cells, immature granulocytes included. Erythroblasts are counted per 100 white cells, and are
+    not among these; platelets are counted and left out. Each share has a Wilson 95 % interval. It covers the chance in
+    which cells were imaged, not the model's errors.
 
     Attributes:
         classes: in the order in which they are reported.
@@ -140,13 +143,15 @@ class Differential:
     def to_json(self) -> dict[str, Any]:
         """Return the differential as JSON values.
 
-        `pictures` is the number of rows. Of each class, `n`, `percent` and `interval` (low and high in percent) are of
-        rows with status `ok`; `n_with_review` and `percent_with_review` of rows with status `ok` or `review`. Percents
-        and intervals are None where nothing was counted. `unfamiliar` is there only if a cell was, with their number by
-        the label that they would have in `unfamiliar_labels`, and `copies` only if an image is there more than once.
+        `pictures` is the number of rows, `counted` that of white cells with status `ok`, and `review` that of all rows
+        with status `review`. Of each class of white cells, `n`, `percent` and `interval` (low and high in percent) are
+        of rows with status `ok`; `n_with_review` and `percent_with_review` of rows with status `ok` or `review`.
+        Percents and intervals are None where nothing was counted. `unfamiliar` is there only if a cell was, with their
+        number by the label that they would have in `unfamiliar_labels`, and `copies` only if an image is there more
+        than once. `erythroblasts` and `platelets` are there only if the bundle has these classes.
         """
-        counted, unfamiliar = self.statuses[Status.OK], self.statuses[Status.UNFAMILIAR]
-        both = counted + self.review.total()
+        counted, unfamiliar = self._white(self.labels), self.statuses[Status.UNFAMILIAR]
+        both = counted + self._white(self.review)
         return {
             "pictures": self.total,
             "counted": counted,
@@ -164,8 +169,43 @@ class Differential:
                     }
                 )
                 for name in self.classes
+                if name not in NOT_LEUKOCYTES
             },
+            **({"erythroblasts": self._erythroblasts(counted, both)} if ERYTHROBLAST in self.classes else {}),
+            **({"platelets": self._other(PLATELET)} if PLATELET in self.classes else {}),
         }
+
+    @staticmethod
+    def _white(labels: Counter[str]) -> int:
+        """Return the number of white cells among rows counted by label."""
+        return labels.total() - sum(labels[name] for name in NOT_LEUKOCYTES)
+
+    def _other(self, name: str) -> dict[str, Any]:
+        return {"n": self.labels[name], "n_with_review": self.labels[name] + self.review[name]}
+
+    def _erythroblasts(self, counted: int, both: int) -> dict[str, Any]:
+        """Return erythroblasts per 100 white cells, of which there are `counted`, or `both` with those for review."""
+        found = self._other(ERYTHROBLAST)
+        return self._withheld(
+            {
+                **found,
+                "per_100_white_cells": _percent(found["n"], counted),
+                "interval": _odds(found["n"], counted),
+                "per_100_white_cells_with_review": _percent(found["n_with_review"], both),
+            }
+        )
+
+    def _others_lines(self, result: dict[str, Any]) -> list[str]:
+        """Return lines for people about erythroblasts and platelets, if the bundle knows them."""
+        lines = []
+        if cells := result.get("erythroblasts"):
+            bounds, rate = cells["interval"], cells["per_100_white_cells"]
+            per = "" if rate is None else f": {rate:.1f} per 100 white cells"
+            per += "" if bounds is None else f" (95 % interval {bounds[0]:.1f}-{bounds[1]:.1f})"
+            lines.append(f"erythroblasts, not among the white cells: {_with_review(cells)}{per}")
+        if cells := result.get("platelets"):
+            lines.append(f"platelets, left out: {_with_review(cells)}")
+        return lines
 
     def _unfamiliar_labels(self) -> dict[str, int]:
         return {name: self.unfamiliar[name] for name in self.classes if self.unfamiliar[name]}
@@ -200,13 +240,14 @@ class Differential:
         ]
         unfamiliar = f"{result['unfamiliar']} unfamiliar, " if "unfamiliar" in result else ""
         header = ["class", "n", "percent", "95 % interval", "with review", "percent"]
+        others = self._others_lines(result)
         summary = (
-            f"{result['counted']} counted, {result['review']} to review, {unfamiliar}"
+            f"{result['counted']} {'white cells ' if others else ''}counted, {result['review']} to review, {unfamiliar}"
             f"{result['errors']} could not be read"
         )
         table = "" if self.verdict.unlike else text.table(header, lines)
         return "\n".join(
-            filter(None, [table, summary, self._unfamiliar_line(), self.copies.line(), self.verdict.sentence])
+            filter(None, [table, *others, summary, self._unfamiliar_line(), self.copies.line(), self.verdict.sentence])
         )
 
 
@@ -217,6 +258,18 @@ def _percents(share: dict[str, Any]) -> list[str]:
 
 def _percent(n: int, of: int) -> float | None:
     return round(100 * n / of, 2) if of else None
+
+
+def _odds(n: int, of: int) -> list[float] | None:
+    """Return the 95 % interval of n per 100 of others: Wilson's of n among n + of, as odds; None if of is 0."""
+    bounds = wilson(n, n + of)
+    if bounds is None or not of:
+        return None
+    return [round(100 * bound / (1 - bound), 2) for bound in bounds]
+
+
+def _with_review(cells: dict[str, Any]) -> str:
+    return f"{cells['n']} ({cells['n_with_review']} with review)"
 
 
 def _share(n: int, of: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgewbc._version import __version__
-from edgewbc.cells import CLASSES
+from edgewbc.cells import CLASSES, OTHER_CLASSES, PLATELET
 from edgewbc.errors import UserError
 from edgewbc.images.encode import encode
 from edgewbc.pixels import Box, Image
@@ -23,14 +23,15 @@ from edgewbc.utils.files import occupied, write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
 
 SLIDES = 10
+_EVERY = (*CLASSES, *OTHER_CLASSES)
 FIELD_SCALE = (5.2, 6.4)  # pixels per micrometer in a field
 
 
 def draw_cell(label: str, rng: np.random.Generator, size: int = 96, slide: Slide | None = None) -> Image:
-    """Draw an image of one white blood cell among red cells.
+    """Draw an image of one white blood cell among red cells, or of an erythroblast or a platelet.
 
     Args:
-        label: one of `cells.CLASSES`.
+        label: one of `cells.CLASSES` or `cells.OTHER_CLASSES`.
         rng: random generator.
         size: height and width in pixels, about 25 micrometers.
         slide: the slide's stain and light; drawn at random by default.
@@ -108,6 +109,13 @@ class Drawn:
     size: int
     slides: int = SLIDES
     edgewbc: str = __version__
+    classes: tuple[str, ...] = CLASSES
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as JSON values; the classes only where they are not the five."""
+        values = asdict(self)
+        del values["classes"]
+        return values if self.classes == CLASSES else {**values, "classes": list(self.classes)}
 
 
 def write(
@@ -117,6 +125,7 @@ def write(
     seed: int = 0,
     size: int = 96,
     progress: Progress = quiet,
+    classes: Sequence[str] = CLASSES,
 ) -> Drawn:
     """Draw cells and fields into a new folder; the same arguments give the same bytes.
 
@@ -126,18 +135,22 @@ def write(
     Args:
         folder: folder to create; it appears when all images are drawn. If it already holds the same set, nothing is
             done.
-        cells: number of cells per class (five classes).
-        fields: number of fields of 480 x 640 pixels, with one to four white cells each.
+        cells: number of cells per class.
+        fields: number of fields of 480 x 640 pixels, with one to four cells each (no platelets: every field has some).
         seed: random seed.
         size: height and width of a cell image, in pixels.
         progress: shows progress.
+        classes: to draw; the cells of a class do not depend on the others.
 
     Raises:
         UserError: the folder holds something else.
+        ValueError: an unknown class.
     """
-    drawn = Drawn(seed, cells, fields, size)
+    for label in classes:
+        _check_label(label)
+    drawn = Drawn(seed, cells, fields, size, classes=tuple(classes))
     if occupied(folder):
-        if _description(folder / "synthetic.json") == asdict(drawn):
+        if _description(folder / "synthetic.json") == drawn.to_json():
             return drawn
         raise UserError(f"{folder}: is not empty and holds a different set: give another --to")
     folder = folder.resolve()
@@ -148,27 +161,29 @@ def write(
         shutil.rmtree(partial)
     slides = [Slide.draw(np.random.default_rng([seed, 0, number])) for number in range(SLIDES)]
     (partial / "cells").mkdir(parents=True)
-    todo = [(label, i) for label in CLASSES for i in range(cells)]
+    todo = [(label, i) for label in classes for i in range(cells)]
     for label, i in progress(todo, "cells", len(todo)):
-        rng = np.random.default_rng([seed, 1, CLASSES.index(label), i])
+        rng = np.random.default_rng([seed, 1, _EVERY.index(label), i])
         name = f"slide{i % SLIDES:02d}_{i:05d}.png"
         _save(partial / "cells" / label / name, draw_cell(label, rng, size, slides[i % SLIDES]))
     if fields:
-        _write_fields(partial / "fields", fields, seed, slides, progress)
-    write_json(partial / "synthetic.json", asdict(drawn))
+        _write_fields(partial / "fields", fields, seed, slides, progress, [c for c in classes if c != PLATELET])
+    write_json(partial / "synthetic.json", drawn.to_json())
     if folder.exists():
         folder.rmdir()
     partial.replace(folder)
     return drawn
 
 
-def _write_fields(folder: Path, number: int, seed: int, slides: Sequence[Slide], progress: Progress) -> None:
+def _write_fields(
+    folder: Path, number: int, seed: int, slides: Sequence[Slide], progress: Progress, classes: Sequence[str]
+) -> None:
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["path", "label", "left", "top", "width", "height"])
     for i in progress(range(number), "fields", number):
         rng = np.random.default_rng([seed, 2, i])
-        labels = [str(name) for name in rng.choice(CLASSES, int(rng.integers(1, 5)))]
+        labels = [str(name) for name in rng.choice(classes, int(rng.integers(1, 5)))]
         name = f"slide{i % SLIDES:02d}_{i:05d}.png"
         image, boxes = draw_field(rng, labels, slide=slides[i % SLIDES])
         _save(folder / name, image)

@@ -178,11 +178,38 @@ def _basophil(shape: Sequence[int], rng: np.random.Generator, center: Array, rad
     return _lobes(shape, rng, spots, 0.44 * radius, 0.4 * radius, 1.3) * 0.9
 
 
+def _immature(shape: Sequence[int], rng: np.random.Generator, center: Array, radius: float) -> Array:
+    """Return a large nucleus, off center: round as in promyelocytes and myelocytes, or dented as in metamyelocytes."""
+    size = radius * rng.uniform(0.64, 0.76)
+    turn = rng.uniform(0, 2 * np.pi)
+    off = (radius - size) * rng.uniform(0.2, 0.8) * np.array([np.cos(turn), np.sin(turn)])
+    mask = fill(shape, [blob(rng, center + off, size, 0.04, rng.uniform(1.0, 1.25))])
+    if rng.random() < 0.5:
+        mask = _dented(mask, rng, center + off, size, depth=rng.uniform(0.2, 0.55), wide=rng.uniform(0.3, 0.45))
+    return melt(mask, 0.08 * size)
+
+
+def _erythroblast(shape: Sequence[int], rng: np.random.Generator, center: Array, radius: float) -> Array:
+    """Return a small, round nucleus with a sharp edge, near the center."""
+    size = radius * rng.uniform(0.5, 0.66)
+    turn = rng.uniform(0, 2 * np.pi)
+    off = (radius - size) * rng.uniform(0, 0.4) * np.array([np.cos(turn), np.sin(turn)])
+    return melt(fill(shape, [blob(rng, center + off, size, 0.015, rng.uniform(1.0, 1.08))]), 0.04 * size)
+
+
+def _none(shape: Sequence[int], rng: np.random.Generator, center: Array, radius: float) -> Array:
+    """Return an empty mask: platelets have no nucleus."""
+    return np.zeros(tuple(shape))
+
+
 OF: Final[dict[str, Callable[[Sequence[int], np.random.Generator, Array, float], Array]]] = {
     "neutrophil": _neutrophil,
     "lymphocyte": _lymphocyte,
     "monocyte": _monocyte,
     "eosinophil": _eosinophil,
     "basophil": _basophil,
+    "immature granulocyte": _immature,
+    "erythroblast": _erythroblast,
+    "platelet": _none,
 }
 """By class, the function that draws the nucleus: (shape of the mask, generator, center and radius of the cell)."""

@@ -20,13 +20,16 @@ from edgewbc.synth.nuclei import Array, blob, circles, fill, wobble
 RED_CELL_RADIUS = 3.6  # mean
 CELL_FIELD = 25.0  # side of the image of a single cell
 
-# Smallest and largest radius of each white cell in a smear, where it is spread flat.
+# Smallest and largest radius of each kind of cell in a smear, where it is spread flat.
 RADII = {
     "neutrophil": (5.8, 7.2),
     "lymphocyte": (4.6, 6.4),
     "monocyte": (7.0, 8.8),
     "eosinophil": (6.0, 7.4),
     "basophil": (5.6, 6.9),
+    "immature granulocyte": (7.2, 9.2),
+    "erythroblast": (3.9, 5.4),
+    "platelet": (1.3, 2.2),
 }
 
 
@@ -76,11 +79,11 @@ def stain(canvas: Array, mask: Array, color: Array) -> None:
 
 
 def white_cell(canvas: Array, label: str, rng: np.random.Generator, center: Array, radius: float, scale: float) -> Box:
-    """Paint a white cell onto a canvas of optical density, in place.
+    """Paint a white cell, an erythroblast or a platelet onto a canvas of optical density, in place.
 
     Args:
         canvas: (h, w, 3); replaced where the cell is.
-        label: one of `cells.CLASSES`.
+        label: one of `cells.CLASSES` or `cells.OTHER_CLASSES`.
         rng: determines the cell's appearance.
         center: (x, y) in pixels.
         radius: in pixels.
@@ -90,7 +93,7 @@ def white_cell(canvas: Array, label: str, rng: np.random.Generator, center: Arra
         The cell's bounding box (left, top, width, height in pixels); it may extend beyond the canvas.
     """
     shape = canvas.shape[:2]
-    ragged = {"monocyte": 0.07, "lymphocyte": 0.03}.get(label, 0.045)
+    ragged = {"monocyte": 0.07, "lymphocyte": 0.03, "erythroblast": 0.03, "platelet": 0.14}.get(label, 0.045)
     outline = blob(rng, center, radius, ragged)
     body = fill(shape, [outline], soft=0.12 * scale)
     nucleus = nuclei.OF[label](shape, rng, center, radius)
@@ -100,7 +103,7 @@ def white_cell(canvas: Array, label: str, rng: np.random.Generator, center: Arra
     stain(canvas, body, plasma * (1 + 0.10 * texture[..., None]))
     _granules_below(canvas, label, rng, center, radius, scale, body)
     lumps = wobble(rng, shape, (0.9 if label == "monocyte" else 0.7) * scale)
-    strength = {"monocyte": 0.16, "lymphocyte": 0.12}.get(label, 0.13)
+    strength = {"monocyte": 0.16, "lymphocyte": 0.12, "erythroblast": 0.05}.get(label, 0.13)
     solid = rng.uniform(0.9, 1.08) * core * (1 + strength * lumps[..., None])
     stain(canvas, nucleus * body * 0.97, solid)
     _granules_above(canvas, label, rng, center, radius, scale, body)
@@ -109,13 +112,17 @@ def white_cell(canvas: Array, label: str, rng: np.random.Generator, center: Arra
     return (float(left), float(top), float(right - left), float(bottom - top))
 
 
-# Colors of the cytoplasm and of the nucleus on white, by class. A basophil's nucleus is pale under its granules.
+# Colors of the cytoplasm and of the nucleus on white, by class. A basophil's nucleus is pale under its granules; a
+# platelet has none, and its second color is not seen.
 COLORS = {
     "neutrophil": ((230, 205, 214), (118, 66, 142)),
     "lymphocyte": ((164, 180, 220), (104, 60, 138)),
     "monocyte": ((184, 178, 204), (136, 92, 160)),
     "eosinophil": ((234, 200, 192), (120, 70, 144)),
     "basophil": ((206, 176, 208), (128, 84, 154)),
+    "immature granulocyte": ((184, 174, 212), (132, 78, 158)),
+    "erythroblast": ((202, 178, 186), (72, 42, 104)),
+    "platelet": ((204, 186, 220), (204, 186, 220)),
 }
 
 
@@ -136,6 +143,9 @@ def _granules_below(
         if rng.random() < 0.6:
             holes = circles(shape, rng, center, radius * 0.9, int(rng.integers(2, 7)), (0.35 * scale, 0.75 * scale))
             stain(canvas, holes * body * 0.75, density((232, 228, 236)))
+    elif label == "platelet":  # a purple core in a pale rim
+        dots = circles(shape, rng, center, radius * 0.72, 30, (0.16 * scale, 0.3 * scale), apart=0.3 * scale)
+        stain(canvas, dots * body * 0.85, density((142, 86, 166)))
     elif label == "lymphocyte" and rng.random() < 0.25:  # a few azure granules, as in large granular lymphocytes
         dots = circles(shape, rng, center, radius * 0.95, int(rng.integers(3, 9)), (0.18 * scale, 0.28 * scale))
         stain(canvas, dots * body * 0.8, density((150, 80, 150)))
@@ -144,7 +154,7 @@ def _granules_below(
 def _granules_above(
     canvas: Array, label: str, rng: np.random.Generator, center: Array, radius: float, scale: float, body: Array
 ) -> None:
-    """Paint the granules that lie over the nucleus: many dark ones in basophils, a few in eosinophils."""
+    """Paint the granules over the nucleus: dark in basophils, fine in immature granulocytes, a few in eosinophils."""
     shape = canvas.shape[:2]
     if label == "basophil":
         number = int(rng.integers(50, 130))
@@ -153,6 +163,10 @@ def _granules_above(
     elif label == "eosinophil":
         dots = circles(shape, rng, center, radius * 0.7, 9, (0.34 * scale, 0.46 * scale))
         stain(canvas, dots * body * 0.55, density((206, 112, 104)))
+    elif label == "immature granulocyte":
+        number = int(rng.integers(40, 160))
+        dots = circles(shape, rng, center, radius * 0.93, number, (0.16 * scale, 0.3 * scale), apart=0.4 * scale)
+        stain(canvas, dots * body * 0.6, density((128, 52, 118)))
 
 
 def surroundings(

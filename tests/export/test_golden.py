@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from edgewbc.bundle.paths import GOLDEN
+from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.export import golden
 from edgewbc.images.decode import decode
-from edgewbc.pixels import PixelSpec
+from edgewbc.pixels import PixelSpec, Reference
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.synth.cells import draw_cell
 from tests.tiny_run import quantized
 
 SPEC = PixelSpec(32, 36, "centre", 36)
@@ -39,6 +41,17 @@ def test_the_same_seed_draws_the_same_bytes(tmp_path: Path) -> None:
         names = golden.draw(tmp_path / part, ("monocyte",), SPEC)
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_eight_classes_are_drawn_as_what_they_are(tmp_path: Path) -> None:
+    """The samples of an eight-class bundle show its classes, and the crop `cell` finds a cell or the center in each."""
+    spec = PixelSpec(32, 32, "cell", 80, reference=Reference(25.0, (240.0, 240.0, 238.0), (0.7, 1.0, 0.45)))
+    names = golden.draw(tmp_path, (*CLASSES, *OTHER_CLASSES), spec, each=1)
+    assert names[5:] == ["golden/05-immature-granulocyte.png", "golden/06-erythroblast.png", "golden/07-platelet.png"]
+    for number, label in enumerate((*CLASSES, *OTHER_CLASSES)):
+        drawn = draw_cell(label, np.random.default_rng([golden.SEED, number]), size=88)
+        np.testing.assert_array_equal(decode((tmp_path / names[number]).read_bytes()).image, drawn)
+    assert golden.read(tmp_path, names, spec).shape == (8, 32, 32, 3)
 
 
 def test_other_classes_get_plain_file_names(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.lab.differential import Differential
 from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.verdict import Usual, Verdict
 
 
 def test_only_ok_rows_are_counted() -> None:
@@ -80,6 +82,82 @@ def test_unfamiliar_cells_are_listed_apart() -> None:
         "unfamiliar, not counted (unlike the training cells; the network would call them): 1 as neutrophil, "
         "7 as monocyte",
     ]
+
+
+EIGHT = (*CLASSES, *OTHER_CLASSES)
+
+
+def _counted(numbers: dict[str, int], review: dict[str, int] | None = None) -> Differential:
+    """Return the differential of eight classes, of so many rows by label."""
+    count = Differential(EIGHT)
+    for status, rows in ((Status.OK, numbers), (Status.REVIEW, review or {})):
+        for label, n in rows.items():
+            for _ in range(n):
+                count.add(ResultRow("p", label, 0.9, {}, status))
+    return count
+
+
+def test_erythroblasts_and_platelets_are_not_among_the_white_cells() -> None:
+    """Immature granulocytes are in the denominator; erythroblasts are per 100 white cells; platelets are left out."""
+    count = _counted(
+        {"neutrophil": 90, "immature granulocyte": 10, "erythroblast": 8, "platelet": 50},
+        {"lymphocyte": 25, "erythroblast": 2, "platelet": 3},
+    )
+    told = count.to_json()
+    assert (told["pictures"], told["counted"], told["review"]) == (188, 100, 30)
+    assert list(told["classes"]) == [*CLASSES, "immature granulocyte"]
+    assert [told["classes"][name]["percent"] for name in ("neutrophil", "immature granulocyte")] == [90.0, 10.0]
+    assert told["classes"]["lymphocyte"]["percent_with_review"] == 20.0
+    # Wilson interval of 8 in 108, from scipy: 0.038010, 0.139397; as odds 3.951 and 16.198 per 100
+    assert told["erythroblasts"] == {
+        "n": 8,
+        "n_with_review": 10,
+        "per_100_white_cells": 8.0,
+        "interval": [3.95, 16.2],
+        "per_100_white_cells_with_review": 8.0,
+    }
+    assert told["platelets"] == {"n": 50, "n_with_review": 53}
+    lines = count.table().splitlines()
+    assert lines[1].split()[:4] == ["neutrophil", "90", "90.0", "%"]
+    assert lines[-3:] == [
+        "erythroblasts, not among the white cells: 8 (10 with review): 8.0 per 100 white cells (95 % interval "
+        "4.0-16.2)",
+        "platelets, left out: 50 (53 with review)",
+        "100 white cells counted, 30 to review, 0 could not be read",
+    ]
+
+
+def test_no_white_cells_have_no_rate_of_erythroblasts() -> None:
+    """Without white cells there is no rate and no division by zero; more erythroblasts than white cells are allowed."""
+    told = _counted({"erythroblast": 3, "platelet": 1}).to_json()
+    assert told["counted"] == 0
+    assert told["erythroblasts"] == {
+        "n": 3,
+        "n_with_review": 3,
+        "per_100_white_cells": None,
+        "interval": None,
+        "per_100_white_cells_with_review": None,
+    }
+    assert _counted({"erythroblast": 3, "monocyte": 2}).to_json()["erythroblasts"]["per_100_white_cells"] == 150.0
+    assert "not among the white cells: 3 (3 with review)\n" in _counted({"erythroblast": 3}).table()
+
+
+def test_five_classes_are_told_as_ever() -> None:
+    """A bundle without these classes has neither key, and its cells are simply counted."""
+    count = Differential(CLASSES)
+    count.add(ResultRow("p", "basophil", 0.9))
+    assert not {"erythroblasts", "platelets"} & set(count.to_json())
+    assert count.table().splitlines()[-1] == "1 counted, 0 to review, 0 could not be read"
+
+
+def test_no_rate_of_images_that_are_unlike_training() -> None:
+    """Where no percentages are given, there are no erythroblasts per 100 white cells either."""
+    count = Differential(EIGHT, verdict=Verdict(Usual(0.5, 0.01)))
+    for label in ["erythroblast", "neutrophil"] * 10:
+        count.add(ResultRow("p", label, 0.4, {}, Status.OK))
+    told = count.to_json()["erythroblasts"]
+    assert (told["n"], told["per_100_white_cells"], told["interval"]) == (10, None, None)
+    assert "per 100" not in count.table()
 
 
 def _image(path: str, sha256: str, status: Status = Status.OK) -> ResultRow:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgewbc.cells import CLASSES
+from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.errors import UserError
 from edgewbc.synth import cells as drawing
 from edgewbc.synth import nuclei
@@ -28,7 +29,7 @@ def bytes_below(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("label", CLASSES)
+@pytest.mark.parametrize("label", [*CLASSES, "immature granulocyte", "erythroblast"])
 def test_a_cell_is_a_dark_nucleus_on_a_light_ground(label: str) -> None:
     """The image has the given size and a center darker than its background; the generator determines it."""
     cell = drawing.draw_cell(label, np.random.default_rng(5), 64)
@@ -40,8 +41,21 @@ def test_a_cell_is_a_dark_nucleus_on_a_light_ground(label: str) -> None:
     assert (cell != drawing.draw_cell(label, np.random.default_rng(6), 64)).any()
 
 
-def test_unknown_class_is_an_error() -> None:
-    """Only the five classes can be drawn."""
+def test_a_platelet_is_small() -> None:
+    """It is darker than the background, and far smaller than a red cell's width."""
+    slide = Slide.draw(np.random.default_rng(1))
+    bare = replace(slide, crowding=0.0, noise=0.0)
+    cell = drawing.draw_cell("platelet", np.random.default_rng(5), 100, bare)
+    middle = cell[30:70, 30:70].astype(int).sum(2)
+    dark = middle < np.median(cell.astype(int).sum(2)) - 60
+    assert 0.003 < dark.sum() / 100**2 < 0.03
+
+
+def test_unknown_class_is_an_error(tmp_path: Path) -> None:
+    """Only the eight classes can be drawn."""
+    with pytest.raises(ValueError, match="'blast'"):
+        drawing.write(tmp_path / "set", cells=3, classes=("neutrophil", "blast"))
+    assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="'blast'"):
         drawing.draw_cell("blast", np.random.default_rng(0))
 
@@ -60,6 +74,16 @@ def test_nuclei_differ_in_shape() -> None:
     assert 0.7 < full["monocyte"] < 0.96
     assert full["neutrophil"] < 0.85
     assert full["eosinophil"] < 0.9
+
+
+def test_nuclei_of_precursors_are_round() -> None:
+    """An erythroblast's nucleus is round and smaller than a lymphocyte's; an immature granulocyte's is not lobed."""
+    full = {label: np.mean([_solidity(label, seed) for seed in range(20)]) for label in OTHER_CLASSES[:2]}
+    assert full["erythroblast"] > 0.97
+    assert full["immature granulocyte"] > 0.92
+    for seed in range(10):
+        mask = nuclei.OF["erythroblast"]((200, 200), np.random.default_rng(seed), np.array([100.0, 100.0]), 80.0)
+        assert 0.2 < mask.sum() / (np.pi * 80**2) < 0.5
 
 
 def test_slides_differ() -> None:
@@ -125,6 +149,24 @@ def test_a_larger_set_contains_the_smaller_one(drawn: Path, tmp_path: Path) -> N
     cells = {name: digest for name, digest in bytes_below(tmp_path / "few").items() if name.startswith("cells/")}
     assert len(cells) == 15
     assert cells.items() <= bytes_below(drawn).items()
+
+
+def test_eight_classes_contain_the_five(drawn: Path, tmp_path: Path) -> None:
+    """The cells of the five classes stay the same beside three further classes; platelets have no box in a field."""
+    every = (*CLASSES, *OTHER_CLASSES)
+    drawing.write(tmp_path / "eight", cells=3, fields=6, seed=4, size=48, classes=every)
+    cells = {name: digest for name, digest in bytes_below(tmp_path / "eight").items() if name.startswith("cells/")}
+    assert len(cells) == 24
+    known = bytes_below(drawn)
+    assert all(known[name] == digest for name, digest in cells.items() if name.split("/")[1] in CLASSES)
+    assert json.loads((tmp_path / "eight/synthetic.json").read_text())["classes"] == list(every)
+    assert "classes" not in json.loads((drawn / "synthetic.json").read_text())
+    with (tmp_path / "eight/fields/boxes.csv").open(newline="") as file:
+        labels = {row["label"] for row in csv.DictReader(file)}
+    assert labels <= set(every) - {"platelet"}
+    drawing.write(tmp_path / "eight", cells=3, fields=6, seed=4, size=48, classes=every)
+    with pytest.raises(UserError, match="holds a different set"):
+        drawing.write(tmp_path / "eight", cells=3, fields=6, seed=4, size=48)
 
 
 def test_existing_files_are_not_overwritten(drawn: Path, tmp_path: Path) -> None:

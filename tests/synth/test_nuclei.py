@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewbc.cells import CLASSES
+from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.synth import nuclei
 
 CENTER = np.array([50.0, 40.0])
@@ -60,7 +60,7 @@ def test_wobble_is_smooth_noise() -> None:
     assert np.abs(np.diff(coarse, axis=1)).mean() < 0.5 * np.abs(np.diff(fine, axis=1)).mean()
 
 
-@pytest.mark.parametrize("label", CLASSES)
+@pytest.mark.parametrize("label", [*CLASSES, "immature granulocyte", "erythroblast"])
 def test_nucleus_is_inside_its_cell(label: str) -> None:
     """A mask of 0 to 1 that covers 15 to 85 % of the cell and little outside; the generator determines it."""
     for seed in range(5):
@@ -75,5 +75,6 @@ def test_nucleus_is_inside_its_cell(label: str) -> None:
 
 
 def test_every_class_can_be_drawn() -> None:
-    """There is a nucleus for each of the five classes and no other."""
-    assert set(nuclei.OF) == set(CLASSES)
+    """There is a nucleus for each of the eight classes and no other; a platelet's is empty."""
+    assert set(nuclei.OF) == {*CLASSES, *OTHER_CLASSES}
+    assert not nuclei.OF["platelet"](SHAPE, np.random.default_rng(0), CENTER, 30.0).any()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgewbc.cells import CLASSES
+from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.synth import smear
 from edgewbc.synth.smear import Slide, density, develop, empty, stain, surroundings, white_cell
 
@@ -31,7 +31,7 @@ def test_stain_blends_in_place() -> None:
     np.testing.assert_allclose(canvas[0], [[1.0, 1.0, 1.0], [2.0, 1.0, 0.5], [3.0, 1.0, 0.0]])
 
 
-@pytest.mark.parametrize("label", CLASSES)
+@pytest.mark.parametrize("label", [*CLASSES, *OTHER_CLASSES])
 def test_white_cell_is_inside_its_box(label: str) -> None:
     """The box has about the cell's size, nothing outside it changes, and the generator determines the cell."""
     canvas = empty(100, 120)
