@@ -15,13 +15,28 @@ import typer
 from typer.core import TyperGroup
 
 from edgewbc._version import __version__
-from edgewbc.cli import bench, classify, data, demo, doctor, export, info, kit, prune, quantize, selftest, train
+from edgewbc.cli import (
+    adapt,
+    bench,
+    classify,
+    data,
+    demo,
+    doctor,
+    export,
+    info,
+    kit,
+    pick,
+    prune,
+    quantize,
+    selftest,
+    train,
+)
 from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
     *("data", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
-    *("classify", "selftest", "doctor", "demo"),
+    *("classify", "pick", "adapt", "selftest", "doctor", "demo"),
 )
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
@@ -93,6 +108,8 @@ for name, module, summary in (
     ("eval", evaluate, "Measure accuracy on a split of a manifest."),
     ("info", info, "Describe a network or a bundle."),
     ("classify", classify, "Classify images and count the cells."),
+    ("pick", pick, "Choose the cells that are worth labeling."),
+    ("adapt", adapt, "Adapt a bundle to your own cells."),
     ("selftest", selftest, "Check a bundle's files and predictions here."),
     ("doctor", doctor, "Describe this PC and whether INT8 is faster."),
     ("demo", demo, "Run the whole workflow on synthetic cells."),

@@ -173,18 +173,18 @@ class Familiarity:
         place = math.ceil((len(held_out) + 1) * (1 - false_alarms))
         if place > len(held_out):
             raise ValueError(f"{len(held_out)} held-out cells are too few for {100 * false_alarms:g} % false alarms")
-        values = _transformed(features)
+        values = transformed(features)
         center = values.mean(0)
         variances, directions = np.linalg.eigh((values - center).T @ (values - center) / len(values))
         kept = min(components, max(1, int((variances > _SMALLEST * variances[-1]).sum())))
         # What is stored is rounded, and everything that follows is measured with what is stored.
-        center, projection = _rounded(center), _rounded(directions[:, ::-1][:, :kept])
+        center, projection = rounded(center), rounded(directions[:, ::-1][:, :kept])
         projected = (values - center) @ projection
         spread = np.maximum(_within(projected, labels).std(0), _SMALLEST).astype(np.float32)
         means, whitening = _groups(projected / spread, labels)
-        arrays = (center, projection, spread, _rounded(means), _rounded(whitening))
+        arrays = (center, projection, spread, rounded(means), rounded(whitening))
         found = cls(*arrays, np.array([[0.0, 1.0], [0.0, 1.0]]), trained_on=len(labels), held_out=len(held_out))
-        parts = found._logarithms(_transformed(held_out))
+        parts = found.logarithms(transformed(held_out))
         scale = np.stack([parts.mean(0), np.maximum(parts.std(0), _SMALLEST)], axis=1)
         found = replace(found, scale=scale)
         scores = found.score(held_out)
@@ -242,7 +242,7 @@ class Familiarity:
         Args:
             features: (n, d), finite.
         """
-        parts = (self._logarithms(_transformed(features)) - self.scale[:, 0]) / self.scale[:, 1]
+        parts = (self.logarithms(transformed(features)) - self.scale[:, 0]) / self.scale[:, 1]
         found: NDArray[np.float64] = parts.mean(1) if self.counts_residual else parts[:, 0]
         return found
 
@@ -259,7 +259,7 @@ class Familiarity:
             return ""
         return f"unlike the training cells: distance {score:.2f} is above {self.threshold:.2f}"
 
-    def _logarithms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def logarithms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithms of distance and residual, (n, 2), of transformed features (n, d)."""
         centered = (values - self.center).astype(np.float32)
         projected = centered @ self.projection
@@ -273,7 +273,7 @@ class Familiarity:
         return found
 
 
-def _transformed(features: NDArray[np.float32]) -> NDArray[np.float64]:
+def transformed(features: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return square roots, with their sign: they spread features that are rarely active more evenly."""
     values = features.astype(np.float64)
     found: NDArray[np.float64] = np.sign(values) * np.sqrt(np.abs(values))
@@ -317,6 +317,6 @@ def ledoit_wolf(centered: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _rounded(values: NDArray[np.float64]) -> NDArray[np.float32]:
+def rounded(values: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return values as they are after storing: rounded to float16."""
     return values.astype(np.float16).astype(np.float32)

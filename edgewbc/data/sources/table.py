@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +19,9 @@ from edgewbc.data.sources.scan import (
     require_folder,
 )
 from edgewbc.errors import UserError
+from edgewbc.utils.tables import read_table
 
-DELIMITERS: Final = (",", ";", "\t", "|")
+MEND: Final = "name the columns with --path-column, --label-column, --group-column and --split-column"
 SPLIT_WORDS: Final = {
     "train": Split.TRAIN, "training": Split.TRAIN,
     "val": Split.VAL, "valid": Split.VAL, "validation": Split.VAL, "dev": Split.VAL,
@@ -71,7 +70,7 @@ def find(folder: Path, table: LabelTable, classes: Sequence[str] | None = None) 
     cells: list[Cell] = []
     seen: dict[str, int] = {}
     left_out: Counter[str] = Counter()
-    for line, row in _rows(table):
+    for line, row in read_table(table.path, table.columns, MEND):
         path, label = row[table.path_column].replace("\\", "/").removeprefix("./"), row[table.label_column]
         where = f"{table.path}: line {line}"
         check_relative(path, table.path, folder)
@@ -98,49 +97,3 @@ def find(folder: Path, table: LabelTable, classes: Sequence[str] | None = None) 
     listed = {folder / path for path in seen}
     left_out["no row in the table"] += sum(path not in listed for path in below.paths)
     return SourceCells(cells, +left_out)
-
-
-def _rows(table: LabelTable) -> list[tuple[int, dict[str, str]]]:
-    """Return the line number and the stripped values of each row that is not empty."""
-    text = _text(table.path)
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count))
-    try:
-        lines = [(reader.line_num, [value.strip() for value in values]) for values in reader]
-    except csv.Error as error:
-        raise UserError(f"{table.path}: cannot be read as CSV: line {reader.line_num}: {error}") from None
-    header = lines[0][1] if lines else []
-    for name in table.columns:
-        if header.count(name) != 1:
-            problem = "no column" if name not in header else "more than one column"
-            raise UserError(
-                f"{table.path}: {problem} {name!r}; found {', '.join(header) or 'none'}: name the columns with "
-                "--path-column, --label-column, --group-column and --split-column"
-            )
-    rows = []
-    for line, values in lines[1:]:
-        if not any(values):
-            continue
-        if len(values) != len(header):
-            raise UserError(f"{table.path}: line {line} has {len(values)} values, but the header has {len(header)}")
-        row = dict(zip(header, values, strict=True))
-        for name in table.columns:
-            if not row[name]:  # a missing group would silently allow a slide in two splits
-                raise UserError(f"{table.path}: line {line}: no value in column {name!r}")
-        rows.append((line, row))
-    if not rows:
-        raise UserError(f"{table.path}: no rows below the header")
-    return rows
-
-
-def _text(path: Path) -> str:
-    """Return the text of a file in UTF-8, or in UTF-16 with a byte order mark."""
-    try:
-        data = path.read_bytes()
-        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig").replace("\r\n", "\n")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected a table with one labeled image per row") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8 text: save the table as 'CSV UTF-8'") from None

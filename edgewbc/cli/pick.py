@@ -1,0 +1,69 @@
+"""`edgewbc pick`: choose the cells that are worth labeling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewbc.cli.console import emit, progress, say, wrote
+
+
+def command(
+    images: Annotated[Path, typer.Argument(help="Folder of images of single cells, not labeled.")],
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of cells to label.")] = 50,
+    to: Annotated[Path, typer.Option(help="Folder to create.")] = Path("to-label"),
+    model: Annotated[Path | None, typer.Option(help="Bundle to adapt. [default: the shipped one]")] = None,
+    microscope: Annotated[
+        Path | None, typer.Option(help="Profile of the microscope. [default: learned from the images]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice.")] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Choose the cells that teach a bundle the most about your microscope, and lay them out to be labeled.
+
+    The folder has numbered copies (cells/001.png ...), a contact sheet to look at and to print (sheet.html), a table to
+    fill in (labels.csv), and the same as tasks of Label Studio. Fill in the column `label`, then run
+    `edgewbc adapt --cells FOLDER/labels.csv`.
+
+    \b
+    Example:
+      edgewbc pick smear-17 --n 50 --to to-label
+    """
+    from edgewbc.bundle.bundle import Bundle
+    from edgewbc.cli import defaults
+    from edgewbc.cli.adapt import profile_of
+    from edgewbc.errors import UserError
+    from edgewbc.images import discover
+    from edgewbc.lab import pick_folder
+    from edgewbc.utils.files import occupied
+
+    if occupied(to):
+        raise UserError(f"{to}: exists already and is not overwritten: give another --to")
+    bundle = Bundle.open(defaults.bundle(model))
+    paths = discover.find([images])
+    profile = profile_of(bundle, microscope, paths)
+    found = pick_folder.choose(bundle, paths, n, seed=seed, profile=profile, threads=threads, progress=progress)
+    pick_folder.write(bundle, found, to, profile)
+    for path, reason in found.errors[:10]:
+        say(f"left out: {path}: {reason}")
+    if as_json:
+        emit(
+            {
+                "folder": str(to),
+                "images": found.images,
+                "copies": found.copies,
+                "left_out": len(found.errors),
+                "cells": [
+                    {"path": each.copy, "original": str(each.original), "suggestion": each.suggestion,
+                     "probability": each.probability}
+                    for each in found.cells
+                ],
+            }
+        )  # fmt: skip
+    else:
+        print(f"{len(found.cells)} of {found.images} images are in {to}; fill in the column label of {to}/labels.csv")
+    wrote(to)
+    say(f"next: edgewbc adapt --cells {to}/labels.csv")

@@ -1,0 +1,98 @@
+"""Minimize a smooth function of many variables, with numpy alone: limited-memory BFGS.
+
+Nocedal 1980, "Updating quasi-Newton matrices with limited storage", Mathematics of Computation 35:773; the line search
+halves the step until it meets the condition of Armijo 1966. Steps without positive curvature leave the memory as it
+is, so that the estimate of the Hessian stays positive definite.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Function = Callable[[Vector], tuple[float, Vector]]
+"""Returns the value and the gradient at a point (n,)."""
+
+_ARMIJO = 1e-4
+_SMALLEST_STEP = 1e-12
+_SMALLEST_CURVATURE = 1e-14
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where a minimization ended.
+
+    Attributes:
+        x: the point, (n,).
+        value: of the function there.
+        slope: largest absolute component of the gradient there.
+        iterations: number of steps.
+        converged: whether the slope is within the tolerance.
+    """
+
+    x: Vector
+    value: float
+    slope: float
+    iterations: int
+    converged: bool
+
+
+def lbfgs(
+    function: Function, start: Vector, *, tolerance: float = 1e-5, iterations: int = 300, memory: int = 10
+) -> Minimum:
+    """Minimize a function.
+
+    Args:
+        function: value and gradient; convex, if the minimum is to be a global one.
+        start: first point, (n,).
+        tolerance: largest component of the gradient at which to stop.
+        iterations: largest number of steps.
+        memory: number of steps that the estimate of the Hessian is made from.
+    """
+    x = np.array(start, dtype=np.float64)
+    value, gradient = function(x)
+    steps: deque[tuple[Vector, Vector]] = deque(maxlen=memory)
+    done = 0
+    while done < iterations and np.abs(gradient).max(initial=0.0) > tolerance:
+        direction = _direction(gradient, steps)
+        descent = float(gradient @ direction)
+        step = 1.0
+        found, slope = function(x + direction)
+        while not found <= value + _ARMIJO * step * descent:  # written so that NaN shortens the step too
+            step /= 2
+            if step < _SMALLEST_STEP:
+                return _minimum(x, value, gradient, done, tolerance)
+            found, slope = function(x + step * direction)
+        moved, change = step * direction, slope - gradient
+        if float(moved @ change) > _SMALLEST_CURVATURE:
+            steps.append((moved, change))
+        x, value, gradient = x + moved, found, slope
+        done += 1
+    return _minimum(x, value, gradient, done, tolerance)
+
+
+def _minimum(x: Vector, value: float, gradient: Vector, done: int, tolerance: float) -> Minimum:
+    slope = float(np.abs(gradient).max(initial=0.0))
+    return Minimum(x, value, slope, done, slope <= tolerance)
+
+
+def _direction(gradient: Vector, steps: deque[tuple[Vector, Vector]]) -> Vector:
+    """Return minus the estimated inverse Hessian times the gradient (the two-loop recursion)."""
+    found = -gradient
+    if not steps:
+        return found / max(1.0, float(np.linalg.norm(gradient)))
+    shares = []
+    for moved, change in reversed(steps):
+        share = float(moved @ found) / float(change @ moved)
+        shares.append(share)
+        found = found - share * change
+    moved, change = steps[-1]
+    found = found * (float(moved @ change) / float(change @ change))
+    for (moved, change), share in zip(steps, reversed(shares), strict=True):
+        found = found + (share - float(change @ found) / float(change @ moved)) * moved
+    return found

@@ -1,0 +1,63 @@
+"""Adapt a head to unlabeled cells of a laboratory: self-training with a guard.
+
+The head labels the cells, the most probable third of each class is taken as if a person had labeled it, and a
+correction is fitted to those (`adapt.fit`); four times over (Scudder 1965, "Probability of error of some adaptive
+pattern-recognition machines"; class-balanced as in Zou et al. 2018, arXiv 1810.07911). Each view of a cell has the
+label of all views together.
+
+The guard: nothing is corrected with fewer than `LEAST_CELLS` cells, or if fewer than two classes are found. A class of
+which fewer than `LEAST_OF_CLASS` cells are found keeps the old head's weights, and the penalty is strong. On PBC
+validation as it is, recolored, blurred and rescaled, and on BCCD, with two networks, labels became right for -0.7 to 20
+of 100 cells; at home none changed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.decision import adapt
+from edgewbc.decision.adapt import Cells, Correction
+from edgewbc.decision.head import Head, softmax
+
+SHARE = 0.3
+"""Share of the cells of each class, the most probable ones, that are taken as labeled."""
+ROUNDS = 4
+STRENGTH = 1.0
+"""Strength of the penalty."""
+LEAST_CELLS = 30
+LEAST_OF_CLASS = 5
+
+
+def correct(features: NDArray[np.float32], head: Head) -> Correction | None:
+    """Return the correction that unlabeled cells suggest; None if there is too little to learn from.
+
+    Args:
+        features: of each view of each cell, (n, views, d).
+        head: the old head.
+    """
+    if len(features) < LEAST_CELLS:
+        return None
+    found: Correction | None = None
+    logits = head.logits(features)
+    for _ in range(ROUNDS):
+        labels, chosen = _confident(logits)
+        if len(np.unique(labels[chosen])) < 2:
+            return None
+        cells = Cells(features[chosen], labels[chosen], np.flatnonzero(chosen))
+        found = adapt.fit(cells, head, STRENGTH)
+        logits = found.logits(head, features)
+    return found
+
+
+def _confident(logits: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the label of each cell, (n,), and which are among the most probable of their class, (n,)."""
+    probabilities = softmax(logits).mean(1)
+    labels = probabilities.argmax(1).astype(np.int64)
+    chosen = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        if len(own) >= LEAST_OF_CLASS:
+            most = max(LEAST_OF_CLASS, int(SHARE * len(own)))
+            chosen[own[np.argsort(-probabilities[own, label], kind="stable")[:most]]] = True
+    return labels, chosen

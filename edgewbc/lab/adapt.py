@@ -1,0 +1,309 @@
+"""Adapt a bundle to a laboratory: fit its head to labeled or unlabeled cells, and say what that gains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc import metrics
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.paths import HEAD
+from edgewbc.decision import adapt, self_training
+from edgewbc.decision import shots as draws
+from edgewbc.decision.adapt import Cells
+from edgewbc.decision.head import Head, softmax
+from edgewbc.decision.shots import ShotsRow
+from edgewbc.errors import UserError
+from edgewbc.images.decode import ImageError, decode
+from edgewbc.images.files import read
+from edgewbc.lab import cell_views
+from edgewbc.lab.cell_views import SeenCells
+from edgewbc.lab.labeled_cells import LabeledFile
+from edgewbc.metrics import McNemar, Scores
+from edgewbc.runtime import ir_head, trial
+from edgewbc.smear import microscope
+from edgewbc.smear.microscope import Profile
+from edgewbc.utils.arrays import read_arrays
+from edgewbc.utils.progress import Progress, quiet
+
+AGREES = 0.02
+"""Largest difference of `head.npz` from the weights in the model, as a share of the largest weight (int8: 0.8 %)."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The old and the adapted head on the same cells; each was held out of the head that it is measured with.
+
+    Attributes:
+        before: scores of the old head.
+        after: scores of the adapted head, by cross-validation.
+        mcnemar: `b` cells that only the old head gets right, `c` that only the adapted one does.
+        loss_before, loss_after: mean log loss.
+        cells: number of cells that could not be held out, because their class has one image.
+    """
+
+    before: Scores
+    after: Scores
+    mcnemar: McNemar
+    loss_before: float
+    loss_after: float
+    cells: int
+
+    @property
+    def gains(self) -> bool:
+        """Whether the adapted head is better: more cells right, or as many with a smaller loss."""
+        if self.after.correct != self.before.correct:
+            return self.after.correct > self.before.correct
+        return self.loss_after < self.loss_before
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+            "mcnemar": {"b": self.mcnemar.b, "c": self.mcnemar.c, "p": self.mcnemar.p},
+            "log_loss": {"before": self.loss_before, "after": self.loss_after},
+            "never_held_out": self.cells,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Adaptation:
+    """A head adapted to a laboratory's cells.
+
+    Attributes:
+        bundle: that was adapted.
+        head: the adapted head.
+        seen: the labeled cells as the network sees them; None without labels.
+        labels: class index of each, (n,).
+        unlabeled: number of unlabeled cells that were used.
+        strength: of the penalty; None without labels.
+        comparison: old head against adapted head; None where no cell could be held out.
+        probabilities: of the held-out cells by the adapted head, (m, K), and their labels, (m,).
+        changed: share of the unlabeled cells whose label changed; None without unlabeled cells.
+        profile: of the microscope; None where the bundle does not use one.
+    """
+
+    bundle: Bundle
+    head: Head
+    seen: SeenCells | None
+    labels: NDArray[np.int64]
+    unlabeled: int
+    strength: float | None
+    comparison: Comparison | None
+    probabilities: tuple[NDArray[np.float64], NDArray[np.int64]] | None
+    changed: float | None
+    profile: Profile | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of labeled cells by class, of the classes that have any."""
+        found = Counter(self.labels.tolist())
+        return {name: found[index] for index, name in enumerate(self.bundle.classes) if found[index]}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Classes without a labeled cell, which keep the old head's weights; empty without labels."""
+        return tuple(name for name in self.bundle.classes if name not in self.counts) if len(self.labels) else ()
+
+    @property
+    def gains(self) -> bool:
+        """Whether the cells show that the adapted head is better."""
+        return self.comparison is not None and self.comparison.gains
+
+
+def old_head(bundle: Bundle, precision: str | None = None) -> Head:
+    """Return a bundle's head: `head.npz` if it agrees with the model that runs, else the model's own weights.
+
+    Raises:
+        UserError: the model has no head of dense layers.
+    """
+    files = trial.read_model(bundle, "openvino", precision)
+    try:
+        found = ir_head.read(*files.contents)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"{files.label}: cannot be adapted: {error}") from None
+    if HEAD not in bundle.sums:
+        return found
+    shapes = {name: array.shape for name, array in found.arrays().items()}
+    try:
+        stored = Head.from_arrays(read_arrays(bundle.read(HEAD), shapes))
+    except ValueError:
+        return found
+    return stored if _agree(stored, found) else found
+
+
+def _agree(stored: Head, found: Head) -> bool:
+    for ours, theirs in zip(stored.layers, found.layers, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            if np.abs(one - other).max() > AGREES * max(np.abs(other).max(), 1e-6):
+                return False
+    return True
+
+
+def labeled(
+    bundle: Bundle,
+    files: Sequence[LabeledFile],
+    *,
+    profile: Profile | None = None,
+    threads: int | None = None,
+    progress: Progress = quiet,
+) -> tuple[SeenCells, NDArray[np.int64]]:
+    """Run the network on labeled cells; return them with their labels.
+
+    Raises:
+        UserError: the same image has two labels, or no image can be used.
+    """
+    seen = cell_views.see(bundle, [file.path for file in files], profile=profile, threads=threads, progress=progress)
+    labels = np.array([files[index].label for index in seen.indices], dtype=np.int64)
+    first: dict[str, int] = {}
+    for number, digest in enumerate(seen.sha256):
+        other = first.setdefault(digest, number)
+        if labels[other] != labels[number]:
+            names = [files[int(seen.indices[place])] for place in (other, number)]
+            raise UserError(
+                f"{names[0].path} and {names[1].path} are the same image, but one is labeled "
+                f"{bundle.classes[names[0].label]} and the other {bundle.classes[names[1].label]}: correct one label"
+            )
+    return seen, labels
+
+
+def run(
+    bundle: Bundle,
+    files: Sequence[LabeledFile] = (),
+    unlabeled: Sequence[Path] = (),
+    *,
+    profile: Profile | None = None,
+    threads: int | None = None,
+    progress: Progress = quiet,
+) -> Adaptation:
+    """Adapt a bundle's head to labeled cells, to unlabeled ones, or to both.
+
+    Unlabeled cells come first: the head trains itself on them, and the labeled cells then correct the result.
+
+    Args:
+        bundle: to adapt.
+        files: labeled cells.
+        unlabeled: images of single cells without labels.
+        profile: of the microscope, for bundles that use one.
+        threads: inference threads.
+        progress: shows the images.
+
+    Raises:
+        UserError: fewer than two classes are labeled, the unlabeled cells are too few or too alike, or as `labeled`.
+    """
+    old = old_head(bundle)
+    head, changed = old, None
+    if unlabeled:
+        others = cell_views.see(bundle, unlabeled, profile=profile, threads=threads, progress=progress)
+        found = self_training.correct(others.features, old)
+        if found is None and not files:
+            raise UserError(
+                f"{len(others)} unlabeled cells say too little: at least {self_training.LEAST_CELLS} of two classes "
+                "are needed"
+            )
+        if found is not None:
+            head = found.head(old)
+            changed = _changed(old, head, others.features[:, 0])
+    if not files:
+        none = np.zeros(0, np.int64)
+        return Adaptation(bundle, head, None, none, len(unlabeled), None, None, None, changed, profile)
+    seen, labels = labeled(bundle, files, profile=profile, threads=threads, progress=progress)
+    if len(np.unique(labels)) < 2:
+        raise UserError("the labeled cells are all of one class: label cells of two classes or more")
+    cells = Cells(seen.features, labels, seen.copies)
+    tested = adapt.cross_validate(cells, head)
+    correction = adapt.fit(cells, head, tested.strength)
+    out = tested.held_out
+    comparison = None
+    if out.any():
+        before = softmax(old.logits(seen.features[out, 0]))
+        comparison = compare(bundle.classes, labels[out], before, tested.probabilities[out], int((~out).sum()))
+    return Adaptation(
+        bundle,
+        correction.head(head),
+        seen,
+        labels,
+        len(unlabeled),
+        tested.strength,
+        comparison,
+        (tested.probabilities[out], labels[out]) if out.any() else None,
+        changed,
+        profile,
+    )
+
+
+def compare(
+    classes: Sequence[str],
+    truth: NDArray[np.int64],
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    cells: int = 0,
+) -> Comparison:
+    """Compare the probabilities (n, K) of two heads for the same labeled cells."""
+    labels = [probabilities.argmax(1) for probabilities in (before, after)]
+    scores = [metrics.score(truth, found, classes) for found in labels]
+    losses = [metrics.probability_scores(truth, found).log_loss or 0.0 for found in (before, after)]
+    test = metrics.mcnemar(*(found == truth for found in labels))
+    return Comparison(scores[0], scores[1], test, losses[0], losses[1], cells)
+
+
+def shots(
+    bundle: Bundle,
+    files: Sequence[LabeledFile],
+    numbers: Sequence[int],
+    *,
+    repeats: int = draws.REPEATS,
+    profile: Profile | None = None,
+    threads: int | None = None,
+    progress: Progress = quiet,
+) -> tuple[list[ShotsRow], tuple[str, ...], int]:
+    """Adapt to repeated draws of labeled cells (see `decision.shots`).
+
+    Returns:
+        a row for each number of cells per class, the names of the classes that were drawn, and the number of cells.
+
+    Raises:
+        UserError: fewer than two classes have enough cells, or as `labeled`.
+    """
+    seen, labels = labeled(bundle, files, profile=profile, threads=threads, progress=progress)
+    once = np.unique(seen.copies, return_index=True)[1]  # a copy of a drawn cell must not be measured
+    cells = Cells(seen.features[once], labels[once], seen.copies[once])
+    if len(draws.eligible(cells.labels, numbers)) < 2:
+        raise UserError(
+            f"fewer than two classes have {max(numbers) + draws.LEFT} different images: label more cells, or name "
+            "smaller numbers with --shots"
+        )
+    rows = draws.evaluate(cells, old_head(bundle), numbers, repeats=repeats, progress=progress)
+    drawn = tuple(bundle.classes[index] for index in draws.eligible(cells.labels, numbers))
+    return rows, drawn, len(cells)
+
+
+def learn_profile(bundle: Bundle, paths: Sequence[Path]) -> Profile | None:
+    """Learn the microscope from images; None where the bundle does not use a profile.
+
+    Raises:
+        UserError: no white cell was found.
+    """
+    if bundle.pixels.crop != "cell" or bundle.pixels.reference is None:
+        return None
+    images = []
+    for index in microscope.sample(len(paths)):
+        try:
+            images.append(decode(read(paths[index]).data).image)
+        except ImageError:
+            continue
+    found = microscope.learn(images)
+    if found is None:
+        raise UserError("no white cell was found on these images, so the microscope is not known: name its profile")
+    return found
+
+
+def _changed(old: Head, head: Head, features: NDArray[np.float32]) -> float:
+    return float((old.logits(features).argmax(1) != head.logits(features).argmax(1)).mean())

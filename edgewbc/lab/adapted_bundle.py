@@ -1,0 +1,319 @@
+"""Write the bundle of an adaptation: the parent's network with another head, and where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc._version import __version__
+from edgewbc.bundle.bundle import Bundle, seal
+from edgewbc.bundle.manifest import FORMAT
+from edgewbc.bundle.paths import CARD, FAMILIARITY, GOLDEN, HEAD, MANIFEST
+from edgewbc.bundle.training_images import TrainingImages
+from edgewbc.decision import adapt, lab_familiarity, self_training
+from edgewbc.decision.adapt import Cells
+from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.familiarity import Familiarity
+from edgewbc.decision.risk import RiskTable
+from edgewbc.errors import UserError
+from edgewbc.lab.adapt import Adaptation
+from edgewbc.runtime import ir_head, trial
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.selftest import GoldenSamples, selftest
+from edgewbc.smear.appearance import Range
+from edgewbc.utils.arrays import write_arrays
+from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
+from edgewbc.utils.text import interval, percent, utc_now
+
+CELLS = "cells.csv"
+"""Hash and label of each labeled cell. It has no file names, since those may name patients."""
+LEAST_TO_CALIBRATE = 20
+"""Held-out cells below which the probabilities stay as the network gives them."""
+MOST_WRONG = 0.01
+"""Share of the accepted held-out cells that may be mislabeled at the review threshold."""
+
+
+@dataclass(frozen=True)
+class Review:
+    """A review threshold and what it means for the held-out cells.
+
+    Attributes:
+        below: probability below which a person should check a label.
+        n, accepted, wrong: held-out cells, those at or above the threshold, and those of them that are mislabeled.
+    """
+
+    below: float
+    n: int
+    accepted: int
+    wrong: int
+
+    @classmethod
+    def choose(cls, probabilities: NDArray[np.floating], truth: NDArray[np.int64], least: float) -> Review:
+        """Choose the lowest threshold, from `least` on, at which at most `MOST_WRONG` of what is accepted is wrong.
+
+        Args:
+            probabilities: of held-out cells, (n, K), n at least 1.
+            truth: their class indices, (n,).
+            least: smallest threshold.
+        """
+        surest, right = probabilities.max(1), probabilities.argmax(1) == truth
+        for threshold in (least, *np.sort(surest[surest > least]).tolist()):
+            accepted = surest >= threshold
+            wrong = int((accepted & ~right).sum())
+            if wrong <= MOST_WRONG * int(accepted.sum()):
+                return cls(float(threshold), len(truth), int(accepted.sum()), wrong)
+        return cls(1.0, len(truth), 0, 0)
+
+
+def write(adaptation: Adaptation, to: Path, name: str | None = None) -> Bundle:
+    """Write the adapted bundle into a new folder, check it, and open it.
+
+    It holds OpenVINO files only: an ONNX file cannot be edited on a microscope PC.
+
+    Args:
+        adaptation: head, cells and comparison.
+        to: folder to create.
+        name: of the bundle; None is that of the folder.
+
+    Raises:
+        UserError: `to` exists, or the parent has no model for OpenVINO.
+        GateError: the new bundle does not pass its selftest (a bug, or a faulty PC).
+    """
+    if occupied(to):
+        raise UserError(f"{to}: exists already, and a bundle is never overwritten: give another --to")
+    parent = adaptation.bundle
+    precisions = [each for each in parent.precisions if parent.holds("openvino", each)]
+    if not precisions:
+        raise UserError(f"{parent.path}: has no model for OpenVINO, and only that can be adapted here")
+    with whole_folder(to) as folder:
+        for precision in precisions:
+            _write_model(adaptation, folder, precision)
+        (folder / HEAD).write_bytes(write_arrays(adaptation.head.arrays()))
+        if adaptation.seen is not None:
+            write_text(folder / CELLS, _cells(adaptation))
+        _write_golden(parent, folder, precisions)
+        familiarity = _familiarity(adaptation)
+        if familiarity is not None:
+            (folder / FAMILIARITY).write_bytes(familiarity.to_bytes())
+        values = _manifest(adaptation, name or to.name, precisions, familiarity)
+        write_json(folder / MANIFEST, values)
+        write_text(folder / CARD, _card(adaptation, values))
+        seal(folder)
+        selftest(Bundle.open(folder)).require()
+    return Bundle.open(to)
+
+
+def _write_model(adaptation: Adaptation, folder: Path, precision: str) -> None:
+    parent = adaptation.bundle
+    files = trial.read_model(parent, "openvino", precision)
+    xml, weights = files.contents
+    try:
+        contents = ir_head.replace(xml, weights, adaptation.head)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"{files.label}: cannot be adapted: {error}") from None
+    for file, data in zip(parent.model_files("openvino", precision), contents, strict=True):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(data)
+
+
+def _write_golden(parent: Bundle, folder: Path, precisions: list[str]) -> None:
+    """Copy the parent's golden images, and write what the new models predict for them."""
+    golden = GoldenSamples.from_bundle(parent)
+    samples: list[dict[str, Any]] = []
+    for sample in golden.samples:
+        target = folder / sample["file"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(parent.read(sample["file"]))
+        samples.append({"file": sample["file"], "sha256": sample["sha256"], "expected": {}})
+    for precision in precisions:
+        xml, weights = (folder / file for file in parent.model_files("openvino", precision))
+        predictor = OpenVINOPredictor(xml.read_bytes(), weights.read_bytes(), precision=precision, name=str(xml))
+        for sample, image in zip(samples, golden.images, strict=True):
+            found = predictor(image[None])
+            parts = {"probabilities": found.probabilities[0], "features": found.features[0]}
+            sample["expected"][precision] = {
+                part: [float(f"{value:.7g}") for value in values] for part, values in parts.items()
+            }
+    lines = ",\n".join(json.dumps(sample) for sample in samples)
+    write_text(folder / GOLDEN, f'{{"format": 1, "samples": [\n{lines}\n]}}\n')
+
+
+def _familiarity(adaptation: Adaptation) -> Familiarity | None:
+    """Return the parent's statistics, moved to the laboratory where enough cells are labeled."""
+    old = adaptation.bundle.familiarity()
+    if old is None or adaptation.seen is None:
+        return old
+    cells = Cells(adaptation.seen.features, adaptation.labels, adaptation.seen.copies)
+    return lab_familiarity.move(old, cells) or old
+
+
+@dataclass(frozen=True)
+class _Confidence:
+    """What a manifest says of its probabilities: calibration, review threshold and risk."""
+
+    calibration: Calibration | None
+    below: float | None
+    review: Review | None
+    risk: RiskTable | None
+
+    @classmethod
+    def of(cls, adaptation: Adaptation) -> _Confidence:
+        """Measure on the held-out cells; without any, keep what the parent says, but no guarantee."""
+        parent = adaptation.bundle.manifest
+        if adaptation.probabilities is None:
+            return cls(parent.calibration, parent.review_below, None, None)
+        probabilities, truth = adaptation.probabilities
+        single = probabilities.astype(np.float32)
+        calibration = Calibration.fit(single, truth) if len(truth) >= LEAST_TO_CALIBRATE else None
+        calibrated = single if calibration is None else calibration.apply(single)
+        review = Review.choose(calibrated, truth, parent.review_below or 0.0)
+        return cls(calibration, review.below, review, RiskTable.of(calibrated, truth))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest's entries."""
+        review = self.review
+        return {
+            "calibration": None if self.calibration is None else self.calibration.to_json(),
+            "review_below": self.below,
+            "review": {} if review is None else {"n": review.n, "accepted": review.accepted, "wrong": review.wrong},
+            "risk": None if self.risk is None else self.risk.to_json(),
+        }
+
+
+def _manifest(
+    adaptation: Adaptation, name: str, precisions: list[str], familiarity: Familiarity | None
+) -> dict[str, Any]:
+    """Return the parent's manifest with what an adaptation changes; evidence of the parent's files is left out."""
+    parent, old = adaptation.bundle, adaptation.bundle.manifest.to_json()
+    tolerance = {each: parent.manifest.tolerance[each] for each in precisions}
+    default = parent.default_precision if parent.default_precision in precisions else precisions[0]
+    seen = _training_images(adaptation)
+    return {
+        **old,
+        "format": FORMAT,
+        "name": name,
+        "edgewbc": __version__,
+        "created": utc_now(),
+        "head_widths": list(adaptation.head.widths),
+        "files": {each: {"openvino": list(parent.model_files("openvino", each))} for each in precisions},
+        "default_precision": default,
+        "head": HEAD,
+        "golden": {**(old.get("golden") or {}), "expected": GOLDEN, "tolerance": tolerance},
+        "evidence": [],
+        "parity": {},
+        **_Confidence.of(adaptation).to_json(),
+        "familiarity": None if familiarity is None else familiarity.info(FAMILIARITY).to_json(),
+        "training_images": None if seen is None else seen.to_json(),
+        "adaptation": describe(adaptation),
+        "lineage": _lineage(adaptation),
+    }
+
+
+def describe(adaptation: Adaptation) -> dict[str, Any]:
+    """Return what an adaptation was made from and what it gains, as JSON values."""
+    comparison = adaptation.comparison
+    return {
+        "cells": adaptation.counts,
+        "missing": list(adaptation.missing),
+        "unlabeled": adaptation.unlabeled,
+        "changed": adaptation.changed,
+        "strength": adaptation.strength,
+        "comparison": None if comparison is None else comparison.to_json(),
+    }
+
+
+def _lineage(adaptation: Adaptation) -> dict[str, Any]:
+    parent = adaptation.bundle
+    before = parent.manifest.to_json().get("lineage") or {}
+    ancestors = [*before.get("ancestors", []), {key: value for key, value in before.items() if key != "ancestors"}]
+    cells = None if adaptation.seen is None else hashlib.sha256(_cells(adaptation).encode()).hexdigest()
+    return {
+        "step": "adapt",
+        "finished": utc_now(),
+        "edgewbc": __version__,
+        "parent": {
+            "name": parent.name,
+            "manifest_sha256": parent.sums[MANIFEST],
+            "models": {each: parent.model_sha256("openvino", each) for each in parent.precisions
+                       if parent.holds("openvino", each)},
+        },
+        "cells_sha256": cells,
+        "microscope_sha256": None if adaptation.profile is None else adaptation.profile.sha256,
+        "settings": {
+            "strengths": list(adapt.STRENGTHS),
+            "folds": adapt.FOLDS,
+            "identity": adapt.IDENTITY,
+            "self_training": {"share": self_training.SHARE, "rounds": self_training.ROUNDS,
+                              "strength": self_training.STRENGTH},
+        },
+        "ancestors": [step for step in ancestors if step],
+    }  # fmt: skip
+
+
+def _training_images(adaptation: Adaptation) -> TrainingImages | None:
+    """Return the parent's facts about its training images, widened to the lab's: those are no longer unusual."""
+    found, seen = adaptation.bundle.manifest.training_images, adaptation.seen
+    if found is None or seen is None:
+        return found
+    own = Range.of(list(seen.appearance))
+    old = found.appearance
+    low = {name: min(value, own.low[name]) for name, value in old.low.items()}
+    high = {name: max(value, own.high[name]) for name, value in old.high.items()}
+    sizes = np.percentile(np.array(seen.sizes, dtype=np.float64), (1, 50, 99), axis=0).T
+    width, height = ((float(low), float(middle), float(high)) for low, middle, high in sizes)
+    return replace(found, appearance=Range(low, high, old.images + len(seen)), width=width, height=height, unusual=None)
+
+
+def _cells(adaptation: Adaptation) -> str:
+    """Return `cells.csv`: hash and label of each labeled cell."""
+    assert adaptation.seen is not None  # noqa: S101 - the caller checks
+    names = adaptation.bundle.classes
+    rows = sorted(zip(adaptation.seen.sha256, adaptation.labels.tolist(), strict=True))
+    return "sha256,label\n" + "".join(f"{digest},{names[label]}\n" for digest, label in rows)
+
+
+def _card(adaptation: Adaptation, values: Mapping[str, Any]) -> str:
+    parent = adaptation.bundle
+    lines = [f"# {values['name']}", f"{parent.name} with a head that was adapted to one laboratory's cells."]
+    if adaptation.counts:
+        counts = ", ".join(f"{count} {name}" for name, count in adaptation.counts.items())
+        lines.append(f"Labeled cells: {counts}.")
+    if adaptation.missing:
+        lines.append(f"Without labeled cells, as in the parent: {', '.join(adaptation.missing)}.")
+    if adaptation.unlabeled:
+        lines.append(f"Unlabeled cells: {adaptation.unlabeled}.")
+    found = adaptation.comparison
+    if found is None:
+        lines.append("**How accurate it is was not measured**, because no labeled cell could be held out.")
+    else:
+        rows = (("before", found.before), ("after, by cross-validation", found.after))
+        lines.append(
+            "| head | n | correct | accuracy | 95 % interval | mean recall |\n|---|---|---|---|---|---|\n"
+            + "\n".join(
+                f"| {what} | {each.n} | {each.correct} | {percent(each.accuracy)} | {interval(each.interval)} | "
+                f"{percent(each.balanced_accuracy)} |"
+                for what, each in rows
+            )
+        )
+        lines.append(
+            f"McNemar: {found.mcnemar.b} cells right before only, {found.mcnemar.c} after only "
+            f"(p = {found.mcnemar.p:.3f})."
+        )
+    lines.append(
+        "For images of that laboratory's microscope and stain. The figures hold for cells drawn like the labeled ones."
+    )
+    lines.append(
+        f"The card of the parent follows; its accuracy is that of the parent.\n\n---\n\n{_parent_card(parent)}"
+    )
+    return "\n\n".join(lines)
+
+
+def _parent_card(parent: Bundle) -> str:
+    return parent.read(CARD).decode("utf-8", "replace") if CARD in parent.sums else "It has none.\n"

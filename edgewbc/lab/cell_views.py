@@ -1,0 +1,156 @@
+"""Features of cells in eight views each: what adapting a head and picking cells to label are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.images.decode import ImageError, decode, is_damage
+from edgewbc.images.files import read
+from edgewbc.lab.cpu_budget import one_thread_in_opencv
+from edgewbc.pixels import Image
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import fault
+from edgewbc.smear import appearance
+from edgewbc.smear.microscope import Profile
+from edgewbc.smear.prepare import Preparer
+from edgewbc.utils.progress import Progress, quiet
+
+GROUP = 4
+"""Cells whose views are inferred in one batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeenCells:
+    """Cells that could be read, as the network sees them.
+
+    Attributes:
+        indices: place of each among the given files, (n,).
+        sha256: of each file.
+        features: of each view of each cell, float32 (n, views, d); the first view is the image as it is.
+        probabilities: of the views, float32 (n, views, K).
+        appearance: see `smear.appearance`, float32 (n, q).
+        sizes: width and height of each image in pixels.
+        errors: place and reason of the files that could not be used.
+    """
+
+    indices: NDArray[np.int64]
+    sha256: tuple[str, ...]
+    features: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    appearance: NDArray[np.float32]
+    sizes: tuple[tuple[int, int], ...]
+    errors: tuple[tuple[int, str], ...]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def copies(self) -> NDArray[np.int64]:
+        """Number of the image of each cell, (n,): the same for files with the same bytes."""
+        return np.unique(np.asarray(self.sha256, dtype=str), return_inverse=True)[1].astype(np.int64)
+
+
+def views(image: Image) -> NDArray[np.uint8]:
+    """Return an image, its quarter turns and their mirror images, uint8 (8, height, width, 3).
+
+    An image that is not square is turned by half turns only: (4, height, width, 3).
+    """
+    turns = range(4) if image.shape[0] == image.shape[1] else (0, 2)
+    return np.stack([np.rot90(each, turn) for each in (image, image[:, ::-1]) for turn in turns])
+
+
+def see(
+    bundle: Bundle,
+    paths: Sequence[Path],
+    *,
+    precision: str | None = None,
+    profile: Profile | None = None,
+    threads: int | None = None,
+    progress: Progress = quiet,
+) -> SeenCells:
+    """Run a bundle's network on all views of the cell in each image.
+
+    Files that cannot be read, or are damaged, are left out with their reason.
+
+    Args:
+        bundle: with the network.
+        paths: images of one cell each.
+        precision: of the model; None is the bundle's default.
+        profile: of the microscope, for bundles that use one.
+        threads: inference threads; None leaves it to OpenVINO.
+        progress: shows the images.
+
+    Raises:
+        UserError: no image could be used, or the model cannot run.
+    """
+    predictor = OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
+    prepare = Preparer(bundle.pixels, profile)
+    errors: list[tuple[int, str]] = []
+    kept: list[_Kept] = []
+
+    def batches() -> Iterator[NDArray[np.uint8]]:
+        waiting: list[NDArray[np.uint8]] = []
+        for index, path in enumerate(progress(paths, "cells", len(paths))):
+            try:
+                image, sha256 = _read(path)
+                prepared = prepare(image)
+            except ImageError as error:
+                errors.append((index, str(error)))
+                continue
+            kept.append(_Kept(index, sha256, (image.shape[1], image.shape[0]), appearance.measure(prepared)))
+            waiting.append(views(prepared))
+            if len(waiting) == GROUP:
+                yield np.concatenate(waiting)
+                waiting.clear()
+        if waiting:
+            yield np.concatenate(waiting)
+
+    with one_thread_in_opencv():
+        predictions = list(predictor.stream(batches()))
+    if not kept:
+        why = f": {paths[errors[0][0]]}: {errors[0][1]}" if errors else ""
+        raise UserError(f"none of the {len(paths)} images could be used{why}")
+    parts: list[Any] = []
+    for arrays in ([each.features for each in predictions], [each.probabilities for each in predictions]):
+        joined = np.concatenate(arrays)
+        parts.append(joined.reshape(len(kept), -1, joined.shape[-1]))
+    features, probabilities = parts
+    if why := fault(probabilities, features):
+        raise UserError(f"{bundle.path}: {why}: run `edgewbc selftest --model {bundle.path}`")
+    return SeenCells(
+        np.array([each.index for each in kept], dtype=np.int64),
+        tuple(each.sha256 for each in kept),
+        features,
+        probabilities,
+        np.stack([each.appearance for each in kept]),
+        tuple(each.size for each in kept),
+        tuple(errors),
+    )
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept of an image that was prepared."""
+
+    index: int
+    sha256: str
+    size: tuple[int, int]
+    appearance: NDArray[np.float32]
+
+
+def _read(path: Path) -> tuple[Image, str]:
+    """Return an image and the hash of its file. Raises ImageError if it cannot be read or is damaged."""
+    contents = read(path)
+    decoded = decode(contents.data)
+    for note in decoded.notes:
+        if is_damage(note):
+            raise ImageError(note)
+    return decoded.image, contents.sha256

@@ -1,0 +1,199 @@
+"""Lay out cells for a person to label: numbered copies, a contact sheet, a table, and Label Studio's files."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.decision import pick
+from edgewbc.errors import UserError
+from edgewbc.images.decode import decode
+from edgewbc.images.encode import encode
+from edgewbc.images.files import read
+from edgewbc.lab import cell_views
+from edgewbc.lab.csv_table import encode_name
+from edgewbc.lab.labeled_cells import LABEL, PATH
+from edgewbc.smear.microscope import Profile
+from edgewbc.smear.prepare import Preparer
+from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
+from edgewbc.utils.progress import Progress, quiet
+
+IMAGES = "cells"
+TABLE = "labels.csv"
+SHEET = "sheet.html"
+TASKS = "label-studio.json"
+CONFIG = "label-studio.xml"
+SIDE = 200
+"""Side of a cell's image on the sheet, in pixels."""
+QUALITY = 88
+"""Of its JPEG."""
+
+STYLE = """
+body{font:16px/1.35 system-ui,sans-serif;color:#000;background:#fff;margin:1rem}
+h1{font-size:1.3rem;margin:0 0 .4rem}p{margin:.2rem 0;max-width:60rem}
+ol{list-style:none;padding:0;margin:1rem 0;display:grid;gap:.8rem}
+ol{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}
+li{border:1px solid #888;padding:.4rem;break-inside:avoid}
+img{display:block;width:100%;height:auto}
+b,small{display:block}small{color:#222;overflow-wrap:anywhere;font-size:.75rem}
+@media print{body{margin:0;font-size:10pt}ol{grid-template-columns:repeat(5,1fr);gap:3mm}}
+"""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A cell to label.
+
+    Attributes:
+        number: from 1, the most useful first.
+        original: the image file.
+        copy: its copy, relative to the folder, with forward slashes.
+        suggestion: the label that the bundle gives.
+        probability: of that label, mean over the cell's views.
+    """
+
+    number: int
+    original: Path
+    copy: str
+    suggestion: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Picking:
+    """The cells that were chosen, and what was left out.
+
+    Attributes:
+        cells: to label.
+        images: number of different images to choose from.
+        copies: number of files that are copies of others.
+        errors: file and reason of those that could not be used.
+    """
+
+    cells: tuple[Picked, ...]
+    images: int
+    copies: int
+    errors: tuple[tuple[Path, str], ...]
+
+
+def choose(
+    bundle: Bundle,
+    paths: Sequence[Path],
+    count: int,
+    *,
+    seed: int = 0,
+    profile: Profile | None = None,
+    threads: int | None = None,
+    progress: Progress = quiet,
+) -> Picking:
+    """Choose the cells that are worth labeling among images of single cells; each image counts once.
+
+    Raises:
+        UserError: no image can be used.
+    """
+    seen = cell_views.see(bundle, paths, profile=profile, threads=threads, progress=progress)
+    once = np.unique(seen.copies, return_index=True)[1]
+    once.sort()
+    logits = np.log(np.maximum(seen.probabilities[once].astype(np.float64), 1e-12))
+    mean = seen.probabilities[once].mean(1)
+    cells = []
+    for number, place in enumerate(pick.pick(seen.features[once], logits, count, seed=seed), 1):
+        original = paths[int(seen.indices[once[place]])]
+        label = int(mean[place].argmax())
+        copy = f"{IMAGES}/{number:03d}{original.suffix.lower()}"
+        cells.append(Picked(number, original, copy, bundle.classes[label], round(float(mean[place, label]), 4)))
+    errors = tuple((paths[index], reason) for index, reason in seen.errors)
+    return Picking(tuple(cells), len(once), len(seen) - len(once), errors)
+
+
+def write(bundle: Bundle, picking: Picking, to: Path, profile: Profile | None = None) -> None:
+    """Write the folder: all of it or none.
+
+    Raises:
+        UserError: `to` is not an empty folder.
+    """
+    if occupied(to):
+        raise UserError(f"{to}: exists already and is not overwritten: give another --to")
+    prepare = Preparer(replace(bundle.pixels, height=SIDE, width=SIDE), profile)
+    with whole_folder(to) as folder:
+        items = []
+        (folder / IMAGES).mkdir()
+        for cell in picking.cells:
+            data = read(cell.original).data
+            (folder / cell.copy).write_bytes(data)
+            view = encode(prepare(decode(data).image), ".jpg", (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
+            items.append(_item(cell, base64.b64encode(view).decode()))
+        write_text(folder / TABLE, _table(picking))
+        write_text(folder / SHEET, _sheet(items, bundle.classes))
+        write_json(folder / TASKS, [_task(cell, bundle.name) for cell in picking.cells])
+        write_text(folder / CONFIG, _config(bundle.classes))
+
+
+def _table(picking: Picking) -> str:
+    """Return the table to fill in: `label` is empty, so that nobody confirms a suggestion unseen."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([PATH, LABEL, "suggestion", "probability", "original"])
+    for cell in picking.cells:
+        writer.writerow([cell.copy, "", cell.suggestion, f"{cell.probability:.4f}", encode_name(str(cell.original))])
+    return text.getvalue()
+
+
+def _sheet(items: Sequence[str], classes: Sequence[str]) -> str:
+    note = (
+        f"Write the label of each cell into the column <b style='display:inline'>label</b> of {TABLE}: "
+        f"{escape(', '.join(classes))}. Leave it empty where you are not sure, or where it is none of these."
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Cells to label</title><style>{STYLE}</style></head><body>\n<h1>{len(items)} cells to label</h1>\n"
+        f"<p>{note}</p>\n<ol>\n" + "\n".join(items) + "\n</ol>\n</body></html>\n"
+    )
+
+
+def _item(cell: Picked, data: str) -> str:
+    return (
+        f'<li><img src="data:image/jpeg;base64,{data}" width="{SIDE}" height="{SIDE}" alt="cell {cell.number}">'
+        f"<b>{cell.number}. ____________</b><small>{escape(cell.copy)}</small></li>"
+    )
+
+
+def _task(cell: Picked, model: str) -> dict[str, Any]:
+    """Return a task of Label Studio, with the bundle's label as a prediction."""
+    return {
+        "data": {"image": f"/data/local-files/?d={cell.copy}", "number": cell.number},
+        "predictions": [
+            {
+                "model_version": model,
+                "score": cell.probability,
+                "result": [
+                    {
+                        "from_name": "label",
+                        "to_name": "image",
+                        "type": "choices",
+                        "value": {"choices": [cell.suggestion]},
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def _config(classes: Sequence[str]) -> str:
+    """Return Label Studio's labeling interface for these classes."""
+    choices = "\n".join(f'    <Choice value="{escape(name, quote=True)}"/>' for name in classes)
+    return (
+        '<View>\n  <Image name="image" value="$image"/>\n'
+        f'  <Choices name="label" toName="image" choice="single">\n{choices}\n  </Choices>\n</View>\n'
+    )

@@ -1,0 +1,57 @@
+"""Familiarity moved to a laboratory: its cells become familiar, unknown cells stay unfamiliar."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgewbc.decision import lab_familiarity
+from edgewbc.decision.adapt import Cells
+from edgewbc.decision.familiarity import Familiarity
+
+SHIFT = np.array([2.0, 0, 1.0, 0, 0, 1.5, 0, 0, 1.0, 0])
+
+
+def features(labels: NDArray[np.int64], seed: int, shift: NDArray[np.float64] | float = 0.0) -> NDArray[np.float32]:
+    """Return features (n, 10) of three classes; class 9 is of another kind."""
+    random = np.random.default_rng(seed)
+    centers = 4 + 4 * np.eye(10, 10)
+    return (centers[labels] + shift + 0.6 * random.normal(size=(len(labels), 10))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def home() -> Familiarity:
+    labels = np.repeat([0, 1, 2], 200)
+    return Familiarity.fit(features(labels, 0), labels, features(labels, 1))
+
+
+def lab(counts: tuple[int, ...], seed: int = 2) -> Cells:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    views = np.stack([features(labels, seed, SHIFT), features(labels, seed + 1, SHIFT)], axis=1)
+    return Cells(views, labels, np.arange(len(labels)))
+
+
+def test_cells_of_the_laboratory_become_familiar_and_unknown_ones_do_not(home: Familiarity) -> None:
+    ordinary = features(np.repeat([0, 1, 2], 100), 7, SHIFT)
+    unknown = features(np.full(100, 7), 8, SHIFT)
+    assert (home.score(ordinary) > home.threshold).mean() > 0.5
+    moved = lab_familiarity.move(home, lab((15, 15, 15)))
+    assert moved is not None
+    assert (moved.score(ordinary) > moved.threshold).mean() < 0.1
+    assert (moved.score(unknown) > moved.threshold).mean() > 0.95
+    assert (moved.trained_on, moved.held_out) == (645, 45)
+    info = moved.info("familiarity.npz")
+    again = Familiarity.from_bytes(moved.to_bytes(), info)
+    assert again.score(ordinary) == pytest.approx(moved.score(ordinary), abs=1e-6)
+
+
+def test_a_class_without_cells_moves_with_the_others(home: Familiarity) -> None:
+    moved = lab_familiarity.move(home, lab((20, 20, 0)))
+    assert moved is not None
+    third = features(np.full(100, 2), 9, SHIFT)
+    assert (moved.score(third) > moved.threshold).mean() < (home.score(third) > home.threshold).mean()
+
+
+def test_few_cells_move_nothing(home: Familiarity) -> None:
+    assert lab_familiarity.move(home, lab((6, 6, 7))) is None

@@ -1,0 +1,60 @@
+"""Cells in eight views: the views, features of files, copies, and files that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.images.encode import encode
+from edgewbc.lab import cell_views
+from edgewbc.pixels import prepare
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from tests.lab.tinted import tinted, write_cells
+
+
+def test_eight_different_views_of_a_square() -> None:
+    image = np.arange(4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 3)
+    found = cell_views.views(image)
+    assert np.array_equal(found[0], image)
+    assert len({view.tobytes() for view in found}) == 8
+    assert all(sorted(view.ravel()) == sorted(image.ravel()) for view in found)
+
+
+def test_a_rectangle_has_four_views_of_its_shape() -> None:
+    found = cell_views.views(np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3))
+    assert found.shape == (4, 2, 4, 3)
+    assert len({view.tobytes() for view in found}) == 4
+
+
+def test_features_are_those_of_each_view(bundle: Bundle, tmp_path: Path) -> None:
+    folder = write_cells(tmp_path, {"monocyte": 6})
+    paths = sorted(folder.rglob("*.png"))
+    seen = cell_views.see(bundle, paths, threads=1)
+    assert seen.features.shape == (6, 8, 8)
+    assert seen.probabilities.shape == (6, 8, 5)
+    assert seen.sizes == ((20, 20),) * 6
+    predictor = OpenVINOPredictor.from_bundle(bundle, threads=1)
+    wanted = predictor(cell_views.views(prepare(tinted(2, 5), bundle.pixels)))
+    assert seen.features[5] == pytest.approx(wanted.features, abs=1e-4)
+    assert seen.copies.tolist() != [0] * 6
+
+
+def test_copies_are_numbered_alike_and_unusable_files_are_left_out(bundle: Bundle, tmp_path: Path) -> None:
+    data = encode(tinted(0, 0), ".png")
+    names = ("a.png", "b.png", "c.png", "d.png")
+    contents = (data, b"not an image", encode(tinted(1, 0), ".png"), data)
+    for name, each in zip(names, contents, strict=True):
+        (tmp_path / name).write_bytes(each)
+    seen = cell_views.see(bundle, [tmp_path / name for name in (*names, "absent.png")], threads=1)
+    assert seen.indices.tolist() == [0, 2, 3]
+    assert seen.copies[0] == seen.copies[2] != seen.copies[1]
+    assert [index for index, _ in seen.errors] == [1, 4]
+
+
+def test_no_usable_image(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="none of the 1 images could be used: .*absent.png: no such file"):
+        cell_views.see(bundle, [tmp_path / "absent.png"])

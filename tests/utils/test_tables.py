@@ -1,0 +1,34 @@
+"""Tables of text: delimiters, encodings, empty values and faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgewbc.errors import UserError
+from edgewbc.utils.tables import read_table
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_delimiters_and_encodings(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    path = tmp_path / "t.csv"
+    text = f"a{delimiter}b\r\n 1 {delimiter}é\r\n{delimiter}\r\n3{delimiter}4"
+    path.write_bytes(text.encode(encoding))
+    assert read_table(path, ["a", "b"], "?") == [(2, {"a": "1", "b": "é"}), (4, {"a": "3", "b": "4"})]
+
+
+def test_a_column_that_may_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,\n")
+    assert read_table(path, ["a", "b"], "?", empty=["b"]) == [(2, {"a": "1", "b": ""})]
+    with pytest.raises(UserError, match="line 2: no value in column 'b'"):
+        read_table(path, ["a", "b"], "?")
+
+
+def test_a_missing_column_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match="no column 'c'; found a, b: name it"):
+        read_table(path, ["c"], "name it")
