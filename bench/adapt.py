@@ -1,0 +1,130 @@
+"""What adapting gains: `python -m bench.adapt $EDGEWBC_DATA`.
+
+Labeled cells: repeated draws of 1 to 20 cells per class of JTSC (another laboratory), measured on the cells that were
+not drawn. Unlabeled cells: PBC's validation cells as a laboratory of its own, JTSC and the cells of BCCD, before and
+after self-training, which must never cost more than a point. Strengths are chosen within the drawn cells; everything
+else was chosen on PBC validation and BCCD.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import lab_cells
+from bench.console import RESULTS
+from bench.lab_cells import LabCells
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.cli.console import progress, say
+from edgewbc.decision import self_training, shots
+from edgewbc.decision.shots import ShotsRow, Spread
+from edgewbc.errors import exit_code
+from edgewbc.metrics import Accuracy, McNemar, mcnemar
+from edgewbc.utils import resources
+from edgewbc.utils.files import write_json
+from edgewbc.utils.text import percent, table
+
+FORMAT = 1
+SHOTS_SET = "jtsc"
+UNLABELED_SETS = ("pbc", "jtsc", "bccd")
+
+
+@dataclass(frozen=True)
+class UnlabeledRow:
+    """Self-training on the cells of a set without their labels, measured on the same cells.
+
+    Attributes:
+        before, after: accuracy.
+        macro_before, macro_after: mean recall over the classes with enough cells.
+        mcnemar: cells that are right before only, and after only.
+        corrected: whether there was enough to learn from.
+    """
+
+    before: Accuracy
+    after: Accuracy
+    macro_before: float
+    macro_after: float
+    mcnemar: McNemar
+    corrected: bool
+
+    @classmethod
+    def of(cls, lab: LabCells) -> UnlabeledRow:
+        """Train on all cells of a set."""
+        found = self_training.correct(lab.cells.features, lab.head)
+        features, truth = lab.cells.features[:, 0], lab.cells.labels
+        before = lab.head.logits(features).argmax(1)
+        after = before if found is None else found.logits(lab.head, features).argmax(1)
+        return cls(
+            Accuracy.of(truth, before),
+            Accuracy.of(truth, after),
+            shots.scores(before, truth, lab.classes)[1],
+            shots.scores(after, truth, lab.classes)[1],
+            mcnemar(before == truth, after == truth),
+            found is not None,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {**asdict(self), "before": self.before.to_json(), "after": self.after.to_json()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the study and write `bench/results/adapt.json`."""
+    parser = argparse.ArgumentParser(prog="python -m bench.adapt", description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of public sets (pbc, jtsc, bccd)")
+    parser.add_argument(
+        "--bundle", type=Path, action="append", help="bundle; may be repeated (default: the shipped one)"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS / "adapt.json")
+    parser.add_argument("--repeats", type=int, default=shots.REPEATS)
+    given = parser.parse_args(arguments)
+
+    def step() -> None:
+        labeled, unlabeled = [], []
+        for path in given.bundle or [resources.shipped_bundle()]:
+            bundle = Bundle.open(path)
+            for crop in dict.fromkeys((bundle.pixels.crop, "cell")):
+                used = bundle if crop == bundle.pixels.crop else lab_cells.canonical(bundle, given.data)
+                for name in UNLABELED_SETS:
+                    if name == "bccd" and crop != "cell":
+                        continue  # fields: the crop must find the cell
+                    lab = lab_cells.load(used, given.data, name, progress)
+                    row = UnlabeledRow.of(lab)
+                    unlabeled.append({**lab.about(), **row.to_json()})
+                    say(
+                        f"{lab.bundle}, crop {lab.crop}, {lab.set} unlabeled: {percent(row.before.accuracy)} -> "
+                        f"{percent(row.after.accuracy)}, mean recall {percent(row.macro_before)} -> "
+                        f"{percent(row.macro_after)}"
+                    )
+                    if name == SHOTS_SET:
+                        rows = shots.evaluate(lab.cells, lab.head, repeats=given.repeats, progress=progress)
+                        labeled.append({**lab.about(), "rows": [each.to_json() for each in rows]})
+                        say(text(rows))
+        write_json(given.out, {"format": FORMAT, "labeled": labeled, "unlabeled": unlabeled})
+
+    return exit_code(step)
+
+
+def text(rows: Sequence[ShotsRow]) -> str:
+    """Return the rows as a table."""
+    lines = [
+        [str(row.shots)]
+        + [
+            f"{100 * each.mean:.1f} +- {100 * each.deviation:.1f}"
+            for each in (row.macro_before, row.macro, row.accuracy)
+        ]
+        for row in rows
+    ]
+    return table(["cells per class", "mean recall before", "mean recall", "accuracy"], lines, left=0)
+
+
+def _shown(spread: Spread) -> str:
+    return f"{100 * spread.mean:.1f} +- {100 * spread.deviation:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

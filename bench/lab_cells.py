@@ -1,0 +1,95 @@
+"""Cells of public sets as another laboratory's: their features in a bundle's network, for the studies of adaptation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.data import images, prepare
+from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.sources import make
+from edgewbc.decision.adapt import Cells
+from edgewbc.decision.head import Head
+from edgewbc.lab import adapt, cell_views
+from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.utils.progress import Progress, quiet
+
+ENOUGH = 12
+"""Cells that a class must have to count in a mean recall."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabCells:
+    """Labeled cells of one set as the network of a bundle sees them.
+
+    Attributes:
+        bundle: name of the bundle.
+        crop: that was used; `cell` for a bundle of another crop means that it was not trained so.
+        set: name of the set.
+        cells: features and labels; each image once.
+        head: of the bundle.
+    """
+
+    bundle: str
+    crop: str
+    set: str
+    cells: Cells
+    head: Head
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """The classes that count in a mean recall."""
+        return np.flatnonzero(np.bincount(self.cells.labels) >= ENOUGH)
+
+    def about(self) -> dict[str, Any]:
+        """Return what identifies the cells in a result."""
+        return {"bundle": self.bundle, "crop": self.crop, "set": self.set, "n": len(self.cells)}
+
+
+def manifests(data: Path, name: str, bundle: Bundle) -> tuple[Manifest, list[Entry]]:
+    """Return the manifest of a set and its cells: all of jtsc and bccd, the validation cells of pbc."""
+    if name == "pbc":
+        manifest = make("pbc", data / "pbc", protocol="published")
+        return manifest, list(manifest.split("val"))
+    manifest = make(name, data / name, protocol="external")
+    return manifest, [entry for entry in manifest.entries if entry.label in bundle.classes]
+
+
+@cache
+def _reference(data: Path) -> Any:
+    """Return the appearance of PBC's training images."""
+    return prepare.profile(make("pbc", data / "pbc", protocol="published")).reference
+
+
+def canonical(bundle: Bundle, data: Path, size: int = 250) -> Bundle:
+    """Return a bundle with the crop `cell` in place of its own, at PBC's scale and colors."""
+    if bundle.pixels.crop == "cell":
+        return bundle
+    pixels: PixelSpec = replace(bundle.pixels, crop="cell", size=size, reference=_reference(data))
+    return replace(bundle, manifest=replace(bundle.manifest, pixels=pixels))
+
+
+def load(bundle: Bundle, data: Path, name: str, progress: Progress = quiet) -> LabCells:
+    """Run a bundle's network on all views of the cells of a set.
+
+    Raises:
+        UserError: the set is not there, or an image has changed.
+    """
+    manifest, entries = manifests(data, name, bundle)
+    known = {entry.sha256 + str(entry.box): entry for entry in entries}
+    entries = list(known.values())
+    prepared = prepare.preparer(manifest, bundle.pixels)
+    predictor = OpenVINOPredictor.from_bundle(bundle)
+    features = []
+    for entry in progress(entries, f"{bundle.name} on {name}", len(entries)):
+        features.append(predictor(cell_views.views(prepared(images.read(manifest, entry), entry))).features)
+    labels = np.array([bundle.classes.index(entry.label) for entry in entries], dtype=np.int64)
+    cells = Cells(np.stack(features), labels, np.arange(len(entries)))
+    return LabCells(bundle.name, bundle.pixels.crop, name, cells, adapt.old_head(bundle))

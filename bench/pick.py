@@ -1,0 +1,148 @@
+"""Is it worth picking the cells to label? `python -m bench.pick $EDGEWBC_DATA`: picked against drawn at random.
+
+For each number of cells, cells of JTSC (another laboratory) are picked as `edgewbc pick` does, or drawn at random; the
+bundle is adapted to them as `edgewbc adapt` does, and the mean recall is measured on the cells that were not chosen.
+The k-means start of a repeat has the seed of its random draw. Nothing is chosen on JTSC.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import lab_cells
+from bench.console import RESULTS
+from bench.lab_cells import LabCells
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.cli.console import progress, say
+from edgewbc.decision import adapt, pick, shots
+from edgewbc.decision.shots import Spread
+from edgewbc.errors import exit_code
+from edgewbc.utils import resources
+from edgewbc.utils.files import write_json
+from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.text import table
+
+FORMAT = 1
+NUMBERS = (10, 20, 50)
+REPEATS = 20
+SET = "jtsc"
+
+
+@dataclass(frozen=True)
+class PickRow:
+    """The mean recall after adapting to so many cells, picked and drawn at random.
+
+    Attributes:
+        cells: number of labeled cells.
+        repeats: number of repeats.
+        before: mean recall of the old head on all cells.
+        random, picked: mean recall on the cells that were not chosen.
+        difference: picked minus random, by repeat.
+        better: repeats in which picking is better.
+        classes_random, classes_picked: mean number of classes among the chosen cells.
+    """
+
+    cells: int
+    repeats: int
+    before: float
+    random: Spread
+    picked: Spread
+    difference: Spread
+    better: int
+    classes_random: float
+    classes_picked: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as JSON values."""
+        return asdict(self)
+
+
+def measure(lab: LabCells, count: int, repeats: int = REPEATS, progress: Progress = quiet) -> PickRow:
+    """Compare picked cells with random ones."""
+    total, classes = len(lab.cells), lab.classes
+    logits = lab.head.logits(lab.cells.features)
+    values: dict[str, list[float]] = {"random": [], "picked": []}
+    kinds: dict[str, list[int]] = {"random": [], "picked": []}
+    for repeat in progress(range(repeats), f"{count} cells", repeats):
+        drawn = np.random.default_rng([repeat, count]).permutation(total)[:count]
+        chosen = {"random": drawn, "picked": pick.pick(lab.cells.features, logits, count, seed=repeat)}
+        for name, places in chosen.items():
+            values[name].append(after(lab, places, classes, repeat))
+            kinds[name].append(len(np.unique(lab.cells.labels[places])))
+    difference = [picked - random for picked, random in zip(values["picked"], values["random"], strict=True)]
+    return PickRow(
+        count,
+        repeats,
+        shots.scores(logits[:, 0].argmax(1), lab.cells.labels, classes)[1],
+        Spread.of(values["random"]),
+        Spread.of(values["picked"]),
+        Spread.of(difference),
+        sum(gain > 0 for gain in difference),
+        float(np.mean(kinds["random"])),
+        float(np.mean(kinds["picked"])),
+    )
+
+
+def after(lab: LabCells, places: NDArray[np.int64], classes: NDArray[np.int64], seed: int) -> float:
+    """Return the mean recall on the other cells, of a head adapted to these; of the old head if they are one class."""
+    own = lab.cells.take(places)
+    rest = np.setdiff1d(np.arange(len(lab.cells)), places)
+    test = lab.cells.take(rest)
+    logits = lab.head.logits(test.features[:, 0])
+    if len(np.unique(own.labels)) > 1:
+        strength = adapt.cross_validate(own, lab.head, seed=seed).strength
+        logits = adapt.fit(own, lab.head, strength).logits(lab.head, test.features[:, 0])
+    return shots.scores(logits.argmax(1), test.labels, classes)[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the study and write `bench/results/pick.json`."""
+    parser = argparse.ArgumentParser(prog="python -m bench.pick", description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of public sets (pbc, jtsc)")
+    parser.add_argument(
+        "--bundle", type=Path, action="append", help="bundle; may be repeated (default: the shipped one)"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS / "pick.json")
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    given = parser.parse_args(arguments)
+
+    def step() -> None:
+        studies = []
+        for path in given.bundle or [resources.shipped_bundle()]:
+            bundle = Bundle.open(path)
+            for each in dict.fromkeys((bundle.pixels.crop, "cell")):
+                used = bundle if each == bundle.pixels.crop else lab_cells.canonical(bundle, given.data)
+                lab = lab_cells.load(used, given.data, SET, progress)
+                rows = [measure(lab, count, given.repeats, progress) for count in NUMBERS]
+                studies.append({**lab.about(), "classes": len(lab.classes), "rows": [row.to_json() for row in rows]})
+                say(f"{lab.bundle}, crop {lab.crop}, {lab.set}")
+                say(text(rows))
+        write_json(given.out, {"format": FORMAT, "studies": studies})
+
+    return exit_code(step)
+
+
+def text(rows: Sequence[PickRow]) -> str:
+    """Return the rows as a table."""
+    lines = [
+        [str(row.cells), f"{100 * row.before:.1f}", _shown(row.random), _shown(row.picked), _shown(row.difference),
+         f"{row.better} of {row.repeats}"]
+        for row in rows
+    ]  # fmt: skip
+    return table(["cells", "before", "random", "picked", "difference", "better in"], lines, left=0)
+
+
+def _shown(spread: Spread) -> str:
+    return f"{100 * spread.mean:.1f} +- {100 * spread.deviation:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
