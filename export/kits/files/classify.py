@@ -99,7 +99,7 @@ def csv_style() -> str:
 
 
 def statuses(table: Path) -> Counter[str]:
-    """Count the rows of the table by status: ok, review or error."""
+    """Count the rows of the table by status: ok, review, unfamiliar or error."""
     with table.open(encoding="utf-8-sig", newline="") as file:
         delimiter = ";" if file.readline().startswith("path;") else ","
         file.seek(0)
@@ -139,6 +139,8 @@ def main(arguments: Sequence[str]) -> int:
         count = statuses(table)
         print(f"\nTable: {table}")
         print(f"To be reviewed by a person: {count['review']} of {count.total()} images (status review in the table)")
+        if count["unfamiliar"]:
+            print(f"Unlike the training cells, not counted: {count['unfamiliar']} (status unfamiliar in the table)")
         if count["error"]:
             print(f"Could not be read: {count['error']} (status error in the table, with the reason)")
         print("A research tool, not a medical device.")
