@@ -7,6 +7,9 @@ one that the network was trained on. For the bundles in export/bundles:
 
     edgewbc data manifest pbc PBC --protocol published --to manifests/pbc
     python -m bench.describe_bundles export/bundles/* --data manifests/pbc --license Apache-2.0
+
+`--lower-ir-version` does something else: it rewrites the IR version of the bundles' ONNX files, so that older versions
+of ONNX Runtime accept them, and prints the new hashes, which belong in edgewbc/bundle/released.py.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 from edgewbc.cli.console import progress
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import exit_code
+from edgewbc.export import onnx_version
 from edgewbc.export.describe import describe
 
 
@@ -30,12 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundles", nargs="+", type=Path, metavar="BUNDLE", help="folder of a bundle")
-    parser.add_argument("--data", required=True, type=Path, help="manifest that the networks were trained on")
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--data", type=Path, help="manifest that the networks were trained on")
+    task.add_argument("--lower-ir-version", action="store_true", help="only change the IR version of ONNX files")
     parser.add_argument("--license", help="of the weights, if the bundles do not state it")
     parser.add_argument("--max-error", type=float, help="share of the accepted cells that may be mislabeled")
     options = parser.parse_args(arguments)
 
     def step() -> None:
+        if options.lower_ir_version:
+            for folder in options.bundles:
+                for name, digest in onnx_version.lower(folder).items():
+                    print(f"{digest}  {folder / name}")
+            return
         manifest = Manifest.read(options.data)
         for folder in options.bundles:
             describe(folder, manifest, max_error=options.max_error, license=options.license, progress=progress)

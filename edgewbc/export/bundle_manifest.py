@@ -18,8 +18,26 @@ from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.utils.files import read_json
 
-RUNTIMES_TRIED = Path(__file__).with_name("runtimes_tried.json")
-"""Oldest runtimes tried with files of the form that `export` writes, and when; the model card quotes it."""
+_RUNTIMES_TRIED = Path(__file__).with_name("runtimes_tried.json")
+_TRIED_FOR_ALL = "wbc5-vgg16gap"
+"""The bundle of the list whose operations are the most demanding: what ran it stands for files of the same form."""
+
+
+def runtimes_tried(name: str = _TRIED_FOR_ALL) -> dict[str, Any]:
+    """Return the oldest runtimes that were tried with a bundle's files, or with files of the same form, for the card.
+
+    Args:
+        name: name of the bundle.
+    """
+    found = read_json(_RUNTIMES_TRIED, "the list of runtimes that were tried")
+    model = name if name in found["models"] else _TRIED_FOR_ALL
+    return {
+        "what": found["what"],
+        "tried": found["tried"],
+        "model": model,
+        "n": found["n"],
+        "oldest": found["models"][model],
+    }
 
 
 def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Path) -> dict[str, Any]:
@@ -41,7 +59,7 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
     )  # the layer before is the feature map
     return {
         "edgewbc": __version__,
-        "runtimes_tried": read_json(RUNTIMES_TRIED, "the list of runtimes that were tried"),
+        "runtimes_tried": runtimes_tried(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "arch": spec.arch,
         "form": spec.form,

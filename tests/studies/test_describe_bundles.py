@@ -12,6 +12,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.export import training_images
 from tests.colored import make_manifest
 from tests.export.test_describe import bundle_without_description
+from tests.export.test_onnx_version import NAME, bundle_with, tiny_onnx
 
 
 def test_bundles_are_described_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,3 +40,12 @@ def test_other_manifest_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert "was trained on another manifest" in printed.err
     assert Bundle.open(bundle.path).sums == bundle.sums
+
+
+def test_new_hashes_of_onnx_files_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As `sha256sum` prints them; nothing for a bundle whose files have the lowest IR version."""
+    folder = bundle_with(tmp_path / "b", tiny_onnx(10)).path
+    assert main([str(folder), "--lower-ir-version"]) == 0
+    assert capsys.readouterr().out == f"{Bundle.open(folder).sums[NAME]}  {folder / NAME}\n"
+    assert main([str(folder), "--lower-ir-version"]) == 0
+    assert capsys.readouterr().out == ""
