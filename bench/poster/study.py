@@ -193,7 +193,8 @@ def judge(path: Path, manifest: Manifest, *, backend: str, precision: str | None
 
 
 def _by_original(correct: Any, groups: Any) -> dict[str, Any]:
-    return {"originals": len(set(groups.tolist())), "clustered_interval": cluster_bootstrap(correct, groups.tolist())}
+    bounds = cluster_bootstrap(correct, groups.tolist())
+    return {"originals": len(set(groups.tolist())), "clustered_interval": None if bounds is None else list(bounds)}
 
 
 def int8(folder: Path, manifest: Manifest, work: Path, reporter: StageReporter) -> Path:

@@ -40,7 +40,7 @@ class Ranges(Protocol):
     @property
     def saturation(self) -> float: ...
     @property
-    def colour(self) -> float: ...
+    def color(self) -> float: ...
     @property
     def blur(self) -> float: ...
     @property
@@ -126,7 +126,7 @@ def _geometry(spec: PixelSpec, ranges: Ranges, rng: np.random.Generator) -> NDAr
 
 def _colors(image: Image, ranges: Ranges, rng: np.random.Generator) -> Image:
     """Vary the gain of each channel, saturation, contrast and brightness, as one affine map of the colors."""
-    gains = np.diag(1 + rng.uniform(-ranges.colour, ranges.colour, 3))
+    gains = np.diag(1 + rng.uniform(-ranges.color, ranges.color, 3))
     saturation = 1 + rng.uniform(-ranges.saturation, ranges.saturation)
     gray = np.tile([0.299, 0.587, 0.114], (3, 1))
     contrast = 1 + rng.uniform(-ranges.contrast, ranges.contrast)

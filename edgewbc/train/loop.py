@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,7 @@ class Trainer:
         if options.average:
             if options.cache_frozen:
                 raise UserError("fit.average: is not for cached feature maps: turn cache_frozen off")
-            decay = swa_utils.get_ema_multi_avg_fn(options.average)  # type: ignore[no-untyped-call]
-            self.average = swa_utils.AveragedModel(net, multi_avg_fn=decay, use_buffers=True)
+            self.average = swa_utils.AveragedModel(net, avg_fn=_moving_average(options.average), use_buffers=True)
         self.best = _copy(net)
 
     def resume(self) -> None:
@@ -294,6 +294,16 @@ class Trainer:
         now = time.monotonic()
         self.state.seconds += now - self._clock
         self._clock = now
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Return the recursion of an exponential moving average, which forgets the first steps soon (as in TensorFlow)."""
+
+    def average(old: Tensor, new: Tensor, steps: Tensor | int) -> Tensor:
+        now = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        return old * now + new * (1 - now) if old.is_floating_point() else new
+
+    return average
 
 
 def _to_device(module: nn.Module, device: torch.device) -> None:

@@ -148,6 +148,8 @@ class ModelRecipe(Section):
 class Augment(Section):
     """Random augmentation of training images; 0 turns one off."""
 
+    former_names: ClassVar[Mapping[str, str]] = {"colour": "color"}
+
     rotate: float = Field(default=180, ge=0, le=180, description="largest angle, degrees")
     flip: bool = True
     scale: float = Field(default=0.1, ge=0, lt=1, description="largest relative change of size")
@@ -155,7 +157,7 @@ class Augment(Section):
     brightness: Share = 0.1
     contrast: Share = 0.1
     saturation: Share = 0.15
-    colour: float = Field(default=0.04, ge=0, lt=1, description="largest relative gain of one color channel")
+    color: float = Field(default=0.04, ge=0, lt=1, description="largest relative gain of one color channel")
     blur: float = Field(default=0.7, ge=0, le=5, description="largest sigma in input pixels; for half of the images")
     density: float = Field(default=0, ge=0, le=2, description="largest log gain of a channel's optical density")
     mixing: float = Field(default=0, ge=0, le=0.5, description="sigma of the mixing of the channels' optical densities")

@@ -46,7 +46,8 @@ def read(
         raise UserError(f"{path}: {where}not YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: a recipe is a mapping of keys to values, such as `name: mine`")
-    values, changes = _with_present_names(values, kind), _with_present_names(changes or {}, kind)
+    values = _with_present_names(values, kind)
+    changes = {_present_name(dotted, kind): value for dotted, value in (changes or {}).items()}
     for dotted, value in changes.items():
         _override(values, dotted, value)
     try:
@@ -79,7 +80,27 @@ def parse_changes(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def _with_present_names(values: Mapping[str, Any], kind: type[Section]) -> dict[str, Any]:
-    return {kind.former_names.get(key, key): value for key, value in values.items()}
+    """Return a section with the present names of its keys and of those of the sections in it."""
+    found = {}
+    for key, value in values.items():
+        name = kind.former_names.get(key, key)
+        inner = _section(kind, name)
+        found[name] = value if inner is None or not isinstance(value, dict) else _with_present_names(value, inner)
+    return found
+
+
+def _present_name(dotted: str, kind: type[Section]) -> str:
+    """Return the present name of a dotted key."""
+    key, dot, rest = dotted.partition(".")
+    name = kind.former_names.get(key, key)
+    inner = _section(kind, name)
+    return f"{name}{dot}{rest if inner is None else _present_name(rest, inner)}"
+
+
+def _section(kind: type[Section], name: str) -> type[Section] | None:
+    """Return the kind of section that a key holds; None if it holds a value."""
+    annotation = kind.model_fields[name].annotation if name in kind.model_fields else None
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
 
 
 def _override(values: dict[str, Any], dotted: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from edgewbc.smear import canonical, stain
 from edgewbc.smear.canonical import View
 from edgewbc.train.recipe import Augment
 
-NONE = Augment(rotate=0, flip=False, scale=0, shift=0, brightness=0, contrast=0, saturation=0, colour=0, blur=0)
+NONE = Augment(rotate=0, flip=False, scale=0, shift=0, brightness=0, contrast=0, saturation=0, color=0, blur=0)
 REFERENCE = Reference(30.0, (250.0, 230.0, 210.0), (1.0, 1.6, 0.4))
 CELL = PixelSpec(24, 24, "cell", size=60, reference=REFERENCE)
 VIEW = View((20, 30, 60, 60), np.array([240, 240, 240], np.uint8), (1.0, 1.0, 1.0))

@@ -97,9 +97,9 @@ def test_equal_channels_are_not_called_greyscale() -> None:
 def test_palette_needs_no_note_unless_it_is_grey() -> None:
     """A palette decodes to its colors; a palette of grays is grayscale."""
     rows = [bytes([0, 1]), bytes([1, 0])]
-    colours = decode(samples.png(rows, 2, 8, 3, samples.chunk(b"PLTE", bytes([250, 10, 20, 30, 40, 50]))))
-    np.testing.assert_array_equal(colours.image[0], [[250, 10, 20], [30, 40, 50]])
-    assert colours.notes == ()
+    colors = decode(samples.png(rows, 2, 8, 3, samples.chunk(b"PLTE", bytes([250, 10, 20, 30, 40, 50]))))
+    np.testing.assert_array_equal(colors.image[0], [[250, 10, 20], [30, 40, 50]])
+    assert colors.notes == ()
     assert decode(samples.png(rows, 2, 8, 3, samples.chunk(b"PLTE", bytes([9, 9, 9, 70, 70, 70])))).notes == GREY
 
 
@@ -225,10 +225,10 @@ def test_jpeg_in_tiff_and_palettes() -> None:
     found = decode(samples.tiff_like(pixels, 6, compression=7, rows=16, tags={530: [2, 2]}))
     assert np.abs(found.image.astype(int) - pixels).mean() < 3
     assert found.notes == ()
-    colours = np.random.default_rng(0).integers(0, 256, (3, 256))
+    colors = np.random.default_rng(0).integers(0, 256, (3, 256))
     indices = pixels[..., 0]
-    found = decode(samples.tiff_like(indices, 3, tags={320: (colours * 257).ravel().tolist()}))
-    np.testing.assert_array_equal(found.image, colours.T[indices])
+    found = decode(samples.tiff_like(indices, 3, tags={320: (colors * 257).ravel().tolist()}))
+    np.testing.assert_array_equal(found.image, colors.T[indices])
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -236,8 +236,8 @@ def test_jpeg_in_tiff_and_palettes() -> None:
 def test_alpha_of_tiffs_multiplied_or_not(bits: int, extra: int) -> None:
     """Colors that were multiplied by alpha (1) and those that were not (2) give the same image on white."""
     alpha = np.full((*PLAIN.shape[:2], 1), 100, np.uint8)
-    colours = np.rint(PLAIN * (100 / 255)).astype(np.uint8) if extra == 1 else PLAIN
-    pixels = np.dstack([colours, alpha])
+    colors = np.rint(PLAIN * (100 / 255)).astype(np.uint8) if extra == 1 else PLAIN
+    pixels = np.dstack([colors, alpha])
     found = decode(samples.tiff_like(pixels if bits == 8 else pixels.astype(np.uint16) * 257, tags={338: [extra]}))
     assert np.abs(found.image - (PLAIN * 100.0 + 255 * 155) / 255).max() <= 1.6
     assert found.notes[-1:] == CLEAR

@@ -57,6 +57,6 @@ def test_unknown_peers_and_broken_descriptions_are_refused(home: Path) -> None:
     make_peer(home / "odd", each="moon")
     with pytest.raises(UserError, match="`each` is 'moon'"):
         peers(home)
-    make_peer(home / "more", colour="red")
+    make_peer(home / "more", color="red")
     with pytest.raises(UserError, match=r"more.peer.json: is not a valid description of a peer"):
         peers(home, ["more"])

@@ -99,6 +99,9 @@ def test_former_names_of_keys_are_read(recipe: Make) -> None:
         assert read(recipe(f"name: a\n{name}: 16\n"), PruneRecipe).images == 16
         for change in ("pictures", "images"):
             assert read(recipe(f"name: a\n{name}: 16\n"), PruneRecipe, {change: 8}).images == 8
+    nested = recipe("name: a\nfit: {augment: {colour: 0.3}}\n")
+    assert read(nested, TrainRecipe).fit.augment.color == 0.3
+    assert read(nested, TrainRecipe, {"fit.augment.colour": 0.2}).fit.augment.color == 0.2
 
 
 def test_errors_name_the_option_that_was_typed(recipe: Make) -> None:

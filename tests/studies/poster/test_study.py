@@ -19,7 +19,7 @@ from edgewbc.utils.files import read_json
 from tests.colored import make_manifest
 
 OFF = {
-    "rotate": 0, "scale": 0, "shift": 0, "brightness": 0, "contrast": 0, "saturation": 0, "colour": 0, "blur": 0,
+    "rotate": 0, "scale": 0, "shift": 0, "brightness": 0, "contrast": 0, "saturation": 0, "color": 0, "blur": 0,
     "flip": False,
 }  # fmt: skip
 
