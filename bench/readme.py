@@ -9,7 +9,19 @@ from pathlib import Path
 from bench.edge import report as edge_report
 from bench.peers import report as peers_report
 from bench.poster import figure
-from bench.tables import EDGE, FRONT, LEAK, PEERS, PEERS_FRONT, POSTER, headline, results
+from bench.tables import (
+    EDGE,
+    FRONT,
+    LEAK,
+    PEERS,
+    PEERS_FRONT,
+    POSTER,
+    TRAVEL,
+    TRAVEL_FIGURE,
+    headline,
+    results,
+)
+from bench.travel import figure as travel_figure
 from edgewbc.errors import GateError, UserError, exit_code
 from edgewbc.utils.files import read_json, write_text
 
@@ -59,6 +71,10 @@ def draw(folder: Path) -> None:
         found = read_json(folder / POSTER, "a result of `python -m bench.poster`")
         if figure.drawable(found):
             figure.draw(found, folder / LEAK)
+    if (folder / TRAVEL).is_file():
+        found = read_json(folder / TRAVEL, "a result of `python -m bench.travel`")
+        if travel_figure.drawable(found):
+            travel_figure.draw(found, folder / TRAVEL_FIGURE)
     if (folder / EDGE).is_file():
         found = read_json(folder / EDGE, "a result of `python -m bench.edge`")
         if "bench" in found:

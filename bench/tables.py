@@ -10,6 +10,7 @@ from bench import audits_report
 from bench.edge import report as edge_report
 from bench.peers import report as peers_report
 from bench.poster import report as poster_report
+from bench.travel import report as travel_report
 from bench.widths import report as widths_report
 from edgewbc.bench.result import BenchResult
 from edgewbc.bench.row import MeasuredRow
@@ -29,6 +30,8 @@ LAB = "lab.json"
 WIDTHS = "widths.json"
 PEERS = "peers.json"
 PEERS_FRONT = "peers-front.svg"
+TRAVEL = "travel.json"
+TRAVEL_FIGURE = "travel.svg"
 
 NONE = "No results have been committed yet."
 
@@ -58,6 +61,7 @@ def results(folder: Path) -> str:
         if (folder / BENCH).is_file():
             parts += ["## Speed on a CPU", speed_table(BenchResult.read(folder / BENCH))]
         sections: tuple[tuple[str, str, Callable[[Mapping[str, Any]], str], str, str], ...] = (
+            (TRAVEL, "Images of other laboratories", travel_report.markdown, TRAVEL_FIGURE, travel_report.CAPTION),
             (LAB, "From file to label", from_file_to_label, "", ""),
             (POSTER, "The poster's accuracies, with and without leakage", poster_report.markdown, LEAK,
              poster_report.CAPTION),

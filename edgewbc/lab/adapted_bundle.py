@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgewbc._version import __version__
 from edgewbc.bundle.bundle import Bundle, seal
-from edgewbc.bundle.manifest import FORMAT
+from edgewbc.bundle.manifest import FORMAT, BundleManifest
 from edgewbc.bundle.paths import CARD, FAMILIARITY, GOLDEN, HEAD, MANIFEST
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision import adapt, lab_familiarity, self_training
@@ -155,8 +155,8 @@ def _familiarity(adaptation: Adaptation) -> Familiarity | None:
 
 
 @dataclass(frozen=True)
-class _Confidence:
-    """What a manifest says of its probabilities: calibration, review threshold and risk."""
+class Confidence:
+    """What a manifest says of its probabilities: calibration, review threshold and risk; None where it says nothing."""
 
     calibration: Calibration | None
     below: float | None
@@ -164,12 +164,16 @@ class _Confidence:
     risk: RiskTable | None
 
     @classmethod
-    def of(cls, adaptation: Adaptation) -> _Confidence:
-        """Measure on the held-out cells; without any, keep what the parent says, but no guarantee."""
-        parent = adaptation.bundle.manifest
-        if adaptation.probabilities is None:
+    def of(cls, parent: BundleManifest, held_out: tuple[NDArray[np.floating], NDArray[np.int64]] | None) -> Confidence:
+        """Measure on held-out cells; without any, keep what the parent says, but no guarantee.
+
+        Args:
+            parent: manifest of the bundle that was adapted.
+            held_out: probabilities of held-out cells by the adapted head, (m, K), and their class indices, (m,).
+        """
+        if held_out is None:
             return cls(parent.calibration, parent.review_below, None, None)
-        probabilities, truth = adaptation.probabilities
+        probabilities, truth = held_out
         single = probabilities.astype(np.float32)
         calibration = Calibration.fit(single, truth) if len(truth) >= LEAST_TO_CALIBRATE else None
         calibrated = single if calibration is None else calibration.apply(single)
@@ -208,7 +212,7 @@ def _manifest(
         "golden": {**(old.get("golden") or {}), "expected": GOLDEN, "tolerance": tolerance},
         "evidence": [],
         "parity": {},
-        **_Confidence.of(adaptation).to_json(),
+        **Confidence.of(parent.manifest, adaptation.probabilities).to_json(),
         "familiarity": None if familiarity is None else familiarity.info(FAMILIARITY).to_json(),
         "training_images": None if seen is None else seen.to_json(),
         "adaptation": describe(adaptation),
@@ -258,17 +262,26 @@ def _lineage(adaptation: Adaptation) -> dict[str, Any]:
 
 
 def _training_images(adaptation: Adaptation) -> TrainingImages | None:
-    """Return the parent's facts about its training images, widened to the lab's: those are no longer unusual."""
+    """Return the parent's facts about its training images, widened to the lab's."""
     found, seen = adaptation.bundle.manifest.training_images, adaptation.seen
-    if found is None or seen is None:
-        return found
-    own = Range.of(list(seen.appearance))
-    old = found.appearance
+    return found if found is None or seen is None else widened(found, seen.appearance, seen.sizes)
+
+
+def widened(found: TrainingImages, appearance: NDArray[np.float32], sizes: Sequence[tuple[int, int]]) -> TrainingImages:
+    """Return facts about training images, widened to a laboratory's: those are no longer unusual.
+
+    Args:
+        found: facts to widen.
+        appearance: of the laboratory's cells (see `smear.appearance`), (n, q), n at least 1.
+        sizes: width and height of each of its images in pixels.
+    """
+    own, old = Range.of(list(appearance)), found.appearance
     low = {name: min(value, own.low[name]) for name, value in old.low.items()}
     high = {name: max(value, own.high[name]) for name, value in old.high.items()}
-    sizes = np.percentile(np.array(seen.sizes, dtype=np.float64), (1, 50, 99), axis=0).T
-    width, height = ((float(low), float(middle), float(high)) for low, middle, high in sizes)
-    return replace(found, appearance=Range(low, high, old.images + len(seen)), width=width, height=height, unusual=None)
+    spread = np.percentile(np.array(sizes, dtype=np.float64), (1, 50, 99), axis=0).T
+    width, height = ((float(low), float(middle), float(high)) for low, middle, high in spread)
+    images = old.images + len(appearance)
+    return replace(found, appearance=Range(low, high, images), width=width, height=height, unusual=None)
 
 
 def _cells(adaptation: Adaptation) -> str:
