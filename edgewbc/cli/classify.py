@@ -45,6 +45,14 @@ def command(
             "as 0.01, on cells like those of the bundle's validation. --review-below P overrides it.",
         ),
     ] = None,
+    microscope: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JSON",
+            help="Profile of the microscope, from `edgewbc microscope learn`, for a model that locates cells. "
+            "[default: learned from up to 200 of the images]",
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep running and classify images as they are saved, until Ctrl-C.")
     ] = False,
@@ -103,6 +111,7 @@ def command(
         precision=precision,
         threads=threads,
         batch=batch,
+        microscope=microscope,
     )
     summary = session.run(request, lambda: Bundle.open(defaults.bundle(model)), sys.stdout, say=say, progress=progress)
     count = summary.differential

@@ -13,9 +13,11 @@ import numpy as np
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.lab import pipeline
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
+from edgewbc.smear.microscope import Profile
 from edgewbc.utils import resources
 
 ImageSource: TypeAlias = Path | str | Image
@@ -52,6 +54,7 @@ class Classifier:
         review_below: float | None = None,
         review_below_by_class: Mapping[str, float] | None = None,
         max_error: float | None = None,
+        microscope: Profile | Path | str | None = None,
     ) -> None:
         """Open a bundle and compile its model.
 
@@ -67,6 +70,10 @@ class Classifier:
             max_error: choose the threshold such that at most this share of the accepted cells is mislabeled, on cells
                 like those of the bundle's validation (see `edgewbc.decision.risk`); `review_below` overrides it.
 
+            microscope: profile of the images' microscope, or its file (`edgewbc microscope learn`), for a bundle that
+                locates cells. With None, it is taken to be that of the training images, and images that do not look
+                like it are for review.
+
         Raises:
             edgewbc.errors.UserError: no such bundle, a file of it that differs from its checksum, no such precision, a
                 model that cannot run here, a threshold that is no probability or of an unknown class, or a `max_error`
@@ -78,6 +85,9 @@ class Classifier:
         thresholds = ReviewThresholds(review_below, dict(review_below_by_class or {}), max_error)
         bundle = Bundle.open(Path(model or resources.shipped_bundle()))
         self._model = LoadedBundle.load(bundle, precision, threads, thresholds)
+        if microscope is not None:
+            profile = microscope if isinstance(microscope, Profile) else Profile.read(Path(microscope))
+            self._model = replace(self._model, microscope=Microscope.given(profile))
         self._batch = batch
 
     @property

@@ -13,16 +13,15 @@ from edgewbc.decision.calibration import METHOD
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
+from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.pipeline import CellResult, ImageResult
-from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.results import NO_CELL, ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
 from edgewbc.runtime import trial, tuning
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.predictor import fault
 from edgewbc.utils.text import utc_now
-
-NO_CELL = "no white cell located"
 
 ASK_BUNDLE = ReviewThresholds()
 """The thresholds that the bundle sets."""
@@ -38,6 +37,7 @@ class LoadedBundle:
         thresholds: probabilities below which a label gets status `review`.
         sha256: of the model's files.
         familiarity: which cells look like those of training; None if the bundle cannot tell.
+        microscope: of the images, where the bundle locates cells (`by_cell`).
     """
 
     bundle: Bundle
@@ -45,6 +45,7 @@ class LoadedBundle:
     thresholds: ReviewThresholds
     sha256: str
     familiarity: Familiarity | None = None
+    microscope: Microscope = Microscope()
 
     @classmethod
     def load(
@@ -88,6 +89,7 @@ class LoadedBundle:
             "review_below": self.thresholds.to_json(),
             **({} if self._trained_on is None else {"training_images": self._trained_on.to_json()}),
             **self._decides(),
+            **({"microscope": self.microscope.to_json()} if self.by_cell else {}),
         }
 
     @property
@@ -102,14 +104,22 @@ class LoadedBundle:
     def results(self, paths: Iterable[Path | Image | None], batch: int = pipeline.BATCH) -> Iterator[ImageResult]:
         """Run the model on image files and arrays, in order; see `pipeline.run`."""
         measure = self._trained_on is not None
-        return pipeline.run(self.engine, self.bundle.pixels, paths, batch=batch, measure=measure)
+        profile = self.microscope.profile
+        return pipeline.run(self.engine, self.bundle.pixels, paths, batch=batch, measure=measure, profile=profile)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before reading any result, a line each."""
+        reference = self.bundle.pixels.reference
+        return () if reference is None else tuple(self.microscope.warnings(reference))
 
     def _reasons(self, result: ImageResult, cell: CellResult) -> list[str]:
         """Return why a person should look at a cell, whatever its probabilities are."""
+        own = [*cell.reasons, self.microscope.reason]
         if self._trained_on is None:
-            return [*result.notes, *cell.reasons]
+            return [*result.notes, *own]
         pixels, notes = self.bundle.pixels, result.notes
-        return [*self._trained_on.reasons(pixels, result.shape, notes, cell.appearance), *cell.reasons]
+        return [*self._trained_on.reasons(pixels, result.shape, notes, cell.appearance), *own]
 
     def _unfamiliar(self, cell: CellResult) -> str:
         """Return why a cell does not look like those of training. Raises ValueError if it cannot be told."""
@@ -178,6 +188,7 @@ def classify(
     threads: int | None = None,
     batch: int = pipeline.BATCH,
     thresholds: ReviewThresholds = ASK_BUNDLE,
+    microscope: Microscope | None = None,
 ) -> Iterator[ResultRow]:
     """Classify image files, in order; yield a row for each cell. An unreadable image is a row with an error.
 
@@ -186,10 +197,12 @@ def classify(
         paths: of files (see `find`).
         precision, threads, thresholds: see `LoadedBundle.load`.
         batch: images per inference call.
+        microscope: of the images, for a bundle that locates cells; None takes it to be that of the training images.
 
     Raises:
         UserError: the bundle has no such model, or it cannot run. (Raised at once, before the first row is asked for.)
     """
     model = LoadedBundle.load(bundle, precision, threads, thresholds)
+    model = replace(model, microscope=microscope or model.microscope)
     results = model.results(paths, batch)
     return (row for result in results for row in model.rows(result))

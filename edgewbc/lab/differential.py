@@ -102,9 +102,9 @@ class Differential:
     verdict: Verdict = field(default_factory=Verdict)
 
     @classmethod
-    def of(cls, manifest: BundleManifest) -> Differential:
-        """Begin the differential of a bundle's results."""
-        return cls(manifest.classes, verdict=Verdict(Usual.of(manifest)))
+    def of(cls, manifest: BundleManifest, warnings: Sequence[str] = ()) -> Differential:
+        """Begin the differential of a bundle's results; see `Verdict` for the warnings."""
+        return cls(manifest.classes, verdict=Verdict(Usual.of(manifest), warnings=warnings))
 
     def add(self, row: ResultRow) -> None:
         """Count a row."""
@@ -247,7 +247,7 @@ class Differential:
         )
         table = "" if self.verdict.unlike else text.table(header, lines)
         return "\n".join(
-            filter(None, [table, *others, summary, self._unfamiliar_line(), self.copies.line(), self.verdict.sentence])
+            filter(None, [self.verdict.sentence, table, *others, summary, self._unfamiliar_line(), self.copies.line()])
         )
 
 

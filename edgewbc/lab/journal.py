@@ -18,7 +18,7 @@ from edgewbc.images.discover import inside
 from edgewbc.images.files import FileVersion
 from edgewbc.lab import journal_review
 from edgewbc.lab.journal_errors import damaged
-from edgewbc.lab.journal_file import JournalFile
+from edgewbc.lab.journal_file import JournalFile, Settings
 from edgewbc.lab.journal_review import Decision, SignOff
 from edgewbc.lab.journal_schema import RESULT_COLUMNS, checksum, to_json
 from edgewbc.lab.results import ResultRow, Status
@@ -34,13 +34,14 @@ class Journal:
         path: the file; None for a temporary journal that is deleted when it is closed.
     """
 
-    def __init__(self, path: Path | None, settings: Mapping[str, Any], engine: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, path: Path | None, settings: Settings, engine: Mapping[str, Any] | None = None) -> None:
         """Open a journal, or create one. A version 1 journal is upgraded in one transaction.
 
         Args:
             path: of the file; missing folders are created. None keeps the results in a temporary file without a name:
                 memory stays bounded for any number of images, and nothing is left behind.
-            settings: everything that determines a result, as JSON values; includes `model_sha256` and `classes`.
+            settings: everything that determines a result, as JSON values; includes `model_sha256` and `classes`. Or a
+                function that returns them: it is given those that the journal holds, None for a new one.
             engine: description of the inference engine (`ModelInfo.to_json`), for the record.
 
         Raises:
@@ -48,8 +49,9 @@ class Journal:
             UserError: the file is not a journal, is damaged, of a newer version, in use, or cannot be written.
         """
         self.path = path
-        self._sha256, self._classes = str(settings["model_sha256"]), [str(name) for name in settings["classes"]]
         self._file = JournalFile(path, settings, engine or {})
+        known = self._file.settings
+        self._sha256, self._classes = str(known["model_sha256"]), [str(name) for name in known["classes"]]
 
     def add(self, row: ResultRow, version: FileVersion, sha256: str) -> None:
         """Record the result of an image that is one cell; see `add_cells`."""

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,10 @@ INDEX_CHECKED = 128 << 20
 about a second; without the index, 0.8 s.) Larger journals have only their structure checked."""
 
 
+Settings = Mapping[str, Any] | Callable[[Mapping[str, Any] | None], Mapping[str, Any]]
+"""Settings of a journal; or what returns them, given those that it holds already (None: it is new)."""
+
+
 class SettingsMismatch(UserError):
     """The journal was made with another model or other settings.
 
@@ -55,9 +59,10 @@ class JournalFile:
         name: of the journal in messages.
         database: the connection, without implicit transactions.
         run: id of the row in `runs` that was added at opening.
+        settings: everything that determines a result.
     """
 
-    def __init__(self, path: Path | None, settings: Mapping[str, Any], engine: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path | None, settings: Settings, engine: Mapping[str, Any]) -> None:
         """Open or create the file, check and upgrade it, and record the run; the arguments are those of `Journal`."""
         self.path, self.name = path, name_of(path)
         with self.errors():
@@ -72,7 +77,7 @@ class JournalFile:
             raise
         try:
             with self.errors():
-                self._open(settings)
+                self.settings = self._open(settings)
                 self.run = self._record_run(engine)
                 if path is not None:
                     _flush_folder(path.parent)
@@ -137,7 +142,8 @@ class JournalFile:
         if self._lock is not None:
             self._lock.release()
 
-    def _open(self, settings: Mapping[str, Any]) -> None:
+    def _open(self, settings: Settings) -> Mapping[str, Any]:
+        """Create the tables, or check and upgrade them; return the settings."""
         execute = self.database.execute
         # SQLite keeps the operating system's lock on the file until it is closed, and the system releases it when the
         # process dies, however it dies: no lock file can be left behind. It also makes the write-ahead log work
@@ -160,7 +166,8 @@ class JournalFile:
             execute("PRAGMA user_version").fetchone(),
         )
         if not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            create(self.database, settings)
+            wanted = settings(None) if callable(settings) else settings
+            create(self.database, wanted)
         elif application != APPLICATION:
             raise UserError(f"{self.name}: is not a journal of edgewbc: name another file with --journal")
         elif version < 1:
@@ -172,10 +179,16 @@ class JournalFile:
             )
         else:
             self._check_intact(version)
-            self._compare(settings)
+            wanted = settings(self._stored()) if callable(settings) else settings
+            self._compare(wanted)
             if version == 1:
                 upgrade(self.database)
         execute("COMMIT")
+        return wanted
+
+    def _stored(self) -> dict[str, Any]:
+        """Return the settings that the journal holds; None for one that is damaged."""
+        return {key: _from_json(text) for key, text in self.database.execute("SELECT name, value FROM about")}
 
     def _check_intact(self, version: int) -> None:
         """Check the file's structure, the checksums of its last rows, and what people entered."""

@@ -12,6 +12,9 @@ from typing import Any, TextIO
 from edgewbc.pixels import Box
 from edgewbc.smear.unusual import found_in
 
+NO_CELL = "no white cell located"
+"""Reason of an image without a located cell; it has no label."""
+
 
 class Status(StrEnum):
     """What a result row is worth: `ok` is counted; the others are not, and `reason` says why."""

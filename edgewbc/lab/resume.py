@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
@@ -15,6 +17,7 @@ from edgewbc.images.files import NOT_READ, FileVersion, read
 from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.journal_file import SettingsMismatch
+from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.pipeline import BATCH, ImageResult
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.thresholds import ReviewThresholds, describe
@@ -62,39 +65,74 @@ def open_journal(
     precision: str | None = None,
     threads: int | None = None,
     thresholds: ReviewThresholds = ASK_BUNDLE,
+    *,
+    microscope: Microscope | None = None,
+    learn: Callable[[], Microscope] = Microscope,
 ) -> tuple[LoadedBundle, Journal]:
     """Compile a bundle's model and open the journal for its results.
 
     All results in a journal are of one model. If it was begun in another precision, that one is used again, unless
-    the user asks for one: `doctor` may have found since that another is faster here.
+    the user asks for one: `doctor` may have found since that another is faster here. They are also of one microscope:
+    the journal's, unless the user names one.
 
     Args:
         bundle, precision, threads, thresholds: see `LoadedBundle.load`.
         path: of the journal; None for a temporary one.
+        microscope: that the user names, for a bundle that locates cells.
+        learn: learns the microscope of a new journal where the user names none.
 
     Raises:
         UserError: as `LoadedBundle.load` and `Journal`.
     """
     model = LoadedBundle.load(bundle, precision, threads, thresholds)
     try:
-        return model, Journal(path, model.settings, model.engine.info.to_json())
+        return _open(model, path, microscope, learn)
     except SettingsMismatch as mismatch:
         sha256, compute = str(mismatch.stored.get("model_sha256")), str(mismatch.stored.get("compute"))
         before = None if precision else tuning.choice_of_model(bundle, threads, sha256, compute)
         if before is None:
-            _explain_thresholds(path, mismatch, model)
+            _explain(path, mismatch, model, microscope)
             raise
     model = LoadedBundle.of(bundle, before, thresholds)
     try:
-        return model, Journal(path, model.settings, model.engine.info.to_json())
+        return _open(model, path, microscope, learn)
     except SettingsMismatch as mismatch:
-        _explain_thresholds(path, mismatch, model)
+        _explain(path, mismatch, model, microscope)
         raise
 
 
-def _explain_thresholds(path: Path | None, mismatch: SettingsMismatch, model: LoadedBundle) -> None:
-    """Raise UserError if a journal differs from a run in nothing but the review thresholds."""
-    wanted = json.loads(json.dumps(model.settings))
+def _open(
+    model: LoadedBundle, path: Path | None, given: Microscope | None, learn: Callable[[], Microscope]
+) -> tuple[LoadedBundle, Journal]:
+    """Open the journal; return the model with its microscope."""
+
+    def settings(stored: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        nonlocal model
+        if model.by_cell:
+            model = replace(model, microscope=given or _stored_microscope(path, stored, learn))
+        return model.settings
+
+    journal = Journal(path, settings, model.engine.info.to_json())
+    return model, journal
+
+
+def _stored_microscope(
+    path: Path | None, stored: Mapping[str, Any] | None, learn: Callable[[], Microscope]
+) -> Microscope:
+    """Return a journal's microscope; learn that of a new journal. Raises UserError if it cannot be read."""
+    if stored is None:
+        return learn()
+    try:
+        return Microscope.from_json(stored["microscope"])
+    except KeyError:  # of a bundle that locates no cells: the journal is refused for this
+        return Microscope()
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: its microscope cannot be read ({error}): name another file with --journal") from None
+
+
+def _explain(path: Path | None, mismatch: SettingsMismatch, model: LoadedBundle, given: Microscope | None) -> None:
+    """Raise UserError if a journal differs from a run in nothing but the review thresholds or the microscope."""
+    wanted = json.loads(json.dumps((model if given is None else replace(model, microscope=given)).settings))
     differ = {name for name, value in wanted.items() if mismatch.stored.get(name) != value}
     if differ == {"review_below"}:
         before = describe(mismatch.stored.get("review_below"))
@@ -102,6 +140,11 @@ def _explain_thresholds(path: Path | None, mismatch: SettingsMismatch, model: Lo
         raise UserError(
             f"{path}: holds results for the review threshold {before}, and this run has {model.thresholds}: "
             f"run again with {options}, or write to another file with --out (or --journal)"
+        ) from None
+    if differ == {"microscope"}:
+        raise UserError(
+            f"{path}: holds results for another microscope profile: run again without --microscope to use that one, or "
+            "write to another file with --out (or --journal)"
         ) from None
 
 

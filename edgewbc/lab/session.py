@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
@@ -17,6 +18,7 @@ from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
 from edgewbc.lab.csv_table import CsvStyle, write_csv
 from edgewbc.lab.differential import Differential
 from edgewbc.lab.journal import Journal
+from edgewbc.lab.microscope import Microscope, learn
 from edgewbc.lab.pipeline import BATCH
 from edgewbc.lab.results import ResultRow, Status, write_json_object, write_jsonl
 from edgewbc.lab.results_file import LiveResultsFile, check_is_results, check_output_path, check_same_images, save
@@ -25,6 +27,7 @@ from edgewbc.lab.summary import RunSummary, check_summary_path, summary_path
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.lab.watch import FolderWatcher, outermost, watch
 from edgewbc.lab.watchdog import end_if_frozen
+from edgewbc.smear.microscope import Profile
 from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
 
@@ -45,6 +48,8 @@ class ClassifyRequest:
         as_json: write one JSON object with rows and differential to stdout, besides `out`.
         thresholds, precision, threads: see `LoadedBundle.load`.
         batch: images per inference call.
+        microscope: file of the profile of the images' microscope, for a bundle that locates cells; None learns it from
+            the images.
     """
 
     paths: Sequence[Path]
@@ -58,6 +63,7 @@ class ClassifyRequest:
     precision: str | None = None
     threads: int | None = None
     batch: int = BATCH
+    microscope: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -100,11 +106,18 @@ def run(
         say(remark)
     with end_if_frozen():
         bundle = open_bundle()
+        given = _given_microscope(request, bundle)
+        learn = partial(_learn_microscope, request, bundle, files, progress)
         if path is None and not (request.watch or request.as_json):
             model = LoadedBundle.load(bundle, request.precision, request.threads, request.thresholds)
+            if model.by_cell:
+                model = replace(model, microscope=given or learn())
+            _tell_microscope(model, say)
             each = progress(map(model.rows, model.results(map(Path, files), request.batch)), "classify", len(files))
             return _Output(request, model, None, stdout, say, found).write(lambda: chain.from_iterable(each))
-        model, journal = open_journal(bundle, path, request.precision, request.threads, request.thresholds)
+        options = (request.precision, request.threads, request.thresholds)
+        model, journal = open_journal(bundle, path, *options, microscope=given, learn=learn)
+        _tell_microscope(model, say)
         output = _Output(request, model, path, stdout, say, found)
         with journal:
             if request.out is not None:
@@ -120,6 +133,39 @@ def run(
                 raise
             journal.flush()  # before the results file exists, so that it never holds more than the journal
             return output.write(every_row)
+
+
+def _given_microscope(request: ClassifyRequest, bundle: Bundle) -> Microscope | None:
+    """Return the microscope that a request names; None if it names none.
+
+    Raises:
+        UserError: the file is no profile, or the bundle locates no cells.
+    """
+    if request.microscope is None:
+        return None
+    if bundle.pixels.crop != "cell":
+        raise UserError(
+            f"--microscope: {bundle.manifest.name} takes images as they are (crop {bundle.pixels.crop}): leave it out"
+        )
+    return Microscope.given(Profile.read(request.microscope))
+
+
+def _learn_microscope(request: ClassifyRequest, bundle: Bundle, files: Sequence[str], progress: Progress) -> Microscope:
+    """Learn the microscope of the images that there are; when a folder is watched, of those that it holds already."""
+    reference = bundle.pixels.reference
+    if reference is None:
+        return Microscope()
+    names = search(request.paths, _ours(request)).names if request.watch else files
+    return Microscope.learned(learn(names, progress), reference)
+
+
+def _tell_microscope(model: LoadedBundle, say: Callable[[str], None]) -> None:
+    """Say what is known of the microscope, and what a person should know before reading any result."""
+    reference = model.bundle.pixels.reference
+    if model.by_cell and reference is not None:
+        say(model.microscope.describe(reference))
+        for warning in model.warnings:
+            say(warning)
 
 
 def _ours(request: ClassifyRequest) -> list[Path]:
@@ -286,7 +332,7 @@ class _Output:
 
     def save(self, rows: Iterable[ResultRow]) -> ClassifySummary:
         """Write all rows to the results file, and its summary; return that."""
-        out, count = self._request.out, Differential.of(self._model.bundle.manifest)
+        out, count = self._request.out, Differential.of(self._model.bundle.manifest, self._model.warnings)
         if out is None:
             raise ValueError("there is no results file")
         counted, by_cell = count.counting(rows), self._model.by_cell
@@ -297,7 +343,7 @@ class _Output:
 
     def write(self, rows: Rows) -> ClassifySummary:
         """Write all rows, except where they were streamed; return their differential and summary."""
-        count = Differential.of(self._model.bundle.manifest)
+        count = Differential.of(self._model.bundle.manifest, self._model.warnings)
         if self._request.out is not None:
             summary = self.save(rows())
             self.say(f"rows: {self._request.out}")
@@ -305,10 +351,12 @@ class _Output:
             if not self._request.as_json:
                 return summary
         if self._request.as_json:
-            before = {"model": str(self._model.bundle.path), "model_sha256": self._model.sha256}
+            before: dict[str, object] = {"model": str(self._model.bundle.path), "model_sha256": self._model.sha256}
+            if self._model.by_cell:
+                before |= {"microscope": self._model.microscope.to_json(), "warnings": list(self._model.warnings)}
             after: Callable[[], dict[str, object]] = lambda: {  # noqa: E731
-                "differential": count.to_json(),
                 "verdict": count.verdict.to_json(),
+                "differential": count.to_json(),
                 **self.found.to_json(),
             }
             write_json_object(before, count.counting(rows()), after, self._stdout)

@@ -7,13 +7,15 @@ of the cell types are not reported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from edgewbc.bundle.manifest import BundleManifest
-from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.results import NO_CELL, ResultRow, Status
 from edgewbc.lab.thresholds import REVIEW_BELOW
 from edgewbc.metrics import wilson
+from edgewbc.smear.prepare import CUT_OFF
 
 LEAST = 10
 """Images below which there is no verdict."""
@@ -62,16 +64,21 @@ class Verdict:
         images: number of rows with a prediction.
         doubtful: number of rows with a prediction that is in doubt.
         unfamiliar: number of those whose cell does not look like the cells of training.
+        empty: number of images in which no white cell was located.
+        warnings: what is known before any image is classified (`lab.microscope.Microscope.warnings`).
     """
 
     usual: Usual = field(default_factory=Usual)
     images: int = 0
     doubtful: int = 0
     unfamiliar: int = 0
+    empty: int = 0
+    warnings: Sequence[str] = ()
 
     def add(self, row: ResultRow) -> None:
-        """Count a row."""
-        if row.probability is None:
+        """Count a row. A cell at the edge of a field is for review on every microscope, and does not count."""
+        self.empty += row.reason.startswith(NO_CELL)
+        if row.probability is None or CUT_OFF in row.reason:
             return
         self.images += 1
         self.unfamiliar += row.status == Status.UNFAMILIAR
@@ -91,13 +98,26 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """What to tell a person; empty if there is nothing to tell."""
+        return " ".join(filter(None, [*self.warnings, self._no_cells, self._unlike]))
+
+    @property
+    def _no_cells(self) -> str:
+        if self.empty < LEAST or self.empty <= self.images:
+            return ""
+        return (
+            f"No white cell was located in {self.empty} images: if they show white cells, check light, stain and "
+            "magnification."
+        )
+
+    @property
+    def _unlike(self) -> str:
         if not self.unlike:
             return ""
         unfamiliar = f", {self.unfamiliar} of them unfamiliar cells" if self.unfamiliar else ""
         return (
             f"These images do not look like the ones this model was trained on: {self.doubtful} of {self.images} need "
             f"review{unfamiliar}. No differential is given. Check stain, magnification and camera, or adapt a model to "
-            "your own cells."
+            "your own cells (`edgewbc adapt`)."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -108,5 +128,6 @@ class Verdict:
             "doubtful": self.doubtful,
             **({"unfamiliar": self.unfamiliar} if self.unfamiliar else {}),
             "usual_percent": round(100 * self.usual.share, 2),
+            **({"no_white_cell": self.empty} if self.empty else {}),
             "message": self.sentence,
         }

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from edgewbc.pixels import Box, Channels, Image, PixelSpec, Reference, cut
 from edgewbc.smear.locate import LocatedCell
-from edgewbc.smear.microscope import Gauge, Profile, nuclear_density
+from edgewbc.smear.microscope import LARGEST_GAIN, SMALLEST_GAIN, Gauge, Profile, nuclear_density
 
-SMALLEST_GAIN, LARGEST_GAIN = 0.4, 2.5
-"""Limits of the factor on the optical density of a channel."""
 OWN = 1.6
 """Largest factor by which a cell's own nuclear density may differ from its microscope's; beyond, it is cut. The stain
 varies between slides and within one; but a pale platelet is not to be made as dark as a nucleus."""
@@ -31,11 +29,13 @@ class View:
         part: left, top, width and height in whole pixels; it may extend beyond the image.
         background: color of the image's background, uint8 (3,).
         gains: factor on the optical density of each channel.
+        density: optical density of the cell's nucleus, as it is; None if it was not measured.
     """
 
     part: Box
     background: NDArray[np.uint8]
     gains: Channels
+    density: Channels | None = None
 
     def table(self, reference: Reference) -> NDArray[np.uint8]:
         """Return the new level of each level of each channel, uint8 (1, 256, 3), as `cv2.LUT` takes it."""
@@ -58,18 +58,18 @@ def view(image: Image, gauge: Gauge, cell: LocatedCell | None, profile: Profile,
     """
     reference = _reference(spec)
     side = max(1, round(spec.size * profile.nucleus / reference.nucleus))
-    own = profile.density
+    measured = None
     x, y = gauge.width / 2, gauge.height / 2
     if cell is not None:
         left, top, width, height = cell.box
         x, y = left + width / 2, top + height / 2
-        own = nuclear_density(image, cell, gauge.background) or own
+        measured = nuclear_density(image, cell, gauge.background)
     gains = tuple(
         float(np.clip(wanted / np.clip(found, usual / OWN, usual * OWN), SMALLEST_GAIN, LARGEST_GAIN))
-        for wanted, found, usual in zip(reference.density, own, profile.density, strict=True)
+        for wanted, found, usual in zip(reference.density, measured or profile.density, profile.density, strict=True)
     )
     part = (round(x - side / 2), round(y - side / 2), side, side)
-    return View(part, gauge.background, gains)  # type: ignore[arg-type]
+    return View(part, gauge.background, gains, measured)  # type: ignore[arg-type]
 
 
 def crop(image: Image, view: View, spec: PixelSpec) -> Image:

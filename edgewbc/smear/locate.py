@@ -175,6 +175,11 @@ def locate(image: Image, work: int = WORK, nucleus: float | None = None) -> list
             far too small is then left out, except for the cell that an image of one cell was taken of, which may be a
             platelet.
     """
+    return search(image, work, nucleus)[0]
+
+
+def search(image: Image, work: int = WORK, nucleus: float | None = None) -> tuple[list[LocatedCell], NDArray[np.uint8]]:
+    """Locate the white cells as `locate` does; return them and the color of the background, uint8 (3,)."""
     small, factor = stain.reduced(image, work)
     small = np.asarray(cv2.GaussianBlur(small, (5, 5), 0), dtype=np.uint8)
     white = stain.background(small)
@@ -183,7 +188,7 @@ def locate(image: Image, work: int = WORK, nucleus: float | None = None) -> list
     joined.sort(key=lambda cell: (-sum(part.area for part in cell), cell[0].top, cell[0].left))
     cells = [_located(cell, small.shape[1], small.shape[0], factor) for cell in joined]
     cells = [cell for cell in cells if cell.nucleus_area >= _CELL * cells[0].nucleus_area]
-    return cells if nucleus is None else _large(cells, image.shape[0], image.shape[1], nucleus)
+    return cells if nucleus is None else _large(cells, image.shape[0], image.shape[1], nucleus), white
 
 
 def _large(cells: list[LocatedCell], height: int, width: int, nucleus: float) -> list[LocatedCell]:

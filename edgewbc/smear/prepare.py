@@ -12,11 +12,6 @@ from edgewbc.smear.canonical import View
 from edgewbc.smear.locate import LocatedCell
 from edgewbc.smear.microscope import Gauge, Profile
 
-CENTERED = 0.2
-"""Largest distance of the cell from the center of an image of one cell, as a share of the image's sides: 99 % of PBC's
-and JTSC's are within it, and a fifth of BCCD's fields."""
-FIELD = 8.0
-"""Longer side, in units of the microscope's nucleus, from which an image is a field wherever its cells lie."""
 CUT_OFF = "cut off by the edge of the image"
 
 
@@ -66,16 +61,16 @@ class Preparer:
         """Return the canonical view of an image's one cell; None where the crop is not `cell`."""
         if self.spec.crop != "cell" or self.spec.reference is None:
             return None
-        gauge = Gauge.of(image)
         profile = self.profile or Profile.of_reference(self.spec.reference)
+        gauge = Gauge.of(image, profile.nucleus)
         cell = gauge.central if box is None else _in_box(gauge, box)
         return canonical.view(image, gauge, cell, profile, self.spec)
 
     def cells(self, image: Image) -> list[PreparedCell]:
         """Prepare the white cells of an image, the one with the largest nucleus first.
 
-        What an image shows decides whether it is one of a single cell or a field: where it is small and a cell lies in
-        its center, that is the only one that is prepared. With a crop other than `cell` the whole image is one cell.
+        What an image shows decides whether it is one of a single cell or a field (`locate.is_single`): of the former,
+        only the cell in its middle is prepared. With a crop other than `cell` the whole image is one cell.
 
         Args:
             image: uint8 RGB (height, width, 3); never modified.
@@ -85,26 +80,26 @@ class Preparer:
         """
         if self.spec.crop != "cell" or self.spec.reference is None:
             return [PreparedCell(pixels.prepare(image, self.spec))]
-        gauge = Gauge.of(image)
         profile = self.profile or Profile.of_reference(self.spec.reference)
-        single = _single(gauge, profile)
+        gauge = Gauge.of(image, profile.nucleus)
+        single = gauge.single
         found = []
         for number, cell in enumerate(gauge.cells if single is None else [single], 1):
             view = canonical.view(image, gauge, cell, profile, self.spec)
             crop = canonical.crop(image, view, self.spec)
-            reasons = (CUT_OFF,) if cell.cut_off else ()
+            reasons = self._reasons(profile, view, cell)
             found.append(PreparedCell(crop, number if single is None else 0, _whole_pixels(cell.box), reasons))
         return found
 
-
-def _single(gauge: Gauge, profile: Profile) -> LocatedCell | None:
-    """Return the cell that an image was taken of; None where it is a field, or no cell is located."""
-    cell = gauge.central
-    if cell is None or max(gauge.height, gauge.width) > FIELD * profile.nucleus:
-        return None
-    left, top, width, height = cell.box
-    off = (left + width / 2) / gauge.width - 0.5, (top + height / 2) / gauge.height - 0.5
-    return cell if math.hypot(*off) <= CENTERED else None
+    def _reasons(self, profile: Profile, view: View, cell: LocatedCell) -> tuple[str, ...]:
+        """Return why a person should look at a cell: it is cut off, or its image is unlike its microscope's."""
+        nucleus = None if cell.cut_off else math.sqrt(cell.nucleus_area)
+        unlike = profile.unlike(view.background, view.density, nucleus)
+        what = "not of the training images' microscope" if self.profile is None else "unlike this microscope's images"
+        return (
+            *([CUT_OFF] if cell.cut_off else []),
+            *([f"{what}: {', '.join(unlike)}"] if unlike else []),
+        )
 
 
 def _whole_pixels(box: Box) -> Box:

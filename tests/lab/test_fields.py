@@ -17,8 +17,9 @@ from edgewbc.cells import CLASSES
 from edgewbc.images.files import NOT_READ, Contents
 from edgewbc.lab import pipeline
 from edgewbc.lab.classifier import Classifier
-from edgewbc.lab.classify import NO_CELL, LoadedBundle
+from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.journal import Journal
+from edgewbc.lab.results import NO_CELL
 from edgewbc.lab.resume import classify_into, pending
 from edgewbc.lab.session import ClassifyRequest, run
 from edgewbc.lab.watch import watch

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgewbc.pixels import Image, PixelSpec, Reference
-from edgewbc.smear import canonical, stain
+from edgewbc.smear import canonical, microscope, stain
 from edgewbc.smear.canonical import View
 from edgewbc.smear.microscope import Gauge, Profile, learn, nuclear_density
 from edgewbc.smear.prepare import Preparer
@@ -84,7 +84,7 @@ def test_the_view_of_a_known_cell() -> None:
     x, y = cell.box[0] + cell.box[2] / 2, cell.box[1] + cell.box[3] / 2
     assert view.part[0] + 50 == pytest.approx(x, abs=1)
     assert view.part[1] + 50 == pytest.approx(y, abs=1)
-    wanted = np.clip(np.array(REFERENCE.density) / density, canonical.SMALLEST_GAIN, canonical.LARGEST_GAIN)
+    wanted = np.clip(np.array(REFERENCE.density) / density, microscope.SMALLEST_GAIN, microscope.LARGEST_GAIN)
     np.testing.assert_allclose(view.gains, wanted)
     table = view.table(REFERENCE)[0]
     for channel, level in enumerate(gauge.background):
