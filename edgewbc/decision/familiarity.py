@@ -10,8 +10,8 @@ Wang et al. 2022, arXiv 2203.10807). Both enter as logarithms, in standard devia
 
 The method was chosen on PBC's training and validation cells, with surrogates for unknown cells (validation images that
 were mixed, cut, scaled, recolored, blurred or erased, and cells that were drawn) and with one class left out; see
-`bench.unknown`. A covariance per class did better there than one for all, than the relative distance, than nearest
-neighbors, and far better than probabilities or energy, for each of three networks.
+`bench.unknown_methods`. A covariance per class did better there than one for all, than the relative distance and than
+nearest neighbors, and far better than probabilities.
 
 The statistics are those of one laboratory's images. Where a head is adapted to another one, fit them anew to its cells.
 """
