@@ -89,6 +89,8 @@ def bundle_summary(bundle: Bundle) -> dict[str, Any]:
         "sizes": sizes,
         "default_precision": bundle.default_precision,
         "review_below": manifest.get("review_below"),
+        "calibration": manifest.get("calibration"),
+        "familiarity": manifest.get("familiarity"),
         "evidence": manifest.get("evidence", []),
         "created": manifest.get("created"),
         "edgewbc": manifest.get("edgewbc"),
@@ -119,6 +121,17 @@ def _summary_table(summary: dict[str, Any]) -> str:
             f"{row['protocol']} {row['split']}",
         ]
         for row in summary["evidence"]
+    ]
+    calibration, known = summary["calibration"], summary["familiarity"]
+    rows += [
+        ["review below", "not stated" if summary["review_below"] is None else f"{summary['review_below']:.4f}"],
+        ["calibration", "none" if calibration is None else f"temperature {calibration['temperature']:g}"],
+        [
+            "unfamiliar cells",
+            "are not told"
+            if known is None
+            else f"told from {known['trained_on']} training cells, {percent(known['false_alarms'])} false alarms",
+        ],
     ]
     rows.append(["exported", f"{summary['created']} by edgewbc {summary['edgewbc']}"])
     return table(["bundle", summary["name"]], rows, left=2)
