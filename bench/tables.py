@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import audits_report
+from bench import audits_report, unknown
 from bench.edge import report as edge_report
 from bench.peers import report as peers_report
 from bench.poster import report as poster_report
@@ -29,6 +29,7 @@ FRONT = "edge-front.svg"
 LAB = "lab.json"
 WIDTHS = "widths.json"
 PEERS = "peers.json"
+UNKNOWN = "unknown.json"
 PEERS_FRONT = "peers-front.svg"
 TRAVEL = "travel.json"
 TRAVEL_FIGURE = "travel.svg"
@@ -63,6 +64,7 @@ def results(folder: Path) -> str:
         sections: tuple[tuple[str, str, Callable[[Mapping[str, Any]], str], str, str], ...] = (
             (TRAVEL, "Images of other laboratories", travel_report.markdown, TRAVEL_FIGURE, travel_report.CAPTION),
             (LAB, "From file to label", from_file_to_label, "", ""),
+            (UNKNOWN, "Cells of kinds that a network does not know", unknown.markdown_table, "", ""),
             (POSTER, "The poster's accuracies, with and without leakage", poster_report.markdown, LEAK,
              poster_report.CAPTION),
             (EDGE, "Search for small and fast networks", edge_report.markdown, FRONT, edge_report.CAPTION),

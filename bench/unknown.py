@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
@@ -31,18 +31,17 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import progress
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.decision.calibration import Scores
 from edgewbc.errors import UserError, exit_code
 from edgewbc.evaluation.load import load
 from edgewbc.metrics import Z95, wilson
 from edgewbc.utils.files import write_json
 from edgewbc.utils.progress import Progress, quiet
-from edgewbc.utils.text import percent, table
+from edgewbc.utils.text import markdown, percent, table
 
 BATCH = 32
 KEPT = (0.95, 0.99)
 """Shares of the known cells that are accepted."""
-
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,7 @@ class BundleResult:
         bundle, model_sha256: name, and hash of the model that ran.
         features, components: number of features, and of components that they are reduced to.
         known: number of known cells; `unfamiliar` and `counted` are their shares.
+        before, after: scores of the known cells' probabilities, as the network gives them and calibrated.
         unfamiliar_by_class: share of the known cells that are called unfamiliar, by class.
         unknown: by kind, and `all` of them together.
         beside: the cells of another laboratory, as one set; None if there are none.
@@ -100,6 +100,8 @@ class BundleResult:
     known: int
     unfamiliar: Share
     counted: Share
+    before: Scores
+    after: Scores
     unfamiliar_by_class: dict[str, Share]
     unknown: dict[str, KindResult]
     beside: KindResult | None
@@ -107,14 +109,15 @@ class BundleResult:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Familiarity score and label of cells, and whether they are counted."""
+    """Label, familiarity score and probabilities (n, K) of cells, and whether they are counted."""
 
     labels: NDArray[np.str_]
-    scores: Scores
+    scores: NDArray[np.float64]
     counted: NDArray[np.bool_]
+    probabilities: NDArray[np.float32]
 
     def where(self, chosen: NDArray[np.bool_]) -> _Cells:
-        return _Cells(self.labels[chosen], self.scores[chosen], self.counted[chosen])
+        return _Cells(self.labels[chosen], self.scores[chosen], self.counted[chosen], self.probabilities[chosen])
 
 
 def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, progress: Progress = quiet) -> BundleResult:
@@ -135,21 +138,24 @@ def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, prog
         raise UserError(f"{path}: has no familiarity statistics: run python -m bench.describe_bundles first")
     loaded = load(path)
 
+    def calibrated(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        return probabilities if loaded.calibration is None else loaded.calibration.apply(probabilities)
+
     def run(of: Manifest, entries: Sequence[Entry]) -> _Cells:
         batches = progress(images.batches(of, entries, bundle.pixels, BATCH), bundle.name, -(-len(entries) // BATCH))
         found = [loaded.predictor(batch) for batch in batches]
         scores = familiarity.score(np.concatenate([each.features for each in found]))
         probabilities = np.concatenate([each.probabilities for each in found])
-        if loaded.calibration is not None:
-            probabilities = loaded.calibration.apply(probabilities)
-        sure = probabilities.max(1) >= (bundle.manifest.review_below or 0.0)
-        return _Cells(np.array([entry.label for entry in entries]), scores, sure & (scores <= familiarity.threshold))
+        sure = calibrated(probabilities).max(1) >= (bundle.manifest.review_below or 0.0)
+        counted = sure & (scores <= familiarity.threshold)
+        return _Cells(np.array([entry.label for entry in entries]), scores, counted, probabilities)
 
     cells = run(manifest, manifest.split("test"))
     is_known = np.isin(cells.labels, bundle.classes)
     known, unknown = cells.where(is_known), cells.where(~is_known)
     if not len(known.labels) or not len(unknown.labels):
         raise UserError(f"{path}: the test split needs cells of its classes and others: use --protocol published8")
+    truth = np.array([bundle.classes.index(label) for label in known.labels])
     kinds = {"all": unknown, **{str(kind): unknown.where(unknown.labels == kind) for kind in np.unique(unknown.labels)}}
     return BundleResult(
         bundle=bundle.name,
@@ -159,6 +165,8 @@ def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, prog
         known=len(known.labels),
         unfamiliar=Share.of(known.scores > familiarity.threshold),
         counted=Share.of(known.counted),
+        before=Scores.of(known.probabilities, truth),
+        after=Scores.of(calibrated(known.probabilities), truth),
         unfamiliar_by_class={
             name: Share.of(known.scores[known.labels == name] > familiarity.threshold)
             for name in bundle.classes
@@ -169,7 +177,7 @@ def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, prog
     )
 
 
-def compare(known: Scores, unknown: _Cells, threshold: float) -> KindResult:
+def compare(known: NDArray[np.float64], unknown: _Cells, threshold: float) -> KindResult:
     """Compare the scores of unknown cells with those of known ones."""
     area, interval = auroc(known, unknown.scores)
     return KindResult(
@@ -182,7 +190,7 @@ def compare(known: Scores, unknown: _Cells, threshold: float) -> KindResult:
     )
 
 
-def auroc(known: Scores, unknown: Scores) -> tuple[float, tuple[float, float]]:
+def auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> tuple[float, tuple[float, float]]:
     """Return the probability that an unknown cell scores higher than a known one, and its 95 % interval.
 
     DeLong et al. 1988, "Comparing the areas under two or more correlated receiver operating characteristic curves: a
@@ -213,6 +221,38 @@ def text(results: Sequence[BundleResult]) -> str:
     ]
     header = ["bundle", "cells", "n", "AUROC", "95 % interval", *(f"at {100 * kept:g} %" for kept in KEPT)]
     return table([*header, "familiar", "counted"], rows, left=2)
+
+
+EXPLANATION = """`at 95 %` and `at 99 %` are the shares of the unknown cells that are accepted where so many of the
+known ones are; `familiar` is that at the bundle's own threshold, which 1 % of the validation cells exceed; `counted`
+are the cells that the review threshold accepts too. The last row of a bundle is another laboratory's cells of the known
+types, as one set.
+
+The features set the limit, not the score: `bench.unknown_methods` compares eight scores on the same features. A network
+that was trained to tell five classes keeps little of what tells an immature granulocyte from a neutrophil or a
+monocyte, and an erythroblast from a lymphocyte; platelets are told. What moves this is training with such cells: as
+classes of their own, or as further outputs that are never counted."""
+
+
+def markdown_table(found: Mapping[str, Any]) -> str:
+    """Return the table of docs/results.md, with its explanation, for what `record` returned."""
+    rows = []
+    for result in found["bundles"]:
+        beside = {} if result["beside"] is None else {"another laboratory": result["beside"]}
+        for kind, each in {**result["unknown"], **beside}.items():
+            kept = [percent(each["accepted"][f"{100 * share:g}"]["share"], 1) for share in KEPT]
+            own = [percent(each[name]["share"], 1) for name in ("familiar", "counted")]
+            area = f"{each['auroc']:.3f} ({each['interval'][0]:.3f}-{each['interval'][1]:.3f})"
+            rows.append([result["bundle"], kind, str(each["n"]), area, *kept, *own])
+    header = ("bundle", "cells", "n", "AUROC (95 % interval)", "at 95 %", "at 99 %", "familiar", "counted")
+    home = ", ".join(
+        f"{result['bundle']} {percent(result['unfamiliar']['share'])} unfamiliar and "
+        f"{percent(result['counted']['share'])} counted, calibration error {result['before']['width']:.3f} before and "
+        f"{result['after']['width']:.3f} after"
+        for result in found["bundles"]
+    )
+    known = f"Of the {found['bundles'][0]['known']} known test cells: {home}."
+    return f"{markdown(header, rows, numbers=range(2, len(header)))}\n\n{known}\n\n{EXPLANATION}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from bench.unknown import Share, auroc, main, measure
+from bench.unknown import Share, auroc, main, markdown_table, measure
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.manifest import Manifest, Split
 from edgewbc.errors import UserError
@@ -72,12 +72,16 @@ def test_known_and_unknown_cells_are_compared(made: tuple[Bundle, Manifest], tmp
     assert found.beside.n == len(manifest.entries)
     assert set(found.unfamiliar_by_class) == set(bundle.classes)
     assert found.model_sha256 == bundle.model_sha256()
+    assert found.after.brier < found.before.brier
     manifest.write(tmp_path / "written")
     arguments = [str(bundle.path), "--data", str(tmp_path / "written"), "--out", str(tmp_path / "unknown.json")]
     assert main(arguments) == 0
     told = json.loads((tmp_path / "unknown.json").read_text())
     assert told["manifest_sha256"] == manifest.sha256
     assert told["bundles"][0]["unknown"]["all"]["n"] == len(unknown)
+    lines = markdown_table(told).splitlines()
+    assert lines[2].startswith(f"| {bundle.name} | all | {len(unknown)} | {found.unknown['all'].auroc:.3f} (")
+    assert f"Of the {found.known} known test cells: {bundle.name} " in markdown_table(told)
 
 
 def test_what_cannot_be_measured_is_said(made: tuple[Bundle, Manifest], tmp_path: Path) -> None:
