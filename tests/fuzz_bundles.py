@@ -16,8 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgewbc.bundle.bundle import Bundle
-from edgewbc.bundle.paths import MANIFEST, SUMS
+from edgewbc.bundle.paths import FAMILIARITY, MANIFEST, SUMS
+from edgewbc.decision.familiarity import Familiarity
 from edgewbc.errors import UserError
 from tests.protobuf import onnx_model
 
@@ -35,10 +38,17 @@ NAMES = (
 
 
 @cache
+def statistics() -> Familiarity:
+    """Return familiarity statistics of three features and two classes."""
+    features = np.random.default_rng(0).gamma(2, 1, (200, 3)).astype(np.float32)
+    return Familiarity.fit(features, np.arange(200) % 2, features)
+
+
+@cache
 def files() -> dict[str, bytes]:
     """Return the files of a bundle that can be opened: two precisions, whose models cannot run."""
     manifest = {
-        "format": 1,
+        "format": 2,
         "name": "wild",
         "classes": ["a", "b"],
         "pixels": {"height": 8, "width": 8, "crop": "whole", "size": 0, "scale": 1.0, "mean": [0, 0, 0],
@@ -49,6 +59,9 @@ def files() -> dict[str, bytes]:
             "f32": {"openvino": ["openvino/f32.xml", "openvino/f32.bin"]},
         },
         "golden": {"samples": 1, "tolerance": {"int8": 0.02}},
+        "calibration": {"method": "temperature", "temperature": 0.7, "n": 10, "before": None, "after": None},
+        "risk": {"n": 10, "thresholds": [0.5, 0.9], "accepted": [10, 8], "wrong": [1, 0]},
+        "familiarity": statistics().info(FAMILIARITY).to_json(),
     }  # fmt: skip
     xml = (
         b'<?xml version="1.0"?><net name="x" version="11"><layers><layer id="0" type="Parameter" version="opset1">'
@@ -62,6 +75,7 @@ def files() -> dict[str, bytes]:
         "openvino/f32.xml": xml,
         "openvino/f32.bin": bytes(300),
         "onnx/int8.onnx": onnx_model(),
+        FAMILIARITY: statistics().to_bytes(),
         "golden/00-a.png": b"\x89PNG",
         "CARD.md": b"# wild\n",
     }

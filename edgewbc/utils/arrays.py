@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,7 +20,21 @@ from numpy.typing import NDArray
 
 _TYPES = (np.dtype("<f2"), np.dtype("<f4"), np.dtype("<f8"))
 _LONGEST_HEADER = 512
-_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError, IndexError, TypeError)
+# Everything that zipfile and numpy's reading of a header raise for damaged contents
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+    SyntaxError,
+    RuntimeError,
+    EOFError,
+    OverflowError,
+    ValueError,
+    LookupError,
+    TypeError,
+    OSError,
+)
 
 
 def write_arrays(arrays: Mapping[str, NDArray[np.floating[Any]]]) -> bytes:
@@ -60,6 +75,8 @@ def _read(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, shape: tuple[int, ...]
     count = math.prod(shape)
     if info.file_size > 8 * count + _LONGEST_HEADER:
         raise ValueError(f"{info.filename} is too large")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{info.filename} is compressed in an unknown way")
     contents = zipped.read(info)
     file = io.BytesIO(contents)
     if np.lib.format.read_magic(file) != (1, 0):
