@@ -25,6 +25,7 @@ from edgewbc.cli import (
     export,
     info,
     kit,
+    microscope,
     pick,
     prune,
     quantize,
@@ -36,7 +37,7 @@ from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
     *("data", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
-    *("classify", "pick", "adapt", "selftest", "doctor", "demo"),
+    *("classify", "microscope", "pick", "adapt", "selftest", "doctor", "demo"),
 )
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
@@ -98,6 +99,7 @@ def options(
 
 
 app.add_typer(data.app, name="data", short_help="Create, describe and audit sets of labeled images.")
+app.add_typer(microscope.app, name="microscope", short_help="Learn what a microscope's images look like.")
 app.add_typer(bench.app, name="bench", short_help="Measure speed and accuracy on this machine.")
 for name, module, summary in (
     ("train", train, "Fine-tune a network from a recipe."),
