@@ -11,7 +11,7 @@ from edgewbc.cli.console import emit, progress, say, wrote
 
 
 def command(
-    images: Annotated[Path, typer.Argument(help="Folder of images of single cells, not labeled.")],
+    images: Annotated[Path, typer.Argument(help="Folder of images of single cells or of fields.")],
     n: Annotated[int, typer.Option("--n", min=1, help="Number of cells to label.")] = 50,
     to: Annotated[Path, typer.Option(help="Folder to create.")] = Path("to-label"),
     model: Annotated[Path | None, typer.Option(help="Bundle to adapt. [default: the shipped one]")] = None,
@@ -53,7 +53,7 @@ def command(
         emit(
             {
                 "folder": str(to),
-                "images": found.images,
+                "found": found.found,
                 "copies": found.copies,
                 "left_out": len(found.errors),
                 "cells": [
@@ -64,6 +64,6 @@ def command(
             }
         )  # fmt: skip
     else:
-        print(f"{len(found.cells)} of {found.images} images are in {to}; fill in the column label of {to}/labels.csv")
+        print(f"{len(found.cells)} of {found.found} cells are in {to}; fill in the column label of {to}/labels.csv")
     wrote(to)
     say(f"next: edgewbc adapt --cells {to}/labels.csv")

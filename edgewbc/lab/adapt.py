@@ -190,7 +190,7 @@ def run(
     Args:
         bundle: to adapt.
         files: labeled cells.
-        unlabeled: images of single cells without labels.
+        unlabeled: images of single cells or fields, without labels.
         profile: of the microscope, for bundles that use one.
         threads: inference threads.
         progress: shows the images.
@@ -198,10 +198,11 @@ def run(
     Raises:
         UserError: fewer than two classes are labeled, the unlabeled cells are too few or too alike, or as `labeled`.
     """
-    old = old_head(bundle)
+    old, unlabeled_cells = old_head(bundle), 0
     head, changed = old, None
     if unlabeled:
-        others = cell_views.see(bundle, unlabeled, profile=profile, threads=threads, progress=progress)
+        others = cell_views.see(bundle, unlabeled, fields=True, profile=profile, threads=threads, progress=progress)
+        unlabeled_cells = len(others)
         found = self_training.correct(others.features, old)
         if found is None and not files:
             raise UserError(
@@ -213,7 +214,7 @@ def run(
             changed = _changed(old, head, others.features[:, 0])
     if not files:
         none = np.zeros(0, np.int64)
-        return Adaptation(bundle, head, None, none, len(unlabeled), None, None, None, changed, profile)
+        return Adaptation(bundle, head, None, none, unlabeled_cells, None, None, None, changed, profile)
     seen, labels = labeled(bundle, files, profile=profile, threads=threads, progress=progress)
     if len(np.unique(labels)) < 2:
         raise UserError("the labeled cells are all of one class: label cells of two classes or more")
@@ -230,7 +231,7 @@ def run(
         correction.head(head),
         seen,
         labels,
-        len(unlabeled),
+        unlabeled_cells,
         tested.strength,
         comparison,
         (tested.probabilities[out], labels[out]) if out.any() else None,

@@ -15,12 +15,12 @@ from edgewbc.errors import UserError
 from edgewbc.images.decode import ImageError, decode, is_damage
 from edgewbc.images.files import read
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
-from edgewbc.pixels import Image
+from edgewbc.pixels import Box, Image
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import fault
 from edgewbc.smear import appearance
 from edgewbc.smear.microscope import Profile
-from edgewbc.smear.prepare import Preparer
+from edgewbc.smear.prepare import CUT_OFF, Preparer
 from edgewbc.utils.progress import Progress, quiet
 
 GROUP = 4
@@ -32,8 +32,9 @@ class SeenCells:
     """Cells that could be read, as the network sees them.
 
     Attributes:
-        indices: place of each among the given files, (n,).
-        sha256: of each file.
+        indices: place of each one's file among the given files, (n,).
+        sha256: of each one's file.
+        boxes: of each in its image; None where the image shows one cell.
         features: of each view of each cell, float32 (n, views, d); the first view is the image as it is.
         probabilities: of the views, float32 (n, views, K).
         appearance: see `smear.appearance`, float32 (n, q).
@@ -43,6 +44,7 @@ class SeenCells:
 
     indices: NDArray[np.int64]
     sha256: tuple[str, ...]
+    boxes: tuple[Box | None, ...]
     features: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     appearance: NDArray[np.float32]
@@ -54,8 +56,9 @@ class SeenCells:
 
     @property
     def copies(self) -> NDArray[np.int64]:
-        """Number of the image of each cell, (n,): the same for files with the same bytes."""
-        return np.unique(np.asarray(self.sha256, dtype=str), return_inverse=True)[1].astype(np.int64)
+        """Number of each cell, (n,): the same for the same cell of files with the same bytes."""
+        names = [f"{digest} {box}" for digest, box in zip(self.sha256, self.boxes, strict=True)]
+        return np.unique(np.asarray(names, dtype=str), return_inverse=True)[1].astype(np.int64)
 
 
 def views(image: Image) -> NDArray[np.uint8]:
@@ -71,18 +74,20 @@ def see(
     bundle: Bundle,
     paths: Sequence[Path],
     *,
+    fields: bool = False,
     precision: str | None = None,
     profile: Profile | None = None,
     threads: int | None = None,
     progress: Progress = quiet,
 ) -> SeenCells:
-    """Run a bundle's network on all views of the cell in each image.
+    """Run a bundle's network on all views of the cells in images.
 
-    Files that cannot be read, or are damaged, are left out with their reason.
+    Files that cannot be read, or are damaged, are left out with their reason, and so are cut-off cells of fields.
 
     Args:
         bundle: with the network.
-        paths: images of one cell each.
+        paths: image files.
+        fields: use every located cell of an image (`Preparer.cells`); otherwise each image is of one cell, the central.
         precision: of the model; None is the bundle's default.
         profile: of the microscope, for bundles that use one.
         threads: inference threads; None leaves it to OpenVINO.
@@ -101,15 +106,17 @@ def see(
         for index, path in enumerate(progress(paths, "cells", len(paths))):
             try:
                 image, sha256 = _read(path)
-                prepared = prepare(image)
+                cells = _cells(prepare, image, fields)
             except ImageError as error:
                 errors.append((index, str(error)))
                 continue
-            kept.append(_Kept(index, sha256, (image.shape[1], image.shape[0]), appearance.measure(prepared)))
-            waiting.append(views(prepared))
-            if len(waiting) == GROUP:
-                yield np.concatenate(waiting)
-                waiting.clear()
+            for prepared, box in cells:
+                size = image.shape[1], image.shape[0]
+                kept.append(_Kept(index, sha256, box, size, appearance.measure(prepared)))
+                waiting.append(views(prepared))
+                if len(waiting) == GROUP:
+                    yield np.concatenate(waiting)
+                    waiting.clear()
         if waiting:
             yield np.concatenate(waiting)
 
@@ -128,6 +135,7 @@ def see(
     return SeenCells(
         np.array([each.index for each in kept], dtype=np.int64),
         tuple(each.sha256 for each in kept),
+        tuple(each.box for each in kept),
         features,
         probabilities,
         np.stack([each.appearance for each in kept]),
@@ -142,8 +150,27 @@ class _Kept:
 
     index: int
     sha256: str
+    box: Box | None
     size: tuple[int, int]
     appearance: NDArray[np.float32]
+
+
+def _cells(prepare: Preparer, image: Image, fields: bool) -> list[tuple[Image, Box | None]]:
+    """Return the network's input of each cell of an image, and the cell's box where the image is a field.
+
+    Raises:
+        ImageError: no whole white cell was located.
+    """
+    if not fields:
+        return [(prepare(image), None)]
+    found = [
+        (cell.image, cell.box if cell.number else None)
+        for cell in prepare.cells(image)
+        if not (cell.number and CUT_OFF in cell.reasons)
+    ]
+    if not found:
+        raise ImageError("no whole white cell was located")
+    return found
 
 
 def _read(path: Path) -> tuple[Image, str]:

@@ -23,6 +23,7 @@ from edgewbc.images.files import read
 from edgewbc.lab import cell_views
 from edgewbc.lab.csv_table import encode_name
 from edgewbc.lab.labeled_cells import LABEL, PATH
+from edgewbc.pixels import Box, Image
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
@@ -33,6 +34,8 @@ TABLE = "labels.csv"
 SHEET = "sheet.html"
 TASKS = "label-studio.json"
 CONFIG = "label-studio.xml"
+SURROUNDINGS = 3.0
+"""Side of what is cut out of a field, in units of the longer side of the cell's box."""
 SIDE = 200
 """Side of a cell's image on the sheet, in pixels."""
 QUALITY = 88
@@ -57,13 +60,15 @@ class Picked:
     Attributes:
         number: from 1, the most useful first.
         original: the image file.
-        copy: its copy, relative to the folder, with forward slashes.
+        box: of the cell in a field; None where the image shows one cell.
+        copy: its copy, or a part cut out of a field, relative to the folder, with forward slashes.
         suggestion: the label that the bundle gives.
         probability: of that label, mean over the cell's views.
     """
 
     number: int
     original: Path
+    box: Box | None
     copy: str
     suggestion: str
     probability: float
@@ -75,13 +80,13 @@ class Picking:
 
     Attributes:
         cells: to label.
-        images: number of different images to choose from.
-        copies: number of files that are copies of others.
+        found: number of different cells to choose from.
+        copies: number of cells that are there more than once.
         errors: file and reason of those that could not be used.
     """
 
     cells: tuple[Picked, ...]
-    images: int
+    found: int
     copies: int
     errors: tuple[tuple[Path, str], ...]
 
@@ -96,22 +101,22 @@ def choose(
     threads: int | None = None,
     progress: Progress = quiet,
 ) -> Picking:
-    """Choose the cells that are worth labeling among images of single cells; each image counts once.
+    """Choose the cells that are worth labeling, in images of single cells and in fields; each cell counts once.
 
     Raises:
         UserError: no image can be used.
     """
-    seen = cell_views.see(bundle, paths, profile=profile, threads=threads, progress=progress)
+    seen = cell_views.see(bundle, paths, fields=True, profile=profile, threads=threads, progress=progress)
     once = np.unique(seen.copies, return_index=True)[1]
     once.sort()
     logits = np.log(np.maximum(seen.probabilities[once].astype(np.float64), 1e-12))
     mean = seen.probabilities[once].mean(1)
     cells = []
     for number, place in enumerate(pick.pick(seen.features[once], logits, count, seed=seed), 1):
-        original = paths[int(seen.indices[once[place]])]
+        original, box = paths[int(seen.indices[once[place]])], seen.boxes[once[place]]
         label = int(mean[place].argmax())
-        copy = f"{IMAGES}/{number:03d}{original.suffix.lower()}"
-        cells.append(Picked(number, original, copy, bundle.classes[label], round(float(mean[place, label]), 4)))
+        copy = f"{IMAGES}/{number:03d}{original.suffix.lower() if box is None else '.png'}"
+        cells.append(Picked(number, original, box, copy, bundle.classes[label], round(float(mean[place, label]), 4)))
     errors = tuple((paths[index], reason) for index, reason in seen.errors)
     return Picking(tuple(cells), len(once), len(seen) - len(once), errors)
 
@@ -130,6 +135,8 @@ def write(bundle: Bundle, picking: Picking, to: Path, profile: Profile | None = 
         (folder / IMAGES).mkdir()
         for cell in picking.cells:
             data = read(cell.original).data
+            if cell.box is not None:
+                data = encode(cut_out(decode(data).image, cell.box), ".png")
             (folder / cell.copy).write_bytes(data)
             view = encode(prepare(decode(data).image), ".jpg", (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
             items.append(_item(cell, base64.b64encode(view).decode()))
@@ -137,6 +144,17 @@ def write(bundle: Bundle, picking: Picking, to: Path, profile: Profile | None = 
         write_text(folder / SHEET, _sheet(items, bundle.classes))
         write_json(folder / TASKS, [_task(cell, bundle.name) for cell in picking.cells])
         write_text(folder / CONFIG, _config(bundle.classes))
+
+
+def cut_out(image: Image, box: Box) -> Image:
+    """Return the surroundings of a cell of a field, uint8 RGB: a square where the field's edges allow one."""
+    left, top, width, height = box
+    half = SURROUNDINGS / 2 * max(width, height)
+    x, y = left + width / 2, top + height / 2
+    tall, wide = image.shape[:2]
+    rows = slice(max(0, round(y - half)), min(tall, round(y + half)))
+    columns = slice(max(0, round(x - half)), min(wide, round(x + half)))
+    return image[rows, columns].copy()
 
 
 def _table(picking: Picking) -> str:

@@ -18,7 +18,7 @@ def test_a_folder_to_label(edgewbc: Run, bundle: Bundle, tmp_path: Path) -> None
     to = tmp_path / "to-label"
     ran = edgewbc("pick", smear, "--n", 4, "--to", to, "--model", bundle.path, "--threads", 1)
     assert ran.code == 0, ran.err
-    assert "4 of 9 images" in ran.out
+    assert "4 of 9 cells" in ran.out
     assert "next: edgewbc adapt --cells" in ran.err
     assert sorted(path.name for path in to.iterdir()) == [
         "cells", "label-studio.json", "label-studio.xml", "labels.csv", "sheet.html",
@@ -32,4 +32,4 @@ def test_json(edgewbc: Run, bundle: Bundle, tmp_path: Path) -> None:
     smear = write_cells(tmp_path / "smear", {"neutrophil": 3})
     ran = edgewbc("pick", smear, "--n", 5, "--to", tmp_path / "to", "--model", bundle.path, "--threads", 1, "--json")
     values = json.loads(ran.out)
-    assert values["images"] == len(values["cells"]) == 3
+    assert values["found"] == len(values["cells"]) == 3
