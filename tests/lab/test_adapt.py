@@ -163,7 +163,7 @@ def test_one_image_with_two_labels(bundle: Bundle, tmp_path: Path) -> None:
 
 def test_unlabeled_cells_alone(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "parent", seed=10)  # tells several classes of these cells apart
-    folder = write_cells(tmp_path, {"neutrophil": 20, "monocyte": 20, "basophil": 20})
+    folder = write_cells(tmp_path / "cells", {"neutrophil": 20, "monocyte": 20, "basophil": 20})
     paths = sorted(folder.rglob("*.png"))
     with pytest.raises(UserError, match="5 unlabeled cells say too little: at least 30"):
         adapt.run(bundle, unlabeled=paths[:5], threads=1)
