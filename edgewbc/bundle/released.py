@@ -10,7 +10,7 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
         "wbc5-accurate int8 openvino",
         (346394, 3575504),
     ),
-    "a2557da5d8e06339184c57860df35690f3236670988d38bb3164724525e464bb": (
+    "2c674fc3c6f19e61b22cb5dc97e4e93f752d623ab2b7818b64cb873209635fa6": (
         "wbc5-accurate int8 onnx",
         (3736608,),
     ),
@@ -18,7 +18,7 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
         "wbc5-edge int8 openvino",
         (55863, 160416),
     ),
-    "521b790802ee42582b6ee3b3b840bca0d9da4351267be0d53d49d9760090dd8d": (
+    "0700c3562b5ae6497eb79c0c166316afa5c9623e9d2fd9f5daf502182b4a0b0b": (
         "wbc5-edge int8 onnx",
         (174145,),
     ),

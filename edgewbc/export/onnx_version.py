@@ -27,7 +27,8 @@ from edgewbc.utils.optional import need
 def lower(folder: Path) -> dict[str, str]:
     """Rewrite the IR version of each ONNX file of a bundle, and nothing else in it; renew hashes, card and checksums.
 
-    Predictions for the golden samples must be equal bit for bit. The entry on the oldest runtimes tried is added.
+    Predictions for the golden samples must be equal bit for bit. The entry on the oldest runtimes tried is added, also
+    if no file has to be changed.
 
     Returns:
         The new SHA-256 of each file that was changed, by name; empty if all have the lowest version.
@@ -52,7 +53,7 @@ def lower(folder: Path) -> dict[str, str]:
             _check_equal(f"{folder}: {name}", before, after, precision, images)
             changed[name] = after
             record = _with_hash(record, before, after)
-    if not changed:
+    if not changed and "runtimes_tried" in record:
         return {}
     record["runtimes_tried"] = runtimes_tried(bundle.name)
     text = card(BundleManifest.from_json(record))
