@@ -18,14 +18,13 @@ from edgewbc.lab import cell_views
 from edgewbc.pixels import Box, Image, Reference
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.smear import appearance
+from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.files import atomic_write
 from edgewbc.utils.progress import Progress, quiet
 
-FORMAT = 1
+FORMAT = 2
 HAND_CUT = 1.6
 """Side of the image that a person would cut out of a field, in units of the longer side of the cell's box."""
-EDGE = 2.0
-"""Distance in pixels from the edge of a field within which an annotated cell is cut off."""
 LOWEST_SIDE = 8
 
 
@@ -40,7 +39,7 @@ class SeenSet:
         appearance: of the prepared images (see `smear.appearance`), float32 (n, q).
         sizes: width and height of the images in pixels, (n, 2).
         notes: of the decoder, joined by line feeds, (n,).
-        cut_off: which cells the edge of their image cuts off, (n,).
+        doubtful: cells that a person should look at, (n,): cut off, unlike their microscope's, or not located.
     """
 
     features: NDArray[np.float32]
@@ -49,7 +48,7 @@ class SeenSet:
     appearance: NDArray[np.float32]
     sizes: NDArray[np.int64]
     notes: NDArray[np.str_]
-    cut_off: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -130,22 +129,23 @@ def hand_cut(image: Image, box: Box) -> Image:
 def _compute(bundle: Bundle, manifest: Manifest, entries: list[Entry], views: bool, progress: Progress) -> SeenSet:
     labels = images.truth(manifest, entries, bundle.classes)
     by_cell = bundle.pixels.crop == "cell"
-    prepared = prepare.preparer(manifest, bundle.pixels)
+    prepared = Preparer(bundle.pixels, prepare.profile(manifest) if by_cell else None)
     predictor = OpenVINOPredictor.from_bundle(bundle, threads=1)
-    features, probabilities, looks, sizes, notes, cut_off = [], [], [], [], [], []
+    features, probabilities, looks, sizes, notes, doubtful = [], [], [], [], [], []
     for entry in progress(entries, f"{bundle.name}, {bundle.pixels.crop}, {manifest.provenance.source}", len(entries)):
         decoded = images.read_decoded(manifest, entry)
         image, box = decoded.image, entry.box
         if not by_cell and box is not None:
-            image, entry = hand_cut(image, box), replace(entry, box=None)
-        shown = prepared(image, entry)
+            image, box = hand_cut(image, box), None
+        cell = prepared.one(image, box)
+        shown = cell.image
         found = predictor(cell_views.views(shown) if views else shown[None])
         features.append(found.features)
         probabilities.append(found.probabilities[0])
         looks.append(appearance.measure(shown))
         sizes.append((image.shape[1], image.shape[0]))
         notes.append("\n".join(decoded.notes))
-        cut_off.append(by_cell and box is not None and _touches(box, *image.shape[:2]))
+        doubtful.append(by_cell and (cell.box is None or bool(cell.reasons)))
     return SeenSet(
         np.stack(features),
         np.stack(probabilities),
@@ -153,10 +153,5 @@ def _compute(bundle: Bundle, manifest: Manifest, entries: list[Entry], views: bo
         np.stack(looks),
         np.array(sizes, dtype=np.int64),
         np.array(notes, dtype=np.str_),
-        np.array(cut_off, dtype=np.bool_),
+        np.array(doubtful, dtype=np.bool_),
     )
-
-
-def _touches(box: Box, height: int, width: int) -> bool:
-    left, top, wide, tall = box
-    return left < EDGE or top < EDGE or left + wide > width - EDGE or top + tall > height - EDGE

@@ -68,7 +68,7 @@ class Judge:
         """Return which cells a person should look at, (n,): of the probabilities (n, K), or of their image."""
         found = probabilities.astype(np.float32)
         calibrated = found if self.calibration is None else self.calibration.apply(found)
-        doubtful: NDArray[np.bool_] = seen.cut_off | (calibrated.max(1) < self.below)
+        doubtful: NDArray[np.bool_] = seen.doubtful | (calibrated.max(1) < self.below)
         return doubtful | np.array([bool(self._reasons(seen, index)) for index in range(len(seen))], dtype=np.bool_)
 
     def _reasons(self, seen: SeenSet, index: int) -> list[str]:

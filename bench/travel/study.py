@@ -27,7 +27,7 @@ from edgewbc.metrics import score
 from edgewbc.utils.files import read_json, write_json
 from edgewbc.utils.progress import Progress, quiet
 
-FORMAT = 1
+FORMAT = 2
 HOME = "pbc"
 ABROAD = ("jtsc", "bccd")
 SHOTS = (2, 5, 10, 20)
@@ -188,6 +188,7 @@ def about(manifest: Manifest) -> dict[str, Any]:
         "protocol": _protocol(manifest),
         "manifest_sha256": manifest.sha256,
         "profile": found.to_json(),
+        "problems": found.problems,
     }
 
 

@@ -66,6 +66,27 @@ class Preparer:
         cell = gauge.central if box is None else _in_box(gauge, box)
         return canonical.view(image, gauge, cell, profile, self.spec)
 
+    def one(self, image: Image, box: Box | None = None) -> PreparedCell:
+        """Prepare an image's one cell, or the one in a box, with the reasons that `cells` would give.
+
+        Args:
+            image: uint8 RGB (height, width, 3); never modified.
+            box: of the cell in pixels of the image, if the image holds others too.
+
+        Returns:
+            The cell, with the box where it was located; None if it was not, or the crop is not `cell`.
+        """
+        if self.spec.crop != "cell" or self.spec.reference is None:
+            return PreparedCell(pixels.prepare(image, self.spec, box))
+        profile = self.profile or Profile.of_reference(self.spec.reference)
+        gauge = Gauge.of(image, profile.nucleus)
+        cell = gauge.central if box is None else _in_box(gauge, box)
+        view = canonical.view(image, gauge, cell, profile, self.spec)
+        crop = canonical.crop(image, view, self.spec)
+        if cell is None:
+            return PreparedCell(crop)
+        return PreparedCell(crop, 0, _whole_pixels(cell.box), self._reasons(profile, view, cell))
+
     def cells(self, image: Image) -> list[PreparedCell]:
         """Prepare the white cells of an image, the one with the largest nucleus first.
 

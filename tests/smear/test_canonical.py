@@ -142,3 +142,19 @@ def test_the_cell_in_the_box_is_taken() -> None:
     view = Preparer(SPEC).view(field, (240.0, 0.0, 240.0, 240.0))
     assert view is not None
     assert 240 < view.part[0] + view.part[2] / 2 < 480
+
+
+def test_one_cell_has_the_reasons_of_the_lab_side() -> None:
+    """A cell that is prepared alone has input, box and reasons as among the cells of its image; without one, no box."""
+    images = cells(3)
+    prepare = Preparer(SPEC, known(cells()))
+    for image in [*images, images[0][:, 90:]]:
+        (expected,) = prepare.cells(image)
+        found = prepare.one(image)
+        np.testing.assert_array_equal(found.image, expected.image)
+        assert (found.box, found.reasons) == (expected.box, expected.reasons)
+    dark = np.clip(images[0].astype(int) // 2, 0, 255).astype(np.uint8)
+    assert prepare.one(dark).reasons == prepare.cells(dark)[0].reasons
+    assert prepare.one(dark).reasons
+    assert prepare.one(np.full((100, 120, 3), 230, np.uint8)).box is None
+    assert Preparer(PixelSpec(20, 20, crop="centre", size=100)).one(images[0]).box is None

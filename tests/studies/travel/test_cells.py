@@ -17,7 +17,7 @@ def test_features_are_those_of_the_bundle(sets: dict[str, Manifest], bundle: Pat
     found = cells.see(Bundle.open(bundle), sets["jtsc"], list(sets["jtsc"].entries), tmp_path)
     assert found.features.shape == (43, 8, 8)
     assert found.probabilities.shape == (43, 5)
-    assert not found.cut_off.any()
+    assert not found.doubtful.any()
     one = cells.see(Bundle.open(bundle), sets["jtsc"], list(sets["jtsc"].entries), tmp_path, views=False)
     np.testing.assert_allclose(one.features[:, 0], found.features[:, 0], atol=1e-5)
     assert len(list(tmp_path.glob("*.npz"))) == 2

@@ -36,7 +36,7 @@ def make_seen(labels: list[int], probabilities: list[list[float]]) -> SeenSet:
 def test_doubtful_cells_are_not_accepted() -> None:
     """A cell below the threshold, with a note, cut off, or of an unusual size is for review."""
     seen = make_seen([0, 0, 0, 0, 0], [[0.9, 0.1]] * 4 + [[0.6, 0.4]])
-    seen = replace(seen, notes=np.array(["", "truncated", "", "", ""]), cut_off=np.array([0, 0, 1, 0, 0], np.bool_))
+    seen = replace(seen, notes=np.array(["", "truncated", "", "", ""]), doubtful=np.array([0, 0, 1, 0, 0], np.bool_))
     seen.sizes[3] = 100
     assert Judge(SPEC, None, 0.8, None, None).doubtful(seen, seen.probabilities).tolist() == [0, 1, 1, 0, 1]
     known = TrainingImages.of([np.zeros(len(QUANTITIES), np.float32)] * 50, [(40, 40)] * 50, {})
