@@ -1,0 +1,52 @@
+"""bench.adapt and bench.pick on cells whose features are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench import adapt, pick
+from bench.lab_cells import LabCells
+from edgewbc.decision import shots
+from edgewbc.decision.head import Head
+from tests.decision.test_adapt import blobs, zero_head
+
+
+def lab(counts: tuple[int, ...], head: Head) -> LabCells:
+    return LabCells("tiny", "cell", "drawn", blobs(counts, views=2, noise=0.7), head)
+
+
+def test_picked_cells_are_compared_with_random_ones() -> None:
+    row = pick.measure(lab((60, 14, 14), zero_head(6, 3)), 8, repeats=4)
+    assert row.before == pytest.approx(1 / 3)
+    assert row.difference.mean == pytest.approx(row.picked.mean - row.random.mean)
+    assert row.picked.mean > 0.8
+    assert row.classes_picked >= row.classes_random
+    assert 0 <= row.better <= 4
+    assert len(pick.text([row]).splitlines()) == 2
+    assert row.to_json()["picked"]["high"] <= 1
+
+
+def test_cells_of_one_class_leave_the_old_head() -> None:
+    cells = lab((20, 20), zero_head(6, 2))
+    assert pick.after(cells, np.arange(5), cells.classes, 0) == 0.5
+
+
+def test_self_training_is_measured_on_the_same_cells() -> None:
+    head = Head(((2 * np.eye(3, 6, dtype=np.float32), np.zeros(3, np.float32)),))
+    row = adapt.UnlabeledRow.of(lab((40, 40, 40), head))
+    assert row.corrected
+    assert row.after.n == row.before.n == 120
+    assert row.after.correct - row.before.correct == row.mcnemar.c - row.mcnemar.b
+    few = adapt.UnlabeledRow.of(lab((12, 12, 4), head))
+    assert not few.corrected
+    assert few.before == few.after
+
+
+def test_classes_with_few_cells_do_not_count() -> None:
+    assert lab((20, 11, 12), zero_head(6, 3)).classes.tolist() == [0, 2]
+
+
+def test_the_table_of_draws() -> None:
+    rows = shots.evaluate(blobs((8, 8)), zero_head(6, 2), [1, 2], repeats=2)
+    assert len(adapt.text(rows).splitlines()) == 3
