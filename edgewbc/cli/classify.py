@@ -75,7 +75,7 @@ def command(
         typer.Option("--strict", help="Exit with 3 if the images do not look like those the model was trained on."),
     ] = False,
 ) -> None:
-    """Classify images of single cells: one row per image, and a differential count at the end.
+    """Classify images of single cells or, with a model that locates cells, fields: a row per cell, and a differential.
 
     An image that cannot be read becomes a row with status `error` and a reason; the others are still classified.
     Status `review` asks a person to look, and the reason says why. Status `unfamiliar` marks a cell unlike those of
@@ -124,5 +124,5 @@ def command(
         say(f"journal: {summary.journal}")
     if count.verdict.unlike and (strict or as_json):
         if strict:
-            raise GateError(f"--strict: {count.verdict.doubtful} of {count.verdict.images} images need review")
+            raise GateError(f"--strict: {count.verdict.sentence}")
         say(count.verdict.sentence)

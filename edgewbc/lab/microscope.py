@@ -80,20 +80,28 @@ class Microscope:
         """Return a line for a person: what is known of the microscope."""
         profile = self.profile
         if profile is None:
-            return "microscope: taken to be that of the training images; images that do not look like it are for review"
+            return (
+                "microscope: taken to be that of the training images; images that do not look like it are for review "
+                f"(`{LEARN}` makes a profile for --microscope)"
+            )
         return (
             f"microscope: profile of {profile.images} images with {profile.cells} white cells; nuclei are "
             f"{profile.nucleus / reference.nucleus:.2f} times as large in pixels as on the training images"
         )
 
-    def warnings(self, reference: Reference) -> list[str]:
-        """Return what a person should know before reading a result, a line each, with the remedy."""
+    def warnings(self, reference: Reference, adapted: bool = False) -> list[str]:
+        """Return what a person should know before reading a result, a line each, with the remedy.
+
+        Args:
+            reference: appearance of the training images.
+            adapted: whether the model was adapted to a lab's own cells, which may well be far from the reference.
+        """
         found = []
         if self.unknown:
             found.append(
                 f"The microscope of these images is not known: {self.unknown}. Every cell is for review: {REMEDY}."
             )
-        far = [] if self.profile is None else self.profile.far_off(reference)
+        far = [] if self.profile is None or adapted else self.profile.far_off(reference)
         if far:
             found.append(
                 "These images are far from those that this model was trained on, even after they are brought to their "

@@ -87,10 +87,18 @@ class Verdict:
 
     @property
     def unlike(self) -> bool:
-        """Whether the images do not look like those that the model was trained on.
+        """Whether the images do not look like those that the model was trained on, so that no percentages are given.
 
-        So it is where the share of doubtful images is significantly (Wilson, 95 %) above `FACTOR` times that of the
-        validation images, and above `LOWEST`.
+        So it is where there are warnings, or far more images are doubtful than in validation.
+        """
+        return bool(self.warnings) or self.doubted
+
+    @property
+    def doubted(self) -> bool:
+        """Whether far more images are doubtful than in validation.
+
+        So it is where their share is significantly (Wilson, 95 %) above `FACTOR` times that of the validation images,
+        and above `LOWEST`.
         """
         bounds = wilson(self.doubtful, self.images)
         return self.images >= LEAST and bounds is not None and bounds[0] > max(LOWEST, FACTOR * self.usual.share)
@@ -98,27 +106,23 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """What to tell a person; empty if there is nothing to tell."""
-        return " ".join(filter(None, [*self.warnings, self._no_cells, self._unlike]))
-
-    @property
-    def _no_cells(self) -> str:
-        if self.empty < LEAST or self.empty <= self.images:
-            return ""
-        return (
-            f"No white cell was located in {self.empty} images: if they show white cells, check light, stain and "
-            "magnification."
-        )
-
-    @property
-    def _unlike(self) -> str:
-        if not self.unlike:
-            return ""
-        unfamiliar = f", {self.unfamiliar} of them unfamiliar cells" if self.unfamiliar else ""
-        return (
-            f"These images do not look like the ones this model was trained on: {self.doubtful} of {self.images} need "
-            f"review{unfamiliar}. No differential is given. Check stain, magnification and camera, or adapt a model to "
-            "your own cells (`edgewbc adapt`)."
-        )
+        found = [*self.warnings]
+        if self.empty >= LEAST and self.empty > self.images:
+            found.append(
+                f"No white cell was located in {self.empty} images: if they show white cells, check light, stain and "
+                "magnification."
+            )
+        if self.doubted:
+            unfamiliar = f", {self.unfamiliar} of them unfamiliar cells" if self.unfamiliar else ""
+            found.append(
+                f"These images do not look like the ones this model was trained on: {self.doubtful} of {self.images} "
+                f"need review{unfamiliar}."
+            )
+        if self.unlike:
+            found.append("No differential is given.")
+        if self.doubted:
+            found.append("Check stain, magnification and camera, or adapt a model to your own cells (`edgewbc adapt`).")
+        return " ".join(found)
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as JSON values."""

@@ -205,3 +205,14 @@ def test_unreadable_images_are_left_out_of_the_profile(tmp_path: Path) -> None:
     assert learn_files(sorted(images.iterdir())) == whole
     assert learn_files([images / "x.png"]) is None
     assert Microscope.learned(None, Reference(60.0, (250.0,) * 3, (1.0, 1.5, 0.5))) == Microscope()
+
+
+def test_a_microscope_far_from_the_training_images() -> None:
+    """It is said with the remedy, unless the model was adapted to a lab's own cells."""
+    reference = Reference(80.0, (250.0, 230.0, 210.0), (1.0, 1.6, 0.4))
+    far = Microscope.given(Profile(80.0, (250.0, 230.0, 210.0), (0.2, 0.4, 0.2), 100, 100))
+    assert far.reason == ""
+    (line,) = far.warnings(reference)
+    assert "a stain whose nuclei absorb 0.2 (red) and 0.25 (green) times as much" in line
+    assert "`edgewbc adapt`" in line
+    assert far.warnings(reference, adapted=True) == []

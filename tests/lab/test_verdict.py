@@ -9,8 +9,9 @@ import pytest
 
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.lab.differential import Differential
-from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.results import NO_CELL, ResultRow, Status
 from edgewbc.lab.verdict import UNKNOWN, Usual, Verdict
+from edgewbc.smear.prepare import CUT_OFF
 
 
 def row(probability: float | None = 0.99, status: Status = Status.OK, reason: str = "") -> ResultRow:
@@ -101,3 +102,27 @@ def test_no_percentages_are_given_for_unlike_images() -> None:
     assert values["classes"]["neutrophil"]["interval"] is None
     assert "%" not in count.table()
     assert "363 of 364 need review. No differential is given." in count.table()
+
+
+def test_cells_at_the_edge_and_images_without_a_cell() -> None:
+    """Neither is doubtful: fields have such cells on every microscope. Where most images have none, it is said."""
+    verdict = Verdict(Usual(0.9, 0.05))
+    for number in range(12):
+        verdict.add(row(status=Status.REVIEW, reason=CUT_OFF))
+        verdict.add(row(None, Status.REVIEW, NO_CELL))
+        if number < 11:
+            verdict.add(row())
+    assert (verdict.images, verdict.doubtful, verdict.empty, verdict.unlike) == (11, 0, 12, False)
+    assert verdict.sentence.startswith("No white cell was located in 12 images")
+    assert verdict.to_json()["no_white_cell"] == 12
+    verdict.add(row())
+    assert verdict.sentence == ""
+
+
+def test_warnings_come_first_and_withhold_the_shares() -> None:
+    """What is known before any image is classified holds, whatever the probabilities are."""
+    verdict = Verdict(Usual(0.9, 0.05), warnings=("The light is off.",))
+    for _ in range(20):
+        verdict.add(row())
+    assert verdict.unlike
+    assert verdict.sentence == "The light is off. No differential is given."
