@@ -170,7 +170,7 @@ def _set(value: Any, *keys: str | int) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        (lambda m: m.update(format=2), r"written by a newer edgewbc \(format 2\); update edgewbc to read it$"),
+        (lambda m: m.update(format=3), r"written by a newer edgewbc \(format 3\); update edgewbc to read it$"),
         (lambda m: m.update(format="1"), "its manifest.json is not a bundle's: ValueError"),
         (lambda m: m.update(format=0), "its manifest.json is not a bundle's: ValueError"),
         (lambda m: m.pop("classes"), "its manifest.json is not a bundle's: KeyError"),
