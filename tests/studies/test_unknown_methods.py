@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
-from bench.unknown_methods import methods, surrogates
+from bench.unknown_methods import compare, methods, surrogates, text
+from edgewbc.data.manifest import Split
 from edgewbc.runtime.predictor import Prediction
+from tests.colored import make_manifest
+from tests.export.test_describe import bundle_without_description
 from tests.tiny import make_image
 
 
@@ -32,3 +38,24 @@ def test_surrogates_are_images_of_the_same_size() -> None:
         assert images.shape == prepared.shape, kind
         assert images.dtype == np.uint8, kind
         assert all((one != other).any() for one, other in zip(images, prepared, strict=True)), kind
+
+
+def test_methods_are_compared_on_a_bundle(tmp_path: Path) -> None:
+    """The areas of each method are written, for surrogates, for classes left out and for the unknown kind."""
+    found = make_manifest(tmp_path / "m", per_class=4)
+    known = [entry for entry in found.split("train") if entry.label != found.classes[0]]
+    entries = [
+        replace(entry, split=split)
+        for split, times in ((Split.TRAIN, 10), (Split.VAL, 20))
+        for entry in known
+        for _ in range(times)
+    ]
+    bundle = bundle_without_description(tmp_path / "b", replace(found, classes=found.classes[1:]))
+    told = compare(bundle.path, replace(found, entries=(*entries, *found.split("test"))))
+    assert told["model_sha256"] == bundle.model_sha256()
+    assert len(told["methods"]) == 8
+    for areas in told["methods"].values():
+        assert len(areas["surrogates"]) == 10
+        assert set(areas["class_left_out"]) == {"mean", *bundle.classes}
+        assert 0 <= areas["test_unknown"] <= 1
+    assert text([told]).splitlines()[1].startswith("tiny")
