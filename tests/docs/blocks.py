@@ -17,7 +17,18 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 WORKSPACE = "lab"
-REASONS = ("installs", "downloads", "hours", "Makefile", "GPU", "real images", "again", "until Ctrl-C", "another PC")
+REASONS = (
+    "installs",
+    "downloads",
+    "hours",
+    "Makefile",
+    "GPU",
+    "real images",
+    "again",
+    "until Ctrl-C",
+    "another PC",
+    "locates cells",
+)
 """What may stand in the reason for not running a block."""
 
 _FENCE = re.compile(r"^\s*```(\w*)")
