@@ -219,10 +219,11 @@ def test_full_disk_is_one_line(
     arguments = ["classify", "--model", bundle.path, smear, "--out", out, "--batch", "1"]
     begin = JournalFile._open
 
-    def small(self: JournalFile, settings: Any) -> None:
-        begin(self, settings)
+    def small(self: JournalFile, settings: Any) -> Any:
+        known = begin(self, settings)
         (count,) = self.database.execute("PRAGMA page_count").fetchone()
         self.database.execute(f"PRAGMA max_page_count = {count + 2}")
+        return known
 
     for n in range(100):
         (smear / f"more{n}.png").write_bytes(encode(make_image(n)))
@@ -278,7 +279,7 @@ def test_json_equals_that_of_json_dumps(
     ran = edgewbc("classify", "--model", bundle.path, smear, "--json")
     assert ran.out == json.dumps(json.loads(ran.out), indent=1, ensure_ascii=False) + "\n"
     assert list(json.loads(ran.out)) == [
-        "model", "model_sha256", "rows", "differential", "verdict", "left_out", "not_searched",
+        "model", "model_sha256", "rows", "verdict", "differential", "left_out", "not_searched",
     ]  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["smear"]
 
