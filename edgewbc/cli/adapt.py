@@ -50,7 +50,7 @@ def command(
     With --unlabelled alone, the bundle trains itself on cells without labels. Its accuracy cannot be measured then.
 
     \b
-    Examples:
+    Example:
       edgewbc adapt --cells my-cells --to bundles/ours
       edgewbc adapt --cells my-cells --shots 2,5,10
     """

@@ -16,8 +16,9 @@ from edgewbc.errors import GateError, StalledError, UserError
 from tests.conftest import Ran
 
 COMMANDS = (
-    *("data", "train", "eval", "prune", "quantize", "export", "kit", "bench", "info"),
-    *("classify", "selftest", "doctor", "demo"),
+    *("data", "microscope"),  # groups of commands
+    *("train", "eval", "prune", "quantize", "export", "kit", "bench", "info"),
+    *("classify", "pick", "adapt", "selftest", "doctor", "demo"),
 )
 linux_only = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full and a POSIX shell")
 
@@ -34,7 +35,7 @@ def test_help_names_every_command(edgewbc: Callable[..., Ran], option: str) -> N
         assert part in text
 
 
-@pytest.mark.parametrize("name", COMMANDS[1:])
+@pytest.mark.parametrize("name", COMMANDS[2:])
 def test_each_command_has_help_with_an_example(edgewbc: Callable[..., Ran], name: str) -> None:
     """The help of each command ends its text with a command line that can be pasted; -h prints the same."""
     ran = edgewbc(name, "--help")
