@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +107,9 @@ def see(
         return SeenSet(**{key: arrays[key] for key in arrays.files})
 
 
+@cache
 def code_sha256() -> str:
-    """Return a hash of the modules that decide what the network sees of an image."""
+    """Return a hash of the modules that decide what the network sees of an image, as this process began with them."""
     package = Path(edgewbc.__file__).parent
     files = [
         package / "pixels.py",

@@ -120,7 +120,7 @@ def run(
 
     Args:
         data: folder with pbc, jtsc and bccd.
-        bundles: to measure.
+        bundles: to measure; parts of other bundles in the results are kept.
         work: folder for features; created if needed.
         out: file of results.
         runs: run folders of the same recipe with several seeds, for the spread without labels.
@@ -139,14 +139,18 @@ def run(
     results: dict[str, Any] = {"format": FORMAT, "sets": {}, "parts": {}, "seeds": {}}
     before = read_json(out, "a result of `python -m bench.travel`") if out.is_file() else {}
     kept = before.get("parts", {}) if before.get("format") == FORMAT else {}
-    for system in systems(bundles, sets):
+    measured = systems(bundles, sets)
+    names = {system.bundle.name for system in measured}
+    results["parts"] = {key: part for key, part in kept.items() if part["bundle"] not in names}
+    results["sets"] = before.get("sets", {}) if results["parts"] else {}
+    for system in measured:
         head = old_head(system.bundle)
         for name in (HOME, *ABROAD):
             if name != HOME and name in system.trained_on:
                 say(f"{system.key} on {name}: left out, since it was trained on {name}")
                 continue
             manifest, entries = sets.cells(name, system.bundle.classes)
-            results["sets"].setdefault(f"{name}/{manifest.provenance.source}/{_protocol(manifest)}", about(manifest))
+            results["sets"].setdefault(f"{name}/{_protocol(manifest)}", about(manifest))
             key, numbers = f"{system.key}/{name}", [] if name == HOME else list(shots)
             facts: dict[str, Any] = {
                 "bundle": system.bundle.name,

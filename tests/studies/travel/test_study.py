@@ -12,9 +12,12 @@ from bench.travel import cells, figure, report, study
 from bench.travel import measure as scores
 from bench.travel.__main__ import main
 from edgewbc.bundle.bundle import seal
+from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
+from edgewbc.pixels import PixelSpec, Reference
 from edgewbc.utils.files import read_json, write_json
+from tests.tiny import make_bundle
 
 
 def run(bundle: Path, tmp_path: Path, **more: Any) -> dict[str, Any]:
@@ -65,6 +68,28 @@ def test_finished_parts_and_features_are_kept(
     assert len(lines) == 6
     assert again["parts"]["tiny/plain/jtsc"]["few_shots"]["2"]["repeats"] == 3
     assert again["parts"]["tiny/plain/jtsc"]["zero_shot"] == results["parts"]["tiny/plain/jtsc"]["zero_shot"]
+
+
+def test_a_bundle_of_canonical_crops_and_eight_classes(
+    results: dict[str, Any], manifests: dict[str, Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is measured once, at home on the split of eight classes; parts of other bundles stay in the results."""
+    asked: list[tuple[str, str]] = []
+
+    def make(source: str, folder: Path, *, protocol: str) -> Manifest:
+        asked.append((source, protocol))
+        return manifests[source]
+
+    monkeypatch.setattr(study, "make", make)
+    pixels = PixelSpec(16, 16, "cell", 40, reference=Reference(12.0, (240.0, 240.0, 240.0), (0.8, 1.2, 0.4)))
+    make_bundle(tmp_path / "eight", (*CLASSES, *OTHER_CLASSES), spec=pixels, name="eight", data={"source": "pbc"})
+    found = run(tmp_path / "eight", tmp_path)
+    assert asked == [("pbc", "published8"), ("jtsc", "external"), ("bccd", "external")]
+    assert list(found["parts"]) == [*results["parts"], "eight/trained/pbc", "eight/trained/jtsc", "eight/trained/bccd"]
+    part = found["parts"]["eight/trained/jtsc"]
+    assert part["zero_shot"]["macro_classes"] == ["neutrophil", "lymphocyte", "monocyte"]
+    assert len(part["zero_shot"]["confusion"]) == 8
+    assert found["parts"]["tiny/plain/pbc"] == results["parts"]["tiny/plain/pbc"]
 
 
 def test_a_set_that_was_trained_on_is_not_abroad(
@@ -132,8 +157,6 @@ def test_command_needs_the_sets(
 
 def test_another_crop_is_an_error(sets: dict[str, Manifest], tmp_path: Path) -> None:
     """A bundle of whole images has no canonical crop to compare with."""
-    from tests.tiny import make_bundle
-
     make_bundle(tmp_path / "whole")
     with pytest.raises(UserError, match="its crop is whole"):
         run(tmp_path / "whole", tmp_path)
