@@ -31,6 +31,9 @@ LARGEST_INPUT = 8192
 LARGEST_TOLERANCE = 0.2
 """Largest tolerance of a probability that is accepted; with a larger one a selftest would prove nothing."""
 
+REVIEW_ALL = 1.01
+"""Review threshold that no probability reaches: every cell is for review."""
+
 _FILE_COUNTS = {"openvino": 2, "onnx": 1}
 """Number of files of a model."""
 
@@ -141,7 +144,7 @@ def _tolerance(values: dict[str, Any]) -> dict[str, float]:
     for precision, value in tolerance.items():
         if type(value) not in (int, float) or not 0 < value <= LARGEST_TOLERANCE:
             raise UserError(
-                f"golden.tolerance of {precision[:80]!r} in its manifest.json is {str(value)[:40]}; "
+                f"golden.tolerance of {precision[:80]!r} in its manifest.json is {str(value)[:40]!r}; "
                 f"it must be a number above 0, at most {LARGEST_TOLERANCE}"
             )
     return {precision: float(value) for precision, value in tolerance.items()}
@@ -151,6 +154,9 @@ def _review_below(values: dict[str, Any]) -> float | None:
     threshold = values.get("review_below")
     if threshold is None:
         return None
-    if type(threshold) not in (int, float) or not 0 <= threshold <= 1:
-        raise UserError(f"review_below in its manifest.json is {str(threshold)[:40]}; it must be a number from 0 to 1")
+    if type(threshold) not in (int, float) or not 0 <= threshold <= REVIEW_ALL:
+        raise UserError(
+            f"review_below in its manifest.json is {str(threshold)[:40]!r}; it must be a number from 0 to 1, or "
+            f"{REVIEW_ALL} to review every cell"
+        )
     return float(threshold)

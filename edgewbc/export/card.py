@@ -217,6 +217,9 @@ def _input(m: Mapping[str, Any]) -> str:
         "centre": f"the central {spec.size} x {spec.size} pixels (all of a smaller image)",
         "box": f"a square of {spec.scale:g} times the longer side of the cell's bounding box (the whole image "
         "if there is none)",
+        "cell": f"a square around the nucleus of the white cell, of {spec.size} pixels at the scale of the training "
+        "images, in their background and stain (edgewbc learns scale, background and stain of a microscope from its "
+        "images: `edgewbc microscope learn`)",
     }[spec.crop]
     outputs = m["outputs"]
     return (

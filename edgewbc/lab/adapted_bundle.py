@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgewbc._version import __version__
 from edgewbc.bundle.bundle import Bundle, seal
-from edgewbc.bundle.manifest import FORMAT, BundleManifest
+from edgewbc.bundle.manifest import FORMAT, REVIEW_ALL, BundleManifest
 from edgewbc.bundle.paths import CARD, FAMILIARITY, GOLDEN, HEAD, MANIFEST
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision import adapt, lab_familiarity, self_training
@@ -167,6 +167,8 @@ class Confidence:
     def of(cls, parent: BundleManifest, held_out: tuple[NDArray[np.floating], NDArray[np.int64]] | None) -> Confidence:
         """Measure on held-out cells; without any, keep what the parent says, but no guarantee.
 
+        Where there are too few to calibrate on, nobody knows what a probability means: every cell is for review.
+
         Args:
             parent: manifest of the bundle that was adapted.
             held_out: probabilities of held-out cells by the adapted head, (m, K), and their class indices, (m,).
@@ -175,8 +177,10 @@ class Confidence:
             return cls(parent.calibration, parent.review_below, None, None)
         probabilities, truth = held_out
         single = probabilities.astype(np.float32)
-        calibration = Calibration.fit(single, truth) if len(truth) >= LEAST_TO_CALIBRATE else None
-        calibrated = single if calibration is None else calibration.apply(single)
+        if len(truth) < LEAST_TO_CALIBRATE:
+            return cls(None, REVIEW_ALL, None, None)
+        calibration = Calibration.fit(single, truth)
+        calibrated = calibration.apply(single)
         review = Review.choose(calibrated, truth, parent.review_below or 0.0)
         return cls(calibration, review.below, review, RiskTable.of(calibrated, truth))
 

@@ -52,7 +52,7 @@ class Usual:
             share += manifest.training_images.unusual or 0.0
         if manifest.familiarity is not None:
             share += manifest.familiarity.false_alarms
-        return cls(below, min(1.0, max(0.0, share)))
+        return cls(below, 1.0 if below > 1 else min(1.0, max(0.0, share)))
 
 
 @dataclass

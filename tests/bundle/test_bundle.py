@@ -182,11 +182,19 @@ def _set(value: Any, *keys: str | int) -> Callable[[Any], None]:
             "f16.xml is not listed in its SHA256SUMS",
         ),
         (lambda m: m["files"]["f32"].update(openvino=["openvino/f32.xml"]), "files of f32 for openvino"),
-        *((_set(value, "review_below"), "review_below in its manifest.json is .*from 0 to 1$") for value in THRESHOLDS),
+        *(
+            (
+                _set(value, "review_below"),
+                "review_below in its manifest.json is .*from 0 to 1, or 1.01 to review every cell$",
+            )
+            for value in THRESHOLDS
+        ),
         *(
             (_set(value, "golden", "tolerance", "int8"), "golden.tolerance of 'int8' in .*at most 0.2$")
             for value in TOLERANCES
         ),
+        (_set("a\nb", "golden", "tolerance", "int8"), r"in its manifest.json is 'a\\nb'; it must be a number"),
+        (_set("a\nb", "review_below"), r"in its manifest.json is 'a\\nb'; it must be a number"),
         *(
             (_set(value, "classes", 1), words)
             for value, words in (

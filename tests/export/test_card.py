@@ -8,7 +8,7 @@ import pytest
 
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.export.card import card
-from edgewbc.pixels import PixelSpec
+from edgewbc.pixels import PixelSpec, Reference
 
 ROW = {
     "precision": "int8",
@@ -141,11 +141,18 @@ def test_without_a_manifest_nothing_is_claimed() -> None:
     assert text.rstrip().endswith("The weights: not stated.")
 
 
+REFERENCE = Reference(78.0, (254.0, 227.0, 202.0), (1.1, 1.8, 0.4))
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
         (PixelSpec(64, 96), "Take the whole image, resize it to 64 x 96"),
         (PixelSpec(64, 64, "box", scale=1.3), "a square of 1.3 times the longer side of the cell's bounding box"),
+        (
+            PixelSpec(64, 64, "cell", size=225, reference=REFERENCE),
+            "a square around the nucleus of the white cell, of 225",
+        ),
     ],
 )
 def test_each_crop_is_described(spec: PixelSpec, words: str) -> None:

@@ -87,6 +87,7 @@ def test_the_usual_share_is_read_from_the_manifest() -> None:
     assert Usual.of(manifest(review=None)).share == UNKNOWN
     assert Usual.of(manifest(review={"n": 0, "accepted": 0})).share == UNKNOWN
     assert Usual.of(manifest(review=[])).share == UNKNOWN
+    assert Usual.of(manifest(review_below=1.01)).share == 1.0  # every cell is for review: that tells nothing
     assert Usual.of(manifest(review_below=None)).review_below == 0.5
 
 
