@@ -14,8 +14,11 @@ from edgewbc.utils import resources
 from edgewbc.utils.files import read_json
 
 RESULTS = Path(__file__).resolve().parent.parent / "bench" / "results"
-BUNDLES = {"wbc5-edge": 2_000_000, "wbc5-accurate": 8_000_000, "wbc5-vgg16gap": 2_000_000}
+BUNDLES = {"wbc5-edge": 2_000_000, "wbc5-accurate": 8_000_000, "wbc5-vgg16gap": 2_000_000, "wbc5-travel": 8_000_000}
 """The released bundles, and the largest size of IR and ONNX together, in bytes."""
+
+LOSS = {"wbc5-travel": 0.004}
+"""Largest loss of accuracy at home that is accepted of a bundle, as a share: the price of other microscopes."""
 
 
 def committed(name: str) -> EvalResult:
@@ -48,14 +51,15 @@ def test_a_bundle_is_complete_and_small(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUNDLES)
 def test_the_committed_results_meet_the_reference(name: str) -> None:
-    """f32 reaches 99.3 % on test and int8 is at most 0.2 points below, on the same 1,547 images."""
+    """f32 reaches 99.3 % on test and int8 is at most 0.2 points below (or `LOSS`), on the same 1,547 images."""
     f32, int8 = committed("eval-f32.json"), committed_for(name)
     assert f32.manifest_sha256 == int8.manifest_sha256
     assert f32.n == int8.n == 1547
     assert f32.accuracy is not None
     assert int8.accuracy is not None
     assert f32.accuracy >= 0.993
-    assert int8.accuracy >= max(0.993, f32.accuracy - 0.002)
+    loss = LOSS.get(name)
+    assert int8.accuracy >= (max(0.993, f32.accuracy - 0.002) if loss is None else f32.accuracy - loss)
 
 
 @pytest.mark.data

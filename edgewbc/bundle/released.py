@@ -22,6 +22,14 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
         "wbc5-edge int8 onnx",
         (174145,),
     ),
+    "812ec81d96cf016a035849c3dee63be05d4ebb23c5323452e70009a3685948be": (
+        "wbc5-travel int8 openvino",
+        (346530, 3575516),
+    ),
+    "3756ef796429dd9b4c64585e4050c0851e3e53160d6593ba618884bd16742598": (
+        "wbc5-travel int8 onnx",
+        (3736780,),
+    ),
     "ec69db829533479117deb936a85eeaa4438c7f7206d27b762e05f6195690a69b": (
         "wbc5-vgg16gap int8 openvino",
         (107055, 788976),
