@@ -12,7 +12,7 @@ from edgewbc.bundle.model_facts import ModelFacts
 from edgewbc.bundle.protobuf import Reader
 
 _GRAPH, _METADATA, _FUNCTION = 7, 14, 25
-_NODE, _INITIALIZER, _INPUT = 1, 5, 11
+_NODE, _INPUT = 1, 11
 _OPERATION, _ATTRIBUTE, _DOMAIN = 4, 5, 7
 _GRAPHS_OF_ATTRIBUTE = (6, 11)
 _UINT8 = 2
