@@ -24,6 +24,7 @@ def test_a_diagnosis_is_json(bundle: Bundle) -> None:
         "name": "tiny",
         "precisions": ["int8", "f32"],
         "default_precision": "int8",
+        "training_images": False,
     }
     assert found["int8"]["network"] == "tiny"
     assert found["tuning"]["choice"]["threads"] == 1
