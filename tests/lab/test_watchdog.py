@@ -113,12 +113,19 @@ def test_a_stuck_worker_ends_the_run_with_the_journal_whole(tmp_path: Path) -> N
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_ctrl_c_ends_a_run_whose_worker_is_stuck(tmp_path: Path) -> None:
-    """Within seconds, though a worker never returns."""
+    """Within seconds, though a worker never returns; at the latest when Ctrl-C is pressed again.
+
+    Python drops an interrupt that arrives while a finalizer runs, which happens on busy machines.
+    """
     run = _stuck(tmp_path, limit=600.0)
     assert run.stdout is not None
     assert run.stdout.readline() == "stuck\n"
     run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=30)
+    try:
+        _, said = run.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=30)
     assert run.returncode in (1, 130)
     assert "run the same command again to resume" in said
 
