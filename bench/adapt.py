@@ -8,23 +8,19 @@ else was chosen on PBC validation and BCCD.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from bench import lab_cells
 from bench.console import RESULTS
 from bench.lab_cells import LabCells
-from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import progress, say
 from edgewbc.decision import self_training, shots
-from edgewbc.decision.shots import ShotsRow, Spread
+from edgewbc.decision.shots import ShotsRow
 from edgewbc.errors import exit_code
 from edgewbc.metrics import Accuracy, McNemar, mcnemar
-from edgewbc.utils import resources
 from edgewbc.utils.files import write_json
 from edgewbc.utils.text import percent, table
 
@@ -74,36 +70,29 @@ class UnlabeledRow:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study and write `bench/results/adapt.json`."""
-    parser = argparse.ArgumentParser(prog="python -m bench.adapt", description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder of public sets (pbc, jtsc, bccd)")
-    parser.add_argument(
-        "--bundle", type=Path, action="append", help="bundle; may be repeated (default: the shipped one)"
+    parser = lab_cells.arguments(
+        "python -m bench.adapt", __doc__.splitlines()[0], "pbc, jtsc, bccd", RESULTS / "adapt.json", shots.REPEATS
     )
-    parser.add_argument("--out", type=Path, default=RESULTS / "adapt.json")
-    parser.add_argument("--repeats", type=int, default=shots.REPEATS)
     given = parser.parse_args(arguments)
 
     def step() -> None:
         labeled, unlabeled = [], []
-        for path in given.bundle or [resources.shipped_bundle()]:
-            bundle = Bundle.open(path)
-            for crop in dict.fromkeys((bundle.pixels.crop, "cell")):
-                used = bundle if crop == bundle.pixels.crop else lab_cells.canonical(bundle, given.data)
-                for name in UNLABELED_SETS:
-                    if name == "bccd" and crop != "cell":
-                        continue  # fields: the crop must find the cell
-                    lab = lab_cells.load(used, given.data, name, progress)
-                    row = UnlabeledRow.of(lab)
-                    unlabeled.append({**lab.about(), **row.to_json()})
-                    say(
-                        f"{lab.bundle}, crop {lab.crop}, {lab.set} unlabeled: {percent(row.before.accuracy)} -> "
-                        f"{percent(row.after.accuracy)}, mean recall {percent(row.macro_before)} -> "
-                        f"{percent(row.macro_after)}"
-                    )
-                    if name == SHOTS_SET:
-                        rows = shots.evaluate(lab.cells, lab.head, repeats=given.repeats, progress=progress)
-                        labeled.append({**lab.about(), "rows": [each.to_json() for each in rows]})
-                        say(text(rows))
+        for bundle in lab_cells.versions(given.bundle, given.data):
+            for name in UNLABELED_SETS:
+                if name == "bccd" and bundle.pixels.crop != "cell":
+                    continue  # fields: the crop must find the cell
+                lab = lab_cells.load(bundle, given.data, name, progress)
+                row = UnlabeledRow.of(lab)
+                unlabeled.append({**lab.about(), **row.to_json()})
+                say(
+                    f"{lab.bundle}, crop {lab.crop}, {lab.set} unlabeled: {percent(row.before.accuracy)} -> "
+                    f"{percent(row.after.accuracy)}, mean recall {percent(row.macro_before)} -> "
+                    f"{percent(row.macro_after)}"
+                )
+                if name == SHOTS_SET:
+                    rows = shots.evaluate(lab.cells, lab.head, repeats=given.repeats, progress=progress)
+                    labeled.append({**lab.about(), "rows": [each.to_json() for each in rows]})
+                    say(text(rows))
         write_json(given.out, {"format": FORMAT, "labeled": labeled, "unlabeled": unlabeled})
 
     return exit_code(step)
@@ -112,18 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def text(rows: Sequence[ShotsRow]) -> str:
     """Return the rows as a table."""
     lines = [
-        [str(row.shots)]
-        + [
-            f"{100 * each.mean:.1f} +- {100 * each.deviation:.1f}"
-            for each in (row.macro_before, row.macro, row.accuracy)
-        ]
+        [str(row.shots), *(lab_cells.shown(each) for each in (row.macro_before, row.macro, row.accuracy))]
         for row in rows
     ]
     return table(["cells per class", "mean recall before", "mean recall", "accuracy"], lines, left=0)
-
-
-def _shown(spread: Spread) -> str:
-    return f"{100 * spread.mean:.1f} +- {100 * spread.deviation:.1f}"
 
 
 if __name__ == "__main__":

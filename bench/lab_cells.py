@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,9 +18,11 @@ from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sources import make
 from edgewbc.decision.adapt import Cells
 from edgewbc.decision.head import Head
+from edgewbc.decision.shots import Spread
 from edgewbc.lab import adapt, cell_views
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.utils import resources
 from edgewbc.utils.progress import Progress, quiet
 
 ENOUGH = 12
@@ -60,6 +64,32 @@ def manifests(data: Path, name: str, bundle: Bundle) -> tuple[Manifest, list[Ent
         return manifest, list(manifest.split("val"))
     manifest = make(name, data / name, protocol="external")
     return manifest, [entry for entry in manifest.entries if entry.label in bundle.classes]
+
+
+def arguments(prog: str, description: str, sets: str, out: Path, repeats: int) -> argparse.ArgumentParser:
+    """Return the command line that the studies share: data, --bundle, --out and --repeats."""
+    parser = argparse.ArgumentParser(prog=prog, description=description)
+    parser.add_argument("data", type=Path, help=f"folder of public sets ({sets})")
+    parser.add_argument(
+        "--bundle", type=Path, action="append", help="bundle; may be repeated (default: the shipped one)"
+    )
+    parser.add_argument("--out", type=Path, default=out)
+    parser.add_argument("--repeats", type=int, default=repeats)
+    return parser
+
+
+def versions(paths: Sequence[Path] | None, data: Path) -> Iterator[Bundle]:
+    """Yield each bundle (None: the shipped one) with its own crop and, if that is another one, with the crop `cell`."""
+    for path in paths or [resources.shipped_bundle()]:
+        bundle = Bundle.open(path)
+        yield bundle
+        if bundle.pixels.crop != "cell":
+            yield canonical(bundle, data)
+
+
+def shown(spread: Spread) -> str:
+    """Return mean and standard deviation in percent."""
+    return f"{100 * spread.mean:.1f} +- {100 * spread.deviation:.1f}"
 
 
 @cache

@@ -7,11 +7,9 @@ The k-means start of a repeat has the seed of its random draw. Nothing is chosen
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +17,11 @@ from numpy.typing import NDArray
 
 from bench import lab_cells
 from bench.console import RESULTS
-from bench.lab_cells import LabCells
-from edgewbc.bundle.bundle import Bundle
+from bench.lab_cells import LabCells, shown
 from edgewbc.cli.console import progress, say
 from edgewbc.decision import adapt, pick, shots
 from edgewbc.decision.shots import Spread
 from edgewbc.errors import exit_code
-from edgewbc.utils import resources
 from edgewbc.utils.files import write_json
 from edgewbc.utils.progress import Progress, quiet
 from edgewbc.utils.text import table
@@ -105,26 +101,19 @@ def after(lab: LabCells, places: NDArray[np.int64], classes: NDArray[np.int64], 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study and write `bench/results/pick.json`."""
-    parser = argparse.ArgumentParser(prog="python -m bench.pick", description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder of public sets (pbc, jtsc)")
-    parser.add_argument(
-        "--bundle", type=Path, action="append", help="bundle; may be repeated (default: the shipped one)"
+    parser = lab_cells.arguments(
+        "python -m bench.pick", __doc__.splitlines()[0], "pbc, jtsc", RESULTS / "pick.json", REPEATS
     )
-    parser.add_argument("--out", type=Path, default=RESULTS / "pick.json")
-    parser.add_argument("--repeats", type=int, default=REPEATS)
     given = parser.parse_args(arguments)
 
     def step() -> None:
         studies = []
-        for path in given.bundle or [resources.shipped_bundle()]:
-            bundle = Bundle.open(path)
-            for each in dict.fromkeys((bundle.pixels.crop, "cell")):
-                used = bundle if each == bundle.pixels.crop else lab_cells.canonical(bundle, given.data)
-                lab = lab_cells.load(used, given.data, SET, progress)
-                rows = [measure(lab, count, given.repeats, progress) for count in NUMBERS]
-                studies.append({**lab.about(), "classes": len(lab.classes), "rows": [row.to_json() for row in rows]})
-                say(f"{lab.bundle}, crop {lab.crop}, {lab.set}")
-                say(text(rows))
+        for bundle in lab_cells.versions(given.bundle, given.data):
+            lab = lab_cells.load(bundle, given.data, SET, progress)
+            rows = [measure(lab, count, given.repeats, progress) for count in NUMBERS]
+            studies.append({**lab.about(), "classes": len(lab.classes), "rows": [row.to_json() for row in rows]})
+            say(f"{lab.bundle}, crop {lab.crop}, {lab.set}")
+            say(text(rows))
         write_json(given.out, {"format": FORMAT, "studies": studies})
 
     return exit_code(step)
@@ -133,15 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def text(rows: Sequence[PickRow]) -> str:
     """Return the rows as a table."""
     lines = [
-        [str(row.cells), f"{100 * row.before:.1f}", _shown(row.random), _shown(row.picked), _shown(row.difference),
+        [str(row.cells), f"{100 * row.before:.1f}", shown(row.random), shown(row.picked), shown(row.difference),
          f"{row.better} of {row.repeats}"]
         for row in rows
     ]  # fmt: skip
     return table(["cells", "before", "random", "picked", "difference", "better in"], lines, left=0)
-
-
-def _shown(spread: Spread) -> str:
-    return f"{100 * spread.mean:.1f} +- {100 * spread.deviation:.1f}"
 
 
 if __name__ == "__main__":

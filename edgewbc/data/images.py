@@ -10,11 +10,13 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc.data.decoded import read as read
+from edgewbc.data.decoded import read_decoded as read_decoded
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.prepare import preparer
 from edgewbc.errors import UserError
-from edgewbc.images.decode import Decoded, ImageError, decode, is_damage
-from edgewbc.pixels import Image, PixelSpec
+from edgewbc.images.decode import Decoded, is_damage
+from edgewbc.pixels import PixelSpec
 
 
 @dataclass
@@ -55,23 +57,6 @@ class Seen:
                 taken = f"all, as they are smaller than {spec.size} x {spec.size}"
             found.append(f"of images of {width} x {height} pixels (median), the crop takes {taken}")
         return found
-
-
-def read_decoded(manifest: Manifest, entry: Entry) -> Decoded:
-    """Decode the image of an entry, with the decoder's notes.
-
-    Raises:
-        UserError: the file is missing, has changed or cannot be decoded.
-    """
-    try:
-        return decode(manifest.read_bytes(entry))
-    except ImageError as error:
-        raise UserError(f"{manifest.file(entry)}: {error}: remove it and recreate the manifest") from None
-
-
-def read(manifest: Manifest, entry: Entry) -> Image:
-    """Decode the image of an entry to uint8 RGB (height, width, 3); raises UserError as `read_decoded` does."""
-    return read_decoded(manifest, entry).image
 
 
 def truth(manifest: Manifest, entries: Sequence[Entry], classes: Sequence[str]) -> NDArray[np.int64]:

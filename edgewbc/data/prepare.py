@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from edgewbc.data.decoded import read
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
-from edgewbc.images.decode import ImageError, decode
 from edgewbc.pixels import Image, PixelSpec
 from edgewbc.smear import microscope
 from edgewbc.smear.canonical import View
@@ -27,7 +27,7 @@ def profile(manifest: Manifest) -> Profile:
     """
     if manifest.sha256 not in _profiles:
         entries = [manifest.entries[index] for index in microscope.sample(len(manifest.entries))]
-        found = microscope.learn(_decoded(manifest, entry) for entry in entries)
+        found = microscope.learn(read(manifest, entry) for entry in entries)
         if found is None:
             raise UserError(f"{manifest.root}: no white cell was located in {len(entries)} images: use another crop")
         _profiles[manifest.sha256] = found
@@ -61,10 +61,3 @@ def preparer(manifest: Manifest, spec: PixelSpec) -> EntryPreparer:
         while len(_preparers) > _KEPT:
             _preparers.popitem(last=False)
     return _preparers[key]
-
-
-def _decoded(manifest: Manifest, entry: Entry) -> Image:
-    try:
-        return decode(manifest.read_bytes(entry)).image
-    except ImageError as error:
-        raise UserError(f"{manifest.file(entry)}: {error}: remove it and recreate the manifest") from None

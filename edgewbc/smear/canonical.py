@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,8 +88,7 @@ def crop(image: Image, view: View, spec: PixelSpec) -> Image:
 
 def recolor(image: Image, view: View, reference: Reference) -> Image:
     """Return an image of any size in the colors of the reference; a new array."""
-    table = view.table(reference)
-    return np.stack([table[0, :, channel][image[..., channel]] for channel in range(3)], axis=-1)
+    return np.asarray(cv2.LUT(image, view.table(reference)), dtype=np.uint8)
 
 
 def _reference(spec: PixelSpec) -> Reference:
