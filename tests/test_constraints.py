@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,15 @@ def pinned(name: str) -> dict[str, list[Requirement]]:
 
 
 def declared(*extras: str) -> list[Requirement]:
+    """Return the requirements of the package and of its extras, those that an extra takes from another included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
-    return [Requirement(line) for line in lines]
+
+    def lines(names: Iterable[str]) -> list[Requirement]:
+        found = [Requirement(line) for name in names for line in project["optional-dependencies"][name]]
+        own = [each for each in found if each.name == project["name"]]
+        return [each for each in found if each not in own] + [one for each in own for one in lines(each.extras)]
+
+    return [Requirement(line) for line in project["dependencies"]] + lines(extras)
 
 
 @pytest.mark.parametrize(("name", "extras"), [("lab", ()), ("train", EXTRAS)])
