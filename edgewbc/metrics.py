@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb, sqrt
+from math import ceil, comb, exp, floor, lgamma, log, log1p, sqrt
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -49,6 +49,90 @@ def wilson(correct: int, n: int, z: float = Z95) -> Interval | None:
     low = 0.0 if correct == 0 else (middle - reach) / scale
     high = 1.0 if correct == n else (middle + reach) / scale
     return low, high
+
+
+def clopper_pearson(k: int, n: int, confidence: float = 0.95) -> Interval | None:
+    """Return the exact confidence interval of a proportion; None for no observations.
+
+    Clopper and Pearson 1934, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+    Biometrika 26:404. It covers the true proportion at least as often as stated, for any n; these are the limits that
+    tables for differential counts give (Rümke 1977).
+
+    Raises:
+        ValueError: `k` is not between 0 and `n`, or the confidence not between 0 and 1.
+    """
+    if not 0 <= k <= n or not 0 < confidence < 1:
+        raise ValueError(f"{k} of {n} with confidence {confidence}")
+    if n == 0:
+        return None
+    tail = (1 - confidence) / 2
+    low = 0.0 if k == 0 else _beta_quantile(tail, k, n - k + 1)
+    high = 1.0 if k == n else _beta_quantile(1 - tail, k + 1, n - k)
+    return low, high
+
+
+def outwards(bounds: Interval) -> tuple[int, int]:
+    """Return an interval in whole percent, rounded outwards as in the tables for differential counts."""
+    return floor(100 * bounds[0] + 1e-9), ceil(100 * bounds[1] - 1e-9)
+
+
+def _beta_quantile(probability: float, a: float, b: float) -> float:
+    """Return the quantile of the beta distribution, by bisection to the last bit."""
+    low, high = 0.0, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        if _incomplete_beta(middle, a, b) < probability:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _incomplete_beta(x: float, a: float, b: float) -> float:
+    """Return the regularized incomplete beta function, for 0 < x < 1, by its continued fraction (Lentz's method).
+
+    Abramowitz and Stegun 1964, 26.5.8.
+    """
+    if x > (a + 1) / (a + b + 2):  # the fraction converges fast only below
+        return 1 - _incomplete_beta(1 - x, b, a)
+    least = 1e-300
+    c, d = 1.0, 1 - (a + b) * x / (a + 1)
+    d = 1 / (d if abs(d) > least else least)
+    value = d
+    for m in range(1, 10_000):
+        for factor in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1 + factor * d
+            d = 1 / (d if abs(d) > least else least)
+            c = 1 + factor / c
+            c = c if abs(c) > least else least
+            value *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
+    return front * value / a
+
+
+def whole_percentages(counts: Sequence[int]) -> list[int] | None:
+    """Return counts as whole percentages that add up to 100, by the method of largest remainders; None if all are 0.
+
+    Each is rounded down, and the percent that are missing go to the largest remainders: of equal ones to the larger
+    count, then to the earlier. A count of 0 is 0 %.
+
+    Raises:
+        ValueError: a count is negative.
+    """
+    if any(count < 0 for count in counts):
+        raise ValueError(f"negative counts: {counts}")
+    total = sum(counts)
+    if not total:
+        return None
+    found = [100 * count // total for count in counts]
+    by_remainder = sorted(range(len(counts)), key=lambda i: (-(100 * counts[i] % total), -counts[i], i))
+    for index in by_remainder[: 100 - sum(found)]:
+        found[index] += 1
+    return found
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,37 @@ class Journal:
         self.flush()  # what is left in the write-ahead log is lost without a word if a bit of it flips
         return decision
 
+    def decide_all(self, results: Sequence[tuple[int, str]], who: str, why: str = "") -> list[Decision]:
+        """Record a person's decisions on several cells in one transaction: all of them, or none.
+
+        Args:
+            results: id of each cell's result row (see `current`), and the new value.
+            who: the person.
+            why: the reason, in the person's words.
+
+        Raises:
+            UserError: the journal has no such result, or cannot be written.
+        """
+        at = utc_now()
+        with self._file.errors(), self._file.transaction():
+            made = []
+            for number, new in results:
+                decision = journal_review.add_decision_on(self._file.database, at, who, number, new, why)
+                if decision is None:
+                    raise UserError(f"{self._file.name}: has no result {number}")
+                made.append(decision)
+        self.flush()
+        return made
+
+    def current(self) -> list[tuple[int, ResultRow]]:
+        """Return the cells of the latest reading of each file with the ids of their rows, by id.
+
+        Raises:
+            UserError: a row does not match its checksum, or the file cannot be read.
+        """
+        with self._file.errors():
+            return list(current_rows(self._file.database, self.path))
+
     def decisions(self, name: str | None = None) -> list[Decision]:
         """Return people's decisions on the cells of one file, or of all files, in the order they were made."""
         with self._file.errors():
@@ -228,10 +260,34 @@ class Journal:
         self.close()
 
     def _row(self, name: str, row: Mapping[str, Any]) -> ResultRow:
-        by_class = dict(zip(self._classes, json.loads(row["probabilities"]), strict=False))
-        box = None if row["box"] is None else tuple(json.loads(row["box"]))
-        result = (name, row["label"], row["probability"], by_class, Status(row["status"]), row["reason"])
-        return ResultRow(*result, self._sha256, row["cell"], box, row["sha256"], row["at"])
+        return _result_row(name, row, self._classes, self._sha256)
+
+
+def current_rows(database: sqlite3.Connection, path: Path | None) -> Iterator[tuple[int, ResultRow]]:
+    """Yield the cells of the latest reading of each file of a journal with the ids of their rows, by id.
+
+    Args:
+        database: connection to a journal of the present version.
+        path: of the journal, for the error message.
+
+    Raises:
+        UserError: a row does not match its checksum.
+    """
+    known = {name: json.loads(value) for name, value in database.execute("SELECT name, value FROM about")}
+    classes, sha256 = [str(name) for name in known["classes"]], str(known["model_sha256"])
+    latest = "WHERE reading IN (SELECT max(reading) FROM results GROUP BY path) ORDER BY id"
+    for values in database.execute(f"{journal_review.RESULTS} {latest}"):
+        if not journal_review.is_intact(values):
+            raise damaged(path, f"result {values[0]} was altered")
+        row = dict(zip(RESULT_COLUMNS, values[1:], strict=False))
+        yield int(values[0]), _result_row(os.fsdecode(row["path"]), row, classes, sha256)
+
+
+def _result_row(name: str, row: Mapping[str, Any], classes: Sequence[str], sha256: str) -> ResultRow:
+    by_class = dict(zip(classes, json.loads(row["probabilities"]), strict=False))
+    box = None if row["box"] is None else tuple(json.loads(row["box"]))
+    result = (name, row["label"], row["probability"], by_class, Status(row["status"]), row["reason"])
+    return ResultRow(*result, sha256, row["cell"], box, row["sha256"], row["at"])
 
 
 _SEPARATOR = os.fsencode(os.sep)

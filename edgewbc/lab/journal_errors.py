@@ -11,6 +11,16 @@ from pathlib import Path
 
 from edgewbc.errors import UserError
 
+OF_CASE = "case.journal"
+"""Name of the journal of a case, which is chosen with its folder."""
+
+
+def another(path: Path | None) -> str:
+    """Return what to do where a journal cannot be used."""
+    if path is not None and path.name == OF_CASE:
+        return "count into another folder with --to"
+    return "name another file with --journal"
+
 
 def name_of(path: Path | None) -> str:
     """Return a journal's name in messages; None is a temporary one."""
@@ -19,7 +29,7 @@ def name_of(path: Path | None) -> str:
 
 def damaged(path: Path | None, problem: str) -> UserError:
     """Return the error for a journal with a problem."""
-    return UserError(f"{name_of(path)}: is damaged ({short(problem, 80)}): name another file with --journal")
+    return UserError(f"{name_of(path)}: is damaged ({short(problem, 80)}): {another(path)}")
 
 
 @contextmanager
@@ -47,14 +57,14 @@ def advice(code: str, error: sqlite3.Error, path: Path | None) -> str:
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR_LOCK")):
         if path is not None and not _locks_work(path.parent):
             return "this disk or network share cannot lock files: name a file on a local disk with --journal"
-        return "another edgewbc is writing it: wait until that has ended, or name another file with --journal"
+        return f"another edgewbc is writing it: wait until that has ended, or {another(path)}"
     if code == "SQLITE_FULL":
         return "the disk is full; every result so far is kept: free some space and run the same command again to resume"
     if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         return "cannot be written here: name a file in another folder with --journal"
     text = " ".join(str(error).split())
     if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or text.startswith(("Could not decode", "no such")):
-        return "is not a journal, or is damaged: name another file with --journal"
+        return f"is not a journal, or is damaged: {another(path)}"
     return f"cannot be written: {text}; every result so far is kept: run the same command again to resume"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from edgewbc._version import __version__
 from edgewbc.errors import UserError
 from edgewbc.lab import journal_review
-from edgewbc.lab.journal_errors import damaged, explained, name_of, short
+from edgewbc.lab.journal_errors import another, damaged, explained, name_of, short
 from edgewbc.lab.journal_schema import APPLICATION, VERSION, create, is_altered, to_json, upgrade
 from edgewbc.lab.writer_lock import WriterLock
 from edgewbc.utils.text import utc_now
@@ -71,7 +71,7 @@ class JournalFile:
             self._lock = None if path is None else WriterLock(path)
         try:
             with self.errors():
-                self.database = sqlite3.connect(path or "", timeout=0, isolation_level=None)
+                self.database = sqlite3.connect(path or "", timeout=0, isolation_level=None, check_same_thread=False)
         except BaseException:
             self._release()
             raise
@@ -169,13 +169,13 @@ class JournalFile:
             wanted = settings(None) if callable(settings) else settings
             create(self.database, wanted)
         elif application != APPLICATION:
-            raise UserError(f"{self.name}: is not a journal of edgewbc: name another file with --journal")
+            raise UserError(f"{self.name}: is not a journal of edgewbc: {another(self.path)}")
         elif version < 1:
             raise damaged(self.path, f"version {version}")
         elif version > VERSION:
             raise UserError(
                 f"{self.name}: is a journal of version {version}, and this edgewbc reads up to version {VERSION}: "
-                "upgrade edgewbc, or name another file with --journal"
+                f"upgrade edgewbc, or {another(self.path)}"
             )
         else:
             self._check_intact(version)
@@ -219,7 +219,7 @@ class JournalFile:
                 raise SettingsMismatch(
                     f"{self.name}: holds results of another model or other settings ({name} was "
                     f"{short(str(stored.get(name, 'not set')))} and is {short(to_json(value))}): "
-                    "name another file with --journal, or delete this one",
+                    f"{another(self.path)}, or delete this one",
                     {key: _from_json(text) for key, text in stored.items()},
                 )
 

@@ -77,16 +77,25 @@ def add_decision(
 ) -> Decision | None:
     """Append a decision on a cell of the latest reading of a file; None if the journal has no such cell."""
     result = database.execute(
-        "SELECT id, label FROM results WHERE path = ? AND cell = ? AND reading ="
+        "SELECT id FROM results WHERE path = ? AND cell = ? AND reading ="
         " (SELECT max(reading) FROM results WHERE path = ?)",
         (path, cell, path),
     ).fetchone()
-    if result is None:
+    return None if result is None else add_decision_on(database, at, who, result[0], new, why)
+
+
+def add_decision_on(
+    database: sqlite3.Connection, at: str, who: str, result: int, new: str, why: str
+) -> Decision | None:
+    """Append a decision on the cell of a result row; None if the journal has no such row."""
+    found = database.execute("SELECT path, cell, label FROM results WHERE id = ?", (result,)).fetchone()
+    if found is None:
         return None
-    earlier = database.execute("SELECT new FROM decisions WHERE result = ? ORDER BY id DESC LIMIT 1", result[:1])
-    (old,) = earlier.fetchone() or result[1:]
-    digest = _append(database, "decisions", DECISION_COLUMNS, (at, who, result[0], path, cell, old, new, why))
-    return Decision(at, who, result[0], os.fsdecode(path), cell, old, new, why, digest)
+    path, cell, label = found
+    earlier = database.execute("SELECT new FROM decisions WHERE result = ? ORDER BY id DESC LIMIT 1", (result,))
+    (old,) = earlier.fetchone() or (label,)
+    digest = _append(database, "decisions", DECISION_COLUMNS, (at, who, result, path, cell, old, new, why))
+    return Decision(at, who, result, os.fsdecode(path), cell, old, new, why, digest)
 
 
 def decisions(database: sqlite3.Connection, path: bytes | None = None) -> Iterator[Decision]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc.errors import UserError
+from edgewbc.lab.journal_errors import another
 
 BEAT = 2.0
 """Seconds after which a writer rewrites its lock file."""
@@ -51,8 +52,8 @@ class WriterLock:
         self._beats = 0
         if not self._create() and not (self._is_left_behind() and self._take_over()):
             raise UserError(
-                f"{journal}: another edgewbc is writing it: wait until that has ended, or name another file with "
-                f"--journal{_described(_read(self.path))}"
+                f"{journal}: another edgewbc is writing it: wait until that has ended, or {another(journal)}"
+                f"{_described(_read(self.path))}"
             )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="edgewbc-lock", daemon=True)

@@ -1,0 +1,105 @@
+"""Synthetic cases for tests: made without a network, from statuses and labels that a test chooses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgewbc.cells import CLASSES, OTHER_CLASSES
+from edgewbc.images.encode import encode
+from edgewbc.images.files import FileVersion
+from edgewbc.lab.case_cells import Exclusion
+from edgewbc.lab.case_file import CROPS, JOURNAL, CaseInfo, CellIndex, IndexedCell
+from edgewbc.lab.journal import Journal
+from edgewbc.lab.results import ResultRow, Status
+from edgewbc.pixels import Image
+from edgewbc.synth.cells import draw_cell
+
+MADE = "2026-11-28T09:00:00Z"
+EIGHT = (*CLASSES, *OTHER_CLASSES)
+
+
+def cell(
+    label: str, status: Status = Status.OK, excluded: Exclusion | None = None, name: str = ""
+) -> tuple[str, Status, Exclusion | None, str]:
+    """Return what `make_case` makes a cell of."""
+    return label, status, excluded, name
+
+
+def make_case(
+    folder: Path,
+    cells: Sequence[tuple[str, Status, Exclusion | None, str]],
+    *,
+    wbc: float | None = 7.2,
+    case: str = "S-1",
+    warning: str = "",
+    classes: Sequence[str] = EIGHT,
+    drawn: bool = False,
+    accession: str = "",
+) -> Path:
+    """Make a case whose images lie in `<folder>-images`; return its folder.
+
+    Args:
+        folder: to create.
+        cells: see `cell`; each is an image of one cell.
+        wbc, case, accession: details of the case.
+        warning: see `CellIndex`.
+        classes: of the bundle.
+        drawn: draw the cells (slow); otherwise each is a small plain image.
+    """
+    images = folder.with_name(f"{folder.name}-images")
+    images.mkdir(parents=True)
+    (folder / CROPS).mkdir(parents=True)
+    settings = {"model_sha256": "ab" * 32, "classes": list(classes)}
+    indexed = []
+    with Journal(folder / JOURNAL, settings) as journal:
+        for number, (label, status, excluded, name) in enumerate(cells, 1):
+            image = _image(label, number, drawn)
+            path = images / (name or f"cell-{number:03d}.png")
+            data = encode(image, ".png")
+            path.write_bytes(data)
+            sha256 = hashlib.sha256(data).hexdigest()
+            height, width = image.shape[:2]
+            box = (width * 0.25, height * 0.25, width * 0.5, height * 0.5)
+            reason = {Status.OK: "", Status.REVIEW: "probability 0.61 below 0.9"}.get(status, f"it is {status}")
+            shares = dict.fromkeys(classes, 0.03) | {label: 0.79}
+            row = ResultRow(str(path), label, 0.79, shares, status, reason, "ab" * 32, 0, box, sha256)
+            if status == Status.ERROR:
+                row = ResultRow(str(path), "", None, {}, status, reason, "ab" * 32, image_sha256=sha256)
+            journal.add(row, FileVersion(len(data), number), sha256)
+            crop = f"{number:06d}.png"
+            (folder / CROPS / crop).write_bytes(data)
+            window = (0.0, 0.0, float(width), float(height))
+            indexed.append(
+                IndexedCell(number, excluded, 1 if excluded == Exclusion.OVERLAP else 0, crop, sha256, window)
+            )
+    info = CaseInfo(
+        case,
+        MADE,
+        by="A. Tester",
+        wbc=wbc,
+        accession=accession,
+        images=(str(images),),
+        bundle="tiny",
+        bundle_sha256="cd" * 32,
+        model_sha256="ab" * 32,
+        precision="int8",
+        profile_sha256="ef" * 32,
+        settings=settings,
+        versions={"edgewbc": "1.0", "python": "3.11"},
+    )
+    info.write(folder)
+    CellIndex(tuple(indexed), warning, len(cells), 0).write(folder)
+    return folder
+
+
+def _image(label: str, number: int, drawn: bool) -> Image:
+    rng = np.random.default_rng([7, number])
+    if drawn:
+        return draw_cell(label if label in EIGHT else "monocyte", rng)
+    image = np.full((12, 12, 3), 230, dtype=np.uint8)
+    image[3:9, 3:9] = rng.integers(60, 180, 3)
+    return image
