@@ -16,6 +16,7 @@ from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.evaluation.load import convert
 from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.runtime.predictor import Backend
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _convert(model: BenchModel, folder: Path) -> dict[str, str]:
         if (backend, "f32") not in model.rows:
             continue
         try:
-            convert(model.path, folder, backend)
+            convert(model.path, folder, Backend(backend))
         except Exception as error:  # whatever an exporter raises, the other rows are measured
             lines = str(error).strip().splitlines()
             errors[backend] = f"cannot be converted: {lines[0] if lines else type(error).__name__}"

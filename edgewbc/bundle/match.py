@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from edgewbc.bundle import ir_file, onnx_file
 from edgewbc.bundle.manifest import BundleManifest
 
+_READERS = {"openvino": ir_file, "onnx": onnx_file}
+
 OPERATIONS = {
     "openvino": frozenset((
         "Add", "Clamp", "Concat", "Const", "Convert", "Convolution", "Divide", "FakeQuantize", "Gather",
@@ -36,10 +38,10 @@ def problem(backend: str, contents: Sequence[bytes], manifest: BundleManifest) -
         contents: of the model's files: (xml, bin) or (onnx,).
         manifest: of the bundle.
     """
-    if backend not in OPERATIONS:
+    if backend not in _READERS:
         return ""
     try:
-        found = (ir_file if backend == "openvino" else onnx_file).facts(contents[0])
+        found = _READERS[backend].facts(contents[0])
     except (ValueError, IndexError) as error:
         return f"is not a model that edgewbc exported: {str(error)[:200]}"
     if others := sorted(found.operations - OPERATIONS[backend]):

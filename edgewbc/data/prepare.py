@@ -8,7 +8,7 @@ from edgewbc.data.decoded import read
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
 from edgewbc.pixels import Image, PixelSpec
-from edgewbc.smear import microscope
+from edgewbc.smear import learning
 from edgewbc.smear.canonical import View
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
@@ -26,8 +26,8 @@ def profile(manifest: Manifest) -> Profile:
         UserError: an image has changed or cannot be decoded, or none shows a white cell.
     """
     if manifest.sha256 not in _profiles:
-        entries = [manifest.entries[index] for index in microscope.sample(len(manifest.entries))]
-        found = microscope.learn(read(manifest, entry) for entry in entries)
+        entries = [manifest.entries[index] for index in learning.sample(len(manifest.entries))]
+        found = learning.learn(read(manifest, entry) for entry in entries)
         if found is None:
             raise UserError(f"{manifest.root}: no white cell was located in {len(entries)} images: use another crop")
         _profiles[manifest.sha256] = found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, assert_never
 
 from edgewbc import runs
 from edgewbc.bundle.bundle import Bundle, ModelFiles
@@ -22,6 +22,9 @@ from edgewbc.utils.files import sha256
 from edgewbc.utils.optional import need
 
 PRECISIONS = ("f32", "bf16", "int8")
+
+_NAMES = {Backend.OPENVINO: ("{}.xml", "{}.bin"), Backend.ONNX: ("{}.onnx",)}
+"""File names of a run's model by backend, with a place for the precision."""
 
 
 @dataclass(frozen=True)
@@ -80,31 +83,37 @@ def load(
         backend = Backend.TORCH if bundle is None and precision != "int8" else Backend.OPENVINO
     if backend not in tuple(Backend):
         raise UserError(f"backend {backend!r}: use one of {', '.join(Backend)}")
+    chosen = Backend(backend)
     if precision not in PRECISIONS:
         raise UserError(f"precision {precision!r}: use one of {', '.join(PRECISIONS)}")
     if threads is not None and threads < 1:
         raise UserError(f"{threads} threads: use 1 or more")
     compute: Compute = "bf16" if precision == "bf16" else "f32"
-    if backend == Backend.TORCH:
+    if chosen is Backend.TORCH:
         return _torch(path, precision, compute, threads)
-    if backend == Backend.ONNX and compute == "bf16":
+    if chosen is Backend.ONNX and compute == "bf16":
         raise UserError(f"{path}: ONNX Runtime does not compute in bf16 on a CPU: use openvino or torch")
     stored = "f32" if compute == "bf16" else precision
-    files, digest = _of_run(path, backend, stored, converted) if bundle is None else _of_bundle(bundle, backend, stored)
+    files, digest = _of_run(path, chosen, stored, converted) if bundle is None else _of_bundle(bundle, chosen, stored)
     predictor: Predictor
-    if backend == Backend.ONNX:
-        from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
+    match chosen:
+        case Backend.ONNX:
+            from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 
-        need("onnxruntime", f"{path}: ONNX Runtime")
-        predictor = ONNXRuntimePredictor(files.contents[0], precision=precision, threads=threads)
-    else:
-        from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+            need("onnxruntime", f"{path}: ONNX Runtime")
+            predictor = ONNXRuntimePredictor(files.contents[0], precision=precision, threads=threads)
+        case Backend.OPENVINO:
+            from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 
-        predictor = OpenVINOPredictor.from_files(files, compute=compute, threads=threads, hint=hint, streams=streams)
-        if predictor.info.compute != compute:
-            raise UserError(
-                f"{path}: this CPU computes in {predictor.info.compute}, not in {compute}: use another precision"
+            predictor = OpenVINOPredictor.from_files(
+                files, compute=compute, threads=threads, hint=hint, streams=streams
             )
+            if predictor.info.compute != compute:
+                raise UserError(
+                    f"{path}: this CPU computes in {predictor.info.compute}, not in {compute}: use another precision"
+                )
+        case _:
+            assert_never(chosen)
     if bundle is not None:
         trial.check_info(bundle, predictor.info)
         about = (bundle.classes, bundle.pixels, bundle.name, digest, files.size, bundle.manifest.calibration)
@@ -113,10 +122,11 @@ def load(
     return LoadedModel(predictor, spec.classes, spec.pixels, path.resolve().name, digest, files.size)
 
 
-def convert(run: Path, folder: Path, backend: str) -> None:
+def convert(run: Path, folder: Path, backend: Backend) -> None:
     """Write a run's network into a folder: as `f32.xml` and `f32.bin` for openvino, as `f32.onnx` for onnx.
 
     Raises:
+        ValueError: there is no conversion for the backend.
         UserError: not a run, or a package that the conversion needs is not installed.
     """
     need("torch", f"{run}: a run folder")
@@ -124,10 +134,12 @@ def convert(run: Path, folder: Path, backend: str) -> None:
     from edgewbc.nets import model
 
     net, spec = model.load(run)
-    if backend == Backend.OPENVINO:
+    if backend is Backend.OPENVINO:
         graph.save_ir(graph.to_openvino(net, spec), folder / "f32.xml")
-    else:
+    elif backend is Backend.ONNX:
         graph.to_onnx(net, spec, folder / "f32.onnx")
+    else:
+        raise ValueError(f"a network is not converted for {backend}")
 
 
 def _torch(path: Path, precision: str, compute: Literal["f32", "bf16"], threads: int | None) -> LoadedModel:
@@ -145,15 +157,15 @@ def _torch(path: Path, precision: str, compute: Literal["f32", "bf16"], threads:
     return LoadedModel(predictor, spec.classes, spec.pixels, name, sha256(weights), weights.stat().st_size)
 
 
-def _of_bundle(bundle: Bundle, backend: str, precision: str) -> tuple[ModelFiles, str]:
+def _of_bundle(bundle: Bundle, backend: Backend, precision: str) -> tuple[ModelFiles, str]:
     """Return a bundle's model and the hash that identifies it."""
     files = trial.read_model(bundle, backend, precision)
     return files, files.sha256
 
 
-def _of_run(run: Path, backend: str, precision: str, converted: Path | None) -> tuple[ModelFiles, str]:
+def _of_run(run: Path, backend: Backend, precision: str, converted: Path | None) -> tuple[ModelFiles, str]:
     """Return a run's quantized model, or its f32 network converted, and the hash that identifies it."""
-    names = [f"{precision}.xml", f"{precision}.bin"] if backend == Backend.OPENVINO else [f"{precision}.onnx"]
+    names = [name.format(precision) for name in _NAMES[backend]]
     label = f"{run} ({precision})"
     if precision == "int8":
         paths = [run / backend / name for name in names]

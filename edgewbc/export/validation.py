@@ -27,6 +27,8 @@ SPLIT = "val"
 
 BATCH = 32
 
+_BACKENDS = {".xml": "openvino", ".onnx": "onnx"}
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -43,7 +45,7 @@ class ModelFile:
     @property
     def backend(self) -> str:
         """The runtime that the file is for: onnx or openvino."""
-        return "onnx" if self.path.suffix == ".onnx" else "openvino"
+        return _BACKENDS[self.path.suffix]
 
     @property
     def name(self) -> str:

@@ -27,7 +27,7 @@ from edgewbc.lab.cell_views import SeenCells
 from edgewbc.lab.labeled_cells import LabeledFile
 from edgewbc.metrics import McNemar, Scores
 from edgewbc.runtime import ir_head, trial
-from edgewbc.smear import microscope
+from edgewbc.smear import learning
 from edgewbc.smear.microscope import Profile
 from edgewbc.utils.arrays import read_arrays
 from edgewbc.utils.progress import Progress, quiet
@@ -295,12 +295,12 @@ def learn_profile(bundle: Bundle, paths: Sequence[Path]) -> Profile | None:
     if bundle.pixels.crop != "cell" or bundle.pixels.reference is None:
         return None
     images = []
-    for index in microscope.sample(len(paths)):
+    for index in learning.sample(len(paths)):
         try:
             images.append(decode(read(paths[index]).data).image)
         except ImageError:
             continue
-    found = microscope.learn(images)
+    found = learning.learn(images)
     if found is None:
         raise UserError("no white cell was found on these images, so the microscope is not known: name its profile")
     return found

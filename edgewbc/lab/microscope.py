@@ -14,8 +14,9 @@ from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.files import read
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.pixels import Image, Reference
-from edgewbc.smear import microscope
-from edgewbc.smear.microscope import Observation, Profile
+from edgewbc.smear import learning
+from edgewbc.smear.gauge import Observation, observe
+from edgewbc.smear.microscope import Profile
 from edgewbc.utils.progress import Progress, quiet
 
 LEARN = "edgewbc microscope learn"
@@ -111,21 +112,21 @@ class Microscope:
 
 
 def learn(files: Sequence[Path | str], progress: Progress = quiet) -> Profile | None:
-    """Learn a profile from image files: from `microscope.SAMPLE` of them at most, evenly spread, that can be read.
+    """Learn a profile from image files: from `learning.SAMPLE` of them at most, evenly spread, that can be read.
 
     Returns:
         None if no white cell is located in any of them.
     """
-    return microscope.summarize([seen for _, _, seen in observations(files, progress)])
+    return learning.summarize([seen for _, _, seen in observations(files, progress)])
 
 
 def observations(files: Sequence[Path | str], progress: Progress = quiet) -> Iterator[tuple[Path, Image, Observation]]:
     """Yield path, pixels and what was observed of a sample of image files; unreadable ones are skipped."""
-    chosen = [Path(files[index]) for index in microscope.sample(len(files))]
+    chosen = [Path(files[index]) for index in learning.sample(len(files))]
     with one_thread_in_opencv():
         for path in progress(chosen, "learn the microscope", len(chosen)):
             try:
                 image = decode(read(path).data).image
             except (ImageError, MemoryError):
                 continue
-            yield path, image, microscope.observe(image)
+            yield path, image, observe(image)

@@ -17,7 +17,8 @@ from edgewbc import pixels
 from edgewbc.images.encode import encode
 from edgewbc.pixels import Box, Image, PixelSpec, Reference
 from edgewbc.smear import canonical
-from edgewbc.smear.microscope import Observation, Profile
+from edgewbc.smear.gauge import Observation
+from edgewbc.smear.microscope import Profile
 
 SHOWN = 8
 """Images and cells that are shown."""

@@ -12,8 +12,9 @@ import json
 import signal
 import subprocess  # noqa: S404
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from edgewbc._version import __version__
 from edgewbc.bundle.bundle import Bundle, ModelFiles
@@ -30,6 +31,28 @@ MEMORY = 8 << 30
 _FORMAT = 1
 _START = "import json, sys; sys.path += json.loads(sys.argv[1]); from edgewbc.runtime.trial_worker import main; main()"
 _passed: set[str] = set()
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """What the subprocess reads before the files of the model.
+
+    Attributes:
+        backend, precision: of the model.
+        sizes: of its files in bytes; their contents follow in this order.
+        classes: number of classes that it must have.
+        input: height and width in pixels that it must take.
+        memory: limit of the address space in bytes.
+        seconds: limit of the time.
+    """
+
+    backend: str
+    precision: str
+    sizes: Sequence[int]
+    classes: int
+    input: Sequence[int]
+    memory: int
+    seconds: float
 
 
 def read_model(bundle: Bundle, backend: str = Backend.OPENVINO, precision: str | None = None) -> ModelFiles:
@@ -57,10 +80,11 @@ def require(files: ModelFiles, *, classes: int, input_size: tuple[int, int]) -> 
     Raises:
         UserError: it did not pass.
     """
+    sizes = [len(part) for part in files.contents]
     key = {
         "format": _FORMAT,
         "model": files.sha256,
-        "sizes": [len(part) for part in files.contents],
+        "sizes": sizes,
         "backend": files.backend,
         "classes": classes,
         "input": list(input_size),
@@ -70,7 +94,7 @@ def require(files: ModelFiles, *, classes: int, input_size: tuple[int, int]) -> 
     if name in _passed or tuning_cache.knows_model(key):
         _passed.add(name)
         return
-    if why := _try(files, {**key, "precision": files.precision}):
+    if why := _try(files, TrialJob(files.backend, files.precision, sizes, classes, input_size, MEMORY, SECONDS)):
         raise UserError(f"{files.label}: {why}")
     _passed.add(name)
     with contextlib.suppress(OSError):  # then it is tried again next time
@@ -87,9 +111,9 @@ def check_info(bundle: Bundle, info: ModelInfo) -> None:
         )
 
 
-def _try(files: ModelFiles, job: dict[str, Any]) -> str:
+def _try(files: ModelFiles, job: TrialJob) -> str:
     """Return why a model cannot be used; empty if it can."""
-    given = b"".join((json.dumps({**job, "memory": MEMORY, "seconds": SECONDS}).encode(), b"\n", *files.contents))
+    given = b"".join((json.dumps(asdict(job)).encode(), b"\n", *files.contents))
     command = [sys.executable, "-I", "-c", _START, json.dumps(_import_path())]
     try:
         child = subprocess.Popen(  # noqa: S603

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
 
 import numpy as np
 
 from edgewbc.errors import UserError
 from edgewbc.runtime.predictor import Backend, Predictor, fault
-from edgewbc.runtime.trial import MEND
+from edgewbc.runtime.trial import MEND, TrialJob
 from edgewbc.utils.subprocesses import write_result
 
 
 def main() -> None:
     """Read a job and a model from stdin, run the model, and write to stdout what is wrong with it (empty: nothing)."""
-    job: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    _limit(job["memory"], job["seconds"])
-    contents = [sys.stdin.buffer.read(size) for size in job["sizes"]]
+    job = TrialJob(**json.loads(sys.stdin.buffer.readline()))
+    _limit(job.memory, job.seconds)
+    contents = [sys.stdin.buffer.read(size) for size in job.sizes]
     try:
         write_result(_run(job, contents))
     except UserError as error:
@@ -30,18 +29,20 @@ def main() -> None:
     os._exit(0)  # a damaged model may still crash while it is freed, which must not affect the result
 
 
-def _run(job: dict[str, Any], contents: list[bytes]) -> str:
+def _run(job: TrialJob, contents: list[bytes]) -> str:
     predictor: Predictor
-    if job["backend"] == Backend.OPENVINO:
+    if job.backend == Backend.OPENVINO:
         from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 
-        predictor = OpenVINOPredictor(*contents, precision=job["precision"], threads=1)
-    else:
+        predictor = OpenVINOPredictor(*contents, precision=job.precision, threads=1)
+    elif job.backend == Backend.ONNX:
         from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 
-        predictor = ONNXRuntimePredictor(contents[0], precision=job["precision"], threads=1)
-    info, size = predictor.info, (*job["input"], 3)
-    if info.classes != job["classes"] or list(info.input_size) != job["input"]:
+        predictor = ONNXRuntimePredictor(contents[0], precision=job.precision, threads=1)
+    else:
+        raise ValueError(f"there is no trial of {job.backend}")
+    info, size = predictor.info, (*job.input, 3)
+    if info.classes != job.classes or list(info.input_size) != list(job.input):
         return f"the model has {info.classes} classes and takes {info.input_size} pixels, unlike its manifest.json"
     random = np.random.default_rng(0)
     images = np.stack([np.zeros(size, np.uint8), random.integers(0, 256, size, dtype=np.uint8)])

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.pixels import Box, Channels, Image, PixelSpec, Reference, cut
+from edgewbc.smear.gauge import Gauge, nuclear_density
 from edgewbc.smear.locate import LocatedCell
-from edgewbc.smear.microscope import LARGEST_GAIN, SMALLEST_GAIN, Gauge, Profile, nuclear_density
+from edgewbc.smear.microscope import LARGEST_GAIN, SMALLEST_GAIN, Profile
 
 OWN = 1.6
 """Largest factor by which a cell's own nuclear density may differ from its microscope's; beyond, it is cut. The stain

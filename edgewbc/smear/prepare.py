@@ -9,8 +9,9 @@ from edgewbc import pixels
 from edgewbc.pixels import Box, Image, PixelSpec
 from edgewbc.smear import canonical
 from edgewbc.smear.canonical import View
+from edgewbc.smear.gauge import Gauge
 from edgewbc.smear.locate import LocatedCell
-from edgewbc.smear.microscope import Gauge, Profile
+from edgewbc.smear.microscope import Profile
 
 CUT_OFF = "cut off by the edge of the image"
 

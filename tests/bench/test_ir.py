@@ -10,6 +10,7 @@ from edgewbc.bench.ir import count_macs, read_any_ir, read_ir
 from edgewbc.bench.plan import BenchModel, plan
 from edgewbc.bundle.bundle import pack
 from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.predictor import Backend
 from tests import labeled, tiny
 from tests.bench.conftest import LAB
 
@@ -60,5 +61,5 @@ def test_macs_of_a_converted_network_match_its_architecture(tmp_path: Path) -> N
     from edgewbc.nets.model import macs
 
     spec = labeled.make_run(tmp_path / "run")
-    convert(tmp_path / "run", tmp_path, "openvino")
+    convert(tmp_path / "run", tmp_path, Backend.OPENVINO)
     assert count_macs((tmp_path / "f32.xml").read_bytes(), (tmp_path / "f32.bin").read_bytes()) == macs(spec)

@@ -10,7 +10,7 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
-from edgewbc.smear import microscope
+from edgewbc.smear import learning
 from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import write
 
@@ -24,9 +24,9 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 
 
 def test_the_profile_is_that_of_the_images(manifest: Manifest) -> None:
-    """It is what `microscope.learn` learns from them, and is kept."""
+    """It is what `learning.learn` learns from them, and is kept."""
     found = prepare.profile(manifest)
-    assert found == microscope.learn(images.read(manifest, entry) for entry in manifest.entries)
+    assert found == learning.learn(images.read(manifest, entry) for entry in manifest.entries)
     assert prepare.profile(manifest) is found
 
 
@@ -45,6 +45,6 @@ def test_an_entry_is_prepared_as_by_the_lab_side(manifest: Manifest) -> None:
 def test_images_without_a_white_cell(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing to learn a profile from is an error that names the folder."""
     monkeypatch.setattr(prepare, "_profiles", {})
-    monkeypatch.setattr(microscope, "learn", lambda images: None)
+    monkeypatch.setattr(learning, "learn", lambda images: None)
     with pytest.raises(UserError, match="no white cell was located in 15 images: use another crop"):
         prepare.profile(manifest)

@@ -15,6 +15,7 @@ from edgewbc import cells
 from edgewbc.bundle import bundle as bundles
 from edgewbc.errors import UserError
 from edgewbc.evaluation.load import convert, load
+from edgewbc.runtime.predictor import Backend
 from edgewbc.utils.files import sha256
 from tests import labeled, tiny
 
@@ -36,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def converted(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the same run, converted to IR and ONNX."""
     folder = tmp_path_factory.mktemp("converted")
-    for backend in ("openvino", "onnx"):
+    for backend in (Backend.OPENVINO, Backend.ONNX):
         convert(run, folder, backend)
     return folder
 
@@ -56,7 +57,7 @@ def test_quantized_run_is_not_converted_again(
     (copy / "quantize.json").write_text(json.dumps(report))
     calls: list[str] = []
 
-    def count(run: Path, folder: Path, backend: str) -> None:
+    def count(run: Path, folder: Path, backend: Backend) -> None:
         calls.append(backend)
         convert(run, folder, backend)
 
@@ -202,3 +203,10 @@ def test_unquantized_run_names_the_quantize_command(run: Path) -> None:
         load(run, precision="int8")
     with pytest.raises(UserError, match="torch does not run int8"):
         load(run, precision="int8", backend="torch")
+
+
+def test_no_conversion_for_an_unknown_backend(run: Path, tmp_path: Path) -> None:
+    """What is neither OpenVINO nor ONNX Runtime is not taken for one of them."""
+    with pytest.raises(ValueError, match="not converted for torch"):
+        convert(run, tmp_path, Backend.TORCH)
+    assert list(tmp_path.iterdir()) == []

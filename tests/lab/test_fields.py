@@ -24,7 +24,7 @@ from edgewbc.lab.resume import classify_into, pending
 from edgewbc.lab.session import ClassifyRequest, run
 from edgewbc.lab.watch import watch
 from edgewbc.pixels import Image, PixelSpec, Reference
-from edgewbc.smear import microscope
+from edgewbc.smear import learning
 from edgewbc.smear.prepare import CUT_OFF, Preparer
 from edgewbc.synth.cells import draw_cell, draw_field
 from edgewbc.synth.smear import Slide
@@ -46,7 +46,7 @@ def field(seed: int, cells: int = 3) -> Image:
 
 def spec() -> PixelSpec:
     """A crop whose reference is the microscope that the images here are drawn for."""
-    found = microscope.learn([field(seed) for seed in range(100, 110)])
+    found = learning.learn([field(seed) for seed in range(100, 110)])
     assert found is not None
     return PixelSpec(24, 24, crop="cell", size=150, reference=Reference(found.nucleus, found.background, found.density))
 

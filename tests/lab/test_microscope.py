@@ -17,7 +17,7 @@ from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.microscope import learn as learn_files
 from edgewbc.pixels import Image, PixelSpec, Reference
-from edgewbc.smear import appearance, microscope
+from edgewbc.smear import appearance, learning
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell
@@ -50,7 +50,7 @@ def folder(to: Path, images: list[Image]) -> Path:
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A tiny bundle that was trained on 60 synthetic cells, with the range of their appearance."""
-    found = microscope.learn([home(seed) for seed in range(60)])
+    found = learning.learn([home(seed) for seed in range(60)])
     assert found is not None
     reference = Reference(found.nucleus, found.background, found.density)
     spec = PixelSpec(40, 40, crop="cell", size=120, reference=reference)
@@ -139,7 +139,7 @@ def test_arrays_are_compared_with_the_training_microscope(bundle: Bundle) -> Non
     (row,) = plain.classify(abroad(2))
     assert str(row.status) == "review"
     assert "not of the training images' microscope: background" in row.reason
-    found = microscope.learn([abroad(seed) for seed in range(24)])
+    found = learning.learn([abroad(seed) for seed in range(24)])
     assert "microscope" not in Classifier(bundle.path, threads=1, microscope=found).classify(abroad(2))[0].reason
 
 
@@ -169,7 +169,7 @@ def test_images_that_are_not_of_the_microscope_are_for_review(
     bundle: Bundle, change: Callable[[Image], Image], learned: bool
 ) -> None:
     """Swapped channels, a negative, blur, noise and another light, among the images of a known microscope or alone."""
-    profile = microscope.learn([home(seed) for seed in range(30)]) if learned else None
+    profile = learning.learn([home(seed) for seed in range(30)]) if learned else None
     rows = Classifier(bundle.path, threads=1, microscope=profile).classify([change(home(seed)) for seed in range(6)])
     assert rows
     assert {str(row.status) for row in rows} == {"review"}
@@ -177,7 +177,7 @@ def test_images_that_are_not_of_the_microscope_are_for_review(
 
 def test_most_cells_of_the_microscope_are_ok(bundle: Bundle) -> None:
     """The gates let ordinary cells pass, at home and of another microscope whose profile is known."""
-    away = microscope.learn([abroad(seed) for seed in range(24)])
+    away = learning.learn([abroad(seed) for seed in range(24)])
     for images, profile in (([home(seed) for seed in range(80, 100)], None), ([*map(abroad, range(80, 100))], away)):
         rows = Classifier(bundle.path, threads=1, microscope=profile).classify(images)
         assert sum("microscope" in row.reason for row in rows) <= 1

@@ -7,7 +7,6 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +60,7 @@ def test_a_good_model_is_tried_once(own: Bundle, monkeypatch: pytest.MonkeyPatch
     tried: list[str] = []
     real = trial._try
 
-    def noted(files: ModelFiles, job: dict[str, Any]) -> str:
+    def noted(files: ModelFiles, job: trial.TrialJob) -> str:
         tried.append(files.precision)
         return real(files, job)
 

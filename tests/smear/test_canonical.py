@@ -9,7 +9,9 @@ import pytest
 from edgewbc.pixels import Image, PixelSpec, Reference
 from edgewbc.smear import canonical, microscope, stain
 from edgewbc.smear.canonical import View
-from edgewbc.smear.microscope import Gauge, Profile, learn, nuclear_density
+from edgewbc.smear.gauge import Gauge, nuclear_density
+from edgewbc.smear.learning import learn
+from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell
 

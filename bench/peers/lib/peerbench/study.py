@@ -16,6 +16,7 @@ from edgewbc.data.images import truth
 from edgewbc.data.manifest import Manifest, facts
 from edgewbc.errors import UserError
 from edgewbc.evaluation.load import convert
+from edgewbc.runtime.predictor import Backend
 from edgewbc.utils.optional import installed_versions
 from edgewbc.utils.progress import Progress, quiet
 from peerbench import about, catalogue, crops, environment
@@ -151,7 +152,7 @@ class _RowMaker:
         network = about.network(model)
         converted = self.work / "converted" / f"{model.name}-{network[:12]}" if model.is_run else None
         if converted is not None and not (converted / "f32.xml").is_file():
-            convert(model.path, converted, "openvino")
+            convert(model.path, converted, Backend.OPENVINO)
         self.gmac[network] = about.gmac(model, converted)
         job = RowJob(
             model=str(model.path),

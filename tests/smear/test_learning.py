@@ -1,0 +1,63 @@
+"""Learning the profile of a microscope."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgewbc.smear.learning import learn, sample, summarize
+from edgewbc.synth.cells import draw_cell
+from tests.smear.observations import varied
+
+
+def test_medians_over_images() -> None:
+    """A profile holds the medians of its images: one image alone gives its own values."""
+    images = [draw_cell("lymphocyte", np.random.default_rng(seed), size=200) for seed in range(5)]
+    singles = [learn([image]) for image in images]
+    found = learn(images)
+    assert found is not None
+    assert found.images == 5
+    assert found.cells == sum(single.cells for single in singles if single)
+    assert found.nucleus == pytest.approx(float(np.median([single.nucleus for single in singles if single])), rel=0.1)
+    assert found.background == pytest.approx(np.median([single.background for single in singles if single], axis=0))
+
+
+def test_twice_the_size() -> None:
+    """The nucleus of the profile is in pixels: twice as large on images that are twice as large."""
+    small, large = (
+        [draw_cell("monocyte", np.random.default_rng(seed), size=size) for seed in range(4)] for size in (150, 300)
+    )
+    found = learn(small), learn(large)
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[1].nucleus / found[0].nucleus == pytest.approx(2, rel=0.1)
+
+
+def test_nothing_to_learn_from() -> None:
+    """Without images, or on empty ones, there is no profile."""
+    assert learn([]) is None
+    assert learn([np.full((60, 60, 3), 240, np.uint8)]) is None
+
+
+def test_a_sample_is_spread_evenly() -> None:
+    """Of 1,000 images 200 are taken, first and last among them; of fewer, all."""
+    found = sample(1000)
+    assert (len(found), found[0], found[-1]) == (200, 0, 999)
+    assert sample(3) == [0, 1, 2]
+    assert sample(0) == []
+
+
+def test_platelets_in_fields_do_not_change_the_profile() -> None:
+    """What is less than half as large as the usual nucleus is left out of fields."""
+    fields = [replace(one, nuclei=(*one.nuclei, 20.0), densities=one.densities * 2) for one in varied(30, 80)]
+    assert summarize(fields) == summarize(varied(30, 80))
+
+
+def test_a_mixture_is_in_the_profile() -> None:
+    """What makes images two kinds is a problem of the profile learned from them."""
+    found = summarize([*varied(30, 80, green=0.6), *varied(30, 80, green=1.8)])
+    assert found is not None
+    assert [line.split(",")[0] for line in found.mixed] == ["images of two stains"]
+    assert found.problems == list(found.mixed)

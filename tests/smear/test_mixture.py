@@ -1,0 +1,36 @@
+"""Images of two microscopes or two stains."""
+
+from __future__ import annotations
+
+from edgewbc.smear import mixture
+from edgewbc.smear.gauge import Observation
+from tests.smear.observations import varied
+
+
+def mixed(*groups: list[Observation]) -> list[str]:
+    """In what way images of all groups are mixed."""
+    return mixture.find([one for group in groups for one in group])
+
+
+def test_two_magnifications_are_told() -> None:
+    """Nuclei of 40 and of 80 pixels on images of two sizes, or beside red cells of two: two microscopes."""
+    (line,) = mixed(varied(30, 40, side=120), varied(30, 80))
+    assert line.startswith("images of two magnifications, with nuclei of 4")
+    assert mixed(varied(30, 40, red=35), varied(30, 80, red=70))
+    assert mixed(varied(40, 40, level=225), varied(10, 80))
+
+
+def test_one_microscope_is_not_taken_for_two() -> None:
+    """One magnification; two kinds of cell on images that are alike; and too small a share of other images."""
+    assert mixed(varied(60, 80)) == []
+    assert mixed(varied(30, 40), varied(30, 80)) == []
+    assert mixed(varied(30, 40, side=120, red=70), varied(30, 80, red=72)) == []
+    assert mixed(varied(3, 40, side=120), varied(60, 80)) == []
+    assert mixed(varied(10, 40, side=120), varied(10, 80)) == []
+
+
+def test_two_stains_are_told() -> None:
+    """Nuclei three times as dark in half of the images are of another stain; half as dark again is ordinary."""
+    (line,) = mixed(varied(30, 80, green=0.6), varied(30, 80, green=1.8))
+    assert line == "images of two stains, with nuclei of optical density 0.60 and 1.80: keep them apart"
+    assert mixed(varied(30, 80, green=1.2), varied(30, 80, green=1.8)) == []
