@@ -91,12 +91,15 @@ def manifest(
     source: Annotated[
         str,
         typer.Argument(
-            help="folder (one folder per class), table (labels in a CSV file), pbc, bccd, kaggle-bccd, jtsc, synthetic "
-            "or augmented."
+            help="folder (one folder per class, also below train, val and test), table (labels in CSV or Excel), yolo, "
+            "voc or coco (boxes with a class), pbc, bccd, kaggle-bccd, jtsc, synthetic or augmented."
         ),
     ],
     folder: Annotated[
-        Path, typer.Argument(metavar="PATH", help="Folder of the images; for the source table, the CSV file.")
+        Path,
+        typer.Argument(
+            metavar="PATH", help="Folder of the images; for table the file, for coco the JSON file or a folder of them."
+        ),
     ],
     to: To,
     protocol: Annotated[
@@ -108,15 +111,24 @@ def manifest(
         str | None,
         typer.Option(help="Comma-separated classes to include (default: depends on the source). Others are left out."),
     ] = None,
+    label_map: Annotated[
+        str | None,
+        typer.Option(
+            "--map",
+            help="Classes of labels: 'Seg=neutrophil,Band=neutrophil,Smudge=' (nothing leaves a label out), or a YAML "
+            "file.",
+        ),
+    ] = None,
     group_pattern: Annotated[
         str | None,
         typer.Option(
-            help="For folder: regular expression on the path; its first pair of parentheses is the slide or patient."
+            help="For folder and boxes: regular expression on the path; its first pair of parentheses is the slide or "
+            "patient."
         ),
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="For table: folder of the images (default: the folder of the table)."),
+        typer.Option(metavar="DIR", help="For table and coco: folder of the images (default: that of the file)."),
     ] = None,
     path_column: Annotated[str, typer.Option(help="For table: column with the image path, relative to DIR.")] = "path",
     label_column: Annotated[str, typer.Option(help="For table: column with the class.")] = "label",
@@ -126,33 +138,47 @@ def manifest(
     split_column: Annotated[
         str | None, typer.Option(help="For table: column with train, val or test (default: the split is drawn).")
     ] = None,
+    box_columns: Annotated[
+        str | None, typer.Option(help="For table: columns of a cell's box in pixels, as left,top,width,height.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Create a manifest: the list of images with their labels and their split (train, val, test).
 
     The protocols grouped and official keep each group (original image, slide or patient) in one split; poster does not.
-    A table may be separated by commas, semicolons, tabs or vertical bars. Files that are left out are counted on
-    stderr and in manifest.json.
+    Images that are in folders train, val and test already keep this split (published); without val, it is taken from
+    train (official). A table may be separated by commas, semicolons, tabs or vertical bars, or be an Excel workbook.
+    Files that are left out are counted on stderr and in manifest.json.
 
     \b
     Example:
       edgewbc data manifest folder my-cells --to manifests/mine --group-pattern '(slide[0-9]+)'
       edgewbc data manifest table labels.csv --images my-cells --label-column type --to manifests/mine
+      edgewbc data manifest yolo my-boxes --map 'Seg=neutrophil,Band=neutrophil' --to manifests/boxes
     """
     from edgewbc.data.sources import make
+    from edgewbc.data.sources.label_map import LabelMap
     from edgewbc.data.sources.table import LabelTable
+    from edgewbc.data.sources.table import box_columns as four
     from edgewbc.errors import UserError
 
     table: LabelTable | None = None
+    annotations: Path | None = None
     if source == "table":
-        table = LabelTable(folder, path_column, label_column, group_column, split_column)
+        boxes = None if box_columns is None else four(box_columns)
+        table = LabelTable(folder, path_column, label_column, group_column, split_column, boxes)
         folder = images or folder.parent
-    elif (images, path_column, label_column, group_column, split_column) != (None, "path", "label", None, None):
-        raise UserError("--images and the --*-column options are only for the source table")
+    elif (path_column, label_column, group_column, split_column, box_columns) != ("path", "label", None, None, None):
+        raise UserError("the --*-column options are only for the source table")
+    elif source == "coco":
+        annotations, folder = folder, images or (folder if folder.is_dir() else folder.parent)
+    elif images is not None:
+        raise UserError("--images is only for the sources table and coco")
     selected = None if classes is None else classes.split(",")
     made = make(
-        source, folder, protocol=protocol, seed=seed, classes=selected, group_pattern=group_pattern, labels=table
-    )
+        source, folder, protocol=protocol, seed=seed, classes=selected, group_pattern=group_pattern, labels=table,
+        annotations=annotations, label_map=None if label_map is None else LabelMap.parse(label_map),
+    )  # fmt: skip
     _write(made, to, json)
 
 
@@ -164,6 +190,64 @@ def _write(manifest: Manifest, to: Path, json: bool) -> None:
     for line in describe.left_out(manifest):
         say(line)
     emit(describe.summary(manifest, to)) if json else print(describe.text(manifest, to))
+
+
+@app.command()
+def folds(
+    where: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Manifest of the cells; its split plays no role.")],
+    to: To,
+    count: Annotated[int, typer.Option("--folds", min=2, help="Number of folds.")] = 5,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Write a manifest for each fold of a cross-validation: fold-1, fold-2 and so on.
+
+    Groups (slides, patients or original images) are kept whole; each is in test once, and validation is taken from the
+    others.
+
+    \b
+    Example:
+      edgewbc data folds manifests/mine --folds 5 --to manifests/mine-5
+      edgewbc train --data manifests/mine-5/fold-1
+    """
+    from edgewbc.data import describe
+    from edgewbc.data import folds as cross
+    from edgewbc.data.manifest import Manifest
+
+    written = cross.write(Manifest.read(where), count, to, seed)
+    if json:
+        emit([describe.summary(Manifest.read(folder), folder) for folder in written])
+    else:
+        print("\n\n".join(describe.text(Manifest.read(folder), folder) for folder in written))
+
+
+@app.command()
+def card(
+    where: Annotated[
+        Path | None, typer.Argument(metavar="MANIFEST", help="Manifest to describe (default: the newest one here).")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to create, with card.html and card.json (default: data-cards/<source>).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Describe a manifest on a page: counts, sizes, groups, warnings, and a contact sheet of each class.
+
+    \b
+    Example:
+      edgewbc data card manifests/mine --to data-card
+    """
+    from edgewbc.cli import defaults
+    from edgewbc.data import card as facts
+    from edgewbc.report import data_card
+
+    chosen = defaults.manifest(where)
+    name = chosen.folder.name if chosen.folder is not None else "data"
+    folder = data_card.folder(to, name)
+    described = facts.describe(chosen, progress)
+    data_card.write(described, folder, name, progress)
+    emit({**described.to_json(), "folder": str(folder)}) if json else print(data_card.text(described))
+    wrote(folder / data_card.PAGE)
 
 
 @app.command()

@@ -93,6 +93,7 @@ class Provenance:
         left_out: number of files that were left out, by reason.
         splits: shares of train, val and test, for the protocols that draw the split.
         edgewbc: version that made the manifest.
+        fold: which part of a cross-validation it is, such as `2 of 5`; None if it is none.
     """
 
     source: str | None = None
@@ -102,10 +103,12 @@ class Provenance:
     left_out: Mapping[str, int] = field(default_factory=dict)
     splits: tuple[float, ...] | None = None
     edgewbc: str = ""
+    fold: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys that `manifest.json` holds for it."""
-        return {
+        fold = {} if self.fold is None else {"fold": self.fold}
+        return fold | {
             "source": self.source,
             "seed": self.seed,
             "citation": self.citation,
@@ -127,6 +130,7 @@ class Provenance:
             dict(values.get("left_out") or {}),
             None if splits is None else tuple(splits),
             str(values.get("edgewbc") or ""),
+            values.get("fold"),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from edgewbc.data.manifest import SPLITS, Split
 from edgewbc.errors import UserError
@@ -14,6 +14,9 @@ FRACTIONS: Final = (0.7, 0.1, 0.2)
 """Shares of train, val and test."""
 
 _TRIES = 16  # shuffles, of which the one with the most even result is used
+
+S = TypeVar("S", bound=str)
+"""A part that groups are assigned to: a split, or a fold."""
 
 Counts = Mapping[str, Mapping[str, int]]
 """Number of cells by group and label."""
@@ -109,9 +112,34 @@ def official(
     return {group: Split.TEST if side == "test" else carved[group] for group, side in came.items()}
 
 
-def _divide(
-    cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[Split, float], protocol: str
-) -> dict[str, Split]:
+def folds(
+    cells: Sequence[tuple[str, str]], count: int, seed: int, val: float = FRACTIONS[1] / (1 - FRACTIONS[2])
+) -> list[dict[str, Split]]:
+    """Divide whole groups into folds for cross-validation: each group is in test once, each class in every fold.
+
+    Args:
+        cells: (group, label) of each cell, in any order.
+        count: number of folds, at least 2.
+        seed: seed of the shuffles; together with the set of cells it determines the result.
+        val: share of the cells outside of the test fold that is taken for validation, by whole groups; more than 0.
+
+    Returns:
+        split by group, for each fold.
+
+    Raises:
+        UserError: a class has too few groups.
+    """
+    names = [f"fold {number}" for number in range(1, count + 1)]
+    parts = _divide(cells, seed, dict.fromkeys(names, 1 / count), "cross-validation")
+    found = []
+    for name in names:
+        rest = [(group, label) for group, label in cells if parts[group] != name]
+        inner = _divide(rest, seed, {Split.TRAIN: 1 - val, Split.VAL: val}, "cross-validation")
+        found.append({group: Split.TEST if part == name else inner[group] for group, part in parts.items()})
+    return found
+
+
+def _divide(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[S, float], protocol: str) -> dict[str, S]:
     """Return the split by group, the most even of several assignments. Raises UserError as `grouped` does."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for group, label in sorted(cells):  # sums of fractions depend on the order of their terms
@@ -124,7 +152,7 @@ def _divide(
                 f"needs {len(shares)}, one for each of {', '.join(shares)}: add more groups or leave the class out"
             )
     shuffler = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
-    best: tuple[float, dict[str, Split]] | None = None
+    best: tuple[float, dict[str, S]] | None = None
     missing = ""
     for _ in range(_TRIES):
         order = sorted(counts)
@@ -150,11 +178,11 @@ def _totals(counts: Counts) -> Counter[str]:
 
 
 def _assign(
-    order: Sequence[str], counts: Counts, groups_of: Mapping[str, int], shares: Mapping[Split, float]
-) -> tuple[dict[str, Split], str]:
+    order: Sequence[str], counts: Counts, groups_of: Mapping[str, int], shares: Mapping[S, float]
+) -> tuple[dict[str, S], str]:
     """Assign groups to splits. Returns the split by group, and a class that a split lacks (empty if there is none)."""
     lacks = {side: {label: share * n for label, n in _totals(counts).items()} for side, share in shares.items()}
-    sides: dict[str, Split] = {}
+    sides: dict[str, S] = {}
     for label in sorted(groups_of, key=lambda name: (groups_of[name], name)):
         without = set(shares) - {sides[group] for group in counts if group in sides and label in counts[group]}
         mine = [group for group in order if group not in sides and label in counts[group]]
@@ -171,7 +199,7 @@ def _assign(
     return sides, ""
 
 
-def _unevenness(sides: Mapping[str, Split], counts: Counts, shares: Mapping[Split, float]) -> float:
+def _unevenness(sides: Mapping[str, S], counts: Counts, shares: Mapping[S, float]) -> float:
     """Return the sum over splits and classes of the differences between actual and requested share of cells."""
     totals = _totals(counts)
     found: Counter[tuple[str, str]] = Counter()

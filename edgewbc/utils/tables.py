@@ -1,16 +1,21 @@
-"""Read tables of text as labs and spreadsheets write them: CSV with any common delimiter."""
+"""Read tables as labs and spreadsheets write them: CSV with any common delimiter, and Excel workbooks."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
+import re
+import zipfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
 from edgewbc.errors import UserError
+from edgewbc.utils.optional import install_command, need
 
 DELIMITERS: Final = (",", ";", "\t", "|")
+WORKBOOKS: Final = (".xlsx", ".xlsm")
 
 
 def read_table(
@@ -19,7 +24,8 @@ def read_table(
     """Return the line number and the stripped values of each row that is not empty, by column.
 
     Args:
-        path: file in UTF-8, or in UTF-16 with a byte order mark.
+        path: CSV in UTF-8, or in UTF-16 with a byte order mark; or an Excel workbook (.xlsx), of which the first sheet
+            is read.
         columns: that must be there, each once.
         mend: what to do about a missing column, for the error message.
         empty: those of the columns that may have no value.
@@ -27,13 +33,7 @@ def read_table(
     Raises:
         UserError: the file is missing or is not such a table, or a row lacks a value.
     """
-    text = _text(path)
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count))
-    try:
-        lines = [(reader.line_num, [value.strip() for value in values]) for values in reader]
-    except csv.Error as error:
-        raise UserError(f"{path}: cannot be read as CSV: line {reader.line_num}: {error}") from None
+    lines = _workbook(path) if path.suffix.lower() in WORKBOOKS else _csv(path)
     header = lines[0][1] if lines else []
     for name in columns:
         if header.count(name) != 1:
@@ -53,6 +53,61 @@ def read_table(
     if not rows:
         raise UserError(f"{path}: no rows below the header")
     return rows
+
+
+def number(text: str) -> float:
+    """Return a number that is written with a decimal point or a decimal comma.
+
+    Raises:
+        ValueError: it is not a finite number, or has both, so that it could be read in two ways.
+    """
+    value = float(text.replace(",", ".")) if text.count(",") == 1 and "." not in text else float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"not a finite number: {text}")
+    return value
+
+
+def _csv(path: Path) -> list[tuple[int, list[str]]]:
+    """Return line number and stripped values of each line of a CSV file.
+
+    The delimiter is that which the header has most of outside of quotes. A first line `sep=;`, which Excel reads and
+    writes, names it.
+    """
+    text = _text(path)
+    first, _, rest = text.partition("\n")
+    skipped = 0
+    if (hint := re.fullmatch(r"sep=(.)\s*", first)) is not None:
+        delimiter, text, skipped = hint.group(1), rest, 1
+    else:
+        bare = re.sub(r'"[^"]*"', "", first)
+        delimiter = max(DELIMITERS, key=bare.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return [(reader.line_num + skipped, [value.strip() for value in values]) for values in reader]
+    except csv.Error as error:
+        raise UserError(f"{path}: cannot be read as CSV: line {reader.line_num + skipped}: {error}") from None
+
+
+def _workbook(path: Path) -> list[tuple[int, list[str]]]:
+    """Return row number and values, as text, of each row of a workbook's first sheet, without empty last columns."""
+    openpyxl = need("openpyxl", f"{path}: an Excel workbook", install_command("excel"))
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected a table with one labeled image per row")
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        rows = [list(values) for values in book.worksheets[0].iter_rows(values_only=True)]
+        book.close()
+    except (OSError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile, SyntaxError) as error:
+        raise UserError(f"{path}: cannot be read as an Excel workbook ({error}): save it as CSV UTF-8") from None
+    width = max((place for row in rows for place, value in enumerate(row, 1) if value is not None), default=0)
+    return [(line, [_cell(value) for value in (*row, *[None] * width)[:width]]) for line, row in enumerate(rows, 1)]
+
+
+def _cell(value: object) -> str:
+    """Return the text of a workbook's cell; a whole number is without a decimal point, as Excel shows it."""
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _text(path: Path) -> str:

@@ -94,7 +94,28 @@ def test_manifest_of_a_table(edgewbc: Run, tmp_path: Path) -> None:
     assert (result["source"], result["protocol"], result["n"], result["groups"]) == ("table", "grouped", 12, 6)
     ran = edgewbc("data", "manifest", "folder", tmp_path, *columns, "--to", tmp_path / "n")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert "only for the source table" in ran.err
+    assert "only for the source" in ran.err
+
+
+def test_own_data(edgewbc: Run, tmp_path: Path) -> None:
+    """A folder tree with sides and labels of its own becomes a manifest, folds and a data card."""
+    for seed, (side, label) in enumerate(
+        (s, c) for s in ("train", "test") for c in ("Seg", "Band", "Ly") for _ in "abc"
+    ):
+        file = tmp_path / "own" / side / label / f"{seed}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encode(make_image(seed, 30, 40)))
+    to = tmp_path / "m"
+    ran = edgewbc("data", "manifest", "folder", tmp_path / "own", "--map", "Seg=neutrophil,Band=neutrophil", "--to", to)
+    assert ran.code == 0
+    assert "protocol official" in ran.out
+    assert Manifest.read(to).classes == ("neutrophil", "ly")
+    ran = edgewbc("data", "folds", to, "--folds", 2, "--to", tmp_path / "folds", "--json")
+    assert [summary["counts"]["test"] for summary in json.loads(ran.out)] == [{"neutrophil": 6, "ly": 3}] * 2
+    ran = edgewbc("data", "card", to, "--to", tmp_path / "card")
+    assert ran.code == 0
+    assert "cells: 18 of 2 classes" in ran.out
+    assert (tmp_path / "card" / "card.html").is_file()
 
 
 def test_manifest_help_names_every_source_and_protocol(edgewbc: Run) -> None:

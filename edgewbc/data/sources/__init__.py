@@ -12,7 +12,21 @@ from edgewbc._version import __version__
 from edgewbc.cells import in_order, problem
 from edgewbc.data import splits as protocols
 from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
-from edgewbc.data.sources import augmented, bccd, folder, jtsc, kaggle_bccd, pbc, synthetic, table
+from edgewbc.data.sources import (
+    augmented,
+    bccd,
+    coco,
+    folder,
+    jtsc,
+    kaggle_bccd,
+    pbc,
+    sides,
+    synthetic,
+    table,
+    voc,
+    yolo,
+)
+from edgewbc.data.sources.label_map import LabelMap, select
 from edgewbc.data.sources.scan import (
     Cell,
     SourceCells,
@@ -31,6 +45,9 @@ class SourceName(StrEnum):
 
     FOLDER = "folder"
     TABLE = "table"
+    YOLO = "yolo"
+    VOC = "voc"
+    COCO = "coco"
     PBC = "pbc"
     BCCD = "bccd"
     KAGGLE_BCCD = "kaggle-bccd"
@@ -39,8 +56,17 @@ class SourceName(StrEnum):
     AUGMENTED = "augmented"
 
 
+OWN: Final = (Protocol.GROUPED, Protocol.PUBLISHED, Protocol.OFFICIAL, Protocol.POSTER, Protocol.EXTERNAL)
+"""Protocols of a lab's own images, which may be divided into train, val and test already."""
+
+BOXES: Final = (SourceName.YOLO, SourceName.VOC, SourceName.COCO)
+"""Sources with annotated boxes."""
+
 SOURCES: Final[Mapping[SourceName, tuple[Protocol, ...]]] = {
-    SourceName.FOLDER: (Protocol.GROUPED, Protocol.POSTER, Protocol.EXTERNAL),
+    SourceName.FOLDER: OWN,
+    SourceName.YOLO: OWN,
+    SourceName.VOC: OWN,
+    SourceName.COCO: OWN,
     SourceName.TABLE: (Protocol.GROUPED, Protocol.PUBLISHED, Protocol.POSTER, Protocol.EXTERNAL),
     SourceName.PBC: (Protocol.PUBLISHED, Protocol.PUBLISHED8, Protocol.GROUPED, Protocol.POSTER),
     SourceName.BCCD: (Protocol.GROUPED, Protocol.POSTER, Protocol.EXTERNAL),
@@ -49,7 +75,8 @@ SOURCES: Final[Mapping[SourceName, tuple[Protocol, ...]]] = {
     SourceName.SYNTHETIC: (Protocol.GROUPED, Protocol.POSTER),
     SourceName.AUGMENTED: (Protocol.GROUPED, Protocol.POSTER),
 }
-"""Protocols of each source, its default first. (A table with a split column has the default `published`.)"""
+"""Protocols of each source, its default first. (A table with a split column has the default `published`,
+and images that are divided into train, val and test already that of `sides.default_protocol`.)"""
 
 
 def make(
@@ -62,6 +89,8 @@ def make(
     group_pattern: str | None = None,
     splits: tuple[float, float, float] = protocols.FRACTIONS,
     labels: LabelTable | None = None,
+    annotations: Path | None = None,
+    label_map: LabelMap | None = None,
 ) -> Manifest:
     """Make a manifest of a source's images.
 
@@ -71,20 +100,29 @@ def make(
         protocol: one of the source's protocols; its first by default.
         seed: seed of the split; together with the images it determines the manifest.
         classes: class names to include; None includes all that the source has by default.
-        group_pattern: for the source `folder`: regular expression whose first capture group, searched for in the
-            relative path, names the group.
+        group_pattern: for `folder` and the sources with boxes: regular expression whose first capture group, searched
+            for in the relative path, names the group.
         splits: shares of train, val and test, for the protocols that draw the split (`official` draws validation).
         labels: for the source `table`: the table and its columns.
+        annotations: for the source `coco`: its JSON file, or a folder of such files; None is `folder`.
+        label_map: classes of the source's labels, for `folder`, `table` and the sources with boxes; `classes` then
+            names classes and not labels.
 
     Raises:
         UserError: the source or protocol is unknown, an option does not apply, or the folder is not as expected.
     """
+    drawn = protocol is None
     if protocol is None and labels is not None and labels.split_column is not None:
         protocol = Protocol.PUBLISHED
     chosen = protocol_of(source, protocol)
     name = SourceName(source)
-    if group_pattern is not None and name != SourceName.FOLDER:
-        raise UserError(f"--group-pattern is only for the source folder; {name} has groups of its own")
+    own = name in (SourceName.FOLDER, *BOXES)
+    if group_pattern is not None and not own:
+        raise UserError(
+            f"--group-pattern is only for the sources folder, {', '.join(BOXES)}; {name} has its own groups"
+        )
+    if label_map is not None and not own and name != SourceName.TABLE:
+        raise UserError(f"--map is only for the sources folder, table, {', '.join(BOXES)}")
     if (labels is None) == (name == SourceName.TABLE):
         raise UserError("the source table needs a table of labels, and no other source takes one")
     if labels is not None and chosen == Protocol.PUBLISHED and labels.split_column is None:
@@ -95,7 +133,15 @@ def make(
         raise UserError("--classes is empty: name at least one class")
     require_folder(folder, f"the images of the source {name}")
     check_utf8(folder.resolve())
-    found = _find(name, folder, chosen, wanted, group_pattern, labels)
+    mapped = label_map is not None or name in BOXES
+    found = _find(name, folder, chosen, None if mapped else wanted, group_pattern, labels, annotations)
+    if label_map is not None:
+        found = label_map.apply(found)
+    if mapped and wanted is not None:
+        found = select(found, wanted)
+    if own:
+        chosen = sides.default_protocol(found.cells, str(folder)) if drawn else chosen
+        sides.check(found.cells, chosen, str(folder))
     left_out = Counter(found.left_out)
     cells = group_copies(hash_images(folder, found.cells, left_out))
     for label in sorted({cell.label for cell in found.cells} - {cell.label for cell in cells}):
@@ -103,7 +149,7 @@ def make(
     names = in_order({cell.label for cell in cells})
     if wrong := problem(names):
         raise UserError(f"{folder}: {wrong}: rename it, or exclude it with --classes")
-    if chosen not in (Protocol.PUBLISHED, Protocol.PUBLISHED8) or name == SourceName.TABLE:
+    if chosen not in (Protocol.PUBLISHED, Protocol.PUBLISHED8) or own or name == SourceName.TABLE:
         cells.sort(key=lambda cell: (cell.path, cell.box or ()))
     provenance = Provenance(
         source=found.source or name.value,
@@ -143,11 +189,18 @@ def _find(
     classes: tuple[str, ...] | None,
     group_pattern: str | None,
     labels: LabelTable | None,
+    annotations: Path | None,
 ) -> SourceCells:
     if labels is not None:
         return table.find(where, labels, classes)
     if source == SourceName.FOLDER:
         return folder.find(where, classes, group_pattern)
+    if source == SourceName.YOLO:
+        return yolo.find(where, group_pattern)
+    if source == SourceName.VOC:
+        return voc.find(where, group_pattern)
+    if source == SourceName.COCO:
+        return coco.find(where, annotations or where, group_pattern)
     if source == SourceName.PBC:
         return pbc.find(where, classes, protocol)
     if source == SourceName.KAGGLE_BCCD:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgewbc.cells import POSTER_CLASSES
+from edgewbc.data.sources import voc
 from edgewbc.data.sources.scan import Cell, SourceCells, images_below, not_selected, read_rows, require_folder
 from edgewbc.errors import UserError
 from edgewbc.pixels import Box
@@ -86,33 +86,10 @@ def _labels(path: Path) -> dict[int, list[str]]:
     return found
 
 
-class _NoDoctype(ET.TreeBuilder):
-    """Rejects a DOCTYPE, so that a file can declare no entities (which could expand without limit or read files)."""
-
-    def doctype(self, name: str, public: str, system: str) -> None:
-        raise ValueError(f"it has a DOCTYPE ({name}), which is not accepted")
-
-
 def wbc_boxes(path: Path) -> list[Box]:
     """Read the boxes of white blood cells from a VOC annotation: left, top, width and height in pixels.
 
     Raises:
         UserError: the file is missing, is not an annotation, has a DOCTYPE, or a box has no area.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}): the data set is incomplete") from None
-    try:
-        tree = ET.fromstring(data, ET.XMLParser(target=_NoDoctype()))  # noqa: S314 - no DOCTYPE, so no entities
-        boxes: list[Box] = []
-        for thing in tree.iter("object"):
-            if (thing.findtext("name") or "").strip() != "WBC":
-                continue
-            x0, y0, x1, y1 = (float(thing.findtext(f"bndbox/{s}") or "") for s in ("xmin", "ymin", "xmax", "ymax"))
-            if not (x1 > x0 and y1 > y0):
-                raise ValueError("a WBC box has no area")
-            boxes.append((x0, y0, x1 - x0, y1 - y0))
-    except (ET.ParseError, ValueError) as error:
-        raise UserError(f"{path}: not a VOC annotation: {error}") from None
-    return boxes
+    return [each.box for each in voc.read(path) if each.label == "WBC"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from edgewbc.errors import UserError
 from edgewbc.images import headers
@@ -102,6 +103,39 @@ def require_folder(folder: Path, contents: str) -> Path:
     if not folder.is_dir():
         raise UserError(f"{folder}: not a folder; expected {contents}")
     return folder
+
+
+def compile_group(text: str) -> re.Pattern[str]:
+    """Compile `--group-pattern`.
+
+    Raises:
+        UserError: it is not a regular expression, or has no pair of parentheses.
+    """
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise UserError(f"--group-pattern {text!r}: not a regular expression: {error}") from None
+    if not pattern.groups:
+        raise UserError(f"--group-pattern {text!r}: put the part that names the group in parentheses: '(slide[0-9]+)'")
+    return pattern
+
+
+def group_of(path: str, pattern: re.Pattern[str], folder: Path) -> str:
+    """Return the group that a relative path names, in Unicode form NFC.
+
+    Raises:
+        UserError: the pattern does not match. (Falling back to the image would silently allow a slide in two splits.)
+    """
+    match = pattern.search(path)
+    if match is None or not match.group(1):
+        raise UserError(f"{folder / path}: --group-pattern {pattern.pattern!r} does not match this path")
+    return unicodedata.normalize("NFC", match.group(1))
+
+
+def subfolder_group(path: str, level: int) -> str:
+    """Return the folder at a level of a relative path as the group, in Unicode form NFC; empty if there is none."""
+    parts = PurePosixPath(path).parts
+    return unicodedata.normalize("NFC", parts[level]) if len(parts) > level + 1 else ""
 
 
 def images_below(folder: Path) -> FolderImages:

@@ -1,4 +1,4 @@
-"""Images whose labels are in a table: CSV with any common delimiter, as labs and spreadsheets write it."""
+"""Images whose labels are in a table, as labs and spreadsheets write it: CSV with any common delimiter, or Excel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edgewbc.data.manifest import Split
+from edgewbc.data.sources import sides
 from edgewbc.data.sources.scan import (
     Cell,
     SourceCells,
@@ -19,19 +19,15 @@ from edgewbc.data.sources.scan import (
     require_folder,
 )
 from edgewbc.errors import UserError
-from edgewbc.utils.tables import read_table
+from edgewbc.pixels import Box
+from edgewbc.utils.tables import number, read_table
 
 MEND: Final = "name the columns with --path-column, --label-column, --group-column and --split-column"
-SPLIT_WORDS: Final = {
-    "train": Split.TRAIN, "training": Split.TRAIN,
-    "val": Split.VAL, "valid": Split.VAL, "validation": Split.VAL, "dev": Split.VAL,
-    "test": Split.TEST, "testing": Split.TEST,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A table with one labeled image per row.
+    """A table with one labeled image per row, or one labeled cell where it has boxes.
 
     Attributes:
         path: the file.
@@ -39,6 +35,7 @@ class LabelTable:
         label_column: column that names the class.
         group_column: column that names the slide or patient; None if there is none.
         split_column: column that says train, val or test; None if there is none.
+        box_columns: columns with left, top, width and height of the cell in pixels; None if images show one cell.
     """
 
     path: Path
@@ -46,12 +43,21 @@ class LabelTable:
     label_column: str = "label"
     group_column: str | None = None
     split_column: str | None = None
+    box_columns: tuple[str, str, str, str] | None = None
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns that are read."""
         optional = (self.group_column, self.split_column)
-        return [self.path_column, self.label_column, *(name for name in optional if name is not None)]
+        return [self.path_column, self.label_column, *filter(None, optional), *(self.box_columns or ())]
+
+
+def box_columns(text: str) -> tuple[str, str, str, str]:
+    """Parse `--box-columns x,y,width,height`. Raises UserError unless it names four columns."""
+    names = tuple(name.strip() for name in text.split(","))
+    if len(names) != 4 or not all(names):
+        raise UserError(f"--box-columns {text}: name four columns: left,top,width,height")
+    return names
 
 
 def find(folder: Path, table: LabelTable, classes: Sequence[str] | None = None) -> SourceCells:
@@ -63,37 +69,52 @@ def find(folder: Path, table: LabelTable, classes: Sequence[str] | None = None) 
         classes: class names to include; None includes all.
 
     Raises:
-        UserError: the table is missing, malformed or lacks a column; a row lacks a value, names an image twice, outside
-            of the folder or one that does not exist; a selected class is not in the table.
+        UserError: the table is missing, malformed or lacks a column; a row lacks a value, names an image (or a cell of
+            it) twice, outside of the folder or one that does not exist; a selected class is not in the table.
     """
     require_folder(folder, "the images that the table lists")
     cells: list[Cell] = []
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, Box | None], int] = {}
     left_out: Counter[str] = Counter()
     for line, row in read_table(table.path, table.columns, MEND):
         path, label = row[table.path_column].replace("\\", "/").removeprefix("./"), row[table.label_column]
         where = f"{table.path}: line {line}"
         check_relative(path, table.path, folder)
-        if path in seen:
-            raise UserError(f"{where}: {path} is already in line {seen[path]}: list each image once")
+        box = None if table.box_columns is None else _box([row[name] for name in table.box_columns], where)
+        if (path, box) in seen:
+            many = "list each image once, or name the columns of the boxes with --box-columns"
+            raise UserError(
+                f"{where}: {path} is already in line {seen[path, box]}: {many if box is None else 'remove one'}"
+            )
         if not (folder / path).is_file():
             raise UserError(f"{where}: {folder / path}: no such image: check --images and --path-column")
-        seen[path] = line
+        seen[path, box] = line
         split = None
         if table.split_column is not None:
-            split = SPLIT_WORDS.get(row[table.split_column].lower())
+            split = sides.WORDS.get(row[table.split_column].lower())
             if split is None:
                 raise UserError(f"{where}: split {row[table.split_column]!r}: expected train, val or test")
         label = normalize_label(label)
         if classes is not None and label not in classes:
             left_out[not_selected(label)] += 1
         else:
-            cells.append(Cell(path, label, row[table.group_column] if table.group_column else "", split=split))
+            cells.append(Cell(path, label, row[table.group_column] if table.group_column else "", "", box, split))
     labels = {cell.label for cell in cells}
     for name in classes or ():
         if name not in labels:
             raise UserError(f"{table.path}: no image of class {name!r}: remove it from --classes")
     below = images_below(folder)
-    listed = {folder / path for path in seen}
+    listed = {folder / path for path, _ in seen}
     left_out["no row in the table"] += sum(path not in listed for path in below.paths)
     return SourceCells(cells, +left_out)
+
+
+def _box(values: Sequence[str], where: str) -> Box:
+    """Return left, top, width and height from a row; numbers may have a decimal comma."""
+    try:
+        left, top, width, height = (number(value) for value in values)
+    except ValueError:
+        raise UserError(f"{where}: box {', '.join(values)}: expected four numbers in pixels") from None
+    if not (width > 0 and height > 0):
+        raise UserError(f"{where}: the box has no area (width {width:g}, height {height:g})")
+    return left, top, width, height

@@ -121,9 +121,7 @@ def test_folder_merges_names_that_look_the_same(put: Put, image_folder: Path) ->
     assert len(manifest.entries) == 3
 
 
-@pytest.mark.parametrize(
-    "parts", [("TRAIN", "TEST", "VAL"), ("Train", "Test-A", "test_B"), ("lab1", "lab2"), ("train",)]
-)
+@pytest.mark.parametrize("parts", [("Train", "Test-A", "test_B"), ("lab1", "lab2"), ("train",)])
 def test_folder_refuses_parts_as_classes(put: Put, image_folder: Path, parts: tuple[str, ...]) -> None:
     """Folders that hold class folders themselves (parts of a split, several data sets) are not classes."""
     for seed, part in enumerate(parts):
@@ -145,3 +143,42 @@ def test_folder_leaves_out_what_is_no_image(slides: Path, put: Put) -> None:
     put("basophil/slide1/x.png").write_bytes(b"")
     with pytest.raises(UserError, match="no readable image of class 'basophil'"):
         make("folder", slides)
+
+
+def tree(put: Put, parts: tuple[str, ...]) -> None:
+    """Put six images of two classes, with a slide each, into each part."""
+    for number, part in enumerate(parts):
+        for label in ("neutrophil", "monocyte"):
+            for i in range(3):
+                put(f"{part}/{label}/{part}{i}/a.png", seed=100 * number + 10 * i + len(label))
+
+
+def test_folders_train_val_and_test_are_sides(put: Put, image_folder: Path) -> None:
+    """Classes are below the sides, the group is the folder below the class; a new split can be drawn all the same."""
+    tree(put, ("TRAIN", "valid", "test_set"))
+    made = make("folder", image_folder)
+    assert (made.protocol, made.classes) == ("published", ("neutrophil", "monocyte"))
+    assert {entry.path.split("/")[0]: entry.split for entry in made.entries} == {
+        "TRAIN": "train", "valid": "val", "test_set": "test",
+    }  # fmt: skip
+    assert groups(made)["TRAIN/monocyte/TRAIN1/a.png"] == "TRAIN1"
+    assert make("folder", image_folder, protocol="grouped").protocol == "grouped"
+
+
+def test_validation_is_taken_from_train(put: Put, image_folder: Path) -> None:
+    """With train and test alone, test stays as it is."""
+    tree(put, ("train", "test"))
+    made = make("folder", image_folder)
+    assert made.protocol == "official"
+    assert {entry.split for entry in made.entries if entry.path.startswith("test/")} == {"test"}
+    assert {entry.split for entry in made.entries if entry.path.startswith("train/")} == {"train", "val"}
+
+
+def test_sides_without_test_are_refused(put: Put, image_folder: Path) -> None:
+    """A person decides whether the split is kept or drawn anew."""
+    tree(put, ("train", "val"))
+    with pytest.raises(UserError, match="found the sides train, val, but .*--protocol grouped"):
+        make("folder", image_folder)
+    assert make("folder", image_folder, protocol="published").counts().keys() == {"train", "val"}
+    with pytest.raises(UserError, match="protocol official needs folders train and test"):
+        make("folder", image_folder, protocol="official")

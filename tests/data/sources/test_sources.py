@@ -17,12 +17,17 @@ from edgewbc.errors import UserError
     [
         (
             {"source": "imagenet"},
-            "source 'imagenet': use one of folder, table, pbc, bccd, kaggle-bccd, jtsc, synthetic, augmented",
+            "source 'imagenet': use one of folder, yolo, voc, coco, table, pbc, bccd, kaggle-bccd, jtsc, synthetic, "
+            "augmented",
         ),
-        ({"protocol": "published"}, "source folder has grouped, poster, external"),
+        ({"protocol": "published"}, "protocol published needs folders train above the images"),
+        ({"protocol": "published8"}, "source folder has grouped, published, official, poster, external"),
         ({"classes": [" "]}, "--classes is empty"),
         ({"splits": (0.5, 0.5, 0.5)}, "add up to 1"),
-        ({"source": "synthetic", "group_pattern": "(a)"}, "--group-pattern is only for the source folder"),
+        (
+            {"source": "synthetic", "group_pattern": "(a)"},
+            "--group-pattern is only for the sources folder, yolo, voc, coco",
+        ),
     ],
 )
 def test_make_refuses_wrong_options(slides: Path, change: dict[str, object], message: str) -> None:
@@ -38,6 +43,9 @@ def test_every_source_has_a_default_protocol() -> None:
     assert {name: protocols[0] for name, protocols in SOURCES.items()} == {
         "folder": "grouped",
         "table": "grouped",
+        "yolo": "grouped",
+        "voc": "grouped",
+        "coco": "grouped",
         "pbc": "published",
         "bccd": "grouped",
         "kaggle-bccd": "official",

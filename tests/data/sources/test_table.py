@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from edgewbc.data.manifest import Split
@@ -108,3 +109,53 @@ def test_other_errors(images: Path, tmp_path: Path) -> None:
         make("table", images, protocol="published", labels=LabelTable(table))
     with pytest.raises(UserError, match="needs a table"):
         make("table", images)
+
+
+def test_boxes_with_decimal_commas(images: Path, tmp_path: Path) -> None:
+    """A table with boxes may list an image several times; numbers have a decimal point or a decimal comma."""
+    table = tmp_path / "labels.csv"
+    write_csv(
+        table,
+        ["sep=;", "path;label;x;y;w;h", "s1/a.png;monocyte;1,5;2;10;8,25", "s1/a.png;neutrophil;0.5;0;4;4"],
+    )
+    columns = LabelTable(table, box_columns=("x", "y", "w", "h"))
+    made = make("table", images, protocol="external", labels=columns)
+    assert [(e.label, e.box) for e in made.entries] == [
+        ("neutrophil", (0.5, 0, 4, 4)),
+        ("monocyte", (1.5, 2, 10, 8.25)),
+    ]
+    for wrong, message in (
+        ("s1/a.png;m;1;1;0;3", "line 3: the box has no area"),
+        ("s1/a.png;m;1.000,5;1;1;3", "line 3: box 1.000,5, 1, 1, 3: expected four numbers"),
+        ("s1/a.png;m;1;1;1;3\ns1/a.png;m;1;1;1;3", "line 4: s1/a.png is already in line 3: remove one"),
+    ):
+        write_csv(table, ["sep=;", "path;label;x;y;w;h", wrong])
+        with pytest.raises(UserError, match=message):
+            make("table", images, protocol="external", labels=columns)
+
+
+def test_a_delimiter_in_the_quoted_header_is_not_counted(images: Path, tmp_path: Path) -> None:
+    """The header decides, outside of its quotes."""
+    table = tmp_path / "labels.csv"
+    write_csv(table, ['path;label;"a, b, and, c"', "s1/a.png;monocyte;x"])
+    made = make("table", images, protocol="external", labels=LabelTable(table))
+    assert [entry.label for entry in made.entries] == ["monocyte"]
+
+
+def test_excel(images: Path, tmp_path: Path) -> None:
+    """The first sheet of a workbook is read like a CSV; a number is a label as Excel shows it."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["path", "label", "slide", None])
+    sheet.append(["s1\\a.png", "Monocyte", 7.0, None])
+    sheet.append([None, None, None, None])
+    sheet.append(["s1/b.png", 3, "x", None])
+    book.create_sheet("other").append(["nothing"])
+    table = tmp_path / "labels.xlsx"
+    book.save(table)
+    made = make("table", images, protocol="external", labels=LabelTable(table, group_column="slide"))
+    assert [(e.path, e.label, e.group) for e in made.entries] == [("s1/a.png", "monocyte", "7"), ("s1/b.png", "3", "x")]
+    table.write_bytes(b"not a workbook")
+    with pytest.raises(UserError, match="cannot be read as an Excel workbook .*: save it as CSV UTF-8"):
+        make("table", images, labels=LabelTable(table))
