@@ -24,6 +24,7 @@ from edgewbc.lab.adapted_bundle import Confidence, widened
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.metrics import score, wilson
 from edgewbc.pixels import PixelSpec
+from edgewbc.reasons import Reason
 from edgewbc.utils.progress import Progress, quiet
 
 ENOUGH = 12
@@ -71,7 +72,7 @@ class Judge:
         doubtful: NDArray[np.bool_] = seen.doubtful | (calibrated.max(1) < self.below)
         return doubtful | np.array([bool(self._reasons(seen, index)) for index in range(len(seen))], dtype=np.bool_)
 
-    def _reasons(self, seen: SeenSet, index: int) -> list[str]:
+    def _reasons(self, seen: SeenSet, index: int) -> Sequence[str | Reason]:
         notes = [note for note in str(seen.notes[index]).split("\n") if note]
         if self.trained_on is None:
             return notes

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgewbc.images.decode import is_damage
 from edgewbc.pixels import PixelSpec
+from edgewbc.reasons import Reason, ReasonKind
 from edgewbc.smear.appearance import Range
 from edgewbc.smear.unusual import reason
 
@@ -102,7 +103,7 @@ class TrainingImages:
         size: tuple[int, int] | None,
         notes: Sequence[str],
         measured: NDArray[np.float32] | None,
-    ) -> list[str]:
+    ) -> list[Reason]:
         """Return why a person should look at an image that the network was not trained for; empty if there is nothing.
 
         Args:
@@ -111,9 +112,10 @@ class TrainingImages:
             notes: of the decoder. Damage is always a reason; other notes are none if training images carried them too.
             measured: appearance of the prepared image; None if it was not measured.
         """
-        found = [note for note in notes if is_damage(note) or self.notes.get(note, 0.0) < COMMON]
+        kept = [note for note in notes if is_damage(note) or self.notes.get(note, 0.0) < COMMON]
         if size is not None and (why := self.size_problem(pixels, *size)):
-            found.append(why)
+            kept.append(why)
+        found = [Reason(ReasonKind.IMAGE, text) for text in kept]
         if measured is not None and (unusual := self.appearance.unusual(measured)):
             found.append(reason(unusual))
         return found
@@ -122,7 +124,7 @@ class TrainingImages:
         """Return what is wrong with the size of an image; empty if nothing is, or the crop adapts to the size."""
         if pixels.crop != "centre":
             return ""
-        usual = f"image of {width} x {height} pixels; trained on about {self.width[1]:.0f} x {self.height[1]:.0f}"
+        usual = f"image of {width} x {height} pixels, trained on about {self.width[1]:.0f} x {self.height[1]:.0f}"
         if max(width / self.width[2], height / self.height[2]) > SIZE_FACTOR:
             return f"{usual}: only its center is seen"
         if max(self.width[0] / width, self.height[0] / height) > SIZE_FACTOR:

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.errors import UserError
+from edgewbc.reasons import Reason, ReasonKind
 from edgewbc.utils.arrays import read_arrays, write_arrays
 
 FORMAT = 1
@@ -246,8 +247,8 @@ class Familiarity:
         found: NDArray[np.float64] = parts.mean(1) if self.counts_residual else parts[:, 0]
         return found
 
-    def reason(self, features: NDArray[np.float32]) -> str:
-        """Return why a cell with these features (d,) is unfamiliar; empty if it is not.
+    def reason(self, features: NDArray[np.float32]) -> Reason | None:
+        """Return why a cell with these features (d,) is unfamiliar; None if it is not.
 
         Raises:
             ValueError: these are not as many features as the statistics are of.
@@ -256,8 +257,9 @@ class Familiarity:
             raise ValueError(f"the model gives {features.size} features, the statistics are of {self.center.size}")
         score = float(self.score(features[None])[0])
         if score <= self.threshold:
-            return ""
-        return f"unlike the training cells: distance {score:.2f} is above {self.threshold:.2f}"
+            return None
+        text = f"unlike the training cells: distance {score:.2f} is above {self.threshold:.2f}"
+        return Reason(ReasonKind.UNFAMILIAR, text)
 
     def logarithms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithms of distance and residual, (n, 2), of transformed features (n, d)."""

@@ -342,7 +342,7 @@ class Case:
             machine=row.label,
             probability=row.probability,
             probabilities=row.probabilities,
-            reasons=tuple(filter(None, row.reason.split("; "))),
+            reasons=tuple(each.text for each in row.reasons),
             excluded=indexed.excluded,
             duplicate_of=indexed.duplicate_of,
             confirm=bool(self.index.warning),

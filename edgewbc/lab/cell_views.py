@@ -16,11 +16,12 @@ from edgewbc.images.decode import ImageError, decode, is_damage
 from edgewbc.images.files import read
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.pixels import Box, Image
+from edgewbc.reasons import CUT_OFF
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import fault
 from edgewbc.smear import appearance
 from edgewbc.smear.microscope import Profile
-from edgewbc.smear.prepare import CUT_OFF, Preparer
+from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.progress import Progress, quiet
 
 GROUP = 4

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edgewbc import reasons
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision.calibration import METHOD
@@ -15,9 +16,10 @@ from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.pipeline import CellResult, ImageResult
-from edgewbc.lab.results import NO_CELL, ResultRow, Status
+from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
+from edgewbc.reasons import NO_CELL, Reason, ReasonKind
 from edgewbc.runtime import trial, tuning
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.predictor import fault
@@ -114,18 +116,18 @@ class LoadedBundle:
         adapted = "adaptation" in self.bundle.manifest.values
         return () if reference is None else tuple(self.microscope.warnings(reference, adapted))
 
-    def _reasons(self, result: ImageResult, cell: CellResult) -> list[str]:
+    def _reasons(self, result: ImageResult, cell: CellResult) -> list[Reason | None]:
         """Return why a person should look at a cell, whatever its probabilities are."""
         own = [*cell.reasons, self.microscope.reason]
         if self._trained_on is None:
-            return [*result.notes, *own]
+            return [*_of_image(result.notes), *own]
         pixels, notes = self.bundle.pixels, result.notes
         return [*self._trained_on.reasons(pixels, result.shape, notes, cell.appearance), *own]
 
-    def _unfamiliar(self, cell: CellResult) -> str:
+    def _unfamiliar(self, cell: CellResult) -> Reason | None:
         """Return why a cell does not look like those of training. Raises ValueError if it cannot be told."""
         if self.familiarity is None:
-            return ""
+            return None
         return self.familiarity.reason(cell.features)
 
     def _decides(self) -> dict[str, Any]:
@@ -153,7 +155,7 @@ class LoadedBundle:
         if result.error:
             return [replace(row, status=Status.ERROR, reason=result.error)]
         if not result.cells:
-            return [replace(row, status=Status.REVIEW, reason="; ".join([NO_CELL, *result.notes]))]
+            return [replace(row, status=Status.REVIEW, reason=reasons.write([NO_CELL, *_of_image(result.notes)]))]
         return [self._cell_row(row, result, cell) for cell in result.cells]
 
     def _cell_row(self, row: ResultRow, result: ImageResult, cell: CellResult) -> ResultRow:
@@ -162,15 +164,15 @@ class LoadedBundle:
         if why := fault(cell.probabilities, cell.features):  # never a label: it would be counted
             return replace(row, status=Status.ERROR, reason=why)
         calibration = self.bundle.manifest.calibration
-        found = cell.probabilities if calibration is None else calibration.apply(cell.probabilities)
-        probabilities = dict(zip(self.bundle.classes, found.tolist(), strict=True))
+        calibrated = cell.probabilities if calibration is None else calibration.apply(cell.probabilities)
+        probabilities = dict(zip(self.bundle.classes, calibrated.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
         try:
             unfamiliar = self._unfamiliar(cell)
         except ValueError as error:  # never a label: it would be counted unchecked
             return replace(row, status=Status.ERROR, reason=str(error))
-        reasons = [unfamiliar, *self._reasons(result, cell), self.thresholds.reason(label, probabilities[label])]
-        reason = "; ".join(filter(None, reasons))
+        found = [unfamiliar, *self._reasons(result, cell), self.thresholds.reason(label, probabilities[label])]
+        reason = reasons.write(filter(None, found))
         return replace(
             row,
             label=label,
@@ -179,6 +181,10 @@ class LoadedBundle:
             status=Status.UNFAMILIAR if unfamiliar else Status.REVIEW if reason else Status.OK,
             reason=reason,
         )
+
+
+def _of_image(notes: Iterable[str]) -> list[Reason]:
+    return [Reason(ReasonKind.IMAGE, note) for note in notes]
 
 
 def classify(

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgewbc import reasons
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.files import read
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.pixels import Image, Reference
+from edgewbc.reasons import Reason, ReasonKind
 from edgewbc.smear import learning
 from edgewbc.smear.gauge import Observation, observe
 from edgewbc.smear.microscope import Profile
@@ -73,9 +75,12 @@ class Microscope:
         }
 
     @property
-    def reason(self) -> str:
-        """Why every cell is for review; empty if none is for this."""
-        return f"unknown microscope: {self.unknown}" if self.unknown else ""
+    def reason(self) -> Reason | None:
+        """Why every cell is for review; None if none is for this."""
+        if not self.unknown:
+            return None
+        text = f"unknown microscope: {self.unknown.replace(reasons.SEPARATOR, ', ')}"
+        return Reason(ReasonKind.UNKNOWN_MICROSCOPE, text)
 
     def describe(self, reference: Reference) -> str:
         """Return a line for a person: what is known of the microscope."""

@@ -34,6 +34,7 @@ from edgewbc.images.files import NOT_READ, Contents, FileVersion, read
 from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
 from edgewbc.lab.watchdog import LIMIT, Activity
 from edgewbc.pixels import Box, Image, PixelSpec
+from edgewbc.reasons import Reason
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.smear import appearance
 from edgewbc.smear.microscope import Profile
@@ -75,7 +76,7 @@ class CellResult:
     features: NDArray[np.float32]
     number: int = 0
     box: Box | None = None
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     appearance: NDArray[np.float32] | None = None
 
 
@@ -107,7 +108,7 @@ class _Facts(NamedTuple):
 
     number: int
     box: Box | None
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     appearance: NDArray[np.float32] | None
 
     def result(self, probabilities: NDArray[np.float32], features: NDArray[np.float32]) -> CellResult:

@@ -9,11 +9,10 @@ from enum import StrEnum
 from textwrap import indent
 from typing import Any, TextIO
 
+from edgewbc import reasons
 from edgewbc.pixels import Box
+from edgewbc.reasons import Reason, ReasonKind
 from edgewbc.smear.unusual import found_in
-
-NO_CELL = "no white cell located"
-"""Reason of an image without a located cell; it has no label."""
 
 
 class Status(StrEnum):
@@ -35,7 +34,7 @@ class ResultRow:
         probability: of the label, 0 to 1; None without a label.
         probabilities: by class, in the bundle's order; empty without a label.
         status: `ok`; `review`: a person should look; `unfamiliar`: unlike the training cells; `error`: no prediction.
-        reason: why the status is not `ok`; empty if it is.
+        reason: why the status is not `ok`, as `reasons.write` writes it; empty if it is.
         model_sha256: identifies the model files that made the prediction.
         cell: number of the cell in the image, from 1, the one with the largest nucleus first; 0 where the image shows
             one cell.
@@ -56,6 +55,13 @@ class ResultRow:
     box: Box | None = None
     image_sha256: str = field(default="", compare=False)
     classified_at: str = field(default="", compare=False)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The reasons that `reason` names, one each, with their kinds."""
+        if self.status is Status.ERROR:
+            return (Reason(ReasonKind.ERROR, self.reason),)
+        return reasons.read(self.reason)
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as JSON values, probabilities rounded to 6 decimals.

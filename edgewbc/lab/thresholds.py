@@ -10,6 +10,7 @@ from decimal import Decimal
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.decision.risk import RiskChoice
 from edgewbc.errors import UserError
+from edgewbc.reasons import Reason, ReasonKind
 
 REVIEW_BELOW = 0.5
 """Review threshold where neither the bundle nor the user sets one."""
@@ -106,20 +107,21 @@ class ReviewThresholds:
         """Return the threshold of a class."""
         return self.by_class.get(label, REVIEW_BELOW if self.default is None else self.default)
 
-    def reason(self, label: str, probability: float) -> str:
-        """Return why a label with this probability is for review; empty if it is not.
+    def reason(self, label: str, probability: float) -> Reason | None:
+        """Return why a label with this probability is for review; None if it is not.
 
         Both numbers have three decimals, or as many more as it takes to write the threshold and to tell them apart.
         """
         threshold = self.of(label)
         if probability >= threshold:
-            return ""
+            return None
         if threshold > 1:
-            return f"every {label} is for review"
+            return Reason(ReasonKind.THRESHOLD, f"every {label} is for review")
         digits = max(3, -int(Decimal(str(threshold)).as_tuple().exponent))
         while f"{probability:.{digits}f}" == f"{threshold:.{digits}f}":
             digits += 1
-        return f"probability {probability:.{digits}f} is below {threshold:.{digits}f}"
+        text = f"probability {probability:.{digits}f} is below {threshold:.{digits}f}"
+        return Reason(ReasonKind.THRESHOLD, text)
 
     def to_json(self) -> float | dict[str, float]:
         """Return the default alone, or an object of `default` and the classes that have a threshold of their own."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgewbc.bundle.manifest import BundleManifest
-from edgewbc.lab.results import NO_CELL, ResultRow, Status
+from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import REVIEW_BELOW
 from edgewbc.metrics import wilson
-from edgewbc.smear.prepare import CUT_OFF
+from edgewbc.reasons import ReasonKind
 
 LEAST = 10
 """Images below which there is no verdict."""
@@ -77,12 +77,13 @@ class Verdict:
 
     def add(self, row: ResultRow) -> None:
         """Count a row. A cell at the edge of a field is for review on every microscope, and does not count."""
-        self.empty += row.reason.startswith(NO_CELL)
-        if row.probability is None or CUT_OFF in row.reason:
+        kinds = {reason.kind for reason in row.reasons}
+        self.empty += ReasonKind.NO_CELL in kinds
+        if row.probability is None or ReasonKind.CUT_OFF in kinds:
             return
         self.images += 1
         self.unfamiliar += row.status == Status.UNFAMILIAR
-        unlike = row.status == Status.REVIEW and not row.reason.startswith(("probability ", "every "))
+        unlike = row.status == Status.REVIEW and bool(kinds - {ReasonKind.THRESHOLD})
         self.doubtful += unlike or row.status == Status.UNFAMILIAR or row.probability < self.usual.review_below
 
     @property

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from edgewbc import pixels
 from edgewbc.pixels import Box, Image, PixelSpec
+from edgewbc.reasons import CUT_OFF, Reason, ReasonKind
 from edgewbc.smear import canonical
 from edgewbc.smear.canonical import View
 from edgewbc.smear.gauge import Gauge
 from edgewbc.smear.locate import LocatedCell
 from edgewbc.smear.microscope import Profile
-
-CUT_OFF = "cut off by the edge of the image"
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class PreparedCell:
     image: Image
     number: int = 0
     box: Box | None = None
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,14 +112,14 @@ class Preparer:
             found.append(PreparedCell(crop, number if single is None else 0, _whole_pixels(cell.box), reasons))
         return found
 
-    def _reasons(self, profile: Profile, view: View, cell: LocatedCell) -> tuple[str, ...]:
+    def _reasons(self, profile: Profile, view: View, cell: LocatedCell) -> tuple[Reason, ...]:
         """Return why a person should look at a cell: it is cut off, or its image is unlike its microscope's."""
         nucleus = None if cell.cut_off else math.sqrt(cell.nucleus_area)
         unlike = profile.unlike(view.background, view.density, nucleus)
         what = "not of the training images' microscope" if self.profile is None else "unlike this microscope's images"
         return (
             *([CUT_OFF] if cell.cut_off else []),
-            *([f"{what}: {', '.join(unlike)}"] if unlike else []),
+            *([Reason(ReasonKind.MICROSCOPE, f"{what}: {', '.join(unlike)}")] if unlike else []),
         )
 
 

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-PREFIX = "unlike the training images: "
-"""What a reason that names unusual quantities begins with."""
+from edgewbc import reasons
+from edgewbc.reasons import BEGINNINGS, Reason, ReasonKind
 
+(_BEGINNING,) = BEGINNINGS[ReasonKind.UNUSUAL]
 _NUMBER = r"-?[\d.]+(?:e[+-]\d+)?"
 _ONE = re.compile(rf"(?:^|, )([^()]+?) ({_NUMBER}) \(usual ({_NUMBER}) to ({_NUMBER})\)")
 
@@ -48,16 +49,16 @@ class Unusual:
         return f"{self.words} {self.value:.{digits}g} (usual {self.low:.{digits}g} to {self.high:.{digits}g})"
 
 
-def reason(found: list[Unusual], most: int = 3) -> str:
+def reason(found: list[Unusual], most: int = 3) -> Reason:
     """Return a reason for review that names the quantities farthest outside, at most `most` of them."""
     first = sorted(found, key=lambda each: -each.excess)
     more = f" and {len(found) - most} more" if len(found) > most else ""
-    return f"{PREFIX}{', '.join(map(str, first[:most]))}{more}"
+    return Reason(ReasonKind.UNUSUAL, f"{_BEGINNING}{', '.join(map(str, first[:most]))}{more}")
 
 
 def found_in(text: str) -> list[Unusual]:
-    """Return the quantities that a reason names, in its order; empty if it names none."""
-    parts = (part.removeprefix(PREFIX) for part in text.split("; ") if part.startswith(PREFIX))
+    """Return the quantities that the reasons of a result name, in their order; empty if they name none."""
+    parts = (each.text.removeprefix(_BEGINNING) for each in reasons.read(text) if each.kind is ReasonKind.UNUSUAL)
     return [
         Unusual(words, float(value), float(low), float(high))
         for part in parts

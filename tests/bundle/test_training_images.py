@@ -13,6 +13,7 @@ from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.cells import CLASSES
 from edgewbc.images.decode import TRUNCATED
 from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.reasons import Reason, ReasonKind
 from edgewbc.smear.appearance import measure
 from edgewbc.smear.unusual import found_in
 from edgewbc.synth.cells import draw_cell
@@ -68,9 +69,10 @@ def test_malformed_facts_are_rejected(values: object) -> None:
 def test_a_note_is_no_reason_if_training_images_carried_it() -> None:
     """More than one in a hundred must; damage is a reason even so."""
     assert FOUND.reasons(CENTRE, None, [GRAY], None) == []
-    assert NO_NOTES.reasons(CENTRE, None, [GRAY], None) == [GRAY]
+    assert NO_NOTES.reasons(CENTRE, None, [GRAY], None) == [Reason(ReasonKind.IMAGE, GRAY)]
     damaged = TrainingImages(FOUND.appearance, FOUND.width, FOUND.height, {TRUNCATED: 1.0, "damaged: x": 1.0})
-    assert damaged.reasons(CENTRE, None, [TRUNCATED, "damaged: x"], None) == [TRUNCATED, "damaged: x"]
+    found = damaged.reasons(CENTRE, None, [TRUNCATED, "damaged: x"], None)
+    assert found == [Reason(ReasonKind.IMAGE, TRUNCATED), Reason(ReasonKind.IMAGE, "damaged: x")]
 
 
 @pytest.mark.parametrize(
@@ -78,14 +80,14 @@ def test_a_note_is_no_reason_if_training_images_carried_it() -> None:
     [
         ((360, 363), None),
         ((540, 540), None),
-        ((1440, 1452), "image of 1440 x 1452 pixels; trained on about 360 x 363: only its center is seen"),
-        ((360, 600), "image of 360 x 600 pixels; trained on about 360 x 363: only its center is seen"),
-        ((120, 121), "image of 120 x 121 pixels; trained on about 360 x 363: the cell is seen at another scale"),
+        ((1440, 1452), "image of 1440 x 1452 pixels, trained on about 360 x 363: only its center is seen"),
+        ((360, 600), "image of 360 x 600 pixels, trained on about 360 x 363: only its center is seen"),
+        ((120, 121), "image of 120 x 121 pixels, trained on about 360 x 363: the cell is seen at another scale"),
     ],
 )
 def test_sizes_far_from_training_are_a_reason_where_the_crop_is_fixed(size: tuple[int, int], words: str | None) -> None:
     """More than 1.5 times off, in either direction; a crop that adapts to the size sees the same either way."""
-    assert FOUND.reasons(CENTRE, size, [], None) == ([] if words is None else [words])
+    assert FOUND.reasons(CENTRE, size, [], None) == ([] if words is None else [Reason(ReasonKind.IMAGE, words)])
     assert FOUND.reasons(PixelSpec(64, 64), size, [], None) == []
 
 
@@ -93,10 +95,10 @@ def test_at_most_three_quantities_are_named() -> None:
     """Noise is unusual in nearly every quantity; an image like the training images has no reason."""
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     (reason,) = FOUND.reasons(CENTRE, None, [], measure(noise))
-    assert reason.startswith("unlike the training images: ")
-    assert reason.count("(usual ") == 3
-    assert reason.endswith(" more")
-    named = found_in(reason)
+    assert reason.kind is ReasonKind.UNUSUAL
+    assert reason.text.count("(usual ") == 3
+    assert reason.text.endswith(" more")
+    named = found_in(reason.text)
     assert len(named) == 3
     assert all(not each.low <= each.value <= each.high for each in named)
     assert FOUND.reasons(CENTRE, None, [], measure(CELLS[7])) == []

@@ -11,6 +11,7 @@ from sklearn.covariance import ledoit_wolf as of_sklearn
 
 from edgewbc.decision.familiarity import FORMAT, LARGEST, Familiarity, FamiliarityInfo, ledoit_wolf
 from edgewbc.errors import UserError
+from edgewbc.reasons import ReasonKind
 
 Features = NDArray[np.float32]
 
@@ -65,9 +66,11 @@ def test_threshold_is_the_order_statistic_of_split_conformal_prediction(familiar
 def test_reason_is_in_words(familiarity: Familiarity) -> None:
     """A familiar cell has no reason; an unfamiliar one has its distance and the threshold."""
     far = np.full(20, 30, np.float32)
-    assert familiarity.reason(cells(1, seed=5)[0][0]) == ""
-    assert familiarity.reason(far).startswith("unlike the training cells: distance ")
-    assert familiarity.reason(far).endswith(f" is above {familiarity.threshold:.2f}")
+    assert familiarity.reason(cells(1, seed=5)[0][0]) is None
+    reason = familiarity.reason(far)
+    assert reason is not None
+    assert reason.kind is ReasonKind.UNFAMILIAR
+    assert reason.text.endswith(f" is above {familiarity.threshold:.2f}")
     with pytest.raises(ValueError, match="the model gives 3 features, the statistics are of 20"):
         familiarity.reason(far[:3])
 

@@ -19,13 +19,13 @@ from edgewbc.lab import pipeline
 from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.journal import Journal
-from edgewbc.lab.results import NO_CELL
 from edgewbc.lab.resume import classify_into, pending
 from edgewbc.lab.session import ClassifyRequest, run
 from edgewbc.lab.watch import watch
 from edgewbc.pixels import Image, PixelSpec, Reference
+from edgewbc.reasons import CUT_OFF, NO_CELL
 from edgewbc.smear import learning
-from edgewbc.smear.prepare import CUT_OFF, Preparer
+from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell, draw_field
 from edgewbc.synth.smear import Slide
 from tests.tiny import encode, make_bundle
@@ -91,7 +91,7 @@ def test_nothing_is_made_up_where_no_cell_is_located(bundle: Bundle, folder: Pat
     """Such an image is for review, without a label; the other rows have the label of the network."""
     rows = rows_of(bundle, folder)
     assert (str(rows[4].status), rows[4].label, rows[4].probability) == ("review", "", None)
-    assert rows[4].reason == NO_CELL
+    assert rows[4].reason == NO_CELL.text
     assert {row.label in CLASSES for row in rows[:4]} == {True}
 
 
@@ -102,7 +102,7 @@ def test_a_cell_at_the_edge_is_for_review(bundle: Bundle) -> None:
     assert whole.box is not None
     middle = int(whole.box[0] + whole.box[2] / 2)
     rows = Classifier(bundle.path, threads=1).classify(np.ascontiguousarray(image[:, middle:]))
-    assert [(str(row.status), row.reason) for row in rows] == [("review", CUT_OFF)]
+    assert [(str(row.status), row.reason) for row in rows] == [("review", CUT_OFF.text)]
     assert rows[0].label
 
 

@@ -17,6 +17,7 @@ from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.microscope import learn as learn_files
 from edgewbc.pixels import Image, PixelSpec, Reference
+from edgewbc.reasons import Reason, ReasonKind
 from edgewbc.smear import appearance, learning
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
@@ -211,7 +212,11 @@ def test_a_microscope_far_from_the_training_images() -> None:
     """It is said with the remedy, unless the model was adapted to a lab's own cells."""
     reference = Reference(80.0, (250.0, 230.0, 210.0), (1.0, 1.6, 0.4))
     far = Microscope.given(Profile(80.0, (250.0, 230.0, 210.0), (0.2, 0.4, 0.2), 100, 100))
-    assert far.reason == ""
+    assert far.reason is None
+    two = Microscope(None, "learned from 3 cells; images of two stains").reason
+    assert two == Reason(
+        ReasonKind.UNKNOWN_MICROSCOPE, "unknown microscope: learned from 3 cells, images of two stains"
+    )
     (line,) = far.warnings(reference)
     assert "a stain whose nuclei absorb 0.2 (red) and 0.25 (green) times as much" in line
     assert "`edgewbc adapt`" in line

@@ -9,9 +9,9 @@ import pytest
 
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.lab.differential import Differential
-from edgewbc.lab.results import NO_CELL, ResultRow, Status
+from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.verdict import UNKNOWN, Usual, Verdict
-from edgewbc.smear.prepare import CUT_OFF
+from edgewbc.reasons import CUT_OFF, NO_CELL
 
 
 def row(probability: float | None = 0.99, status: Status = Status.OK, reason: str = "") -> ResultRow:
@@ -109,8 +109,8 @@ def test_cells_at_the_edge_and_images_without_a_cell() -> None:
     """Neither is doubtful: fields have such cells on every microscope. Where most images have none, it is said."""
     verdict = Verdict(Usual(0.9, 0.05))
     for number in range(12):
-        verdict.add(row(status=Status.REVIEW, reason=CUT_OFF))
-        verdict.add(row(None, Status.REVIEW, NO_CELL))
+        verdict.add(row(status=Status.REVIEW, reason=CUT_OFF.text))
+        verdict.add(row(None, Status.REVIEW, NO_CELL.text))
         if number < 11:
             verdict.add(row())
     assert (verdict.images, verdict.doubtful, verdict.empty, verdict.unlike) == (11, 0, 12, False)
