@@ -22,6 +22,7 @@ from edgewbc.cli import (
     data,
     demo,
     doctor,
+    explain,
     export,
     info,
     kit,
@@ -37,7 +38,7 @@ from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
     *("data", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
-    *("classify", "microscope", "pick", "adapt", "selftest", "doctor", "demo"),
+    *("classify", "explain", "microscope", "pick", "adapt", "selftest", "doctor", "demo"),
 )
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
@@ -110,6 +111,7 @@ for name, module, summary in (
     ("eval", evaluate, "Measure accuracy on a split of a manifest."),
     ("info", info, "Describe a network or a bundle."),
     ("classify", classify, "Classify images and count the cells."),
+    ("explain", explain, "Show what in an image a label rests on."),
     ("pick", pick, "Choose the cells that are worth labeling."),
     ("adapt", adapt, "Adapt a bundle to your own cells."),
     ("selftest", selftest, "Check a bundle's files and predictions here."),

@@ -67,8 +67,19 @@ def views(image: Image) -> NDArray[np.uint8]:
 
     An image that is not square is turned by half turns only: (4, height, width, 3).
     """
-    turns = range(4) if image.shape[0] == image.shape[1] else (0, 2)
+    turns = _turns(image.shape[0], image.shape[1])
     return np.stack([np.rot90(each, turn) for each in (image, image[:, ::-1]) for turn in turns])
+
+
+def upright(maps: NDArray[Any]) -> NDArray[Any]:
+    """Return maps (n, ..., h, w), one of each of the n `views` of an image, turned back to the image's orientation."""
+    turns = _turns(*maps.shape[-2:])
+    back = [np.rot90(each, -turn, axes=(-2, -1)) for each, turn in zip(maps, (*turns, *turns), strict=True)]
+    return np.stack([each if number < len(turns) else each[..., ::-1] for number, each in enumerate(back)])
+
+
+def _turns(height: int, width: int) -> tuple[int, ...]:
+    return (0, 1, 2, 3) if height == width else (0, 2)
 
 
 def see(

@@ -24,12 +24,14 @@ class PreparedCell:
         number: of the cell in its image, from 1; 0 where the image shows one cell.
         box: of the cell in whole pixels of the image; None where the whole image is prepared.
         reasons: why a person should look at the cell, whatever the network says.
+        part: left, top, width and height of what the network sees, in pixels of the image; it may extend beyond it.
     """
 
     image: Image
     number: int = 0
     box: Box | None = None
     reasons: tuple[Reason, ...] = ()
+    part: Box = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,15 @@ class Preparer:
             The cell, with the box where it was located; None if it was not, or the crop is not `cell`.
         """
         if self.spec.crop != "cell" or self.spec.reference is None:
-            return PreparedCell(pixels.prepare(image, self.spec, box))
+            return self._without_location(image, box)
         profile = self.profile or Profile.of_reference(self.spec.reference)
         gauge = Gauge.of(image, profile.nucleus)
         cell = gauge.central if box is None else _in_box(gauge, box)
         view = canonical.view(image, gauge, cell, profile, self.spec)
         crop = canonical.crop(image, view, self.spec)
         if cell is None:
-            return PreparedCell(crop)
-        return PreparedCell(crop, 0, _whole_pixels(cell.box), self._reasons(profile, view, cell))
+            return PreparedCell(crop, part=view.part)
+        return PreparedCell(crop, 0, _whole_pixels(cell.box), self._reasons(profile, view, cell), view.part)
 
     def cells(self, image: Image) -> list[PreparedCell]:
         """Prepare the white cells of an image, the one with the largest nucleus first.
@@ -100,7 +102,7 @@ class Preparer:
             The cells; none where no white cell is located.
         """
         if self.spec.crop != "cell" or self.spec.reference is None:
-            return [PreparedCell(pixels.prepare(image, self.spec))]
+            return [self._without_location(image)]
         profile = self.profile or Profile.of_reference(self.spec.reference)
         gauge = Gauge.of(image, profile.nucleus)
         single = gauge.single
@@ -109,8 +111,13 @@ class Preparer:
             view = canonical.view(image, gauge, cell, profile, self.spec)
             crop = canonical.crop(image, view, self.spec)
             reasons = self._reasons(profile, view, cell)
-            found.append(PreparedCell(crop, number if single is None else 0, _whole_pixels(cell.box), reasons))
+            number = number if single is None else 0
+            found.append(PreparedCell(crop, number, _whole_pixels(cell.box), reasons, view.part))
         return found
+
+    def _without_location(self, image: Image, box: Box | None = None) -> PreparedCell:
+        part = self.spec.rectangle(image.shape[0], image.shape[1], box)
+        return PreparedCell(pixels.prepare(image, self.spec, box), part=part)
 
     def _reasons(self, profile: Profile, view: View, cell: LocatedCell) -> tuple[Reason, ...]:
         """Return why a person should look at a cell: it is cut off, or its image is unlike its microscope's."""

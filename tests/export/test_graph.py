@@ -12,10 +12,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from edgewbc.bundle.bundle import ModelFiles
 from edgewbc.export import graph
 from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.runtime.ir_map import MapModel, Pooling
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from tests.tiny_run import make_spec, quantized
@@ -73,6 +75,18 @@ def test_ir_has_named_input_and_outputs(converted: tuple[Path, ModelSpec]) -> No
     assert read.inputs[0].element_type == ov.Type.u8
     assert read.get_parameters()[0].get_layout() == ov.Layout("NHWC")
     assert [o.get_any_name() for o in read.outputs] == ["probabilities", "features"]
+
+
+def test_the_map_is_detected_by_its_place_in_the_graph(converted: tuple[Path, ModelSpec]) -> None:
+    """What `explain` takes for the map is torch's, whatever its name."""
+    folder, spec = converted
+    contents = tuple((folder / f"f32.{end}").read_bytes() for end in ("xml", "bin"))
+    batch = make_images(2, spec)
+    found = MapModel(ModelFiles(contents, "f32", spec.arch, "openvino"), threads=1)
+    with torch.inference_mode():
+        maps = Deployed(model.load(folder)[0], spec.pixels)(torch.from_numpy(batch))[2].numpy()
+    assert found.pooling == (Pooling.FLATTEN if spec.arch == "vgg16flatten" else Pooling.MEAN)
+    np.testing.assert_allclose(found(batch).maps, maps, rtol=1e-4, atol=1e-3)
 
 
 def test_map_can_be_added_to_the_ir(converted: tuple[Path, ModelSpec]) -> None:

@@ -1,0 +1,82 @@
+"""`edgewbc explain`: show what in an image a label rests on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewbc.cli.console import emit, progress, say, wrote
+
+
+def command(
+    images: Annotated[list[Path], typer.Argument(help="Image files, and folders of images (with all subfolders).")],
+    to: Annotated[Path, typer.Option(help="Folder to create.")] = Path("explained"),
+    model: Annotated[Path | None, typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="int8 or f32, if the bundle has it. [default: the bundle's]")
+    ] = None,
+    label: Annotated[
+        str, typer.Option(metavar="CLASS", help="Class whose map to draw. [default: each cell's most probable one]")
+    ] = "",
+    against: Annotated[
+        str, typer.Option(metavar="CLASS", help="Class to compare it with. [default: the mean of all classes]")
+    ] = "",
+    similar: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CELLS", help="Labeled cells, as `edgewbc adapt` reads them; shows the most similar ones."
+        ),
+    ] = None,
+    microscope: Annotated[
+        Path | None, typer.Option(help="Profile of the microscope. [default: learned from the images]")
+    ] = None,
+    most: Annotated[int, typer.Option("--cells", min=1, help="Largest number of cells to explain.")] = 300,
+    threads: Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Show which parts of each cell's image its label rests on, with class activation maps.
+
+    The folder has a contact sheet (sheet.html), a picture of each cell without and with its map (maps/0001.png ...),
+    and the values (maps.json). A map shows what the network's score rests on, not that the label is right.
+
+    \b
+    Example:
+      edgewbc explain smear-17 --to explained
+      edgewbc explain smear-17 --to why-not-monocyte --label lymphocyte --against monocyte
+    """
+    from edgewbc.bundle.bundle import Bundle
+    from edgewbc.cli import defaults
+    from edgewbc.cli.adapt import profile_of
+    from edgewbc.errors import UserError
+    from edgewbc.images import discover
+    from edgewbc.lab import explain_folder, labeled_cells
+    from edgewbc.lab.explain import Explainer, index_of
+    from edgewbc.utils.files import occupied
+
+    if occupied(to):
+        raise UserError(f"{to}: exists already and is not overwritten: give another --to")
+    bundle = Bundle.open(defaults.bundle(model))
+    for name in filter(None, (label, against)):
+        index_of(bundle.classes, name)
+    paths = discover.find(images)
+    profile = profile_of(bundle, microscope, paths)
+    explainer = Explainer(bundle, precision=precision, profile=profile, threads=threads)
+    known = None
+    if similar is not None:
+        cells = labeled_cells.find(similar, bundle.classes)
+        known = explain_folder.Similar.of(bundle, cells, profile=profile, threads=threads, progress=progress)
+    request = explain_folder.Request(tuple(paths), label, against, most)
+    found = explain_folder.write(explainer, request, to, known, progress)
+    for path, reason in found.errors[:10]:
+        say(f"left out: {path}: {reason}")
+    if found.coarse:
+        say(found.coarse)
+    if found.stopped:
+        say(f"stopped after {found.cells} cells: --cells explains more")
+    if as_json:
+        emit({"folder": str(to), "cells": found.cells, "left_out": len(found.errors), "coarse": found.coarse})
+    else:
+        print(f"{found.cells} cells are explained in {to}/{explain_folder.SHEET}")
+    wrote(to)
