@@ -158,7 +158,7 @@ class Explainer:
             raise UserError(f"{self.bundle.path}: {why}: run `edgewbc selftest --model {self.bundle.path}`")
         try:
             views = [class_maps(self._head, *view) for view in zip(found.features, found.maps, strict=True)]
-            unfamiliar = "" if self._familiarity is None else self._familiarity.reason(found.features[0])
+            unfamiliar = None if self._familiarity is None else self._familiarity.reason(found.features[0])
         except ValueError as error:
             raise UserError(f"{self.bundle.path}: {error}") from None
         parts = cell_views.upright(np.stack([view.parts for view in views])).mean(0)
@@ -167,7 +167,8 @@ class Explainer:
         if calibration is not None:
             probabilities = calibration.apply(probabilities)
         features, classes = found.features[0], self.bundle.classes
-        return Explanation(cell.number, cell.box, cell.part, classes, probabilities, features, maps, unfamiliar)
+        why = "" if unfamiliar is None else unfamiliar.text
+        return Explanation(cell.number, cell.box, cell.part, classes, probabilities, features, maps, why)
 
 
 def index_of(classes: tuple[str, ...], name: str) -> int:
