@@ -30,6 +30,7 @@ from edgewbc.cli import (
     pick,
     prune,
     quantize,
+    review,
     selftest,
     train,
 )
@@ -38,7 +39,7 @@ from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
     *("data", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
-    *("classify", "explain", "microscope", "pick", "adapt", "selftest", "doctor", "demo"),
+    *("classify", "review", "explain", "microscope", "pick", "adapt", "selftest", "doctor", "demo"),
 )
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
@@ -112,6 +113,7 @@ for name, module, summary in (
     ("info", info, "Describe a network or a bundle."),
     ("classify", classify, "Classify images and count the cells."),
     ("explain", explain, "Show what in an image a label rests on."),
+    ("review", review, "Correct and sign a case in the browser."),
     ("pick", pick, "Choose the cells that are worth labeling."),
     ("adapt", adapt, "Adapt a bundle to your own cells."),
     ("selftest", selftest, "Check a bundle's files and predictions here."),

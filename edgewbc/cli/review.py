@@ -1,0 +1,41 @@
+"""`edgewbc review`: look at the cells of a case in a browser, correct them and sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewbc.cli.console import say
+
+
+def command(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="Folder that `edgewbc count` made.")],
+    by: Annotated[str, typer.Option(help="Name of the person who decides. [default: asked in the page]")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this computer; 0 takes a free one.")] = 0,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Print the address, and do not open the browser.")] = False,
+) -> None:
+    """Open the review page of a case: correct the cells, and sign the differential.
+
+    The page is served to this computer alone, under an address that holds a random token; nothing is loaded from a
+    network. Open cells come first; 1 to 9 assign a class, and ? shows all keys. Every decision is saved at once. Ctrl-C
+    ends the command; run it again to go on.
+
+    \b
+    Example:
+      edgewbc review case-17 --by "M. Curie"
+    """
+    from edgewbc.lab.case import Case
+    from edgewbc.lab.case_file import check_text
+    from edgewbc.review import server
+
+    check_text(by, "name")
+    with Case.open(case) as opened:
+        server.run(opened, by=by.strip(), port=port, open_browser=not no_open, say=say)
+        left = len(opened.open_cells)
+        if opened.signed:
+            say(f"{case} is signed")
+        else:
+            cells = "1 cell is" if left == 1 else f"{left} cells are"
+            say(f"{case} is not signed, {cells} open: run the same command again to go on")

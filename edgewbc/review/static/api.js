@@ -1,0 +1,75 @@
+// Requests to the server of this page, and what happens when it does not answer.
+//
+// The token comes in the fragment of the address (#token=...), which browsers send to no server and put into no log. It
+// is kept in localStorage, which belongs to this address and port alone, so that a reload and a second tab have it too.
+
+const KEY = "edgewbc-review-token";
+const PATIENCE = 15000;
+
+export class Refused extends Error {
+  // The server answered, and said no. `status` is that of HTTP, `body` the JSON of its answer, if it has any.
+  constructor(status, message, body) {
+    super(message);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+export class Gone extends Error {
+  // The server did not answer.
+}
+
+export function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    localStorage.setItem(KEY, given);
+    history.replaceState(null, "", location.pathname);
+  }
+}
+
+async function request(method, path, body) {
+  const options = {
+    method,
+    headers: { Authorization: `Bearer ${localStorage.getItem(KEY) ?? ""}` },
+    signal: AbortSignal.timeout(PATIENCE),
+  };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    throw new Gone("the server does not answer", { cause: error });
+  }
+  if (response.ok) return response;
+  const text = await response.text().catch(() => "");
+  let parsed = null;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // a refusal in plain text
+  }
+  throw new Refused(response.status, parsed?.error ?? text.trim() ?? response.statusText, parsed);
+}
+
+async function read(response, how) {
+  try {
+    return await response[how]();
+  } catch (error) {
+    throw new Gone("the answer of the server was cut off", { cause: error });
+  }
+}
+
+export const getJson = async (path) => read(await request("GET", path), "json");
+export const getBuffer = async (path) => read(await request("GET", path), "arrayBuffer");
+export const getBlob = async (path) => read(await request("GET", path), "blob");
+export const postJson = async (path, body) => read(await request("POST", path, body), "json");
+
+// A field, and the place of the cell in it as shares of its width and height.
+export async function getField(id) {
+  const response = await request("GET", `/api/cells/${id}/field`);
+  const box = response.headers.get("X-Box");
+  return { blob: await read(response, "blob"), box: box ? box.split(",").map(Number) : null };
+}

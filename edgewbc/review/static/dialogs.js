@@ -1,0 +1,202 @@
+// The dialogs: who decides, sign-off, correction, help; and the banners above the cells.
+
+import { $, count, make, when } from "./dom.js";
+import { colorOf } from "./palette.js";
+
+const NAME = "edgewbc-review-name";
+
+export const KEYS = [
+  ["← ↑ → ↓", "move; with Shift, select"],
+  ["PgUp PgDn Home End", "move far"],
+  ["u", "a white cell of uncertain type"],
+  ["x", "not a cell"],
+  ["Enter", "confirm the software's label"],
+  ["z, Ctrl+Z", "undo"],
+  ["o", "next open cell"],
+  ["Space", "select or deselect the cell"],
+  ["a", "select the whole group"],
+  ["v", "enlarge, and back"],
+  ["f", "show in its field, and back"],
+  ["m", "map of where the network looks"],
+  ["+ −", "larger, smaller"],
+  ["s", "sign off"],
+  ["n", "who decides"],
+  ["Esc", "back; clear the selection"],
+  ["?", "this help"],
+];
+
+export class Dialogs {
+  constructor(cases, sync, actions) {
+    this.cases = cases;
+    this.sync = sync;
+    this.actions = actions;
+    this.who = sessionStorage.getItem(NAME) ?? "";
+    for (const id of ["person", "sign", "correct"]) $(`${id}-cancel`).addEventListener("click", () => $(`${id}-dialog`).close("cancel"));
+    $("person-dialog").querySelector("form").addEventListener("submit", (event) => this.named(event));
+    $("sign-dialog").querySelector("form").addEventListener("submit", (event) => this.signed(event));
+    $("correct-dialog").querySelector("form").addEventListener("submit", (event) => this.corrected(event));
+    $("sign-first").addEventListener("click", () => {
+      $("sign-dialog").close();
+      actions.firstOpen();
+    });
+    $("help-single").addEventListener("change", (event) => actions.singleKeys(event.target.checked));
+    for (const dialog of document.querySelectorAll("dialog")) {
+      dialog.addEventListener("close", () => $("gallery").focus({ preventScroll: true }));
+    }
+  }
+
+  get open() {
+    return document.querySelector("dialog[open]") !== null;
+  }
+
+  // The name comes from the command line, from an earlier answer in this tab, or is asked for.
+  begin() {
+    if (!this.who) this.who = this.cases.info.by;
+    this.drawPerson();
+    if (!this.who && !this.cases.readOnly) this.askPerson();
+  }
+
+  drawPerson() {
+    $("person-name").textContent = this.who || "Name?";
+  }
+
+  askPerson() {
+    $("person-input").value = this.who;
+    $("person-error").textContent = "";
+    $("person-dialog").showModal();
+    $("person-input").focus();
+  }
+
+  named(event) {
+    event.preventDefault();
+    const name = $("person-input").value.trim();
+    if (!name) {
+      $("person-error").textContent = "Enter a name.";
+      return;
+    }
+    this.who = name;
+    sessionStorage.setItem(NAME, name);
+    this.drawPerson();
+    $("person-dialog").close();
+  }
+
+  // The sign-off shows what is signed. While a cell is open it says so, and offers to go there.
+  askSign() {
+    if (this.cases.info.closed) return;
+    if (!this.who) {
+      this.askPerson();
+      return;
+    }
+    this.drawSign();
+    $("sign-dialog").showModal();
+    $(this.cases.openCount() ? "sign-first" : "sign-confirm").focus();
+  }
+
+  drawSign() {
+    const { info } = this.cases;
+    const open = this.cases.openCount();
+    const body = $("sign-body");
+    $("sign-error").textContent = "";
+    $("sign-first").hidden = !open;
+    $("sign-confirm").hidden = open > 0;
+    if (open) {
+      body.replaceChildren(make("p", { class: "wrong", text: `${count(open, "cell is", "cells are")} still open. A case can be signed when every cell is decided.` }));
+      return;
+    }
+    const lines = info.differential.rows.map((row) => {
+      const line = make("tr", {}, make("th", { scope: "row" }, make("span", { class: "swatch" }), row.title), ...row.values.slice(0, 2).map((value) => make("td", { class: "number", text: value })));
+      line.style.setProperty("--color", colorOf(row.name));
+      return line;
+    });
+    const decided = [...this.cases.cells.values()].filter((cell) => cell.decided !== "");
+    const changed = decided.filter((cell) => cell.decided !== cell.machine);
+    const unseen = this.cases.cells.size - this.cases.seen.size;
+    const facts = [
+      ["Case", `${info.name}, version ${info.version}`],
+      ["Signed by", this.who],
+      ["Decided by people", `${count(decided.length, "cell")}, ${changed.length.toLocaleString("en")} of them changed`],
+      ["Shown on this screen", `${this.cases.seen.size.toLocaleString("en")} of ${count(this.cases.cells.size, "cell")}`],
+      ["Software", `${info.bundle} ${info.hashes.bundle.slice(0, 12)}`],
+      ["Microscope profile", info.hashes.profile ? info.hashes.profile.slice(0, 12) : "none"],
+    ];
+    body.replaceChildren(
+      make("div", { class: "table" }, make("table", {}, make("tbody", {}, ...lines))),
+      make("dl", { class: "facts-list" }, ...facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })])),
+      unseen > 0 ? make("p", { class: "note", text: `${count(unseen, "cell was", "cells were")} never on this screen. They keep the software's label or what was decided before.` }) : null,
+      make("p", { text: "The case is closed: what is signed cannot be changed, only corrected in a new version." }),
+    );
+  }
+
+  // What the person has looked at, for the record; the server adds the differential.
+  seen() {
+    return { shown: this.cases.seen.size, filter: this.cases.filter, screen: `${window.innerWidth}x${window.innerHeight}` };
+  }
+
+  async signed(event) {
+    event.preventDefault();
+    if (this.sync.busy) {
+      $("sign-error").textContent = "Decisions are still being saved: try again.";
+      return;
+    }
+    try {
+      await this.sync.signOff({ who: this.who, seen: this.seen() });
+      $("sign-dialog").close();
+      this.actions.signed();
+    } catch (error) {
+      $("sign-error").textContent = `Not signed: ${error.message}`;
+      if (error.body?.changes) this.sync.take(error.body.changes, []);
+    }
+  }
+
+  askCorrect() {
+    if (!this.who) {
+      this.askPerson();
+      return;
+    }
+    $("correct-error").textContent = "";
+    $("correct-reason").value = "";
+    $("correct-dialog").showModal();
+    $("correct-reason").focus();
+  }
+
+  async corrected(event) {
+    event.preventDefault();
+    const why = $("correct-reason").value.trim();
+    if (!why) {
+      $("correct-error").textContent = "Enter a reason.";
+      return;
+    }
+    try {
+      await this.sync.correct({ who: this.who, why });
+      $("correct-dialog").close();
+      this.actions.corrected();
+    } catch (error) {
+      $("correct-error").textContent = error.message;
+    }
+  }
+
+  showHelp(single) {
+    const entries = (pairs) => pairs.flatMap(([keys, what]) => [make("dt", {}, ...keys.split(/[ ,]+/).map((key) => make("kbd", { text: key }))), make("dd", { text: what })]);
+    $("help-classes").replaceChildren(...entries(this.cases.labels.filter((label) => /\d/.test(label.key)).map((label) => [label.key, label.title])));
+    $("help-keys").replaceChildren(...entries(KEYS.filter(([key]) => key !== "m" || this.cases.info.maps)));
+    $("help-single").checked = single;
+    $("help-dialog").showModal();
+  }
+}
+
+// A line above the cells. `kind` is "note", "warning" or "error"; the same name replaces the line before.
+export function banner(name, kind, text, ...buttons) {
+  hideBanner(name);
+  const line = make("div", { class: `banner ${kind}`, role: kind === "error" ? "alert" : "status" }, make("span", { text }), ...buttons);
+  line.dataset.name = name;
+  $("banners").append(line);
+  return line;
+}
+
+export function hideBanner(name) {
+  $("banners").querySelector(`[data-name="${name}"]`)?.remove();
+}
+
+export function signedText(signed) {
+  return `Signed by ${signed.who} on ${when(signed.at)}. This version is closed and can only be read.`;
+}
