@@ -30,6 +30,7 @@ from edgewbc.cli import (
     pick,
     prune,
     quantize,
+    recipe,
     review,
     selftest,
     train,
@@ -38,7 +39,7 @@ from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
-    *("data", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
+    *("data", "recipe", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
     *("classify", "review", "explain", "microscope", "pick", "adapt", "selftest", "doctor", "demo"),
 )
 INTERRUPTED = 130
@@ -101,6 +102,7 @@ def options(
 
 
 app.add_typer(data.app, name="data", short_help="Create, describe and audit sets of labeled images.")
+app.add_typer(recipe.app, name="recipe", short_help="List, show, check and start recipes.")
 app.add_typer(microscope.app, name="microscope", short_help="Learn what a microscope's images look like.")
 app.add_typer(bench.app, name="bench", short_help="Measure speed and accuracy on this machine.")
 for name, module, summary in (

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgewbc.cli.console import emit, say
+
+if TYPE_CHECKING:
+    from edgewbc.data.manifest import Manifest
+    from edgewbc.train.recipe import TrainRecipe
+    from edgewbc.train.repeats import Repeats
 
 
 def command(
@@ -39,6 +47,13 @@ def command(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Set a key of the recipe, such as fit.epochs=2; repeatable.")
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Train with this many seeds, one run each, and report mean and spread."),
+    ] = None,
+    find_lr: Annotated[
+        bool, typer.Option("--find-lr", help="Only search for a learning rate (100 steps); nothing is written.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Fine-tune a network on the train split of a manifest; the best epoch on the validation split is kept.
@@ -57,12 +72,17 @@ def command(
 
     for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors"):
         need(module, "edgewbc train")
+    from edgewbc.errors import UserError
     from edgewbc.train import run as steps
     from edgewbc.train.recipe import TrainRecipe
     from edgewbc.train.recipe_file import parse_changes, read
 
     shown = TrainingProgress()
+    if find_lr and (seeds, resume, shape, teacher, to) != (None, None, None, None, None):
+        raise UserError("--find-lr takes a recipe, data and weights alone")
     if resume is not None:
+        if seeds is not None:
+            raise UserError("--seeds: run the same command again to resume, without --resume")
         started = steps.StartRecord.read(resume)
         recorded = None if started.manifest is None else Path(started.manifest)
         manifest = defaults.manifest_of_run(data, resume, started.manifest_sha256, recorded)
@@ -88,6 +108,20 @@ def command(
         if shape is not None:
             options = steps.shaped_like(defaults.run(shape), options)
         teachers = [defaults.run(path) for path in teacher or []]
+        if find_lr:
+            _find_lr(options, manifest, json)
+            return
+        if seeds is not None:
+            from edgewbc.train import repeats
+
+            with shown.interruptible():
+                found = repeats.train(
+                    options, manifest, seeds, teachers=teachers, to=to, say=say, progress=shown.progress,
+                    report=shown.report,
+                )  # fmt: skip
+            if shown.first:
+                emit({"file": str(found.file), **found.to_json()}) if json else print(_spread(found))
+            return
         with shown.interruptible():
             made = steps.train(
                 options, manifest, teachers=teachers, to=to, say=say, progress=shown.progress, report=shown.report
@@ -103,3 +137,50 @@ def command(
             f"{made}: validation {best.val_accuracy:.2%} ({best.val_correct} of {best.val_n}, "
             f"protocol {best.protocol}), epoch {best.epoch}; next: edgewbc prune {made}"
         )
+
+
+def _find_lr(options: TrainRecipe, manifest: Manifest, json: bool) -> None:
+    """Print the curve of the learning-rate finder in tenths of the decades, and its suggestions."""
+    from edgewbc.train import lr_finder
+
+    with _bar("learning-rate finder") as advance:
+        curve = lr_finder.find(options, manifest, progress=advance)
+    if json:
+        emit(curve.to_json())
+        return
+    step = max(1, len(curve.rates) // 20)
+    for rate, loss in list(zip(curve.rates, curve.losses, strict=True))[::step]:
+        print(f"{rate:9.2e}  {loss:8.4f}")
+    print(
+        f"steepest at {curve.steepest:.1e}, a tenth of the minimum's {curve.tenth:.1e}; "
+        f"try: --set fit.lr={curve.steepest:.1e}"
+    )
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows the steps done and their number, if stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _spread(found: Repeats) -> str:
+    """Return one line for each run of a series, and the mean and spread."""
+    lines = [
+        f"{folder}: seed {seed}, validation {best.val_accuracy:.2%} ({best.val_correct} of {best.val_n}), "
+        f"epoch {best.epoch}"
+        for folder, seed, best in zip(found.folders, found.seeds, found.best, strict=True)
+    ]
+    spread = found.accuracy
+    lines.append(
+        f"{len(found.seeds)} seeds, protocol {found.best[0].protocol}: validation {spread.mean:.2%}, standard "
+        f"deviation {spread.deviation:.2%}, {spread.low:.2%} to {spread.high:.2%} ({found.file})"
+    )
+    return "\n".join(lines)

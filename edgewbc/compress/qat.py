@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Unpack
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from edgewbc import runs
 from edgewbc.compress import fake_quantize, nncf_extension
@@ -57,9 +57,9 @@ METHOD = "qat"
 class QatRecipe(Section):
     """Recipe of `edgewbc quantize --qat`."""
 
-    name: Name
-    fit: Fit
-    distil: Distil = Distil()
+    name: Name = Field(description="of the recipe; letters, digits, dots, hyphens and underscores")
+    fit: Fit = Field(description="hyperparameters of the fine-tuning")
+    distil: Distil = Field(default=Distil(), description="learning from the float network or other teachers")
 
     @model_validator(mode="after")
     def _fits_fake_quantization(self) -> QatRecipe:

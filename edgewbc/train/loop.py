@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,14 @@ from edgewbc.train.history import (
     write_metrics,
 )
 from edgewbc.train.inputs import FrozenInputs, ImageInputs, Inputs, Normalizer, Plan, Setting, TrainingBatch
+from edgewbc.train.losses import LabelLoss
+from edgewbc.train.mixing import mix
 from edgewbc.train.optimizer import build_optimizer, learning_rate, set_learning_rate
 from edgewbc.train.recipe import Distil, Fit
 from edgewbc.train.teacher import FeatureStudent, Teacher, distillation_loss, feature_loss
+
+_MIXING = 0x6D6978
+"""Part of the seed of MixUp and CutMix, so that they are independent of the augmentation."""
 
 
 def fit(
@@ -100,6 +106,8 @@ class Trainer:
         """Prepare the network and the optimizer. See `fit` for the arguments and errors."""
         if options.cache_frozen and teacher is not None:
             raise UserError("fit.cache_frozen: a teacher needs the images themselves: turn cache_frozen off")
+        if teacher is not None and (options.mixup or options.cutmix):
+            raise UserError("fit.mixup and fit.cutmix: a teacher predicts images as they are: turn both off")
         train, val = manifest.split("train"), manifest.split("val")
         self.labels = images.truth(manifest, train, spec.classes)
         self.val_labels = images.truth(manifest, val, spec.classes)
@@ -110,6 +118,7 @@ class Trainer:
         self.setting = Setting(manifest, train, val, spec, options, self.accelerator.device, process)
         self.net, self.options, self.run = net, options, run
         self.teacher, self.distil = teacher, distil
+        self.label_loss = LabelLoss(options, self.labels, len(spec.classes), self.accelerator.device)
         self.progress, self.report = progress, report
         torch.manual_seed(options.seed)
         frozen_features.freeze(net, options.freeze_blocks)
@@ -144,7 +153,7 @@ class Trainer:
 
     def train(self) -> EpochResult:
         """Train until `finished`, leave the best weights in the network and return the result of their epoch."""
-        self._prepare()
+        self.prepare()
         while not self.finished():
             self.train_epoch()
             self.save()  # before validation: a validation image that cannot be read must not cost an epoch
@@ -175,21 +184,24 @@ class Trainer:
         """Train on the batches of the current epoch that are left, with a checkpoint every few minutes."""
         self._clock = time.monotonic()
         number = self.inputs.plan_number(self.state.epoch)
-        plan = self._plan(number)
+        plan = self.plan(number)
         for batch in self.inputs.training(plan, number, self.state.batch):
             done = self.state.epoch + self.state.batch / len(plan)
             set_learning_rate(self.optimizer, learning_rate(self.options, done))
-            loss = self.train_batch(batch)
+            loss = self.train_batch(batch, len(plan))
             self.state.batch += 1
             self.state.loss += loss * len(batch.rows)
             self.state.seen += len(batch.rows)
             if self.progress is not None:
                 self.progress(self.state.epoch + 1, self.state.batch, len(plan))
-            if time.monotonic() - self._saved > 60 * self.options.checkpoint_minutes:
+            whole = self.state.batch % self.options.accumulate == 0  # no gradients wait for the next step
+            if whole and time.monotonic() - self._saved > 60 * self.options.checkpoint_minutes:
                 self.save()
 
-    def train_batch(self, batch: TrainingBatch) -> float:
-        """Take one optimizer step and return the loss.
+    def train_batch(self, batch: TrainingBatch, batches_of_epoch: int) -> float:
+        """Add the gradient of a batch, take a step of the optimizer if it is due, and return the loss.
+
+        A step is due after every `fit.accumulate` batches and after the last batch of the epoch.
 
         Raises:
             UserError: the loss is not finite.
@@ -198,8 +210,15 @@ class Trainer:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise UserError(f"{self.run}: the loss is not finite in epoch {self.state.epoch + 1}: try a lower fit.lr")
-        self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
+        count, number = self.options.accumulate, self.state.batch
+        first = number - number % count
+        if number == first:
+            self.optimizer.zero_grad(set_to_none=True)
+        due = number + 1 in (first + count, batches_of_epoch)
+        with nullcontext() if due else self.accelerator.no_sync(self.model):
+            self.accelerator.backward(loss / min(count, batches_of_epoch - first))
+        if not due:
+            return value
         if self.options.clip:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimizer.step()
@@ -210,9 +229,15 @@ class Trainer:
     def loss(self, batch: TrainingBatch) -> Tensor:
         """Return the loss of a batch, (): against the labels, and against the teacher if there is one."""
         target = torch.from_numpy(self.labels[batch.rows]).to(self.accelerator.device)
+        process = self.setting.process[0]
+        mixed = mix(batch.x, self.options, (self.options.seed, self.state.epoch, self.state.batch, process, _MIXING))
+        x = batch.x if mixed is None else mixed.x
         with self.setting.autocast():
-            logits, features = (self.model(batch.x), None) if self.student is None else self.model(batch.x)
-        loss = functional.cross_entropy(logits.float(), target, label_smoothing=self.options.label_smoothing)
+            logits, features = (self.model(x), None) if self.student is None else self.model(x)
+        loss = self.label_loss(logits.float(), target)
+        if mixed is not None:
+            other = self.label_loss(logits.float(), target[mixed.partner])
+            loss = mixed.share * loss + (1 - mixed.share) * other
         if batch.taught is not None and self.distil is not None:
             soft, weight = self.distil.temperature, self.distil.weight
             loss = distillation_loss(logits.float(), batch.taught.logits, loss, soft, weight)
@@ -246,7 +271,7 @@ class Trainer:
             checkpoint.save(self.run, self.learner, self.optimizer, self.best, self.state, self.average)
         self._saved = time.monotonic()
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
         """Move everything to the device, and open the source of batches."""
         trained = frozen_features.Tail(self.net, self.options.freeze_blocks) if self.options.cache_frozen else None
         self.predictor: nn.Module = self.evaluated if trained is None else trained
@@ -261,7 +286,7 @@ class Trainer:
         )
         self._clock = self._saved = time.monotonic()
 
-    def _plan(self, number: int) -> Plan:
+    def plan(self, number: int) -> Plan:
         """Return this process's share of an epoch's batches; every process takes equally many steps."""
         options, (index, count) = self.options, self.setting.process
         plan = batches.plan(self.labels, options.batch, options.balance, options.seed, number)

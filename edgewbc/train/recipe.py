@@ -53,9 +53,12 @@ class Section(BaseModel):
 class Input(Section):
     """Input size and crop, as in `pixels.PixelSpec`."""
 
-    height: Positive = 112
-    width: Positive = 112
-    crop: Literal["whole", "centre", "box", "cell"] = "whole"
+    height: Positive = Field(default=112, description="height of the network's input, pixels")
+    width: Positive = Field(default=112, description="width of the network's input, pixels")
+    crop: Literal["whole", "centre", "box", "cell"] = Field(
+        default="whole",
+        description="part of the image: all of it, a central square, a square around the box, or the located cell",
+    )
     size: int = Field(
         default=0,
         ge=0,
@@ -73,9 +76,11 @@ class Input(Section):
 class ModelRecipe(Section):
     """The network to build; defaults that are None are the architecture's own."""
 
-    arch: Literal["vgg16gap", "vgg16flatten", "efficientnet-lite0", "edgenet"] = "vgg16gap"
+    arch: Literal["vgg16gap", "vgg16flatten", "efficientnet-lite0", "edgenet"] = Field(
+        default="vgg16gap", description="architecture"
+    )
     width: float = Field(default=1.0, gt=0, le=4, description="factor on the channels, rounded to `multiple`")
-    multiple: Positive = 8
+    multiple: Positive = Field(default=8, description="channels are rounded to a multiple of it")
     channels: tuple[Positive | Literal["M", "/", "D"], ...] | None = Field(
         default=None, description="of the convolutions, with the architecture's marks (see nets.spec.ModelSpec)"
     )
@@ -83,8 +88,8 @@ class ModelRecipe(Section):
     form: Literal["plain", "bn", "branches"] | None = Field(
         default=None, description="plain convolutions, with batch norm, or with parallel branches (edgenet)"
     )
-    dropout: Share = 0.0
-    input: Input = Input()
+    dropout: Share = Field(default=0.0, description="probability of dropout before the last layer")
+    input: Input = Field(default=Input(), description="input size and crop")
 
     @model_validator(mode="after")
     def _fits_the_architecture(self) -> ModelRecipe:
@@ -151,12 +156,12 @@ class Augment(Section):
     former_names: ClassVar[Mapping[str, str]] = {"colour": "color"}
 
     rotate: float = Field(default=180, ge=0, le=180, description="largest angle, degrees")
-    flip: bool = True
+    flip: bool = Field(default=True, description="flip at random, in both directions")
     scale: float = Field(default=0.1, ge=0, lt=1, description="largest relative change of size")
     shift: float = Field(default=0.04, ge=0, lt=0.5, description="largest shift, as a share of the input")
-    brightness: Share = 0.1
-    contrast: Share = 0.1
-    saturation: Share = 0.15
+    brightness: Share = Field(default=0.1, description="largest relative change of brightness")
+    contrast: Share = Field(default=0.1, description="largest relative change of contrast")
+    saturation: Share = Field(default=0.15, description="largest relative change of saturation")
     color: float = Field(default=0.04, ge=0, lt=1, description="largest relative gain of one color channel")
     blur: float = Field(default=0.7, ge=0, le=5, description="largest sigma in input pixels; for half of the images")
     density: float = Field(default=0, ge=0, le=2, description="largest log gain of a channel's optical density")
@@ -174,15 +179,33 @@ class Augment(Section):
 class Fit(Section):
     """Hyperparameters of a training."""
 
-    epochs: Positive = 5
-    batch: Positive = 32
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    lr: float = Field(default=1e-4, gt=0)
+    epochs: Positive = Field(default=5, description="passes over the training images")
+    batch: Positive = Field(default=32, description="images per batch, and per process")
+    accumulate: Positive = Field(
+        default=1, description="batches whose gradients are added up for one step of the optimizer"
+    )
+    optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="AdamW, or SGD with Nesterov momentum 0.9")
+    lr: float = Field(default=1e-4, gt=0, description="highest learning rate, of all layers but the head")
     head_lr: float = Field(default=1.0, gt=0, description="learning rate of the head, as a multiple of lr")
-    weight_decay: float = Field(default=1e-4, ge=0)
+    weight_decay: float = Field(default=1e-4, ge=0, description="weight decay of the optimizer")
     warmup: float = Field(default=0.3, ge=0, description="epochs of linear warm-up before the cosine decay")
     clip: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0 turns clipping off")
-    label_smoothing: Share = 0.05
+    label_smoothing: Share = Field(default=0.05, description="probability that is spread over all classes")
+    focal: float = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="exponent of the focal loss, which weighs certain images less; 0 turns it off",
+    )
+    class_weights: float = Field(
+        default=0,
+        ge=0,
+        lt=1,
+        description="beta of class weights by the effective number of images, such as 0.999; 0 weighs all alike",
+    )
+    mixup: float = Field(default=0, ge=0, le=10, description="alpha of MixUp; 0 turns it off")
+    cutmix: float = Field(default=0, ge=0, le=10, description="alpha of CutMix; 0 turns it off")
+    mix_share: Share = Field(default=1.0, description="share of the batches that are mixed")
     average: float = Field(
         default=0,
         ge=0,
@@ -192,17 +215,21 @@ class Fit(Section):
     balance: Share = Field(default=0.5, description="0 draws classes in their own proportions, 1 equally often")
     freeze_blocks: int = Field(default=0, ge=0, le=5, description="blocks that are not trained, from the first")
     cache_frozen: bool = Field(default=False, description="compute the frozen blocks once; needs augmentation off")
-    precision: Literal["f32", "bf16"] = "bf16"
+    precision: Literal["f32", "bf16"] = Field(
+        default="bf16", description="float32, or bfloat16 where it is safe (automatic mixed precision)"
+    )
     patience: int = Field(default=0, ge=0, description="epochs without improvement before stopping; 0 never stops")
-    checkpoint_minutes: float = Field(default=5, gt=0)
+    checkpoint_minutes: float = Field(default=5, gt=0, description="minutes between checkpoints")
     workers: int = Field(default=2, ge=1, description="threads that decode and augment")
-    seed: int = Field(default=0, ge=0)
-    augment: Augment = Augment()
+    seed: int = Field(default=0, ge=0, description="of the start weights, the order of images and the augmentation")
+    augment: Augment = Field(default=Augment(), description="random augmentation of training images")
 
     @model_validator(mode="after")
     def _cached_images_are_not_augmented(self) -> Fit:
         if self.cache_frozen and not self.freeze_blocks:
             raise ValueError("cache_frozen needs freeze_blocks of 1 or more")
+        if self.cache_frozen and (self.mixup or self.cutmix):
+            raise ValueError("cache_frozen needs mixup and cutmix turned off")
         if self.cache_frozen and any(self.augment.model_dump().values()):
             raise ValueError("cache_frozen needs every augmentation turned off (0, and flip: false)")
         return self
@@ -212,8 +239,8 @@ class Distil(Section):
     """Knowledge distillation on logits (Hinton et al. 2015, arXiv 1503.02531) and on pooled features (Romero et al.
     2015, arXiv 1412.6550)."""
 
-    weight: Share = 0.9
-    temperature: float = Field(default=2.0, gt=0)
+    weight: Share = Field(default=0.9, description="weight of the teacher's logits; the labels have the rest")
+    temperature: float = Field(default=2.0, gt=0, description="that softens the logits of both")
     features: float = Field(default=0.0, ge=0, description="weight of the loss on the pooled features; 0 turns it off")
     views: int = Field(
         default=0,
@@ -226,13 +253,13 @@ class Distil(Section):
 class TrainRecipe(Section):
     """Recipe of `edgewbc train`."""
 
-    name: Name
+    name: Name = Field(description="of the run folder; letters, digits, dots, hyphens and underscores")
     weights: str = Field(default="imagenet", description="imagenet, none, or a safetensors file")
     weights_scaling: WeightsScaling | None = Field(
         default=None, description="pixel normalization of a safetensors file without a model.json beside it"
     )
-    model: ModelRecipe = ModelRecipe()
-    fit: Fit = Fit()
+    model: ModelRecipe = Field(default=ModelRecipe(), description="the network to build")
+    fit: Fit = Field(default=Fit(), description="hyperparameters of the training")
     distil: Distil = Field(default=Distil(), description="used if there is a teacher")
 
 
@@ -241,18 +268,22 @@ class PruneRecipe(Section):
 
     former_names: ClassVar[Mapping[str, str]] = {"pictures": "images"}
 
-    name: Name
-    keep_macs: float = Field(default=0.25, gt=0, le=1, description="share to keep; 1 prunes nothing, only fine-tunes")
-    importance: Literal["magnitude", "taylor"] = "taylor"
+    name: Name = Field(description="of the run folder; letters, digits, dots, hyphens and underscores")
+    keep_macs: float = Field(
+        default=0.25, gt=0, le=1, description="share of multiply-adds to keep; 1 prunes nothing, only fine-tunes"
+    )
+    importance: Literal["magnitude", "taylor"] = Field(
+        default="taylor", description="of a channel: size of its weights, or first-order change of the loss without it"
+    )
     ranking: Literal["layer", "macs", "sensitivity"] = Field(
         default="layer", description="how importance is compared between layers, see compress.prune.shrink"
     )
     steps: Positive = Field(default=1, description="rounds of pruning and recovery")
     step_epochs: Positive = Field(default=1, description="epochs of recovery after each step but the last")
-    round_to: Positive = 8
+    round_to: Positive = Field(default=8, description="channels are kept in multiples of it")
     most: float = Field(default=0.9, gt=0, lt=1, description="largest share of channels that one layer may lose")
     images: Positive = Field(
         default=512, description="training images that importance and sensitivity are averaged over"
     )
-    fit: Fit = Fit()
-    distil: Distil = Distil()
+    fit: Fit = Field(default=Fit(), description="hyperparameters of the recovery")
+    distil: Distil = Field(default=Distil(), description="learning from the unpruned network or other teachers")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edgewbc.cli.training_progress import TrainingProgress
+from edgewbc.train import lr_finder
 from edgewbc.train.history import EpochResult
 from tests.colored import make_manifest
 
@@ -107,3 +108,30 @@ def test_errors_are_one_line(edgewbc: Callable[..., Any], here: Path, arguments:
     assert message in ran.err.splitlines()[-1]
     assert "Traceback" not in ran.err
     assert not (here / "runs").exists()
+
+
+def test_seeds(edgewbc: Callable[..., Any], here: Path) -> None:
+    """A run for each seed, mean and spread; the same command keeps what is finished, and refuses another recipe."""
+    ran = edgewbc("train", "--recipe", "tiny.yaml", "--seeds", 2, "--to", "series", "--json")
+    assert ran.code == 0, ran.err
+    result = json.loads(ran.out)
+    assert [each["seed"] for each in result["runs"]] == [0, 1]
+    values = [each["best"]["val_accuracy"] for each in result["runs"]]
+    assert result["val_accuracy"]["mean"] == pytest.approx(sum(values) / 2)
+    assert result["val_accuracy"]["deviation"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
+    assert json.loads((here / "series-seeds.json").read_text())["runs"] == result["runs"]
+    again = edgewbc("train", "--recipe", "tiny.yaml", "--seeds", 2, "--to", "series")
+    assert "2 seeds, protocol grouped: validation" in again.out
+    assert "epoch 1:" not in again.err
+    other = edgewbc("train", "--recipe", "tiny.yaml", "--seeds", 2, "--to", "series", "--set", "fit.lr=0.1")
+    assert (other.code, "is a run of another recipe" in other.err) == (2, True)
+
+
+def test_find_lr(edgewbc: Callable[..., Any], here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The finder prints its curve and a suggestion, and writes nothing."""
+    monkeypatch.setattr(lr_finder, "STEPS", 12)
+    ran = edgewbc("train", "--recipe", "tiny.yaml", "--find-lr")
+    assert ran.code == 0, ran.err
+    assert re.search(r"try: --set fit.lr=\d\.\de-?\d+$", ran.out.strip())
+    assert not (here / "runs").exists()
+    assert edgewbc("train", "--recipe", "tiny.yaml", "--find-lr", "--seeds", 2).code == 2

@@ -214,3 +214,54 @@ def test_resume_on_another_manifest_is_refused(manifest: Manifest, tmp_path: Pat
     other = make_manifest(tmp_path / "other", per_class=4, seed=3)
     with pytest.raises(UserError, match="another manifest"):
         loop.fit(net, spec, options(), other, tmp_path, resume=True)
+
+
+def test_gradients_of_batches_are_added(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step is taken after every third batch and after the last, with the mean of the gradients; none before."""
+    net, spec = network(manifest)
+    trainer = loop.Trainer(net, spec, options(epochs=1, accumulate=3, clip=0), manifest, tmp_path)
+    trainer.prepare()
+    weight = net.get_parameter("features.0.weight")
+    gradients: list[torch.Tensor] = []
+    stepped: list[int] = []
+    monkeypatch.setattr(trainer.optimizer, "step", lambda: stepped.append(trainer.state.batch))
+    trainer.progress = lambda *_: gradients.append(torch.clone(weight.grad)) if weight.grad is not None else None
+    trainer.train_epoch()
+    assert (len(gradients), stepped) == (5, [2, 4])
+    assert torch.equal(weight.grad if weight.grad is not None else torch.zeros(1), gradients[4])
+    alone, _ = network(manifest)
+    single = loop.Trainer(alone, spec, options(epochs=1, clip=0), manifest, tmp_path)
+    single.prepare()
+    monkeypatch.setattr(single.optimizer, "step", lambda: None)
+    each: list[torch.Tensor] = []
+    lone = alone.get_parameter("features.0.weight")
+    single.progress = lambda *_: each.append(torch.clone(lone.grad)) if lone.grad is not None else None
+    single.train_epoch()
+    torch.testing.assert_close(gradients[2], (each[0] + each[1] + each[2]) / 3)
+    torch.testing.assert_close(gradients[4], (each[3] + each[4]) / 2)
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"mixup": 0.4, "cutmix": 1.0}, {"focal": 2.0, "class_weights": 0.9, "accumulate": 2}]
+)
+def test_knobs_resume_to_the_same_weights(manifest: Manifest, tmp_path: Path, knobs: dict[str, float]) -> None:
+    """With mixed images and other losses, a resumed training ends with the weights of an uninterrupted one."""
+    unbroken, spec = network(manifest)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    loop.fit(unbroken, spec, options(epochs=1, **knobs), manifest, tmp_path / "a")
+    broken, _ = network(manifest)
+    often = options(epochs=1, checkpoint_minutes=1e-9, **knobs)
+    with pytest.raises(Killed):
+        loop.fit(broken, spec, often, manifest, tmp_path / "b", progress=at_batch(1, 4))
+    resumed, _ = network(manifest, seed=99)
+    loop.fit(resumed, spec, options(epochs=1, **knobs), manifest, tmp_path / "b", resume=True)
+    assert_same_weights(resumed, unbroken)
+
+
+def test_mixing_is_not_for_teachers(manifest: Manifest, tmp_path: Path) -> None:
+    """A teacher would predict images that the student does not see."""
+    net, spec = network(manifest)
+    guide = object()  # refused before it is used
+    with pytest.raises(UserError, match="fit.mixup and fit.cutmix: a teacher predicts images as they are"):
+        loop.Trainer(net, spec, options(mixup=0.2), manifest, tmp_path, teacher=guide)  # type: ignore[arg-type]
