@@ -182,6 +182,34 @@ def manifest(
     _write(made, to, json)
 
 
+@app.command()
+def join(
+    manifests: Annotated[
+        list[Path], typer.Argument(metavar="MANIFEST...", help="Two or more manifests of different microscopes.")
+    ],
+    to: To,
+    train_only: Annotated[
+        list[str] | None,
+        typer.Option(help="Source whose train and validation images are all for training; repeatable."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Join manifests of several microscopes, so that one network learns the cells of all of them.
+
+    Each cell keeps its split. With the crop `cell`, the profile of each microscope is learned from its own images; the
+    first manifest is the reference. A source that is --train-only keeps out of validation and test; its test images
+    are left out.
+
+    \b
+    Example:
+      edgewbc data join manifests/mine manifests/other-lab --train-only folder-2 --to manifests/both
+    """
+    from edgewbc.data.join import join as joined
+    from edgewbc.data.manifest import Manifest
+
+    _write(joined([Manifest.read(each) for each in manifests], train_only or ()), to, json)
+
+
 def _write(manifest: Manifest, to: Path, json: bool) -> None:
     """Write a manifest and print its summary; files that were left out are listed on stderr."""
     from edgewbc.data import describe

@@ -59,6 +59,12 @@ class Seen:
         return found
 
 
+def microscopes(entries: Sequence[Entry]) -> NDArray[np.int64]:
+    """Return the index of each entry's microscope, int64 (n,), numbered in the order of their names."""
+    names = sorted({entry.microscope for entry in entries})
+    return np.array([names.index(entry.microscope) for entry in entries], dtype=np.int64)
+
+
 def truth(manifest: Manifest, entries: Sequence[Entry], classes: Sequence[str]) -> NDArray[np.int64]:
     """Return the class index of each entry, int64 (n,).
 

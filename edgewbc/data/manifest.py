@@ -2,6 +2,7 @@
 
 A manifest is a folder with `manifest.csv` (path, label, group, split, sha256, box) and `manifest.json` (source,
 protocol, seed, citation). A group is what must not be divided by the split: an original image, a slide or a patient.
+Manifests of several microscopes have a further column that names the microscope.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ SYNTHETIC = "synthetic"
 
 FORMAT = 1
 COLUMNS = ("path", "label", "group", "split", "sha256", "box")
+MICROSCOPE = "microscope"
+"""Last column of a manifest of several microscopes; others do not have it."""
 
 
 class Split(StrEnum):
@@ -49,6 +52,7 @@ class Protocol(StrEnum):
         OFFICIAL: the folders TRAIN and TEST of a data set; validation is taken from TRAIN by whole groups.
         GROUPED: whole groups (original image, slide or patient), stratified by class: what a lab may rely on.
         POSTER: at random over images with 20 % for test, as on the poster; copies of one original can be in two splits.
+        JOINED: several manifests as one; each keeps its split.
         EXTERNAL: every image is in test, for data sets that are only for evaluation.
     """
 
@@ -57,6 +61,7 @@ class Protocol(StrEnum):
     OFFICIAL = "official"
     GROUPED = "grouped"
     POSTER = "poster"
+    JOINED = "joined"
     EXTERNAL = "external"
 
 
@@ -71,6 +76,7 @@ class Entry:
         split: train, val or test.
         sha256: hash of the image file.
         box: left, top, width and height in pixels, if the image holds other cells too.
+        microscope: that took the image, in a manifest of several; otherwise empty.
     """
 
     path: str
@@ -79,6 +85,7 @@ class Entry:
     split: Split
     sha256: str
     box: Box | None = None
+    microscope: str = ""
 
 
 @dataclass(frozen=True)
@@ -220,10 +227,12 @@ class Manifest:
         """Return the text of `manifest.csv`."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        several = any(e.microscope for e in self.entries)
+        writer.writerow([*COLUMNS, MICROSCOPE] if several else COLUMNS)
         for e in self.entries:
             box = "" if e.box is None else " ".join(f"{value:g}" for value in e.box)
-            writer.writerow([e.path, e.label, e.group, e.split, e.sha256, box])
+            values = [e.path, e.label, e.group, e.split, e.sha256, box]
+            writer.writerow([*values, e.microscope] if several else values)
         return text.getvalue()
 
     def write(self, folder: Path) -> None:
@@ -291,7 +300,7 @@ class Manifest:
 def _parse(text: str, path: Path) -> Sequence[Entry]:
     """Return the entries of a manifest's CSV; `path` names it in errors."""
     rows = csv.DictReader(io.StringIO(text))
-    if tuple(rows.fieldnames or ()) != COLUMNS:
+    if tuple(rows.fieldnames or ()) not in (COLUMNS, (*COLUMNS, MICROSCOPE)):
         raise UserError(f"{path}: the first line must be {','.join(COLUMNS)}")
     entries = []
     for row in rows:
@@ -312,6 +321,7 @@ def _parse(text: str, path: Path) -> Sequence[Entry]:
                 Split(row["split"]),
                 row["sha256"],
                 box if len(box) == 4 else None,
+                row.get(MICROSCOPE) or "",
             )
         )
     return entries

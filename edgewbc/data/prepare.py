@@ -1,4 +1,4 @@
-"""The images of a manifest as a network's input. With the crop `cell`, the microscope's profile is learned first."""
+"""The images of a manifest as a network's input. With the crop `cell`, each microscope's profile is learned first."""
 
 from __future__ import annotations
 
@@ -13,44 +13,54 @@ from edgewbc.smear.canonical import View
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
 
-_profiles: dict[str, Profile] = {}
+_profiles: dict[tuple[str, str], Profile] = {}
 _preparers: OrderedDict[tuple[str, PixelSpec], EntryPreparer] = OrderedDict()
 _KEPT = 8
 """Preparers that are kept: those of a chain of networks and their teachers."""
 
 
-def profile(manifest: Manifest) -> Profile:
+def profile(manifest: Manifest, of: str | None = None) -> Profile:
     """Learn the profile of the microscope of a manifest's images, from a sample of them; labels play no role.
+
+    Args:
+        manifest: of one or several microscopes.
+        of: the microscope, as its entries name it; None takes the first.
 
     Raises:
         UserError: an image has changed or cannot be decoded, or none shows a white cell.
     """
-    if manifest.sha256 not in _profiles:
-        entries = [manifest.entries[index] for index in learning.sample(len(manifest.entries))]
+    name = manifest.entries[0].microscope if of is None else of
+    if (manifest.sha256, name) not in _profiles:
+        its = [entry for entry in manifest.entries if entry.microscope == name]
+        entries = [its[index] for index in learning.sample(len(its))]
         found = learning.learn(read(manifest, entry) for entry in entries)
         if found is None:
-            raise UserError(f"{manifest.root}: no white cell was located in {len(entries)} images: use another crop")
-        _profiles[manifest.sha256] = found
-    return _profiles[manifest.sha256]
+            where = f"{manifest.root}, {name}" if name else str(manifest.root)
+            raise UserError(f"{where}: no white cell was located in {len(entries)} images: use another crop")
+        _profiles[manifest.sha256, name] = found
+    return _profiles[manifest.sha256, name]
 
 
 class EntryPreparer:
-    """Prepares images of a manifest, and remembers where their cells were located."""
+    """Prepares images of a manifest, each by the profile of its microscope; remembers where cells were located."""
 
     def __init__(self, manifest: Manifest, spec: PixelSpec) -> None:
-        """Learn the microscope's profile if the crop needs it; raises UserError as `profile` does."""
-        self._preparer = Preparer(spec, profile(manifest) if spec.crop == "cell" else None)
+        """Learn the profiles of the microscopes if the crop needs them; raises UserError as `profile` does."""
+        names = dict.fromkeys(entry.microscope for entry in manifest.entries)
+        self._preparers = {
+            name: Preparer(spec, profile(manifest, name) if spec.crop == "cell" else None) for name in names
+        }
         self._views: dict[Entry, View | None] = {}
 
     def view(self, image: Image, entry: Entry) -> View | None:
         """Return the canonical view of an entry's cell; None where the crop is not `cell`."""
         if entry not in self._views:
-            self._views[entry] = self._preparer.view(image, entry.box)
+            self._views[entry] = self._preparers[entry.microscope].view(image, entry.box)
         return self._views[entry]
 
     def __call__(self, image: Image, entry: Entry) -> Image:
         """Return the network's input of an entry's decoded image, uint8 RGB (spec.height, spec.width, 3)."""
-        return self._preparer.prepared(image, entry.box, self.view(image, entry))
+        return self._preparers[entry.microscope].prepared(image, entry.box, self.view(image, entry))
 
 
 def preparer(manifest: Manifest, spec: PixelSpec) -> EntryPreparer:

@@ -22,11 +22,19 @@ AHEAD = 4
 """Batches that are prepared in advance while the network is busy."""
 
 
-def plan(labels: NDArray[np.int64], batch: int, balance: float, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+def plan(
+    labels: NDArray[np.int64],
+    batch: int,
+    balance: float,
+    seed: int,
+    epoch: int,
+    microscopes: NDArray[np.int64] | None = None,
+) -> list[NDArray[np.int64]]:
     """Return the batches of an epoch as indices into the training images.
 
-    An epoch draws as many images as there are. A class of c images gets a share proportional to c ** (1 - balance);
-    within a class, every image is drawn once before any is drawn again.
+    An epoch draws as many images as there are. A class of c images gets a share proportional to c ** (1 - balance),
+    and within a class a microscope of m images one proportional to m ** (1 - balance); of those, every image is drawn
+    once before any is drawn again.
 
     Args:
         labels: class index of each training image, (n,).
@@ -34,23 +42,33 @@ def plan(labels: NDArray[np.int64], batch: int, balance: float, seed: int, epoch
         balance: 0 draws the classes in their own proportions, 1 draws them equally often.
         seed: of the recipe.
         epoch: number of the epoch; each has its own order.
+        microscopes: index of the microscope of each training image, (n,); None where there is one.
     """
     rng = np.random.default_rng((seed, epoch))
-    counts = np.bincount(labels)
-    weights = np.where(counts > 0, np.maximum(counts, 1) ** (1.0 - balance), 0.0)
-    shares = weights / weights.sum() * len(labels)
-    quotas = np.floor(shares).astype(int)
-    rest = len(labels) - quotas.sum()
-    quotas[np.argsort(quotas - shares, kind="stable")[:rest]] += 1
+    sources = np.zeros_like(labels) if microscopes is None else microscopes
     drawn = []
-    for label, quota in enumerate(quotas):
-        members = np.flatnonzero(labels == label)
-        while quota > 0:
-            drawn.append(rng.permutation(members)[:quota])
-            quota -= len(members)
+    for label, of_class in enumerate(_quotas(np.bincount(labels), len(labels), balance)):
+        its = labels == label
+        for source, quota in enumerate(_quotas(np.bincount(sources[its]), of_class, balance)):
+            members = np.flatnonzero(its & (sources == source))
+            while quota > 0:
+                drawn.append(rng.permutation(members)[:quota])
+                quota -= len(members)
     order = rng.permutation(np.concatenate(drawn))
     full = len(order) // batch
     return [order[i * batch : (i + 1) * batch] for i in range(full)] if full else [order]
+
+
+def _quotas(counts: NDArray[np.int64], total: int, balance: float) -> list[int]:
+    """Divide `total` in proportion to counts ** (1 - balance), by largest remainders."""
+    weights = np.where(counts > 0, np.maximum(counts, 1) ** (1.0 - balance), 0.0)
+    if not weights.sum():
+        return [0] * len(counts)
+    shares = weights / weights.sum() * total
+    quotas = np.floor(shares).astype(int)
+    rest = total - quotas.sum()
+    quotas[np.argsort(quotas - shares, kind="stable")[:rest]] += 1
+    return [int(quota) for quota in quotas]
 
 
 def augmented(

@@ -110,6 +110,7 @@ class Trainer:
             raise UserError("fit.mixup and fit.cutmix: a teacher predicts images as they are: turn both off")
         train, val = manifest.split("train"), manifest.split("val")
         self.labels = images.truth(manifest, train, spec.classes)
+        self.microscopes = images.microscopes(train)
         self.val_labels = images.truth(manifest, val, spec.classes)
         cv2.setNumThreads(1)  # the images of a batch are spread over threads already
         process_state()  # before the Accelerator, which adopts the state that it finds
@@ -289,7 +290,9 @@ class Trainer:
     def plan(self, number: int) -> Plan:
         """Return this process's share of an epoch's batches; every process takes equally many steps."""
         options, (index, count) = self.options, self.setting.process
-        plan = batches.plan(self.labels, options.batch, options.balance, options.seed, number)
+        plan = batches.plan(
+            self.labels, options.batch, options.balance, options.seed, number, microscopes=self.microscopes
+        )
         share = len(plan) // count
         if not share:
             raise UserError(f"{len(plan)} batches are too few for {count} processes: start fewer")
