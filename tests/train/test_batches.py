@@ -30,6 +30,25 @@ def test_balanced_plan_draws_classes_equally() -> None:
     assert np.bincount(drawn)[90:].tolist() == [5] * 10
 
 
+def test_balanced_plan_draws_microscopes_equally() -> None:
+    """Within a class, a microscope of 45 images and one of 5 are drawn equally often with balance 1."""
+    labels = np.array([0] * 50 + [1] * 50)
+    microscopes = np.array(([0] * 45 + [1] * 5) * 2)
+    drawn = np.concatenate(plan(labels, 10, 1.0, 0, 0, microscopes))
+    assert np.bincount(labels[drawn]).tolist() == [50, 50]
+    assert np.bincount(microscopes[drawn]).tolist() == [50, 50]
+    assert np.bincount(drawn)[45:50].tolist() == [5] * 5
+
+
+def test_one_microscope_is_drawn_as_none() -> None:
+    """A manifest of one microscope draws the batches that it drew without the column."""
+    labels = np.arange(61) % 4
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(plan(labels, 8, 0.5, 3, 1), plan(labels, 8, 0.5, 3, 1, np.zeros_like(labels)), strict=True)
+    )
+
+
 def test_plan_follows_from_seed_and_epoch() -> None:
     """The same seed and epoch give the same batches; another seed or epoch gives others."""
     labels = np.arange(40) % 3
