@@ -62,7 +62,7 @@ def command(
     options = Options(wheels, whole_wheels, python_installer, vc_redist, zip)
     made = build(targets, to or Path(f"edgewbc-kit-{platform}"), Bundle.open(chosen), options, say)
     if as_json:
-        emit(made.to_dict())
+        emit(made.to_json())
     else:
         print(_table(made))
         wrote(Path(made.folder))
@@ -72,12 +72,10 @@ def command(
 def _table(kit: Kit) -> str:
     from edgewbc.utils.text import table
 
-    bytes_of = {wheel["file"]: wheel["bytes"] for wheel in kit.facts["wheels"]}
-    rows = [
-        [row["name"], row["version"], row["licence"], f"{bytes_of[row['wheel']] / 1e6:.2f} MB"] for row in kit.licences
-    ]
-    lines = [table(["wheel", "version", "licence", "size"], rows, left=3)]
-    lines += [f"taken out of {row['name']}: {row['without']}" for row in kit.licences if row["without"]]
-    lines += [f"left out: {name} ({why})" for name, why in kit.facts["left_out"].items()]
+    bytes_of = {wheel.file: wheel.bytes for wheel in kit.facts.wheels}
+    rows = [[row.name, row.version, row.license, f"{bytes_of[row.wheel] / 1e6:.2f} MB"] for row in kit.licenses]
+    lines = [table(["wheel", "version", "license", "size"], rows, left=3)]
+    lines += [f"taken out of {row.name}: {row.without}" for row in kit.licenses if row.without]
+    lines += [f"left out: {name} ({why})" for name, why in kit.facts.left_out.items()]
     packed = "" if kit.zip_size is None else f", {kit.zip}: {kit.zip_size / 1e6:.1f} MB"
     return "\n".join([*lines, f"{kit.folder}: {kit.size / 1e6:.1f} MB in {kit.files} files{packed}"])

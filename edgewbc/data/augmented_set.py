@@ -54,12 +54,12 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Enlarged:
-    """Description of an augmented set: the content of `augmented.json` (its key for the license is `licence`)."""
+    """Description of an augmented set: the content of `augmented.json`."""
 
     source: str
     source_manifest_sha256: str
     citation: str
-    licence: str
+    license: str
     total: int
     seed: int
     height: int
@@ -163,7 +163,10 @@ def write(
 
 def _same(one: Any, other: dict[str, Any]) -> bool:
     """Return whether two descriptions are of the same set, ignoring the version of edgewbc."""
-    return isinstance(one, dict) and {**one, "edgewbc": ""} == {**other, "edgewbc": ""}
+    if not isinstance(one, dict):
+        return False
+    renamed = {"license" if key == "licence" else key: value for key, value in one.items()}
+    return {**renamed, "edgewbc": ""} == {**other, "edgewbc": ""}
 
 
 def _jobs(manifest: Manifest, total: int) -> list[tuple[Entry, int]]:

@@ -119,7 +119,7 @@ class Provenance:
             "source": self.source,
             "seed": self.seed,
             "citation": self.citation,
-            "licence": self.license,
+            "license": self.license,
             "left_out": dict(self.left_out),
             "splits": None if self.splits is None else list(self.splits),
             "edgewbc": self.edgewbc,
@@ -127,13 +127,16 @@ class Provenance:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Provenance:
-        """Read what `to_json` wrote; keys that are missing get their default, others are ignored."""
+        """Read what `to_json` wrote; keys that are missing get their default, others are ignored.
+
+        The license was called `licence` until 0.1.
+        """
         splits = values.get("splits")
         return cls(
             values.get("source"),
             values.get("seed"),
             str(values.get("citation") or ""),
-            str(values.get("licence") or ""),
+            str(values.get("license") or values.get("licence") or ""),
             dict(values.get("left_out") or {}),
             None if splits is None else tuple(splits),
             str(values.get("edgewbc") or ""),

@@ -98,7 +98,7 @@ def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any
         "training_manifest_sha256": first.get("manifest_sha256"),
         "counts": manifest.counts(),
         "citation": manifest.provenance.citation,
-        "licence": manifest.provenance.license,
+        "license": manifest.provenance.license,
     }
 
 

@@ -131,7 +131,7 @@ def _data(m: Mapping[str, Any]) -> str:
     lines = [
         f"- Source: {data['source']}; protocol: {data['protocol']}; manifest {data['manifest_sha256']}",
         f"- Citation: {data['citation'] or 'not stated'}",
-        f"- License of the images: {data['licence'] or 'not stated'}",
+        f"- License of the images: {_data_license(data) or 'not stated'}",
     ]
     counts = [
         f"| {split} | " + " | ".join(str(found.get(name, 0)) for name in m["classes"]) + " |"
@@ -244,10 +244,15 @@ def _verification(m: Mapping[str, Any]) -> str:
     )
 
 
+def _data_license(data: Mapping[str, Any]) -> str:
+    """Return the license of the images; bundles of 0.1 call it `licence`."""
+    return str(data.get("license", data.get("licence", "")))
+
+
 def _license(m: Mapping[str, Any]) -> str:
     text = f"## License\n\nThe weights: {m.get('weights_license') or 'not stated'}."
-    if m["data"] and m["data"]["licence"]:
-        text += f" The images they were trained on: {m['data']['licence']}; this bundle contains none of them."
+    if m["data"] and _data_license(m["data"]):
+        text += f" The images they were trained on: {_data_license(m['data'])}; this bundle contains none of them."
     if _from_imagenet(m):
         origin = next((text for name, text in IMAGENET.items() if m["arch"].startswith(name)), "ImageNet weights")
         text += f" The convolutional layers started from {origin}."

@@ -3,7 +3,7 @@
 install.bat, classify.bat (or .sh)   launchers for the technician
 guide.html                           one-page guide, for printing
 SHA256SUMS                           hashes of every other file; install checks them first
-LICENCES/                            license texts, and LICENCES.csv
+LICENSES/                            license texts, and LICENSES.csv
 prerequisites/                       installers given with --python-installer, --vc-redist
 files/kit.json                       what the kit contains: system, Python versions, model, wheels
 files/install.py, classify.py        scripts that the launchers run
@@ -17,7 +17,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,16 @@ from edgewbc.bundle import bundle as bundles
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import SUMS
 from edgewbc.errors import UserError
-from edgewbc.kit import guide, licences, own, templates
+from edgewbc.kit import guide, licenses, own_wheel, templates
 from edgewbc.kit.collect import LEFT_OUT, Say, collect
+from edgewbc.kit.facts import KitFacts, ModelFacts, WheelFacts
+from edgewbc.kit.licenses import WheelLicense
 from edgewbc.kit.slim import Slimmed, slim
 from edgewbc.kit.target import GLIBC, Platform, Target
 from edgewbc.kit.wheel import Wheel, member
 from edgewbc.utils.files import atomic_write, occupied, sha256, whole_folder, write_json, write_text
+from edgewbc.utils.json_values import values_of
 
-FORMAT = 1
 LARGEST = 150_000_000  # bytes; a larger kit causes a warning
 _INSTALLER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.exe", re.ASCII | re.IGNORECASE)
 
@@ -68,7 +70,7 @@ class Kit:
         zip_size: bytes of the zip, or None.
         files: number of files in SHA256SUMS.
         facts: content of `files/kit.json`.
-        licences: one row for each wheel, see `licences.gather`.
+        licenses: one row for each wheel, see `licenses.gather`.
     """
 
     folder: str
@@ -76,11 +78,12 @@ class Kit:
     size: int
     zip_size: int | None
     files: int
-    facts: dict[str, Any]
-    licences: list[dict[str, Any]]
+    facts: KitFacts
+    licenses: tuple[WheelLicense, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as JSON values."""
+        return {**values_of(self), "facts": self.facts.to_json()}
 
 
 def build(
@@ -112,7 +115,7 @@ def build(
     with whole_folder(to) as kit:
         (kit / "files" / "wheels").mkdir(parents=True)
         wheels = _wheels(targets, kit / "files", kit.parent, options, say)
-        rows = licences.gather(wheels, kit / "LICENCES")
+        rows = licenses.gather(wheels, kit / "LICENSES")
         for name in bundle.verify():
             file = kit / "files" / "model" / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +125,7 @@ def build(
             (kit / "prerequisites").mkdir(exist_ok=True)
             shutil.copyfile(file, kit / "prerequisites" / file.name)
         facts = _facts(targets, bundle, wheels, installers)
-        write_json(kit / "files" / "kit.json", facts)
+        write_json(kit / "files" / "kit.json", facts.to_json())
         _launchers(kit, targets, facts, bundle, installers)
         bundles.seal(kit)
     if options.zip:
@@ -148,13 +151,13 @@ def pack(folder: Path, to: Path) -> None:
 
 def _wheels(targets: Sequence[Target], files: Path, work: Path, options: Options, say: Say) -> list[Slimmed]:
     """Write the wheels of all targets into `files/wheels`, each once, and the pinned requirements of each target."""
-    own_wheel = own.build(files / "wheels")
-    kept: dict[str, Slimmed] = {own_wheel.name: slim(Wheel.read(own_wheel))}
+    own = own_wheel.build(files / "wheels")
+    kept: dict[str, Slimmed] = {own.name: slim(Wheel.read(own))}
     for target in targets:
         fetched = work / f"wheels-{target.version}"
         fetched.mkdir()
-        found = collect(own_wheel, target, fetched, options.wheels, say)
-        pins = [kept[own_wheel.name].wheel]
+        found = collect(own, target, fetched, options.wheels, say)
+        pins = [kept[own.name].wheel]
         for wheel in found:
             item = slim(wheel, options.whole)
             name = item.wheel.path.name
@@ -181,34 +184,32 @@ def _installers(options: Options, platform: Platform) -> dict[str, Path]:
 
 def _facts(
     targets: Sequence[Target], bundle: Bundle, wheels: Sequence[Slimmed], installers: dict[str, Path]
-) -> dict[str, Any]:
-    """Return the content of `files/kit.json`. It contains no date, so that the same parts give the same kit."""
-    return {
-        "format": FORMAT,
-        "edgewbc": edgewbc.__version__,
-        "platform": targets[0].platform.value,
-        "pythons": [target.version for target in targets],
-        "glibc": [2, GLIBC],
-        "model": {"name": bundle.name, "precision": bundle.default_precision, "sha256": bundle.model_sha256()},
-        **{name: f"prerequisites/{path.name}" for name, path in installers.items()},
-        "wheels": [
-            {
-                "file": item.wheel.path.name,
-                "name": item.wheel.name,
-                "version": item.wheel.version,
-                "bytes": item.wheel.path.stat().st_size,
-                "sha256": sha256(item.wheel.path),
-                "published_sha256": item.published,
-                "without": list(item.without),
-            }
+) -> KitFacts:
+    return KitFacts(
+        edgewbc=edgewbc.__version__,
+        platform=targets[0].platform.value,
+        pythons=tuple(target.version for target in targets),
+        glibc=(2, GLIBC),
+        model=ModelFacts(bundle.name, bundle.default_precision, bundle.model_sha256()),
+        wheels=tuple(
+            WheelFacts(
+                item.wheel.path.name,
+                item.wheel.name,
+                item.wheel.version,
+                item.wheel.path.stat().st_size,
+                sha256(item.wheel.path),
+                item.published,
+                tuple(item.without),
+            )
             for item in wheels
-        ],
-        "left_out": LEFT_OUT,
-    }
+        ),
+        left_out=LEFT_OUT,
+        installers={name: f"prerequisites/{path.name}" for name, path in installers.items()},
+    )
 
 
 def _launchers(
-    kit: Path, targets: Sequence[Target], facts: dict[str, Any], bundle: Bundle, installers: dict[str, Path]
+    kit: Path, targets: Sequence[Target], facts: KitFacts, bundle: Bundle, installers: dict[str, Path]
 ) -> None:
     windows = targets[0].platform is Platform.WINDOWS
     versions = [target.version for target in targets]
@@ -252,8 +253,8 @@ def _launchers(
         else "Install makes that file. Or start classify.sh and drag the folder into its window.",
         "NEEDS": needs[windows] + (f" ({python_help[:-1]})" if given else ""),
         "ELSEWHERE": f" (and {elsewhere[windows]}, if it was installed from a stick)",
-        "VERSION": facts["edgewbc"],
+        "VERSION": facts.edgewbc,
         "MODEL": bundle.name,
-        "MODEL_SHA": facts["model"]["sha256"][:12],
+        "MODEL_SHA": facts.model.sha256[:12],
     }
     templates.write("guide.html", kit / "guide.html", guide.values(placeholders, bundle.classes))

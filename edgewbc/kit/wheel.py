@@ -30,7 +30,7 @@ class Wheel:
         name: normalized name of the package (`opencv-python-headless`).
         version: version from the metadata.
         requires: requirements, with their markers.
-        licence: license expression, or else the license text or classifiers; `unknown` if there are none.
+        license: license expression, or else the license text or classifiers; `unknown` if there are none.
         info: name of the `.dist-info` folder.
     """
 
@@ -38,7 +38,7 @@ class Wheel:
     name: str
     version: str
     requires: tuple[str, ...]
-    licence: str
+    license: str
     info: str
 
     @classmethod
@@ -59,10 +59,10 @@ class Wheel:
         except (OSError, zipfile.BadZipFile, StopIteration, UnicodeDecodeError) as error:
             raise UserError(f"{path}: not a wheel that can be read ({error!r}): download it again") from None
         requires = tuple(str(line) for line in metadata.get_all("Requires-Dist", []))
-        return cls(path, canonicalize_name(name), version, requires, _licence(metadata), member.partition("/")[0])
+        return cls(path, canonicalize_name(name), version, requires, _license(metadata), member.partition("/")[0])
 
 
-def _licence(metadata: Message) -> str:
+def _license(metadata: Message) -> str:
     """Return `License-Expression` (PEP 639), else a short `License`, else the license classifiers."""
     expression, short = str(metadata.get("License-Expression", "")), str(metadata.get("License", "")).strip()
     if expression:

@@ -30,7 +30,7 @@ def test_json_is_one_object(edgewbc: Callable[..., Ran], workspace: Path) -> Non
     assert (summary["folder"], summary["zip"]) == ("edgewbc-kit-windows", "edgewbc-kit-windows.zip")
     assert summary["zip_size"] == (workspace / "edgewbc-kit-windows.zip").stat().st_size
     assert summary["facts"]["pythons"] == ["3.12"]
-    assert {row["name"] for row in summary["licences"]} >= {"edgewbc", "openvino", "numpy"}
+    assert {row["name"] for row in summary["licenses"]} >= {"edgewbc", "openvino", "numpy"}
     assert "fetching for Windows (x86-64) and Python 3.12: " in ran.err
     assert edgewbc("kit", "--for", "windows", "--model", "tiny", "--wheels", "wheels").code == 2  # never overwritten
 
@@ -41,7 +41,7 @@ def test_text_is_a_table_of_wheels(edgewbc: Callable[..., Ran], workspace: Path)
     ran = edgewbc("kit", *options)
     assert ran.code == 0
     lines = ran.out.splitlines()
-    assert lines[0].split() == ["wheel", "version", "licence", "size"]
+    assert lines[0].split() == ["wheel", "version", "license", "size"]
     assert any(line.startswith("taken out of openvino: openvino_intel_gpu_plugin.so") for line in lines)
     assert any(line.startswith("left out: openvino-telemetry (") for line in lines)
     size = sum(f.stat().st_size for f in (workspace / "out" / "kit").rglob("*") if f.is_file())

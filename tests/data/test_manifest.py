@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.data.manifest import COLUMNS, Entry, Manifest, Protocol, Split
+from edgewbc.data.manifest import COLUMNS, Entry, Manifest, Protocol, Provenance, Split
 from edgewbc.data.sources import make
 from edgewbc.errors import UserError
 
@@ -144,3 +144,9 @@ def test_changed_and_missing_images(slides: Path) -> None:
         manifest.read_bytes(first)
     with pytest.raises(UserError, match="cannot be read"):
         manifest.read_bytes(second)
+
+
+def test_the_license_of_an_older_manifest_is_read() -> None:
+    """It was called `licence` until 0.1."""
+    assert Provenance.from_json({"licence": "CC0"}).license == "CC0"
+    assert Provenance.from_json(Provenance(license="MIT").to_json()).license == "MIT"

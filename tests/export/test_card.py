@@ -51,7 +51,7 @@ def values(**changes: Any) -> dict[str, Any]:
             "training_manifest_sha256": "cd" * 32,
             "counts": {"val": {"neutrophil": 500, "lymphocyte": 530}},
             "citation": "Acevedo et al. 2020",
-            "licence": "CC BY 4.0",
+            "license": "CC BY 4.0",
         },
         "evidence": [ROW],
         "parity": {
@@ -202,3 +202,11 @@ def test_calibration_error_is_stated_with_the_accuracy() -> None:
     assert "Calibration error of the probabilities: 0.050" in good
     assert "not to be trusted" not in good
     assert "alibration error" not in text_of(evidence=[ROW])
+
+
+def test_an_older_manifest_gives_the_same_card() -> None:
+    """The license of the images was called `licence` until 0.1."""
+    data = dict(values()["data"])
+    data["licence"] = data.pop("license")
+    assert text_of(data=data) == text_of()
+    assert "CC BY 4.0" in text_of()

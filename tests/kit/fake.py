@@ -7,7 +7,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from edgewbc.kit import own
+from edgewbc.kit import own_wheel
 from edgewbc.kit.wheel import write
 
 VERSION = "9999.1"
@@ -50,7 +50,7 @@ def wheel(
 def index(folder: Path) -> Path:
     """Write wheels of all requirements of edgewbc, for Windows and Linux, Python 3.12 and 3.13; return `folder`."""
     special = {"openvino", "typer", "numpy"}
-    for line in own.project().requires:
+    for line in own_wheel.project().requires:
         name = Requirement(line).name.lower()
         if name not in special:
             wheel(folder, name)

@@ -28,7 +28,7 @@ def files(folder: Path) -> dict[str, Path]:
 def test_windows_kit_has_windows_wheels(windows: Made) -> None:
     """Every wheel is for win_amd64 or pure Python, and fits one of the versions of Python."""
     names = [Path(name).name for name in files(windows.folder) if name.endswith(".whl")]
-    assert len(names) == len(windows.kit.facts["wheels"]) > 10
+    assert len(names) == len(windows.kit.facts.wheels) > 10
     assert all(name.endswith(("-win_amd64.whl", "-none-any.whl")) for name in names)
     targets = [Target(Platform.WINDOWS, (3, minor)) for minor in (12, 13)]
     assert all(any(target.fits(name) for target in targets) for name in names)
@@ -41,7 +41,7 @@ def test_linux_kit_has_linux_wheels(linux: Made) -> None:
     names = [Path(name).name for name in files(linux.folder) if name.endswith(".whl")]
     assert all(name.endswith(("-manylinux_2_28_x86_64.whl", "-none-any.whl")) for name in names)
     assert not [name for name in names if name.startswith(("colorama", "openvino_telemetry", "extra_one"))]
-    assert "openvino-telemetry" in linux.kit.facts["left_out"]
+    assert "openvino-telemetry" in linux.kit.facts.left_out
 
 
 @pytest.mark.parametrize("python", ["3.12", "3.13"])
@@ -74,35 +74,35 @@ def test_kit_contains_the_bundle(linux: Made) -> None:
     assert bundle.sums == linux.bundle.sums
     assert len(bundle.verify()) == len(linux.bundle.sums)
     facts = json.loads((linux.folder / "files" / "kit.json").read_text())
-    assert facts == linux.kit.facts
+    assert facts == linux.kit.facts.to_json()
     assert facts["model"] == {"name": "tiny", "precision": "int8", "sha256": bundle.model_sha256()}
     assert (facts["platform"], facts["pythons"]) == ("linux", ["3.12"])
 
 
 def test_removed_files_are_recorded(linux: Made) -> None:
     """The GPU and NPU plugins of OpenVINO are removed; kit.json lists them, with the hash of the published wheel."""
-    (openvino,) = [wheel for wheel in linux.kit.facts["wheels"] if wheel["name"] == "openvino"]
+    (openvino,) = [wheel for wheel in linux.kit.facts.wheels if wheel.name == "openvino"]
     published = next(linux.index.glob("openvino-*-cp312-cp312-manylinux*.whl"))
-    assert openvino["published_sha256"] == hashlib.sha256(published.read_bytes()).hexdigest() != openvino["sha256"]
-    assert [Path(name).stem for name in openvino["without"]] == [
+    assert openvino.published_sha256 == hashlib.sha256(published.read_bytes()).hexdigest() != openvino.sha256
+    assert [Path(name).stem for name in openvino.without] == [
         "openvino_intel_gpu_plugin",
         "openvino_intel_npu_compiler",
     ]
-    (numpy,) = [wheel for wheel in linux.kit.facts["wheels"] if wheel["name"] == "numpy"]
-    assert numpy["published_sha256"] == numpy["sha256"]
+    (numpy,) = [wheel for wheel in linux.kit.facts.wheels if wheel.name == "numpy"]
+    assert numpy.published_sha256 == numpy.sha256
 
 
 def test_licenses_of_every_wheel(windows: Made) -> None:
     """Each wheel has a row in the list, and each package a folder with its license texts."""
-    assert len(windows.kit.licences) == len(windows.kit.facts["wheels"])
-    assert all(row["texts"] >= 1 for row in windows.kit.licences)
-    assert (windows.folder / "LICENCES" / "deeper-9999.1" / "LICENSE").read_bytes() == b"Be kind.\n"
-    assert (windows.folder / "LICENCES" / f"edgewbc-{windows.kit.facts['edgewbc']}" / "NOTICE").is_file()
+    assert len(windows.kit.licenses) == len(windows.kit.facts.wheels)
+    assert all(row.texts >= 1 for row in windows.kit.licenses)
+    assert (windows.folder / "LICENSES" / "deeper-9999.1" / "LICENSE").read_bytes() == b"Be kind.\n"
+    assert (windows.folder / "LICENSES" / f"edgewbc-{windows.kit.facts.edgewbc}" / "NOTICE").is_file()
 
 
 def test_python_installer_is_included(windows: Made) -> None:
     """Python's installer is in the kit, and the launcher and the guide name its folder."""
-    assert windows.kit.facts["python_installer"] == "prerequisites/python-3.12.9-amd64.exe"
+    assert windows.kit.facts.installers["python_installer"] == "prerequisites/python-3.12.9-amd64.exe"
     assert (windows.folder / "prerequisites" / "python-3.12.9-amd64.exe").read_bytes() == b"MZ"
     for name in ("install.bat", "guide.html"):
         assert "python-3.12.9-amd64.exe in the folder prerequisites" in (windows.folder / name).read_text()

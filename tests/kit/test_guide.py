@@ -68,7 +68,7 @@ def test_guide_explains_installation_and_review(windows: Made, linux: Made) -> N
         assert "What “review” means" in words
         assert "a person must look at this cell" in words
         assert "neutrophils, lymphocytes, monocytes, eosinophils and basophils" in words
-        assert made.kit.facts["model"]["sha256"][:12] in words
+        assert made.kit.facts.model.sha256[:12] in words
     assert "Python 3.12 or 3.13 (64 bit)" in (windows.folder / "guide.html").read_text(encoding="utf-8")
     assert "Visual C++ Redistributable" in (windows.folder / "guide.html").read_text(encoding="utf-8")
 

@@ -327,7 +327,7 @@ def test_not_ready_is_the_last_line(
     (tmp_path / "SHA256SUMS").write_text((linux.folder / "SHA256SUMS").read_text())
     monkeypatch.setattr(install, "KIT", tmp_path)
     assert install.main() == 2
-    assert capsys.readouterr().out.splitlines()[-1].startswith("NOT READY: LICENCES/")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("NOT READY: LICENSES/")
     assert json.loads((linux.folder / "files" / "kit.json").read_text())["format"] == 1
 
 

@@ -33,13 +33,13 @@ def test_metadata_is_read(tmp_path: Path) -> None:
     """It has the normalized name, version, license and requirements."""
     path = wheel(tmp_path, "Some.Thing", "1.5", requires=["a>1", 'b; sys_platform == "win32"'])
     found = Wheel.read(path)
-    assert (found.name, found.version, found.licence) == ("some-thing", "1.5", "MIT")
+    assert (found.name, found.version, found.license) == ("some-thing", "1.5", "MIT")
     assert found.requires == ("a>1", 'b; sys_platform == "win32"')
     assert record_is_right(path)
 
 
 @pytest.mark.parametrize(
-    ("facts", "licence"),
+    ("facts", "license"),
     [
         (["License: BSD"], "BSD"),
         (["License: " + "long " * 40, "Classifier: License :: OSI Approved :: MIT License"], "MIT License"),
@@ -48,9 +48,9 @@ def test_metadata_is_read(tmp_path: Path) -> None:
         ([], "unknown"),
     ],
 )
-def test_license_is_found_in_the_metadata(tmp_path: Path, facts: list[str], licence: str) -> None:
+def test_license_is_found_in_the_metadata(tmp_path: Path, facts: list[str], license: str) -> None:
     """The license expression comes first, then a short text, then the classifiers."""
-    assert Wheel.read(wheel(tmp_path, "a", facts=facts)).licence == licence
+    assert Wheel.read(wheel(tmp_path, "a", facts=facts)).license == license
 
 
 def test_written_wheel_is_reproducible(tmp_path: Path) -> None:

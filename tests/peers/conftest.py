@@ -47,7 +47,7 @@ if __name__ == "__main__":
 
 DESCRIPTION = {
     "package": "fake",
-    "licence": "MIT",
+    "license": "MIT",
     "what": "a peer for tests",
     "each": "imgsz",
     "rows": {"a": {"backend": "numpy", "precision": "f32"}, "b": {"backend": "numpy", "precision": "int8"}},

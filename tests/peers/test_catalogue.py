@@ -21,7 +21,7 @@ def test_shipped_peers() -> None:
     for name in own:
         lines = (HOME / name / "requirements.txt").read_text(encoding="utf-8").splitlines()
         assert any(line.startswith(f"{found[name].package}==") for line in lines)
-    assert found["ultralytics"].licence == "AGPL-3.0"
+    assert found["ultralytics"].license == "AGPL-3.0"
     assert {row["precision"] for row in found["ultralytics"].rows.values()} == {"int8", "f32"}
 
 

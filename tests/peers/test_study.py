@@ -56,7 +56,7 @@ def test_result_has_every_row(ready: Path, capsys: pytest.CaptureFixture[str]) -
     assert fake["images_per_s"] > 0
     assert fake["latency_ms"]["p50"] <= fake["latency_ms"]["p90"] <= fake["latency_ms"]["p99"]
     assert fake["speed"]["ratio"] == pytest.approx(fake["images_per_s"] / ours["images_per_s"], rel=1e-3)
-    assert (fake["minutes"], fake["licence"], fake["version"], fake["batch"]) == (1.5, "MIT", "fake 1", 2)
+    assert (fake["minutes"], fake["license"], fake["version"], fake["batch"]) == (1.5, "MIT", "fake 1", 2)
     assert (fake["same_network"], fake["env_mb"]) == (None, None)
     assert absent["error"] == "there is no b"
     assert sick["error"] == "RuntimeError: the library is broken"

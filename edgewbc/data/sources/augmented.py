@@ -43,5 +43,5 @@ def find(folder: Path, classes: Sequence[str] | None = None) -> SourceCells:
         if not any(cell.label == name for cell in cells):
             raise UserError(f"{folder / ORIGINALS}: no image of class {name!r}: remove it from --classes")
     source = SYNTHETIC if described.get("source") == SYNTHETIC else ""
-    citation, license = str(described.get("citation", "")), str(described.get("licence", ""))
+    citation, license = str(described.get("citation", "")), str(described.get("license", described.get("licence", "")))
     return SourceCells(cells, left_out, citation, license, source)

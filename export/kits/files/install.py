@@ -25,7 +25,7 @@ WINDOWS = os.name == "nt"
 LONGEST = 120  # characters of the environment's path on Windows: keeps the longest path in a wheel below 260
 REMOVABLE = 2  # GetDriveTypeW's value for a USB stick
 SUMS = "SHA256SUMS"
-LISTED = ("files", "LICENCES", "prerequisites")
+LISTED = ("files", "LICENSES", "prerequisites")
 """Folders of the kit in which every file must be listed in SHA256SUMS."""
 REQUIRED = ("guide.html", "files/kit.json", "files/install.py", "files/classify.py", "files/model/SHA256SUMS")
 """Files that SHA256SUMS must list in any kit."""

@@ -25,7 +25,7 @@ class Peer:
         name: of its folder.
         folder: holds `measure.py`, and `requirements.txt` where it has an environment of its own.
         package: on the package registry.
-        licence: SPDX identifier of the package's license.
+        license: SPDX identifier of the package's license.
         what: description in one line.
         each: it is prepared once for each `imgsz` (it trains its own networks), for each `network` (run folder) of an
             architecture in `archs`, or once for the `bundle`.
@@ -37,7 +37,7 @@ class Peer:
     name: str
     folder: Path
     package: str
-    licence: str
+    license: str
     what: str
     each: str
     rows: dict[str, dict[str, str]]

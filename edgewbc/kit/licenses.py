@@ -8,27 +8,47 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from edgewbc.kit.slim import Slimmed
 from edgewbc.utils.files import write_text
 
-LIST = "LICENCES.csv"
+LIST = "LICENSES.csv"
 _TEXT = re.compile(r"(licen[sc]e|copying|notice|third-party)", re.IGNORECASE)
 _CODE = {".py", ".pyi", ".pyc", ".so", ".pyd", ".dll"}
 
 
-def gather(wheels: Sequence[Slimmed], to: Path) -> list[dict[str, Any]]:
-    """Copy every license text from the wheels to `to/<name>-<version>/`, and write `to/LICENCES.csv`.
+@dataclass(frozen=True)
+class WheelLicense:
+    """The license of a wheel in a kit: a row of `LICENSES.csv`.
+
+    Attributes:
+        name, version: of the package.
+        license: as its metadata name it.
+        wheel: name of the file.
+        texts: number of license texts that were copied.
+        without: names of the members that were removed from the wheel, separated by spaces.
+    """
+
+    name: str
+    version: str
+    license: str
+    wheel: str
+    texts: int
+    without: str
+
+
+def gather(wheels: Sequence[Slimmed], to: Path) -> tuple[WheelLicense, ...]:
+    """Copy every license text from the wheels to `to/<name>-<version>/`, and write `to/LICENSES.csv`.
 
     Texts are taken from the wheel's metadata and from the package itself; duplicates are copied once. If a wheel has
     no license text, its METADATA, which names the license, is copied instead.
 
     Returns:
-        One row per wheel: name, version, licence, wheel (file name), texts (number of texts), without (removed files).
+        One row per wheel, sorted by name.
     """
-    rows: list[dict[str, Any]] = []
+    rows = []
     for item in sorted(wheels, key=lambda item: (item.wheel.name, item.wheel.path.name)):
         wheel = item.wheel
         texts = _texts(wheel.path, wheel.info)
@@ -37,21 +57,21 @@ def gather(wheels: Sequence[Slimmed], to: Path) -> list[dict[str, Any]]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text)
         rows.append(
-            {
-                "name": wheel.name,
-                "version": wheel.version,
-                "licence": wheel.licence,
-                "wheel": wheel.path.name,
-                "texts": len(texts),
-                "without": " ".join(PurePosixPath(name).name for name in item.without),
-            }
+            WheelLicense(
+                wheel.name,
+                wheel.version,
+                wheel.license,
+                wheel.path.name,
+                len(texts),
+                " ".join(PurePosixPath(name).name for name in item.without),
+            )
         )
     table = io.StringIO()
-    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(table, [field.name for field in fields(WheelLicense)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(map(asdict, rows))
     write_text(to / LIST, table.getvalue())
-    return rows
+    return tuple(rows)
 
 
 def _texts(path: Path, info: str) -> dict[str, bytes]:

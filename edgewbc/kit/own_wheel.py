@@ -17,7 +17,7 @@ from edgewbc.kit.wheel import write
 
 PACKAGE = Path(edgewbc.__file__).resolve().parent
 BUILD = "1kit"  # build tag that distinguishes it from the published wheel, which contains a bundle
-LICENCES = ("LICENSE", "NOTICE")
+LICENSES = ("LICENSE", "NOTICE")
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Project:
         requires: requirements of the lab side.
         summary: one-line description.
         python: supported versions, such as `>=3.11`.
-        licence: SPDX expression.
+        license: SPDX expression.
         files: license texts by file name.
     """
 
     requires: tuple[str, ...]
     summary: str
     python: str
-    licence: str
+    license: str
     files: dict[str, bytes]
 
 
@@ -49,7 +49,7 @@ def project() -> Project:
     if (checkout / "pyproject.toml").is_file():
         declared = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         if declared["name"] == "edgewbc":
-            texts = {name: (checkout / name).read_bytes() for name in LICENCES}
+            texts = {name: (checkout / name).read_bytes() for name in LICENSES}
             return Project(
                 tuple(declared["dependencies"]),
                 declared["description"],
@@ -61,7 +61,7 @@ def project() -> Project:
         distribution = importlib.metadata.distribution("edgewbc")
     except importlib.metadata.PackageNotFoundError:
         raise UserError("edgewbc is not installed here, so it cannot be put into a kit: pip install .") from None
-    texts = {name: (distribution.read_text(f"licenses/{name}") or "").encode() for name in LICENCES}
+    texts = {name: (distribution.read_text(f"licenses/{name}") or "").encode() for name in LICENSES}
     facts = distribution.metadata.json
     return Project(
         tuple(line for line in distribution.requires or () if "extra ==" not in line),
@@ -87,7 +87,7 @@ def build(to: Path) -> Path:
         f"Version: {version}",
         f"Summary: {declared.summary}",
         f"Requires-Python: {declared.python}",
-        f"License-Expression: {declared.licence}",
+        f"License-Expression: {declared.license}",
         *(f"License-File: {name}" for name in declared.files),
         *(f"Requires-Dist: {requirement}" for requirement in declared.requires),
     ]

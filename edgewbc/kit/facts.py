@@ -1,0 +1,73 @@
+"""What a kit contains: the content of its `files/kit.json`, which its install script reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgewbc.utils.json_values import values_of
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class WheelFacts:
+    """A wheel of a kit.
+
+    Attributes:
+        file: its name.
+        name, version: of the package.
+        bytes: size of the file.
+        sha256: of the file in the kit.
+        published_sha256: of the file as it was published.
+        without: names of the members that were removed.
+    """
+
+    file: str
+    name: str
+    version: str
+    bytes: int
+    sha256: str
+    published_sha256: str
+    without: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The model of a kit: name of the bundle, default precision, and hash of that model."""
+
+    name: str
+    precision: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class KitFacts:
+    """What a kit contains. There is no date, so that the same parts give the same kit.
+
+    Attributes:
+        edgewbc: version.
+        platform: system that it is for.
+        pythons: versions of Python, such as 3.12.
+        glibc: oldest version of glibc that works, on Linux.
+        model: of its bundle.
+        wheels: every wheel.
+        left_out: packages that are not installed, and why.
+        installers: path in the kit by what is installed: `python_installer`, `vc_redist`.
+    """
+
+    edgewbc: str
+    platform: str
+    pythons: tuple[str, ...]
+    glibc: tuple[int, int]
+    model: ModelFacts
+    wheels: tuple[WheelFacts, ...]
+    left_out: Mapping[str, str]
+    installers: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `files/kit.json`."""
+        values = values_of(self)
+        installers: dict[str, str] = values.pop("installers")
+        return {"format": FORMAT, **values, **installers}
