@@ -9,6 +9,7 @@ from typing import Any
 from edgewbc.bench.plan import BenchModel
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.runtime import trial
+from edgewbc.runtime.openvino_import import core
 
 IR = tuple[bytes, bytes]
 """Contents of the .xml and of the .bin file."""
@@ -52,10 +53,8 @@ def count_macs(xml: bytes, weights: bytes) -> int | None:
     Returns:
         the number; None if a shape other than the batch size is dynamic.
     """
-    import openvino as ov
-
     total = 0
-    for op in ov.Core().read_model(xml, weights).get_ops():
+    for op in core().read_model(xml, weights).get_ops():
         kind = op.get_type_name()
         if kind not in (*CONVOLUTIONS, "MatMul"):
             continue

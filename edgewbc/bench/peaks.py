@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from edgewbc.runtime.openvino_import import core
 from edgewbc.runtime.synthetic_network import build
 
 DEPTH = 4
@@ -71,7 +72,6 @@ def measure(job: PeakJob) -> dict[str, Any]:
     """
     import openvino as ov
 
-    core = ov.Core()
     options: dict[str, Any] = {
         "PERFORMANCE_HINT": "THROUGHPUT",
         "INFERENCE_PRECISION_HINT": "bf16" if job.peak == "bf16" else "f32",
@@ -81,7 +81,7 @@ def measure(job: PeakJob) -> dict[str, Any]:
     best: dict[str, Any] = {"gmac_per_s": 0.0}
     for shape in job.shapes:
         model, macs = stack(*shape, int8=job.peak == "int8")
-        compiled = core.compile_model(model, "CPU", options)
+        compiled = core().compile_model(model, "CPU", options)
         kernels = _kernels(compiled)
         other = {kind for kind, _ in kernels} - set(KERNEL_TYPES[job.peak])
         if other:

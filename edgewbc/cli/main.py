@@ -142,14 +142,10 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
         app(args=arguments, prog_name="edgewbc")
     except SystemExit as stop:
         code = stop.code
-    except (UserError, GateError, StalledError) as error:
-        print(f"edgewbc: {error}", file=sys.stderr)
-        code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except Exception:
-        traceback.print_exc()
-        print("edgewbc: this is a bug; please report the lines above", file=sys.stderr)
+    except Exception as error:
+        code = _report(error)
     if code == INTERRUPTED:
         print("edgewbc: interrupted", file=sys.stderr)
     if (failure := _output_failure()) is not None:
@@ -159,6 +155,21 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     if any(thread.name.startswith("edgewbc-") and thread.is_alive() for thread in threading.enumerate()):
         os._exit(code if isinstance(code, int) else 1)  # a stuck worker must not keep the process alive
     sys.exit(code)
+
+
+def _report(error: Exception) -> int:
+    """Print an error for the user, and return its exit code."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):  # a library turned it into an error of its own
+            return INTERRUPTED
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, UserError | GateError | StalledError):
+        print(f"edgewbc: {error}", file=sys.stderr)
+        return error.exit_code
+    traceback.print_exception(error)
+    print("edgewbc: this is a bug; please report the lines above", file=sys.stderr)
+    return 1
 
 
 @contextmanager

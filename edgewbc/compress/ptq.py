@@ -18,6 +18,7 @@ from edgewbc.compress.nncf_logging import quiet_nncf
 from edgewbc.errors import UserError
 from edgewbc.export.graph import INPUT
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
+from edgewbc.runtime.openvino_import import core
 
 Preset = Literal["mixed", "performance"]
 OverflowFix = Literal["first", "all", "none"]
@@ -71,14 +72,13 @@ def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[L
         control: validation images; used only with `options.max_drop`.
         options: of the quantization.
     """
-    import openvino as ov
 
     def accuracy(compiled: Any, items: Any) -> tuple[float, list[float]]:
         return _accuracy([compiled(image)["probabilities"].argmax() == label for image, label in items])
 
     with quiet_nncf() as nncf:
         dataset = nncf.Dataset(calibration)
-        return _quantize(nncf, ov.Core().read_model(xml), dataset, nncf.Dataset(control), accuracy, options)
+        return _quantize(nncf, core().read_model(xml), dataset, nncf.Dataset(control), accuracy, options)
 
 
 def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: list[Labelled], options: Options) -> Any:

@@ -25,6 +25,7 @@ from edgewbc.export.validation import EvidenceRow, ModelFile, ValidationResult, 
 from edgewbc.metrics import Accuracy
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.runtime.openvino_import import core
 from edgewbc.runtime.predictor import Predictor
 from edgewbc.train.history import EpochResult
 from edgewbc.train.teacher import TeacherRecord
@@ -339,9 +340,7 @@ def _operations(path: Path) -> dict[str, list[str]]:
         import onnx
 
         return ptq.operations_onnx(onnx.load(path))
-    import openvino as ov
-
-    return ptq.operations_ir(ov.Core().read_model(path))
+    return ptq.operations_ir(core().read_model(path))
 
 
 def _parity(evidence: ValidationResult, backends: Sequence[str]) -> Parity:

@@ -27,6 +27,7 @@ from edgewbc.export import parity
 from edgewbc.export.validation import BATCH, SPLIT
 from edgewbc.nets import model
 from edgewbc.nets.spec import PLAIN, ModelSpec
+from edgewbc.runtime.openvino_import import core
 from edgewbc.utils.json_values import take
 from edgewbc.utils.progress import Progress, quiet
 
@@ -132,19 +133,16 @@ def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress
     Raises:
         RuntimeError: the two do not have the same layers (a bug).
     """
-    import openvino as ov
-
     entries = manifest.split(SPLIT)
     truth = images.truth(manifest, entries, spec.classes)
-    core = ov.Core()
-    quantized = ptq.layers_ir(core.read_model(int8))
+    quantized = ptq.layers_ir(core().read_model(int8))
     layers = _layers(spec, len(quantized))
     prepared = np.concatenate(list(images.batches(manifest, entries, spec.pixels, BATCH)))
-    before = _probabilities(core.read_model(f32), prepared)
+    before = _probabilities(core().read_model(f32), prepared)
     rows = []
     places = [place for place, layer in enumerate(quantized) if ptq.is_int8(layer)]
     for place in progress(places, "layers", len(places)):
-        graph = core.read_model(f32)
+        graph = core().read_model(f32)
         floats = ptq.layers_ir(graph)
         if [layer.get_type_name() for layer in floats] != [layer.get_type_name() for layer in quantized]:
             raise RuntimeError(f"{f32} and {int8} do not have the same layers")
@@ -160,7 +158,7 @@ def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress
     return Sensitivity(
         data=facts(manifest, SPLIT),
         n=len(truth),
-        all=_change(truth, before, _probabilities(core.read_model(int8), prepared)),
+        all=_change(truth, before, _probabilities(core().read_model(int8), prepared)),
         layers=tuple(sorted(rows, key=lambda row: -row.change.kl)),
     )
 
@@ -203,9 +201,7 @@ def _bias(layer: Any) -> Any:
 
 
 def _probabilities(graph: Any, prepared: NDArray[np.uint8]) -> parity.Probabilities:
-    import openvino as ov
-
-    compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     parts = [
         np.array(request.infer({0: prepared[start : start + BATCH]})[compiled.output("probabilities")])

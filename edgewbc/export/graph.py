@@ -21,6 +21,7 @@ from typing import Any
 
 from edgewbc.export.model_info import describe_ir, describe_onnx
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.runtime.openvino_import import core
 from edgewbc.utils.files import atomic_write
 from edgewbc.utils.optional import need
 
@@ -90,9 +91,7 @@ def save_ir(model: Any, xml: Path) -> None:
 
 def check_ir(xml: Path) -> None:
     """Raise RuntimeError unless an IR has the input, the outputs and the map of a bundle's model."""
-    import openvino as ov
-
-    model = ov.Core().read_model(xml)
+    model = core().read_model(xml)
     names = [output.get_any_name() for output in model.outputs]
     if [i.get_any_name() for i in model.inputs] != [INPUT] or names != list(OUTPUTS):
         raise RuntimeError(f"{xml}: {model.inputs} and {model.outputs} are not a bundle's inputs and outputs")

@@ -100,7 +100,7 @@ def build(to: Path) -> Path:
     ]
     members[f"{info}/METADATA"] = ("\n".join(metadata) + "\n").encode()
     members[f"{info}/WHEEL"] = ("\n".join(wheel) + "\n").encode()
-    members[f"{info}/entry_points.txt"] = b"[console_scripts]\nedgewbc = edgewbc.cli.main:main\n"
+    members[f"{info}/entry_points.txt"] = b"[console_scripts]\nedgewbc = edgewbc.__main__:main\n"
     members |= {f"{info}/licenses/{name}": text for name, text in declared.files.items()}
     path = to / f"edgewbc-{version}-{BUILD}-py3-none-any.whl"
     write(path, info, members)

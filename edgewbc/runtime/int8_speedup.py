@@ -15,7 +15,7 @@ import numpy as np
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor, isa
-from edgewbc.runtime.openvino_import import openvino
+from edgewbc.runtime.openvino_import import core
 from edgewbc.runtime.synthetic_network import build
 
 MIN_SAMPLES = 5
@@ -91,7 +91,7 @@ def synthetic(*, int8: bool, threads: int | None = None) -> Any:
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:
         options["INFERENCE_NUM_THREADS"] = threads
-    return openvino().Core().compile_model(model, "CPU", options)
+    return core().compile_model(model, "CPU", options)
 
 
 def _alternate(first: Callable[[], object], second: Callable[[], object], seconds: float) -> tuple[float, float, int]:

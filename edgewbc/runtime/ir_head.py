@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.decision.head import Array, Head
-from edgewbc.runtime.openvino_import import openvino
+from edgewbc.runtime.openvino_import import core, openvino
 
 FEATURES, PROBABILITIES = "features", "probabilities"
 
@@ -28,8 +28,7 @@ def read(xml: bytes, weights: bytes) -> Head:
     Raises:
         ValueError: the model has no such head.
     """
-    core = openvino().Core()
-    model = core.read_model(xml, weights)
+    model = core().read_model(xml, weights)
     layers: list[tuple[Array, Array]] = []
     at = _softmax(model).input_value(0)
     end = _named(model, FEATURES).get_node().get_friendly_name()
@@ -40,11 +39,11 @@ def read(xml: bytes, weights: bytes) -> Head:
             continue
         bias = np.zeros(0, np.float32)
         if node.get_type_name() == "Add":
-            bias = _constant(core, node.input_value(1)).reshape(-1)
+            bias = _constant(node.input_value(1)).reshape(-1)
             node = node.input_value(0).get_node()
         if node.get_type_name() != "MatMul":
             raise ValueError(f"its head has the operation {node.get_type_name()}, not dense layers alone")
-        matrix = _constant(core, node.input_value(1))
+        matrix = _constant(node.input_value(1))
         if not node.get_attributes().get("transpose_b"):
             matrix = np.ascontiguousarray(matrix.T)
         layers.append((matrix, bias if bias.size else np.zeros(len(matrix), np.float32)))
@@ -60,7 +59,7 @@ def replace(xml: bytes, weights: bytes, head: Head) -> tuple[bytes, bytes]:
     """
     ov = openvino()
     op = ov.opset13
-    model = ov.Core().read_model(xml, weights)
+    model = core().read_model(xml, weights)
     softmax, at = _softmax(model), _named(model, FEATURES)
     sizes = [int(port.get_partial_shape()[1].get_length()) for port in (at, softmax.output(0))]
     if sizes != [head.features, head.classes]:
@@ -99,11 +98,11 @@ def _named(model: Any, name: str) -> Any:
         raise ValueError(f"it has no output named {name}") from None
 
 
-def _constant(core: Any, port: Any) -> NDArray[np.float32]:
+def _constant(port: Any) -> NDArray[np.float32]:
     """Return the value of a part of the graph that has no input, such as dequantized weights."""
     ov = openvino()
     try:
-        compiled = core.compile_model(ov.Model([port], []), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = core().compile_model(ov.Model([port], []), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         return np.array(compiled([])[0], dtype=np.float32)
     except RuntimeError:
         raise ValueError("its head has weights that depend on the image") from None

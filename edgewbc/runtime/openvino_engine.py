@@ -14,7 +14,7 @@ import numpy as np
 from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
 from edgewbc.runtime import trial
-from edgewbc.runtime.openvino_import import first_use, openvino
+from edgewbc.runtime.openvino_import import core, first_use, openvino
 from edgewbc.runtime.predictor import Backend, Batch, Compute, Hint, ModelInfo, Prediction, Predictor
 
 OUTPUTS = ("probabilities", "features")
@@ -73,10 +73,9 @@ class OpenVINOPredictor(Predictor):
         if not pinned:
             options["ENABLE_CPU_PINNING"] = False
         with first_use("openvino") as first:
-            core = openvino().Core()
             try:
-                model = core.read_model(xml, weights)
-                self._compiled = core.compile_model(model, "CPU", options)
+                model = core().read_model(xml, weights)
+                self._compiled = core().compile_model(model, "CPU", options)
             except (RuntimeError, UnicodeDecodeError) as error:
                 raise UserError(f"{name}: OpenVINO cannot run it: {_last_line(error)}") from None
             self._lock = threading.Lock()
@@ -129,8 +128,8 @@ class OpenVINOPredictor(Predictor):
                     if started - finished == len(ring):
                         yield self._wait(ring[finished % len(ring)])
                         finished += 1
-                    ring[started % len(ring)].start_async({0: images})
-                    started += 1
+                    started += 1  # first, so that an interrupt in between cannot leave a batch in flight
+                    ring[(started - 1) % len(ring)].start_async({0: images})
                 while finished < started:
                     yield self._wait(ring[finished % len(ring)])
                     finished += 1

@@ -1,4 +1,7 @@
-"""Import OpenVINO without its model converter, which takes a third of the import time and the lab does not need."""
+"""Import OpenVINO without its model converter, which takes a third of the import time and the lab does not need.
+
+A process has one `Core`, from `core`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from typing import Any
 CONVERTER = "openvino.tools.ovc"
 
 _first_use = threading.RLock()
+_one_core = threading.Lock()
+_cores: list[Any] = []
 _used: set[str] = set()
 
 
@@ -56,9 +61,22 @@ def openvino() -> Any:
     return module
 
 
+def core() -> Any:
+    """Return the `openvino.Core` of this process, which is made on first use and lives as long as the process.
+
+    Each `Core` loads the CPU plugin anew, which gives the thread that loads it an alternate stack for signal handlers.
+    If two of them are freed in the order they were made, the thread is left with the stack of the first one, whose
+    memory is gone (OpenVINO 2026.4, Linux): the next signal, such as Ctrl-C, ends the process with SIGSEGV.
+    """
+    with _one_core:
+        if not _cores:
+            _cores.append(openvino().Core())
+        return _cores[0]
+
+
 def capabilities() -> list[str]:
     """Return what OpenVINO can compute in on this CPU, such as BF16; INT8 is listed for every CPU."""
-    return [str(name) for name in openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
+    return [str(name) for name in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
 
 
 def _import_converter(name: str) -> Any:

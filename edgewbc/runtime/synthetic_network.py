@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgewbc.runtime.openvino_engine import isa
-from edgewbc.runtime.openvino_import import openvino
+from edgewbc.runtime.openvino_import import core, openvino
 
 
 def build(shape: tuple[int, int, int, int], layers: Sequence[int | str], *, int8: bool) -> tuple[Any, int]:
@@ -55,4 +55,4 @@ def build(shape: tuple[int, int, int, int], layers: Sequence[int | str], *, int8
 def cpu_isa() -> str:
     """Return the instruction set that OpenVINO's kernels use on this CPU, or `unknown`."""
     model, _ = build((1, 3, 8, 8), (8,), int8=False)
-    return isa(openvino().Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}))
+    return isa(core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}))

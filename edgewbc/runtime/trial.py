@@ -129,6 +129,7 @@ def _try(files: ModelFiles, job: TrialJob) -> str:
             return f"one prediction takes longer than {SECONDS:.0f} s; {MEND}"
         except BaseException:
             child.kill()
+            child.wait()  # `Popen` does not wait after Ctrl-C
             raise
     lines = [line for line in out.decode("utf-8", "replace").splitlines() if line.startswith(MARKER)]
     if child.returncode == 0 and lines:

@@ -36,19 +36,28 @@ def run(
         timeout: limit in seconds.
 
     Raises:
+        KeyboardInterrupt: on Ctrl-C; the process has ended by then.
         subprocess.TimeoutExpired: the time limit was reached and the process was stopped.
         OSError: the interpreter does not exist.
     """
-    return subprocess.run(  # noqa: S603
-        [str(python or sys.executable), "-P", *arguments],
-        input=given,
+    command = [str(python or sys.executable), "-P", *arguments]
+    with subprocess.Popen(  # noqa: S603
+        command,
         env=environment,
-        capture_output=True,
+        stdin=None if given is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
         errors="replace",
-        timeout=timeout,
-    )
+    ) as process:
+        try:
+            out, err = process.communicate(given, timeout)
+        except BaseException:
+            process.kill()
+            process.wait()  # `subprocess.run` does not wait after Ctrl-C: the process may outlive this one
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def write_result(value: Any) -> None:

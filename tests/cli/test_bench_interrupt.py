@@ -14,7 +14,7 @@ import pytest
 from tests import labeled, tiny
 
 HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # background jobs ignore it
-SCRIPT = f"{HEARD}; import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
+SCRIPT = f"{HEARD}; from edgewbc.__main__ import main; main()"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of process groups")

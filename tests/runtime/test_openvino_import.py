@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,40 @@ def test_converter_is_imported_on_first_access() -> None:
         timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+INTERRUPTED_SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.path.insert(0, sys.argv[1])
+from edgewbc.runtime.int8_speedup import synthetic
+first, second = synthetic(int8=False), synthetic(int8=False)
+del first
+del second
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_after_models_were_freed_in_order() -> None:
+    """The CPU plugin is loaded once: unloading it twice would leave the thread without a stack for signal handlers."""
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_SCRIPT, str(Path(edgewbc.__file__).parents[1])],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "interrupted\n"), ran.stderr
+
+
+def test_the_package_makes_no_core_of_its_own() -> None:
+    """Every module takes the one of `openvino_import.core`."""
+    package = Path(edgewbc.__file__).parent
+    makers = [path.name for path in package.rglob("*.py") if re.search(r"\bCore\(\)", path.read_text("utf-8"))]
+    assert makers == ["openvino_import.py"]
 
 
 def test_first_use_is_serialized() -> None:
