@@ -19,6 +19,7 @@ from edgewbc.cli import (
     adapt,
     bench,
     classify,
+    count,
     data,
     demo,
     doctor,
@@ -34,13 +35,14 @@ from edgewbc.cli import (
     review,
     selftest,
     train,
+    verify,
 )
 from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
     *("data", "recipe", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
-    *("classify", "review", "explain", "microscope", "pick", "adapt", "selftest", "doctor", "demo"),
+    *("classify", "count", "review", "verify", "explain", "microscope", "pick", "adapt", "selftest", "doctor", "demo"),
 )
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
@@ -114,8 +116,10 @@ for name, module, summary in (
     ("eval", evaluate, "Measure accuracy on a split of a manifest."),
     ("info", info, "Describe a network or a bundle."),
     ("classify", classify, "Classify images and count the cells."),
-    ("explain", explain, "Show what in an image a label rests on."),
+    ("count", count, "Count a slide: from its images to a case."),
     ("review", review, "Correct and sign a case in the browser."),
+    ("verify", verify, "Check that nothing in a case was altered."),
+    ("explain", explain, "Show what in an image a label rests on."),
     ("pick", pick, "Choose the cells that are worth labeling."),
     ("adapt", adapt, "Adapt a bundle to your own cells."),
     ("selftest", selftest, "Check a bundle's files and predictions here."),

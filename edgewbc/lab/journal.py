@@ -123,13 +123,21 @@ class Journal:
         Raises:
             UserError: a row does not match its checksum, or the file cannot be read.
         """
+        return [row for _, row in self.numbered_cells(name)]
+
+    def numbered_cells(self, name: str) -> list[tuple[int, ResultRow]]:
+        """Return what `cells` does, each with the id of its row.
+
+        Raises:
+            UserError: a row does not match its checksum, or the file cannot be read.
+        """
         path = key(name)
         with self._file.errors():
             found = self._file.database.execute(f"{_LATEST} ORDER BY cell", (path, path)).fetchall()
         for values in found:
             if not journal_review.is_intact(values):
                 raise damaged(self.path, f"result {values[0]} was altered")
-        return [self._row(name, dict(zip(RESULT_COLUMNS, values[1:], strict=False))) for values in found]
+        return [(values[0], self._row(name, dict(zip(RESULT_COLUMNS, values[1:], strict=False)))) for values in found]
 
     def rows(self, names: Iterable[str]) -> Iterator[ResultRow]:
         """Yield the latest results of files in the order given, one file in memory at a time.

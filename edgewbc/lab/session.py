@@ -18,16 +18,16 @@ from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
 from edgewbc.lab.csv_table import CsvStyle, write_csv
 from edgewbc.lab.differential import Differential
 from edgewbc.lab.journal import Journal
-from edgewbc.lab.microscope import Microscope, learn
+from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.pipeline import BATCH
 from edgewbc.lab.results import ResultRow, Status, write_json_object, write_jsonl
 from edgewbc.lab.results_file import LiveResultsFile, check_is_results, check_output_path, check_same_images, save
 from edgewbc.lab.resume import check_not_inputs, classify_into, journal_path, open_journal, pending
+from edgewbc.lab.run_microscope import learned_microscope, named_microscope, tell_microscope
 from edgewbc.lab.summary import RunSummary, check_summary_path, summary_path
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.lab.watch import FolderWatcher, outermost, watch
 from edgewbc.lab.watchdog import end_if_frozen
-from edgewbc.smear.microscope import Profile
 from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
 
@@ -106,18 +106,18 @@ def run(
         say(remark)
     with end_if_frozen():
         bundle = open_bundle()
-        given = _given_microscope(request, bundle)
+        given = named_microscope(request.microscope, bundle)
         learn = partial(_learn_microscope, request, bundle, files, progress)
         if path is None and not (request.watch or request.as_json):
             model = LoadedBundle.load(bundle, request.precision, request.threads, request.thresholds)
             if model.by_cell:
                 model = replace(model, microscope=given or learn())
-            _tell_microscope(model, say)
+            tell_microscope(model, say)
             each = progress(map(model.rows, model.results(map(Path, files), request.batch)), "classify", len(files))
             return _Output(request, model, None, stdout, say, found).write(lambda: chain.from_iterable(each))
         options = (request.precision, request.threads, request.thresholds)
         model, journal = open_journal(bundle, path, *options, microscope=given, learn=learn)
-        _tell_microscope(model, say)
+        tell_microscope(model, say)
         output = _Output(request, model, path, stdout, say, found)
         with journal:
             if request.out is not None:
@@ -135,37 +135,10 @@ def run(
             return output.write(every_row)
 
 
-def _given_microscope(request: ClassifyRequest, bundle: Bundle) -> Microscope | None:
-    """Return the microscope that a request names; None if it names none.
-
-    Raises:
-        UserError: the file is no profile, or the bundle locates no cells.
-    """
-    if request.microscope is None:
-        return None
-    if bundle.pixels.crop != "cell":
-        raise UserError(
-            f"--microscope: {bundle.manifest.name} takes images as they are (crop {bundle.pixels.crop}): leave it out"
-        )
-    return Microscope.given(Profile.read(request.microscope))
-
-
 def _learn_microscope(request: ClassifyRequest, bundle: Bundle, files: Sequence[str], progress: Progress) -> Microscope:
     """Learn the microscope of the images that there are; when a folder is watched, of those that it holds already."""
-    reference = bundle.pixels.reference
-    if reference is None:
-        return Microscope()
     names = search(request.paths, _ours(request)).names if request.watch else files
-    return Microscope.learned(learn(names, progress), reference)
-
-
-def _tell_microscope(model: LoadedBundle, say: Callable[[str], None]) -> None:
-    """Say what is known of the microscope, and what a person should know before reading any result."""
-    reference = model.bundle.pixels.reference
-    if model.by_cell and reference is not None:
-        say(model.microscope.describe(reference))
-        for warning in model.warnings:
-            say(warning)
+    return learned_microscope(bundle, names, progress)
 
 
 def _ours(request: ClassifyRequest) -> list[Path]:

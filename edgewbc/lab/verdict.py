@@ -107,6 +107,10 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """What to tell a person; empty if there is nothing to tell."""
+        return self.told("No differential is given.")
+
+    def told(self, consequence: str) -> str:
+        """Return what to tell a person, with what follows where the images are unlike those of training."""
         found = [*self.warnings]
         if self.empty >= LEAST and self.empty > self.images:
             found.append(
@@ -120,7 +124,7 @@ class Verdict:
                 f"need review{unfamiliar}."
             )
         if self.unlike:
-            found.append("No differential is given.")
+            found.append(consequence)
         if self.doubted:
             found.append("Check stain, magnification and camera, or adapt a model to your own cells (`edgewbc adapt`).")
         return " ".join(found)

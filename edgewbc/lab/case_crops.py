@@ -1,0 +1,65 @@
+"""Crops of a case: an image file of each cell with some surroundings, as a person looks at it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import cv2
+
+from edgewbc.images.encode import encode
+from edgewbc.pixels import Box, Image
+
+AROUND = 2.0
+"""Side of a crop as a multiple of the longer side of the cell's box."""
+LARGEST = 320
+"""Longest side of a crop in pixels; a larger one is reduced."""
+QUALITY = 95
+"""Of JPEG, with full resolution of color: a person sees no difference."""
+
+
+def window(image: Image, box: Box | None) -> Box:
+    """Return the part of an image that is shown of a cell: left, top, width, height in pixels.
+
+    Args:
+        image: uint8 RGB (height, width, 3).
+        box: of the cell in pixels; None shows the whole image.
+    """
+    height, width = image.shape[:2]
+    if box is None:
+        return 0.0, 0.0, float(width), float(height)
+    side = max(1.0, AROUND * max(box[2], box[3]))
+    wide, tall = min(float(round(side)), width), min(float(round(side)), height)
+    left = min(max(0.0, float(round(box[0] + box[2] / 2 - wide / 2))), width - wide)
+    top = min(max(0.0, float(round(box[1] + box[3] / 2 - tall / 2))), height - tall)
+    return left, top, float(wide), float(tall)
+
+
+def crop(image: Image, part: Box) -> bytes:
+    """Return a part of an image as the bytes of a JPEG file, reduced to `LARGEST` if it is larger."""
+    left, top, width, height = (round(value) for value in part)
+    pixels = image[top : top + height, left : left + width]
+    factor = LARGEST / max(width, height)
+    if factor < 1:
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    options = (cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111)
+    return encode(pixels, ".jpg", options)
+
+
+def save(path: Path, data: bytes) -> str:
+    """Write a crop, unless the file holds it already; return its SHA-256.
+
+    The file appears whole. It is not flushed: after a power cut the same command writes it again.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        if path.read_bytes() == data:
+            return digest
+    except OSError:
+        pass
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+    return digest

@@ -1,0 +1,105 @@
+"""Verifying a case: any row, file or image that was altered is named."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgewbc.errors import UserError
+from edgewbc.lab.case import Case
+from edgewbc.lab.case_verify import verify
+from edgewbc.lab.results import Status
+from tests.conftest import Ran
+from tests.lab.cases import cell, make_case
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Path:
+    folder = make_case(tmp_path / "case", [*[cell("neutrophil")] * 3, cell("monocyte", Status.REVIEW)])
+    with Case.open(folder) as case:
+        case.decide(4, "monocyte", "Ada")
+        case.decide(1, "blast", "Ada", "sure")
+        case.sign_off("Ada")
+    return folder
+
+
+def alter(folder: Path, statement: str) -> None:
+    """Change the journal as someone would who knows SQLite: without the triggers, which are put back."""
+    database = sqlite3.connect(folder / "case.journal")
+    triggers = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
+        database.execute(f"DROP TRIGGER {name}")
+    database.execute(statement)
+    for _, sql in triggers:
+        database.execute(sql)
+    database.commit()
+    database.close()
+
+
+def test_an_intact_case_is_intact(signed: Path) -> None:
+    found = verify(signed)
+    assert found.problems == ()
+    assert found.notes == ()
+    assert found.checked == "4 cells, 2 decisions, 1 sign-offs: signed"
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE decisions SET new = 'monocyte' WHERE id = 2", "decisions: row 2, or one before it, was altered"),
+        ("UPDATE decisions SET who = 'Bob' WHERE id = 1", "decisions: row 1, or one before it, was altered"),
+        ("DELETE FROM decisions WHERE id = 2", "sign_offs: decisions changed after sign-off 1"),
+        ("UPDATE results SET label = 'monocyte' WHERE id = 3", "results: row 3 was altered"),
+        ("UPDATE sign_offs SET at = '2020-01-01T00:00:00Z'", "sign_offs: row 1, or one before it, was altered"),
+        ("DROP VIEW current", "its tables were altered"),
+    ],
+)
+def test_an_altered_row_is_named_and_the_case_is_not_read(signed: Path, statement: str, problem: str) -> None:
+    alter(signed, statement)
+    found = verify(signed)
+    assert any(line.startswith(problem) for line in found.problems), found.problems
+    if "VIEW" not in statement:
+        with pytest.raises(UserError, match="run `edgewbc verify"):
+            Case.read(signed)
+
+
+def test_altered_files_are_named(signed: Path) -> None:
+    values = json.loads((signed / "case.json").read_text(encoding="utf-8"))
+    (signed / "case.json").write_text(json.dumps({**values, "wbc": 99.0}), encoding="utf-8")
+    assert verify(signed).problems == (
+        f"case.json: is not what sign-off 1 of Ada at {Case.read(signed).sign_offs[0].at} covers",
+    )
+    (signed / "case.json").write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert verify(signed).problems == ()
+    (signed / "crops" / "000002.png").write_bytes(b"other")
+    (signed / "crops" / "000003.png").unlink()
+    assert verify(signed).problems == (
+        "crops/000002.png: was altered",
+        "crops/000003.png: is missing or cannot be read",
+    )
+
+
+def test_images_are_compared_as_far_as_they_are_there(signed: Path) -> None:
+    images = signed.with_name("case-images")
+    (images / "cell-001.png").write_bytes(b"other")
+    (images / "cell-002.png").unlink()
+    found = verify(signed)
+    assert found.problems == (f"{images / 'cell-001.png'}: is not the image that was counted",)
+    assert found.notes == ("1 image files are no longer where they were, so they were not compared",)
+
+
+def test_the_command_exits_with_3_and_says_what(signed: Path, edgewbc: Callable[..., Ran]) -> None:
+    ran = edgewbc("verify", signed)
+    assert ran.code == 0
+    assert ran.out.startswith("intact: 4 cells, 2 decisions, 1 sign-offs: signed\nlast signature: Ada at ")
+    alter(signed, "UPDATE decisions SET new = 'monocyte' WHERE id = 2")
+    ran = edgewbc("verify", signed)
+    assert ran.code == 3
+    assert "decisions: row 2, or one before it, was altered or removed" in ran.err
+    assert "was altered: " in ran.err.splitlines()[-1]
+    ran = edgewbc("verify", signed, "--json")
+    assert not json.loads(ran.out)["intact"]
