@@ -25,6 +25,7 @@ from edgewbc.cli import (
     doctor,
     explain,
     export,
+    handover,
     info,
     kit,
     microscope,
@@ -42,7 +43,8 @@ from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
     *("data", "recipe", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
-    *("classify", "count", "review", "verify", "explain", "microscope", "pick", "adapt", "selftest", "doctor", "demo"),
+    *("classify", "count", "review", "handover", "verify", "explain", "microscope", "pick", "adapt"),
+    *("selftest", "doctor", "demo"),
 )
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
@@ -118,6 +120,7 @@ for name, module, summary in (
     ("classify", classify, "Classify images and count the cells."),
     ("count", count, "Count a slide: from its images to a case."),
     ("review", review, "Correct and sign a case in the browser."),
+    ("handover", handover, "Give a signed case to the lab's information system."),
     ("verify", verify, "Check that nothing in a case was altered."),
     ("explain", explain, "Show what in an image a label rests on."),
     ("pick", pick, "Choose the cells that are worth labeling."),

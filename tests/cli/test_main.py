@@ -18,7 +18,7 @@ from tests.conftest import Ran
 COMMANDS = (
     *("data", "microscope"),  # groups of commands
     *("train", "eval", "prune", "quantize", "export", "kit", "bench", "info"),
-    *("classify", "explain", "pick", "adapt", "selftest", "doctor", "demo"),
+    *("classify", "explain", "handover", "pick", "adapt", "selftest", "doctor", "demo"),
 )
 linux_only = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full and a POSIX shell")
 

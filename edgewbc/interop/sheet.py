@@ -1,0 +1,36 @@
+"""A report as a table: CSV (RFC 4180 with line feeds), a row per result, that a spreadsheet opens without a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from edgewbc.interop.report import Report
+
+SUFFIX = ".csv"
+COLUMNS = (
+    "case", "version", "accession", "status", "counted_at", "signed_by", "signed_at", "type", "system", "code", "name",
+    "value", "unit", "n", "white_cells", "low", "high", "software", "signature",
+)  # fmt: skip
+_FORMULA = tuple("=+-@\t\r\n'＝＋－＠")  # noqa: RUF001  (full-width forms, which some spreadsheets evaluate too)
+
+
+def encoded(report: Report) -> bytes:
+    """Return the table in UTF-8, with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for each in report.observations:
+        row = [
+            report.case, str(report.version), report.accession, str(report.stage), report.counted_at, report.signed_by,
+            report.signed_at, each.label, each.coding.system, each.coding.code, each.coding.name, each.value,
+            each.unit.code, "" if each.n is None else str(each.n), str(report.counted), each.low, each.high,
+            report.software, report.signature,
+        ]  # fmt: skip
+        writer.writerow([_safe(value) for value in row])
+    return text.getvalue().encode()
+
+
+def _safe(text: str) -> str:
+    """Return a text with an apostrophe in front where a spreadsheet would see a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
