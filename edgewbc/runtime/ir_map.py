@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgewbc.bundle.bundle import ModelFiles
 from edgewbc.errors import UserError
 from edgewbc.runtime.ir_head import FEATURES, PROBABILITIES
-from edgewbc.runtime.openvino_import import first_use, openvino
+from edgewbc.runtime.openvino_import import core, first_use, openvino
 from edgewbc.runtime.predictor import Batch
 
 _PASSED = ("Convert", "FakeQuantize", "Unsqueeze")
@@ -76,11 +76,10 @@ class MapModel:
         ov = openvino()
         with first_use("openvino"):
             try:
-                core = ov.Core()
-                model = core.read_model(*files.contents)
+                model = core().read_model(*files.contents)
                 port, self.pooling, self._last = _before_pooling(_named(model, FEATURES))
                 ports = [_named(model, PROBABILITIES), _named(model, FEATURES), port]
-                compiled = core.compile_model(ov.Model(ports, model.get_parameters()), "CPU", options)
+                compiled = core().compile_model(ov.Model(ports, model.get_parameters()), "CPU", options)
                 self._request = compiled.create_infer_request()  # kept: see `OpenVINOPredictor._borrowed`
             except ValueError as error:
                 raise UserError(f"{files.label}: has no class activation map in closed form: {error}") from None
