@@ -8,6 +8,12 @@ one that the network was trained on. For the bundles in export/bundles:
     edgewbc data manifest pbc PBC --protocol published --to manifests/pbc
     python -m bench.describe_bundles export/bundles/* --data manifests/pbc --license Apache-2.0
 
+`--integer-onnx` rewrites the bundles' int8 ONNX files such that ONNX Runtime runs them as integer operators, measures
+them on the validation images of the manifest, and records what is expected of ONNX Runtime for the golden samples; it
+prints the new hashes, which belong in edgewbc/bundle/released.py:
+
+    python -m bench.describe_bundles export/bundles/* --data manifests/pbc --integer-onnx
+
 `--lower-ir-version` does something else: it rewrites the IR version of the bundles' ONNX files, so that older versions
 of ONNX Runtime accept them, and prints the new hashes, which belong in edgewbc/bundle/released.py.
 """
@@ -22,7 +28,7 @@ from pathlib import Path
 from edgewbc.cli.console import progress
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import exit_code
-from edgewbc.export import onnx_version
+from edgewbc.export import integer_bundle, onnx_version
 from edgewbc.export.describe import describe
 
 
@@ -36,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("bundles", nargs="+", type=Path, metavar="BUNDLE", help="folder of a bundle")
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--data", type=Path, help="manifest that the networks were trained on")
+    parser.add_argument("--integer-onnx", action="store_true", help="only rewrite the int8 ONNX files (needs --data)")
     task.add_argument("--lower-ir-version", action="store_true", help="only change the IR version of ONNX files")
     parser.add_argument("--license", help="of the weights, if the bundles do not state it")
     parser.add_argument("--max-error", type=float, help="share of the accepted cells that may be mislabeled")
@@ -48,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     print(f"{digest}  {folder / name}")
             return
         manifest = Manifest.read(options.data)
+        if options.integer_onnx:
+            for folder in options.bundles:
+                print(f"{integer_bundle.make_integer(folder, manifest, progress) or 'unchanged'}  {folder}")
+            return
         for folder in options.bundles:
             describe(folder, manifest, max_error=options.max_error, license=options.license, progress=progress)
             print(folder)

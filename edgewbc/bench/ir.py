@@ -1,4 +1,4 @@
-"""OpenVINO IR files of a benchmarked model: their bytes, and the number of their multiply-adds."""
+"""Model files of a benchmarked model: their bytes, and the number of their multiply-adds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from edgewbc.bench.plan import BenchModel
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.export.integer_share import in_openvino
 from edgewbc.runtime import trial
 from edgewbc.runtime.openvino_import import core
 
@@ -37,6 +38,15 @@ def read_ir(model: BenchModel, converted: Path | None, precision: str) -> IR | N
     return xml_bytes, weights
 
 
+def read_onnx(model: BenchModel, precision: str) -> bytes | None:
+    """Return the stored ONNX file of a bundle or run in a precision; None if it has none."""
+    if model.is_run:
+        path = model.path / "onnx" / f"{precision}.onnx"
+        return path.read_bytes() if path.is_file() else None
+    bundle = Bundle.open(model.path)
+    return trial.read_model(bundle, "onnx", precision).contents[0] if bundle.holds("onnx", precision) else None
+
+
 def read_any_ir(model: BenchModel, converted: Path | None) -> IR | None:
     """Return the IR of f32 or else of int8; both have the same number of multiply-adds. None if there is neither."""
     candidates = (read_ir(model, converted, precision) for precision in ("f32", "int8"))
@@ -53,8 +63,21 @@ def count_macs(xml: bytes, weights: bytes) -> int | None:
     Returns:
         the number; None if a shape other than the batch size is dynamic.
     """
-    total = 0
-    for op in core().read_model(xml, weights).get_ops():
+    counted = _macs_by_layer(core().read_model(xml, weights))
+    return None if counted is None else sum(counted.values())
+
+
+def integer_share(xml: bytes, weights: bytes) -> float | None:
+    """Return the share of the multiply-adds that OpenVINO runs in int8 on this CPU; None where it cannot be counted."""
+    model = core().read_model(xml, weights)
+    counted = _macs_by_layer(model)
+    return None if counted is None else in_openvino(model, counted)
+
+
+def _macs_by_layer(model: Any) -> dict[str, int] | None:
+    """Count the multiply-adds of each convolution and dense layer of an `openvino.Model`, by friendly name."""
+    counted: dict[str, int] = {}
+    for op in model.get_ops():
         kind = op.get_type_name()
         if kind not in (*CONVOLUTIONS, "MatMul"):
             continue
@@ -62,8 +85,8 @@ def count_macs(xml: bytes, weights: bytes) -> int | None:
         if kernel is None or output is None:
             return None
         # A kernel is applied at every position of the output, the weights of a dense layer once per row.
-        total += prod(kernel) * prod(output[2:] if kind in CONVOLUTIONS else output[1:-1])
-    return total
+        counted[op.get_friendly_name()] = prod(kernel) * prod(output[2:] if kind in CONVOLUTIONS else output[1:-1])
+    return counted
 
 
 def _sizes(port: Any) -> list[int] | None:

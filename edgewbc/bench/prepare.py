@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from edgewbc import cells
-from edgewbc.bench.ir import IR, count_macs, read_any_ir, read_ir
+from edgewbc.bench.ir import IR, count_macs, integer_share, read_any_ir, read_ir, read_onnx
 from edgewbc.bench.plan import BenchModel
 from edgewbc.bench.worker import POOL, RowJob
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.errors import UserError
 from edgewbc.evaluation.load import convert
+from edgewbc.export.integer_share import in_onnxruntime
 from edgewbc.pixels import PixelSpec, prepare
 from edgewbc.runtime.predictor import Backend
 
@@ -58,6 +60,7 @@ class PlannedRow:
         error: why it cannot be measured; None if it can.
         xml: the IR for benchmark_app, of OpenVINO rows.
         gmac: billions of multiply-adds per image; None where they cannot be counted.
+        int8_share: share of them that runs as integer operators, of int8 rows; None where it is not known.
     """
 
     model: int
@@ -65,6 +68,7 @@ class PlannedRow:
     error: str | None = None
     xml: Path | None = None
     gmac: float | None = None
+    int8_share: float | None = None
 
 
 def plan_rows(
@@ -115,13 +119,27 @@ def plan_rows(
             xml = (
                 _write_ir(read_ir(model, converted, precision), converted, precision) if backend == "openvino" else None
             )
-            rows.append(PlannedRow(index, job, None if precision == "int8" else errors.get(backend), xml, gmac))
+            error = None if precision == "int8" else errors.get(backend)
+            share = int8_share(model, backend) if precision == "int8" else None
+            rows.append(PlannedRow(index, job, error, xml, gmac, share))
     return rows
 
 
 def _gmac(ir: IR | None) -> float | None:
     macs = None if ir is None else count_macs(*ir)
     return None if macs is None else macs / 1e9
+
+
+def int8_share(model: BenchModel, backend: str) -> float | None:
+    """Return the share of the multiply-adds of a model's int8 file that a backend runs in int8; None if unknown."""
+    try:
+        if backend == "openvino":
+            ir = read_ir(model, None, "int8")
+            return None if ir is None else integer_share(*ir)
+        file = read_onnx(model, "int8") if backend == "onnx" else None
+        return None if file is None else in_onnxruntime(file)
+    except (UserError, RuntimeError):  # the measurement of the row reports why the model cannot run
+        return None
 
 
 def _write_ir(ir: IR | None, folder: Path, precision: str) -> Path | None:

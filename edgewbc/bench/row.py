@@ -158,6 +158,8 @@ class BenchRow:
         delivered: whether a lab would run this row: the first model, in OpenVINO, in its default precision.
         input: height and width of the network's input in pixels.
         gmac: billions of multiply-adds per image; None where they cannot be counted.
+        int8_share: share of the multiply-adds that the runtime runs as integer operators, of int8 rows; None for other
+            rows, where it was not read back, and in results of older versions.
         baseline: whether speedups are relative to this row.
     """
 
@@ -167,6 +169,7 @@ class BenchRow:
     delivered: bool = False
     input: tuple[int, int] = (0, 0)
     gmac: float | None = None
+    int8_share: float | None = None
     baseline: bool = False
 
     @property
@@ -180,7 +183,7 @@ class BenchRow:
         return "/".join(self.key)
 
     def to_json(self) -> dict[str, Any]:
-        names = ("model", "backend", "precision", "delivered", "gmac", "baseline")
+        names = ("model", "backend", "precision", "delivered", "gmac", "int8_share", "baseline")
         return {**{name: getattr(self, name) for name in names}, "input": list(self.input), **dict.fromkeys(UNMEASURED)}
 
 

@@ -122,7 +122,9 @@ def _row(
     item = planned[index]
     model, job = models[item.model], item.job
     delivered = item.model == 0 and (job.backend, job.precision) == model.delivered
-    named = BenchRow(model.name, job.backend, job.precision, delivered, (job.height, job.width), item.gmac)
+    named = BenchRow(
+        model.name, job.backend, job.precision, delivered, (job.height, job.width), item.gmac, item.int8_share
+    )
     mine = {one.kind: one for one in measurements if one.of == index}
     error = item.error or next((one.error for one in mine.values() if one.kind != "app" and one.error), None)
     if error:

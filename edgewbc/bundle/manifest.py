@@ -48,7 +48,8 @@ class BundleManifest:
         pixels: input size and preprocessing.
         files: file names of each model, by precision and then backend: (xml, bin) or (onnx,).
         default_precision: precision that runs unless another one is asked for.
-        tolerance: largest difference from the expected probabilities of the golden samples, by precision.
+        tolerance: largest difference from the probabilities of the golden samples that are expected of OpenVINO, by
+            precision.
         review_below: probability below which a person should check the label, calibrated if the bundle calibrates;
             None if the bundle does not set one.
         training_images: what the network was trained on; None in bundles of older versions.
@@ -56,6 +57,8 @@ class BundleManifest:
         risk: errors of the validation cells by threshold; None if it was not measured.
         familiarity: which cells look like those of training; None if the bundle cannot tell.
         values: the complete file, as JSON values.
+        onnx_tolerance: the same for ONNX Runtime; empty in bundles of older versions, which state only what OpenVINO
+            predicts.
     """
 
     name: str
@@ -70,6 +73,7 @@ class BundleManifest:
     risk: RiskTable | None = None
     familiarity: FamiliarityInfo | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    onnx_tolerance: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> BundleManifest:
@@ -109,13 +113,14 @@ class BundleManifest:
             pixels,
             files,
             values["default_precision"],
-            _tolerance(values),
+            _tolerance(values, "tolerance"),
             _review_below(values),
             None if values.get("training_images") is None else TrainingImages.from_json(values["training_images"]),
             None if values.get("calibration") is None else Calibration.from_json(values["calibration"]),
             None if values.get("risk") is None else RiskTable.from_json(values["risk"]),
             None if values.get("familiarity") is None else FamiliarityInfo.from_json(values["familiarity"]),
             values,
+            _tolerance(values, "tolerance_onnx"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -135,16 +140,16 @@ def _names(precision: str, backend: str, names: object) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _tolerance(values: dict[str, Any]) -> dict[str, float]:
-    """Return the tolerances; a missing one is reported when it is needed."""
+def _tolerance(values: dict[str, Any], name: str) -> dict[str, float]:
+    """Return the tolerances of a backend; a missing one is reported when it is needed."""
     golden = values.get("golden")
-    tolerance = golden.get("tolerance") if isinstance(golden, dict) else None
+    tolerance = golden.get(name) if isinstance(golden, dict) else None
     if not isinstance(tolerance, dict):
         return {}
     for precision, value in tolerance.items():
         if type(value) not in (int, float) or not 0 < value <= LARGEST_TOLERANCE:
             raise UserError(
-                f"golden.tolerance of {precision[:80]!r} in its manifest.json is {str(value)[:40]!r}; "
+                f"golden.{name} of {precision[:80]!r} in its manifest.json is {str(value)[:40]!r}; "
                 f"it must be a number above 0, at most {LARGEST_TOLERANCE}"
             )
     return {precision: float(value) for precision, value in tolerance.items()}

@@ -10,33 +10,33 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
         "wbc5-accurate int8 openvino",
         (346394, 3575504),
     ),
-    "2c674fc3c6f19e61b22cb5dc97e4e93f752d623ab2b7818b64cb873209635fa6": (
+    "037af6891be322770146c0337c0cc719668ace498206d03dda8cab77e6a9c6a1": (
         "wbc5-accurate int8 onnx",
-        (3736608,),
+        (3708033,),
     ),
     "0345124d0ea45c09c747d3ec2bb2189243752b892e24c655943683d69a6b6930": (
         "wbc5-edge int8 openvino",
         (55863, 160416),
     ),
-    "0700c3562b5ae6497eb79c0c166316afa5c9623e9d2fd9f5daf502182b4a0b0b": (
+    "dfc043c7fd4bd7b0ff485b971b907d576bb008cdea3e0f064a35fcea058533dc": (
         "wbc5-edge int8 onnx",
-        (174145,),
+        (176340,),
     ),
     "812ec81d96cf016a035849c3dee63be05d4ebb23c5323452e70009a3685948be": (
         "wbc5-travel int8 openvino",
         (346530, 3575516),
     ),
-    "3756ef796429dd9b4c64585e4050c0851e3e53160d6593ba618884bd16742598": (
+    "c925b295c2ef508e65be3af5f7972a95a0ad3900cfbc54060fd06b8bfce80e19": (
         "wbc5-travel int8 onnx",
-        (3736780,),
+        (3708133,),
     ),
     "ec69db829533479117deb936a85eeaa4438c7f7206d27b762e05f6195690a69b": (
         "wbc5-vgg16gap int8 openvino",
         (107055, 788976),
     ),
-    "87899f0b245e7527bda0b568896e8d5191abf22ba65ceaee8d91cdbd1db391df": (
+    "476de304f7ba827a84e4f79d7786095320c7605f216684398bd9aefea8434b69": (
         "wbc5-vgg16gap int8 onnx",
-        (817750,),
+        (821497,),
     ),
 }
 

@@ -20,6 +20,9 @@ def command(
     ] = None,
     named: Annotated[Path | None, typer.Option("--model", help="The bundle, given as an option instead.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")] = None,
+    backend: Annotated[
+        str, typer.Option(help="Runtime to check: openvino, or onnx where ONNX Runtime is installed.")
+    ] = "openvino",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check that a bundle is complete, and gives the same predictions on this PC as where it was exported.
@@ -38,7 +41,7 @@ def command(
     from edgewbc.cli import defaults
     from edgewbc.runtime.selftest import selftest
 
-    report = selftest(Bundle.open(defaults.bundle(model or named)), threads)
+    report = selftest(Bundle.open(defaults.bundle(model or named)), threads, backend)
     if as_json:
         emit(report.to_json())
     else:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from edgewbc.compress import ptq, qdq
 from edgewbc.compress.nncf_logging import quiet_nncf
-from edgewbc.export import graph
+from edgewbc.export import graph, integer_onnx
 from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
 from edgewbc.nets.network import Network
@@ -147,7 +147,7 @@ def to_onnx(quantized: Quantized, spec: ModelSpec, path: Path) -> None:
             dynamo=False,
         )
     proto = qdq.store_int8(onnx.load_from_string(written.getvalue()))
-    graph.save_onnx(graph.without_map(proto), spec, path)
+    graph.save_onnx(integer_onnx.fuse(graph.without_map(proto)), spec, path)
 
 
 class _Deployed(nn.Module):

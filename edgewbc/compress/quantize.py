@@ -20,7 +20,7 @@ from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sampling import balanced
 from edgewbc.errors import UserError
-from edgewbc.export import graph
+from edgewbc.export import graph, integer_onnx
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.utils.files import write_json
@@ -112,4 +112,4 @@ def _convert(
     quantized = ptq.quantize_ir(file(folder, "openvino", "f32").path, prepared, control, settings)
     graph.save_ir(quantized, file(folder, "openvino", "int8").path)
     proto = ptq.quantize_onnx(file(folder, "onnx", "f32").path, prepared, control, settings)
-    graph.save_onnx(proto, spec, file(folder, "onnx", "int8").path)
+    graph.save_onnx(integer_onnx.fuse(proto), spec, file(folder, "onnx", "int8").path)

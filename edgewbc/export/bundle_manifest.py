@@ -77,8 +77,21 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
             "map": list(layers[pooled - 1].output),
         },
         "head": HEAD,
-        "golden": {"expected": GOLDEN, "tolerance": {p: golden.TOLERANCE[p] for p in files}},
+        "golden": golden_entry([p for p in files if "openvino" in files[p]], [p for p in files if "onnx" in files[p]]),
     }
+
+
+def golden_entry(precisions: Sequence[str], onnx: Sequence[str]) -> dict[str, Any]:
+    """Return the manifest's entry about the golden samples.
+
+    Args:
+        precisions: of the models for OpenVINO.
+        onnx: of the models for ONNX Runtime.
+    """
+    tolerances = {"tolerance": {p: golden.TOLERANCE[p] for p in precisions}}
+    if onnx:
+        tolerances["tolerance_onnx"] = {p: golden.TOLERANCE_ONNX[p] for p in onnx}
+    return {"expected": GOLDEN, **tolerances}
 
 
 def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any]:

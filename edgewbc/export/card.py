@@ -182,6 +182,19 @@ def _evidence(m: Mapping[str, Any]) -> str:
             f"{row['largest_difference']:.3f}, McNemar {row['mcnemar']['b']} : {row['mcnemar']['c']} "
             f"(p = {row['mcnemar']['p']:.3f})."
         )
+    rewritten = m["parity"].get("onnx_rewritten")
+    if rewritten is not None:
+        text += (
+            "\n\nThe ONNX Runtime file was rewritten after that, so that its layers run as integer operators: against "
+            f"the file before, same label for {percent(rewritten['agreement'])} of {rewritten['pictures']} validation "
+            f"images, largest difference in a probability {rewritten['largest_difference']:.3f}."
+        )
+    share = (m.get("int8_share") or {}).get("onnx")
+    if share is not None:
+        text += (
+            f"\n\nONNX Runtime runs {percent(share)} of the multiply-adds of the int8 file as integer operators "
+            "(read back from its optimized graph)."
+        )
     return text + _isa(m["lineage"].get("isa"))
 
 
@@ -234,6 +247,7 @@ def _input(m: Mapping[str, Any]) -> str:
 
 
 def _verification(m: Mapping[str, Any]) -> str:
+    onnx = [f"{p} within {t:g}" for p, t in m["golden"].get("tolerance_onnx", {}).items()]
     return (
         "## How to check it\n\n"
         "    sha256sum -c SHA256SUMS\n"
@@ -241,6 +255,7 @@ def _verification(m: Mapping[str, Any]) -> str:
         "The first checks that no file has changed. The second classifies the golden samples, which the toolkit drew, "
         "and compares the probabilities with those at the time of export "
         f"({', '.join(f'{p} within {t:g}' for p, t in m['golden']['tolerance'].items())} in probability)."
+        + ("" if not onnx else f" With `--backend onnx` it does so for ONNX Runtime ({', '.join(onnx)}).")
     )
 
 

@@ -23,6 +23,7 @@ from edgewbc.data.sampling import balanced
 from edgewbc.errors import UserError
 from edgewbc.export import bundle_manifest, decision, golden, graph, parity, training_images, validation
 from edgewbc.export.card import card
+from edgewbc.export.integer_share import in_onnxruntime
 from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
@@ -149,7 +150,8 @@ def _fill(
                 for b in BACKENDS
                 if f"{b} int8" in found.probabilities
             }
-    golden.expect(folder, samples, spec.pixels, {f.precision: f.path for f in shipped if f.backend == "openvino"})
+    saved = {b: {file.precision: file.path for file in shipped if file.backend == b} for b in BACKENDS}
+    golden.expect(folder, samples, spec.pixels, saved["openvino"], saved["onnx"])
     np.savez(folder / HEAD, **bundle_manifest.head(network.net))
     lineage = runs.history(network.run)
     data = bundle_manifest.data(manifest, lineage)
@@ -171,6 +173,7 @@ def _fill(
         "data": data,
         **training_images.entry(manifest, data.get("training_manifest_sha256"), spec.pixels, progress),
         **decides,
+        **_int8_share(shipped),
         "evidence": rows,
         "parity": parities,
         **({"weights_license": options.license} if options.license else {}),
@@ -178,6 +181,12 @@ def _fill(
     record = {"format": FORMAT, "name": options.name, **about, "lineage": bundle_manifest.without_paths(lineage)}
     write_json(folder / MANIFEST, record)
     write_text(folder / CARD, card(BundleManifest.from_json(record)))
+
+
+def _int8_share(shipped: Sequence[ModelFile]) -> dict[str, Any]:
+    """Return the manifest's entry about what ONNX Runtime runs in int8; {} without an int8 file for it."""
+    file = next((file for file in shipped if (file.backend, file.precision) == ("onnx", "int8")), None)
+    return {} if file is None else {"int8_share": {"onnx": in_onnxruntime(file.path.read_bytes())}}
 
 
 def _models(folder: Path, scratch: Path, network: _Network, precisions: tuple[str, ...]) -> list[ModelFile]:

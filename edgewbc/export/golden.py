@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -22,16 +23,19 @@ from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Prediction
 from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell
-from edgewbc.utils.files import write_text
+from edgewbc.utils.files import parse_json, write_text
 
 FORMAT = 1
 SEED = 20
 TOLERANCE = {"f32": 1e-3, "int8": 0.05}
 """Largest allowed difference from an expected probability, by precision (int8 kernels round differently per CPU)."""
+TOLERANCE_ONNX = {"f32": 1e-3, "int8": 0.01}
+"""The same for ONNX Runtime: from version 1.15 to 1.32 predictions differ by 0.0013 at most, on a CPU with VNNI."""
 
 
 def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, seed: int = SEED) -> list[str]:
@@ -59,14 +63,24 @@ def read(folder: Path, names: Sequence[str], spec: PixelSpec) -> NDArray[np.uint
     return np.stack([prepare(decode((folder / name).read_bytes()).image) for name in names])
 
 
-def expect(folder: Path, names: Sequence[str], spec: PixelSpec, irs: Mapping[str, Path]) -> None:
-    """Run the saved IRs on every sample and write the predictions to expected.json.
+def expect(
+    folder: Path,
+    names: Sequence[str],
+    spec: PixelSpec,
+    irs: Mapping[str, Path],
+    onnx: Mapping[str, Path] = MappingProxyType({}),
+) -> None:
+    """Run the saved models on every sample and write the predictions to expected.json.
+
+    Each backend is compared with its own predictions: int8 models of two backends differ by several hundredths, as
+    each has been quantized by itself, and a tolerance for that would hide a fault.
 
     Args:
         folder: folder of the bundle.
         names: names of the samples, as `draw` returns them.
         spec: how images are prepared.
         irs: path of the .xml by precision. Each sample is a batch of its own, as in `selftest`.
+        onnx: path of the .onnx by precision.
     """
     inputs = read(folder, names, spec)
     samples: list[dict[str, Any]] = [
@@ -78,6 +92,31 @@ def expect(folder: Path, names: Sequence[str], spec: PixelSpec, irs: Mapping[str
         predictor = OpenVINOPredictor(xml.read_bytes(), weights, precision=precision, name=str(xml))
         for sample, image in zip(samples, inputs, strict=True):
             sample["expected"][precision] = _rounded(predictor(image[None]))
+    _expect_of_onnx(samples, inputs, {precision: path.read_bytes() for precision, path in onnx.items()})
+    _write(folder, samples)
+
+
+def add_onnx(folder: Path, spec: PixelSpec, models: Mapping[str, bytes]) -> None:
+    """Add the predictions of ONNX files to a bundle's expected.json, or renew them; all else stays as it is.
+
+    Args:
+        folder: folder of the bundle.
+        spec: how images are prepared.
+        models: contents of the .onnx files by precision.
+    """
+    samples = parse_json((folder / GOLDEN).read_bytes())["samples"]
+    _expect_of_onnx(samples, read(folder, [sample["file"] for sample in samples], spec), models)
+    _write(folder, samples)
+
+
+def _expect_of_onnx(samples: list[dict[str, Any]], inputs: NDArray[np.uint8], models: Mapping[str, bytes]) -> None:
+    for precision, model in models.items():
+        predictor = ONNXRuntimePredictor(model, precision=precision, threads=1)
+        for sample, image in zip(samples, inputs, strict=True):
+            sample.setdefault("expected_onnx", {})[precision] = _rounded(predictor(image[None]))
+
+
+def _write(folder: Path, samples: Sequence[Mapping[str, Any]]) -> None:
     lines = ",\n".join(json.dumps(sample) for sample in samples)  # one line per sample
     write_text(folder / GOLDEN, f'{{"format": {FORMAT}, "samples": [\n{lines}\n]}}\n')
 

@@ -173,25 +173,41 @@ def validate(
     batches = images.batches(manifest, entries, spec.pixels, BATCH)
     found = parity.predict(predictors, progress(batches, "validation", -(-len(entries) // BATCH)))
     data = facts(manifest, SPLIT)
-    rows = []
-    for file in files:
-        scores = score(truth, found[file.name].argmax(1), spec.classes)
-        rows.append(
-            EvidenceRow(
-                precision=file.precision,
-                backend=file.backend,
-                sha256=file.sha256,
-                data=data,
-                n=scores.n,
-                correct=scores.correct,
-                accuracy=scores.accuracy,
-                interval=scores.interval,
-                balanced_accuracy=scores.balanced_accuracy,
-                per_class=scores.per_class,
-                calibration_error=probability_scores(truth, found[file.name]).calibration_error,
-            )
-        )
+    rows = [
+        evidence((file.precision, file.backend, file.sha256), data, truth, found[file.name], spec.classes)
+        for file in files
+    ]
     return ValidationResult(tuple(rows), found, truth)
+
+
+def evidence(
+    file: tuple[str, str, str],
+    data: SplitFacts,
+    truth: NDArray[np.int64],
+    probabilities: parity.Probabilities,
+    classes: Sequence[str],
+) -> EvidenceRow:
+    """Return the accuracy of a file from its predictions.
+
+    Args:
+        file: precision, backend and SHA-256 of the file.
+        data: the images.
+        truth: class indices, (n,).
+        probabilities: of the images, (n, K).
+        classes: names of the K classes.
+    """
+    scores = score(truth, probabilities.argmax(1), classes)
+    return EvidenceRow(
+        *file,
+        data=data,
+        n=scores.n,
+        correct=scores.correct,
+        accuracy=scores.accuracy,
+        interval=scores.interval,
+        balanced_accuracy=scores.balanced_accuracy,
+        per_class=scores.per_class,
+        calibration_error=probability_scores(truth, probabilities).calibration_error,
+    )
 
 
 def review_threshold(

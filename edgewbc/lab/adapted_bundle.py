@@ -213,7 +213,7 @@ def _manifest(
         "files": {each: {"openvino": list(parent.model_files("openvino", each))} for each in precisions},
         "default_precision": default,
         "head": HEAD,
-        "golden": {**(old.get("golden") or {}), "expected": GOLDEN, "tolerance": tolerance},
+        "golden": {"expected": GOLDEN, "tolerance": tolerance},
         "evidence": [],
         "parity": {},
         **Confidence.of(parent.manifest, adaptation.probabilities).to_json(),

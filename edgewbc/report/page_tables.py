@@ -233,6 +233,7 @@ LATENCY = (
 RAN = (
     Column("precision that ran", lambda row: row.timing.precision_ran or "-"),
     Column("layers", lambda row: ", ".join(f"{n} {kind}" for kind, n in (row.timing.kernels or {}).items()) or "-"),
+    Column("multiply-adds in int8", lambda row: "-" if row.int8_share is None else percent(row.int8_share)),
     Column("instructions", lambda row: row.timing.isa or "-"),
     Column("version", lambda row: row.timing.version or "-"),
     Column("input", lambda row: " \u00d7 ".join(map(str, row.input))),

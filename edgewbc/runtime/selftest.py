@@ -15,13 +15,17 @@ from edgewbc.bundle.paths import GOLDEN
 from edgewbc.errors import GateError, UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.runtime import trial
+from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
-from edgewbc.runtime.predictor import Batch, Predictor, fault
+from edgewbc.runtime.predictor import Backend, Batch, Predictor, fault
 from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.files import parse_json
 
 MOST_SAMPLES = 1000
 """Most golden samples that are run; a bundle that edgewbc exports has two of each class."""
+BETWEEN = 0.12
+"""Largest difference in a probability between the int8 models of two backends, where a bundle states nothing better:
+0.11 was measured with the golden samples of the released bundles."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class GoldenCheck:
     """Result of the golden samples in one precision.
 
     Attributes:
+        precision: of the model.
         samples: number of samples.
         difference: largest absolute difference of a probability from the expected one.
         tolerance: largest difference allowed, from the bundle's manifest.
@@ -37,6 +42,7 @@ class GoldenCheck:
         familiarity: largest difference of a familiarity score from that of the expected features; None if the bundle
             has no familiarity statistics.
         same_familiarity: number of samples that are familiar or not as expected; None likewise.
+        backend: runtime of the model.
     """
 
     precision: str
@@ -47,6 +53,7 @@ class GoldenCheck:
     same_label: int
     familiarity: float | None = None
     same_familiarity: int | None = None
+    backend: str = Backend.OPENVINO
 
     @property
     def ok(self) -> bool:
@@ -101,12 +108,13 @@ class Report:
         failed = [check.precision for check in self.checks if not check.ok]
         passed = [check.precision for check in self.checks if check.ok]
         if failed:
-            mend = f"use --precision {passed[0]}" if passed else "copy the bundle anew, or update openvino"
+            runtime = {"onnx": "onnxruntime"}.get(self.checks[0].backend, "openvino")
+            mend = f"use --precision {passed[0]}" if passed else f"copy the bundle anew, or update {runtime}"
             what = f"{' and '.join(failed)} does not give the expected predictions on this PC"
             raise GateError(f"{self.bundle}: {what} ({self.isa}): {mend}")
 
 
-def selftest(bundle: Bundle, threads: int | None = None) -> Report:
+def selftest(bundle: Bundle, threads: int | None = None, backend: str = Backend.OPENVINO) -> Report:
     """Check every file's hash, then run every golden sample in every precision and compare the predictions.
 
     This shows that a bundle is complete and works on this PC, but not who made it: anyone who replaces a file can also
@@ -114,25 +122,40 @@ def selftest(bundle: Bundle, threads: int | None = None) -> Report:
     that of the released model (`bundle.released`) or the one published by its author.
 
     The samples take the full path of an image: from the file's bytes through decoding and `smear.prepare` to the
-    network.
+    network. Each backend is compared with what was expected of it at the time of export.
+
+    Args:
+        bundle: to check.
+        threads: inference threads; None leaves it to the runtime.
+        backend: openvino or onnx; ONNX Runtime is not installed on a microscope PC.
 
     Raises:
-        UserError: a hash is wrong, or the bundle has no golden samples that can be checked.
+        UserError: a hash is wrong, the runtime is not installed, or the bundle has no golden samples that can be
+            checked.
     """
     files, models = len(bundle.verify()), _models(bundle)
     golden = GoldenSamples.from_bundle(bundle)
     checks, isa = [], "unknown"
     for precision in bundle.precisions:
-        if not bundle.holds("openvino", precision):
+        if not bundle.holds(backend, precision):
             continue
-        predictor = OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
+        predictor = _predictor(bundle, backend, precision, threads)
         trial.check_info(bundle, predictor.info)
         isa = predictor.info.isa or "unknown"
         checks.append(golden.check(predictor, precision))
     if not checks:
-        raise UserError(f"{bundle.path}: holds no model for openvino, so nothing can be checked here")
+        raise UserError(f"{bundle.path}: holds no model for {backend}, so nothing can be checked here")
     described = bundle.manifest.training_images is not None
     return Report(str(bundle.path), files, models, isa, tuple(checks), described)
+
+
+def _predictor(bundle: Bundle, backend: str, precision: str, threads: int | None) -> Predictor:
+    if backend == Backend.OPENVINO:
+        return OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
+    if backend == Backend.ONNX:
+        files = trial.read_model(bundle, backend, precision)
+        return ONNXRuntimePredictor(files.contents[0], precision=precision, threads=threads)
+    raise UserError(f"backend {backend!r}: use {Backend.OPENVINO} or {Backend.ONNX}")
 
 
 @dataclass(frozen=True)
@@ -157,7 +180,9 @@ class GoldenSamples:
         return cls(bundle, samples, images)
 
     def check(self, predictor: Predictor, precision: str) -> GoldenCheck:
-        """Compare predictions with those that the bundle expects of a precision.
+        """Compare predictions with those that the bundle expects of the predictor's backend in a precision.
+
+        A bundle of an older version expects of every backend what OpenVINO predicted, with the tolerance `BETWEEN`.
 
         Raises:
             UserError: the bundle does not say what is expected.
@@ -165,8 +190,7 @@ class GoldenSamples:
         # One image at a time: a batch may use other kernels.
         predictions = [predictor(self.images[index : index + 1]) for index in range(len(self.images))]
         try:
-            tolerance = self.bundle.manifest.tolerance[precision]
-            expected = [sample["expected"][precision] for sample in self.samples]
+            tolerance, expected = self._expected(predictor.info.backend, precision)
             wanted = np.array([each["probabilities"] for each in expected], dtype=np.float64)
             wanted_features = np.array([each["features"] for each in expected], dtype=np.float64)
             probabilities = np.concatenate([each.probabilities for each in predictions]).astype(np.float64)
@@ -174,7 +198,7 @@ class GoldenSamples:
             difference = _largest(np.abs(probabilities - _checked(wanted, probabilities)))
             if any(fault(each.probabilities, each.features) for each in predictions):
                 difference = 1.0  # not probabilities: fails whatever the expected values are
-            scores = self._familiarity(features, wanted_features)
+            familiarity, same_familiarity = self._familiarity(features, wanted_features)
             return GoldenCheck(
                 precision,
                 len(self.samples),
@@ -182,13 +206,25 @@ class GoldenSamples:
                 tolerance,
                 _relative(features, _checked(wanted_features, features)),
                 int((probabilities.argmax(1) == wanted.argmax(1)).sum()),
-                *scores,
+                familiarity,
+                same_familiarity,
+                predictor.info.backend,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"{self.bundle.path}: {GOLDEN} or golden.tolerance does not say what is expected of {precision}: "
                 f"{error!r}"
             ) from None
+
+    def _expected(self, backend: str, precision: str) -> tuple[float, list[Mapping[str, Any]]]:
+        """Return the tolerance and what is expected of each sample."""
+        manifest = self.bundle.manifest
+        if backend == Backend.ONNX and precision in manifest.onnx_tolerance:
+            return manifest.onnx_tolerance[precision], [each["expected_onnx"][precision] for each in self.samples]
+        tolerance = manifest.tolerance[precision]
+        if backend != Backend.OPENVINO and precision == "int8":
+            tolerance = max(tolerance, BETWEEN)
+        return tolerance, [each["expected"][precision] for each in self.samples]
 
     def _familiarity(
         self, features: NDArray[np.float64], expected: NDArray[np.float64]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bench.ir import count_macs, read_any_ir, read_ir
+from edgewbc.bench.ir import count_macs, integer_share, read_any_ir, read_ir
 from edgewbc.bench.plan import BenchModel, plan
 from edgewbc.bundle.bundle import pack
 from edgewbc.pixels import PixelSpec
@@ -63,3 +63,15 @@ def test_macs_of_a_converted_network_match_its_architecture(tmp_path: Path) -> N
     spec = labeled.make_run(tmp_path / "run")
     convert(tmp_path / "run", tmp_path, Backend.OPENVINO)
     assert count_macs((tmp_path / "f32.xml").read_bytes(), (tmp_path / "f32.bin").read_bytes()) == macs(spec)
+
+
+def test_integer_share_is_read_back_from_the_compiled_model(tmp_path: Path) -> None:
+    """The tiny network's convolution runs in int8 in its int8 file, and its dense layer in float; none in f32."""
+    bundle = tiny.make_bundle(tmp_path / "b")
+    shares = {}
+    for precision in ("int8", "f32"):
+        xml, weights = bundle.read_model("openvino", precision).contents
+        shares[precision] = integer_share(xml, weights)
+    assert shares["f32"] == 0.0
+    assert shares["int8"] is not None
+    assert 0.5 < shares["int8"] < 1

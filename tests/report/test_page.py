@@ -158,7 +158,7 @@ def test_details_of_a_row(read: Reader) -> None:
     for words in (
         "delivered 1,100 ! 1,000\u20131,200 10.0\u201312.0\u00d7 8 2 \u00d7 2 1.9 1,000 1.10\u00d7",
         "1 openvino int8 small, delivered 0.800 0.900 1.00 1.25 600 0.800\u20130.810 2 \u00d7 1 0.250 90.0",
-        "1 openvino int8 small, delivered int8 15 u8, 2 f32 AVX2 1 80 \u00d7 80 2.50 abababababab",
+        "1 openvino int8 small, delivered int8 15 u8, 2 f32 99.50 % AVX2 1 80 \u00d7 80 2.50 abababababab",
         "1 openvino int8 small, delivered 87.50 % 0.8730 0.0350 87.50 % 0 : 1, p = 1 0.2 row 2",
     ):
         assert words in read.text

@@ -10,12 +10,14 @@ from typing import Any
 
 from edgewbc import runs
 from edgewbc.bench import machine, plan, resource_use, summary
+from edgewbc.bench.prepare import int8_share
 from edgewbc.bench.worker import RowJob
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.images import truth
 from edgewbc.data.manifest import Manifest, facts
 from edgewbc.errors import UserError
 from edgewbc.evaluation.load import convert
+from edgewbc.export.integer_share import in_onnxruntime
 from edgewbc.runtime.predictor import Backend
 from edgewbc.utils.optional import installed_versions
 from edgewbc.utils.progress import Progress, quiet
@@ -27,8 +29,11 @@ from peerbench.rows import rows
 
 FORMAT = 1
 
+ONNX = ("onnx", "int8")
+"""The further row of a bundle: its own int8 file in ONNX Runtime, beside what other toolkits make for it."""
+
 ORDER = "every row once per round in a fresh process, every other round backwards"
-PREPARED = ("input", "network", "arch", "gmac", "facts", "minutes", "prepared_s", "env_mb", "version")
+PREPARED = ("input", "network", "arch", "gmac", "int8_share", "facts", "minutes", "prepared_s", "env_mb", "version")
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ def compare(
     cropped = crops.crop_images(manifest, first.pixels, work / "pictures", options.limit, progress)
     entries = cropped.entries[options.split]
     maker = _RowMaker(manifest, cropped, work, options)
-    measured = [maker.own(model) for model in models]
+    measured = [maker.own(model, *(("openvino", "f32") if model.is_run else model.delivered)) for model in models]
+    measured += [maker.own(model, "onnx", "int8") for model in models if not model.is_run and ONNX in model.rows]
     for peer in chosen:
         say(f"{peer.name}: preparing its environment")
         where = environment.make(peer, work / "env" / peer.name)
@@ -145,9 +151,8 @@ class _RowMaker:
         self.gmac: dict[str, float | None] = {}
         self.count = 0
 
-    def own(self, model: plan.BenchModel) -> PeerRow:
-        """Return edgewbc's row of a bundle, in its delivered precision, or of a run, in OpenVINO f32."""
-        backend, precision = ("openvino", "f32") if model.is_run else model.delivered
+    def own(self, model: plan.BenchModel, backend: str, precision: str) -> PeerRow:
+        """Return edgewbc's row of a bundle or run."""
         images = crops.write_raw(self.manifest, self.cropped, self.options.split, model.pixels, self.work / "inputs")
         network = about.network(model)
         converted = self.work / "converted" / f"{model.name}-{network[:12]}" if model.is_run else None
@@ -170,7 +175,7 @@ class _RowMaker:
             "peer": "edgewbc",
             "package": "edgewbc",
             "license": "Apache-2.0",
-            "what": "a run's network in f32" if model.is_run else "the bundle as a lab runs it",
+            "what": _what(model, backend),
             "model": model.name,
             "backend": backend,
             "precision": precision,
@@ -179,6 +184,7 @@ class _RowMaker:
             "network": network,
             "arch": about.arch(model),
             "gmac": self.gmac[network],
+            "int8_share": int8_share(model, backend) if precision == "int8" else None,
             "minutes": about.minutes(model.path) if model.is_run else None,
             "version": installed_versions("edgewbc").get("edgewbc"),
         }
@@ -222,6 +228,7 @@ class _RowMaker:
                 **{name: mine.get(name) for name in ("input", "network")},
                 **{name: prepared.get(name) for name in ("facts", "minutes", "version")},
                 "gmac": gmac,
+                "int8_share": _share(row["backend"], mine),
                 "prepared_s": prepared.get("seconds"),
                 "env_mb": where.mb,
             }
@@ -254,6 +261,18 @@ class _RowMaker:
         folder = self.work / "predictions"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{self.count:03d}.npy"
+
+
+def _what(model: plan.BenchModel, backend: str) -> str:
+    """Describe a row of edgewbc in a few words."""
+    if model.is_run:
+        return "a run's network in f32"
+    return "the bundle's ONNX file in ONNX Runtime" if backend == "onnx" else "the bundle as a lab runs it"
+
+
+def _share(backend: str, row: dict[str, Any]) -> float | None:
+    """Return the share of the multiply-adds that ONNX Runtime runs in int8, of the ONNX file that a peer wrote."""
+    return in_onnxruntime(Path(row["onnx"]).read_bytes()) if backend == "onnx" and row.get("onnx") else None
 
 
 def _protocol(options: CompareOptions, load: float | None, measured: Sequence[PeerRow]) -> dict[str, Any]:
