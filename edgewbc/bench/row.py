@@ -183,8 +183,11 @@ class BenchRow:
         return "/".join(self.key)
 
     def to_json(self) -> dict[str, Any]:
-        names = ("model", "backend", "precision", "delivered", "gmac", "int8_share", "baseline")
-        return {**{name: getattr(self, name) for name in names}, "input": list(self.input), **dict.fromkeys(UNMEASURED)}
+        names = ("model", "backend", "precision", "delivered", "gmac", "baseline")
+        values = {**{name: getattr(self, name) for name in names}, "input": list(self.input)}
+        if self.int8_share is not None:
+            values["int8_share"] = self.int8_share
+        return values | dict.fromkeys(UNMEASURED)
 
 
 @dataclass(frozen=True, kw_only=True)
