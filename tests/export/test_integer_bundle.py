@@ -14,7 +14,7 @@ from edgewbc.bundle.bundle import Bundle, pack, seal
 from edgewbc.bundle.paths import GOLDEN
 from edgewbc.data.manifest import Manifest, Split
 from edgewbc.errors import GateError, UserError
-from edgewbc.export import integer_bundle
+from edgewbc.export import integer_bundle, parity
 from edgewbc.export.model_info import describe_onnx
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
@@ -102,7 +102,7 @@ def test_another_label_changes_nothing(tmp_path: Path, manifest: Manifest, monke
         found = np.eye(len(manifest.classes), dtype=np.float32)[[0] * sum(len(batch) for batch in batches)]
         return {"before": found, integer_bundle.NAME: found[:, ::-1]}
 
-    monkeypatch.setattr(integer_bundle.parity, "predict", reversed_labels)
+    monkeypatch.setattr(parity, "predict", reversed_labels)
     with pytest.raises(GateError, match=r"1e\+02 % of the validation images get another label: nothing was written"):
         integer_bundle.make_integer(bundle.path, manifest)
     assert Bundle.open(bundle.path).sums == bundle.sums
