@@ -34,6 +34,7 @@ from edgewbc.cli import (
     quantize,
     recipe,
     review,
+    runs,
     selftest,
     train,
     verify,
@@ -42,7 +43,7 @@ from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
-    *("data", "recipe", "train", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
+    *("data", "recipe", "train", "runs", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
     *("classify", "count", "review", "handover", "verify", "explain", "microscope", "pick", "adapt"),
     *("selftest", "doctor", "demo"),
 )
@@ -107,6 +108,7 @@ def options(
 
 app.add_typer(data.app, name="data", short_help="Create, describe and audit sets of labeled images.")
 app.add_typer(recipe.app, name="recipe", short_help="List, show, check and start recipes.")
+app.add_typer(runs.app, name="runs", short_help="List and compare run folders.")
 app.add_typer(microscope.app, name="microscope", short_help="Learn what a microscope's images look like.")
 app.add_typer(bench.app, name="bench", short_help="Measure speed and accuracy on this machine.")
 for name, module, summary in (

@@ -60,7 +60,7 @@ def command(
         recorded = None if started.manifest is None else Path(started.manifest)
         manifest = defaults.manifest_of_run(data, resume, started.manifest_sha256, recorded)
         with shown.interruptible():
-            made = prune_and_finetune.resume(resume, manifest, progress=shown.progress, report=shown.report)
+            made = prune_and_finetune.resume(resume, manifest, **shown.callbacks)
     else:
         manifest = defaults.manifest(data)
         parent = defaults.run(run)
@@ -74,7 +74,7 @@ def command(
             made = prune_and_finetune.prune(
                 parent, options, manifest, teacher=teachers or None, to=to,
                 name_by_share=options.keep_macs != unchanged and "name" not in changes,
-                progress=shown.progress, report=shown.report,
+                **shown.callbacks,
             )  # fmt: skip
     if not shown.first:
         return

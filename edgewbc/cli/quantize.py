@@ -115,7 +115,7 @@ def command(
             teachers = [defaults.run(path) for path in teacher or []]
             made = finetune(
                 chosen, fit, manifest, options, teachers=teachers, to=to, checks=checks, say=say, steps=progress,
-                progress=shown.progress, report=shown.report,
+                **shown.callbacks,
             )  # fmt: skip
         else:
             from edgewbc.compress.quantize import quantize

@@ -54,6 +54,10 @@ def command(
     find_lr: Annotated[
         bool, typer.Option("--find-lr", help="Only search for a learning rate (100 steps); nothing is written.")
     ] = False,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(help="Record the training with tensorboard, mlflow or wandb as well; repeatable."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Fine-tune a network on the train split of a manifest; the best epoch on the validation split is kept.
@@ -77,7 +81,7 @@ def command(
     from edgewbc.train.recipe import TrainRecipe
     from edgewbc.train.recipe_file import parse_changes, read
 
-    shown = TrainingProgress()
+    shown = TrainingProgress(track or [])
     if find_lr and (seeds, resume, shape, teacher, to) != (None, None, None, None, None):
         raise UserError("--find-lr takes a recipe, data and weights alone")
     if resume is not None:
@@ -87,7 +91,7 @@ def command(
         recorded = None if started.manifest is None else Path(started.manifest)
         manifest = defaults.manifest_of_run(data, resume, started.manifest_sha256, recorded)
         with shown.interruptible():
-            made = steps.resume(resume, manifest, progress=shown.progress, report=shown.report)
+            made = steps.resume(resume, manifest, **shown.callbacks)
     else:
         if recipe is not None:
             defaults.recipe(recipe)  # an unknown name is refused before cells are drawn
@@ -116,16 +120,13 @@ def command(
 
             with shown.interruptible():
                 found = repeats.train(
-                    options, manifest, seeds, teachers=teachers, to=to, say=say, progress=shown.progress,
-                    report=shown.report,
+                    options, manifest, seeds, teachers=teachers, to=to, say=say, **shown.callbacks,
                 )  # fmt: skip
             if shown.first:
                 emit({"file": str(found.file), **found.to_json()}) if json else print(_spread(found))
             return
         with shown.interruptible():
-            made = steps.train(
-                options, manifest, teachers=teachers, to=to, say=say, progress=shown.progress, report=shown.report
-            )
+            made = steps.train(options, manifest, teachers=teachers, to=to, say=say, **shown.callbacks)
     if not shown.first:
         return
     best = shown.best(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +29,31 @@ def draw(result: EvalResult, path: Path) -> None:
     Raises:
         UserError: matplotlib is not installed.
     """
-    names = list(result.classes)
-    counts = np.array(result.confusion, dtype=np.int64)
+    title = (
+        f"accuracy {percent(result.accuracy)} ({interval(result.interval)}), {result.correct} of {result.n}\n"
+        f"{result.source} {result.protocol} {result.split}, {result.precision} {result.backend}"
+    )
+    hashes = f"model {result.model_sha256[:12]}, manifest {result.manifest_sha256[:12]}"
+    draw_counts(result.confusion, result.classes, path, title, hashes)
+
+
+def draw_counts(
+    confusion: Sequence[Sequence[int]], classes: Sequence[str], path: Path, title: str, foot: str = ""
+) -> None:
+    """Write a confusion matrix as `draw` does.
+
+    Args:
+        confusion: counts; rows are the true classes, columns the predicted ones.
+        classes: names.
+        path: of the image.
+        title: above it; may have several lines.
+        foot: below it, in small type.
+
+    Raises:
+        UserError: matplotlib is not installed.
+    """
+    names = list(classes)
+    counts = np.array(confusion, dtype=np.int64)
     rows = counts.sum(1, keepdims=True)
     shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
     size = len(names)
@@ -55,14 +79,9 @@ def draw(result: EvalResult, path: Path) -> None:
         axes.grid(which="minor", color="#bbbbbb", linewidth=1)
         axes.tick_params(which="both", length=0)
         axes.spines[:].set_visible(False)
-        figure.suptitle(
-            f"accuracy {percent(result.accuracy)} ({interval(result.interval)}), {result.correct} of "
-            f"{result.n}\n{result.source} {result.protocol} {result.split}, {result.precision} "
-            f"{result.backend}",
-            fontsize=11,
-        )
-        hashes = f"model {result.model_sha256[:12]}, manifest {result.manifest_sha256[:12]}"
-        figure.supxlabel(hashes, fontsize=8, color=MUTED)
+        figure.suptitle(title, fontsize=11)
+        if foot:
+            figure.supxlabel(foot, fontsize=8, color=MUTED)
 
 
 def _ink(paper: tuple[float, ...]) -> str:

@@ -8,10 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from edgewbc.utils.files import write_text
+from edgewbc.errors import UserError
+from edgewbc.utils.files import read_json, write_text
 
 METRICS = "metrics.jsonl"
 """File in a run folder with one JSON object per epoch."""
+
+CONFUSION = "confusion.json"
+"""File in a run folder with the confusion matrix of the best epoch so far, on the validation images."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,14 @@ EpochCallback = Callable[[EpochResult], None]
 """Called after each epoch, once its checkpoint is on disk."""
 
 
+RunCallback = Callable[[Path, int], None]
+"""Called at the start of a training, with its run folder and the number of epochs."""
+
+
 class TrainingCallbacks(TypedDict, total=False):
     """Keyword arguments that every function which trains passes on to `loop.fit`."""
 
+    opened: RunCallback | None
     progress: BatchCallback | None
     report: EpochCallback | None
 
@@ -89,3 +98,57 @@ def out_of_patience(epochs: Sequence[EpochResult], patience: int) -> bool:
 def write_metrics(run: Path, epochs: Sequence[EpochResult]) -> None:
     """Write `metrics.jsonl` into a run folder."""
     write_text(run / METRICS, "".join(json.dumps(each.to_json()) + "\n" for each in epochs))
+
+
+def read_metrics(run: Path) -> list[EpochResult]:
+    """Return the epochs of a run folder; none if it has no `metrics.jsonl`.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = run / METRICS
+    if not path.is_file():
+        return []
+    try:
+        return [EpochResult.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not the metrics of a training: {error!r}") from None
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A confusion matrix on the validation images.
+
+    Attributes:
+        epoch: number of the epoch, from 1.
+        classes: names.
+        counts: rows are the true classes, columns the predicted ones.
+    """
+
+    epoch: int
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+    def write(self, run: Path) -> None:
+        """Write `confusion.json` into a run folder."""
+        rows = ",\n  ".join(json.dumps(line) for line in self.counts)
+        classes = json.dumps(self.classes, ensure_ascii=False)
+        text = f'{{\n "epoch": {self.epoch},\n "classes": {classes},\n "counts": [\n  {rows}\n ]\n}}\n'
+        write_text(run / CONFUSION, text)
+
+
+def read_confusion(run: Path) -> Confusion | None:
+    """Return the confusion matrix in a run folder; None if it has none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = run / CONFUSION
+    if not path.is_file():
+        return None
+    values = read_json(path, "a confusion matrix")
+    try:
+        counts = tuple(tuple(int(n) for n in line) for line in values["counts"])
+        return Confusion(int(values["epoch"]), tuple(map(str, values["classes"])), counts)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a confusion matrix: {error!r}") from None

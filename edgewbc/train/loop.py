@@ -29,8 +29,10 @@ from edgewbc.train.checkpoint import TrainingState
 from edgewbc.train.distributed import process_state
 from edgewbc.train.history import (
     BatchCallback,
+    Confusion,
     EpochCallback,
     EpochResult,
+    RunCallback,
     best_epoch,
     out_of_patience,
     write_metrics,
@@ -56,13 +58,15 @@ def fit(
     teacher: Teacher | None = None,
     distil: Distil | None = None,
     resume: bool = False,
+    opened: RunCallback | None = None,
     progress: BatchCallback | None = None,
     report: EpochCallback | None = None,
 ) -> EpochResult:
     """Train a network on the train split and leave in it the weights that were best on validation.
 
     Best is the highest validation accuracy; among equals, the lowest validation loss. The test split is never read.
-    Writes `metrics.jsonl` (one line per epoch) and `checkpoint.safetensors` into the run folder.
+    Writes `metrics.jsonl` (one line per epoch), `confusion.json` (of the best epoch) and `checkpoint.safetensors` into
+    the run folder.
 
     Args:
         net: on the CPU; it is moved to the device that accelerate chooses, and back at the end.
@@ -73,6 +77,7 @@ def fit(
         teacher: to learn from besides the labels, as `distil` says.
         distil: the `distil` section of a recipe.
         resume: continue from the run's checkpoint; on a CPU the result is that of an uninterrupted run.
+        opened: called at the start.
         progress: called after each batch.
         report: called after each epoch.
 
@@ -85,6 +90,8 @@ def fit(
     trainer = Trainer(net, spec, options, manifest, run, teacher, distil, progress, report)
     if resume:
         trainer.resume()
+    if opened is not None:
+        opened(run, options.epochs)
     return trainer.train()
 
 
@@ -161,6 +168,8 @@ class Trainer:
             result = self.validate()
             if not self.state.lines or result.rank > best_epoch(self.state.lines).rank:
                 self.best = _copy(self.evaluated)
+                if self.accelerator.is_main_process:
+                    self.confusion.write(self.run)
             self.state.finish_epoch(result)
             self.save()
             if self.accelerator.is_main_process:
@@ -251,6 +260,7 @@ class Trainer:
         predicted, loss = self._predict_validation()
         self._count_seconds()
         scores = metrics.score(self.val_labels, predicted, self.setting.spec.classes)
+        self.confusion = Confusion(self.state.epoch + 1, self.setting.spec.classes, scores.confusion)
         return EpochResult(
             epoch=self.state.epoch + 1,
             protocol=self.setting.manifest.protocol,
