@@ -130,7 +130,7 @@ class Page:
         except Stale as error:
             changes = self.desk.changes(made.revision, made.server)
             return _json({"error": str(error), "changes": None if "reload" in changes else changes}, 409)
-        return _json(self.desk.changes(made.revision, made.server))
+        return _json(self.desk.changes(made.revision, made.server, head=body.get("head") is not False))
 
 
 def create(case: Case, token: str, port: int, by: str = "", maps: Maps | None = None) -> Guard:

@@ -94,8 +94,14 @@ class Desk:
             "cells": cells,
         }
 
-    def changes(self, since: int, server: str) -> dict[str, Any]:
-        """Return what changed after a revision; `reload` if the tab knows another start of the server."""
+    def changes(self, since: int, server: str, *, head: bool = True) -> dict[str, Any]:
+        """Return what changed after a revision; `reload` if the tab knows another start of the server.
+
+        Args:
+            since: number of the last change that the tab knows.
+            server: which start of the server it knows.
+            head: include the state of the case and its differential.
+        """
         if server != self.server or not 0 <= since <= self.revision:
             return {"reload": True, "revision": self.revision, "cells": []}
         changed = sorted(number for number, revision in self._changed.items() if revision > since)
@@ -103,7 +109,7 @@ class Desk:
             "revision": self.revision,
             "cells": [self._row(self.case.cell(number)) for number in changed],
         }
-        if self.revision > since:
+        if self.revision > since and head:
             found["head"] = self._head()
         return found
 

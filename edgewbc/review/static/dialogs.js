@@ -3,13 +3,13 @@
 import { $, count, make, when } from "./dom.js";
 import { colorOf } from "./palette.js";
 
+const ORDER = "1234567890ux";
 const NAME = "edgewbc-review-name";
 
 export const KEYS = [
   ["← ↑ → ↓", "move; with Shift, select"],
-  ["PgUp PgDn Home End", "move far"],
-  ["u", "a white cell of uncertain type"],
-  ["x", "not a cell"],
+  ["PgUp PgDn", "move by a screen"],
+  ["Home End", "first, last cell"],
   ["Enter", "confirm the software's label"],
   ["z, Ctrl+Z", "undo"],
   ["o", "next open cell"],
@@ -104,7 +104,7 @@ export class Dialogs {
       return;
     }
     const lines = info.differential.rows.map((row) => {
-      const line = make("tr", {}, make("th", { scope: "row" }, make("span", { class: "swatch" }), row.title), ...row.values.slice(0, 2).map((value) => make("td", { class: "number", text: value })));
+      const line = make("tr", {}, make("th", { scope: "row" }, make("span", { class: "swatch" }), row.title), make("td", { class: "number", text: row.values[0] }), make("td", { class: "number", text: row.values[1] ? `${row.values[1]} %` : "" }));
       line.style.setProperty("--color", colorOf(row.name));
       return line;
     });
@@ -123,7 +123,7 @@ export class Dialogs {
       make("div", { class: "table" }, make("table", {}, make("tbody", {}, ...lines))),
       make("dl", { class: "facts-list" }, ...facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })])),
       unseen > 0 ? make("p", { class: "note", text: `${count(unseen, "cell was", "cells were")} never on this screen. They keep the software's label or what was decided before.` }) : null,
-      make("p", { text: "The case is closed: what is signed cannot be changed, only corrected in a new version." }),
+      make("p", { text: "Signing closes the case: what is signed is never changed, only corrected in a new version." }),
     );
   }
 
@@ -176,8 +176,8 @@ export class Dialogs {
   }
 
   showHelp(single) {
-    const entries = (pairs) => pairs.flatMap(([keys, what]) => [make("dt", {}, ...keys.split(/[ ,]+/).map((key) => make("kbd", { text: key }))), make("dd", { text: what })]);
-    $("help-classes").replaceChildren(...entries(this.cases.labels.filter((label) => /\d/.test(label.key)).map((label) => [label.key, label.title])));
+    const entries = (pairs) => pairs.map(([keys, what]) => make("div", { class: "entry" }, make("dt", {}, ...keys.split(/[ ,]+/).map((key) => make("kbd", { text: key }))), make("dd", { text: what })));
+    $("help-classes").replaceChildren(...entries([...this.cases.labels].filter((label) => label.key).sort((a, b) => ORDER.indexOf(a.key) - ORDER.indexOf(b.key)).map((label) => [label.key, label.title])));
     $("help-keys").replaceChildren(...entries(KEYS.filter(([key]) => key !== "m" || this.cases.info.maps)));
     $("help-single").checked = single;
     $("help-dialog").showModal();

@@ -129,7 +129,7 @@ export class Gallery {
       section.dataset.key = key;
       this.sections.set(key, section);
     }
-    section.style.transform = `translateY(${area.top}px)`;
+    section.style.top = `${area.top}px`; // not a transform: the sticky heading would not know of it
     section.style.height = `${area.height}px`;
     section.setAttribute("aria-label", `${title}, ${ids.length} cells`);
     section.querySelector(".group-title").textContent = title;
@@ -215,7 +215,8 @@ export class Gallery {
     const row = Math.floor(place.index / this.columns);
     const top = area.top + (row ? HEAD + row * this.step.y : 0);
     const bottom = area.top + HEAD + (row + 1) * this.step.y;
-    if (top < this.view.scrollTop) this.view.scrollTop = top - 4;
+    const covered = row ? HEAD : 0; // by the heading, which stays at the top
+    if (top - covered < this.view.scrollTop) this.view.scrollTop = top - covered - 4;
     else if (bottom > this.view.scrollTop + this.view.clientHeight) this.view.scrollTop = bottom - this.view.clientHeight + 4;
   }
 

@@ -207,6 +207,7 @@ function drawConnection() {
 
 function listenToSync() {
   sync.addEventListener("head", drawHead);
+  sync.addEventListener("busy", () => document.body.classList.toggle("busy", sync.busy));
   sync.addEventListener("connection", drawConnection);
   sync.addEventListener("undone", (event) => {
     const [id] = event.detail;

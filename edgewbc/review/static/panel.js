@@ -40,11 +40,12 @@ export class Panel {
   }
 
   draw() {
-    if (this.planned) return;
+    if (this.planned || !this.cases.info) return;
     this.planned = true;
     requestAnimationFrame(() => {
       this.planned = false;
       this.show();
+      this.progress();
     });
   }
 
@@ -156,6 +157,10 @@ export class Panel {
     $("differential").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
     $("differential-note").textContent = found.note;
     $("differential-remarks").replaceChildren(...found.remarks.map((text) => make("li", { text })));
+  }
+
+  // How much is done; what is not confirmed by the server yet counts as done.
+  progress() {
     const open = this.cases.openCount();
     const all = this.cases.cells.size;
     $("progress").setAttribute("aria-valuemax", String(all));

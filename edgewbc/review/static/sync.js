@@ -99,6 +99,7 @@ export class Sync extends EventTarget {
   async send() {
     if (this.sending || this.gone) return;
     this.sending = true;
+    this.dispatchEvent(new Event("busy"));
     while (this.queue.length) {
       const step = this.queue[0];
       try {
@@ -117,11 +118,12 @@ export class Sync extends EventTarget {
       }
     }
     this.sending = false;
-    this.dispatchEvent(new Event("settled"));
+    this.dispatchEvent(new Event("busy"));
   }
 
   async deliver(step) {
-    const body = { ...this.base(), who: step.who };
+    // The differential takes the server some time: it is asked for with the last of the decisions that wait.
+    const body = { ...this.base(), who: step.who, head: this.queue.length === 1 };
     if (step.kind === "undo") {
       const found = await postJson("/api/undo", body);
       const ids = found.cells.map((row) => row[0]);

@@ -1,0 +1,60 @@
+"""A headless Chromium for the tests of the review page, and a server in a thread for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from edgewbc.lab.case import Case
+from edgewbc.review import app
+from edgewbc.review.guard import HOST, new_token
+from edgewbc.review.pictures import Maps
+
+ELSEWHERE = "elsewhere.example"
+"""A host name that the browser resolves to this computer, as DNS rebinding does."""
+
+
+def executable() -> str:
+    """Return the path of a Chromium or Chrome on this computer; empty if there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    return os.environ.get("EDGEWBC_CHROMIUM") or next(filter(None, map(shutil.which, names)), "")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Start a browser; it ends with the block."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {ELSEWHERE} {HOST}"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=arguments)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(folder: Path, by: str = "Ada", maps: Maps | None = None) -> Iterator[tuple[str, Case]]:
+    """Serve a case in a thread of this process; yield the page's address with its token, and the case."""
+    listener = socket.socket()
+    listener.bind((HOST, 0))
+    listener.listen(64)
+    port, token = listener.getsockname()[1], new_token()
+    with Case.open(folder) as case:
+        application = app.create(case, token, port, by, maps)
+        server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://{HOST}:{port}/#token={token}", case
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join(20)
+            listener.close()
