@@ -92,4 +92,4 @@ def wbc_boxes(path: Path) -> list[Box]:
     Raises:
         UserError: the file is missing, is not an annotation, has a DOCTYPE, or a box has no area.
     """
-    return [each.box for each in voc.read(path) if each.label == "WBC"]
+    return [each.box for each in voc.read(path, only=("WBC",))]

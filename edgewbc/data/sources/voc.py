@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +24,12 @@ class _NoDoctype(ET.TreeBuilder):
         raise ValueError(f"it has a DOCTYPE ({name}), which is not accepted")
 
 
-def read(path: Path) -> list[LabeledBox]:
+def read(path: Path, only: Collection[str] | None = None) -> list[LabeledBox]:
     """Read the boxes of an annotation.
+
+    Args:
+        path: XML file.
+        only: labels to read; None reads all. What is wrong with boxes of other labels does not matter.
 
     Raises:
         UserError: the file is missing, is not an annotation, has a DOCTYPE, or a box has no area.
@@ -39,6 +43,8 @@ def read(path: Path) -> list[LabeledBox]:
         found: list[LabeledBox] = []
         for thing in tree.iter("object"):
             name = (thing.findtext("name") or "").strip()
+            if only is not None and name not in only:
+                continue
             x0, y0, x1, y1 = (float(thing.findtext(f"bndbox/{s}") or "") for s in ("xmin", "ymin", "xmax", "ymax"))
             if not (x1 > x0 and y1 > y0):
                 raise ValueError(f"a {name} box has no area")

@@ -111,3 +111,10 @@ def test_bccd_real_counts(real_data: Path) -> None:
 def test_bccd_as_another_laboratory(bccd: Path) -> None:
     """With the protocol `external` every cell is in test."""
     assert {entry.split for entry in make("bccd", bccd, protocol="external").entries} == {"test"}
+
+
+def test_boxes_of_other_things_do_not_matter(tmp_path: Path) -> None:
+    """The data set has a box of a red cell without area."""
+    path = tmp_path / "a.xml"
+    path.write_text(voc([("RBC", 5, 5, 5, 9), ("WBC", 2, 3, 12, 18)]))
+    assert wbc_boxes(path) == [(2, 3, 10, 15)]
