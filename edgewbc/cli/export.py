@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +13,22 @@ from edgewbc.cli.console import emit, progress, say
 if TYPE_CHECKING:
     from edgewbc.bundle.bundle import Bundle
 
+
+class Form(StrEnum):
+    """What `export` writes."""
+
+    BUNDLE = "bundle"
+    HTML = "html"
+
+
 BUNDLES = Path("bundles")
 NETWORKS = Path("networks")
 
 
 def command(
-    run: Annotated[Path | None, typer.Argument(help="Run folder to export. [default: the newest]")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(help="Run folder to export, or bundle for --as html. [default: the newest]")
+    ] = None,
     named: Annotated[Path | None, typer.Option("--run", help="The same, as an option.")] = None,
     data: Annotated[
         Path | None, typer.Option(help="Manifest whose validation split is measured. [default: the newest one here]")
@@ -44,6 +55,17 @@ def command(
     network: Annotated[
         bool, typer.Option("--network", help="Write only the network, as float16 safetensors, instead of a bundle.")
     ] = False,
+    form: Annotated[
+        Form,
+        typer.Option(
+            "--as",
+            help="bundle: the bundle of a run; html: of a bundle, one file that classifies in a browser, offline.",
+        ),
+    ] = Form.BUNDLE,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(help="Archive of the npm package onnxruntime-web, for --as html. [default: downloaded by npm]"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Write the bundle of a run: OpenVINO IR, ONNX, golden samples, model card and checksums.
@@ -52,10 +74,18 @@ def command(
     accuracy that int8 loses on the validation images is reported, and stated in the model card. Probabilities are
     calibrated on the validation images, and the training images tell which cells are unfamiliar.
 
+    With --as html, a bundle becomes one file of about 5 MB that opens from a USB stick: it takes JPEG and PNG images of
+    single cells, and gives each a label, probabilities and the status that `edgewbc classify` would give. npm downloads
+    the runtime, and a hash is checked.
+
     \b
-    Example:
+    Examples:
       edgewbc export runs/vgg16gap-112-quarter-int8 --precision int8,f32 --to bundles/mine --zip
+      edgewbc export bundles/mine --as html --to mine.html
     """
+    if form == Form.HTML:
+        _html(run or named, to, runtime, as_json)
+        return
     from edgewbc import runs
     from edgewbc.cli import defaults
     from edgewbc.utils.optional import need
@@ -103,6 +133,24 @@ def command(
         print(_table(bundle))
         say(f"wrote {made}" + (f" and {packed}" if packed else ""))
         say(f"next: edgewbc selftest {made}")
+
+
+def _html(model: Path | None, to: Path | None, runtime: Path | None, as_json: bool) -> None:
+    """Write a bundle as a page."""
+    from edgewbc.bundle.bundle import Bundle
+    from edgewbc.cli import defaults
+    from edgewbc.export import web_page
+
+    bundle = Bundle.open(defaults.bundle(model))
+    target = to or Path(f"{bundle.name}.html")
+    size = web_page.write(bundle, target, runtime)
+    if as_json:
+        emit({"html": str(target), "bytes": size})
+        return
+    print(f"{target}: {size / 1e6:.1f} MB")
+    if size > web_page.LARGEST:
+        say(f"larger than {web_page.LARGEST / 1e6:.0f} MB: a bundle with a smaller network loads sooner")
+    say("next: open it in a browser, and drop images of single cells on it")
 
 
 def _sizes(bundle: Bundle) -> dict[str, dict[str, int]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.utils import resources
 from tests.conftest import Ran
 from tests.tiny_run import quantized
 
@@ -126,3 +127,18 @@ def test_changed_weights_are_refused(edgewbc: Callable[..., Ran], workspace: Pat
     assert (ran.code, ran.out) == (2, "")
     assert "model.safetensors: " in ran.err.splitlines()[-1]
     assert "changed since" in ran.err.splitlines()[-1]
+
+
+def test_a_page_needs_the_right_runtime(
+    edgewbc: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--as html` takes a bundle; an archive with another hash is refused, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    Path("web.tgz").write_bytes(b"")
+    ran = edgewbc("export", "--as", "html", "--to", "page.html", "--runtime", "web.tgz")
+    assert (ran.code, ran.out) == (2, "")
+    assert "web.tgz: is not the archive of onnxruntime-web 1.30.0 (wrong hash)" in ran.err
+    assert not Path("page.html").exists()
+    ran = edgewbc("export", str(resources.folder("export/bundles") / "wbc5-travel"), "--as", "html")
+    assert ran.code == 2
+    assert "use edgewbc classify" in ran.err

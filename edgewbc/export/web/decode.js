@@ -1,0 +1,161 @@
+// From the bytes of a file to RGB pixels, with the notes of edgewbc/images/decode.py, or the reason why not.
+// Only JPEG and PNG with 8 bits: for other formats, and for transparency, browsers differ from edgewbc.
+"use strict";
+
+const DAMAGED = "truncated or damaged";
+const TRUNCATED = "possibly truncated: part of the JPEG is missing or empty";
+const LIMIT = 100e6;
+
+const text = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, to));
+const word = (bytes, at) => (bytes[at] << 8) | bytes[at + 1];
+
+/** Read a JPEG's markers (edgewbc/images/jpeg.py): size, channels, and whether its scans are complete. */
+function readJpeg(bytes) {
+  let at = 2, frame = null, scans = 0;
+  const seen = new Map();
+  const complete = () => frame && scans > 0 &&
+    [...seen.values()].filter((bits) => bits === (1n << 64n) - 1n).length >= frame.channels;
+  for (;;) {
+    if (complete() && !frame.progressive) {
+      let end = bytes.length - 2;
+      while (end >= at && !(bytes[end] === 0xff && bytes[end + 1] === 0xd9)) end--;
+      if (end < at) throw new Error(DAMAGED);
+      break;
+    }
+    while (at < bytes.length - 1 && !(bytes[at] === 0xff && bytes[at + 1] > 1 && bytes[at + 1] < 0xff &&
+      !(bytes[at + 1] >= 0xd0 && bytes[at + 1] <= 0xd8))) at++;
+    if (at >= bytes.length - 1) throw new Error(DAMAGED);
+    const marker = bytes[at + 1];
+    at += 2;
+    if (marker === 0xd9) {
+      if (!scans) throw new Error(DAMAGED);
+      break;
+    }
+    const length = word(bytes, at);
+    if (at + 2 > bytes.length || length < 2) throw new Error(DAMAGED);
+    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
+      if (frame || at + 8 > bytes.length) throw new Error(DAMAGED);
+      frame = { bits: bytes[at + 2], height: word(bytes, at + 3), width: word(bytes, at + 5), channels: bytes[at + 7],
+        progressive: marker === 0xc2 || marker === 0xca };
+    } else if (marker === 0xda) {
+      const count = bytes[at + 2];
+      if (!frame || at + length > bytes.length) throw new Error(DAMAGED);
+      let [first, last, bits] = bytes.subarray(at + 3 + 2 * count, at + 6 + 2 * count);
+      scans++;
+      if (!frame.progressive) { first = 0; last = 63; bits = 0; }
+      if (!(bits & 15)) {
+        for (let each = 0; each < count; each++) {
+          const channel = bytes[at + 3 + 2 * each];
+          seen.set(channel, (seen.get(channel) ?? 0n) | ((1n << BigInt(last + 1)) - (1n << BigInt(first))));
+        }
+      }
+    }
+    at += length;
+  }
+  if (!frame) throw new Error(DAMAGED);
+  if (![1, 3].includes(frame.channels)) throw new Error("a CMYK JPEG is not supported by this page: use edgewbc classify");
+  if (frame.bits !== 8) throw new Error(`a JPEG with ${frame.bits} bits per channel is not supported`);
+  if (frame.width * frame.height * scans > 1e9) throw new Error(`too large: a JPEG of ${frame.width} x ${frame.height} pixels in ${scans} scans`);
+  return { kind: "JPEG", width: frame.width, height: frame.height, gray: frame.channels === 1, incomplete: !complete() };
+}
+
+const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
+  for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
+  return n >>> 0;
+});
+
+/** Read a PNG's chunks and check their sums (edgewbc/images/headers.py). */
+function readPng(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length), seen = new Map();
+  let at = 8, name = "";
+  while (name !== "IEND") {
+    if (at + 12 > bytes.length) throw new Error(DAMAGED);
+    const length = view.getUint32(at);
+    name = text(bytes, at + 4, at + 8);
+    if (at + 12 + length > bytes.length) throw new Error(DAMAGED);
+    let sum = 0xffffffff;
+    for (let each = at + 4; each < at + 8 + length; each++) sum = CRC[(sum ^ bytes[each]) & 255] ^ (sum >>> 8);
+    if (((sum ^ 0xffffffff) >>> 0) !== view.getUint32(at + 8 + length)) throw new Error(DAMAGED);
+    if (!seen.size && name !== "IHDR") throw new Error(DAMAGED);
+    if (!seen.has(name)) seen.set(name, bytes.subarray(at + 8, at + 8 + length));
+    at += 12 + length;
+  }
+  const header = seen.get("IHDR"), [bits, kind] = header.subarray(8, 10), palette = seen.get("PLTE") ?? [];
+  if (bits === 16) throw new Error("a PNG with 16 bits per channel is not supported by this page: use edgewbc classify");
+  let gray = kind === 0 || kind === 4;
+  if (kind === 3) gray = palette.every((value, place) => value === palette[place - (place % 3)]);
+  const size = new DataView(header.buffer, header.byteOffset);
+  return { kind: "PNG", width: size.getUint32(0), height: size.getUint32(4), gray, animated: seen.has("acTL") };
+}
+
+function hasFilledCorner({ width, height, data }) {
+  for (const top of [0, Math.max(0, height - 8)]) {
+    for (const left of [0, Math.max(0, width - 8)]) {
+      let filled = true;
+      for (let row = top; filled && row < Math.min(height, top + 8); row++) {
+        const part = data.subarray(3 * (row * width + left), 3 * (row * width + Math.min(width, left + 8)));
+        filled = part.every((value) => value === 128);
+      }
+      if (filled) return true;
+    }
+  }
+  return false;
+}
+
+/** Return whether colors step at a boundary of blocks, over half the width (edgewbc/images/jpeg_pixels.py). */
+function hasStep({ width, height, data }) {
+  if (Math.min(width, height) < 64) return false;
+  const count = Math.floor((height - 2) / 8), half = width / 2, at = (row, place) => data[3 * width * row + place];
+  for (let block = 0; block < count; block++) {
+    const sums = [0, 0, 0, 0, 0, 0];
+    for (let place = 0; place < 3 * width; place++) {
+      const first = 8 * block + 6, column = Math.floor(place / 3);
+      const twice = 3 * (at(first + 2, place) - at(first + 1, place)) + at(first, place) - at(first + 3, place);
+      const step = Math.max(-48, Math.min(48, twice)), left = Math.max(0, Math.min(1, half - column));
+      sums[place % 3] += left * step;
+      sums[3 + (place % 3)] += (1 - left) * step;
+    }
+    if (sums.some((sum) => Math.abs(roundEven(sum / half)) > 20)) return true;
+  }
+  return false;
+}
+
+/** Decode a file: {image, notes}, where notes are reasons for review. Throws an Error with the reason of an error. */
+async function decode(bytes) {
+  if (!bytes.length) throw new Error("empty file");
+  const jpeg = bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
+  if (!jpeg && text(bytes, 0, 8) !== "\x89PNG\r\n\x1a\n") {
+    throw new Error("not a JPEG or PNG image: this page reads no other format; use edgewbc classify");
+  }
+  const header = jpeg ? readJpeg(bytes) : readPng(bytes), { width, height } = header;
+  if (width < 1 || height < 1) throw new Error(DAMAGED);
+  if (width * height > LIMIT) throw new Error(`too large: ${width} x ${height} pixels`);
+  let bitmap;
+  try {
+    const plain = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+    bitmap = await createImageBitmap(new Blob([bytes], { type: jpeg ? "image/jpeg" : "image/png" }), plain);
+  } catch {
+    throw new Error(DAMAGED);
+  }
+  if (Math.min(bitmap.width, bitmap.height) !== Math.min(width, height) ||
+      Math.max(bitmap.width, bitmap.height) !== Math.max(width, height)) throw new Error(DAMAGED);
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  const pixels = context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+  const image = { width: bitmap.width, height: bitmap.height, data: new Uint8Array(3 * bitmap.width * bitmap.height) };
+  for (let from = 0, to = 0; from < pixels.length; from += 4) {
+    if (pixels[from + 3] !== 255) throw new Error("partly transparent: not supported by this page; use edgewbc classify");
+    image.data[to++] = pixels[from];
+    image.data[to++] = pixels[from + 1];
+    image.data[to++] = pixels[from + 2];
+  }
+  bitmap.close();
+  const incomplete = jpeg && (header.incomplete || hasFilledCorner(image));
+  const notes = [];
+  if (header.gray) notes.push("grayscale: the stain's colors are missing");
+  if (header.animated) notes.push("animated or with several pages: only the first is used");
+  if (incomplete) notes.push(TRUNCATED);
+  if (jpeg && !incomplete && hasStep(image)) notes.push("possibly damaged: brightness or color steps across the JPEG");
+  return { image, notes };
+}

@@ -1,0 +1,198 @@
+// The page: files in, rows, differential and CSV out. Nothing leaves it: its policy forbids every connection.
+"use strict";
+
+const fromBase64 = (packed) => Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+const held = (id) => document.getElementById(id).textContent.trim();
+const element = (id) => document.getElementById(id);
+
+async function unpacked(id) {
+  const stream = new Blob([fromBase64(held(id))]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+const bundle = JSON.parse(held("bundle"));
+const familiarity = bundle.familiarity ? readFamiliarity(bundle.familiarity) : null;
+const rows = [];
+let stopped = false;
+
+/** Start the runtime on one thread and load the model. */
+async function start() {
+  const code = URL.createObjectURL(new Blob([await unpacked("runtime")], { type: "text/javascript" }));
+  const ort = await import(code);
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.proxy = false;
+  ort.env.logLevel = "error";
+  ort.env.wasm.wasmBinary = (await unpacked("wasm")).buffer;
+  const session = await ort.InferenceSession.create(await unpacked("model"), { executionProviders: ["wasm"] });
+  return async (image) => {
+    const input = new ort.Tensor("uint8", image.data, [1, image.height, image.width, 3]);
+    const { probabilities, features } = await session.run({ image: input });
+    return { probabilities: probabilities.data, features: features.data };
+  };
+}
+const network = start();
+
+const sha256 = async (bytes) => {
+  if (!globalThis.crypto?.subtle) return "";
+  return [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+};
+
+/** Classify the bytes of a file: a row with a status, and a label unless the status is "error". */
+async function classify(path, bytes) {
+  const row = { path, label: "", probability: null, probabilities: [], status: "error", reason: "", sha256: "" };
+  try {
+    row.sha256 = await sha256(bytes);
+    const decoded = await decode(bytes), prepared = prepare(decoded.image, bundle.pixels);
+    const outputs = await (await network)(prepared);
+    return { ...row, ...decide(bundle, familiarity, outputs, decoded, prepared), outputs, prepared };
+  } catch (error) {
+    return { ...row, reason: String(error?.message ?? error) };
+  }
+}
+
+const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/, QUOTED = /[",;\x00-\x1f\x7f\x85\u2028\u2029]|^ | $/;
+
+/** Return the rows as a table like that of edgewbc classify: names that a spreadsheet takes for formulas are escaped. */
+function csv(found) {
+  const quoted = (field) => (QUOTED.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
+  const plain = (field) => (FORMULA.test(field) || field.startsWith("'") ? `'${field}` : field);
+  const name = (field) => (FORMULA.test(field) ? `./${field}` : field);
+  const number = (value) => (value === null || value === undefined ? "" : value.toFixed(6));
+  const lines = [["path", "label", "probability", ...bundle.classes, "status", "reason", "model_sha256"].map(plain)];
+  for (const row of found) {
+    lines.push([name(row.path), plain(row.label), number(row.probability),
+      ...bundle.classes.map((_, at) => number(row.probabilities[at])), row.status, plain(row.reason), bundle.model_sha256]);
+  }
+  return lines.map((fields) => fields.map(quoted).join(",") + "\n").join("");
+}
+
+function thumbnail(prepared) {
+  const canvas = document.createElement("canvas");
+  if (!prepared) return canvas;
+  canvas.width = prepared.width;
+  canvas.height = prepared.height;
+  const pixels = new ImageData(prepared.width, prepared.height);
+  for (let from = 0, to = 0; from < prepared.data.length; from += 3, to += 4) {
+    pixels.data.set([prepared.data[from], prepared.data[from + 1], prepared.data[from + 2], 255], to);
+  }
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+const STATUS = { ok: "counted", review: "review", unfamiliar: "unfamiliar", error: "not read" };
+
+function show(row) {
+  const item = document.createElement("li"), what = document.createElement("div"), label = document.createElement("b");
+  item.className = row.status;
+  const add = (kind, content) => {
+    const part = document.createElement("span");
+    part.className = kind;
+    part.textContent = content;
+    what.append(part);
+  };
+  label.textContent = row.label || "no label";
+  what.append(label);
+  if (row.probability !== null) add("probability", `${(100 * row.probability).toFixed(1)} %`);
+  add("status", STATUS[row.status]);
+  add("file", row.path);
+  if (row.reason) add("reason", row.reason);
+  const others = bundle.classes.map((name, at) => [name, row.probabilities[at] ?? 0]).filter(([name, value]) => name !== row.label && value >= 0.005);
+  if (others.length) {
+    add("others", others.sort((one, other) => other[1] - one[1]).map(([name, value]) => `${name} ${(100 * value).toFixed(1)} %`).join(" · "));
+  }
+  item.append(thumbnail(row.prepared), what);
+  element("rows").append(item);
+}
+
+function summarize() {
+  const found = differential(bundle, rows), plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+  element("results").hidden = rows.length === 0;
+  element("counts").textContent = [`${plural(rows.length, "image")}: ${found.counted} counted`, `${found.review} for review`,
+    `${found.unfamiliar} unfamiliar`, `${found.errors} not read`].join(", ");
+  const body = element("differential");
+  body.replaceChildren(...found.classes.map(({ name, n, review, percent, interval }) => {
+    const line = document.createElement("tr"), head = document.createElement("th");
+    head.scope = "row";
+    head.textContent = name;
+    const cells = [n, percent === null ? "–" : `${percent.toFixed(1)} %`,
+      interval === null ? "–" : `${interval[0].toFixed(1)}–${interval[1].toFixed(1)} %`, review];
+    line.append(head, ...cells.map((value) => Object.assign(document.createElement("td"), { textContent: value })));
+    return line;
+  }));
+  const warnings = [];
+  if (found.doubted) {
+    warnings.push(`These images do not look like the ones this model was trained on: ${found.doubtful} of ` +
+      `${found.predicted} need review. No differential is given. Check stain, magnification and camera.`);
+  }
+  if (found.copies) warnings.push(`${plural(found.copies, "image")} with the same bytes as another: counted again.`);
+  for (const { name, n } of found.others) if (n) warnings.push(`${plural(n, name)}, not among the white cells.`);
+  element("warning").textContent = warnings.join(" ");
+  element("warning").hidden = warnings.length === 0;
+}
+
+/** Return the files of a drop, folders with all that is in them, as [path, File]. */
+async function dropped(items) {
+  const found = [];
+  const walk = async (entry, path) => {
+    if (entry.isFile) {
+      found.push([path + entry.name, await new Promise((done, failed) => entry.file(done, failed))]);
+      return;
+    }
+    const reader = entry.createReader();
+    for (;;) { // a reader gives at most a hundred entries at a time
+      const part = await new Promise((done, failed) => reader.readEntries(done, failed));
+      if (!part.length) return;
+      for (const each of part) await walk(each, `${path}${entry.name}/`);
+    }
+  };
+  for (const entry of [...items].map((item) => item.webkitGetAsEntry()).filter(Boolean)) await walk(entry, "");
+  return found;
+}
+
+let queue = Promise.resolve();
+
+/** Classify files, after those that were added before, and show each row when it is ready. */
+function add(files) {
+  const wanted = files.filter(([path]) => /\.(jpe?g|png|bmp|tiff?|gif|webp)$/i.test(path));
+  wanted.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
+  if (!wanted.length) element("progress").textContent = "There is no image among these files.";
+  stopped = false;
+  queue = queue.then(async () => {
+    let done = 0;
+    for (const [path, file] of wanted) {
+      if (stopped) break;
+      element("progress").textContent = `${++done} of ${wanted.length}: ${path}`;
+      const row = await classify(path, new Uint8Array(await file.arrayBuffer()));
+      delete row.outputs;
+      rows.push(row);
+      show(row);
+      if (done % 20 === 0 || done === wanted.length) summarize();
+    }
+    summarize();
+    if (wanted.length) element("progress").textContent = "";
+  });
+  return queue;
+}
+
+element("files").addEventListener("change", (event) => add([...event.target.files].map((file) => [file.name, file])));
+element("folder").addEventListener("change", (event) => add([...event.target.files].map((file) => [file.webkitRelativePath, file])));
+element("clear").addEventListener("click", () => {
+  stopped = true;
+  queue = queue.then(() => { rows.length = 0; element("rows").replaceChildren(); summarize(); });
+});
+element("save").addEventListener("click", () => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([csv(rows)], { type: "text/csv" }));
+  link.download = `${bundle.name}.csv`;
+  link.click();
+});
+addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("over"); });
+addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("over"); });
+addEventListener("drop", async (event) => {
+  event.preventDefault();
+  document.body.classList.remove("over");
+  add(await dropped(event.dataTransfer.items));
+});
+network.then(() => { element("progress").textContent = ""; },
+  (error) => { element("progress").textContent = `This browser cannot run the model: ${error.message ?? error}`; });
+globalThis.edgewbc = { classify, csv, differential, prepare, measure, bundle, rows };

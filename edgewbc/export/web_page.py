@@ -1,0 +1,202 @@
+"""`edgewbc export --as html`: one HTML file that classifies images in a browser, without a network.
+
+The file holds the bundle's ONNX model, ONNX Runtime compiled to WebAssembly, and scripts that port the pixel pipeline
+and the decisions of `classify` (see the folder `web` beside this module). The runtime comes from the npm package
+`onnxruntime-web`, whose archive is checked against a hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import subprocess  # noqa: S404
+import tarfile
+import tempfile
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgewbc._version import __version__
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.cells import NOT_LEUKOCYTES
+from edgewbc.errors import UserError
+from edgewbc.lab.thresholds import ReviewThresholds
+from edgewbc.lab.verdict import Usual
+from edgewbc.utils.files import atomic_write
+
+RUNTIME = "onnxruntime-web"
+VERSION = "1.30.0"
+SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+"""SHA-512 of the package's archive in Base64, as `npm view onnxruntime-web dist.integrity` states it."""
+SCRIPT, WASM = "package/dist/ort.wasm.bundle.min.mjs", "package/dist/ort-wasm-simd-threaded.wasm"
+LARGEST = 6_000_000
+"""Size in bytes up to which a file is meant to be; the runtime takes 4.9 million of it."""
+SECONDS = 600
+"""Time limit of the download."""
+
+_WEB = Path(__file__).with_name("web")
+_SCRIPTS = ("pixels.js", "appearance.js", "decode.js", "decision.js", "page.js")
+_LICENSES = """edgewbc: Apache-2.0, https://www.apache.org/licenses/LICENSE-2.0
+Weights of the network: {weights}
+
+ONNX Runtime {version} (onnxruntime-web, https://github.com/microsoft/onnxruntime): MIT License
+
+{mit}"""
+
+
+def write(bundle: Bundle, to: Path, archive: Path | None = None) -> int:
+    """Write a bundle as one HTML file that classifies.
+
+    Args:
+        bundle: the bundle; its int8 ONNX file, or else that in f32, runs in the page.
+        to: the file; it must not exist.
+        archive: the package's archive (`npm pack onnxruntime-web`); None downloads it with npm.
+
+    Returns:
+        The size of the file in bytes.
+
+    Raises:
+        UserError: the bundle's crop is not supported, it has no ONNX file, `to` exists, the archive is not the right
+            one, or npm is missing or fails.
+    """
+    if to.exists():
+        raise UserError(f"{to}: exists already: give another --to")
+    crop = bundle.pixels.crop
+    if crop not in ("whole", "centre"):
+        what = "locates cells with the crop `cell`" if crop == "cell" else f"has the crop `{crop}`"
+        raise UserError(f"{bundle.path}: {what}, which a browser page cannot do: use edgewbc classify")
+    precision = next((p for p in ("int8", "f32") if bundle.holds("onnx", p)), None)
+    if precision is None:
+        raise UserError(f"{bundle.path}: holds no ONNX file, which the page needs: export the run again")
+    model = bundle.read_model("onnx", precision)
+    script, wasm = runtime(archive)
+    page = (_WEB / "page.html.tmpl").read_text(encoding="utf-8")
+    about = (
+        f"{bundle.name}, {precision}, SHA-256 {model.sha256}. Written by edgewbc {__version__} with ONNX Runtime "
+        f"{VERSION}. Labels and statuses follow the rules of edgewbc classify; only JPEG and PNG are read, and damage "
+        "within a JPEG that the browser decodes without an error is recognized only if brightness or color steps."
+    )
+    parts = {
+        "TITLE": escape(f"{bundle.name}: white blood cells"),
+        "STYLE": (_WEB / "style.css").read_text(encoding="utf-8"),
+        "ABOUT": escape(about),
+        "LICENSES": escape(licenses(bundle)),
+        "BUNDLE": json.dumps(facts(bundle, model.sha256)).replace("<", "\\u003c"),
+        "MODEL": _packed(model.contents[0]),
+        "RUNTIME": _packed(script),
+        "WASM": _packed(wasm),
+        "SCRIPT": "".join((_WEB / name).read_text(encoding="utf-8") for name in _SCRIPTS).replace(
+            '"use strict";\n', ""
+        ),
+    }
+    before, *rest = page.split("@")  # markers: text between two at signs
+    for number, piece in enumerate(rest):
+        before += parts[piece] if number % 2 == 0 else piece
+    with atomic_write(to) as temporary:
+        temporary.write_text(before, encoding="utf-8", newline="\n")
+    return to.stat().st_size
+
+
+def facts(bundle: Bundle, sha256: str) -> dict[str, Any]:
+    """Return what the page knows of a bundle, as JSON values.
+
+    Args:
+        bundle: the bundle.
+        sha256: of its model.
+    """
+    manifest, familiarity = bundle.manifest, bundle.familiarity()
+    usual = Usual.of(manifest)
+    thresholds = ReviewThresholds().of_bundle(manifest)
+    found: dict[str, Any] = {
+        "name": bundle.name,
+        "classes": list(bundle.classes),
+        "not_leukocytes": list(NOT_LEUKOCYTES),
+        "pixels": bundle.pixels.to_dict(),
+        "model_sha256": sha256,
+        "temperature": None if manifest.calibration is None else manifest.calibration.temperature,
+        "review_below": thresholds.default,
+        "usual": {"review_below": usual.review_below, "share": usual.share},
+        "training_images": None if manifest.training_images is None else manifest.training_images.to_json(),
+        "familiarity": None,
+    }
+    if familiarity is not None:
+        halves = (familiarity.center, familiarity.projection, familiarity.means, familiarity.whitening)
+        found["familiarity"] = {
+            "features": len(familiarity.center),
+            "components": len(familiarity.spread),
+            "groups": len(familiarity.means),
+            "halves": base64.b64encode(b"".join(part.astype("<f2").tobytes() for part in halves)).decode(),
+            "spread": [float(value) for value in familiarity.spread],
+            "scale": np.asarray(familiarity.scale).tolist(),
+            "threshold": familiarity.threshold,
+        }
+    return found
+
+
+def licenses(bundle: Bundle) -> str:
+    """Return the licenses of what the page contains."""
+    stated = bundle.manifest.values.get("weights_license") or "not stated"
+    mit = (_WEB / "LICENSE-onnxruntime.txt").read_text(encoding="utf-8")
+    return _LICENSES.format(weights=stated, version=VERSION, mit=mit)
+
+
+def runtime(archive: Path | None) -> tuple[bytes, bytes]:
+    """Return the runtime's script and its WebAssembly, from the package's archive.
+
+    Args:
+        archive: the archive; None downloads it with npm.
+
+    Raises:
+        UserError: it is missing or not the archive of this version, or npm is missing or fails.
+    """
+    if archive is not None:
+        return _from_archive(archive)
+    with tempfile.TemporaryDirectory(prefix="edgewbc-") as folder:
+        return _from_archive(download(Path(folder)))
+
+
+def download(folder: Path) -> Path:
+    """Download the package's archive into a folder with npm, and return its path.
+
+    Raises:
+        UserError: npm is missing or fails.
+    """
+    npm = shutil.which("npm")
+    spec = f"{RUNTIME}@{VERSION}"
+    mend = f"run `npm pack {spec}` on another PC, and give the file as --runtime"
+    if npm is None:
+        raise UserError(f"npm is not installed, and {spec} comes from its registry: install Node.js, or {mend}")
+    command = [npm, "pack", spec, "--silent", "--pack-destination", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, text=True)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise UserError(f"npm pack {spec}: not finished after {SECONDS} s: {mend}") from None
+    found = next(folder.glob("*.tgz"), None)
+    if done.returncode or found is None:
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise UserError(f"npm pack {spec} failed: {said}: {mend}")
+    return found
+
+
+def _from_archive(path: Path) -> tuple[bytes, bytes]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    if base64.b64encode(hashlib.sha512(data).digest()).decode() != SHA512:
+        raise UserError(f"{path}: is not the archive of {RUNTIME} {VERSION} (wrong hash): get it anew with npm pack")
+    with tarfile.open(fileobj=io.BytesIO(data)) as opened:
+        members = [opened.extractfile(name) for name in (SCRIPT, WASM)]
+        script, wasm = (member.read() if member is not None else b"" for member in members)
+    return script, wasm
+
+
+def _packed(data: bytes) -> str:
+    """Return data compressed and in Base64, reproducibly."""
+    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")

@@ -1,0 +1,243 @@
+"""Tests of edgewbc.export.web_page: the page gives what the toolkit gives, in a browser without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.export import web_page
+from edgewbc.images.decode import decode
+from edgewbc.images.encode import encode
+from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.differential import Differential
+from edgewbc.lab.results import ResultRow
+from edgewbc.lab.thresholds import ReviewThresholds
+from edgewbc.pixels import Image, prepare
+from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
+from edgewbc.smear.appearance import measure
+from edgewbc.synth.cells import draw_cell
+from edgewbc.utils import resources
+from tests.tiny import make_bundle
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARCHIVE = "EDGEWBC_ONNXRUNTIME_WEB"
+"""Environment variable that names the package's archive, so that it is not downloaded."""
+
+CLASSIFY = """async ([name, packed]) => {
+    const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+    const row = await edgewbc.classify(name, bytes);
+    edgewbc.rows.push(row);
+    return {
+        ...row,
+        outputs: row.outputs && {probabilities: [...row.outputs.probabilities], features: [...row.outputs.features]},
+        measured: row.prepared && edgewbc.measure(row.prepared),
+        prepared: row.prepared && btoa(String.fromCharCode(...row.prepared.data)),
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of the npm package; skips where there is neither npm nor a network."""
+    if named := os.environ.get(ARCHIVE):
+        return Path(named)
+    folder = tmp_path_factory.mktemp("npm")
+    try:
+        return web_page.download(folder)
+    except UserError as error:
+        pytest.skip(f"{ARCHIVE} is not set: {error}")
+
+
+@pytest.fixture(scope="module", params=["wbc5-edge", "wbc5-vgg16gap"])
+def bundle(request: pytest.FixtureRequest) -> Bundle:
+    return Bundle.open(resources.folder("export/bundles") / str(request.param))
+
+
+@pytest.fixture(scope="module")
+def file(archive: Path, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle's page."""
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    assert web_page.write(bundle, path, archive) == path.stat().st_size <= web_page.LARGEST
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(file: Path) -> Iterator[Any]:
+    """The bundle's page in a headless Chromium that has no network."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.is_file():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with api.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        opened = browser.new_context(offline=True).new_page()
+        opened.set_default_timeout(120_000)
+        requests: list[str] = []
+        opened.on("request", lambda request: requests.append(request.url))
+        opened.goto(file.as_uri())
+        opened.evaluate("() => 0")
+        yield opened
+        assert all(url.startswith(("file:", "blob:", "data:")) for url in requests)
+        browser.close()
+
+
+def rows_of(bundle: Bundle, images: dict[str, bytes], folder: Path) -> list[ResultRow]:
+    """Return the rows that `classify` gives for image files, with the bundle's ONNX file."""
+    files = bundle.read_model("onnx", "int8")
+    engine: Any = ONNXRuntimePredictor(files.contents[0], precision="int8", threads=1)
+    thresholds = ReviewThresholds().of_bundle(bundle.manifest)
+    model = LoadedBundle(bundle, engine, thresholds, files.sha256, bundle.familiarity())
+    for name, data in images.items():
+        (folder / name).write_bytes(data)
+    return [row for result in model.results([folder / name for name in images]) for row in model.rows(result)]
+
+
+def in_page(page: Any, name: str, data: bytes) -> Any:
+    return page.evaluate(CLASSIFY, [name, base64.b64encode(data).decode()])
+
+
+def png(image: Image) -> bytes:
+    return encode(image, ".png")
+
+
+def test_golden_samples_are_as_in_onnx_runtime(page: Any, bundle: Bundle) -> None:
+    """The same input bytes; probabilities within 1e-4 of ONNX Runtime's; features and appearance likewise."""
+    predictor = ONNXRuntimePredictor(bundle.read("onnx/int8.onnx"), precision="int8", threads=1)
+    names = sorted(name for name in bundle.sums if name.startswith("golden/") and name.endswith(".png"))
+    assert len(names) == 10
+    for name in names:
+        row = in_page(page, name, bundle.read(name))
+        image = prepare(decode(bundle.read(name)).image, bundle.pixels)
+        assert base64.b64decode(row["prepared"]) == image.tobytes()
+        expected = predictor(image[None])
+        assert np.abs(np.array(row["outputs"]["probabilities"]) - expected.probabilities[0]).max() <= 1e-4
+        np.testing.assert_allclose(row["outputs"]["features"], expected.features[0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(row["measured"], measure(image), rtol=1e-5, atol=1e-6)
+
+
+def test_rows_are_those_of_classify(page: Any, bundle: Bundle, tmp_path: Path) -> None:
+    """Label, probabilities, status and reason, for cells that are drawn, altered, small, damaged, or no cells."""
+    random = np.random.default_rng(0)
+    drawn = [draw_cell(kind, np.random.default_rng(number), size=363) for number, kind in enumerate(bundle.classes)]
+    cell = drawn[0]
+    gray = np.repeat(cell[..., 1:2], 3, axis=2)
+    images = {f"drawn-{number}.png": png(image) for number, image in enumerate(drawn)}
+    images |= {
+        "blurred.png": png(np.asarray(cv2.GaussianBlur(cell, (0, 0), 4), np.uint8)),
+        "dark.png": png((cell // 2).astype(np.uint8)),
+        "large.png": png(np.asarray(cv2.resize(cell, (900, 900)), np.uint8)),
+        "odd.png": png(cell[:301, :277]),
+        "noise.png": png(random.integers(0, 256, (363, 360, 3), dtype=np.uint8)),
+        "white.png": png(np.full((360, 360, 3), 255, np.uint8)),
+        "gray.png": png(gray),
+        "empty.png": b"",
+        "cut.png": png(cell)[:-40],
+    }
+    page.evaluate("() => { edgewbc.rows.length = 0; }")
+    expected = rows_of(bundle, images, tmp_path)
+    differential = Differential.of(bundle.manifest)
+    for row, (name, data) in zip(expected, images.items(), strict=True):
+        found = in_page(page, name, data)
+        differential.add(row)
+        assert (found["label"], found["status"], found["reason"]) == (row.label, row.status, row.reason), name
+        assert found["sha256"] == hashlib.sha256(data).hexdigest()
+        if row.probability is not None:
+            np.testing.assert_allclose(found["probabilities"], list(row.probabilities.values()), atol=1e-4)
+    assert {row.status for row in expected} >= {"unfamiliar", "error"}
+    summed = page.evaluate("() => edgewbc.differential(edgewbc.bundle, edgewbc.rows)")
+    result = differential.to_json()
+    names = ("counted", "review", "errors")
+    assert [summed[name] for name in names] == [result[name] for name in names]
+    assert summed["doubted"] == result["verdict"]["unlike_training_images"]
+    assert summed["doubtful"] == result["verdict"]["doubtful"]
+
+
+def test_a_jpeg_is_decoded_alike(page: Any, bundle: Bundle, tmp_path: Path) -> None:
+    """Browsers decode JPEGs with libjpeg-turbo too; gray and incomplete ones are for review, as in `classify`."""
+    cell = draw_cell("monocyte", np.random.default_rng(3), size=363)
+    gray = cv2.imencode(".jpg", cell[..., 1])[1].tobytes()
+    progressive = cv2.imencode(".jpg", cell[..., ::-1], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    images = {"cell.jpg": encode(cell, ".jpg"), "gray.jpg": gray, "progressive.jpg": progressive}
+    for row, (name, data) in zip(rows_of(bundle, images, tmp_path), images.items(), strict=True):
+        found = in_page(page, name, data)
+        assert (found["label"], found["status"]) == (row.label, row.status), name
+        assert ("grayscale" in found["reason"]) == ("grayscale" in row.reason) == (name == "gray.jpg")
+        np.testing.assert_allclose(found["probabilities"], list(row.probabilities.values()), atol=0.01)
+    lost = in_page(page, "lost.jpg", images["cell.jpg"][:-1000])
+    assert (lost["status"], lost["label"], lost["reason"]) == ("error", "", "truncated or damaged")
+
+
+def test_what_the_page_does_not_read_has_no_label(page: Any, bundle: Bundle) -> None:
+    cell = draw_cell("monocyte", np.random.default_rng(3), size=363)
+    side = min(bundle.pixels.height, bundle.pixels.width) - 1
+    clear = cv2.imencode(".png", np.dstack([cell, np.full(cell.shape[:2], 128, np.uint8)]))[1].tobytes()
+    for name, data, reason in (
+        ("cell.bmp", encode(cell, ".bmp"), "not a JPEG or PNG image"),
+        ("small.png", png(cell[:side, :side]), "takes no image smaller than"),
+        ("clear.png", clear, "partly transparent"),
+    ):
+        found = in_page(page, name, data)
+        assert (found["status"], found["label"], found["probability"]) == ("error", "", None)
+        assert reason in found["reason"]
+
+
+def test_files_are_shown_counted_and_saved(page: Any, bundle: Bundle, tmp_path: Path) -> None:
+    """Chosen files become rows and a differential; the CSV has the columns of `classify`, with names escaped."""
+    cell = png(draw_cell("monocyte", np.random.default_rng(3), size=363))
+    files = [tmp_path / "=1+1.png", tmp_path / "b, c.png", tmp_path / "notes.txt"]
+    for file in files:
+        file.write_bytes(cell)
+    page.evaluate("() => { edgewbc.rows.length = 0; }")
+    page.set_input_files("#files", [str(file) for file in files])
+    page.wait_for_function("() => document.querySelectorAll('#rows li').length === 2")
+    page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('2 images')")
+    with page.expect_download() as saved:
+        page.click("#save")
+    lines = Path(saved.value.path()).read_text(encoding="utf-8").splitlines()
+    assert lines[0] == ",".join(["path", "label", "probability", *bundle.classes, "status", "reason", "model_sha256"])
+    assert lines[1].startswith("./=1+1.png,")
+    assert lines[2].startswith('"b, c.png",')
+    assert len(lines) == 3
+    page.click("#clear")
+    page.wait_for_function("() => document.querySelectorAll('#rows li').length === 0")
+
+
+def test_licenses_and_policy_are_in_the_file(file: Path, bundle: Bundle) -> None:
+    """The license of the runtime, and a policy that forbids every connection; a file is not overwritten."""
+    text = file.read_text(encoding="utf-8")
+    assert "Copyright (c) Microsoft Corporation" in text
+    assert "default-src 'none'" in text
+    assert "src=" not in text.split('id="bundle"')[0]
+    with pytest.raises(UserError, match=r"page\.html: exists already"):
+        web_page.write(bundle, file)
+
+
+def test_another_archive_is_refused(tmp_path: Path) -> None:
+    """A wrong hash, or a file that is not there."""
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as opened:
+        opened.addfile(tarfile.TarInfo("package/dist/x"), io.BytesIO())
+    with pytest.raises(UserError, match=r"a\.tgz: is not the archive of onnxruntime-web 1\.30\.0 \(wrong hash\)"):
+        web_page.runtime(tmp_path / "a.tgz")
+    with pytest.raises(UserError, match=r"b\.tgz: cannot be read"):
+        web_page.runtime(tmp_path / "b.tgz")
+
+
+def test_bundles_without_a_page_are_refused(tmp_path: Path) -> None:
+    """Crops that need a located cell, and bundles without an ONNX file."""
+    travel = Bundle.open(resources.folder("export/bundles") / "wbc5-travel")
+    with pytest.raises(UserError, match="locates cells with the crop `cell`, which a browser page cannot do"):
+        web_page.write(travel, tmp_path / "page.html")
+    with pytest.raises(UserError, match="holds no ONNX file, which the page needs"):
+        web_page.write(make_bundle(tmp_path / "b"), tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
