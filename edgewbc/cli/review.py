@@ -13,6 +13,9 @@ from edgewbc.cli.console import say
 def command(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="Folder that `edgewbc count` made.")],
     by: Annotated[str, typer.Option(help="Name of the person who decides. [default: asked in the page]")] = "",
+    model: Annotated[
+        Path | None, typer.Option(help="Bundle of the case, for its maps. [default: the shipped one of that name]")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this computer; 0 takes a free one.")] = 0,
     no_open: Annotated[bool, typer.Option("--no-open", help="Print the address, and do not open the browser.")] = False,
 ) -> None:
@@ -26,13 +29,18 @@ def command(
     Example:
       edgewbc review case-17 --by "M. Curie"
     """
+    from edgewbc.lab import case_maps
     from edgewbc.lab.case import Case
     from edgewbc.lab.case_file import check_text
+    from edgewbc.lab.explain import CAPTION
     from edgewbc.review import server
+    from edgewbc.review.pictures import Maps
 
     check_text(by, "name")
     with Case.open(case) as opened:
-        server.run(opened, by=by.strip(), port=port, open_browser=not no_open, say=say)
+        bundle = case_maps.find_bundle(opened.info, model)
+        maps = Maps() if bundle is None else Maps(case_maps.CaseMaps(opened.info, bundle), CAPTION)
+        server.run(opened, by=by.strip(), port=port, maps=maps, open_browser=not no_open, say=say)
         left = len(opened.open_cells)
         if opened.signed:
             say(f"{case} is signed")

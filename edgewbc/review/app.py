@@ -19,7 +19,7 @@ from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.review.desk import Desk, Request, Stale
 from edgewbc.review.guard import Guard
-from edgewbc.review.pictures import MOST, Maps, NoPicture, Pictures
+from edgewbc.review.pictures import MOST, NO_MAPS, Maps, NoPicture, Pictures
 from edgewbc.utils.files import parse_json
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -34,8 +34,8 @@ Handler = Callable[[HttpRequest], Awaitable[Response]]
 class Page:
     """The handlers of one open case."""
 
-    def __init__(self, case: Case, by: str = "", maps: Maps | None = None) -> None:
-        self.desk = Desk(case, by, maps=maps is not None)
+    def __init__(self, case: Case, by: str = "", maps: Maps = NO_MAPS) -> None:
+        self.desk = Desk(case, by, maps=None if maps.draw is None else maps.note)
         self.pictures = Pictures(case, maps)
 
     def routes(self) -> list[Route]:
@@ -89,7 +89,7 @@ class Page:
                 return Response(field.data, media_type="image/jpeg", headers={**_KEEP, **place})
             case "map":
                 data = await run_in_threadpool(self.pictures.map, cell)
-                return Response(data, media_type=_media_type(data), headers=_KEEP)
+                return Response(data, media_type=_media_type(data))  # not kept: it is that of the present label
         raise NoPicture("there is no such picture")
 
     async def decide(self, request: HttpRequest) -> Response:
@@ -133,7 +133,7 @@ class Page:
         return _json(self.desk.changes(made.revision, made.server, head=body.get("head") is not False))
 
 
-def create(case: Case, token: str, port: int, by: str = "", maps: Maps | None = None) -> Guard:
+def create(case: Case, token: str, port: int, by: str = "", maps: Maps = NO_MAPS) -> Guard:
     """Return the application for a case.
 
     Args:
@@ -141,7 +141,7 @@ def create(case: Case, token: str, port: int, by: str = "", maps: Maps | None = 
         token: that requests must carry.
         port: on which the server listens.
         by: name of the person; empty asks in the page.
-        maps: makes class activation maps; None where there are none.
+        maps: class activation maps, if there are any.
     """
     return Guard(Starlette(routes=Page(case, by, maps).routes()), token, port)
 

@@ -65,10 +65,10 @@ class Desk:
         by: the person whom the command line named; may be empty.
         server: random name of this start.
         revision: number of the last change; 0 at the start.
-        maps: whether there are class activation maps.
+        maps: what class activation maps show, for the person; None where there are none.
     """
 
-    def __init__(self, case: Case, by: str = "", *, maps: bool = False) -> None:
+    def __init__(self, case: Case, by: str = "", *, maps: str | None = None) -> None:
         self.case, self.by, self.maps = case, by, maps
         self.server = secrets.token_hex(8)
         self.revision = 0

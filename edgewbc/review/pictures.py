@@ -34,8 +34,21 @@ MOST: Final = 128
 _QUALITY: Final = (cv2.IMWRITE_JPEG_QUALITY, 85)
 _FIELD_QUALITY: Final = (cv2.IMWRITE_JPEG_QUALITY, 92)
 
-Maps = Callable[[CaseCell], bytes]
-"""Returns the class activation map of a cell over its crop, as a PNG."""
+
+@dataclass(frozen=True)
+class Maps:
+    """Class activation maps of the cells of a case.
+
+    Attributes:
+        draw: returns the map of a cell over its crop, as a PNG; None where there are no maps.
+        note: what a map shows and what it does not, for the person who looks at it.
+    """
+
+    draw: Callable[[CaseCell], bytes] | None = None
+    note: str = ""
+
+
+NO_MAPS: Final = Maps()
 
 
 class NoPicture(Exception):
@@ -58,7 +71,7 @@ class Field:
 class Pictures:
     """Makes the pictures of a case; safe for several threads."""
 
-    def __init__(self, case: Case, maps: Maps | None = None) -> None:
+    def __init__(self, case: Case, maps: Maps = NO_MAPS) -> None:
         self.case = case
         self._maps = maps
         self._thumbs: OrderedDict[int, bytes] = OrderedDict()
@@ -131,10 +144,10 @@ class Pictures:
             NoPicture: there are no maps, or the image cannot be read.
             UserError: the network cannot run.
         """
-        if self._maps is None:
+        if self._maps.draw is None:
             raise NoPicture("the bundle of this case is not here")
         with self._map_lock:  # one inference at a time
-            return self._maps(cell)
+            return self._maps.draw(cell)
 
     def _image(self, cell: CaseCell) -> Image:
         try:

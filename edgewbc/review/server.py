@@ -10,7 +10,7 @@ from contextlib import suppress
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.review.guard import HOST, new_token
-from edgewbc.review.pictures import Maps
+from edgewbc.review.pictures import NO_MAPS, Maps
 from edgewbc.utils.optional import REVIEW, need
 
 
@@ -19,7 +19,7 @@ def run(
     *,
     by: str = "",
     port: int = 0,
-    maps: Maps | None = None,
+    maps: Maps = NO_MAPS,
     open_browser: bool = True,
     say: Callable[[str], None],
 ) -> None:
@@ -29,7 +29,7 @@ def run(
         case: open for decisions.
         by: name of the person; empty asks in the page.
         port: to listen on; 0 takes a free one.
-        maps: makes class activation maps; None where there are none.
+        maps: class activation maps, if there are any.
         open_browser: show the page in the browser of this computer.
         say: takes messages for a person, one line each.
 

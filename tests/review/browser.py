@@ -16,7 +16,7 @@ import uvicorn
 from edgewbc.lab.case import Case
 from edgewbc.review import app
 from edgewbc.review.guard import HOST, new_token
-from edgewbc.review.pictures import Maps
+from edgewbc.review.pictures import NO_MAPS, Maps
 
 ELSEWHERE = "elsewhere.example"
 """A host name that the browser resolves to this computer, as DNS rebinding does."""
@@ -41,7 +41,7 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def served(folder: Path, by: str = "Ada", maps: Maps | None = None) -> Iterator[tuple[str, Case]]:
+def served(folder: Path, by: str = "Ada", maps: Maps = NO_MAPS) -> Iterator[tuple[str, Case]]:
     """Serve a case in a thread of this process; yield the page's address with its token, and the case."""
     listener = socket.socket()
     listener.bind((HOST, 0))

@@ -17,6 +17,7 @@ from edgewbc.lab.case import UNDO, Case, CaseState
 from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.results import Status
 from edgewbc.review import app
+from edgewbc.review.pictures import Maps
 from tests.review.cases import make_case
 from tests.review.conftest import ADDRESS, PORT, TOKEN, Tab
 
@@ -292,9 +293,11 @@ def test_maps_come_from_the_function_that_is_given(case: Case) -> None:
         return b"\x89PNG"
 
     client = TestClient(
-        app.create(case, TOKEN, PORT, maps=maps), base_url=ADDRESS, headers={"Authorization": f"Bearer {TOKEN}"}
+        app.create(case, TOKEN, PORT, maps=Maps(maps, "what it shows")),
+        base_url=ADDRESS,
+        headers={"Authorization": f"Bearer {TOKEN}"},
     )
-    assert client.get("/api/case").json()["head"]["maps"]
+    assert client.get("/api/case").json()["head"]["maps"] == "what it shows"
     assert client.get("/api/cells/3/map").headers["content-type"] == "image/png"
     assert asked == [3]
 

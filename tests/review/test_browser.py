@@ -17,6 +17,7 @@ from edgewbc.cells import CLASSES
 from edgewbc.lab.case import Case, CaseState
 from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.results import Status
+from edgewbc.review.pictures import Maps
 from tests.review import browser
 from tests.review.cases import make_case
 
@@ -326,7 +327,7 @@ def test_views_of_a_cell(show: Callable[..., Any], tmp_path: Path) -> None:
     def maps(_: CaseCell) -> bytes:
         return crop
 
-    with browser.served(folder, maps=maps) as (url, case):
+    with browser.served(folder, maps=Maps(maps, "what it shows")) as (url, case):
         page = show(url)
         page.keyboard.press("f")
         page.wait_for_selector("#stage-box", state="visible")
@@ -339,6 +340,7 @@ def test_views_of_a_cell(show: Callable[..., Any], tmp_path: Path) -> None:
         page.keyboard.press("v")
         page.keyboard.press("m")
         page.wait_for_selector("#stage-overlay", state="visible")
+        assert text(page, "#stage-caption") == "what it shows"
         before = page.locator("#stage-image").bounding_box()["width"]
         page.keyboard.press("+")
         assert page.locator("#stage-image").bounding_box()["width"] > before

@@ -178,7 +178,7 @@ export class Dialogs {
   showHelp(single) {
     const entries = (pairs) => pairs.map(([keys, what]) => make("div", { class: "entry" }, make("dt", {}, ...keys.split(/[ ,]+/).map((key) => make("kbd", { text: key }))), make("dd", { text: what })));
     $("help-classes").replaceChildren(...entries([...this.cases.labels].filter((label) => label.key).sort((a, b) => ORDER.indexOf(a.key) - ORDER.indexOf(b.key)).map((label) => [label.key, label.title])));
-    $("help-keys").replaceChildren(...entries(KEYS.filter(([key]) => key !== "m" || this.cases.info.maps)));
+    $("help-keys").replaceChildren(...entries(KEYS.filter(([key]) => key !== "m" || this.cases.info.maps !== null)));
     $("help-single").checked = single;
     $("help-dialog").showModal();
   }

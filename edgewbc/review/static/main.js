@@ -117,7 +117,7 @@ const actions = {
     return true;
   },
   map() {
-    if (cases.info.maps) stage.setMap(panel.toggleMap());
+    if (cases.info.maps !== null) stage.setMap(panel.toggleMap());
     return true;
   },
   zoom(step) {

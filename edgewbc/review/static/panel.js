@@ -61,7 +61,7 @@ export class Panel {
       button.querySelector(".sure").textContent = "";
     }
     for (const id of ["show-large", "show-field", "show-map"]) $(id).disabled = !cell;
-    $("show-map").hidden = !cases.info.maps;
+    $("show-map").hidden = cases.info.maps === null;
     if (!cell) {
       $("detail-title").textContent = "No cell selected";
       for (const id of ["detail-status", "detail-reason", "detail-file"]) $(id).textContent = "";
@@ -101,7 +101,7 @@ export class Panel {
   }
 
   async drawMap(id) {
-    if (!this.cases.info.maps) return;
+    if (this.cases.info.maps === null) return;
     const blob = await getBlob(`/api/cells/${id}/map`);
     if (this.shown !== id || !this.map) return;
     setImage($("detail-map"), blob);
@@ -112,6 +112,8 @@ export class Panel {
     this.map = !this.map;
     $("show-map").setAttribute("aria-pressed", String(this.map));
     $("detail-map").hidden = true;
+    $("map-note").textContent = this.cases.info.maps ?? "";
+    $("map-note").hidden = !this.map;
     if (this.map && this.shown) this.drawMap(this.shown).catch(() => {});
     return this.map;
   }

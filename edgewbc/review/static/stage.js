@@ -31,7 +31,7 @@ export class Stage {
     $("stage").hidden = !mode;
     $("stage-cell").setAttribute("aria-pressed", String(mode === "cell"));
     $("stage-field").setAttribute("aria-pressed", String(mode === "field"));
-    $("stage-map").hidden = !this.cases.info.maps || mode !== "cell";
+    $("stage-map").hidden = this.cases.info.maps === null || mode !== "cell";
     this.shown = "";
     this.zoom = 1;
     this.shift = { x: 0, y: 0 };
@@ -65,6 +65,8 @@ export class Stage {
     $("stage-box").hidden = true;
     $("stage-overlay").hidden = true;
     $("stage-note").hidden = true;
+    $("stage-caption").textContent = this.cases.info.maps ?? "";
+    $("stage-caption").hidden = !(this.map && !field && this.cases.info.maps !== null);
     try {
       const { blob, box } = field ? await getField(cell.id) : { blob: await getBlob(`/api/cells/${cell.id}/image`), box: null };
       if (this.shown !== key) return;
@@ -75,7 +77,7 @@ export class Stage {
       this.picture.hidden = false;
       this.box = box;
       this.fit();
-      if (this.map && !field && this.cases.info.maps) {
+      if (this.map && !field && this.cases.info.maps !== null) {
         const overlay = await getBlob(`/api/cells/${cell.id}/map`);
         if (this.shown !== key) return;
         setImage($("stage-overlay"), overlay);
