@@ -28,6 +28,7 @@ from edgewbc.cli import (
     handover,
     info,
     kit,
+    labels,
     microscope,
     pick,
     prune,
@@ -44,7 +45,7 @@ from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
     *("data", "recipe", "train", "runs", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
-    *("classify", "count", "review", "handover", "verify", "explain", "microscope", "pick", "adapt"),
+    *("classify", "count", "review", "handover", "verify", "explain", "microscope", "pick", "labels", "adapt"),
     *("selftest", "doctor", "demo"),
 )
 INTERRUPTED = 130
@@ -110,6 +111,7 @@ app.add_typer(data.app, name="data", short_help="Create, describe and audit sets
 app.add_typer(recipe.app, name="recipe", short_help="List, show, check and start recipes.")
 app.add_typer(runs.app, name="runs", short_help="List and compare run folders.")
 app.add_typer(microscope.app, name="microscope", short_help="Learn what a microscope's images look like.")
+app.add_typer(labels.app, name="labels", short_help="Exchange labels with Label Studio and FiftyOne.")
 app.add_typer(bench.app, name="bench", short_help="Measure speed and accuracy on this machine.")
 for name, module, summary in (
     ("train", train, "Fine-tune a network from a recipe."),

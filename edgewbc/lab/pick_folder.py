@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +19,8 @@ from edgewbc.errors import UserError
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.images.files import read
+from edgewbc.interop import label_studio
+from edgewbc.interop.labels import LabeledImage
 from edgewbc.lab import cell_views
 from edgewbc.lab.csv_table import encode_name
 from edgewbc.lab.labeled_cells import LABEL, PATH
@@ -32,8 +33,6 @@ from edgewbc.utils.progress import Progress, quiet
 IMAGES = "cells"
 TABLE = "labels.csv"
 SHEET = "sheet.html"
-TASKS = "label-studio.json"
-CONFIG = "label-studio.xml"
 SURROUNDINGS = 3.0
 """Side of what is cut out of a field, in units of the longer side of the cell's box."""
 SIDE = 200
@@ -142,8 +141,12 @@ def write(bundle: Bundle, picking: Picking, to: Path, profile: Profile | None = 
             items.append(_item(cell, base64.b64encode(view).decode()))
         write_text(folder / TABLE, _table(picking))
         write_text(folder / SHEET, _sheet(items, bundle.classes))
-        write_json(folder / TASKS, [_task(cell, bundle.name) for cell in picking.cells])
-        write_text(folder / CONFIG, _config(bundle.classes))
+        images = [
+            LabeledImage(cell.copy, suggestion=cell.suggestion, probability=cell.probability, number=cell.number)
+            for cell in picking.cells
+        ]
+        write_json(folder / label_studio.TASKS, label_studio.tasks(images, bundle.name))
+        write_text(folder / label_studio.CONFIG, label_studio.config(bundle.classes))
 
 
 def cut_out(image: Image, box: Box) -> Image:
@@ -184,34 +187,4 @@ def _item(cell: Picked, data: str) -> str:
     return (
         f'<li><img src="data:image/jpeg;base64,{data}" width="{SIDE}" height="{SIDE}" alt="cell {cell.number}">'
         f"<b>{cell.number}. ____________</b><small>{escape(cell.copy)}</small></li>"
-    )
-
-
-def _task(cell: Picked, model: str) -> dict[str, Any]:
-    """Return a task of Label Studio, with the bundle's label as a prediction."""
-    return {
-        "data": {"image": f"/data/local-files/?d={cell.copy}", "number": cell.number},
-        "predictions": [
-            {
-                "model_version": model,
-                "score": cell.probability,
-                "result": [
-                    {
-                        "from_name": "label",
-                        "to_name": "image",
-                        "type": "choices",
-                        "value": {"choices": [cell.suggestion]},
-                    }
-                ],
-            }
-        ],
-    }
-
-
-def _config(classes: Sequence[str]) -> str:
-    """Return Label Studio's labeling interface for these classes."""
-    choices = "\n".join(f'    <Choice value="{escape(name, quote=True)}"/>' for name in classes)
-    return (
-        '<View>\n  <Image name="image" value="$image"/>\n'
-        f'  <Choices name="label" toName="image" choice="single">\n{choices}\n  </Choices>\n</View>\n'
     )
