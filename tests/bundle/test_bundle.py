@@ -193,6 +193,7 @@ def _set(value: Any, *keys: str | int) -> Callable[[Any], None]:
             (_set(value, "golden", "tolerance", "int8"), "golden.tolerance of 'int8' in .*at most 0.2$")
             for value in TOLERANCES
         ),
+        (_set({"int8": 0.3}, "golden", "tolerance_onnx"), "golden.tolerance_onnx of 'int8' in .*at most 0.2$"),
         (_set("a\nb", "golden", "tolerance", "int8"), r"in its manifest.json is 'a\\nb'; it must be a number"),
         (_set("a\nb", "review_below"), r"in its manifest.json is 'a\\nb'; it must be a number"),
         *(

@@ -15,6 +15,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.data import images
 from edgewbc.errors import GateError, UserError
 from edgewbc.export.export import export
+from edgewbc.export.integer_share import in_onnxruntime
 from edgewbc.nets import model
 from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
@@ -107,6 +108,17 @@ def test_selftest_passes_on_folder_and_zip(exported: Path) -> None:
         report = selftest(Bundle.open(path))
         assert report.ok
         assert [(check.precision, check.samples) for check in report.checks] == [("int8", 10), ("f32", 10)]
+        report = selftest(Bundle.open(path), 1, "onnx")
+        assert [(check.backend, check.tolerance) for check in report.checks] == [("onnx", 0.01), ("onnx", 1e-3)]
+        assert max(check.difference for check in report.checks) < 1e-5
+
+
+def test_the_int8_onnx_file_runs_in_int8(exported: Path) -> None:
+    """All multiply-adds are integer operators in ONNX Runtime, and the manifest and the card say so."""
+    record = json.loads((exported / "manifest.json").read_text())
+    assert record["int8_share"] == {"onnx": 1.0}
+    assert in_onnxruntime((exported / "onnx" / "int8.onnx").read_bytes()) == 1.0
+    assert "ONNX Runtime runs 100.00 %" in (exported / "CARD.md").read_text(encoding="utf-8")
 
 
 def test_head_arrays_reproduce_the_probabilities(exported: Path) -> None:
