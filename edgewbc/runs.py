@@ -6,7 +6,6 @@ checkpoint, quantized files). Torch-free.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import subprocess  # noqa: S404
@@ -18,6 +17,7 @@ from typing import Any
 
 from edgewbc._version import __version__
 from edgewbc.errors import UserError
+from edgewbc.lineage import FILES, SHA256, Lineage
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.utils.files import numbered, occupied, read_json, sha256, write_json
 from edgewbc.utils.optional import installed_versions
@@ -102,9 +102,9 @@ def check_files(run: Path) -> None:
         UserError: a file is missing or has changed since the run finished.
     """
     recorded = lineage(run)
-    if "sha256" in recorded and recorded["sha256"] != _digest(recorded):
+    if not recorded.intact:
         raise _changed(run / LINEAGE)
-    check_sums(run, recorded.get("files", {}), "finished")
+    check_sums(run, recorded.files, "finished")
 
 
 def sums(run: Path) -> dict[str, str]:
@@ -132,12 +132,6 @@ def _changed(file: Path, since: str = "finished") -> UserError:
     return UserError(f"{file}: damaged or changed since the run {since}: restore the file or make a new run")
 
 
-def _digest(record: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a lineage, without the entry that holds it."""
-    rest = {name: value for name, value in record.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
 def check_finished(run: Path) -> None:
     """Raise UserError unless a folder is a run folder whose step has ended."""
     if not is_run(run):
@@ -152,11 +146,12 @@ def check_weights(file: Path) -> None:
     Raises:
         UserError: the weights are not those that the run finished with, or the lineage does not hold their hash.
     """
-    if not (recorded := lineage(file.parent)):
+    recorded = lineage(file.parent)
+    if not recorded.values:
         return
-    if "model_sha256" not in recorded:
+    if recorded.model_sha256 is None:
         raise UserError(f"{file.with_name(LINEAGE)}: holds no hash of the weights: restore the file or make a new run")
-    if sha256(file) != recorded["model_sha256"]:
+    if sha256(file) != recorded.model_sha256:
         raise _changed(file)
 
 
@@ -206,18 +201,13 @@ def stored_f32(run: Path, backend: str, names: Sequence[str]) -> Path | None:
 
 def is_quantized(run: Path) -> bool:
     """Return whether `edgewbc quantize` made a run."""
-    return (run / QUANTIZATION).is_file() or lineage(run).get("step") == "quantize"
+    return (run / QUANTIZATION).is_file() or lineage(run).step == "quantize"
 
 
-def lineage(run: Path) -> dict[str, Any]:
-    """Return the contents of a run's `lineage.json`; empty if it has none."""
+def lineage(run: Path) -> Lineage:
+    """Return a run's lineage; an empty one if it has no `lineage.json`."""
     path = run / LINEAGE
-    return dict(read_json(path, "a run's lineage")) if path.is_file() else {}
-
-
-def history(run: Path) -> dict[str, Any]:
-    """Return a run's lineage without the hashes that protect the folder: how the network was made."""
-    return {name: value for name, value in lineage(run).items() if name not in ("files", "sha256")}
+    return Lineage(dict(read_json(path, "a run's lineage"))) if path.is_file() else Lineage()
 
 
 def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: Any) -> None:
@@ -233,7 +223,7 @@ def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: 
     """
     ancestors = []
     if parent is not None:
-        before = history(parent)
+        before = lineage(parent).without_hashes().to_json()
         ancestors = [*before.pop("ancestors", []), {"run": parent.name, **before}]
     record = {
         "step": step,
@@ -246,13 +236,13 @@ def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: 
         **facts,
         "ancestors": ancestors,
     }
-    seal_lineage(run, record)
+    seal_lineage(run, Lineage(record))
 
 
-def seal_lineage(run: Path, record: Mapping[str, Any]) -> None:
+def seal_lineage(run: Path, record: Lineage) -> None:
     """Write `lineage.json` with the hashes of the other files (`sums`) and one of its own contents."""
-    sealed = json.loads(json.dumps({**record, "files": sums(run)}))
-    write_json(run / LINEAGE, {**sealed, "sha256": _digest(sealed)})
+    sealed = json.loads(json.dumps({**record.values, FILES: sums(run)}))
+    write_json(run / LINEAGE, {**sealed, SHA256: Lineage(sealed).digest})
 
 
 @contextmanager

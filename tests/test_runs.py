@@ -45,7 +45,7 @@ def test_lineage_has_the_ancestors(tmp_path: Path) -> None:
         run.mkdir()
         (run / "model.safetensors").write_bytes(name.encode())
         runs.write_lineage(run, "prune", parent=parent, kept=0.5)
-    lineage = runs.lineage(tmp_path / "third")
+    lineage = runs.lineage(tmp_path / "third").values
     assert [ancestor["run"] for ancestor in lineage["ancestors"]] == ["first", "second"]
     assert lineage["model_sha256"] == sha256(tmp_path / "third" / "model.safetensors")
     assert lineage["ancestors"][1]["kept"] == 0.5
@@ -88,7 +88,7 @@ def test_verify_finds_a_missing_recipe_and_accepts_runs_of_earlier_versions(tmp_
     (run / "recipe.yaml").write_text("name: a")
     runs.verify(run)  # it was not there when the run finished
     runs.seal_lineage(run, runs.lineage(run))
-    assert runs.lineage(run)["files"] == {
+    assert runs.lineage(run).values["files"] == {
         "model.json": sha256(run / "model.json"), "recipe.yaml": sha256(run / "recipe.yaml"),
     }  # fmt: skip
     (run / "recipe.yaml").unlink()
@@ -102,9 +102,9 @@ def test_ancestors_carry_no_hashes_of_files_that_are_elsewhere(tmp_path: Path) -
     first = finished(tmp_path / "first", 1)
     second = finished(tmp_path / "second", 1)
     runs.write_lineage(second, "prune", parent=first)
-    (ancestor,) = runs.history(second)["ancestors"]
-    assert not {"files", "sha256"} & {*ancestor, *runs.history(second)}
-    assert {"files", "sha256"} < set(runs.lineage(second))
+    (ancestor,) = runs.lineage(second).without_hashes().values["ancestors"]
+    assert not {"files", "sha256"} & {*ancestor, *runs.lineage(second).without_hashes().values}
+    assert {"files", "sha256"} < set(runs.lineage(second).values)
 
 
 def test_verify_finds_other_weights(tmp_path: Path) -> None:

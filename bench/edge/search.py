@@ -132,7 +132,7 @@ class EdgeStudy:
             "method": report.method,
             "validation": {precision: _validation(report, precision).to_json() for precision in ("f32", "int8")},
             "isa": None if report.measured.isa is None else report.measured.isa.to_json(),
-            "lineage": bundle_manifest.without_paths(runs.lineage(run)),
+            "lineage": bundle_manifest.without_paths(runs.lineage(run).to_json()),
         }
 
 

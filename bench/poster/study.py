@@ -158,15 +158,15 @@ def trained(folder: Path) -> dict[str, Any]:
 
     net, spec = model.load(folder)
     lineage = runs.lineage(folder)
-    frozen_features.freeze(net, lineage["recipe"]["fit"]["freeze_blocks"])
+    frozen_features.freeze(net, lineage.recipe["fit"]["freeze_blocks"])
     return {
         "parameters": model.count(net),
         "trained_parameters": sum(p.numel() for p in net.parameters() if p.requires_grad),
         "input": [spec.pixels.height, spec.pixels.width],
         "minutes": minutes(folder),
-        "validation": lineage["validation"],
-        "commit": lineage["commit"],
-        "versions": lineage["versions"],
+        "validation": lineage.validation,
+        "commit": lineage.values["commit"],
+        "versions": lineage.values["versions"],
     }
 
 

@@ -53,6 +53,7 @@ def command(
     from edgewbc.train.recipe import PruneRecipe
     from edgewbc.train.recipe_file import parse_changes, read
     from edgewbc.train.run import StartRecord
+    from edgewbc.utils.json_values import plain
 
     shown = TrainingProgress()
     if resume is not None:
@@ -78,12 +79,12 @@ def command(
             )  # fmt: skip
     if not shown.first:
         return
-    best, kept = shown.best(made), runs.lineage(made)["kept"]
+    best, kept = shown.best(made), runs.lineage(made).kept
     if json:
-        emit({"run": str(made), "best": best.to_json(), "kept": kept})
+        emit({"run": str(made), "best": best.to_json(), "kept": plain(kept)})
     else:
         print(
-            f"{made}: keeps {kept['macs']:.1%} of the multiply-adds and {kept['parameters']:.1%} of the parameters; "
+            f"{made}: keeps {kept.macs:.1%} of the multiply-adds and {kept.parameters:.1%} of the parameters; "
             f"validation {best.val_accuracy:.2%} ({best.val_correct} of {best.val_n}, protocol {best.protocol})"
         )
         say(f"next: edgewbc quantize {made} --int8")

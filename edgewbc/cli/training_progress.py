@@ -106,7 +106,7 @@ class TrainingProgress:
         from edgewbc import runs
         from edgewbc.train.history import EpochResult
 
-        return EpochResult.from_json(dict(runs.lineage(run)["validation"]))
+        return EpochResult.from_json(runs.lineage(run).validation)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:

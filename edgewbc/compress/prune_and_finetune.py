@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Unpack
 
@@ -10,6 +11,7 @@ from edgewbc import runs
 from edgewbc.compress.prune import prunable, shrink, taylor_gradients, train_loss
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
+from edgewbc.lineage import Kept
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
@@ -141,12 +143,11 @@ def _recover(
             (folder / checkpoint.NAME).unlink(missing_ok=True)
     if best is None:
         raise RuntimeError(f"{run}: no step of the pruning was left to do")
-    before = dict(runs.lineage(parent).get("kept") or {"macs": 1.0, "parameters": 1.0})
-    kept = {
-        "macs": before["macs"] * (model.macs(spec) / parent_macs),
-        "parameters": before["parameters"] * (model.count(net) / parent_parameters),
-    }
-    facts = {"kept": kept, **teachers_for_lineage(guide), "recipe": options.model_dump(mode="json")}
+    before = runs.lineage(parent).kept
+    kept = Kept(
+        before.macs * (model.macs(spec) / parent_macs), before.parameters * (model.count(net) / parent_parameters)
+    )
+    facts = {"kept": asdict(kept), **teachers_for_lineage(guide), "recipe": options.model_dump(mode="json")}
     finish(run, net, spec, "prune", manifest, best, parent=parent, **facts)
     return run
 

@@ -88,8 +88,8 @@ def quantize(
 def check_float(run: Path) -> None:
     """Raises UserError if a run is quantized already."""
     if (run / runs.QUANTIZATION).is_file():
-        ancestors = runs.lineage(run).get("ancestors") or []
-        parent = f" ({ancestors[-1]['run']})" if ancestors else ""
+        ancestors = runs.lineage(run).ancestors
+        parent = f" ({ancestors[-1].run})" if ancestors else ""
         raise UserError(f"{run}: is quantized already: quantize the run that it was made from{parent}")
 
 

@@ -8,11 +8,11 @@ weights) 99.0 % on three and 98.2 % on two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from edgewbc import runs
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
+from edgewbc.lineage import Lineage
 from edgewbc.nets.spec import VGG16, ModelSpec
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils.optional import need
@@ -110,14 +111,14 @@ def network(
     return FeatureNetwork(IMAGENET if run is None else run.resolve().name, replace(spec, pixels=pixels), run, training)
 
 
-def training_overlap(lineage: dict[str, Any], manifest: Manifest) -> TrainingOverlap:
+def training_overlap(lineage: Lineage, manifest: Manifest) -> TrainingOverlap:
     """Return whether a network with this lineage was trained on the labels of a manifest.
 
     A lineage names manifests by hash and source. The same hash means yes, and so does the same source with any split
     or protocol, because the lineage does not tell which split of it was used. Some source names do not identify the
     images, so two of those may be the same.
     """
-    hashes, sources = set(_values(lineage, "manifest_sha256")), set(_values(lineage, "source"))
+    hashes, sources = _texts(lineage, "manifest_sha256"), _texts(lineage, "source")
     mine = str(manifest.provenance.source)
     if not sources:
         same = manifest.sha256 in hashes
@@ -136,17 +137,9 @@ def training_overlap(lineage: dict[str, Any], manifest: Manifest) -> TrainingOve
     return TrainingOverlap(SawLabels.NO, f"the network was trained on {', '.join(sorted(sources))}")
 
 
-def _values(record: Any, key: str) -> Iterator[str]:
-    """Yield all strings under `key` at any depth of a JSON value; ancestors and teachers are nested."""
-    if isinstance(record, dict):
-        for name, value in record.items():
-            if name == key and isinstance(value, str):
-                yield value
-            else:
-                yield from _values(value, key)
-    elif isinstance(record, list):
-        for value in record:
-            yield from _values(value, key)
+def _texts(lineage: Lineage, key: str) -> set[str]:
+    """Return all strings under a key, those of ancestors and teachers too."""
+    return {value for value in lineage.everywhere(key) if isinstance(value, str)}
 
 
 def extract(

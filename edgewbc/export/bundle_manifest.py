@@ -14,6 +14,7 @@ from edgewbc.bundle.paths import GOLDEN, HEAD
 from edgewbc.data.manifest import Manifest
 from edgewbc.export import golden
 from edgewbc.export.validation import ModelFile
+from edgewbc.lineage import Lineage
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.utils.files import read_json
@@ -94,7 +95,7 @@ def golden_entry(precisions: Sequence[str], onnx: Sequence[str]) -> dict[str, An
     return {"expected": GOLDEN, **tolerances}
 
 
-def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any]:
+def data(manifest: Manifest | None, lineage: Lineage) -> dict[str, Any]:
     """Return the manifest's entry about the images, or {} without a manifest.
 
     Args:
@@ -103,12 +104,11 @@ def data(manifest: Manifest | None, lineage: Mapping[str, Any]) -> dict[str, Any
     """
     if manifest is None:
         return {}
-    first = next(iter(lineage.get("ancestors", [])), lineage)
     return {
         "source": manifest.provenance.source,
         "protocol": manifest.protocol,
         "manifest_sha256": manifest.sha256,
-        "training_manifest_sha256": first.get("manifest_sha256"),
+        "training_manifest_sha256": lineage.first.manifest_sha256,
         "counts": manifest.counts(),
         "citation": manifest.provenance.citation,
         "license": manifest.provenance.license,

@@ -7,7 +7,7 @@ manifest alone, so the two always agree, and it states only what was measured on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from edgewbc.bundle.manifest import BundleManifest
@@ -15,6 +15,7 @@ from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import FamiliarityInfo
+from edgewbc.lineage import Lineage
 from edgewbc.metrics import MOST_CALIBRATION_ERROR
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils.text import interval, percent
@@ -276,24 +277,11 @@ def _license(m: Mapping[str, Any]) -> str:
 
 def _steps(m: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the steps that made the network, from first to last."""
-    lineage = m["lineage"]
-    return [*lineage.get("ancestors", []), lineage] if lineage.get("step") else []
+    return [each.values for each in Lineage(m["lineage"]).steps]
 
 
 def _from_imagenet(m: Mapping[str, Any]) -> bool:
-    return any("imagenet" in json.dumps(weights).lower() for weights in _values(m["lineage"], "weights"))
-
-
-def _values(value: Any, key: str) -> Iterator[Any]:
-    """Yield every value of a key, at any depth."""
-    if isinstance(value, Mapping):
-        if key in value:
-            yield value[key]
-        for inner in value.values():
-            yield from _values(inner, key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _values(inner, key)
+    return any("imagenet" in json.dumps(weights).lower() for weights in Lineage(m["lineage"]).everywhere("weights"))
 
 
 def _backend(name: str) -> str:

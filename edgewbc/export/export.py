@@ -153,7 +153,7 @@ def _fill(
     saved = {b: {file.precision: file.path for file in shipped if file.backend == b} for b in BACKENDS}
     golden.expect(folder, samples, spec.pixels, saved["openvino"], saved["onnx"])
     np.savez(folder / HEAD, **bundle_manifest.head(network.net))
-    lineage = runs.history(network.run)
+    lineage = runs.lineage(network.run).without_hashes()
     data = bundle_manifest.data(manifest, lineage)
     if manifest is not None:
         default = next(file for file in shipped if file.backend == "openvino" and file.precision == precisions[0])
@@ -178,7 +178,12 @@ def _fill(
         "parity": parities,
         **({"weights_license": options.license} if options.license else {}),
     }
-    record = {"format": FORMAT, "name": options.name, **about, "lineage": bundle_manifest.without_paths(lineage)}
+    record = {
+        "format": FORMAT,
+        "name": options.name,
+        **about,
+        "lineage": bundle_manifest.without_paths(lineage.to_json()),
+    }
     write_json(folder / MANIFEST, record)
     write_text(folder / CARD, card(BundleManifest.from_json(record)))
 

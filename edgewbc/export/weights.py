@@ -13,6 +13,7 @@ import torch
 from edgewbc import runs
 from edgewbc.errors import UserError
 from edgewbc.export.bundle_manifest import without_paths
+from edgewbc.lineage import Lineage
 from edgewbc.nets import model
 from edgewbc.utils.files import occupied, sha256, whole_folder
 
@@ -36,7 +37,7 @@ def release(run: Path, to: Path) -> Path:
     net, spec = model.load(run)
     with whole_folder(to) as folder:
         model.save(folder, net, spec, torch.float16)
-        lineage = without_paths(runs.lineage(run))
+        lineage = without_paths(runs.lineage(run).to_json())
         lineage |= {"released_from_sha256": lineage.get("model_sha256"), "model_sha256": sha256(folder / model.WEIGHTS)}
-        runs.seal_lineage(folder, lineage)
+        runs.seal_lineage(folder, Lineage(lineage))
     return to

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -58,7 +58,7 @@ class EpochResult:
         return {**asdict(self), "val_interval": list(self.val_interval)}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> EpochResult:
+    def from_json(cls, values: Mapping[str, Any]) -> EpochResult:
         """Return the record that `to_json` gave."""
         low, high = values["val_interval"]
         return cls(**{**values, "val_interval": (low, high)})

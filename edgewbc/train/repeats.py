@@ -117,7 +117,7 @@ def train(
             run.train(mine, manifest, teachers=teachers, to=folder, say=say, **callbacks)
         folders.append(folder)
         seeds.append(seed)
-        best.append(EpochResult.from_json(dict(runs.lineage(folder)["validation"])))
+        best.append(EpochResult.from_json(runs.lineage(folder).validation))
     made = Repeats(tuple(folders), tuple(seeds), tuple(best), base.with_name(f"{base.name}-seeds.json"))
     write_json(made.file, made.to_json())
     return made

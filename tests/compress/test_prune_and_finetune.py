@@ -40,11 +40,11 @@ def test_pruned_run_and_its_lineage(parent: Path, tmp_path: Path) -> None:
     before = (parent / "model.safetensors").read_bytes()
     made = prune_and_finetune.prune(parent, OPTIONS, manifest, to=tmp_path / "made")
     _, spec = model.load(made)
-    lineage = runs.lineage(made)
+    lineage = runs.lineage(made).values
     assert model.macs(spec) <= 0.5 * model.macs(runs.spec(parent))
     assert lineage["step"] == "prune"
     assert lineage["kept"]["macs"] == pytest.approx(model.macs(spec) / model.macs(runs.spec(parent)))
-    assert lineage["ancestors"][0]["model_sha256"] == runs.lineage(parent)["model_sha256"]
+    assert lineage["ancestors"][0]["model_sha256"] == runs.lineage(parent).values["model_sha256"]
     assert lineage["manifest_sha256"] == manifest.sha256
     assert (parent / "model.safetensors").read_bytes() == before
     assert not (made / "checkpoint.safetensors").exists()
@@ -57,9 +57,9 @@ def test_second_pruning_with_the_unpruned_teacher(parent: Path, tmp_path: Path) 
     again = OPTIONS.model_copy(update={"keep_macs": 1.0})
     twice = prune_and_finetune.prune(once, again, manifest, teacher=parent, to=tmp_path / "twice")
     assert runs.spec(twice) == runs.spec(once)
-    lineage = runs.lineage(twice)
-    assert lineage["kept"] == runs.lineage(once)["kept"]
-    assert lineage["teachers"] == [{"run": "parent", "sha256": runs.lineage(parent)["model_sha256"]}]
+    lineage = runs.lineage(twice).values
+    assert lineage["kept"] == runs.lineage(once).values["kept"]
+    assert lineage["teachers"] == [{"run": "parent", "sha256": runs.lineage(parent).values["model_sha256"]}]
     assert (twice / "model.safetensors").read_bytes() != (once / "model.safetensors").read_bytes()
 
 
@@ -123,7 +123,7 @@ def test_network_with_branches_is_folded_first(tmp_path: Path) -> None:
     made = prune_and_finetune.prune(run, OPTIONS.model_copy(update={"ranking": "macs"}), manifest, to=tmp_path / "made")
     found = runs.spec(made)
     assert (found.form, found.arch) == ("plain", "edgenet")
-    assert runs.lineage(made)["kept"]["macs"] == model.macs(found) / model.macs(spec) <= 0.5
+    assert runs.lineage(made).values["kept"]["macs"] == model.macs(found) / model.macs(spec) <= 0.5
 
 
 def test_killed_recovery_resumes_to_the_same_weights(parent: Path, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_run_is_named_by_the_share_that_is_kept(parent: Path, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     manifest = make_manifest(tmp_path / "cells", 4)
     made = prune_and_finetune.prune(parent, OPTIONS, manifest, name_by_share=True)
-    kept = runs.lineage(made)["kept"]["macs"]
+    kept = runs.lineage(made).values["kept"]["macs"]
     assert kept < 0.5
     assert made == Path("runs") / f"parent-macs{round(100 * kept)}"
 
@@ -154,4 +154,4 @@ def test_name_of_several_steps_claims_no_share(parent: Path, tmp_path: Path, mon
     manifest = make_manifest(tmp_path / "cells", 4)
     made = prune_and_finetune.prune(parent, OPTIONS.model_copy(update={"steps": 2}), manifest, name_by_share=True)
     assert made == Path("runs") / "parent-macs-max50"
-    assert runs.lineage(made)["kept"]["macs"] <= 0.5
+    assert runs.lineage(made).values["kept"]["macs"] <= 0.5

@@ -131,7 +131,7 @@ def test_a_run_is_fine_tuned(options: QatRecipe, tmp_path: Path) -> None:
     assert record["parity"]["fake-quantized"]["openvino"]["largest_difference"] < 1e-3
     assert len(record["operations"]["openvino"]["int8"]) == 5
     assert ("onnx/int8.onnx" in record["files"]) == fake_quantize.has_onnx()
-    lineage = runs.lineage(made)
+    lineage = runs.lineage(made).values
     assert (lineage["step"], lineage["method"], lineage["isa"]["n"]) == ("quantize", "qat", 20)
     old, new = (model.load(folder)[0].get_parameter("features.0.weight") for folder in (run, made))
     moved = float((old - new).detach().abs().max())

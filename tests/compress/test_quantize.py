@@ -46,7 +46,7 @@ def test_quantized_run_is_complete(record: dict[str, Any]) -> None:
     ]
     for name, digest in record["files"].items():
         assert hashlib.sha256((run / name).read_bytes()).hexdigest() == digest
-    lineage = runs.lineage(run)
+    lineage = runs.lineage(run).values
     assert (lineage["step"], lineage["ancestors"][0]["run"], lineage["manifest_sha256"]) == (
         "quantize",
         "tiny",
@@ -67,7 +67,7 @@ def test_calibration_uses_only_train_images(record: dict[str, Any]) -> None:
         "fast_bias_correction": True,
         "overflow_fix": "first",
     }
-    assert (record["method"], runs.lineage(quantized()[0])["method"]) == ("ptq", "ptq")
+    assert (record["method"], runs.lineage(quantized()[0]).values["method"]) == ("ptq", "ptq")
     assert record["calibration"]["sha256"] == calibration_sha256(chosen)
     assert record["calibration"]["counts"] == dict.fromkeys(sorted(manifest.classes), 4)
     assert {entry.split for entry in chosen} == {"train"}

@@ -16,6 +16,7 @@ from edgewbc.data import features, images
 from edgewbc.data.features import extract, network, training_overlap
 from edgewbc.data.manifest import Manifest, Provenance
 from edgewbc.errors import UserError
+from edgewbc.lineage import Lineage
 from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
 from tests.labeled import make_manifest, make_run
@@ -31,7 +32,7 @@ def of(manifest: Manifest, name: str) -> Manifest:
 
 
 @pytest.mark.parametrize(
-    ("lineage", "name", "answer"),
+    ("lineage", "name", "expected"),
     [
         ({}, "pbc", "unknown"),
         ({"manifest_sha256": "0", "source": "pbc"}, "bccd", "no"),
@@ -46,19 +47,17 @@ def of(manifest: Manifest, name: str) -> Manifest:
         ({"source": "pbc", "teachers": [{"lineage": {"source": "bccd"}}]}, "bccd", "yes"),
     ],
 )
-def test_lineage_tells_the_overlap(manifest: Manifest, lineage: dict[str, Any], name: str, answer: str) -> None:
+def test_lineage_tells_the_overlap(manifest: Manifest, lineage: dict[str, Any], name: str, expected: str) -> None:
     """By source at any depth: the same images give yes, images of unknown origin unknown, others no."""
-    assert training_overlap(lineage, of(manifest, name)).saw_labels == answer
+    assert training_overlap(Lineage(lineage), of(manifest, name)).saw_labels == expected
 
 
 def test_the_same_manifest_overlaps(manifest: Manifest) -> None:
     """The manifest's hash gives yes, in the run itself or in an ancestor."""
     for lineage in ({"manifest_sha256": manifest.sha256}, {"ancestors": [{"manifest_sha256": manifest.sha256}]}):
-        assert training_overlap(lineage, manifest).saw_labels == "yes"
-    assert (
-        training_overlap({"manifest_sha256": manifest.sha256[:-1], "source": "pbc"}, of(manifest, "jtsc")).saw_labels
-        == "no"
-    )
+        assert training_overlap(Lineage(lineage), manifest).saw_labels == "yes"
+    other = Lineage({"manifest_sha256": manifest.sha256[:-1], "source": "pbc"})
+    assert training_overlap(other, of(manifest, "jtsc")).saw_labels == "no"
 
 
 def test_preprocessing_for_imagenet_weights(manifest: Manifest) -> None:

@@ -57,7 +57,7 @@ def test_two_teachers_of_another_size(taught: Taught, tmp_path: Path) -> None:
     manifest, teachers = taught
     made = steps.train(OPTIONS, manifest, teachers=teachers, to=tmp_path / "made")
     net, spec = model.load(made)
-    assert [each["run"] for each in runs.lineage(made)["teachers"]] == ["teacher1", "teacher2"]
+    assert [each["run"] for each in runs.lineage(made).values["teachers"]] == ["teacher1", "teacher2"]
     assert spec.form == "branches"
     assert not any("map" in name for name in net.state_dict())
 

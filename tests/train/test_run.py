@@ -38,7 +38,7 @@ def test_run_folder_contents(manifest: Manifest, tmp_path: Path) -> None:
     assert sorted(f.name for f in made.iterdir()) == [
         "lineage.json", "metrics.jsonl", "model.json", "model.safetensors", "recipe.yaml", "started.json",
     ]  # fmt: skip
-    lineage = runs.lineage(made)
+    lineage = runs.lineage(made).values
     lines = [json.loads(line) for line in (made / "metrics.jsonl").read_text().splitlines()]
     assert lineage["validation"] in lines
     assert lineage["protocol"] == "grouped"

@@ -110,12 +110,12 @@ def test_points_are_trained_taught_and_pruned(tmp_path: Path, monkeypatch: pytes
         "vgg16gap-32-100",
         "vgg16gap-32-50",
     ]
-    lineage = runs.lineage(made)
+    lineage = runs.lineage(made).values
     assert [each["run"] for each in lineage["teachers"]] == ["lite0-32-100"]
     assert lineage["kept"]["macs"] <= 0.55
     twin = study.scratch(Point("vgg16gap", 32, 0.5))
     assert runs.spec(twin).channels == runs.spec(made).channels
-    recipe = runs.lineage(twin)["recipe"]
+    recipe = runs.lineage(twin).values["recipe"]
     assert (recipe["weights"], recipe["fit"]["epochs"]) == ("none", 1)
 
 
