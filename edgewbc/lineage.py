@@ -59,6 +59,16 @@ class Lineage:
         return self.values.get("manifest_sha256")
 
     @property
+    def source(self) -> str | None:
+        """Source of that manifest's images."""
+        return self.values.get("source")
+
+    @property
+    def finished(self) -> str | None:
+        """When the step ended (UTC)."""
+        return self.values.get("finished")
+
+    @property
     def ancestors(self) -> tuple[Lineage, ...]:
         """The steps before, the first one first; they have no ancestors of their own."""
         return tuple(Lineage(each) for each in self.values.get("ancestors") or ())
@@ -85,8 +95,8 @@ class Lineage:
 
     @property
     def validation(self) -> Mapping[str, Any]:
-        """The epoch whose weights were kept (`train.history.EpochResult`, as JSON values)."""
-        return dict(self.values["validation"])
+        """The epoch whose weights were kept (`train.history.EpochResult`, as JSON values); empty without training."""
+        return dict(self.values.get("validation") or {})
 
     @property
     def files(self) -> Mapping[str, str]:

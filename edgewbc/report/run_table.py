@@ -72,25 +72,24 @@ def read(run: Path) -> RunRow:
     lineage = runs.lineage(run)
     started = read_json(run / "started.json", "how a run was started") if (run / "started.json").is_file() else {}
     epochs = read_metrics(run)
-    recorded = lineage.get("validation")
+    recorded = lineage.validation
     best = max(epochs, key=lambda each: each.rank) if epochs else None
-    if isinstance(recorded, dict) and "val_interval" in recorded:
-        best = EpochResult.from_json(dict(recorded))
+    if "val_interval" in recorded:
+        best = EpochResult.from_json(recorded)
     folder = started.get("manifest")
-    ancestors = lineage.get("ancestors") or []
-    parent = started.get("parent") or (ancestors[-1].get("run", "") if ancestors else "")
+    parent = started.get("parent") or (lineage.ancestors[-1].run if lineage.ancestors else "")
     return RunRow(
         run=run,
-        step=str(lineage.get("step", "")),
+        step=lineage.step or "",
         arch=runs.spec(run).arch,
-        recipe=_flat(lineage.get("recipe") or {}, ""),
-        data=Path(folder).name if folder else str(lineage.get("source") or ""),
-        manifest_sha256=str(lineage.get("manifest_sha256") or started.get("manifest_sha256") or ""),
+        recipe=_flat(lineage.recipe, ""),
+        data=Path(folder).name if folder else lineage.source or "",
+        manifest_sha256=str(lineage.manifest_sha256 or started.get("manifest_sha256") or ""),
         best=best,
         epochs=len(epochs),
         minutes=sum(each.seconds for each in epochs) / 60,
         parent=Path(parent).name if parent else "",
-        finished=str(lineage.get("finished", "")),
+        finished=lineage.finished or "",
     )
 
 
