@@ -35,7 +35,7 @@ SHORT: Final = {
 
 
 @dataclass(frozen=True)
-class Reference:
+class PublishedAccuracy:
     """A published accuracy, and the protocol under which it was measured.
 
     Attributes:
@@ -53,7 +53,7 @@ class Reference:
     what: str
 
 
-REFERENCE: Final = Reference(
+REFERENCE: Final = PublishedAccuracy(
     accuracy=0.99,
     protocol="poster",
     n=2503,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgewbc.evaluation.result import Reference
+from edgewbc.evaluation.result import ReferenceComparison
 from edgewbc.metrics import Interval, McNemar, Scores, scores_from_json
 
 
@@ -53,7 +53,7 @@ class RowScores(Scores):
 
     accuracy: float
     interval: Interval
-    reference: Reference
+    reference: ReferenceComparison
     reliability: tuple[ReliabilityBin, ...]
     ece: float
     worst: tuple[Mistake, ...]
@@ -73,7 +73,7 @@ class RowScores(Scores):
         worst = [{("predicted" if k == "said" else k): v for k, v in one.items()} for one in values["worst"]]
         return cls(
             **scores_from_json(values),
-            reference=Reference.from_json(values["reference"]),
+            reference=ReferenceComparison.from_json(values["reference"]),
             reliability=tuple(ReliabilityBin(**one) for one in values["reliability"]),
             ece=values["ece"],
             worst=tuple(Mistake(**one) for one in worst),

@@ -52,7 +52,7 @@ class Checks:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibrationImages:
     """The train images that a quantization was calibrated on.
 
     Attributes:
@@ -66,7 +66,7 @@ class Calibration:
     sha256: str
 
     @classmethod
-    def of(cls, chosen: Sequence[Entry]) -> Calibration:
+    def of(cls, chosen: Sequence[Entry]) -> CalibrationImages:
         """Describe calibration images."""
         counts = Counter(entry.label for entry in chosen)
         return cls(len(chosen), dict(sorted(counts.items())), calibration_sha256(chosen))
@@ -131,7 +131,7 @@ class Measurements:
     model_sha256: str
     manifest_sha256: str
     protocol: str
-    calibration: Calibration
+    calibration: CalibrationImages
     operations: Mapping[str, Mapping[str, Sequence[str]]]
     validation: tuple[EvidenceRow, ...]
     drop: Mapping[str, parity.AccuracyDrop]
@@ -161,7 +161,7 @@ class Measurements:
     def from_json(cls, values: Mapping[str, Any]) -> Measurements:
         """Read what `to_json` wrote; further keys are ignored."""
         parts = {
-            "calibration": take(Calibration, values["calibration"]),
+            "calibration": take(CalibrationImages, values["calibration"]),
             "validation": tuple(EvidenceRow.from_json(row) for row in values["validation"]),
             "drop": {backend: parity.AccuracyDrop.from_json(one) for backend, one in values["drop"].items()},
             "parity": Parity.from_json(values["parity"]),
@@ -299,7 +299,7 @@ def measure(
         model_sha256=sha256(folder / model.WEIGHTS),
         manifest_sha256=manifest.sha256,
         protocol=manifest.protocol,
-        calibration=Calibration.of(chosen),
+        calibration=CalibrationImages.of(chosen),
         operations={backend: _operations(file(folder, backend, "int8").path) for backend in backends},
         validation=evidence.rows,
         drop={b: parity.accuracy_drop(evidence.truth, before[b], answers[f"{b} int8"]) for b in backends},

@@ -14,7 +14,7 @@ from edgewbc.data import images
 from edgewbc.data.manifest import SYNTHETIC, Entry, Manifest, facts
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.load import LoadedModel, load
-from edgewbc.evaluation.result import EvalResult, Reference
+from edgewbc.evaluation.result import EvalResult, ReferenceComparison
 from edgewbc.metrics import probability_scores, score
 from edgewbc.runtime.predictor import fault
 from edgewbc.utils.progress import Progress, quiet
@@ -117,11 +117,11 @@ def predict(
     return found if loaded.calibration is None else loaded.calibration.apply(found)
 
 
-def reference(accuracy: float | None, manifest: Manifest) -> Reference:
+def reference(accuracy: float | None, manifest: Manifest) -> ReferenceComparison:
     """Compare an accuracy with the poster's 99 %; `met` is None for synthetic images, which are not comparable."""
     comparable = accuracy is not None and manifest.provenance.source != SYNTHETIC
     met = accuracy >= REFERENCE_ACCURACY if comparable and accuracy is not None else None
-    return Reference(REFERENCE_ACCURACY, manifest.protocol, met)
+    return ReferenceComparison(REFERENCE_ACCURACY, manifest.protocol, met)
 
 
 def require(accuracy: float | None, minimum: float | None, protocol: str | None) -> None:

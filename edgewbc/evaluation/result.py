@@ -14,7 +14,7 @@ IDENTITY = ("protocol", "split", "source", "manifest_sha256", "model", "model_sh
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceComparison:
     """Comparison with the reference accuracy of the published poster.
 
     Attributes:
@@ -34,7 +34,7 @@ class Reference:
         return {name: value for name, value in asdict(self).items() if name != "stated_under" or value is not None}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Reference:
+    def from_json(cls, values: Mapping[str, Any]) -> ReferenceComparison:
         """Read what `to_json` wrote; further keys are ignored."""
         return take(cls, values)
 
@@ -64,7 +64,7 @@ class EvalResult(Scores):
     brier: float | None
     log_loss: float | None
     calibration_error: float | None
-    reference: Reference
+    reference: ReferenceComparison
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values by attribute name: first what identifies the model and the images, then the scores."""
@@ -85,5 +85,5 @@ class EvalResult(Scores):
             brier=values.get("brier"),
             log_loss=values.get("log_loss"),
             calibration_error=values.get("calibration_error"),
-            reference=Reference.from_json(values["reference"]),
+            reference=ReferenceComparison.from_json(values["reference"]),
         )

@@ -14,10 +14,11 @@ from edgewbc.bundle.paths import FAMILIARITY
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest, Split
 from edgewbc.data.sampling import spread
-from edgewbc.decision import risk
+from edgewbc.decision import review_threshold, risk
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
-from edgewbc.decision.risk import RiskTable
+from edgewbc.decision.review_threshold import ReviewCount
+from edgewbc.decision.risk import RiskChoice, RiskTable
 from edgewbc.errors import UserError
 from edgewbc.export import validation
 from edgewbc.export.training_images import MOST
@@ -27,7 +28,7 @@ from edgewbc.utils.progress import Progress, quiet
 
 
 @dataclass(frozen=True)
-class Decision:
+class DecisionSettings:
     """What a bundle decides by.
 
     Attributes:
@@ -40,7 +41,7 @@ class Decision:
 
     calibration: Calibration
     review_below: float
-    review: dict[str, Any]
+    review: ReviewCount | RiskChoice
     table: RiskTable
     familiarity: Familiarity | None
 
@@ -50,7 +51,7 @@ class Decision:
         return {
             "calibration": self.calibration.to_json(),
             "review_below": self.review_below,
-            "review": self.review,
+            "review": self.review.to_json(),
             "risk": self.table.to_json(),
             **({} if known is None else {"familiarity": known.info(FAMILIARITY).to_json()}),
         }
@@ -86,7 +87,7 @@ def measure(
     trained_on: str | None,
     max_error: float | None = None,
     progress: Progress = quiet,
-) -> Decision:
+) -> DecisionSettings:
     """Measure what a bundle decides by, with its default model.
 
     Calibration, threshold and errors are measured on the validation split. The familiarity statistics are those of the
@@ -100,7 +101,7 @@ def measure(
         trained_on: hash of the manifest that the network was trained on; None if it was not recorded. If it is
             another manifest, there are no familiarity statistics.
         max_error: choose the threshold by risk control, such that at most this share of the accepted cells is
-            mislabeled; None chooses it by `validation.review_threshold`.
+            mislabeled; None chooses it by `decision.review_threshold`.
         progress: reports progress.
 
     Raises:
@@ -114,11 +115,11 @@ def measure(
     probabilities = calibration.apply(seen.probabilities)
     table = RiskTable.of(probabilities, truth)
     if max_error is None:
-        threshold = validation.review_threshold(probabilities, truth)
-        review: dict[str, Any] = validation.count_accepted(probabilities, truth, threshold).to_json()
+        threshold = review_threshold.choose(probabilities, truth)
+        review: ReviewCount | RiskChoice = review_threshold.count_accepted(probabilities, truth, threshold)
     else:
-        choice = table.choose(max_error)
-        threshold, review = choice.threshold, choice.to_json()
+        review = choice = table.choose(max_error)
+        threshold = choice.threshold
     entries = [entry for entry in manifest.entries if entry.split == Split.TRAIN]
     familiarity = None
     if entries and trained_on in (None, manifest.sha256):
@@ -126,7 +127,7 @@ def measure(
         labels = images.truth(manifest, entries, classes)
         features = _predict(predictor, manifest, entries, pixels, progress, "decision: training images").features
         familiarity = _familiarity(features, labels, seen.features)
-    return Decision(calibration, threshold, review, table, familiarity)
+    return DecisionSettings(calibration, threshold, review, table, familiarity)
 
 
 def _familiarity(

@@ -81,7 +81,7 @@ def export(
         zip: also write `<to>.zip` with the same files.
         license: license of the weights, preferably an SPDX expression; None leaves it as not stated.
         max_error: choose the review threshold such that at most this share of the accepted cells is mislabeled (see
-            `edgewbc.decision.risk`); None chooses it by `validation.review_threshold`.
+            `edgewbc.decision.risk`); None chooses it by `decision.review_threshold`.
         progress: reports progress.
 
     Returns:

@@ -15,7 +15,7 @@ from edgewbc.data.manifest import Protocol
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.evaluate import evaluate, reference, require
 from edgewbc.evaluation.load import load
-from edgewbc.evaluation.result import EvalResult, Reference
+from edgewbc.evaluation.result import EvalResult, ReferenceComparison
 from edgewbc.metrics import probability_scores, wilson
 from edgewbc.pixels import prepare
 from tests import labeled, tiny
@@ -100,7 +100,7 @@ def test_reference_is_not_met_by_synthetic_cells(tmp_path: Path) -> None:
     """Synthetic images neither meet nor miss the reference."""
     real = labeled.make_manifest(tmp_path / "real", n=2, protocol=Protocol.POSTER)
     drawn = labeled.make_manifest(tmp_path / "drawn", n=2, source="synthetic")
-    assert reference(0.99, real) == Reference(accuracy=0.99, protocol="poster", met=True)
+    assert reference(0.99, real) == ReferenceComparison(accuracy=0.99, protocol="poster", met=True)
     assert reference(0.989, real).met is False
     assert reference(1.0, drawn).met is None
     assert reference(None, real).met is None

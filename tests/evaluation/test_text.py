@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgewbc.evaluation import text
-from edgewbc.evaluation.result import EvalResult, Reference
+from edgewbc.evaluation.result import EvalResult, ReferenceComparison
 from edgewbc.metrics import score
 
 RESULT = EvalResult(
@@ -21,7 +21,7 @@ RESULT = EvalResult(
     brier=0.4,
     log_loss=0.5,
     calibration_error=0.01,
-    reference=Reference(0.99, "published", False),
+    reference=ReferenceComparison(0.99, "published", False),
 )
 
 

@@ -27,7 +27,7 @@ from edgewbc.bench.row import (
 from edgewbc.bench.runner import ORDER
 from edgewbc.bench.scores import Agreement, Mistake, ReliabilityBin, RowScores
 from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split, facts
-from edgewbc.evaluation.result import Reference
+from edgewbc.evaluation.result import ReferenceComparison
 from edgewbc.metrics import ClassScore, McNemar
 
 ROWS = (
@@ -143,7 +143,8 @@ def by_hand() -> BenchResult:
             "neutrophil": ClassScore(4, 0.75, 1.0, 0.857, (0.3006, 0.9544)),
             "monocyte": ClassScore(4, 1.0, 0.8, 0.889, (0.5101, 1.0)),
         },
-        confusion=((3, 1), (0, 4)), classes=("neutrophil", "monocyte"), reference=Reference(0.99, "published", False),
+        confusion=((3, 1), (0, 4)), classes=("neutrophil", "monocyte"),
+        reference=ReferenceComparison(0.99, "published", False),
         reliability=tuple(bins), ece=0.035, predictions="00010000",
         worst=(Mistake(3, "images/d.jpg", "neutrophil", "monocyte", 0.5512, 0.4488),),
     )  # fmt: skip

@@ -1,0 +1,87 @@
+"""What a bundle decides by, measured on labeled images with a predictor whose output is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgewbc.bundle.paths import FAMILIARITY
+from edgewbc.cells import CLASSES
+from edgewbc.data.manifest import Manifest
+from edgewbc.errors import UserError
+from edgewbc.export import decision
+from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.predictor import Batch, Prediction, Predictor
+from tests.colored import make_manifest
+
+PIXELS = PixelSpec(16, 16)
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """Labeled images of five classes."""
+    return make_manifest(tmp_path_factory.mktemp("cells"))
+
+
+class Brightness(Predictor):
+    """Predicts the first class, the more surely the brighter an image is; its features are means over the rows."""
+
+    def __call__(self, images: Batch) -> Prediction:
+        light = images.mean((1, 2, 3)) / 255
+        rest = np.repeat((1 - light)[:, None] / 4, 4, 1)
+        rows = images.mean((2, 3)) / 255
+        return Prediction(np.column_stack([light, rest]).astype(np.float32), rows.astype(np.float32))
+
+
+def measured(manifest: Manifest, **options: float | str | None) -> decision.DecisionSettings:
+    """What is measured with `Brightness`; by default the network was trained on the manifest."""
+    chosen = {"trained_on": manifest.sha256, **options}
+    return decision.measure(Brightness(), manifest, CLASSES, PIXELS, **chosen)  # type: ignore[arg-type]
+
+
+def test_entries_agree_with_what_was_counted(manifest: Manifest) -> None:
+    """The counts are those of the validation images at the threshold, and the same as in the table of errors."""
+    found = measured(manifest)
+    n = len(manifest.split("val"))
+    entries = json.loads(json.dumps(found.entries()))
+    assert entries["review_below"] == found.review_below >= 0.5
+    assert entries["review"]["n"] == n == found.table.n
+    assert 0 <= entries["review"]["wrong"] <= entries["review"]["accepted"] <= n
+    assert entries["calibration"] == found.calibration.to_json()
+    assert found.calibration.temperature > 1  # four of five are wrong: the probabilities were too high
+
+
+@pytest.mark.parametrize("trained_on", ["0" * 64, None])
+def test_statistics_of_training_cells_need_the_manifest_of_the_training(
+    manifest: Manifest, trained_on: str | None, tmp_path: Path
+) -> None:
+    """Of another manifest there are none, and an older file is removed; an unknown one is taken for the same."""
+    found = measured(manifest, trained_on=trained_on)
+    (tmp_path / FAMILIARITY).write_bytes(b"old")
+    found.write(tmp_path)
+    assert ("familiarity" in found.entries()) == (found.familiarity is not None) == (tmp_path / FAMILIARITY).exists()
+    if trained_on is not None:
+        assert found.familiarity is None
+
+
+def test_an_error_that_cannot_be_guaranteed_is_refused(manifest: Manifest) -> None:
+    """Before any work: without images, or with too few for the share."""
+    decision.check_max_error(manifest, None)
+    with pytest.raises(UserError, match=r"--max-error 0.01: needs labeled validation images: give --data"):
+        decision.check_max_error(None, 0.01)
+    with pytest.raises(UserError):
+        decision.check_max_error(manifest, 0.0001)
+
+
+def test_outputs_that_are_no_probabilities_are_refused(manifest: Manifest) -> None:
+    """Nothing is measured on them."""
+
+    class Broken(Predictor):
+        def __call__(self, images: Batch) -> Prediction:
+            return Prediction(np.full((len(images), 5), np.nan, np.float32), np.zeros((len(images), 4), np.float32))
+
+    with pytest.raises(UserError, match="train or quantize the network again"):
+        decision.measure(Broken(), manifest, CLASSES, PIXELS, trained_on=None)
