@@ -121,6 +121,7 @@ def test_the_cell_of_a_box_overlaps_it_most(box: Box, expected: Box) -> None:
     )
     gauge = Gauge(np.array([240, 240, 240], np.uint8), located, 60, 60)
     found = room._in_box(gauge, box)
+    assert found is not None
     assert found.box == expected
     assert found.cut_off is (box[0] == 50)
 
