@@ -1,6 +1,7 @@
 """The program: the command `edgewbc`, and `python -m edgewbc`. Ctrl-C ends it with one line, at any moment."""
 
 import _thread
+import atexit
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ def main() -> None:
     """Run the command line of this process and exit."""
     heeds_interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # background jobs ignore them
     if heeds_interrupts:
+        # Registered first, it runs last. After that, Python would let the signal end the process without its exit code.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         sys.unraisablehook = _repeat_dropped
         signal.signal(signal.SIGINT, _interrupt)
     try:

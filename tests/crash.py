@@ -10,6 +10,8 @@ Every part works on synthetic cells in a temporary folder, with fresh processes:
 - `training`: a small training killed at random moments and resumed. The weights must be byte-identical to those of an
   uninterrupted training.
 - `fresh`: complete runs of the shipped bundle on two threads, some with both cores busy. None may stand still.
+- `interrupts`: Ctrl-C at random moments of `classify` and of both kinds of `bench`, four at a time. Each must end
+  with exit code 130 and one line, and leave neither processes nor temporary files.
 - `images`: one run over many images. Rows must equal images; the peak memory is recorded.
 
 Prints one JSON object; exit code 1 if a promise was broken. `--only classify` runs one part.
@@ -21,6 +23,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -28,10 +31,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -40,9 +45,15 @@ from edgewbc.cells import CLASSES
 from edgewbc.runtime import host
 from edgewbc.synth.cells import draw_cell
 from edgewbc.utils.files import write_json
+from tests import labeled, tiny
 
 HANG_S = 60.0
 """Seconds after which a run that should take about two counts as hung."""
+AT_ONCE = 4
+"""Commands that run at the same time while they are interrupted: more than a small PC has cores."""
+STARTED = re.compile(r"edgewbc/(__main__|[a-z]+/)")
+"""In a stack trace: the program had started when it was interrupted."""
+End = Literal["runs", "interrupts", "early", "hangs"]
 EDGEWBC = [sys.executable, "-P", "-m", "edgewbc"]
 
 
@@ -53,6 +64,8 @@ class Part:
     Attributes:
         kills: processes that were killed before they had finished.
         runs: processes that ended by themselves.
+        interrupts: processes that were interrupted while they ran.
+        early: processes that were interrupted before Python had started the program, which cannot answer for that.
         broken: one line for each promise that did not hold.
         seconds: wall time.
         peak_mb: most memory that a process held, where it is measured.
@@ -60,6 +73,8 @@ class Part:
 
     kills: int = 0
     runs: int = 0
+    interrupts: int = 0
+    early: int = 0
     images: int = 0
     hangs: int = 0
     broken: list[str] = field(default_factory=list)
@@ -88,14 +103,14 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[Any]) -> None:
     """Kill a process with everything it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+def ended(process: subprocess.Popen[Any], seconds: float) -> bool:
     """Wait for a process at most some seconds; whether it ended by itself."""
     try:
         process.wait(seconds)
@@ -245,6 +260,95 @@ def kill_loop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+INTERRUPTED: tuple[tuple[str, ...], ...] = (
+    ("classify", "in", "--model", "b", "--threads", "2", "--out", "out.csv"),
+    ("bench", "--model", "b", "--data", "m", "--end-to-end", "--pictures", "0", "--out", "out.json"),
+    ("bench", "--model", "b", "--data", "m", "--seconds", "30", "--no-benchmark-app", "--no-peaks", "--threads", "1")
+    + ("--out", "out.json"),
+)
+"""Commands to interrupt, in a folder with images (`in`), a bundle (`b`) and a manifest (`m`)."""
+LATEST_S = 10.0
+"""Seconds after its start at which a command is interrupted at the latest."""
+
+
+def crash_interrupts(work: Path, interrupts: int, chance: random.Random) -> Part:
+    """Interrupt commands as a terminal does: with SIGINT for the process and its children."""
+    part = Part(images=1500)
+    save_cells(work / "in", part.images, 5)
+    tiny.make_bundle(work / "b")
+    labeled.make_manifest(work / "m", n=10)
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job and its children ignore it
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            started = 0
+            while part.interrupts < interrupts:
+                jobs = []
+                for number in range(started, started + interrupts - part.interrupts):
+                    arguments = INTERRUPTED[number % len(INTERRUPTED)]
+                    moment = chance.uniform(0.0, LATEST_S)
+                    jobs.append((arguments, moment, pool.submit(interrupt, work, number, arguments, moment)))
+                started += len(jobs)
+                for arguments, moment, job in jobs:
+                    end, fault = job.result()
+                    setattr(part, end, getattr(part, end) + 1)
+                    if fault:
+                        part.broken.append(f"{' '.join(arguments)}, after {moment:.2f} s: {fault}")
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    return part
+
+
+def interrupt(work: Path, number: int, arguments: Sequence[str], moment: float) -> tuple[End, str]:
+    """Start a command and interrupt it after some seconds; return how it ended, and what is wrong with that."""
+    folder = work / f"run-{number}"
+    (folder / "temporary").mkdir(parents=True)
+    for name in ("in", "b", "m"):
+        (folder / name).symlink_to(work / name)
+    environment = {**os.environ, "EDGEWBC_CACHE": str(folder / "cache"), "TMPDIR": str(folder / "temporary")}
+    process = subprocess.Popen(
+        [*EDGEWBC, *arguments],
+        cwd=folder,
+        env={**environment, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    if ended(process, moment):
+        _, error = process.communicate()
+        return "runs", "" if process.returncode == 0 else f"ended by itself with {process.returncode}: {error[-300:]}"
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        _, error = process.communicate(timeout=HANG_S)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        return "hangs", "hung"
+    if process.returncode == -signal.SIGINT and not error or "Traceback" in error and not STARTED.search(error):
+        return "early", ""
+    lines = error.splitlines()
+    if process.returncode != 130 or lines[-1:] != ["edgewbc: interrupted"] or "Traceback" in error:
+        return "interrupts", f"exit code {process.returncode}: {error[-300:]}"
+    if not vanished(process.pid):
+        return "interrupts", "left a process"
+    left = sorted(path.name for path in (*(folder / "temporary").iterdir(), *folder.glob("out.json*")))
+    shutil.rmtree(folder)
+    return "interrupts", f"left {', '.join(left)}" if left else ""
+
+
+def vanished(group: int, seconds: float = 2.0) -> bool:
+    """Wait until a process group is empty; kill it if it is not after some seconds."""
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            os.killpg(group, 0)
+            time.sleep(0.05)
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return True
+    return False
+
+
 def crash_images(work: Path, images: int, chance: random.Random) -> Part:
     """Classify many images in one run, and record its peak memory."""
     part = Part(images=images)
@@ -268,9 +372,10 @@ PARTS: dict[str, Callable[[Path, int, random.Random], Part]] = {
     "watch": crash_watch,
     "training": crash_training,
     "fresh": crash_fresh,
+    "interrupts": crash_interrupts,
     "images": crash_images,
 }
-COUNTS = {"classify": 220, "watch": 60, "training": 20, "fresh": 300, "images": 100_000}
+COUNTS = {"classify": 220, "watch": 60, "training": 20, "fresh": 300, "interrupts": 204, "images": 100_000}
 """How often each part is repeated by default: 300 kills together."""
 
 

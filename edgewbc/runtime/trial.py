@@ -29,7 +29,12 @@ MEMORY = 8 << 30
 """Address space limit in bytes, where the system supports one; OpenVINO itself reserves less than 2 GiB."""
 
 _FORMAT = 1
-_START = "import json, sys; sys.path += json.loads(sys.argv[1]); from edgewbc.runtime.trial_worker import main; main()"
+_START = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from edgewbc.runtime.trial_worker import main
+main()
+"""
 _passed: set[str] = set()
 
 
