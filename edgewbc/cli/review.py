@@ -45,5 +45,5 @@ def command(
         if opened.signed:
             say(f"{case} is signed")
         else:
-            cells = "1 cell is" if left == 1 else f"{left} cells are"
+            cells = {0: "no cell is", 1: "1 cell is"}.get(left, f"{left} cells are")
             say(f"{case} is not signed, {cells} open: run the same command again to go on")

@@ -19,6 +19,31 @@ function overlay(saved, pending) {
   return { ...saved, label: pending, decided: pending, open: false, excluded: "", pending: true };
 }
 
+// Where each cell lies: its group, its index in the group, and its index in all.
+class Places {
+  constructor(groups, flat) {
+    this.groups = groups;
+    this.flat = new Map();
+    for (let index = 0; index < flat.length; index += 1) this.flat.set(flat[index], index);
+  }
+
+  has(id) {
+    return this.flat.has(id);
+  }
+
+  get(id) {
+    const flat = this.flat.get(id);
+    if (flat === undefined) return undefined;
+    let index = flat;
+    let group = 0;
+    while (index >= this.groups[group].ids.length) {
+      index -= this.groups[group].ids.length;
+      group += 1;
+    }
+    return { group, index, flat };
+  }
+}
+
 export class Cases extends EventTarget {
   constructor() {
     super();
@@ -31,6 +56,7 @@ export class Cases extends EventTarget {
     this.focus = 0;
     this.anchor = 0;
     this.selection = new Set();
+    this.orders = { counted: [], doubt: [], likeness: [] };
     this.seen = new Set();
   }
 
@@ -55,22 +81,38 @@ export class Cases extends EventTarget {
     }
     const changed = [];
     for (const row of rows) {
-      const cell = Object.fromEntries(columns.map((name, index) => [name, row[index]]));
+      const cell = {};
+      for (let index = 0; index < columns.length; index += 1) cell[columns[index]] = row[index];
       this.saved.set(cell.id, cell);
       this.cells.set(cell.id, overlay(cell, this.pending.get(cell.id)));
       changed.push(cell.id);
     }
+    if (all) this.sort();
     this.regroup(changed);
   }
 
+  // Sorts the cells once: what they are sorted by is the software's, and no decision changes it.
+  sort() {
+    const rank = new Map(this.labels.map((label, index) => [label.name, index]));
+    const cells = [...this.saved.values()];
+    for (const cell of cells) cell.rank = rank.get(cell.machine) ?? 99;
+    const byDoubt = (a, b) => (a.probability ?? 0) - (b.probability ?? 0) || a.order - b.order;
+    const ids = (compare) => [...cells].sort(compare).map((cell) => cell.id);
+    this.orders = {
+      counted: ids((a, b) => a.order - b.order),
+      doubt: ids(byDoubt),
+      likeness: ids((a, b) => a.rank - b.rank || byDoubt(a, b)),
+    };
+  }
+
   // Marks cells as decided by this tab, before the server has confirmed it; undefined takes that back.
-  setPending(ids, label) {
+  setPending(ids, label, regroup = true) {
     for (const id of ids) {
       if (label === undefined) this.pending.delete(id);
       else this.pending.set(id, label);
       this.cells.set(id, overlay(this.saved.get(id), this.pending.get(id)));
     }
-    this.regroup(ids);
+    if (regroup) this.regroup(ids);
   }
 
   setFilter(filter) {
@@ -96,28 +138,26 @@ export class Cases extends EventTarget {
   regroup(changed) {
     const passes = FILTERS.find(([name]) => name === this.filter)[2];
     const found = new Map([[OPEN, []], ...this.labels.map((label) => [label.name, []]), [EXCLUDED, []]]);
-    for (const cell of this.cells.values()) {
-      if (!passes(cell)) continue;
-      const group = this.groupOf(cell);
-      if (!found.has(group)) found.set(group, []);
-      found.get(group).push(cell);
-    }
-    const rank = new Map(this.labels.map((label, index) => [label.name, index]));
-    const byOrder = (a, b) => a.order - b.order;
-    const byLikeness = (a, b) =>
-      (rank.get(a.machine) ?? 99) - (rank.get(b.machine) ?? 99) || (a.probability ?? 0) - (b.probability ?? 0) || byOrder(a, b);
-    const byDoubt = (a, b) => (a.probability ?? 0) - (b.probability ?? 0) || byOrder(a, b);
+    const fill = (order, wanted) => {
+      for (const id of order) {
+        const cell = this.cells.get(id);
+        const group = this.groupOf(cell);
+        if (!wanted(group) || !passes(cell)) continue;
+        if (!found.has(group)) found.set(group, []);
+        found.get(group).push(id);
+      }
+    };
+    fill(this.orders.likeness, (group) => group === OPEN);
+    fill(this.orders.doubt, (group) => group !== OPEN && group !== EXCLUDED);
+    fill(this.orders.counted, (group) => group === EXCLUDED);
     this.groups = [];
-    this.place = new Map();
     this.flat = [];
-    for (const [key, members] of found) {
-      if (!members.length) continue;
-      members.sort(key === OPEN ? byLikeness : key === EXCLUDED ? byOrder : byDoubt);
-      const ids = members.map((cell) => cell.id);
-      ids.forEach((id, index) => this.place.set(id, { group: this.groups.length, index, flat: this.flat.length + index }));
-      this.flat.push(...ids);
+    for (const [key, ids] of found) {
+      if (!ids.length) continue;
+      for (const id of ids) this.flat.push(id);
       this.groups.push({ key, title: this.titleOf(key), ids });
     }
+    this.place = new Places(this.groups, this.flat);
     for (const id of this.selection) if (!this.place.has(id)) this.selection.delete(id);
     this.dispatchEvent(new CustomEvent("cells", { detail: changed }));
   }

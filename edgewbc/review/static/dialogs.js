@@ -17,7 +17,7 @@ export const KEYS = [
   ["a", "select the whole group"],
   ["v", "enlarge, and back"],
   ["f", "show in its field, and back"],
-  ["m", "map of where the network looks"],
+  ["m", "map of what the label rests on"],
   ["+ −", "larger, smaller"],
   ["s", "sign off"],
   ["n", "who decides"],

@@ -12,6 +12,7 @@ export class Stage {
     this.cases = cases;
     this.mode = "";
     this.map = false;
+    this.turn = 0;
     this.zoom = 1;
     this.shift = { x: 0, y: 0 };
     this.picture = $("stage-picture");
@@ -29,6 +30,7 @@ export class Stage {
   show(mode) {
     this.mode = mode;
     $("stage").hidden = !mode;
+    document.body.classList.toggle("staged", mode !== "");
     $("stage-cell").setAttribute("aria-pressed", String(mode === "cell"));
     $("stage-field").setAttribute("aria-pressed", String(mode === "field"));
     $("stage-map").hidden = this.cases.info.maps === null || mode !== "cell";
@@ -61,6 +63,8 @@ export class Stage {
     const key = `${cell.id} ${this.mode}`;
     if (this.shown === key) return;
     this.shown = key;
+    this.turn += 1; // what is fetched for an earlier turn is dropped
+    const { turn } = this;
     const field = this.mode === "field";
     $("stage-box").hidden = true;
     $("stage-overlay").hidden = true;
@@ -69,22 +73,22 @@ export class Stage {
     $("stage-caption").hidden = !(this.map && !field && this.cases.info.maps !== null);
     try {
       const { blob, box } = field ? await getField(cell.id) : { blob: await getBlob(`/api/cells/${cell.id}/image`), box: null };
-      if (this.shown !== key) return;
+      if (this.turn !== turn) return;
       const image = $("stage-image");
       setImage(image, blob);
       await image.decode();
-      if (this.shown !== key) return;
+      if (this.turn !== turn) return;
       this.picture.hidden = false;
       this.box = box;
       this.fit();
       if (this.map && !field && this.cases.info.maps !== null) {
         const overlay = await getBlob(`/api/cells/${cell.id}/map`);
-        if (this.shown !== key) return;
+        if (this.turn !== turn) return;
         setImage($("stage-overlay"), overlay);
         $("stage-overlay").hidden = false;
       }
     } catch (error) {
-      if (this.shown !== key) return;
+      if (this.turn !== turn) return;
       this.picture.hidden = true;
       $("stage-note").hidden = false;
       $("stage-note").textContent = `The image cannot be shown: ${error.message}`;

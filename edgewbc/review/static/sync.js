@@ -134,7 +134,7 @@ export class Sync extends EventTarget {
     // What this tab itself changed since the key was pressed is no surprise: the newest revision is meant.
     const cells = step.seen.map(([id, rev]) => [id, Math.max(rev, this.cases.saved.get(id).mine ?? 0)]);
     const found = await postJson("/api/decide", { ...body, label: step.label, cells });
-    this.release(step);
+    this.release(step, found.cells.length === 0);
     this.take(found, step.ids);
     for (const [id] of cells) {
       const saved = this.cases.saved.get(id);
@@ -144,13 +144,13 @@ export class Sync extends EventTarget {
   }
 
   // Forgets what is pending of a step, unless a later step decides the same cells.
-  release(step) {
+  release(step, regroup = true) {
     const later = new Map(this.queue.filter((each) => each !== step).flatMap((each) => each.ids.map((id) => [id, each.label])));
     for (const id of step.ids) {
       if (later.has(id)) this.cases.pending.set(id, later.get(id));
       else this.cases.pending.delete(id);
     }
-    this.cases.setPending(step.ids.filter((id) => !later.has(id)), undefined);
+    this.cases.setPending(step.ids.filter((id) => !later.has(id)), undefined, regroup);
   }
 
   // Nothing that waits in the queue was confirmed: it is listed, and taken back on the screen.
