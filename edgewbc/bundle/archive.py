@@ -20,7 +20,7 @@ from edgewbc.utils.files import open_file, read_bytes
 LARGEST = 1 << 29
 """Largest file in bytes; a larger one is not read."""
 _LARGEST_PARSED = {".xml": 64 << 20, ".json": 8 << 20, ".md": 1 << 20, ".png": 32 << 20, paths.SUMS: 1 << 20,
-                   paths.FAMILIARITY: 32 << 20}  # fmt: skip
+                   paths.SIGNATURE: 1 << 16,                   paths.FAMILIARITY: 32 << 20}  # fmt: skip
 """Largest size in bytes of files that are parsed completely, by suffix or by file name."""
 LARGEST_RATIO = 200
 """Most bytes that a byte of a zip may unpack to; deflate reaches 1000 with zeros, and weights are not zeros."""
@@ -61,6 +61,16 @@ def read(bundle: Path, name: str) -> bytes:
     except _DAMAGED as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{bundle}: neither a bundle's folder nor a readable zip of one: {reason}") from None
+
+
+def read_optional(bundle: Path, name: str) -> bytes | None:
+    """Return a file's bytes as `read` does; None if the bundle has no such file."""
+    try:
+        return _from_folder(bundle, name) if bundle.is_dir() else _from_zip(bundle, name)
+    except (FileNotFoundError, KeyError):
+        return None
+    except (OSError, *_DAMAGED):
+        return read(bundle, name)  # says what is wrong
 
 
 def largest(name: str) -> int:

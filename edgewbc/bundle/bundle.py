@@ -3,7 +3,8 @@
 Reading a bundle requires neither torch nor OpenVINO.
 
 Checksums show that the files are undamaged and belong together. They do not show who made them: anyone who replaces a
-file can rewrite SHA256SUMS. To know that a model is a released one, compare its hash (see `released`).
+file can rewrite SHA256SUMS. A signature does, to those who have pinned the signer's key (see `signature`); and to
+know that a model is a released one, compare its hash (see `released`).
 
     manifest.json            description of the model: classes, pixels, files by precision, outputs, evidence, lineage
     openvino/<precision>.xml, .bin    the OpenVINO IR
@@ -13,6 +14,7 @@ file can rewrite SHA256SUMS. To know that a model is a released one, compare its
     golden/*.png, golden/expected.json    synthetic images and the predictions expected for them
     CARD.md                  the model card
     SHA256SUMS               hashes of all other files (`sha256sum -c SHA256SUMS` checks them)
+    SIGNATURE                signature of SHA256SUMS, if `edgewbc sign` was run
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from pathlib import Path
 
 from edgewbc.bundle import archive, external_data, match, paths, released
 from edgewbc.bundle.manifest import BundleManifest
-from edgewbc.bundle.paths import MANIFEST, SUMS
+from edgewbc.bundle.paths import MANIFEST, SIGNATURE, SUMS
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
@@ -210,7 +212,9 @@ class Bundle:
 def seal(folder: Path) -> None:
     """Write SHA256SUMS over every file of a bundle's folder, sorted by name."""
     files = sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file())
-    write_text(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in files if name != SUMS))
+    write_text(
+        folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in files if name not in (SUMS, SIGNATURE))
+    )
 
 
 def pack(folder: Path, to: Path) -> None:

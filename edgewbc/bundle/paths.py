@@ -9,6 +9,8 @@ from pathlib import PurePosixPath
 
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
+SIGNATURE = "SIGNATURE"
+"""Signature of SHA256SUMS; the only file that is not listed there (see `signature`)."""
 CARD = "CARD.md"
 HEAD = "head.npz"
 FAMILIARITY = "familiarity.npz"

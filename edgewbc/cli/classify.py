@@ -70,6 +70,15 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object with the rows and the differential.")
     ] = False,
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEYS", help="File of public keys whose bundles are trusted. [default: EDGEWBC_TRUSTED_KEYS]"
+        ),
+    ] = None,
+    require_signature: Annotated[
+        bool, typer.Option("--require-signature", help="Refuse a bundle that no trusted key has signed.")
+    ] = False,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Exit with 3 if the images do not look like those the model was trained on."),
@@ -94,10 +103,19 @@ def command(
       edgewbc classify --watch camera --out today.csv
       edgewbc classify smear-17 --out strict.csv --review-below 0.95 --review-below basophil=1.01
     """
+    from edgewbc.bundle import signature
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import defaults
     from edgewbc.lab import session
     from edgewbc.lab.thresholds import ReviewThresholds
+
+    keys = signature.trusted(trust)
+    verdicts: list[signature.Verdict] = []
+
+    def opened() -> Bundle:
+        bundle = Bundle.open(defaults.bundle(model))
+        verdicts.append((signature.require if require_signature else signature.judge)(bundle, keys))
+        return bundle
 
     request = session.ClassifyRequest(
         paths,
@@ -113,8 +131,10 @@ def command(
         batch=batch,
         microscope=microscope,
     )
-    summary = session.run(request, lambda: Bundle.open(defaults.bundle(model)), sys.stdout, say=say, progress=progress)
+    summary = session.run(request, opened, sys.stdout, say=say, progress=progress)
     count = summary.differential
+    for verdict in verdicts:
+        say(verdict.line)
     if not as_json:
         (say if out is None else print)(f"{count.table()}\n{summary.summary.lines()}")
     if count.nothing_readable and count.first_error is not None:

@@ -34,6 +34,12 @@ def command(
     vc_redist: Annotated[
         Path | None, typer.Option(help="Microsoft's vc_redist.x64.exe, to include in the kit.")
     ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEYS", help="File of trusted public keys to build in; the kit then refuses bundles of anyone else."
+        ),
+    ] = None,
     zip: Annotated[bool, typer.Option("--zip", help="Also write a zip of the folder, next to it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
@@ -59,7 +65,7 @@ def command(
     targets = sorted({Target.parse(platform, version) for version in versions}, key=lambda target: target.python)
     chosen = model or resources.shipped_bundle()
     say(f"model: {chosen}")
-    options = Options(wheels, whole_wheels, python_installer, vc_redist, zip)
+    options = Options(wheels, whole_wheels, python_installer, vc_redist, zip, trust)
     made = build(targets, to or Path(f"edgewbc-kit-{platform}"), Bundle.open(chosen), options, say)
     if as_json:
         emit(made.to_json())

@@ -37,6 +37,7 @@ from edgewbc.cli import (
     review,
     runs,
     selftest,
+    sign,
     train,
     verify,
 )
@@ -44,7 +45,7 @@ from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
-    *("data", "recipe", "train", "runs", "prune", "quantize", "export", "kit", "eval", "bench", "info"),
+    *("data", "recipe", "train", "runs", "prune", "quantize", "export", "sign", "kit", "eval", "bench", "info"),
     *("classify", "count", "review", "handover", "verify", "explain", "microscope", "pick", "labels", "adapt"),
     *("selftest", "doctor", "demo"),
 )
@@ -118,6 +119,7 @@ for name, module, summary in (
     ("prune", prune, "Remove channels, then recover by distillation."),
     ("quantize", quantize, "Quantize a network to INT8 with NNCF."),
     ("export", export, "Export a run as a bundle for the lab."),
+    ("sign", sign, "Sign a bundle, so that a lab knows whose it is."),
     ("kit", kit, "Build a folder that installs offline."),
     ("eval", evaluate, "Measure accuracy on a split of a manifest."),
     ("info", info, "Describe a network or a bundle."),

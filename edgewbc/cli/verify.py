@@ -11,10 +11,22 @@ from edgewbc.cli.console import emit, say
 
 
 def command(
-    case: Annotated[Path, typer.Argument(help="Folder of the case.")],
+    case: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of a case; or a bundle, a folder or a zip.")],
+    trust: Annotated[
+        Path | None,
+        typer.Option(metavar="KEYS", help="For a bundle: file of trusted public keys. [default: EDGEWBC_TRUSTED_KEYS]"),
+    ] = None,
+    require_signature: Annotated[
+        bool, typer.Option("--require-signature", help="For a bundle: exit with 2 unless a trusted key has signed it.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")] = False,
 ) -> None:
-    """Check that nothing in a case was altered: results, decisions, signatures, crops and images.
+    """Check that nothing in a case or a bundle was altered, and whose bundle it is.
+
+    Of a bundle, every file is checked against its checksums, and its signature against trusted keys. Checksums show
+    that files are undamaged, and only a signature by a key that was pinned beforehand shows who made them.
+
+    Of a case: results, decisions, signatures, crops and images.
 
     Each row of the journal has a checksum, and decisions and signatures are chained by hashes; a signature covers
     everything before it. Exits with 3 if anything does not match, and says what. The hashes are no proof against
@@ -23,11 +35,17 @@ def command(
     \b
     Example:
       edgewbc verify cases/smear-17
+      edgewbc verify bundles/mine --trust lab.key.pub
     """
-    from edgewbc.errors import GateError
+    if case.is_file() or (case / "SHA256SUMS").is_file():
+        _bundle(case, trust, require_signature, json)
+        return
+    from edgewbc.errors import GateError, UserError
     from edgewbc.lab.case import Case
     from edgewbc.lab.case_verify import verify
 
+    if trust is not None or require_signature:
+        raise UserError(f"{case}: --trust and --require-signature are for bundles, and this is not one")
     found = verify(case)
     last = None if found.problems else next(reversed(Case.read(case).sign_offs), None)
     if json:
@@ -49,3 +67,19 @@ def command(
         print(f"intact: {found.checked}")
         if last is not None:
             print(f"last signature: {last.who} at {last.at}, hash {last.hash}")
+
+
+def _bundle(path: Path, trust: Path | None, require: bool, json: bool) -> None:
+    """Check a bundle's files and its signature."""
+    from edgewbc.bundle import signature
+    from edgewbc.bundle.bundle import Bundle
+
+    opened = Bundle.open(path)
+    files = opened.verify()
+    keys = signature.trusted(trust)
+    verdict = (signature.require if require else signature.judge)(opened, keys)
+    if json:
+        emit({"intact": True, "files": len(files), **verdict.to_json()})
+    else:
+        print(f"intact: {len(files)} files")
+        print(verdict.line)

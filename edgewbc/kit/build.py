@@ -9,6 +9,7 @@ files/kit.json                       what the kit contains: system, Python versi
 files/install.py, classify.py        scripts that the launchers run
 files/requirements-<version>.txt     pinned, with hashes
 files/wheels/, files/model/          the wheels; the bundle
+files/trusted-keys.txt               public keys whose bundles `classify` accepts (--trust)
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import edgewbc
+from edgewbc.bundle import archive, signature
 from edgewbc.bundle import bundle as bundles
 from edgewbc.bundle.bundle import Bundle
-from edgewbc.bundle.paths import SUMS
+from edgewbc.bundle.paths import SIGNATURE, SUMS
 from edgewbc.errors import UserError
 from edgewbc.kit import guide, licenses, own_wheel, templates
 from edgewbc.kit.collect import LEFT_OUT, Say, collect
@@ -40,6 +42,9 @@ LARGEST = 150_000_000  # bytes; a larger kit causes a warning
 _INSTALLER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.exe", re.ASCII | re.IGNORECASE)
 
 
+TRUSTED_KEYS: Final = "trusted-keys.txt"
+
+
 @dataclass(frozen=True)
 class Options:
     """Options of `build`.
@@ -50,6 +55,7 @@ class Options:
         python_installer: Python's installer, to include in a kit for Windows.
         vc_redist: installer of Microsoft's Visual C++ runtime, to include in a kit for Windows.
         zip: also write a zip of the folder, next to it.
+        trust: file of trusted public keys to build in; the kit then classifies with bundles that they have signed.
     """
 
     wheels: Path | None = None
@@ -57,6 +63,7 @@ class Options:
     python_installer: Path | None = None
     vc_redist: Path | None = None
     zip: bool = False
+    trust: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,9 @@ def build(
     if not bundle.holds("openvino", bundle.default_precision):
         raise UserError(f"{bundle.path}: has no OpenVINO files, which the lab's PC needs")
     installers = _installers(options, platform)
+    keys = () if options.trust is None else signature.read_keys(options.trust)
+    if keys:
+        say(signature.require(bundle, keys).line)
     with whole_folder(to) as kit:
         (kit / "files" / "wheels").mkdir(parents=True)
         wheels = _wheels(targets, kit / "files", kit.parent, options, say)
@@ -121,6 +131,11 @@ def build(
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(bundle.read(name))
         bundles.seal(kit / "files" / "model")
+        if (signed := archive.read_optional(bundle.path, SIGNATURE)) is not None:
+            (kit / "files" / "model" / SIGNATURE).write_bytes(signed)
+        if keys:
+            lines = "".join(f"{key.line()}\n" for key in keys)
+            write_text(kit / "files" / TRUSTED_KEYS, lines)
         for file in installers.values():
             (kit / "prerequisites").mkdir(exist_ok=True)
             shutil.copyfile(file, kit / "prerequisites" / file.name)

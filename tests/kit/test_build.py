@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgewbc.bundle import signature
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.kit.build import Options, build, pack
@@ -163,3 +165,22 @@ def test_missing_wheel_leaves_no_kit(parts: tuple[Path, Bundle], tmp_path: Path)
     with pytest.raises(UserError, match=r"(numpy|openvino): no wheel for Linux \(x86-64\) and Python 3.19"):
         build([Target(Platform.LINUX, (3, 19))], tmp_path / "kit", parts[1], Options(wheels=parts[0]))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kit_pins_keys(windows: Made, parts: tuple[Path, Bundle], tmp_path: Path) -> None:
+    """With --trust, the kit has the key and the signature; an unsigned bundle is refused before anything is built."""
+    sign = pytest.importorskip("edgewbc.export.sign")
+    pytest.importorskip("cryptography")
+    wheels, bundle = parts
+    public = sign.new_key(tmp_path / "k", "City Hospital")
+    targets = [Target.parse("windows", "3.12")]
+    with pytest.raises(UserError, match="--require-signature: .* is not signed"):
+        build(targets, tmp_path / "kit", bundle, Options(wheels, trust=public))
+    assert not (tmp_path / "kit").exists()
+    shutil.copytree(bundle.path, tmp_path / "b")
+    sign.sign(tmp_path / "b", tmp_path / "k")
+    build(targets, tmp_path / "kit", Bundle.open(tmp_path / "b"), Options(wheels, trust=public))
+    keys = signature.read_keys(tmp_path / "kit" / "files" / "trusted-keys.txt")
+    model = Bundle.open(tmp_path / "kit" / "files" / "model")
+    assert signature.require(model, keys).trust == "trusted"
+    assert "files/model/SIGNATURE" in (tmp_path / "kit" / "SHA256SUMS").read_text()

@@ -134,6 +134,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     command = [sys.executable, "-I", "-m", "edgewbc", "classify", *paths]
     command += ["--model", KIT / "files" / "model", "--csv", csv_style(), "--out", table]
+    if (keys := KIT / "files" / "trusted-keys.txt").is_file():
+        command += ["--trust", keys, "--require-signature"]
     code = subprocess.call([str(part) for part in command])  # noqa: S603
     if table.is_file() and code == 0:
         count = statuses(table)
