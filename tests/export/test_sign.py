@@ -65,11 +65,13 @@ def test_an_altered_bundle_is_refused(signed: Path) -> None:
     assert signature.judge(Bundle.open(signed), ()).trust == Trust.NOT_PINNED
     file = signed / "SIGNATURE"
     values = json.loads(file.read_text())
-    for change in ({"name": "Another"}, {"at": "2020-01-01T00:00:00Z"}):
+    changes: list[dict[str, Any]] = [{"name": "Another"}, {"at": "2020-01-01T00:00:00Z"}]
+    for change in changes:
         file.write_text(json.dumps({**values, **change}))
         with pytest.raises(UserError, match="does not fit"):
             signature.read(Bundle.open(signed))
-    for change in ({"format": 2}, {"key": "?"}, {"name": "a\nb"}):
+    malformed: list[dict[str, Any]] = [{"format": 2}, {"key": "?"}, {"name": "a\nb"}]
+    for change in malformed:
         file.write_text(json.dumps({**values, **change}))
         with pytest.raises(UserError, match="its SIGNATURE is malformed"):
             signature.read(Bundle.open(signed))
