@@ -183,7 +183,7 @@ class Bundle:
                 raise ValueError(f"it describes {info.groups} classes, and the model has {len(self.classes)}")
             return Familiarity.from_bytes(self.read(info.file), info)
         except ValueError as error:
-            raise UserError(f"{self.path}: {info.file} is not usable: {error}: copy the bundle anew") from None
+            raise UserError(f"{self.path}: {info.file} is not usable: {error}: copy the bundle again") from None
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes, checked against its hash.
@@ -243,7 +243,7 @@ def _read(path: Path, sums: dict[str, str], name: str) -> bytes:
     _check_listed(path, sums, name)
     data = archive.read(path, name)
     if hashlib.sha256(data).hexdigest() != sums[name]:
-        raise UserError(f"{path}: {name} is not the file that was released (wrong hash): copy the bundle anew")
+        raise UserError(f"{path}: {name} is not the file that was released (wrong hash): copy the bundle again")
     why = external_data.problem(name, data)
     if why:
         raise UserError(f"{path}: {name} {why}")

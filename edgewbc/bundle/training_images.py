@@ -25,8 +25,8 @@ COMMON = 0.01
 """Share of the training images from which on a decoder note they have is no longer a reason for review."""
 
 UNDESCRIBED = (
-    "the bundle does not describe its training images: images unlike them cannot be told, and are classified like any "
-    "other (export it anew with --data)"
+    "the bundle does not describe its training images: images unlike them are not detected, and are classified like "
+    "any other (export it again with --data)"
 )
 """What to tell about a bundle without `training_images`."""
 

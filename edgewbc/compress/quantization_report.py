@@ -286,15 +286,15 @@ def measure(
     files = [file(folder, backend, precision) for precision in ("f32", "int8") for backend in BACKENDS]
     files = [each for each in files if each.path.is_file()]
     evidence = validate(files, manifest, spec, progress, **more)
-    answers = evidence.probabilities
-    backends = [backend for backend in BACKENDS if f"{backend} int8" in answers]
+    found = evidence.probabilities
+    backends = [backend for backend in BACKENDS if f"{backend} int8" in found]
     int8 = file(folder, "openvino", "int8").path
     sensitivity = isa = None
     if checks.sensitivity:
         sensitivity = measure_layers(file(folder, "openvino", "f32").path, int8, spec, manifest, progress)
     if checks.isa:
         isa = isa_check.check(int8, spec, manifest, progress)
-    before = {backend: answers[PARENT if PARENT in answers else f"{backend} f32"] for backend in backends}
+    before = {backend: found[PARENT if PARENT in found else f"{backend} f32"] for backend in backends}
     return Measurements(
         model_sha256=sha256(folder / model.WEIGHTS),
         manifest_sha256=manifest.sha256,
@@ -302,10 +302,10 @@ def measure(
         calibration=CalibrationImages.of(chosen),
         operations={backend: _operations(file(folder, backend, "int8").path) for backend in backends},
         validation=evidence.rows,
-        drop={b: parity.accuracy_drop(evidence.truth, before[b], answers[f"{b} int8"]) for b in backends},
+        drop={b: parity.accuracy_drop(evidence.truth, before[b], found[f"{b} int8"]) for b in backends},
         parity=_parity(evidence, backends),
         files={p.relative_to(folder).as_posix(): sha256(p) for each in files for p in each.paths},
-        parent=Accuracy.of(evidence.truth, answers[PARENT].argmax(1)) if PARENT in answers else None,
+        parent=Accuracy.of(evidence.truth, found[PARENT].argmax(1)) if PARENT in found else None,
         sensitivity=sensitivity,
         isa=isa,
     )
@@ -345,11 +345,11 @@ def _operations(path: Path) -> dict[str, list[str]]:
 
 def _parity(evidence: ValidationResult, backends: Sequence[str]) -> Parity:
     """Compare the runtimes; raises GateError if the f32 files differ."""
-    answers = evidence.probabilities
-    f32 = parity.compare({name: answers[name] for name in ("openvino f32", "onnx f32")})
+    found = evidence.probabilities
+    f32 = parity.compare({name: found[name] for name in ("openvino f32", "onnx f32")})
     both = len(backends) == 2
-    int8 = parity.difference(answers["openvino int8"], answers["onnx int8"]) if both else None
+    int8 = parity.difference(found["openvino int8"], found["onnx int8"]) if both else None
     fake = None
-    if FAKE in answers:
-        fake = {backend: parity.difference(answers[FAKE], answers[f"{backend} int8"]) for backend in backends}
+    if FAKE in found:
+        fake = {backend: parity.difference(found[FAKE], found[f"{backend} int8"]) for backend in backends}
     return Parity(tuple(f32), int8, fake)

@@ -185,9 +185,10 @@ def _evidence(m: Mapping[str, Any]) -> str:
         )
     rewritten = m["parity"].get("onnx_rewritten")
     if rewritten is not None:
+        images = rewritten.get("images", rewritten.get("pictures"))
         text += (
             "\n\nThe ONNX Runtime file was rewritten after that, so that its layers run as integer operators: against "
-            f"the file before, same label for {percent(rewritten['agreement'])} of {rewritten['pictures']} validation "
+            f"the file before, same label for {percent(rewritten['agreement'])} of {images} validation "
             f"images, largest difference in a probability {rewritten['largest_difference']:.3f}."
         )
     share = (m.get("int8_share") or {}).get("onnx")

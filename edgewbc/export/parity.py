@@ -45,12 +45,16 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys that bundles and `quantize.json` hold."""
-        return {"pictures": self.images, "largest_difference": self.largest, "agreement": self.agreement}
+        return {"images": self.images, "largest_difference": self.largest, "agreement": self.agreement}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Difference:
-        """Read what `to_json` wrote; the number of the image is not kept, and is 0."""
-        return cls(values["pictures"], values["largest_difference"], 0, values["agreement"])
+        """Read what `to_json` wrote; the number of the image is not kept, and is 0.
+
+        The number of images was called `pictures` until 0.1.
+        """
+        count = values["images"] if "images" in values else values["pictures"]
+        return cls(count, values["largest_difference"], 0, values["agreement"])
 
 
 @dataclass(frozen=True)

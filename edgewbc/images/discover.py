@@ -44,7 +44,7 @@ class Found:
     others: Counter[str] = field(default_factory=Counter)
 
     def leave_out(self, folder: str, entry: os.DirEntry[str], ours: tuple[str, ...]) -> None:
-        """Take note of an entry of a folder that is neither an image nor a folder to search.
+        """Record an entry of a folder that is neither an image nor a folder to search.
 
         Args:
             folder: as it was given or found.

@@ -125,7 +125,7 @@ class LoadedBundle:
         return [*self._trained_on.reasons(pixels, result.shape, notes, cell.appearance), *own]
 
     def _unfamiliar(self, cell: CellResult) -> Reason | None:
-        """Return why a cell does not look like those of training. Raises ValueError if it cannot be told."""
+        """Return why a cell does not look like those of training. Raises ValueError if it cannot be compared."""
         if self.familiarity is None:
             return None
         return self.familiarity.reason(cell.features)

@@ -37,7 +37,7 @@ class Copies:
     _repeated: set[int] = field(default_factory=set, repr=False)
 
     def add(self, row: ResultRow) -> None:
-        """Take note of an image with a prediction."""
+        """Count an image with a prediction."""
         key, counted = int(row.image_sha256[:16], 16), row.status == Status.OK
         first, first_counted = self._first.setdefault(key, (row.path, counted))
         if first == row.path:

@@ -1,4 +1,4 @@
-"""Explain the cells of image files: a picture of each map, a contact sheet, and the values as JSON."""
+"""Explain the cells of image files: an image of each map, a contact sheet, and the values as JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FORMAT = 1
 MOST = 300
 """Most cells that are explained at once; a person looks at each."""
 SIDE = 260
-"""Longer side of each picture, in pixels."""
+"""Longer side of each image, in pixels."""
 QUALITY = 88
 """Of the JPEGs on the sheet."""
 NEIGHBORS, THUMBNAIL = 3, 72
@@ -115,8 +115,8 @@ class Explained:
         cell: the maps.
         label: class whose map is drawn.
         evidence: that map, (h, w), in logits.
-        picture: the map over the image.
-        file: name of the picture in the folder.
+        picture: the map drawn over the image.
+        file: name of that image in the folder.
         near: index and similarity of the most similar labeled cells.
     """
 

@@ -49,7 +49,7 @@ class Gallery:
     pairs: list[tuple[Image, Image]] = field(default_factory=list)
 
     def add(self, image: Image, observation: Observation) -> None:
-        """Take note of an image, uint8 RGB (height, width, 3)."""
+        """Add an image, uint8 RGB (height, width, 3)."""
         self.seen.append(observation)
         if len(self.images) < SHOWN:
             self.images.append(_boxed(image, [cell.box for cell in observation.gauge.cells]))

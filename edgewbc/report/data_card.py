@@ -69,21 +69,23 @@ def write(described: DataCard, to: Path, title: str, progress: Progress = quiet)
     manifest = described.manifest
     chosen = card.sample(manifest)
     flat = [entry for entries in chosen.values() for entry in entries]
-    pictures = {entry: jpeg(crop(images.read(manifest, entry), entry)) for entry in progress(flat, "cells", len(flat))}
+    thumbnails = {
+        entry: jpeg(crop(images.read(manifest, entry), entry)) for entry in progress(flat, "cells", len(flat))
+    }
     with whole_folder(to) as made:
-        write_text(made / PAGE, html(described, title, chosen, pictures))
+        write_text(made / PAGE, html(described, title, chosen, thumbnails))
         write_json(made / FACTS, described.to_json())
 
 
 def html(
-    described: DataCard, title: str, chosen: Mapping[str, Sequence[Entry]], pictures: Mapping[Entry, bytes]
+    described: DataCard, title: str, chosen: Mapping[str, Sequence[Entry]], thumbnails: Mapping[Entry, bytes]
 ) -> str:
-    """Return the page; `pictures` has a JPEG for each of the `chosen` cells."""
+    """Return the page; `thumbnails` has a JPEG for each of the `chosen` cells."""
     warnings = "".join(f"<li>{escape(line)}</li>" for line in described.warnings())
     notes = f'<ul class="warn">{warnings}</ul>' if warnings else ""
     sections = "\n".join(
         f"<h2>{escape(name)} <small>{len(entries)} of {_total(described, name):,} cells</small></h2>\n"
-        f'<div class="cells">{_pictures(entries, pictures)}</div>'
+        f'<div class="cells">{_figures(entries, thumbnails)}</div>'
         for name, entries in chosen.items()
     )
     return (
@@ -140,9 +142,9 @@ def _counts(described: DataCard) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _pictures(entries: Sequence[Entry], pictures: Mapping[Entry, bytes]) -> str:
+def _figures(entries: Sequence[Entry], thumbnails: Mapping[Entry, bytes]) -> str:
     return "".join(
-        f'<img src="data:image/jpeg;base64,{base64.b64encode(pictures[entry]).decode()}" '
+        f'<img src="data:image/jpeg;base64,{base64.b64encode(thumbnails[entry]).decode()}" '
         f'alt="{escape(entry.path)}" title="{escape(f"{entry.path}, {entry.split}")}">'
         for entry in entries
     )

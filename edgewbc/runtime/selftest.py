@@ -109,7 +109,7 @@ class Report:
         passed = [check.precision for check in self.checks if check.ok]
         if failed:
             runtime = {"onnx": "onnxruntime"}.get(self.checks[0].backend, "openvino")
-            mend = f"use --precision {passed[0]}" if passed else f"copy the bundle anew, or update {runtime}"
+            mend = f"use --precision {passed[0]}" if passed else f"copy the bundle again, or update {runtime}"
             what = f"{' and '.join(failed)} does not give the expected predictions on this PC"
             raise GateError(f"{self.bundle}: {what} ({self.isa}): {mend}")
 
@@ -265,7 +265,7 @@ def _image(bundle: Bundle, sample: Mapping[str, Any]) -> NDArray[np.uint8]:
     data = bundle.read(sample["file"])
     if hashlib.sha256(data).hexdigest() != sample.get("sha256"):
         raise UserError(
-            f"{bundle.path}: {sample['file']} is not the image that {GOLDEN} refers to: copy the bundle anew"
+            f"{bundle.path}: {sample['file']} is not the image that {GOLDEN} refers to: copy the bundle again"
         )
     try:
         return decode(data).image

@@ -156,7 +156,7 @@ def test_bundle_with_a_wrong_hash_is_refused(edgewbc: Callable[..., Any], smear:
         file.write(b"x")
     ran = edgewbc("classify", "--model", made.path, smear)
     assert (ran.code, ran.out) == (2, "")
-    assert "int8.bin is not the file that was released (wrong hash): copy the bundle anew" in ran.err
+    assert "int8.bin is not the file that was released (wrong hash): copy the bundle again" in ran.err
 
 
 def test_missing_path_and_invalid_batch_are_usage_errors(edgewbc: Callable[..., Any]) -> None:

@@ -148,7 +148,7 @@ def test_run_that_is_not_quantized_can_be_exported_in_f32(tmp_path: Path) -> Non
     assert (bundle.name, bundle.precisions) == ("mine", ("f32",))
     assert (bundle.manifest.to_json()["evidence"], bundle.manifest.to_json()["data"]) == ([], {})
     assert (bundle.manifest.to_json()["review_below"], bundle.manifest.to_json()["review"]) == (0.5, None)
-    assert {row["pictures"] for row in bundle.manifest.to_json()["parity"]["f32"]} == {10}
+    assert {row["images"] for row in bundle.manifest.to_json()["parity"]["f32"]} == {10}
     assert [path.name for path in folder.parent.iterdir()] == ["plain"]
 
 

@@ -68,7 +68,7 @@ def test_the_file_is_rewritten_and_measured(tmp_path: Path, manifest: Manifest) 
     assert [row["sha256"] for row in record["evidence"]] == [ROW["sha256"], digest]
     assert (record["evidence"][1]["n"], record["evidence"][1]["split"]) == (10, "val")
     rewritten = record["parity"]["onnx_rewritten"]
-    assert (rewritten["from_sha256"], rewritten["pictures"], rewritten["agreement"]) == (before.sums[NAME], 10, 1.0)
+    assert (rewritten["from_sha256"], rewritten["images"], rewritten["agreement"]) == (before.sums[NAME], 10, 1.0)
     assert record["int8_share"] == {"onnx": 1.0}
     assert bundle.manifest.onnx_tolerance == {"int8": 0.01}
     changed = {name for name, one in bundle.sums.items() if before.sums[name] != one}

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle, seal
-from edgewbc.bundle.manifest import REVIEW_ALL
 from edgewbc.bundle.paths import FAMILIARITY
 from edgewbc.cells import CLASSES
 from edgewbc.decision.familiarity import Familiarity
@@ -18,7 +17,6 @@ from edgewbc.decision.head import Head
 from edgewbc.errors import UserError
 from edgewbc.lab import adapt, adapted_bundle, labeled_cells
 from edgewbc.lab.adapt import Adaptation
-from edgewbc.lab.adapted_bundle import Confidence, Review
 from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.labeled_cells import LabeledFile
 from edgewbc.runtime.selftest import selftest
@@ -209,22 +207,3 @@ def test_a_bundle_is_never_overwritten(adapted: Adaptation, tmp_path: Path) -> N
     (tmp_path / "x").write_text("mine")
     with pytest.raises(UserError, match="exists already"):
         adapted_bundle.write(adapted, tmp_path)
-
-
-def test_the_review_threshold_is_the_lowest_that_keeps_what_is_accepted_right() -> None:
-    surest = np.array([0.99, 0.9, 0.8, 0.7])
-    probabilities = np.stack([surest, 1 - surest], axis=1)
-    assert Review.choose(probabilities, np.array([0, 0, 1, 0]), 0.5) == Review(0.9, 4, 2, 0)
-    assert Review.choose(probabilities, np.array([0, 0, 0, 0]), 0.5) == Review(0.5, 4, 4, 0)
-    assert Review.choose(probabilities, np.array([1, 0, 0, 0]), 0.5) == Review(1.0, 4, 0, 0)
-
-
-def test_too_few_held_out_cells_to_calibrate_leave_every_cell_for_review(bundle: Bundle) -> None:
-    """With 19 held-out cells nobody knows what a probability means; with 20 it is calibrated."""
-    probabilities, truth = np.tile([[0.9, 0.1], [0.2, 0.8]], (10, 1)), np.tile(np.array([0, 1]), 10)
-    few = Confidence.of(bundle.manifest, (probabilities[:19], truth[:19]))
-    assert few == Confidence(None, REVIEW_ALL, None, None)
-    enough = Confidence.of(bundle.manifest, (probabilities, truth))
-    assert enough.calibration is not None
-    assert enough.below is not None
-    assert enough.below <= 1

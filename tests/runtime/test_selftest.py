@@ -68,7 +68,7 @@ def test_error_when_all_precisions_fail(own: Bundle) -> None:
         for precision in ("int8", "f32"):
             values["samples"][0]["expected"][precision]["probabilities"] = [1, 0, 0, 0, 0]
 
-    with pytest.raises(GateError, match="int8 and f32 .*copy the bundle anew"):
+    with pytest.raises(GateError, match="int8 and f32 .*copy the bundle again"):
         selftest(change(own, edit)).require()
 
 
