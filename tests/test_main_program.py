@@ -69,8 +69,8 @@ program.main()
 """
 AFTER_THE_COMMAND = """
 import atexit
-atexit.register(lambda: (press(), time.sleep(30)))
 def run(arguments=None):
+    atexit.register(lambda: (press(), time.sleep(30)))
     sys.exit(0)
 cli.main = run
 program.main()
