@@ -17,7 +17,7 @@ from tests.review.cases import make_case
 
 
 def test_what_cannot_be_reviewed_is_one_line(edgewbc: Callable[..., Ran], tmp_path: Path) -> None:
-    """No case, a name that cannot be printed, a bundle of another case, a port in use, a case that is open already."""
+    """No case, a name that cannot be printed, a bundle of another case, a port in use."""
     folder = make_case(tmp_path / "case", 3)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -33,10 +33,17 @@ def test_what_cannot_be_reviewed_is_one_line(edgewbc: Callable[..., Ran], tmp_pa
             assert ran.code == 2
             assert message in ran.err
             assert len(ran.err.splitlines()) == 1
+
+
+def test_a_case_that_is_open_already_is_refused(tmp_path: Path) -> None:
+    """One line says so; the case is not touched."""
+    folder = make_case(tmp_path / "case", 3)
+    command = [sys.executable, "-m", "edgewbc", "review", str(folder), "--no-open"]
     with Case.open(folder):
-        ran = edgewbc("review", folder, "--no-open")
-    assert ran.code == 2
-    assert len(ran.err.splitlines()) == 1
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 2
+    assert "another edgewbc is writing it" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")

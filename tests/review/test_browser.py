@@ -94,7 +94,7 @@ def test_two_hundred_cells_by_keys_alone(show: Callable[..., Any], tmp_path: Pat
         assert not page.is_visible("#sign-confirm")
         page.keyboard.press("Enter")
         assert not page.is_visible("#sign-dialog")
-        assert "open" in text(page, "#detail-title")
+        wait_text(page, "#detail-title", "open")
         page.keyboard.press("u")
         wait_text(page, "#progress-text", "none open")
         settled(page)
@@ -204,7 +204,7 @@ def test_a_decision_on_what_changed_meanwhile_is_refused(show: Callable[..., Any
         assert case.cell(1).label == "lymphocyte"
         page.keyboard.press("Home")
         page.keyboard.press("End")
-        assert "lymphocyte" in text(page, "#detail-title")
+        wait_text(page, "#detail-title", "lymphocyte")
         page.keyboard.press("3")
         wait_text(page, "#detail-title", "monocyte")
         settled(page)
@@ -312,7 +312,7 @@ def test_markup_in_names_is_text(show: Callable[..., Any], tmp_path: Path) -> No
         settled(page)
         wait_text(page, "#progress-text", "5 open")
         page.keyboard.press("End")
-        assert "<script>alert(3)</script>" in text(page, "#detail-title")
+        wait_text(page, "#detail-title", "<script>alert(3)</script>")
         wait_text(page, "#history", f"{evil}A")
         assert case.decisions[0].new == "<script>alert(3)</script>"
         assert page.evaluate("document.querySelectorAll('script').length") == 1
