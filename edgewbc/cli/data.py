@@ -12,6 +12,7 @@ from edgewbc.cli.console import emit, progress, say, wrote
 if TYPE_CHECKING:
     from edgewbc.data.label_audit import LabelAuditOptions
     from edgewbc.data.manifest import Manifest
+    from edgewbc.data.sources.scan import SourceCells
     from edgewbc.data.sources.table import LabelTable
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Create, describe and check labeled data sets.")
@@ -92,13 +93,15 @@ def manifest(
         str,
         typer.Argument(
             help="folder (one folder per class, also below train, val and test), table (labels in CSV or Excel), yolo, "
-            "voc or coco (boxes with a class), pbc, bccd, kaggle-bccd, jtsc, synthetic or augmented."
+            "voc or coco (boxes with a class), cases (signed), kaggle-bccd, bccd, pbc, jtsc, synthetic or augmented."
         ),
     ],
-    folder: Annotated[
-        Path,
+    paths: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="PATH", help="Folder of the images; for table the file, for coco the JSON file or a folder of them."
+            metavar="PATH...",
+            help="Folder of the images; for table the file, for coco the JSON file or a folder of them, for cases one "
+            "or more folders of cases.",
         ),
     ],
     to: To,
@@ -148,7 +151,8 @@ def manifest(
     The protocols grouped and official keep each group (original image, slide or patient) in one split; poster does not.
     Images that are in folders train, val and test already keep this split (published); without val, it is taken from
     train (official). A table may be separated by commas, semicolons, tabs or vertical bars, or be an Excel workbook.
-    Files that are left out are counted on stderr and in manifest.json.
+    Of signed cases (`edgewbc count`), all cells with a cell type are taken, and a case is a group. Files that are left
+    out are counted on stderr and in manifest.json.
 
     \b
     Example:
@@ -164,6 +168,12 @@ def manifest(
 
     table: LabelTable | None = None
     annotations: Path | None = None
+    cases: SourceCells | None = None
+    folder = paths[0]
+    if len(paths) > 1 and source != "cases":
+        raise UserError(f"{paths[1]}: the source {source} takes one folder or file")
+    if source == "cases":
+        folder, cases = _of_cases(paths, classes)
     if source == "table":
         boxes = None if box_columns is None else four(box_columns)
         table = LabelTable(folder, path_column, label_column, group_column, split_column, boxes)
@@ -177,9 +187,31 @@ def manifest(
     selected = None if classes is None else classes.split(",")
     made = make(
         source, folder, protocol=protocol, seed=seed, classes=selected, group_pattern=group_pattern, labels=table,
-        annotations=annotations, label_map=None if label_map is None else LabelMap.parse(label_map),
+        annotations=annotations, label_map=None if label_map is None else LabelMap.parse(label_map), cases=cases,
     )  # fmt: skip
     _write(made, to, json)
+
+
+def _of_cases(paths: list[Path], classes: str | None) -> tuple[Path, SourceCells]:
+    """Return the cells of signed cases, and the folder that holds all of their images."""
+    import os
+
+    from edgewbc.data.sources.scan import Cell, SourceCells
+    from edgewbc.errors import UserError
+    from edgewbc.lab.case_training import CELL_TYPES, signed_cells
+
+    found = signed_cells(paths)
+    kept = [cell for cell in found.cells if classes is not None or cell.label in CELL_TYPES]
+    if not kept:
+        raise UserError(f"{paths[0]}: the signed cases hold no cell of a type that can be learned")
+    try:
+        root = Path(os.path.commonpath([cell.image.parent for cell in kept]))
+    except ValueError:
+        raise UserError(f"{paths[0]}: the images of the cases are on several drives: make a manifest of each") from None
+    left_out = found.left_out
+    left_out["cell with the label 'blast'"] += len(found.cells) - len(kept)
+    cells = [Cell(cell.image.relative_to(root).as_posix(), cell.label, cell.case, box=cell.box) for cell in kept]
+    return root, SourceCells(cells, +left_out)
 
 
 @app.command()

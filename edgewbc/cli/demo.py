@@ -13,6 +13,8 @@ import typer
 
 from edgewbc.cli.console import emit, say
 
+SLIDE = "slide03"
+"""The synthetic slide that is counted at the end."""
 INTERRUPTED = 130
 """Exit code of a command after Ctrl-C."""
 
@@ -25,7 +27,7 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the cells and of the training.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Run the whole workflow on synthetic cells: train, prune, quantize, export, selftest, classify, bench.
+    """Run the whole workflow on synthetic cells, from training to the report of a counted slide.
 
     Each step is printed as the command that runs it, to be repeated with real cells. The toolkit draws the cells
     itself, so the accuracy of the small network that is trained on them says nothing about real ones.
@@ -60,10 +62,17 @@ def command(
         # One round and no further measurements: a demonstration, not a benchmark.
         + ("--seconds", seconds, "--rounds", 1, "--no-peaks", "--no-benchmark-app", "--out", bench, "--report", report),
     ]
+    case, sheet, slide = folder / "case", folder / "case.html", f"{data}/cells/*/{SLIDE}_*.png"
+    steps += [
+        ("count", slide, "--to", case, "--model", bundle, "--case", SLIDE, "--by", "demo"),
+        ("report", case, "--to", sheet),
+    ]
     hidden = io.StringIO()
     try:
         for number, step in enumerate(steps, start=1):
             say(f"\n[{number}/{len(steps)}] $ edgewbc {' '.join(str(part) for part in step)}")
+            if slide in step:  # as a shell expands it
+                step = (step[0], *sorted((data / "cells").glob(f"*/{SLIDE}_*.png")), *step[2:])
             with contextlib.redirect_stdout(hidden if json else sys.stdout):
                 _run(context.find_root().command, step)
     except KeyboardInterrupt:
@@ -72,11 +81,30 @@ def command(
     taken = time.monotonic() - start
     if json:
         files = {"folder": str(folder), "result": str(result), "bench": str(bench), "report": str(report)}
-        emit({**files, "seconds": round(taken, 1)})
+        emit({**files, "case": str(case), "case_report": str(sheet), "seconds": round(taken, 1)})
         return
     print(f"\nThe workflow took {taken:.0f} s, on synthetic cells: its accuracy says nothing about real ones.")
     print(f"Classified cells, one row an image: {result}")
     print(f"Report of the benchmark, to open in a browser: {report}")
+    print(f"Case of one slide, to look through and sign: edgewbc review {case}")
+    print(f"Report of the case, a draft until it is signed: {sheet}")
+    if picture := _picture(sheet):
+        print(f"Picture of that report: {picture}")
+
+
+def _picture(page: Path) -> Path | None:
+    """Draw a picture of a page next to it; return None where this PC has no browser, or it fails."""
+    from edgewbc.errors import UserError
+    from edgewbc.utils.browser import find_browser, screenshot
+
+    to = page.with_suffix(".png")
+    try:
+        if find_browser() is not None:
+            screenshot(page, to, 900, 1250)
+            return to
+    except UserError as error:
+        say(str(error))
+    return None
 
 
 def _run(root: Any, step: tuple[Any, ...]) -> None:

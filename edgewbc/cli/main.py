@@ -19,6 +19,7 @@ from edgewbc.cli import (
     adapt,
     bench,
     classify,
+    compare_counts,
     count,
     data,
     demo,
@@ -34,6 +35,7 @@ from edgewbc.cli import (
     prune,
     quantize,
     recipe,
+    report,
     review,
     runs,
     selftest,
@@ -45,9 +47,9 @@ from edgewbc.cli import eval as evaluate
 from edgewbc.errors import GateError, StalledError, UserError
 
 ORDER = (
-    *("data", "recipe", "train", "runs", "prune", "quantize", "export", "sign", "kit", "eval", "bench", "info"),
-    *("classify", "count", "review", "handover", "verify", "explain", "microscope", "pick", "labels", "adapt"),
-    *("selftest", "doctor", "demo"),
+    *("data", "recipe", "train", "runs", "prune", "quantize", "export", "sign", "kit", "eval", "bench"),
+    *("info", "classify", "count", "review", "report", "handover", "compare-counts", "verify", "explain"),
+    *("microscope", "pick", "labels", "adapt", "selftest", "doctor", "demo"),
 )
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
@@ -127,6 +129,8 @@ for name, module, summary in (
     ("count", count, "Count a slide: from its images to a case."),
     ("review", review, "Correct and sign a case in the browser."),
     ("handover", handover, "Give a signed case to the lab's information system."),
+    ("report", report, "Write a case's report, HTML or PDF."),
+    ("compare-counts", compare_counts, "Compare two counts of one sample."),
     ("verify", verify, "Check that nothing in a case was altered."),
     ("explain", explain, "Show what in an image a label rests on."),
     ("pick", pick, "Choose the cells that are worth labeling."),

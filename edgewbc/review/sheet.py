@@ -9,6 +9,7 @@ from typing import Any, Final
 from edgewbc.cells import ERYTHROBLAST, OTHER_CLASSES, PLATELET, SHORT
 from edgewbc.lab.case_differential import CaseDifferential, Line
 from edgewbc.lab.case_labels import BLAST, NOT_A_CELL, OTHER, UNCERTAIN, title
+from edgewbc.metrics import outwards
 
 KEYS: Final = {
     "neutrophil": "1",
@@ -70,7 +71,7 @@ def table(found: CaseDifferential) -> dict[str, Any]:
 
 
 def _values(line: Line, absolute: bool) -> list[str]:
-    limits = "" if line.exact is None else f"{100 * line.exact[0]:.0f}–{100 * line.exact[1]:.0f}"
+    limits = "" if line.exact is None else "–".join(map(str, outwards(line.exact)))
     values = [str(line.n), "" if line.percent is None else str(line.percent), limits]
     if absolute:
         values.append("" if line.absolute is None else f"{line.absolute:.2f}")

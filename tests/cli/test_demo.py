@@ -12,6 +12,7 @@ import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import CLASSES
+from edgewbc.lab.case import Case
 from tests.conftest import Ran
 
 
@@ -36,6 +37,8 @@ def test_demo_runs_the_whole_workflow(
     assert {("openvino", "int8"), ("onnx", "int8"), ("torch", "f32"), ("openvino", "f32")} <= done
     assert all(row["n"] == 20 for row in bench["rows"] if "error" not in row)
     assert "</html>" in (tmp_path / result["report"]).read_text(encoding="utf-8")
+    assert "Differential blood count: slide03" in (tmp_path / result["case_report"]).read_text(encoding="utf-8")
+    assert len(Case.read(tmp_path / result["case"]).cells()) == 5 * 2
 
 
 def test_folder_that_is_not_empty_is_refused(edgewbc: Callable[..., Ran], tmp_path: Path) -> None:

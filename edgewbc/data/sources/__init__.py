@@ -54,6 +54,7 @@ class SourceName(StrEnum):
     JTSC = "jtsc"
     SYNTHETIC = "synthetic"
     AUGMENTED = "augmented"
+    CASES = "cases"
 
 
 OWN: Final = (Protocol.GROUPED, Protocol.PUBLISHED, Protocol.OFFICIAL, Protocol.POSTER, Protocol.EXTERNAL)
@@ -74,6 +75,7 @@ SOURCES: Final[Mapping[SourceName, tuple[Protocol, ...]]] = {
     SourceName.JTSC: (Protocol.EXTERNAL,),
     SourceName.SYNTHETIC: (Protocol.GROUPED, Protocol.POSTER),
     SourceName.AUGMENTED: (Protocol.GROUPED, Protocol.POSTER),
+    SourceName.CASES: (Protocol.GROUPED, Protocol.EXTERNAL),
 }
 """Protocols of each source, its default first. (A table with a split column has the default `published`,
 and images that are divided into train, val and test already that of `sides.default_protocol`.)"""
@@ -91,6 +93,7 @@ def make(
     labels: LabelTable | None = None,
     annotations: Path | None = None,
     label_map: LabelMap | None = None,
+    cases: SourceCells | None = None,
 ) -> Manifest:
     """Make a manifest of a source's images.
 
@@ -107,6 +110,7 @@ def make(
         annotations: for the source `coco`: its JSON file, or a folder of such files; None is `folder`.
         label_map: classes of the source's labels, for `folder`, `table` and the sources with boxes; `classes` then
             names classes and not labels.
+        cases: for the source `cases`: the cells of signed cases, with paths relative to the folder.
 
     Raises:
         UserError: the source or protocol is unknown, an option does not apply, or the folder is not as expected.
@@ -125,6 +129,8 @@ def make(
         raise UserError(f"--map is only for the sources folder, table, {', '.join(BOXES)}")
     if (labels is None) == (name == SourceName.TABLE):
         raise UserError("the source table needs a table of labels, and no other source takes one")
+    if (cases is None) == (name == SourceName.CASES):
+        raise UserError("the source cases needs the cells of signed cases, and no other source takes them")
     if labels is not None and chosen == Protocol.PUBLISHED and labels.split_column is None:
         raise UserError("protocol published: name the column that says train, val or test with --split-column")
     protocols.check_fractions(splits)
@@ -134,7 +140,10 @@ def make(
     require_folder(folder, f"the images of the source {name}")
     check_utf8(folder.resolve())
     mapped = label_map is not None or name in BOXES
-    found = _find(name, folder, chosen, None if mapped else wanted, group_pattern, labels, annotations)
+    if cases is not None:
+        found = cases if wanted is None else select(cases, wanted)
+    else:
+        found = _find(name, folder, chosen, None if mapped else wanted, group_pattern, labels, annotations)
     if label_map is not None:
         found = label_map.apply(found)
     if mapped and wanted is not None:

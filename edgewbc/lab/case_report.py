@@ -1,0 +1,359 @@
+"""The report of a case: one self-contained, printable HTML page with differential, cells, changes and signatures."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterable, Sequence
+from string import Template
+
+import cv2
+import numpy as np
+
+from edgewbc._version import __version__
+from edgewbc.lab.case import Case, CaseState
+from edgewbc.lab.case_cells import CaseCell
+from edgewbc.lab.case_differential import CaseDifferential, Line, limits
+from edgewbc.lab.case_flags import flags
+from edgewbc.lab.case_labels import NOT_A_CELL, title
+from edgewbc.lab.case_ranges import Ranges
+
+SHOWN = 8
+"""Cells of each type that the gallery shows."""
+SIDE = 72
+"""Height and width of a shown cell, in pixels."""
+CHANGES = 12
+"""Changed cells that are listed; all of them are counted."""
+
+WARNING = (
+    "For research use only; not a medical device. The software's labels are proposals: the result is what the person "
+    "who signed answers for."
+)
+
+
+def report(case: Case, ranges: Ranges | None = None, *, shown: int = SHOWN, zeros: bool = False) -> str:
+    """Return the report of a case as an HTML page that needs no other file and no network.
+
+    An unsigned case gives a page that is clearly marked as a draft.
+
+    Args:
+        case: to report, as it stands now.
+        ranges: of the laboratory.
+        shown: cells of each type in the gallery.
+        zeros: also give the types of which there is no cell.
+    """
+    found, ranges = case.differential(), ranges or Ranges()
+    cells = case.cells()
+    return _PAGE.substitute(
+        title=_safe(f"Differential of {case.info.case}"),
+        mark="" if case.signed else ' class="draft"',
+        state=_state(case),
+        case=_safe(case.info.case),
+        facts=_facts(case, found),
+        warning=_paragraphs([case.index.warning], "problem"),
+        open=_paragraphs([_sentence(found.open_line())], "problem"),
+        table=_table(found, ranges, zeros),
+        notes=_paragraphs([_sentence(line) for line in (*found.others_lines(), found.excluded_line())], "note"),
+        limits=_safe(_limits_note(found, ranges)),
+        flags=_flags(flags(found, ranges)),
+        gallery=_gallery(cells, case.labels, shown),
+        changes=_changes(case, cells),
+        signatures=_signatures(case),
+        made_with=_made_with(case),
+        research=_safe(WARNING),
+    )
+
+
+def _state(case: Case) -> str:
+    """Return the mark at the top of the page."""
+    if not case.signed:
+        what = "unsigned" if case.state == CaseState.UNSIGNED else f"correction of version {len(case.sign_offs)}"
+        return f'<strong class="state draft">DRAFT, NOT SIGNED</strong> {_safe(what)}'
+    last = case.sign_offs[-1]
+    mark = "SIGNED" if case.state == CaseState.SIGNED else f"CORRECTED, version {case.version}"
+    return f'<strong class="state">{mark}</strong> by {_safe(last.who)}, {_time(last.at)}'
+
+
+def _facts(case: Case, found: CaseDifferential) -> str:
+    """Return the header of the case; it holds nothing of a patient but what the laboratory put into its ids."""
+    info = case.info
+    files = len({cell.image for cell in case.cells()})
+    facts = [
+        ("Accession", info.accession or "-"),
+        ("White cells counted", f"{found.counted}" + ("" if info.asked is None else f" (asked for: {info.asked})")),
+        ("WBC, as given", "-" if info.wbc is None else f"{info.wbc:g} &times; 10<sup>9</sup>/L"),
+        ("Images", f"{files}"),
+        ("Counted by", info.by or "-"),
+        ("Counted at", _time(info.created)),
+    ]
+    safe = {"WBC, as given", "Counted at"}
+    cells = (f"<div><dt>{name}</dt><dd>{value if name in safe else _safe(value)}</dd></div>" for name, value in facts)
+    return f"<dl>{''.join(cells)}</dl>"
+
+
+def _table(found: CaseDifferential, ranges: Ranges, zeros: bool) -> str:
+    """Return the table of the differential."""
+    absolute = found.wbc is not None
+    with_percent = any(ranges.of(line.label).percent for line in found.lines)
+    with_absolute = absolute and any(ranges.of(line.label).absolute for line in found.lines)
+    head = ["Type", "n", "%", "95 % limits"]
+    head += ["Range, %"] * with_percent + ["10<sup>9</sup>/L"] * absolute
+    head += ["Range, 10<sup>9</sup>/L"] * with_absolute
+    rows = []
+    for line in found.shown(zeros):
+        own = ranges.of(line.label)
+        row = [_safe(_capital(line.title)), str(line.n), _percent(line), limits(line.exact)]
+        row += [_range(own.percent)] * with_percent
+        row += ["-" if line.absolute is None else f"{line.absolute:.2f}"] * absolute
+        row += [_range(own.absolute)] * with_absolute
+        out = _is_outside(line, own.percent, own.absolute)
+        rows.append(f"<tr{out}>{_cells(row)}</tr>")
+    total = ["White cells", str(found.counted), "100" if found.counted else "-", ""]
+    total += [""] * with_percent + ([f"{found.wbc:.2f}"] if found.wbc is not None else []) + [""] * with_absolute
+    rows.append(f'<tr class="total">{_cells(total)}</tr>')
+    head_row = "".join(f'<th scope="col">{name}</th>' for name in head)
+    return f"<table><thead><tr>{head_row}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _cells(row: Sequence[str]) -> str:
+    return f'<th scope="row">{row[0]}</th>' + "".join(f"<td>{value}</td>" for value in row[1:])
+
+
+def _percent(line: Line) -> str:
+    return "-" if line.percent is None else str(line.percent)
+
+
+def _range(own: tuple[float, float] | None) -> str:
+    return "-" if own is None else f"{own[0]:g}-{own[1]:g}"
+
+
+def _is_outside(line: Line, percent: tuple[float, float] | None, absolute: tuple[float, float] | None) -> str:
+    if absolute is not None and line.absolute is not None:
+        outside = not absolute[0] <= line.absolute <= absolute[1]
+    elif percent is not None and line.share is not None:
+        outside = not percent[0] <= 100 * line.share <= percent[1]
+    else:
+        outside = False
+    return ' class="out"' if outside else ""
+
+
+def _limits_note(found: CaseDifferential, ranges: Ranges) -> str:
+    parts = ["Percentages add up to 100. Limits: exact (Clopper-Pearson), for the chance in which cells were counted."]
+    if found.wbc is not None:
+        parts.append("Absolute counts: the WBC as given times the share.")
+    if ranges.by_label:
+        parts.append(f"Reference ranges of the laboratory{f': {ranges.source}' if ranges.source else ''}.")
+    else:
+        parts.append("No reference ranges were given.")
+    return " ".join(parts)
+
+
+def _flags(lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    items = "".join(f"<li>{_safe(line)}</li>" for line in lines)
+    return f"<section><h2>Flags</h2><ul>{items}</ul></section>"
+
+
+def _gallery(cells: Iterable[CaseCell], labels: Sequence[str], shown: int) -> str:
+    """Return the cells of each label, as many as are shown, and the open ones."""
+    groups: dict[str, list[CaseCell]] = {label: [] for label in labels}
+    still_open = []
+    for cell in cells:
+        if cell.open:
+            still_open.append(cell)
+        elif cell.label:
+            groups.setdefault(cell.label, []).append(cell)
+    parts = [_group("Open", still_open, shown)]
+    parts += [_group(_capital(title(label)), found, shown) for label, found in groups.items() if label != NOT_A_CELL]
+    rows = "".join(parts)
+    if not rows or not shown:
+        return ""
+    note = "A frame marks cells that a person gave another type than the software."
+    return f'<section><h2>Cells</h2><p class="note">{note}</p><div class="gallery">{rows}</div></section>'
+
+
+def _group(name: str, cells: Sequence[CaseCell], shown: int) -> str:
+    images = "".join(filter(None, (_image(cell) for cell in cells[:shown])))
+    if not images:
+        return ""
+    count = f"{len(cells)}" if len(cells) <= shown else f"{shown} of {len(cells)}"
+    return f'<div class="group"><h3>{_safe(name)} <span>{count}</span></h3><div>{images}</div></div>'
+
+
+def _image(cell: CaseCell) -> str:
+    """Return the image of a cell, reduced; empty if there is none or it cannot be read."""
+    if cell.crop is None:
+        return ""
+    try:
+        data = np.frombuffer(cell.crop.read_bytes(), dtype=np.uint8)
+    except OSError:
+        return ""
+    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if pixels is None:
+        return ""
+    small = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    done, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    if not done:
+        return ""
+    changed = ' class="changed"' if cell.changed else ""
+    words = f"cell {cell.order}, {cell.label or 'open'}"
+    encoded = base64.b64encode(jpeg.tobytes()).decode()
+    return f'<img{changed} src="data:image/jpeg;base64,{encoded}" alt="{_safe(words)}" width="{SIDE}" height="{SIDE}">'
+
+
+def _changes(case: Case, cells: Sequence[CaseCell]) -> str:
+    """Return what people changed: how often, and the first cells."""
+    decided = [cell for cell in cells if cell.decided]
+    changed = [cell for cell in decided if cell.changed]
+    if not decided:
+        return "<section><h2>Review</h2><p>No person has decided on a cell yet.</p></section>"
+    rows = "".join(
+        f'<tr><th scope="row">{cell.order}</th><td>{_safe(title(cell.machine) or "-")}</td>'
+        f"<td>{_safe(title(cell.decided))}</td><td>{_safe(cell.who)}</td><td>{_time(cell.at)}</td>"
+        f"<td>{_safe(cell.why)}</td></tr>"
+        for cell in changed[:CHANGES]
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Cell", "Software", "Person", "Who", "When", "Why"))
+    table = f'<table class="changes"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>' if rows else ""
+    more = len(changed) - CHANGES
+    rest = f'<p class="note">{more} more are in the journal of the case.</p>' if more > 0 else ""
+    untouched = sum(1 for cell in cells if cell.label and not cell.decided)
+    summary = (
+        f"A person decided on {len(decided)} cells and gave {len(changed)} of them another type than the software. "
+        f"{untouched} count as the software labeled them."
+    )
+    return f"<section><h2>Review</h2><p>{summary}</p>{table}{rest}</section>"
+
+
+def _signatures(case: Case) -> str:
+    """Return who signed which version; a line to sign by hand for a draft."""
+    rows = "".join(
+        f'<tr><th scope="row">{number}</th><td>{_safe(each.who)}</td><td>{_time(each.at)}</td>'
+        f"<td><code>{_safe(each.hash[:16])}</code></td></tr>"
+        for number, each in enumerate(case.sign_offs, 1)
+    )
+    if not rows:
+        return "<section><h2>Signature</h2><p>Nobody has signed: this is a draft, and no result.</p></section>"
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Version", "Signed by", "At", "Hash (begin)"))
+    table = f'<table class="changes"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    draft = "" if case.signed else "<p>The correction is not signed: this page is a draft.</p>"
+    return f"<section><h2>Signatures</h2>{table}{draft}</section>"
+
+
+def _made_with(case: Case) -> str:
+    info = case.info
+    versions = ", ".join(f"{name} {version}" for name, version in info.versions.items())
+    lines = [
+        f"Bundle {info.bundle} ({info.precision}), SHA-256 {info.bundle_sha256}; model {info.model_sha256}.",
+        f"Microscope profile: {info.profile_sha256 or 'that of the training images'}.",
+        f"Counted with {versions}; page by edgewbc {__version__}.",
+    ]
+    return "".join(f"<p>{_safe(line)}</p>" for line in lines)
+
+
+def _paragraphs(lines: Iterable[str], kind: str) -> str:
+    return "".join(f'<p class="{kind}">{_safe(line)}</p>' for line in lines if line)
+
+
+def _sentence(line: str) -> str:
+    return f"{_capital(line)}." if line else ""
+
+
+def _capital(name: str) -> str:
+    return f"{name[:1].upper()}{name[1:]}"
+
+
+def _time(at: str) -> str:
+    """Return a time of the journal as people read it, in UTC."""
+    return _safe(at.replace("T", " ").removesuffix("Z") + " UTC") if at else "-"
+
+
+def _safe(value: str) -> str:
+    """Return text for HTML; what does not print, and bytes of a name that are no Unicode, become escapes."""
+    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in value)
+    return html.escape(shown)
+
+
+_PAGE = Template(
+    """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>$title</title>
+<style>
+:root { color-scheme: light dark; --ink: #1d1d1f; --soft: #5c5f66; --line: #d4d7dc; --page: #fff; --tint: #f3f5f8;
+  --warn: #9a3412; --warn-page: #fff4ec; --frame: #0b62d6; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e9eaec; --soft: #a5a9b1; --line: #44474d; --page: #17181b;
+  --tint: #22242a; --warn: #ffb085; --warn-page: #3a2217; --frame: #6aa8ff; } }
+@media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --page: #fff; --tint: #f3f5f8;
+  --warn: #8a2c0d; --warn-page: #fff; --frame: #0b62d6; } }
+* { box-sizing: border-box; }
+body { font: 15px/1.45 system-ui, "Segoe UI", sans-serif; color: var(--ink); background: var(--page); }
+body { max-width: 54rem; margin: 0 auto; padding: 1.25rem; }
+header { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: baseline; gap: .3rem 1rem; }
+h1 { font-size: 1.45rem; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
+h2 { font-size: 1rem; margin: 1.1rem 0 .3rem; }
+h3 { font-size: .85rem; margin: 0 0 .2rem; font-weight: 600; }
+h3 span { color: var(--soft); font-weight: 400; }
+p { margin: .3rem 0; }
+ul { margin: .2rem 0; padding-left: 1.2rem; }
+.state { border: 1.5px solid currentColor; border-radius: 4px; padding: .1rem .45rem; letter-spacing: .03em; }
+.state.draft { color: var(--warn); }
+.research, .problem { border-left: 4px solid var(--warn); background: var(--warn-page); padding: .35rem .7rem; }
+.research { margin-top: .6rem; font-size: .9rem; }
+.note { color: var(--soft); font-size: .85rem; }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .5rem 1rem; margin: .9rem 0; }
+dl div { min-width: 0; }
+dt { color: var(--soft); font-size: .8rem; }
+dd { margin: 0; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; margin: .4rem 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .22rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:first-child { text-align: left; padding-left: 0; }
+tbody th { font-weight: 400; }
+thead th { color: var(--soft); font-size: .8rem; font-weight: 600; }
+tr.total th, tr.total td { font-weight: 600; border-bottom: 2px solid var(--ink); }
+tr.out th, tr.out td { font-weight: 700; }
+tr.out th::after { content: " \\25C0"; color: var(--warn); font-size: .75em; }
+table.changes { font-size: .85rem; }
+table.changes th, table.changes td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: .7rem 1rem; }
+.group > div { display: flex; flex-wrap: wrap; gap: 3px; }
+.group img { display: block; width: 34px; height: 34px; border-radius: 3px; border: 1px solid var(--line); }
+.group img.changed { border: 2.5px solid var(--frame); }
+footer { margin-top: 1.2rem; padding-top: .5rem; border-top: 1px solid var(--line); }
+footer { color: var(--soft); font-size: .72rem; overflow-wrap: anywhere; }
+footer p { margin: .1rem 0; }
+@media screen { .group img { width: 46px; height: 46px; } }
+body.draft::before { content: "DRAFT"; position: fixed; inset: 38% 0 auto; text-align: center; font-size: 9rem;
+  font-weight: 800; letter-spacing: .1em; color: var(--warn); opacity: .09; transform: rotate(-24deg);
+  pointer-events: none; }
+@page { size: A4; margin: 11mm 13mm; }
+@media print { body { font-size: 8.6pt; line-height: 1.3; max-width: none; padding: 0; }
+  section, .group, tr { break-inside: avoid; } h2 { margin: .6rem 0 .15rem; } p { margin: .15rem 0; }
+  dl { margin: .5rem 0; grid-template-columns: repeat(3, 1fr); gap: .2rem 1rem; } th, td { padding: .1rem .4rem; }
+  .gallery { grid-template-columns: 1fr 1fr; gap: .3rem 1rem; } footer { margin-top: .6rem; }
+  .problem, .research { border: 1px solid var(--warn); border-left-width: 4px; } }
+</style>
+</head>
+<body$mark>
+<header><h1>Differential blood count: $case</h1><div>$state</div></header>
+<p class="research">$research</p>
+$facts
+$warning
+$open
+<div class="wide">$table</div>
+<p class="note">$limits</p>
+$notes
+$flags
+$gallery
+$changes
+$signatures
+<footer>$made_with</footer>
+</body>
+</html>
+"""
+)

@@ -1,0 +1,63 @@
+"""Two counts of one sample: the range that chance allows is that of Fisher's test, and one difference is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import hypergeom  # type: ignore[import-untyped]
+
+from edgewbc.lab.case import Case
+from edgewbc.lab.case_compare import CHANCE, compare, compare_with_software, expected_range
+from edgewbc.lab.results import Status
+from tests.conftest import Ran
+from tests.lab.cases import cell, make_case
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 300), st.floats(0, 1), st.integers(1, 300))
+def test_the_range_ends_where_the_exact_test_finds_a_difference(n: int, share: float, other: int) -> None:
+    k = round(share * n)
+    low, high = expected_range(k, n, other)
+
+    def chance(found: int) -> float:
+        spread = hypergeom(n + other, k + found, other)
+        return float(min(1.0, 2 * min(spread.cdf(found), spread.sf(found - 1))))
+
+    assert 0 <= low <= k * other / n + 0.5
+    assert k * other / n - 0.5 <= high <= other
+    assert low == 0 or chance(low - 1) < CHANCE + 1e-9
+    assert high == other or chance(high + 1) < CHANCE + 1e-9
+
+
+def test_two_counts_of_100_cells() -> None:
+    assert expected_range(10, 100, 100) == (3, 20)
+    assert expected_range(0, 100, 100) == (0, 5)
+    with pytest.raises(ValueError, match="3 of 2"):
+        expected_range(3, 2, 5)
+
+
+def test_a_difference_is_found(tmp_path: Path, edgewbc: Callable[..., Ran]) -> None:
+    a = make_case(tmp_path / "a", [*[cell("neutrophil")] * 60, *[cell("lymphocyte")] * 40], case="a")
+    b = make_case(tmp_path / "b", [*[cell("neutrophil")] * 40, *[cell("lymphocyte")] * 58, cell("monocyte")], case="b")
+    found = compare(Case.read(a), Case.read(b))
+    assert found.differ == ["neutrophil", "lymphocyte"]
+    assert [line.second for line in found.lines] == [40, 58, 1]
+    ran = edgewbc("compare-counts", a, b)
+    assert ran.out.splitlines()[-1] == "counts differ by more than chance in: neutrophil, lymphocyte"
+
+
+def test_the_person_is_compared_with_the_software(tmp_path: Path, edgewbc: Callable[..., Ran]) -> None:
+    folder = make_case(tmp_path / "a", [*[cell("neutrophil")] * 5, cell("monocyte", Status.REVIEW)])
+    with Case.open(folder) as case:
+        case.decide(6, "blast", "Ada")
+    found = compare_with_software(Case.read(folder))
+    assert (found.agree, found.differ, found.totals) == ((5, 6), [], (6, 6))
+    ran = edgewbc("compare-counts", folder)
+    assert ran.out.splitlines()[-2:] == [
+        "the counts agree as well as chance allows",
+        "same label for 5 of 6 cells that both labeled",
+    ]
