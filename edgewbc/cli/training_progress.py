@@ -44,6 +44,7 @@ class TrainingProgress:
         self._task: Any = None
         self._epoch = 0
         self._run: Path | None = None
+        self._run_number = 0
         self._epochs = 0
         self._seconds: list[float] = []
         self._drawn = time.monotonic()
@@ -60,8 +61,13 @@ class TrainingProgress:
         return {"opened": self.opened, "progress": self.progress, "report": self.report}
 
     def opened(self, run: Path, epochs: int) -> None:
-        """Note the run folder and the number of epochs, and start the trackers."""
+        """Note the run folder and the number of epochs, start the trackers, and have freed memory kept."""
+        from edgewbc.train.heap import keep_freed_memory
+
         self._close()
+        if self._run_number == 0 and keep_freed_memory() and self.first:
+            say("memory: freed memory stays with this process, as glibc would map it anew in every step")
+        self._run_number += 1
         self._run, self._epochs, self._seconds = run, epochs, []
         if self._track and self.first:
             from edgewbc.train.tracking import FOLDER, RunTrackers
