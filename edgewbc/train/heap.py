@@ -39,4 +39,5 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NEVER), (_TOP_PAD, _PAD))
-    return sum(mallopt(parameter, value) for parameter, value in settings) == len(settings)  # 1 each
+    done = [int(mallopt(parameter, value)) for parameter, value in settings]
+    return all(done)
