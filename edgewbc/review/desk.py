@@ -181,7 +181,9 @@ class Desk:
             raise Stale("the case was changed in another window: look at it again, then sign")
         if left := len(self.case.open_cells):
             raise Stale(f"{left} {'cell is' if left == 1 else 'cells are'} still open")
-        self.case.sign_off(request.who, seen)
+        info = self.case.info
+        hashes = {"bundle_sha256": info.bundle_sha256, "profile_sha256": info.profile_sha256}
+        self.case.sign_off(request.who, {**seen, **hashes})
         self._reason = ""
         self._made.clear()
         self._touch_head()

@@ -151,6 +151,7 @@ def test_sign_off_closes_the_case(tab: Tab, case: Case) -> None:
         "shown": 12, "filter": "all", "screen": "1280x720", "version": 1,
     }  # fmt: skip
     assert signed.seen["differential"]["counted"] == 12
+    assert (signed.seen["bundle_sha256"], signed.seen["profile_sha256"]) == ("a" * 64, "b" * 64)
     assert {"results", "decisions", "case.json", "cells.json"} <= set(signed.hashes)
     assert tab.head["closed"]
     assert tab.head["signed"]["who"] == "Ada"

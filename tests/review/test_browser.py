@@ -108,7 +108,7 @@ def test_two_hundred_cells_by_keys_alone(show: Callable[..., Any], tmp_path: Pat
         page.reload()
         page.wait_for_selector("body.ready")
         assert "Signed by Ada" in text(page, "#banners")
-        assert "none open" in text(page, "#progress-text")
+        wait_text(page, "#progress-text", "none open")
         assert text(page, ".group-count >> nth=0") == "40"
         assert len(case.decisions) == 200
         page.click("#sign")
@@ -274,7 +274,7 @@ def test_what_was_not_saved_can_be_sent_again(show: Callable[..., Any], tmp_path
         page.route("**/api/**", lambda route: route.abort())
         page.keyboard.press("2")
         wait_text(page, "#banners", "NOT saved: cell 1 → lymphocyte")
-        assert "4 open cells" in text(page, "#progress-text")
+        wait_text(page, "#progress-text", "4 open cells")
         page.unroute("**/api/**")
         page.click("text=Save now")
         wait_text(page, "#progress-text", "3 open")
@@ -307,7 +307,7 @@ def test_markup_in_names_is_text(show: Callable[..., Any], tmp_path: Path) -> No
     with browser.served(folder, by=f"{evil}A") as (url, case):
         page = show(url)
         assert text(page, "#case-name").startswith(evil)
-        assert evil in text(page, "#detail-file")
+        wait_text(page, "#detail-file", evil)
         page.click("button[data-label^='<script>']")
         settled(page)
         wait_text(page, "#progress-text", "5 open")
