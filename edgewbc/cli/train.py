@@ -26,7 +26,10 @@ def command(
     data: Annotated[Path | None, typer.Option(help="Manifest folder (default: the newest here).")] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="Start weights: imagenet (from EDGEWBC_WEIGHTS, else downloaded), none, or a FILE."),
+        typer.Option(
+            help="Start weights: imagenet (from EDGEWBC_WEIGHTS, else downloaded), none, or a FILE: safetensors, a "
+            "PyTorch state dict (.pth), or VGG16 of Keras (.h5)."
+        ),
     ] = None,
     weights_scaling: Annotated[
         str | None,

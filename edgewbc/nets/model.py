@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from edgewbc.errors import UserError
-from edgewbc.nets import layers
+from edgewbc.nets import foreign_weights, layers
 from edgewbc.nets.edgenet import EdgeNet
 from edgewbc.nets.efficientnet_lite import EfficientNetLite0
 from edgewbc.nets.network import Network
@@ -92,10 +92,13 @@ def load(folder: Path) -> tuple[Network, ModelSpec]:
 def load_base(net: nn.Module, path: Path) -> None:
     """Fill the convolutional base from a file of its weights, by keys such as `features.0.weight` or `0.weight`.
 
+    The file is safetensors, or one of the formats of `foreign_weights`.
+
     Raises:
         UserError: the file does not hold the weights of this base.
     """
-    tensors = {name.removeprefix("features."): value for name, value in read_tensors(path).items()}
+    read = foreign_weights.read(path) if foreign_weights.accepted(path) else read_tensors(path)
+    tensors = {name.removeprefix("features."): value for name, value in read.items()}
     features = net.get_submodule("features")
     wanted = {name: value for name, value in features.state_dict().items() if not name.endswith("num_batches_tracked")}
     missing = [name for name in wanted if name not in tensors or tensors[name].shape != wanted[name].shape]

@@ -254,7 +254,7 @@ class TrainRecipe(Section):
     """Recipe of `edgewbc train`."""
 
     name: Name = Field(description="of the run folder; letters, digits, dots, hyphens and underscores")
-    weights: str = Field(default="imagenet", description="imagenet, none, or a safetensors file")
+    weights: str = Field(default="imagenet", description="imagenet, none, or a file: safetensors, .pth, Keras .h5")
     weights_scaling: WeightsScaling | None = Field(
         default=None, description="pixel normalization of a safetensors file without a model.json beside it"
     )

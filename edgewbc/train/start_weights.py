@@ -9,7 +9,7 @@ from edgewbc import runs
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.prepare import profile
 from edgewbc.errors import UserError
-from edgewbc.nets import model
+from edgewbc.nets import foreign_weights, model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.nets.weights_kind import check_kind
@@ -34,9 +34,10 @@ def normalization(recipe: TrainRecipe) -> Normalization:
     else:
         file = Path(recipe.weights)
         description = file.with_name(model.SPEC)
-        check_kind(file)
+        if not foreign_weights.accepted(file):
+            check_kind(file)
         if not file.is_file():
-            raise UserError(f"{file}: no such file; --weights names a safetensors file")
+            raise UserError(f"{file}: no such file; --weights names a file of weights")
         if file.name != model.WEIGHTS or not description.is_file():
             if given is None:
                 raise UserError(
