@@ -94,8 +94,8 @@ def after(lab: LabCells, places: NDArray[np.int64], classes: NDArray[np.int64], 
     test = lab.cells.take(rest)
     logits = lab.head.logits(test.features[:, 0])
     if len(np.unique(own.labels)) > 1:
-        strength = adapt.cross_validate(own, lab.head, seed=seed).strength
-        logits = adapt.fit(own, lab.head, strength).logits(lab.head, test.features[:, 0])
+        tested = adapt.cross_validate(own, lab.head, seed=seed)
+        logits = adapt.fit(own, lab.head, tested.strength, tested.scale).logits(lab.head, test.features[:, 0])
     return shots.scores(logits.argmax(1), test.labels, classes)[1]
 
 

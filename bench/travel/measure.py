@@ -167,7 +167,7 @@ def adapt_once(bundle: Bundle, head: Head, seen: SeenSet, shots: int, seed: Sequ
     part, rest = take(seen, drawn), take(seen, ~drawn)
     cells = Cells(part.features, part.labels, np.arange(len(part)))
     tested = adapt.cross_validate(cells, head, seed=seed[-1])
-    after = adapt.fit(cells, head, tested.strength).logits(head, rest.features[:, 0])
+    after = adapt.fit(cells, head, tested.strength, tested.scale).logits(head, rest.features[:, 0])
     before = head.logits(rest.features[:, 0])
     out = tested.held_out
     gains = False

@@ -78,6 +78,14 @@ class Head:
         """Return the probabilities (..., K) of features (..., d)."""
         return softmax(self.logits(features))
 
+    def scaled(self, factor: float) -> Head:
+        """Return the head whose logits are those of this one times a factor."""
+        if factor == 1:
+            return self
+        weights, bias = self.layers[-1]
+        single = np.float32(factor)
+        return Head((*self.layers[:-1], (weights * single, bias * single)))
+
     def plus(self, weights: NDArray[np.floating], bias: NDArray[np.floating]) -> Head:
         """Return the head whose logits are those of this one plus a linear function of the features.
 

@@ -99,8 +99,8 @@ def evaluate(
     for number, repeat in progress(plan, "draws", len(plan)):
         drawn = draw(cells.labels, classes, number, np.random.default_rng([seed, number, repeat]))
         part = cells.take(drawn)
-        strength = adapt.cross_validate(part, head, seed=repeat).strength
-        correction = adapt.fit(part, head, strength)
+        tested = adapt.cross_validate(part, head, seed=repeat)
+        correction = adapt.fit(part, head, tested.strength, tested.scale)
         rest = ~drawn
         values: list[float] = []
         for logits in (

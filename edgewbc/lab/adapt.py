@@ -220,7 +220,7 @@ def run(
         raise UserError("the labeled cells are all of one class: label cells of two classes or more")
     cells = Cells(seen.features, labels, seen.copies)
     tested = adapt.cross_validate(cells, head)
-    correction = adapt.fit(cells, head, tested.strength)
+    correction = adapt.fit(cells, head, tested.strength, tested.scale)
     out = tested.held_out
     comparison = None
     if out.any():

@@ -142,7 +142,7 @@ def test_held_out_probabilities_are_of_heads_that_have_not_seen_the_cell() -> No
     fitted = adapt.fit(cells, zero_head(40, 2), 0.01).logits(zero_head(40, 2), features[:, 0])
     assert (fitted.argmax(1) == cells.labels).all()
     assert found.strength == 1.0
-    assert found.losses[1.0] < found.losses[0.01]
+    assert found.losses[1.0, 1.0] < found.losses[1.0, 0.01]
 
 
 def test_nothing_is_held_out_of_single_cells() -> None:
@@ -155,3 +155,27 @@ def test_nothing_is_held_out_of_single_cells() -> None:
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="one label"):
         Cells(np.zeros((3, 2, 4), np.float32), np.zeros(2, np.int64), np.zeros(3, np.int64))
+
+
+def test_an_overconfident_head_is_toned_down_with_enough_cells() -> None:
+    """A head that is certain and half wrong is worth little; 10 cells of a class tell so, 5 are not asked."""
+    wrong = Head(((40 * np.eye(3, 6, k=1, dtype=np.float32), np.zeros(3, np.float32)),))
+    assert adapt.cross_validate(blobs((12, 12, 12), noise=0.7), wrong, [0.3]).scale == 0.25
+    few = adapt.cross_validate(blobs((12, 12, 5), noise=0.7), wrong, [0.3])
+    assert few.scale == 1.0
+    assert list(few.losses) == [(1.0, 0.3)]
+
+
+def test_a_head_that_is_right_keeps_its_weight() -> None:
+    right = Head(((3 * np.eye(3, 6, dtype=np.float32), np.zeros(3, np.float32)),))
+    assert adapt.cross_validate(blobs((12, 12, 12), noise=0.3), right, [3.0]).scale == 1.0
+
+
+def test_a_scaled_correction_is_one_head() -> None:
+    cells, head = blobs((12, 12, 12)), Head(((np.eye(3, 6, dtype=np.float32), np.ones(3, np.float32)),))
+    correction = adapt.fit(cells, head, 0.3, 0.5)
+    logits = correction.logits(head, cells.features)
+    assert correction.head(head).logits(cells.features) == pytest.approx(logits, abs=1e-4)
+    assert logits - 0.5 * head.logits(cells.features) == pytest.approx(
+        cells.features @ correction.weights.T + correction.bias, abs=1e-4
+    )

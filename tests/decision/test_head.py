@@ -71,3 +71,11 @@ def test_layers_that_do_not_fit_are_refused() -> None:
 
 def test_softmax_of_large_logits() -> None:
     assert softmax(np.array([[1000.0, 1000.0], [-1000.0, 0.0]])).tolist() == [[0.5, 0.5], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize("widths", [(6, 3), (6, 4, 3)])
+def test_scaling_scales_the_logits(widths: tuple[int, ...]) -> None:
+    head = make(*widths)
+    features = np.random.default_rng(1).uniform(0, 2, size=(7, 6))
+    assert head.scaled(0.25).logits(features) == pytest.approx(0.25 * head.logits(features), abs=1e-5)
+    assert head.scaled(1.0) is head
