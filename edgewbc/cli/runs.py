@@ -72,3 +72,22 @@ def draw(folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.
     if not written:
         raise UserError(f"{folder}: has no epochs to draw (metrics.jsonl)")
     print("\n".join(map(str, written)))
+
+
+@app.command()
+def average(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN...", help="Runs that were fine-tuned from the same weights.")
+    ],
+    to: Annotated[Path | None, typer.Option(help="New run folder (default: runs/<first run>-average).")] = None,
+) -> None:
+    """Average the weights of runs into a new one, which is often better on other microscopes than each of them.
+
+    \b
+    Example:
+      edgewbc runs average runs/mine-0 runs/mine-1 runs/mine-2 --to runs/mine-average
+    """
+    from edgewbc.train.average import average as averaged
+
+    run = averaged(folders, to)
+    print(f"{run}: the average of {len(folders)} runs; next: edgewbc eval {run} --split val")
