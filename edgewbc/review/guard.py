@@ -13,14 +13,14 @@ The server listens on 127.0.0.1 alone, but other programs and web pages reach th
 from __future__ import annotations
 
 import hmac
-import secrets
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HOST: Final = "127.0.0.1"
+from edgewbc.review.address import HOST
+
 API: Final = "/api/"
 """Paths below this need the token; the others are the page's own files, which are the same for every case."""
 
@@ -40,11 +40,6 @@ HEADERS: Final = {
 }
 
 _SAFE_METHODS = ("GET", "HEAD")
-
-
-def new_token() -> str:
-    """Return a random token of 256 bits that can stand in an address."""
-    return secrets.token_urlsafe(32)
 
 
 class Guard:

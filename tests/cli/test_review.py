@@ -35,6 +35,21 @@ def test_what_cannot_be_reviewed_is_one_line(edgewbc: Callable[..., Ran], tmp_pa
             assert len(ran.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_a_missing_web_server_is_one_line(
+    edgewbc: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """It names the command that installs it."""
+    folder = make_case(tmp_path / "case", 3)
+    for name in [name for name in sys.modules if name.startswith("edgewbc.review")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    ran = edgewbc("review", folder, "--no-open")
+    assert ran.code == 2
+    assert f"the review page needs {missing}, which is not installed: pip install" in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
 def test_a_case_that_is_open_already_is_refused(tmp_path: Path) -> None:
     """One line says so; the case is not touched."""
     folder = make_case(tmp_path / "case", 3)

@@ -15,7 +15,7 @@ import uvicorn
 
 from edgewbc.lab.case import Case
 from edgewbc.review import app
-from edgewbc.review.guard import HOST, new_token
+from edgewbc.review.address import HOST, new_token
 from edgewbc.review.pictures import NO_MAPS, Maps
 
 ELSEWHERE = "elsewhere.example"
