@@ -19,6 +19,7 @@ class Form(StrEnum):
 
     BUNDLE = "bundle"
     HTML = "html"
+    HUB = "hub"
 
 
 BUNDLES = Path("bundles")
@@ -27,7 +28,7 @@ NETWORKS = Path("networks")
 
 def command(
     run: Annotated[
-        Path | None, typer.Argument(help="Run folder to export, or bundle for --as html. [default: the newest]")
+        Path | None, typer.Argument(help="Run folder, or bundle for --as html and hub. [default: the newest]")
     ] = None,
     named: Annotated[Path | None, typer.Option("--run", help="The same, as an option.")] = None,
     data: Annotated[
@@ -59,7 +60,8 @@ def command(
         Form,
         typer.Option(
             "--as",
-            help="bundle: the bundle of a run; html: of a bundle, one file that classifies in a browser, offline.",
+            help="bundle: the bundle of a run; html: of a bundle, one file that classifies in a browser, offline; "
+            "hub: of a bundle, a folder for a model hub.",
         ),
     ] = Form.BUNDLE,
     runtime: Annotated[
@@ -82,9 +84,13 @@ def command(
     Examples:
       edgewbc export runs/vgg16gap-112-quarter-int8 --precision int8,f32 --to bundles/mine --zip
       edgewbc export bundles/mine --as html --to mine.html
+      edgewbc export bundles/mine --as hub --license Apache-2.0 --to hub/mine
     """
     if form == Form.HTML:
         _html(run or named, to, runtime, as_json)
+        return
+    if form == Form.HUB:
+        _hub(run or named, to, license, as_json)
         return
     from edgewbc import runs
     from edgewbc.cli import defaults
@@ -151,6 +157,21 @@ def _html(model: Path | None, to: Path | None, runtime: Path | None, as_json: bo
     if size > web_page.LARGEST:
         say(f"larger than {web_page.LARGEST / 1e6:.0f} MB: a bundle with a smaller network loads sooner")
     say("next: open it in a browser, and drop images of single cells on it")
+
+
+def _hub(model: Path | None, to: Path | None, license: str | None, as_json: bool) -> None:
+    """Write a bundle as a folder for a model hub."""
+    from edgewbc.bundle.bundle import Bundle
+    from edgewbc.cli import defaults
+    from edgewbc.export import hub
+
+    bundle = Bundle.open(defaults.bundle_to_measure(model))
+    target = to or Path("hub") / bundle.name
+    hub.write(bundle, target, license)
+    if as_json:
+        emit({"folder": str(target)})
+    else:
+        print(f"{target}: {hub.README} (card and metadata), {hub.CONFIG}, and the bundle; nothing was uploaded")
 
 
 def _sizes(bundle: Bundle) -> dict[str, dict[str, int]]:
