@@ -24,7 +24,7 @@ from tests.review.cases import make_case
 pytestmark = pytest.mark.skipif(not browser.executable(), reason="there is no Chromium or Chrome on this computer")
 
 REVIEW = (Status.REVIEW,)
-WAIT = 60_000
+WAIT = 180_000
 """Milliseconds after which a busy machine counts as stuck."""
 
 
