@@ -36,7 +36,8 @@ def test_run_folder_contents(manifest: Manifest, tmp_path: Path) -> None:
     """Weights, description, complete recipe, metrics and lineage are written; the checkpoint is removed."""
     made = steps.train(TrainRecipe.model_validate(TINY), manifest, to=tmp_path / "run")
     assert sorted(f.name for f in made.iterdir()) == [
-        "lineage.json", "metrics.jsonl", "model.json", "model.safetensors", "recipe.yaml", "started.json",
+        "confusion.json", "lineage.json", "metrics.jsonl", "model.json", "model.safetensors", "recipe.yaml",
+        "started.json",
     ]  # fmt: skip
     lineage = runs.lineage(made).values
     lines = [json.loads(line) for line in (made / "metrics.jsonl").read_text().splitlines()]
