@@ -6,9 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench import result_file
 from bench.edge import report as edge_report
+from bench.edge.result import EdgeResult
 from bench.peers import report as peers_report
+from bench.peers.result import PeersResult
 from bench.poster import figure
+from bench.poster.result import PosterResult
 from bench.tables import (
     EDGE,
     FRONT,
@@ -68,19 +72,19 @@ def _read(path: Path) -> str:
 def draw(folder: Path) -> None:
     """Draw the figures of the results that a folder has."""
     if (folder / POSTER).is_file():
-        found = read_json(folder / POSTER, "a result of `python -m bench.poster`")
-        if figure.drawable(found):
-            figure.draw(found, folder / LEAK)
+        poster = result_file.read(folder / POSTER, PosterResult.from_json)
+        if figure.drawable(poster):
+            figure.draw(poster, folder / LEAK)
     if (folder / TRAVEL).is_file():
         found = read_json(folder / TRAVEL, "a result of `python -m bench.travel`")
         if travel_figure.drawable(found):
             travel_figure.draw(found, folder / TRAVEL_FIGURE)
     if (folder / EDGE).is_file():
-        found = read_json(folder / EDGE, "a result of `python -m bench.edge`")
-        if "bench" in found:
-            edge_report.draw(found, folder / FRONT)
+        edge = result_file.read(folder / EDGE, EdgeResult.from_json)
+        if edge.benchmarked:
+            edge_report.draw(edge, folder / FRONT)
     if (folder / PEERS).is_file():
-        peers_report.draw(read_json(folder / PEERS, "a result of bench/peers/run.py"), folder / PEERS_FRONT)
+        peers_report.draw(result_file.read(folder / PEERS, PeersResult.from_json), folder / PEERS_FRONT)
 
 
 def main(arguments: list[str] | None = None) -> int:

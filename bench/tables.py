@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import audits_report, unknown
+from bench import audits_report, result_file, unknown
 from bench.edge import report as edge_report
+from bench.edge.result import EdgeResult
 from bench.peers import report as peers_report
+from bench.peers.result import PeersResult
 from bench.poster import report as poster_report
+from bench.poster.result import PosterResult
 from bench.travel import report as travel_report
 from bench.widths import report as widths_report
+from bench.widths.result import WidthsResult
+from edgewbc.bench.end_to_end_result import EndToEndResult
 from edgewbc.bench.result import BenchResult
 from edgewbc.bench.row import MeasuredRow
 from edgewbc.data.manifest import SYNTHETIC
@@ -63,17 +68,17 @@ def results(folder: Path) -> str:
             parts += ["## Speed on a CPU", speed_table(BenchResult.read(folder / BENCH))]
         sections: tuple[tuple[str, str, Callable[[Mapping[str, Any]], str], str, str], ...] = (
             (TRAVEL, "Images of other laboratories", travel_report.markdown, TRAVEL_FIGURE, travel_report.CAPTION),
-            (LAB, "From file to label", from_file_to_label, "", ""),
+            (LAB, "From file to label", _lab, "", ""),
             (UNKNOWN, "Cells of kinds that a network does not know", unknown.markdown_table, "", ""),
-            (POSTER, "The poster's accuracies, with and without leakage", poster_report.markdown, LEAK,
+            (POSTER, "The poster's accuracies, with and without leakage", _poster, LEAK,
              poster_report.CAPTION),
-            (EDGE, "Search for small and fast networks", edge_report.markdown, FRONT, edge_report.CAPTION),
-            (WIDTHS, "Cost of a channel", widths_report.markdown, "", ""),
-            (PEERS, "Comparison with other toolkits", peers_report.table, PEERS_FRONT, peers_report.CAPTION),
+            (EDGE, "Search for small and fast networks", _edge, FRONT, edge_report.CAPTION),
+            (WIDTHS, "Cost of a channel", _widths, "", ""),
+            (PEERS, "Comparison with other toolkits", _peers, PEERS_FRONT, peers_report.CAPTION),
         )  # fmt: skip
         for name, title, table, drawing, caption in sections:
             if (folder / name).is_file():
-                parts += [f"## {title}", table(read_json(folder / name, "a result of a study"))]
+                parts += [f"## {title}", result_file.read(folder / name, table)]
                 if drawing and (folder / drawing).is_file():
                     parts.append(f"![{caption}](../bench/results/{drawing})\n\n{caption}.")
         if audited := audits_report.table(folder):
@@ -184,27 +189,46 @@ def speed_table(result: BenchResult) -> str:
     return f"{table}\n\nMeasured in one run on {where}.{ratio}{_rounds(result)} {on}"
 
 
-def from_file_to_label(found: Mapping[str, Any]) -> str:
+def from_file_to_label(found: EndToEndResult) -> str:
     """Return what `edgewbc bench --end-to-end` measured, as sentences; what was not measured is left out."""
-    data, machine, choice = found["data"], found["machine"], found["choice"]
+    data, machine, choice, speed = found.data, found.machine, found.choice, found.speed
     lines = [
-        f"{found['bundle']} {choice['precision']} classifies {found['images_per_s']:,.0f} images/s from file to label, "
-        f"on {data['n']:,} images of {data['source']}: {percent(found['ratio'], 0)} of the limit "
-        f"({found['limit_images_per_s']:,.0f}) that follows from {found['decode_ms']:.2f} ms of decoding and "
-        f"{found['inference_ms']:.2f} ms of inference per image (CPU time with all cores busy) on {choice['threads']} "
-        f"cores ({machine['cpu']}, {machine['isa']}; median of {len(found['rounds']['images_per_s'])} rounds). A core "
-        f"alone is faster than one of several busy ones: the figure is {percent(found['ratio_alone'], 0)} of what as "
+        f"{found.bundle} {choice.precision} classifies {speed.images_per_s:,.0f} images/s from file to label, "
+        f"on {data.n:,} images of {data.source}: {percent(speed.ratio, 0)} of the limit "
+        f"({speed.limit_images_per_s:,.0f}) that follows from {speed.decode_ms:.2f} ms of decoding and "
+        f"{speed.inference_ms:.2f} ms of inference per image (CPU time with all cores busy) on {choice.threads} "
+        f"cores ({machine.cpu}, {machine.isa}; median of {len(speed.rounds['images_per_s'])} rounds). A core "
+        f"alone is faster than one of several busy ones: the figure is {percent(speed.ratio_alone, 0)} of what as "
         "many cores would reach with the PC to themselves."
     ]
-    if found["cold_start_s"]:
+    if found.cold_start is not None and found.help_time is not None:
         lines.append(
-            f"Start of the process to the first label: {found['cold_start_s']['median']:.2f} s; `edgewbc --help`: "
-            f"{found['help_s']['median']:.2f} s."
+            f"Start of the process to the first label: {found.cold_start.median:.2f} s; `edgewbc --help`: "
+            f"{found.help_time.median:.2f} s."
         )
-    if found["memory"] and found["memory"]["peak_mb"] is not None:
-        held = found["memory"]
-        lines.append(f"Peak memory over {held['pictures']:,} images: {held['peak_mb']:.0f} MB.")
+    if found.memory is not None and found.memory.peak_mb is not None:
+        lines.append(f"Peak memory over {found.memory.images:,} images: {found.memory.peak_mb:.0f} MB.")
     return " ".join(lines)
+
+
+def _lab(values: Mapping[str, Any]) -> str:
+    return from_file_to_label(EndToEndResult.from_json(values))
+
+
+def _poster(values: Mapping[str, Any]) -> str:
+    return poster_report.markdown(PosterResult.from_json(values))
+
+
+def _edge(values: Mapping[str, Any]) -> str:
+    return edge_report.markdown(EdgeResult.from_json(values))
+
+
+def _widths(values: Mapping[str, Any]) -> str:
+    return widths_report.markdown(WidthsResult.from_json(values))
+
+
+def _peers(values: Mapping[str, Any]) -> str:
+    return peers_report.table(PeersResult.from_json(values))
 
 
 def _ratio(row: MeasuredRow) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench import console
 from bench.edge import report, search
+from bench.edge.result import EdgeResult
 from edgewbc.bench.plan import reference_network
 from edgewbc.cli.console import progress
 from edgewbc.data.manifest import Manifest
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reporter = console.stage_reporter()
         results = search.run(manifest, options.work, out, reference=reference, reporter=reporter)
         results = search.measure(results, manifest, options.work, out, reporter=reporter, progress=progress)
-        console.finish(results, report.text(results), as_json=options.json, committed=options.out is None)
+        text = report.text(EdgeResult.from_json(results))
+        console.finish(results, text, as_json=options.json, committed=options.out is None)
 
     return exit_code(step)
 

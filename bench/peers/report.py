@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bench.figures import Look, Mark, label_axes, legend, panel
+from bench.peers.result import Measured, PeersResult, SameNetwork
 from edgewbc.report import style
 from edgewbc.utils.text import figure, interval, markdown, percent
 
@@ -34,20 +33,18 @@ LOOKS = {
 """How each row is drawn: by architecture for the toolkit's own networks, else by peer."""
 
 
-def table(results: Mapping[str, Any]) -> str:
+def table(result: PeersResult) -> str:
     """Return a row for each network that was measured, and a sentence for each that was not, in Markdown."""
-    done = _done(results)
-    first = done[0]
-    machine, data, how = results["machine"], results["data"], results["protocol"]
+    done = result.measured
     lines = [markdown(HEADER, [_line(row) for row in done], numbers=range(5, len(HEADER)))]
-    lines += _refused(results)
+    lines += _refused(result)
     lines.append(
-        f"One run on {machine['cpu']}, {machine['cores']} cores, {how['rounds']} interleaved rounds of "
-        f"{how['seconds']:g} s. On {data['source']}, protocol `{data['protocol']}`, {data['split']}, n = {data['n']}. "
-        f"Ours is {first['model']}; ratio and McNemar's test are to it. Only the network is timed. The toolkit's int8 "
+        f"One run on {result.cpu}, {result.cores} cores, {result.rounds} interleaved rounds of "
+        f"{result.seconds:g} s. On {result.source}, protocol `{result.protocol}`, {result.split}, n = {result.n}. "
+        f"Ours is {done[0].model}; ratio and McNemar's test are to it. Only the network is timed. The toolkit's int8 "
         "is NNCF's, that of the others their own. Versions and hashes are in the JSON."
     )
-    same = [_same(row) for row in done if not row["ours"] and row.get("same_network")]
+    same = [_same(row, row.same_network) for row in done if not row.ours and row.same_network is not None]
     if same:
         lines += [
             "Peers that run the weights of one of our rows, and how far their predictions differ from it:",
@@ -56,72 +53,63 @@ def table(results: Mapping[str, Any]) -> str:
     return "\n\n".join(lines)
 
 
-def _refused(results: Mapping[str, Any]) -> list[str]:
+def _refused(result: PeersResult) -> list[str]:
     """Return a sentence for each network that was not measured, its precisions together."""
     found: dict[tuple[str, str, str], list[str]] = {}
-    for row in results["rows"]:
-        if row.get("error"):
-            found.setdefault((row["peer"], row["model"], row["error"]), []).append(row["precision"])
+    for row in result.unmeasured:
+        found.setdefault((row.peer, row.model, row.error), []).append(row.precision)
     return [
         f"Not measured: {peer}, {model}, {' and '.join(precisions)}: {error}."
         for (peer, model, error), precisions in found.items()
     ]
 
 
-def _done(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [row for row in results["rows"] if not row.get("error")]
-
-
-def _line(row: Mapping[str, Any]) -> list[str]:
-    speed, mcnemar = row["speed"], row["mcnemar"]
+def _line(row: Measured) -> list[str]:
     return [
-        row["peer"],
-        row["model"],
+        row.peer,
+        row.model,
         _side(row),
-        row["backend"],
-        row["precision"],
-        figure(row["images_per_s"]) + ("!" if "images_per_s" in row.get("unsteady", []) else ""),
-        "1" if speed is None else f"{speed['ratio']:.3g}",
-        figure(row["latency_ms"]["p50"]),
-        figure(row["size_mb"]),
-        f"{row['correct']} of {row['n']}",
-        percent(row["accuracy"]),
-        interval(row["interval"]),
-        "-" if mcnemar is None else f"{mcnemar['p']:.2g}",
-        "-" if row["minutes"] is None else f"{row['minutes']:.0f}",
+        row.backend,
+        row.precision,
+        figure(row.images_per_s) + ("!" if row.unsteady else ""),
+        "1" if row.speed is None else f"{row.speed:.3g}",
+        figure(row.p50_ms),
+        figure(row.size_mb),
+        f"{row.correct} of {row.n}",
+        percent(row.accuracy),
+        interval(row.interval),
+        "-" if row.mcnemar_p is None else f"{row.mcnemar_p:.2g}",
+        "-" if row.minutes is None else f"{row.minutes:.0f}",
     ]
 
 
-def _same(row: Mapping[str, Any]) -> list[str]:
-    same = row["same_network"]
-    against = same["against"]
+def _same(row: Measured, same: SameNetwork) -> list[str]:
     return [
-        row["peer"],
-        row["model"],
-        f"{row['backend']} {row['precision']}, {_side(row)}",
-        f"{against['backend']} {against['precision']}",
-        f"{same['largest_difference']:.1e}",
-        percent(same["agreement"]),
+        row.peer,
+        row.model,
+        f"{row.backend} {row.precision}, {_side(row)}",
+        f"{same.backend} {same.precision}",
+        f"{same.largest_difference:.1e}",
+        percent(same.agreement),
     ]
 
 
-def _side(row: Mapping[str, Any]) -> str:
-    return " x ".join(str(side) for side in row["input"]) if row["input"] else "-"
+def _side(row: Measured) -> str:
+    return " x ".join(str(side) for side in row.input) if row.input else "-"
 
 
-def draw(results: Mapping[str, Any], path: Path) -> None:
+def draw(result: PeersResult, path: Path) -> None:
     """Write the figure (SVG or PNG, by the suffix): test accuracy over throughput, filled marks for int8.
 
     Raises:
         UserError: matplotlib is not installed.
     """
-    done = _done(results)
     marks = [
         Mark(
-            _look(row), row["images_per_s"], row["accuracy"], (row["interval"][0], row["interval"][1]),
-            f"{row['input'][0]}", filled=row["precision"] == "int8",
+            _look(row), row.images_per_s, row.accuracy, row.interval,
+            f"{row.input[0]}" if row.input else "", filled=row.precision == "int8",
         )
-        for row in done
+        for row in result.measured
     ]  # fmt: skip
     with style.saved(path, 820, 500, "the figure of the comparison with other toolkits") as drawn:
         (axes,) = style.axes(drawn, 58, 14, 62, 48)
@@ -130,5 +118,5 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         legend(drawn, [mark.look for mark in marks], [("Pareto front", "--")])
 
 
-def _look(row: Mapping[str, Any]) -> Look:
-    return LOOKS.get(row["arch"] if row["ours"] else row["peer"], Look("*", style.GRAY, row["peer"]))
+def _look(row: Measured) -> Look:
+    return LOOKS.get((row.arch or "") if row.ours else row.peer, Look("*", style.GRAY, row.peer))

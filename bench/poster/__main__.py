@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench import console
 from bench.poster import report, study
+from bench.poster.result import PosterResult
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError, exit_code
 
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out = options.out or console.RESULTS / "poster.json"
         reporter = console.stage_reporter()
         results = study.run(_originals(options.data), options.work, out, reporter=reporter)
-        console.finish(results, report.text(results), as_json=options.json, committed=options.out is None)
+        text = report.text(PosterResult.from_json(results))
+        console.finish(results, text, as_json=options.json, committed=options.out is None)
 
     return exit_code(step)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.figures import Look, label_axes, legend
+from bench.poster.result import PosterResult
+from edgewbc.metrics import Interval
 from edgewbc.report import style
 from edgewbc.report.style import INK, SIZE
 
@@ -20,36 +21,35 @@ LOOKS = {
 """How each protocol is drawn."""
 
 
-def drawable(results: Mapping[str, Any]) -> bool:
+def drawable(result: PosterResult) -> bool:
     """Return whether the row has a result under both protocols."""
-    return all(f"{SHOWN}-{protocol}-s0" in results["parts"] for protocol in LOOKS)
+    return all(result.part(SHOWN, protocol) is not None for protocol in LOOKS)
 
 
-def draw(results: Mapping[str, Any], path: Path) -> None:
+def draw(result: PosterResult, path: Path) -> None:
     """Write the figure (SVG or PNG, by the suffix): recall of each class and accuracy, with 95 % intervals.
 
     Args:
-        results: of `python -m bench.poster`, for which `drawable` is true.
+        result: of `python -m bench.poster`, for which `drawable` is true.
         path: of the figure.
 
     Raises:
         UserError: matplotlib is not installed.
     """
-    tests = {protocol: results["parts"][f"{SHOWN}-{protocol}-s0"]["test"]["f32"] for protocol in LOOKS}
-    classes = list(tests["poster"]["classes"])
+    parts = {protocol: result.part(SHOWN, protocol) for protocol in LOOKS}
+    tests = {protocol: part.test["f32"] for protocol, part in parts.items() if part is not None}
+    classes = list(tests["poster"].per_class)
     labels = ["all"]
     for name in classes:
-        counts = [tests[protocol]["per_class"][name]["originals"] for protocol in LOOKS]
+        counts = [tests[protocol].per_class[name].originals for protocol in LOOKS]
         labels.append(f"{name}\n({counts[0]} and {counts[1]} originals)")
     with style.saved(path, 760, 62 + 54 * len(labels), "the figure of the poster study") as figure:
         (axes,) = style.axes(figure, 150, 14, 34, 44)
         for place, (protocol, tested) in enumerate(tests.items()):
-            values = [(tested["accuracy"], tested["clustered_interval"])]
-            values += [
-                (tested["per_class"][c]["recall"], tested["per_class"][c]["clustered_interval"]) for c in classes
-            ]
+            values = [(tested.accuracy, tested.clustered_interval)]
+            values += [(one.recall, one.clustered_interval) for one in map(tested.per_class.__getitem__, classes)]
             for row, (value, found) in enumerate(values):
-                interval = found or [value, value]  # a single original has no interval
+                interval = found or (value, value)  # a single original has no interval
                 _row(axes, LOOKS[protocol], row + (place - 0.5) * 0.34, value, interval)
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(len(labels) - 0.4, -0.6)
@@ -61,7 +61,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         legend(figure, LOOKS.values(), [])
 
 
-def _row(axes: Any, look: Look, y: float, value: float, interval: list[float]) -> None:
+def _row(axes: Any, look: Look, y: float, value: float, interval: Interval) -> None:
     axes.plot([100 * bound for bound in interval], [y, y], color=look.color, linewidth=1.6, solid_capstyle="butt")
     axes.plot(100 * value, y, look.marker, color=look.color, markersize=7)
     inside = interval[0] > 0.12

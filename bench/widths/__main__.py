@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench import console
 from bench.widths import report, study
+from bench.widths.result import WidthsResult
 from edgewbc.cli.console import progress
 from edgewbc.errors import exit_code
 
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def step() -> None:
         out = options.out or console.RESULTS / "widths.json"
         results = study.run(out, rounds=options.rounds, seconds=options.seconds, progress=progress)
-        console.finish(results, report.text(results), as_json=options.json, committed=options.out is None)
+        text = report.text(WidthsResult.from_json(results))
+        console.finish(results, text, as_json=options.json, committed=options.out is None)
 
     return exit_code(step)
 

@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from bench.widths.result import ChannelCost, WidthsResult
 from edgewbc.utils import text as words
 from edgewbc.utils.text import figure
 
-STEPS = ("16", "32", "64")
+STEPS = (16, 32, 64)
 
 
-def markdown(results: Mapping[str, Any]) -> str:
+def markdown(result: WidthsResult) -> str:
     """Return the table in Markdown, and what it shows."""
-    header, rows = table(results)
-    return f"{words.markdown(header, rows, range(1, len(header)))}\n\n{summary(results)}"
+    header, rows = table(result)
+    return f"{words.markdown(header, rows, range(1, len(header)))}\n\n{summary(result)}"
 
 
-def text(results: Mapping[str, Any]) -> str:
+def text(result: WidthsResult) -> str:
     """Return the table as plain text, and what it shows."""
-    header, rows = table(results)
-    return f"{words.table(header, rows)}\n{summary(results)}"
+    header, rows = table(result)
+    return f"{words.table(header, rows)}\n{summary(result)}"
 
 
-def table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def table(result: WidthsResult) -> tuple[list[str], list[list[str]]]:
     """Return header and lines: microseconds per image in each precision, and int8 over the next multiples."""
-    widths = results["widths"]
-    int8 = widths["int8"]
+    int8 = result.costs["int8"]
     lines = [
-        [f"{precision}, microseconds", *(figure(one["microseconds"]) for one in counts.values())]
-        for precision, counts in widths.items()
+        [f"{precision}, microseconds", *(figure(one.microseconds) for one in counts.values())]
+        for precision, counts in result.costs.items()
     ]
     lines += [
         [f"int8, over the next multiple of {step}", *(_over(one, step) for one in int8.values())] for step in STEPS
     ]
-    return ["channels", *int8], lines
+    return ["channels", *map(str, int8)], lines
 
 
-def _over(one: Mapping[str, Any], step: str) -> str:
-    ratio = one["to_multiple"].get(step)
+def _over(one: ChannelCost, step: int) -> str:
+    ratio = one.to_multiple.get(step)
     return "-" if ratio is None else f"{ratio:.2f}"
 
 
-def summary(results: Mapping[str, Any]) -> str:
+def summary(result: WidthsResult) -> str:
     """Return what was measured."""
-    machine, how = results["machine"], results["protocol"]
     return (
-        f"One 3 x 3 convolution, as many channels in as out, at {how['side']} x {how['side']}, in OpenVINO on "
-        f"{machine['cpu']}, {machine['cores']} cores; {how['rounds']} rounds of {how['seconds']:g} s, "
+        f"One 3 x 3 convolution, as many channels in as out, at {result.side} x {result.side}, in OpenVINO on "
+        f"{result.cpu}, {result.cores} cores; {result.rounds} rounds of {result.seconds:g} s, "
         "interleaved; medians."
     )

@@ -13,22 +13,29 @@ from bench import console
 from bench.edge.__main__ import main as edge
 from bench.poster.__main__ import main as poster
 from bench.widths.__main__ import main as widths
+from tests.studies.widths.test_report import RESULTS
 
 
 def test_widths_writes_and_prints(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """JSON on stdout is the file; without --out the committed tables are refreshed."""
-    result: dict[str, Any] = {"widths": {}}
-    monkeypatch.setattr("bench.widths.study.run", lambda out, **more: result | {"out": str(out), "rounds": 1})
-    monkeypatch.setattr("bench.widths.report.text", lambda results: f"a table of {results['out']}")
+    written: list[Path] = []
+
+    def run(out: Path, **more: Any) -> dict[str, Any]:
+        written.append(out)
+        return RESULTS
+
+    monkeypatch.setattr("bench.widths.study.run", run)
+    monkeypatch.setattr("bench.widths.report.text", lambda result: f"a table of {result.cpu}")
     commands: list[Sequence[str]] = []
     monkeypatch.setattr("bench.console.subprocess.run", lambda command, **more: commands.append(command[1:]))
     assert widths(["--out", str(tmp_path / "w.json"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"widths": {}, "out": str(tmp_path / "w.json"), "rounds": 1}
+    assert json.loads(capsys.readouterr().out) == RESULTS
     assert commands == []
     assert widths([]) == 0
-    assert capsys.readouterr().out == f"a table of {console.RESULTS / 'widths.json'}\n"
+    assert capsys.readouterr().out == "a table of a CPU\n"
+    assert written == [tmp_path / "w.json", console.RESULTS / "widths.json"]
     assert commands == [["-m", "bench.readme"]]
 
 

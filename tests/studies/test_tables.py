@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.readme import draw
 from bench.tables import accuracy_table, headline, results, speed_table
+from edgewbc.bench.end_to_end_result import EndToEndResult
+from edgewbc.bench.process_metrics import MemoryUse, StartupTime
 from edgewbc.errors import UserError
 from edgewbc.utils.files import write_json
 from tests.evaluation.test_text import RESULT
 from tests.report.results import by_hand
 from tests.studies.peers.test_report import results as peers
 
+LAB = Path(__file__).parents[2] / "bench" / "results" / "lab.json"
 EVAL = RESULT.to_json()
 BENCH = by_hand()
 
@@ -105,20 +107,25 @@ def test_peers_have_a_section(tmp_path: Path) -> None:
 
 def test_from_file_to_label(tmp_path: Path) -> None:
     """Throughput, its limit and the share of it are given; cold start and memory only if they were measured."""
-    found: dict[str, Any] = {
-        "bundle": "wbc", "data": {"n": 1547, "source": "pbc"}, "machine": {"cpu": "a CPU", "isa": "AVX2"},
-        "choice": {"precision": "int8", "threads": 2}, "images_per_s": 1836.4, "limit_images_per_s": 2457.7,
-        "ratio": 0.788, "ratio_alone": 0.712, "decode_ms": 0.73, "inference_ms": 0.09,
-        "rounds": {"images_per_s": [1.0] * 15}, "cold_start_s": None, "help_s": None, "memory": None,
-    }  # fmt: skip
-    write_json(tmp_path / "lab.json", found)
+    result = EndToEndResult.read(LAB)
+    speed = replace(
+        result.speed, images_per_s=1836.4, limit_images_per_s=2457.7, ratio=0.788, ratio_alone=0.712, decode_ms=0.73,
+        inference_ms=0.09,
+    )  # fmt: skip
+    short = replace(result, bundle="wbc", speed=speed, cold_start=None, help_time=None, memory=None)
+    write_json(tmp_path / "lab.json", short.to_json())
     text = results(tmp_path)
     assert "## From file to label" in text
     assert "wbc int8 classifies 1,836 images/s from file to label, on 1,547 images of pbc: 79 % of the limit" in text
     assert "(2,458) that follows from 0.73 ms of decoding and 0.09 ms of inference per image" in text
     assert "the figure is 71 % of what as many cores would reach with the PC to themselves." in text
     assert "memory" not in text
-    found |= {"cold_start_s": {"median": 0.42}, "help_s": {"median": 0.12}}
-    found |= {"memory": {"pictures": 100000, "peak_mb": 166.4}}
-    write_json(tmp_path / "lab.json", found)
+    cold_start, help_time = StartupTime(0.42, (0.42,)), StartupTime(0.12, (0.12,))
+    whole = replace(
+        short,
+        cold_start=cold_start,
+        help_time=help_time,
+        memory=MemoryUse(100000, 166.4, seconds=60, images_per_s=1700),
+    )
+    write_json(tmp_path / "lab.json", whole.to_json())
     assert "0.42 s; `edgewbc --help`: 0.12 s. Peak memory over 100,000 images: 166 MB." in results(tmp_path)

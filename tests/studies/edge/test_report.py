@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.edge import report
+from bench.edge.result import EdgeResult, Timed
 
 TOLD = {"n": 100, "correct": 99, "accuracy": 0.99, "interval": [0.95, 1.0]}
 RESULT = {"macs": 1e6, "parameters": 1000, "minutes": 1.0, "validation": {"f32": TOLD, "int8": TOLD}}
@@ -28,7 +29,7 @@ def results() -> dict[str, Any]:
 
 def test_one_row_per_point_and_one_for_the_twin() -> None:
     """Points are sorted by multiply-adds, the chosen one is marked with its twin below; the protocol is named."""
-    text = report.markdown(results())
+    text = report.markdown(EdgeResult.from_json(results()))
     lines = text.splitlines()[2:6]
     assert [line.split(" | ")[0] for line in lines] == [
         "| EfficientNet-Lite0", "| VGG16-GAP (chosen)", "| same shape, trained from random weights",
@@ -45,14 +46,16 @@ def test_points_that_were_not_timed_have_no_speed() -> None:
     """A row of another precision is not used instead."""
     told = results()
     told["bench"]["rows"] = [row | {"precision": "f32"} for row in told["bench"]["rows"]]
-    assert report.timed(told, "vgg16gap-64-10") is None
-    assert "450x" not in report.text(told)
+    assert EdgeResult.from_json(results()).networks["vgg16gap-64-10"].timed == Timed(450.0, 1.5)
+    found = EdgeResult.from_json(told)
+    assert found.networks["vgg16gap-64-10"].timed is None
+    assert "450x" not in report.text(found)
 
 
 def test_the_same_figure_has_the_same_bytes(tmp_path: Path) -> None:
     """The axis label names the baseline of the ratio."""
-    report.draw(results(), tmp_path / "front.svg")
+    report.draw(EdgeResult.from_json(results()), tmp_path / "front.svg")
     svg = (tmp_path / "front.svg").read_text()
     assert "VGG16-GAP f32 at 224" in svg
-    report.draw(results(), tmp_path / "again.svg")
+    report.draw(EdgeResult.from_json(results()), tmp_path / "again.svg")
     assert (tmp_path / "again.svg").read_text() == svg

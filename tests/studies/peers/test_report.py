@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers import report
+from bench.peers.result import PeersResult
 
 
 def row(peer: str, model: str, speed: float, correct: int, **more: Any) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def results() -> dict[str, Any]:
 
 def test_one_line_per_row_with_reasons_for_missing_ones() -> None:
     """Ratios are relative to ours, a wide spread is marked, and missing rows have a reason."""
-    text = report.table(results())
+    text = report.table(PeersResult.from_json(results()))
     lines = text.splitlines()
     assert "| edgewbc | wbc5-edge | 64 x 64 | openvino | int8 | 8000 | 1 | 0.20 | 0.50 | 996 of 1000 |" in lines[2]
     assert "| 4000 | 0.5 |" in lines[3]
@@ -58,7 +59,7 @@ def test_unmeasured_network_has_one_reason() -> None:
     """The reason is given once if it is the same for all precisions."""
     told = results()
     told["rows"].append({**told["rows"][-1], "precision": "f32"})
-    text = report.table(told)
+    text = report.table(PeersResult.from_json(told))
     assert text.count("Not measured") == 1
     assert "Not measured: torchvision, x, int8 and f32: has no such network." in text
 
@@ -67,9 +68,9 @@ def test_the_same_figure_has_the_same_bytes(tmp_path: Path) -> None:
     """A legend entry for each toolkit, once; the row without figures is not on it."""
     told = results()
     told["rows"].append(row("ultralytics", "yolo11n-cls 80", 3000, 960))
-    report.draw(told, tmp_path / "front.svg")
+    report.draw(PeersResult.from_json(told), tmp_path / "front.svg")
     svg = (tmp_path / "front.svg").read_text()
     assert svg.count("Ultralytics") == 1
     assert "torchvision" not in svg
-    report.draw(told, tmp_path / "again.svg")
+    report.draw(PeersResult.from_json(told), tmp_path / "again.svg")
     assert (tmp_path / "again.svg").read_text() == svg

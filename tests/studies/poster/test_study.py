@@ -11,6 +11,7 @@ import pytest
 
 from bench.poster import figure, study
 from bench.poster import report as tables
+from bench.poster.result import PosterResult
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.train import loop
@@ -85,7 +86,7 @@ def test_finished_parts_are_kept(originals: Manifest, tmp_path: Path, monkeypatc
     assert "int8" not in results["parts"]["last-poster-s0"]["test"]
     assert results["parts"]["gap-poster-s1"]["test"]["f32"]["manifest_sha256"] != poster_side["manifest_sha256"]
 
-    lines = tables.markdown(results).splitlines()
+    lines = tables.markdown(PosterResult.from_json(results)).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:6]] == [
         "| GAP",
         "| same network as an int8 bundle (OpenVINO)",
@@ -95,8 +96,8 @@ def test_finished_parts_are_kept(originals: Manifest, tmp_path: Path, monkeypatc
     assert "(n = 2)" in lines[4]
     counts = f"`grouped`: {grouped_side['n']} images of {grouped_side['originals']} originals, 0 of them"
     assert counts in lines[-1]
-    figure.draw(results, tmp_path / "a.svg")
-    figure.draw(results, tmp_path / "b.svg")
+    figure.draw(PosterResult.from_json(results), tmp_path / "a.svg")
+    figure.draw(PosterResult.from_json(results), tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert f"{100 * grouped_side['accuracy']:.1f}" in (tmp_path / "a.svg").read_text()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.widths import report
+from bench.widths.result import WidthsResult
 
 
 def one(microseconds: float, to_16: float | None) -> dict[str, Any]:
@@ -23,7 +24,7 @@ RESULTS: dict[str, Any] = {
 
 def test_one_column_per_width() -> None:
     """Times are in microseconds for both precisions; the ratio is given only if the next multiple was timed."""
-    lines = report.markdown(RESULTS).splitlines()
+    lines = report.markdown(WidthsResult.from_json(RESULTS)).splitlines()
     assert lines[0] == "| channels | 24 | 32 | 40 |"
     assert lines[2:6] == [
         "| int8, microseconds | 8.25 | 8.36 | 12.0 |",
@@ -36,4 +37,11 @@ def test_one_column_per_width() -> None:
 
 def test_a_terminal_has_the_same_figures() -> None:
     """The text has columns instead of a Markdown table."""
-    assert report.text(RESULTS).splitlines()[1].split() == ["int8,", "microseconds", "8.25", "8.36", "12.0"]
+    lines = report.text(WidthsResult.from_json(RESULTS)).splitlines()
+    assert lines[1].split() == [
+        "int8,",
+        "microseconds",
+        "8.25",
+        "8.36",
+        "12.0",
+    ]
