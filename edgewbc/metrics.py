@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, comb, exp, floor, lgamma, log, log1p, sqrt
+from math import ceil, comb, exp, expm1, floor, inf, lgamma, log, log1p, sqrt
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -77,14 +77,45 @@ def outwards(bounds: Interval) -> tuple[int, int]:
 
 
 def _beta_quantile(probability: float, a: float, b: float) -> float:
-    """Return the quantile of the beta distribution, by bisection to the last bit."""
-    low, high = 0.0, 1.0
-    while low < (middle := (low + high) / 2) < high:
-        if _incomplete_beta(middle, a, b) < probability:
-            low = middle
+    """Return the quantile of the beta distribution for a, b >= 1, by Halley's method inside a bracket.
+
+    Press et al. 2007, Numerical Recipes, 6.4; the start is Abramowitz and Stegun 1964, 26.5.22. About three steps are
+    needed, where bisection takes more than fifty.
+    """
+    if b == 1:
+        return float(probability ** (1 / a))
+    if a == 1:
+        return -expm1(log1p(-probability) / b)
+    x, low, high = _beta_start(probability, a, b), 0.0, 1.0
+    scale = lgamma(a + b) - lgamma(a) - lgamma(b)
+    for _ in range(100):
+        error = _incomplete_beta(x, a, b) - probability
+        if error < 0:
+            low = x
         else:
-            high = middle
-    return high
+            high = x
+        density = exp(scale + (a - 1) * log(x) + (b - 1) * log1p(-x))
+        step = error / density if density else inf
+        bend = min(1.0, step * ((a - 1) / x - (b - 1) / (1 - x)))
+        after = x - step / (1 - bend / 2)
+        if not low < after < high:  # also if it is no number
+            after = (low + high) / 2
+        elif abs(after - x) <= 1e-6 * x * (1 - x):  # the error left is of the order of its cube
+            return after
+        x = after
+    return x
+
+
+def _beta_start(probability: float, a: float, b: float) -> float:
+    """Return an approximation of the quantile of the beta distribution, strictly between 0 and 1."""
+    t = sqrt(-2 * log(min(probability, 1 - probability)))
+    z = t - (2.30753 + t * 0.27061) / (1 + t * (0.99229 + t * 0.04481))  # of the normal distribution, upper tail
+    z = z if probability < 0.5 else -z
+    curve = (z * z - 3) / 6
+    h = 2 / (1 / (2 * a - 1) + 1 / (2 * b - 1))
+    w = z * sqrt(curve + h) / h
+    w -= (1 / (2 * b - 1) - 1 / (2 * a - 1)) * (curve + 5 / 6 - 2 / (3 * h))
+    return min(max(a / (a + b * exp(2 * w)), 1e-300), 1 - 1e-16)
 
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:

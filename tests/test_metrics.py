@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta  # type: ignore[import-untyped]
 
+from edgewbc import metrics
 from edgewbc.metrics import (
     Accuracy,
     ClassScore,
@@ -227,7 +228,31 @@ def test_exact_limits_are_those_of_scipy(n: int, share: float, confidence: float
     tail = (1 - confidence) / 2
     low = 0.0 if k == 0 else float(beta.ppf(tail, k, n - k + 1))
     high = 1.0 if k == n else float(beta.ppf(1 - tail, k + 1, n - k))
-    assert clopper_pearson(k, n, confidence) == pytest.approx((low, high), rel=1e-8, abs=1e-10)
+    assert clopper_pearson(k, n, confidence) == pytest.approx((low, high), rel=1e-9, abs=1e-12)
+
+
+def test_exact_limits_of_every_count_of_100_and_some_of_a_million_are_those_of_scipy() -> None:
+    for n, counts in [(1, (0, 1)), (2, (0, 1, 2)), (100, range(101)), (1_000_000, (1, 2, 500, 500_000, 999_999))]:
+        for k in counts:
+            low = 0.0 if k == 0 else float(beta.ppf(0.025, k, n - k + 1))
+            high = 1.0 if k == n else float(beta.ppf(0.975, k + 1, n - k))
+            assert clopper_pearson(k, n) == pytest.approx((low, high), rel=1e-9, abs=1e-12), (k, n)
+
+
+def test_exact_limits_take_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits are computed again with every decision on the review page, so their cost is felt."""
+    calls = 0
+    real = metrics._incomplete_beta
+
+    def counted(x: float, a: float, b: float) -> float:
+        nonlocal calls
+        calls += 1
+        return real(x, a, b)
+
+    monkeypatch.setattr(metrics, "_incomplete_beta", counted)
+    for k in range(1, 200):
+        clopper_pearson(k, 200)
+    assert calls / (2 * 199) < 6.5  # the mirrored fraction counts twice
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=12))
