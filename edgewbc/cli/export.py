@@ -81,7 +81,7 @@ def command(
     the runtime, and a hash is checked.
 
     \b
-    Examples:
+    Example:
       edgewbc export runs/vgg16gap-112-quarter-int8 --precision int8,f32 --to bundles/mine --zip
       edgewbc export bundles/mine --as html --to mine.html
       edgewbc export bundles/mine --as hub --license Apache-2.0 --to hub/mine

@@ -7,7 +7,7 @@ manifest alone, so the two always agree, and it states only what was measured on
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgewbc.bundle.manifest import BundleManifest
@@ -60,12 +60,18 @@ def _runtimes(tried: Mapping[str, Any] | None) -> str:
     return f"\n- Oldest runtimes tried, with {tried['model']} (int8, {tried['n']} images, {tried['tried']}): {oldest}"
 
 
+def _others(classes: Sequence[str]) -> str:
+    """Return examples of cells that are none of the classes."""
+    granulocyte = [] if "immature granulocyte" in classes else ["an immature granulocyte"]
+    return ", ".join([*granulocyte, "a blast", "a platelet clump"]) + " or a smudge cell"
+
+
 def _limits(m: Mapping[str, Any]) -> str:
     return (
         "## Intended use and limits\n\n"
         "For research, teaching and software development. It is not a medical device, has not been validated for "
         "diagnosis, and no clinical decision may rest on it alone.\n\n"
-        "It knows the classes above and no others: an immature granulocyte, a blast, a platelet clump or a smudge cell "
+        f"It knows the classes above and no others: {_others(m['classes'])} "
         "is assigned to one of them all the same, often with a high probability.\n\n"
         "**The figures in this card hold for images like those that they were measured on.** With another stain, "
         "camera or microscope the accuracy can be far lower. Before it is used anywhere, measure it there on cells "

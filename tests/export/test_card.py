@@ -210,3 +210,12 @@ def test_an_older_manifest_gives_the_same_card() -> None:
     data["licence"] = data.pop("license")
     assert text_of(data=data) == text_of()
     assert "CC BY 4.0" in text_of()
+
+
+def test_cells_of_other_kinds_are_none_of_the_classes() -> None:
+    """With eight classes, an immature granulocyte is one of them."""
+    from edgewbc import cells
+    from edgewbc.export.card import _others
+
+    assert _others(cells.CLASSES) == "an immature granulocyte, a blast, a platelet clump or a smudge cell"
+    assert _others(cells.CLASSES + cells.OTHER_CLASSES) == "a blast, a platelet clump or a smudge cell"
