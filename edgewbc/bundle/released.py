@@ -22,11 +22,11 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
         "wbc5-edge int8 onnx",
         (176340,),
     ),
-    "812ec81d96cf016a035849c3dee63be05d4ebb23c5323452e70009a3685948be": (
+    "a357d95b1414dc2cb320e7f83e080fd1e16e7a06adb2f4d72319fc0c7f842898": (
         "wbc5-travel int8 openvino",
         (346530, 3575516),
     ),
-    "c925b295c2ef508e65be3af5f7972a95a0ad3900cfbc54060fd06b8bfce80e19": (
+    "9cfa862a5d2913423e59b016fbcc5e45fd13e6fdbd7e8b150f0014b0cdf26929": (
         "wbc5-travel int8 onnx",
         (3708133,),
     ),
@@ -37,6 +37,14 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
     "476de304f7ba827a84e4f79d7786095320c7605f216684398bd9aefea8434b69": (
         "wbc5-vgg16gap int8 onnx",
         (821497,),
+    ),
+    "28358ea4f6c962a602edd553354e62a3a084a82f3a1cb2c174eb4ab6295f08e8": (
+        "wbc8-travel int8 openvino",
+        (346656, 3579380),
+    ),
+    "c4a3554f42b7287bc92c2fb26595d0f0c23b0a95889a04bd9b40f15e281f2c82": (
+        "wbc8-travel int8 onnx",
+        (3712108,),
     ),
 }
 
