@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.travel.cells import canonical
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data import images, prepare
 from edgewbc.data.manifest import Entry, Manifest
@@ -20,13 +21,16 @@ from edgewbc.decision.adapt import Cells
 from edgewbc.decision.head import Head
 from edgewbc.decision.shots import Spread
 from edgewbc.lab import adapt, cell_views
-from edgewbc.pixels import PixelSpec
+from edgewbc.pixels import Reference
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.utils import resources
 from edgewbc.utils.progress import Progress, quiet
 
 ENOUGH = 12
 """Cells that a class must have to count in a mean recall."""
+
+SIZE = 250
+"""Size of the crop `cell` in place of another one, in pixels of PBC's images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +88,7 @@ def versions(paths: Sequence[Path] | None, data: Path) -> Iterator[Bundle]:
         bundle = Bundle.open(path)
         yield bundle
         if bundle.pixels.crop != "cell":
-            yield canonical(bundle, data)
+            yield canonical(bundle, _reference(data), SIZE)
 
 
 def shown(spread: Spread) -> str:
@@ -93,17 +97,9 @@ def shown(spread: Spread) -> str:
 
 
 @cache
-def _reference(data: Path) -> Any:
+def _reference(data: Path) -> Reference:
     """Return the appearance of PBC's training images."""
     return prepare.profile(make("pbc", data / "pbc", protocol="published")).reference
-
-
-def canonical(bundle: Bundle, data: Path, size: int = 250) -> Bundle:
-    """Return a bundle with the crop `cell` in place of its own, at PBC's scale and colors."""
-    if bundle.pixels.crop == "cell":
-        return bundle
-    pixels: PixelSpec = replace(bundle.pixels, crop="cell", size=size, reference=_reference(data))
-    return replace(bundle, manifest=replace(bundle.manifest, pixels=pixels))
 
 
 def load(bundle: Bundle, data: Path, name: str, progress: Progress = quiet) -> LabCells:

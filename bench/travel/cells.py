@@ -55,9 +55,15 @@ class SeenSet:
         return len(self.labels)
 
 
-def canonical(bundle: Bundle, reference: Reference) -> Bundle:
-    """Return a bundle with the crop `cell` in place of its own crop of the center, without training it again."""
-    pixels = replace(bundle.pixels, crop="cell", reference=reference)
+def canonical(bundle: Bundle, reference: Reference, size: int | None = None) -> Bundle:
+    """Return a bundle with the crop `cell` in place of its own, without training it again.
+
+    Args:
+        bundle: with the network.
+        reference: the appearance that the crop maps cells to.
+        size: of the crop in pixels of the reference; None keeps the bundle's.
+    """
+    pixels = replace(bundle.pixels, crop="cell", reference=reference, size=bundle.pixels.size if size is None else size)
     return replace(bundle, manifest=replace(bundle.manifest, pixels=pixels))
 
 

@@ -127,9 +127,29 @@ class BundleManifest:
         """Return all of the manifest as JSON values, including entries that have no attribute here."""
         return dict(self.values)
 
+    @property
+    def arch(self) -> str | None:
+        """Name of the network's architecture; None if the manifest does not state it."""
+        return _text(self.values.get("arch"))
+
+    @property
+    def trained_on(self) -> str | None:
+        """SHA-256 of the manifest of the training images; None if the manifest does not state it."""
+        data = self.values.get("data")
+        return _text(data.get("training_manifest_sha256")) if isinstance(data, Mapping) else None
+
+    @property
+    def weights_license(self) -> str | None:
+        """License of the weights; None if the manifest does not state it."""
+        return _text(self.values.get("weights_license"))
+
     def holds(self, backend: str, precision: str) -> bool:
         """Return whether there are files of a precision for a backend."""
         return backend in self.files.get(precision, {})
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _names(precision: str, backend: str, names: object) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -18,13 +19,37 @@ from edgewbc.lineage import Lineage
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.utils.files import read_json
+from edgewbc.utils.json_values import values_of
 
 _RUNTIMES_TRIED = Path(__file__).with_name("runtimes_tried.json")
 _TRIED_FOR_ALL = "wbc5-vgg16gap"
 """The bundle of the list whose operations are the most demanding: what ran it stands for files of the same form."""
 
 
-def runtimes_tried(name: str = _TRIED_FOR_ALL) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RuntimesTried:
+    """The oldest runtimes that were tried with a bundle's files.
+
+    Attributes:
+        what: was done with them, in words.
+        tried: date.
+        model: bundle whose files were run.
+        n: number of images.
+        oldest: by runtime, its version and what it gave, as JSON values.
+    """
+
+    what: str
+    tried: str
+    model: str
+    n: int
+    oldest: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest's entry."""
+        return values_of(self)
+
+
+def runtimes_tried(name: str = _TRIED_FOR_ALL) -> RuntimesTried:
     """Return the oldest runtimes that were tried with a bundle's files, or with files of the same form, for the card.
 
     Args:
@@ -32,13 +57,7 @@ def runtimes_tried(name: str = _TRIED_FOR_ALL) -> dict[str, Any]:
     """
     found = read_json(_RUNTIMES_TRIED, "the list of runtimes that were tried")
     model = name if name in found["models"] else _TRIED_FOR_ALL
-    return {
-        "what": found["what"],
-        "tried": found["tried"],
-        "model": model,
-        "n": found["n"],
-        "oldest": found["models"][model],
-    }
+    return RuntimesTried(found["what"], found["tried"], model, found["n"], found["models"][model])
 
 
 def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Path) -> dict[str, Any]:
@@ -60,7 +79,7 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
     )  # the layer before is the feature map
     return {
         "edgewbc": __version__,
-        "runtimes_tried": runtimes_tried(),
+        "runtimes_tried": runtimes_tried().to_json(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "arch": spec.arch,
         "form": spec.form,
@@ -95,24 +114,46 @@ def golden_entry(precisions: Sequence[str], onnx: Sequence[str]) -> dict[str, An
     return {"expected": GOLDEN, **tolerances}
 
 
-def data(manifest: Manifest | None, lineage: Lineage) -> dict[str, Any]:
-    """Return the manifest's entry about the images, or {} without a manifest.
+@dataclass(frozen=True)
+class BundleData:
+    """The images that a bundle is measured on and was trained on.
+
+    Attributes:
+        source, protocol, manifest_sha256: of the manifest that the bundle is measured on.
+        training_manifest_sha256: of the manifest that the network was trained on; None if it was not recorded.
+        counts: number of cells by split and class.
+        citation, license: of the data set.
+    """
+
+    source: str | None
+    protocol: str
+    manifest_sha256: str
+    training_manifest_sha256: str | None
+    counts: dict[str, dict[str, int]]
+    citation: str
+    license: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest's entry."""
+        return values_of(self)
+
+
+def data(manifest: Manifest, lineage: Lineage) -> BundleData:
+    """Return what the bundle's manifest says of the images.
 
     Args:
         manifest: manifest that the bundle is measured on.
         lineage: lineage of the run; its first step is the training.
     """
-    if manifest is None:
-        return {}
-    return {
-        "source": manifest.provenance.source,
-        "protocol": manifest.protocol,
-        "manifest_sha256": manifest.sha256,
-        "training_manifest_sha256": lineage.first.manifest_sha256,
-        "counts": manifest.counts(),
-        "citation": manifest.provenance.citation,
-        "license": manifest.provenance.license,
-    }
+    return BundleData(
+        source=manifest.provenance.source,
+        protocol=manifest.protocol,
+        manifest_sha256=manifest.sha256,
+        training_manifest_sha256=lineage.first.manifest_sha256,
+        counts=manifest.counts(),
+        citation=manifest.provenance.citation,
+        license=manifest.provenance.license,
+    )
 
 
 def head(net: Any) -> dict[str, Any]:

@@ -45,13 +45,14 @@ def describe(
     bundle = Bundle.open(folder)
     bundle.verify()
     record = bundle.manifest.to_json()
-    trained_on = (record.get("data") or {}).get("training_manifest_sha256")
+    trained_on = bundle.manifest.trained_on
     if trained_on != manifest.sha256:
         raise UserError(f"{folder}: was trained on another manifest ({str(trained_on)[:12]})")
     decision.check_max_error(manifest, max_error)
+    trained = training_images.measure_if_known(manifest, trained_on, bundle.pixels, progress)
     described: dict[str, Any] = {
         **record,
-        **training_images.entry(manifest, trained_on, bundle.pixels, progress),
+        **({} if trained is None else {"training_images": trained.to_json()}),
         **({"weights_license": license} if license else {}),
     }
     found = None

@@ -154,7 +154,8 @@ def _fill(
     golden.expect(folder, samples, spec.pixels, saved["openvino"], saved["onnx"])
     np.savez(folder / HEAD, **bundle_manifest.head(network.net))
     lineage = runs.lineage(network.run).without_hashes()
-    data = bundle_manifest.data(manifest, lineage)
+    data = None if manifest is None else bundle_manifest.data(manifest, lineage)
+    trained_on = None if data is None else data.training_manifest_sha256
     if manifest is not None:
         default = next(file for file in shipped if file.backend == "openvino" and file.precision == precisions[0])
         decided = decision.measure(
@@ -162,16 +163,17 @@ def _fill(
             manifest,
             spec.classes,
             spec.pixels,
-            trained_on=data.get("training_manifest_sha256"),
+            trained_on=trained_on,
             max_error=options.max_error,
             progress=progress,
         )
         decided.write(folder)
         decides = decided.entries()
+    trained = training_images.measure_if_known(manifest, trained_on, spec.pixels, progress)
     about = {
         **bundle_manifest.network(network.net, spec, shipped, folder),
-        "data": data,
-        **training_images.entry(manifest, data.get("training_manifest_sha256"), spec.pixels, progress),
+        "data": {} if data is None else data.to_json(),
+        **({} if trained is None else {"training_images": trained.to_json()}),
         **decides,
         **_int8_share(shipped),
         "evidence": rows,

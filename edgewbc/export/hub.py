@@ -50,7 +50,7 @@ def config(bundle: Bundle) -> dict[str, Any]:
     manifest = bundle.manifest
     return {
         "model_type": "edgewbc",
-        "architectures": [str(manifest.values.get("network", {}).get("arch", "edgewbc"))],
+        "architectures": [manifest.arch or "edgewbc"],
         "id2label": {str(number): name for number, name in enumerate(bundle.classes)},
         "label2id": {name: number for number, name in enumerate(bundle.classes)},
         "pixels": manifest.to_json()["pixels"],

@@ -86,7 +86,7 @@ def make_integer(folder: Path, manifest: Manifest, progress: Progress = quiet) -
         "parity": {**(record.get("parity") or {}), "onnx_rewritten": rewritten},
         "golden": golden_entry([p for p in bundle.precisions if bundle.holds("openvino", p)], ["int8"]),
         "int8_share": {"onnx": in_onnxruntime(after)},
-        "runtimes_tried": runtimes_tried(bundle.name),
+        "runtimes_tried": runtimes_tried(bundle.name).to_json(),
     }
     text = card(BundleManifest.from_json(record))
     with atomic_write(folder / name) as temporary:

@@ -55,7 +55,7 @@ def lower(folder: Path) -> dict[str, str]:
             record = _with_hash(record, before, after)
     if not changed and "runtimes_tried" in record:
         return {}
-    record["runtimes_tried"] = runtimes_tried(bundle.name)
+    record["runtimes_tried"] = runtimes_tried(bundle.name).to_json()
     text = card(BundleManifest.from_json(record))
     for name, contents in changed.items():
         with atomic_write(folder / name) as temporary:

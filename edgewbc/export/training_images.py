@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,10 +70,10 @@ def _measured_images(
         yield _MeasuredImage((width, height), decoded.notes, appearance.measure(prepare(decoded.image, entry)))
 
 
-def entry(
+def measure_if_known(
     manifest: Manifest | None, trained_on: str | None, pixels: PixelSpec, progress: Progress = quiet
-) -> dict[str, Any]:
-    """Return the entry `training_images` of a bundle's manifest; {} if the training images are not available.
+) -> TrainingImages | None:
+    """Measure the training images for a bundle's manifest; None if they are not available.
 
     Args:
         manifest: manifest that the bundle is measured on, or None.
@@ -82,6 +82,5 @@ def entry(
         progress: reports progress.
     """
     if manifest is None or trained_on not in (None, manifest.sha256):
-        return {}
-    found = measure(manifest, pixels, progress)
-    return {} if found is None else {"training_images": found.to_json()}
+        return None
+    return measure(manifest, pixels, progress)

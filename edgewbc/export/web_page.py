@@ -141,7 +141,7 @@ def facts(bundle: Bundle, sha256: str) -> dict[str, Any]:
 
 def licenses(bundle: Bundle) -> str:
     """Return the licenses of what the page contains."""
-    stated = bundle.manifest.values.get("weights_license") or "not stated"
+    stated = bundle.manifest.weights_license or "not stated"
     mit = (_WEB / "LICENSE-onnxruntime.txt").read_text(encoding="utf-8")
     return _LICENSES.format(weights=stated, version=VERSION, mit=mit)
 

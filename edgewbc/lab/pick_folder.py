@@ -27,6 +27,7 @@ from edgewbc.lab.labeled_cells import LABEL, PATH
 from edgewbc.pixels import Box, Image
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
+from edgewbc.utils.cell_sheet import STYLE
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
 
@@ -39,17 +40,6 @@ SIDE = 200
 """Side of a cell's image on the sheet, in pixels."""
 QUALITY = 88
 """Of its JPEG."""
-
-STYLE = """
-body{font:16px/1.35 system-ui,sans-serif;color:#000;background:#fff;margin:1rem}
-h1{font-size:1.3rem;margin:0 0 .4rem}p{margin:.2rem 0;max-width:60rem}
-ol{list-style:none;padding:0;margin:1rem 0;display:grid;gap:.8rem}
-ol{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}
-li{border:1px solid #888;padding:.4rem;break-inside:avoid}
-img{display:block;width:100%;height:auto}
-b,small{display:block}small{color:#222;overflow-wrap:anywhere;font-size:.75rem}
-@media print{body{margin:0;font-size:10pt}ol{grid-template-columns:repeat(5,1fr);gap:3mm}}
-"""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from edgewbc.errors import UserError
 from edgewbc.images.encode import encode
 from edgewbc.pixels import Box, Image, PixelSpec, prepare
 from edgewbc.report.labels import at, headline
+from edgewbc.utils.cell_sheet import STYLE
 from edgewbc.utils.files import numbered, occupied, whole_folder, write_text
 from edgewbc.utils.progress import Progress, quiet
 
@@ -36,18 +37,6 @@ QUALITY: Final = 88  # of its JPEG
 LEAST, MOST = 48, 600  # cells on the HTML sheet: the first are shown even if they are not flagged
 ON_PNG, COLUMNS = 48, 8
 GAP, CAPTION, LINE = 10, 48, 15  # pixels on the PNG: between cells, under each, from one line of text to the next
-
-STYLE: Final = """
-body{font:16px/1.35 system-ui,sans-serif;color:#000;background:#fff;margin:1rem}
-h1{font-size:1.3rem;margin:0 0 .4rem}p{margin:.2rem 0;max-width:60rem}
-ol{list-style:none;padding:0;margin:1rem 0;display:grid;gap:.8rem}
-ol{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}
-li{border:1px solid #888;padding:.4rem;break-inside:avoid}
-img{display:block;width:100%;height:auto}
-b,small{display:block}small{color:#222;overflow-wrap:anywhere;font-size:.75rem}
-.kept{border-style:dashed}
-@media print{body{margin:0;font-size:10pt}ol{grid-template-columns:repeat(5,1fr);gap:3mm}}
-"""
 
 
 def folder(to: Path | None, name: str) -> Path:

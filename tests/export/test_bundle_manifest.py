@@ -59,12 +59,12 @@ def test_network_with_branches_is_described_in_its_folded_form() -> None:
 def test_oldest_runtimes_are_those_tried_with_the_bundle() -> None:
     """A bundle that was tried itself has its own figures, any other those of the most demanding network."""
     own, other = bundle_manifest.runtimes_tried("wbc5-edge"), bundle_manifest.runtimes_tried("mine")
-    assert {name: entry["version"] for name, entry in own["oldest"].items()} == {
+    assert {name: entry["version"] for name, entry in own.oldest.items()} == {
         "OpenVINO": "2023.3.0",
         "ONNX Runtime": "1.15.1",
     }
-    assert (own["model"], own["n"], other["model"]) == ("wbc5-edge", 10, "wbc5-vgg16gap")
-    assert other["oldest"]["OpenVINO"]["version"] == "2024.0.0"
+    assert (own.model, own.n, other.model) == ("wbc5-edge", 10, "wbc5-vgg16gap")
+    assert other.oldest["OpenVINO"]["version"] == "2024.0.0"
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.export import hub
 from tests.tiny import make_bundle
 
 
@@ -33,3 +35,11 @@ def test_a_folder_for_a_hub(edgewbc: Callable[..., Any], tmp_path: Path) -> None
     assert {"openvino", "int8"} <= set(metadata["tags"])
     assert "edgewbc classify images" in text
     assert edgewbc("export", tmp_path / "b", "--as", "hub", "--to", to).code == 2
+
+
+def test_the_architecture_is_that_of_the_manifest(tmp_path: Path) -> None:
+    """A manifest that does not state one, or states no text, is named after the toolkit."""
+    bundle = make_bundle(tmp_path / "b")
+    for stated, expected in (({"arch": "edgenet"}, "edgenet"), ({}, "edgewbc"), ({"arch": 3}, "edgewbc")):
+        manifest = replace(bundle.manifest, values={"pixels": {}, **stated})
+        assert hub.config(replace(bundle, manifest=manifest))["architectures"] == [expected]

@@ -83,13 +83,14 @@ def test_large_splits_are_sampled(manifest: Manifest, monkeypatch: pytest.Monkey
     assert training_images.measure(without(manifest, "train"), SPEC) is None
 
 
-def test_entry_requires_the_manifest_of_the_training(manifest: Manifest) -> None:
-    """Without a manifest, or if the network was trained on another one, there is no entry."""
-    assert training_images.entry(None, None, SPEC) == {}
-    assert training_images.entry(manifest, "0" * 64, SPEC) == {}
-    assert training_images.entry(without(manifest, "train"), None, SPEC) == {}
-    (found,) = training_images.entry(manifest, manifest.sha256, SPEC).items()
+def test_the_manifest_of_the_training_is_required(manifest: Manifest) -> None:
+    """Without a manifest, or if the network was trained on another one, nothing is measured."""
+    assert training_images.measure_if_known(None, None, SPEC) is None
+    assert training_images.measure_if_known(manifest, "0" * 64, SPEC) is None
+    assert training_images.measure_if_known(without(manifest, "train"), None, SPEC) is None
+    found = training_images.measure_if_known(manifest, manifest.sha256, SPEC)
     measured = training_images.measure(manifest, SPEC)
+    assert found is not None
     assert measured is not None
-    assert found == ("training_images", measured.to_json())
-    assert training_images.entry(manifest, None, SPEC) == dict([found])
+    assert found.to_json() == measured.to_json()
+    assert training_images.measure_if_known(manifest, None, SPEC) is not None
