@@ -20,6 +20,8 @@ class Form(StrEnum):
     BUNDLE = "bundle"
     HTML = "html"
     HUB = "hub"
+    OVMS = "ovms"
+    BIOIMAGEIO = "bioimageio"
 
 
 BUNDLES = Path("bundles")
@@ -28,7 +30,7 @@ NETWORKS = Path("networks")
 
 def command(
     run: Annotated[
-        Path | None, typer.Argument(help="Run folder, or bundle for --as html and hub. [default: the newest]")
+        Path | None, typer.Argument(help="Run folder, or bundle for the other forms of --as. [default: the newest]")
     ] = None,
     named: Annotated[Path | None, typer.Option("--run", help="The same, as an option.")] = None,
     data: Annotated[
@@ -61,7 +63,8 @@ def command(
         typer.Option(
             "--as",
             help="bundle: the bundle of a run; html: of a bundle, one file that classifies in a browser, offline; "
-            "hub: of a bundle, a folder for a model hub.",
+            "hub: of a bundle, a folder for a model hub; ovms: of a bundle, a repository for OpenVINO Model Server; "
+            "bioimageio: of a bundle, a folder for the BioImage Model Zoo.",
         ),
     ] = Form.BUNDLE,
     runtime: Annotated[
@@ -85,12 +88,16 @@ def command(
       edgewbc export runs/vgg16gap-112-quarter-int8 --precision int8,f32 --to bundles/mine --zip
       edgewbc export bundles/mine --as html --to mine.html
       edgewbc export bundles/mine --as hub --license Apache-2.0 --to hub/mine
+      edgewbc export bundles/mine --as ovms --to served
     """
     if form == Form.HTML:
         _html(run or named, to, runtime, as_json)
         return
     if form == Form.HUB:
         _hub(run or named, to, license, as_json)
+        return
+    if form in (Form.OVMS, Form.BIOIMAGEIO):
+        _package(form, run or named, to, license, _one(precision, form), as_json)
         return
     from edgewbc import runs
     from edgewbc.cli import defaults
@@ -172,6 +179,38 @@ def _hub(model: Path | None, to: Path | None, license: str | None, as_json: bool
         emit({"folder": str(target)})
     else:
         print(f"{target}: {hub.README} (card and metadata), {hub.CONFIG}, and the bundle; nothing was uploaded")
+
+
+def _one(precision: list[str] | None, form: Form) -> str | None:
+    """Return the one precision that a form takes; None if none was given."""
+    from edgewbc.errors import UserError
+
+    wanted = [part.strip() for value in precision or [] for part in value.split(",") if part.strip()]
+    if len(wanted) > 1:
+        raise UserError(f"--precision {','.join(wanted)}: --as {form.value} takes one precision")
+    return wanted[0] if wanted else None
+
+
+def _package(
+    form: Form, model: Path | None, to: Path | None, license: str | None, precision: str | None, as_json: bool
+) -> None:
+    """Write a bundle as a folder for a model server or a model zoo."""
+    from edgewbc.bundle.bundle import Bundle
+    from edgewbc.cli import defaults
+    from edgewbc.export import bioimageio, client, ovms
+
+    bundle = Bundle.open(defaults.bundle_to_measure(model))
+    target = to or Path(form.value) / ovms.served_name(bundle.name)
+    if form == Form.OVMS:
+        name = ovms.write(bundle, target, precision)
+        held = f"{ovms.CONFIG}, {name}/1, and {client.CLIENT}: what a client must do"
+    else:
+        bioimageio.write(bundle, target, license, precision)
+        held = f"{bioimageio.RDF}, {bioimageio.MODEL}, test tensors, and {client.CLIENT}; nothing was uploaded"
+    if as_json:
+        emit({"folder": str(target)})
+    else:
+        print(f"{target}: {held}")
 
 
 def _sizes(bundle: Bundle) -> dict[str, dict[str, int]]:

@@ -1,0 +1,79 @@
+"""A bundle as a model repository of OpenVINO Model Server: `NAME/1/model.xml|bin`, `config.json`, `client.json`.
+
+The layout is that of the server's documentation ("Prepare a Model Repository"). The server runs the graph; what its
+clients must do is in `client.json` (see `client`).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.export import client
+from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
+
+CONFIG: Final = "config.json"
+README: Final = "README.md"
+MOUNTED: Final = "/models"
+"""Where the documentation of the server mounts a repository in its container."""
+
+
+def write(bundle: Bundle, to: Path, precision: str | None = None) -> str:
+    """Write the repository: all of it or nothing.
+
+    Args:
+        bundle: any bundle; every file that is used is checked.
+        to: the new folder.
+        precision: of the model; None takes the bundle's default.
+
+    Returns:
+        The name that the server knows the model by.
+
+    Raises:
+        UserError: `to` is not empty, or the bundle is damaged or has no OpenVINO model of that precision.
+    """
+    if occupied(to):
+        raise UserError(f"{to}: exists already and is not overwritten: give another --to")
+    model, info, name = bundle.read_model("openvino", precision), bundle.manifest.familiarity, served_name(bundle.name)
+    with whole_folder(to) as folder:
+        version = folder / name / "1"
+        version.mkdir(parents=True)
+        for suffix, data in zip(("xml", "bin"), model.contents, strict=True):
+            (version / f"model.{suffix}").write_bytes(data)
+        write_json(folder / CONFIG, config(name))
+        described = client.describe(bundle, model.precision)
+        if info is not None:
+            (folder / "familiarity.npz").write_bytes(bundle.read(info.file))
+            described["familiarity"]["file"] = "familiarity.npz"
+        write_json(folder / client.CLIENT, {**described, "model_sha256": model.sha256, "served_as": name})
+        write_text(folder / README, readme(bundle, name, described))
+    return name
+
+
+def served_name(name: str) -> str:
+    """Return a bundle's name with only letters, digits, `.`, `_` and `-`: it is a folder and a part of addresses."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
+
+
+def config(name: str) -> dict[str, Any]:
+    """Return the server's configuration, for a repository that is mounted as the documentation of the server does."""
+    return {"model_config_list": [{"config": {"name": name, "base_path": f"{MOUNTED}/{name}"}}]}
+
+
+def readme(bundle: Bundle, name: str, described: dict[str, Any]) -> str:
+    """Return how to start the server, and what a client does."""
+    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(described["steps"], 1))
+    return (
+        f"# {bundle.name} for OpenVINO Model Server\n\n"
+        "    docker run --rm -v $PWD:/models:ro -p 9000:9000 -p 8000:8000 openvino/model_server:latest \\\n"
+        f"        --config_path {MOUNTED}/{CONFIG} --port 9000 --rest_port 8000\n\n"
+        f"The model is served as `{name}`: input `image`, uint8 RGB (n, {bundle.pixels.height}, {bundle.pixels.width}, "
+        "3); outputs `probabilities` and `features`. Outside a container, change `base_path` in "
+        f"`{CONFIG}`.\n\n## What a client does\n\n{steps}\n\n"
+        f"Calibration: {described['calibrate']}.\n\n"
+        f"Decision: {described['decide']} ({described['review_below']:g}).\n\n"
+        f"{described['unfamiliar']}\n\nThe same, for programs: `{client.CLIENT}`.\n"
+    )

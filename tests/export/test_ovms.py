@@ -1,0 +1,119 @@
+"""Tests of `edgewbc.export.ovms` and `client`: a client that knows only the written folder gives classify's labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.familiarity import Familiarity
+from edgewbc.errors import UserError
+from edgewbc.export import client, ovms
+from edgewbc.images.encode import encode
+from edgewbc.lab.classify import classify
+from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.synth.cells import draw_cell
+from edgewbc.utils import resources
+from tests.tiny import make_bundle, make_image
+
+
+def prepared(described: dict[str, Any], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Do what `steps` say, from the description alone."""
+    wanted, crop = described["input"], described["crop"]
+    height, width = image.shape[:2]
+    if crop["kind"] == "centre" and min(height, width) >= crop["size"]:
+        left, top = (width - crop["size"]) // 2, (height - crop["size"]) // 2
+        image = image[top : top + crop["size"], left : left + crop["size"]]
+    shrinks = image.shape[0] >= wanted["height"] and image.shape[1] >= wanted["width"]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (wanted["width"], wanted["height"]), interpolation=how), np.uint8)
+
+
+def test_a_client_gets_what_classify_gives(tmp_path: Path) -> None:
+    """From `client.json` and the served files alone: the same label, probability, status and familiarity."""
+    import openvino as ov
+
+    bundle = Bundle.open(resources.folder("export/bundles") / "wbc5-edge")
+    assert ovms.write(bundle, tmp_path / "served") == "wbc5-edge"
+    described = json.loads((tmp_path / "served" / "client.json").read_text())
+    config = json.loads((tmp_path / "served" / "config.json").read_text())
+    assert config == {"model_config_list": [{"config": {"name": "wbc5-edge", "base_path": "/models/wbc5-edge"}}]}
+    names = sorted(file.name for file in (tmp_path / "served/wbc5-edge/1").iterdir())
+    assert names == ["model.bin", "model.xml"]
+    assert described["model_sha256"] == bundle.model_sha256("openvino")
+    core = ov.Core()
+    served = core.compile_model(tmp_path / "served/wbc5-edge/1/model.xml", "CPU", {"INFERENCE_NUM_THREADS": 1})
+    info = bundle.manifest.familiarity
+    assert info is not None
+    familiarity = Familiarity.from_bytes((tmp_path / "served" / described["familiarity"]["file"]).read_bytes(), info)
+    images = [
+        draw_cell(name, np.random.default_rng(9), side) for name, side in (("neutrophil", 363), ("basophil", 163))
+    ]
+    images.append(np.full((300, 300, 3), (20, 160, 40), np.uint8))
+    paths = [tmp_path / f"{number}.png" for number in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        path.write_bytes(encode(image, ".png"))
+    rows = list(classify(bundle, paths, threads=1))
+    assert rows[-1].status == "unfamiliar"
+    for image, row in zip(images, rows, strict=True):
+        result = served({described["input"]["name"]: prepared(described, image)[None]})
+        powers = np.maximum(result["probabilities"][0].astype(np.float64), 1e-12)
+        powers **= 1 / described["calibration"]["temperature"]
+        calibrated = powers / powers.sum()
+        assert described["classes"][int(calibrated.argmax())] == row.label
+        assert calibrated.max() == pytest.approx(row.probability, abs=1e-5)
+        score = familiarity.score(result["features"])[0]
+        assert (score > described["familiarity"]["threshold"]) == (row.status == "unfamiliar")
+
+
+def test_the_description_matches_the_package() -> None:
+    """Crops of the package are those of the description, and calibration is the formula."""
+    for spec in (PixelSpec(16, 16), PixelSpec(16, 20, "centre", 18), PixelSpec(30, 30, "centre", 99)):
+        described = {
+            "input": {"height": spec.height, "width": spec.width},
+            "crop": {"kind": spec.crop, "size": spec.size},
+        }
+        image = make_image(3, 41, 28)
+        np.testing.assert_array_equal(prepared(described, image), prepare(image, spec))
+    values = np.array([0.7, 0.2, 0.1], np.float32)
+    powers = values.astype(np.float64) ** (1 / 0.5)
+    np.testing.assert_allclose(Calibration(0.5).apply(values), powers / powers.sum(), rtol=1e-6)
+    assert any("20" in step and "INTER_AREA" in step for step in client.steps(PixelSpec(16, 20)))
+    assert any("1.3" in step for step in client.steps(PixelSpec(8, 8, "box", scale=1.3)))
+
+
+def test_the_command(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
+    """A bundle that knows no unfamiliar cells says so; names become addresses; nothing is overwritten."""
+    make_bundle(tmp_path / "b", ("neutrophil", "atyp. ly (x)"), name="Mine & yours/2", review_below=0.25)
+    ran = edgewbc("export", tmp_path / "b", "--as", "ovms", "--precision", "f32", "--to", tmp_path / "s", "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out) == {"folder": str(tmp_path / "s")}
+    described = json.loads((tmp_path / "s/client.json").read_text())
+    assert described["served_as"] == "Mine-yours-2"
+    assert described["precision"] == "f32"
+    assert described["classes"] == ["neutrophil", "atyp. ly (x)"]
+    assert (described["review_below"], described["calibration"], described["familiarity"]) == (0.25, None, None)
+    assert "person must look at every image" in described["unfamiliar"]
+    assert (tmp_path / "s/Mine-yours-2/1/model.xml").is_file()
+    assert "as `Mine-yours-2`" in (tmp_path / "s/README.md").read_text()
+    again = edgewbc("export", tmp_path / "b", "--as", "ovms", "--to", tmp_path / "s")
+    assert again.code == 2
+    assert "not overwritten" in again.err
+    both = edgewbc("export", tmp_path / "b", "--as", "ovms", "--precision", "int8,f32", "--to", tmp_path / "t")
+    assert both.code == 2
+    assert "takes one precision" in both.err
+    assert not (tmp_path / "t").exists()
+
+
+def test_a_bundle_without_the_precision(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no f16"):
+        ovms.write(bundle, tmp_path / "s", "f16")
+    assert not (tmp_path / "s").exists()
