@@ -100,6 +100,7 @@ def test_two_hundred_cells_by_keys_alone(show: Callable[..., Any], tmp_path: Pat
         settled(page)
         page.keyboard.press("s")
         assert "Ada" in text(page, "#sign-body")
+        assert not re.search("null|undefined|NaN", text(page, "#sign-body"))
         page.keyboard.press("Enter")
         wait_text(page, "#case-state", "signed")
         assert (case.state, len(case.decisions)) == (CaseState.SIGNED, 200)

@@ -119,11 +119,12 @@ export class Dialogs {
       ["Software", `${info.bundle} ${info.hashes.bundle.slice(0, 12)}`],
       ["Microscope profile", info.hashes.profile ? info.hashes.profile.slice(0, 12) : "none"],
     ];
+    const notes = [make("p", { text: "Signing closes the case: what is signed is never changed, only corrected in a new version." })];
+    if (unseen > 0) notes.unshift(make("p", { class: "note", text: `${count(unseen, "cell was", "cells were")} never on this screen. They keep the software's label or what was decided before.` }));
     body.replaceChildren(
       make("div", { class: "table" }, make("table", {}, make("tbody", {}, ...lines))),
       make("dl", { class: "facts-list" }, ...facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })])),
-      unseen > 0 ? make("p", { class: "note", text: `${count(unseen, "cell was", "cells were")} never on this screen. They keep the software's label or what was decided before.` }) : null,
-      make("p", { text: "Signing closes the case: what is signed is never changed, only corrected in a new version." }),
+      ...notes,
     );
   }
 
