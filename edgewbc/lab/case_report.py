@@ -331,9 +331,10 @@ footer p { margin: .1rem 0; }
 body.draft::before { content: "DRAFT"; position: fixed; inset: 38% 0 auto; text-align: center; font-size: 9rem;
   font-weight: 800; letter-spacing: .1em; color: var(--warn); opacity: .09; transform: rotate(-24deg);
   pointer-events: none; }
-@page { size: A4; margin: 11mm 13mm; }
-@media print { body { font-size: 8.6pt; line-height: 1.3; max-width: none; padding: 0; }
-  section, .group, tr { break-inside: avoid; } h2 { margin: .6rem 0 .15rem; } p { margin: .15rem 0; }
+@page { size: A4; margin: 9mm 13mm; }
+@media print { :root { font-size: 8.8pt; } body { font-size: 1rem; line-height: 1.3; max-width: none; padding: 0; }
+  footer { font-size: 6.5pt; }
+  section, .group, tr { break-inside: avoid; } h2 { margin: .5rem 0 .1rem; } p { margin: .1rem 0; }
   dl { margin: .5rem 0; grid-template-columns: repeat(3, 1fr); gap: .2rem 1rem; } th, td { padding: .1rem .4rem; }
   .gallery { grid-template-columns: 1fr 1fr; gap: .3rem 1rem; } footer { margin-top: .6rem; }
   .problem, .research { border: 1px solid var(--warn); border-left-width: 4px; } }

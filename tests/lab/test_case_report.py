@@ -180,6 +180,20 @@ def test_the_command_prints_a_pdf(case: Path, tmp_path: Path, edgewbc: Callable[
     assert (tmp_path / "r.pdf").read_bytes()[:5] == b"%PDF-"
 
 
+@pytest.mark.skipif(find_browser() is None, reason="there is no Chromium, Chrome or Edge on this computer")
+def test_a_usual_case_prints_on_one_page(tmp_path: Path, edgewbc: Callable[..., Ran]) -> None:
+    """100 cells, of which a person changed ten."""
+    types = ["neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil"]
+    cells = [cell(types[i % 5], Status.REVIEW if i % 10 == 9 else Status.OK) for i in range(100)]
+    folder = make_case(tmp_path / "case", cells)
+    with Case.open(folder) as case:
+        for each in case.open_cells:
+            case.decide(each.id, "lymphocyte", "A. Jones")
+        case.sign_off("A. Jones")
+    assert edgewbc("report", folder, "--to", tmp_path / "r.pdf").code == 0
+    assert len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "r.pdf").read_bytes())) == 1
+
+
 def test_without_a_browser_there_is_no_pdf(
     case: Path, tmp_path: Path, edgewbc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
