@@ -38,7 +38,7 @@ def command(
 ) -> None:
     """Show which parts of each cell's image its label rests on, with class activation maps.
 
-    The folder has a contact sheet (sheet.html), a picture of each cell without and with its map (maps/0001.png ...),
+    The folder has a contact sheet (sheet.html), an image of each cell without and with its map (maps/0001.png ...),
     and the values (maps.json). A map shows what the network's score rests on, not that the label is right.
 
     \b

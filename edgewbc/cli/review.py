@@ -23,7 +23,7 @@ def command(
 
     The page is served to this computer alone, under an address that holds a random token; nothing is loaded from a
     network. Open cells come first; 1 to 9 assign a class, and ? shows all keys. Every decision is saved at once. Ctrl-C
-    ends the command; run it again to go on.
+    ends the command; run it again to resume.
 
     \b
     Example:
@@ -34,7 +34,7 @@ def command(
     from edgewbc.lab.case_file import check_text
     from edgewbc.lab.explain import CAPTION
     from edgewbc.review import server
-    from edgewbc.review.pictures import Maps
+    from edgewbc.review.cell_images import Maps
 
     check_text(by, "name")
     with Case.open(case) as opened:
@@ -46,4 +46,4 @@ def command(
             say(f"{case} is signed")
         else:
             cells = {0: "no cell is", 1: "1 cell is"}.get(left, f"{left} cells are")
-            say(f"{case} is not signed, {cells} open: run the same command again to go on")
+            say(f"{case} is not signed, {cells} open: run the same command again to resume")

@@ -34,7 +34,7 @@ from edgewbc.utils.optional import install_command
 INSTALL = install_command("qat")
 
 
-class _AllOutputs(nn.Module):
+class _OutputsForTracing(nn.Module):
     """The module that NNCF quantizes; it traces one forward pass, which must return all outputs.
 
     Input: float32 (n, 3, h, w), normalized. Output: logits (n, K), pooled vector (n, d), map (n, c, h, w).
@@ -56,9 +56,9 @@ class Quantized(Network):
     Input: float32 (n, 3, h, w), normalized. Output: logits, (n, K).
     """
 
-    def __init__(self, whole: nn.Module) -> None:
+    def __init__(self, quantized_net: nn.Module) -> None:
         super().__init__()
-        self.features = nn.Sequential(whole)
+        self.features = nn.Sequential(quantized_net)
         self.head = nn.Sequential()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -91,22 +91,22 @@ def insert(net: Network, spec: ModelSpec, calibration: Sequence[NDArray[np.uint8
         UserError: NNCF is not installed.
     """
     plain, _ = model.fold(copy.deepcopy(net).eval(), spec)
-    scale = Deployed(plain, spec.pixels)
-    items = [scale.normalize(torch.from_numpy(image)) for image in calibration]
+    deployed = Deployed(plain, spec.pixels)
+    calibration_inputs = [deployed.normalize(torch.from_numpy(image)) for image in calibration]
     with quiet_nncf() as nncf:
-        whole = nncf.quantize(
-            _AllOutputs(plain.eval()),
-            nncf.Dataset(items),
+        quantized_net = nncf.quantize(
+            _OutputsForTracing(plain.eval()),
+            nncf.Dataset(calibration_inputs),
             preset=nncf.QuantizationPreset[options.preset.upper()],
             subset_size=options.subset,
             advanced_parameters=ptq.advanced(nncf, options),
         )
-    return Quantized(whole).eval()
+    return Quantized(quantized_net).eval()
 
 
 def predictor(quantized: Quantized, spec: ModelSpec) -> TorchPredictor:
     """Wrap the fake-quantized network: its predictions are those expected of the int8 files."""
-    return TorchPredictor(_Deployed(quantized, spec.pixels), spec)
+    return TorchPredictor(_DeployedQuantized(quantized, spec.pixels), spec)
 
 
 def to_openvino(quantized: Quantized, spec: ModelSpec) -> Any:
@@ -116,7 +116,7 @@ def to_openvino(quantized: Quantized, spec: ModelSpec) -> Any:
     height, width = spec.pixels.height, spec.pixels.width
     example = torch.zeros(2, height, width, 3, dtype=torch.uint8)
     with graph.quiet(), torch.no_grad():
-        deployed = _Deployed(quantized, spec.pixels).eval()
+        deployed = _DeployedQuantized(quantized, spec.pixels).eval()
         found = ov.convert_model(deployed, example_input=example, input=[-1, height, width, 3])
     return graph.named(found, spec)
 
@@ -135,9 +135,9 @@ def to_onnx(quantized: Quantized, spec: ModelSpec, path: Path) -> None:
     names = [graph.INPUT, *graph.OUTPUTS, graph.MAP]
     with quiet_nncf() as nncf, graph.quiet(), torch.no_grad():
         example = torch.zeros(2, 3, height, width)
-        whole = nncf.strip(quantized.features[0], do_copy=True, example_input=example)
+        quantized_net = nncf.strip(quantized.features[0], do_copy=True, example_input=example)
         torch.onnx.export(
-            _Deployed(Quantized(whole), spec.pixels).eval(),
+            _DeployedQuantized(Quantized(quantized_net), spec.pixels).eval(),
             (torch.zeros(2, height, width, 3, dtype=torch.uint8),),
             written,  # type: ignore[arg-type]  # a stream works, though the annotation has only paths
             input_names=names[:1],
@@ -150,14 +150,14 @@ def to_onnx(quantized: Quantized, spec: ModelSpec, path: Path) -> None:
     graph.save_onnx(integer_onnx.fuse(graph.without_map(proto)), spec, path)
 
 
-class _Deployed(nn.Module):
+class _DeployedQuantized(nn.Module):
     """The counterpart of `nets.export_wrapper.Deployed` for a quantized network."""
 
     def __init__(self, quantized: Quantized, pixels: PixelSpec) -> None:
         super().__init__()
-        self.whole = quantized.features[0]
-        self.scale = Deployed(nn.Identity(), pixels)
+        self.quantized_net = quantized.features[0]
+        self.normalizer = Deployed(nn.Identity(), pixels)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits, pooled, maps = self.whole(self.scale.normalize(images))
+        logits, pooled, maps = self.quantized_net(self.normalizer.normalize(images))
         return torch.softmax(logits, 1), pooled, maps

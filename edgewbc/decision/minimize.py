@@ -56,43 +56,46 @@ def lbfgs(
     """
     x = np.array(start, dtype=np.float64)
     value, gradient = function(x)
-    steps: deque[tuple[Vector, Vector]] = deque(maxlen=memory)
-    done = 0
-    while done < iterations and np.abs(gradient).max(initial=0.0) > tolerance:
-        direction = _direction(gradient, steps)
+    history: deque[tuple[Vector, Vector]] = deque(maxlen=memory)
+    iteration = 0
+    while iteration < iterations and np.abs(gradient).max(initial=0.0) > tolerance:
+        direction = _direction(gradient, history)
         descent = float(gradient @ direction)
         step = 1.0
-        found, slope = function(x + direction)
-        while not found <= value + _ARMIJO * step * descent:  # written so that NaN shortens the step too
+        new_value, new_gradient = function(x + direction)
+        while not new_value <= value + _ARMIJO * step * descent:  # written so that NaN shortens the step too
             step /= 2
             if step < _SMALLEST_STEP:
-                return _minimum(x, value, gradient, done, tolerance)
-            found, slope = function(x + step * direction)
-        moved, change = step * direction, slope - gradient
-        if float(moved @ change) > _SMALLEST_CURVATURE:
-            steps.append((moved, change))
-        x, value, gradient = x + moved, found, slope
-        done += 1
-    return _minimum(x, value, gradient, done, tolerance)
+                return _minimum(x, value, gradient, iteration, tolerance)
+            new_value, new_gradient = function(x + step * direction)
+        displacement, gradient_change = step * direction, new_gradient - gradient
+        if float(displacement @ gradient_change) > _SMALLEST_CURVATURE:
+            history.append((displacement, gradient_change))
+        x, value, gradient = x + displacement, new_value, new_gradient
+        iteration += 1
+    return _minimum(x, value, gradient, iteration, tolerance)
 
 
-def _minimum(x: Vector, value: float, gradient: Vector, done: int, tolerance: float) -> Minimum:
+def _minimum(x: Vector, value: float, gradient: Vector, iterations: int, tolerance: float) -> Minimum:
     slope = float(np.abs(gradient).max(initial=0.0))
-    return Minimum(x, value, slope, done, slope <= tolerance)
+    return Minimum(x, value, slope, iterations, slope <= tolerance)
 
 
-def _direction(gradient: Vector, steps: deque[tuple[Vector, Vector]]) -> Vector:
+def _direction(gradient: Vector, history: deque[tuple[Vector, Vector]]) -> Vector:
     """Return minus the estimated inverse Hessian times the gradient (the two-loop recursion)."""
-    found = -gradient
-    if not steps:
-        return found / max(1.0, float(np.linalg.norm(gradient)))
-    shares = []
-    for moved, change in reversed(steps):
-        share = float(moved @ found) / float(change @ moved)
-        shares.append(share)
-        found = found - share * change
-    moved, change = steps[-1]
-    found = found * (float(moved @ change) / float(change @ change))
-    for (moved, change), share in zip(steps, reversed(shares), strict=True):
-        found = found + (share - float(change @ found) / float(change @ moved)) * moved
-    return found
+    direction = -gradient
+    if not history:
+        return direction / max(1.0, float(np.linalg.norm(gradient)))
+    coefficients = []
+    for displacement, gradient_change in reversed(history):
+        coefficient = float(displacement @ direction) / float(gradient_change @ displacement)
+        coefficients.append(coefficient)
+        direction = direction - coefficient * gradient_change
+    displacement, gradient_change = history[-1]
+    direction = direction * (float(displacement @ gradient_change) / float(gradient_change @ gradient_change))
+    for (displacement, gradient_change), coefficient in zip(history, reversed(coefficients), strict=True):
+        direction = (
+            direction
+            + (coefficient - float(gradient_change @ direction) / float(gradient_change @ displacement)) * displacement
+        )
+    return direction

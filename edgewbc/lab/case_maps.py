@@ -16,7 +16,7 @@ from edgewbc.lab.microscope import Microscope
 from edgewbc.utils import resources
 
 SIDE = 480
-"""Longer side of a picture, in pixels."""
+"""Longer side of the image of a map, in pixels."""
 
 
 class CaseMaps:

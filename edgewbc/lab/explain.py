@@ -136,14 +136,14 @@ class Explainer:
     def png(
         self, image: Image, box: Box | None = None, label: str = "", window: Box | None = None, side: int = 320
     ) -> bytes:
-        """Return a picture of the map of one cell, laid over its image, as a PNG.
+        """Return an image of the map of one cell, laid over its image, as a PNG.
 
         Args:
             image: uint8 RGB (height, width, 3).
             box: of the cell; None where the image shows one cell.
             label: whose map to show; empty, or a label that the network does not have, shows the most probable one.
             window: part of the image to show, in pixels; None shows what the network sees, and a margin.
-            side: longer side of the picture in pixels.
+            side: longer side of the image in pixels.
 
         Raises:
             UserError: as `cells`.

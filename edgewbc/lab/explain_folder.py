@@ -115,7 +115,7 @@ class Explained:
         cell: the maps.
         label: class whose map is drawn.
         evidence: that map, (h, w), in logits.
-        picture: the map drawn over the image.
+        drawn: the map drawn over the image.
         file: name of that image in the folder.
         near: index and similarity of the most similar labeled cells.
     """
@@ -124,7 +124,7 @@ class Explained:
     cell: Explanation
     label: str
     evidence: NDArray[np.float64]
-    picture: Overlay
+    drawn: Overlay
     file: str
     near: tuple[tuple[int, float], ...] = ()
 
@@ -198,7 +198,7 @@ def write(
         for each in cells:
             if stopped := len(items) == request.most:
                 break
-            (folder / each.file).write_bytes(encode(each.picture.pair(), ".png"))
+            (folder / each.file).write_bytes(encode(each.drawn.pair(), ".png"))
             items.append(_item(each, similar))
             values.append(each.to_json(similar))
             if each.cell.coarse:
@@ -245,12 +245,12 @@ def _cells(
             number += 1
             label = request.label or cell.label
             evidence = cell.evidence(label, "" if request.against == label else request.against)
-            picture = overlay(image, cell.part, evidence, window_of(image, cell.part), SIDE)
+            drawn = overlay(image, cell.part, evidence, window_of(image, cell.part), SIDE)
             near: tuple[tuple[int, float], ...] = ()
             if similar is not None:
                 order, values = nearest(cell.features, similar.features, NEIGHBORS)
                 near = tuple(zip(order.tolist(), values.tolist(), strict=True))
-            yield Explained(path, cell, label, evidence, picture, f"{MAPS}/{number:04d}.png", near)
+            yield Explained(path, cell, label, evidence, drawn, f"{MAPS}/{number:04d}.png", near)
 
 
 def _sheet(items: Sequence[str], bundle: Bundle, against: str, coarse: str) -> str:
@@ -282,10 +282,10 @@ def _item(each: Explained, similar: Similar | None) -> str:
     where = f"{each.path}{f', cell {cell.number}' if cell.number else ''}"
     unfamiliar = f"<small><b>unfamiliar: {escape(cell.unfamiliar)}</b></small>" if cell.unfamiliar else ""
     return (
-        f'<li><figure><img class="pair" src="{_jpeg(each.picture.pair())}" '
+        f'<li><figure><img class="pair" src="{_jpeg(each.drawn.pair())}" '
         f'alt="{escape(where, quote=True)}: image and map for {escape(each.label, quote=True)}">'
         f"<figcaption><b>{escape(each.label)}, {probability}</b>{unfamiliar}"
-        f"<small>highest {each.picture.highest:.2f}; {escape(where)}</small></figcaption></figure>"
+        f"<small>highest {each.drawn.highest:.2f}; {escape(where)}</small></figcaption></figure>"
         f"{_near(each, similar)}</li>"
     )
 

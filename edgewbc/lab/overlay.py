@@ -82,7 +82,7 @@ def overlay(image: Image, part: Box, evidence: NDArray[np.float64], window: Box,
 
 
 def _placed(values: NDArray[np.float64], part: Box, window: Box, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return a map, interpolated and cut to 0 to 1, at each pixel of a picture of the window; 0 outside of the part."""
+    """Return a map, interpolated and cut to 0 to 1, at each pixel of an image of the window; 0 outside of the part."""
     height, width = size
     x = (np.arange(width) + 0.5) * window[2] / width + window[0] - part[0]
     y = (np.arange(height) + 0.5) * window[3] / height + window[1] - part[1]

@@ -1,4 +1,4 @@
-"""The application: what the page asks for. Decisions run in the event loop, one after another; pictures in threads."""
+"""The application: what the page asks for. Decisions run in the event loop, one after another; images in threads."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from starlette.routing import Route
 
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
+from edgewbc.review.cell_images import MOST, NO_MAPS, CellImages, Maps, NoCellImage
 from edgewbc.review.desk import Desk, Request, Stale
 from edgewbc.review.guard import Guard
-from edgewbc.review.pictures import MOST, NO_MAPS, Maps, NoPicture, Pictures
 from edgewbc.utils.files import parse_json
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -36,7 +36,7 @@ class Page:
 
     def __init__(self, case: Case, by: str = "", maps: Maps = NO_MAPS) -> None:
         self.desk = Desk(case, by, maps=None if maps.draw is None else maps.note)
-        self.pictures = Pictures(case, maps)
+        self.images = CellImages(case, maps)
 
     def routes(self) -> list[Route]:
         """Return the addresses."""
@@ -44,15 +44,15 @@ class Page:
         return [
             Route("/", _file(STATIC / "index.html")),
             *files,
-            Route("/api/case", _answer(self.whole)),
-            Route("/api/changes", _answer(self.changes)),
-            Route("/api/thumbs", _answer(self.thumbs)),
-            Route("/api/cells/{id:int}", _answer(self.detail)),
-            Route("/api/cells/{id:int}/{what:str}", _answer(self.picture)),
-            Route("/api/decide", _answer(self.decide), methods=["POST"]),
-            Route("/api/undo", _answer(self.undo), methods=["POST"]),
-            Route("/api/sign-off", _answer(self.sign_off), methods=["POST"]),
-            Route("/api/correct", _answer(self.correct), methods=["POST"]),
+            Route("/api/case", _respond(self.whole)),
+            Route("/api/changes", _respond(self.changes)),
+            Route("/api/thumbs", _respond(self.thumbs)),
+            Route("/api/cells/{id:int}", _respond(self.detail)),
+            Route("/api/cells/{id:int}/{what:str}", _respond(self.image)),
+            Route("/api/decide", _respond(self.decide), methods=["POST"]),
+            Route("/api/undo", _respond(self.undo), methods=["POST"]),
+            Route("/api/sign-off", _respond(self.sign_off), methods=["POST"]),
+            Route("/api/correct", _respond(self.correct), methods=["POST"]),
         ]
 
     async def whole(self, _: HttpRequest) -> Response:
@@ -69,28 +69,28 @@ class Page:
         return _json(self.desk.detail(request.path_params["id"]))
 
     async def thumbs(self, request: HttpRequest) -> Response:
-        """Thumbnails of several cells in one answer."""
+        """Thumbnails of several cells in one response."""
         numbers = [_number(each) for each in request.query_params.get("ids", "").split(",")]
         if len(numbers) > MOST:
             raise UserError(f"{len(numbers)} thumbnails: ask for up to {MOST} at a time")
-        pack = await run_in_threadpool(self.pictures.pack, numbers)
+        pack = await run_in_threadpool(self.images.pack, numbers)
         return Response(pack, media_type="application/octet-stream")
 
-    async def picture(self, request: HttpRequest) -> Response:
+    async def image(self, request: HttpRequest) -> Response:
         """A cell in full, its field, or its map."""
         cell = self.desk.case.cell(request.path_params["id"])
         match request.path_params["what"]:
             case "image":
-                data = await run_in_threadpool(self.pictures.crop, cell)
+                data = await run_in_threadpool(self.images.crop, cell)
                 return Response(data, media_type=_media_type(data), headers=_KEEP)
             case "field":
-                field = await run_in_threadpool(self.pictures.field, cell)
+                field = await run_in_threadpool(self.images.field, cell)
                 place = {} if field.box is None else {"X-Box": ",".join(f"{value:.6f}" for value in field.box)}
                 return Response(field.data, media_type="image/jpeg", headers={**_KEEP, **place})
             case "map":
-                data = await run_in_threadpool(self.pictures.map, cell)
+                data = await run_in_threadpool(self.images.map, cell)
                 return Response(data, media_type=_media_type(data))  # not kept: it is that of the present label
-        raise NoPicture("there is no such picture")
+        raise NoCellImage("there is no such image")
 
     async def decide(self, request: HttpRequest) -> Response:
         """Record a label of some cells."""
@@ -123,7 +123,7 @@ class Page:
         return self._write(body, lambda made: self.desk.correct(made, _text(body, "why")))
 
     def _write(self, body: dict[str, Any], step: Callable[[Request], None]) -> Response:
-        """Do what a tab asks for; answer with all that changed since what the tab knows."""
+        """Do what a tab asks for; respond with all that changed since what the tab knows."""
         made = Request(_text(body, "who"), _text(body, "tab"), _text(body, "server"), _number(body.get("revision")))
         try:
             step(made)
@@ -146,28 +146,28 @@ def create(case: Case, token: str, port: int, by: str = "", maps: Maps = NO_MAPS
     return Guard(Starlette(routes=Page(case, by, maps).routes()), token, port)
 
 
-def _answer(handler: Handler) -> Handler:
-    """Turn errors of a handler into answers with one line."""
+def _respond(handler: Handler) -> Handler:
+    """Turn errors of a handler into responses with one line."""
 
     @wraps(handler)
-    async def answered(request: HttpRequest) -> Response:
+    async def responded(request: HttpRequest) -> Response:
         try:
             return await handler(request)
         except UserError as error:
             return _json({"error": str(error)}, 400)
-        except NoPicture as error:
+        except NoCellImage as error:
             return _json({"error": str(error)}, 404)
         except ClientDisconnect:
             return Response(status_code=400)
 
-    return answered
+    return responded
 
 
 def _file(path: Path) -> Handler:
-    async def answered(_: HttpRequest) -> Response:
+    async def responded(_: HttpRequest) -> Response:
         return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
 
-    return answered
+    return responded
 
 
 def _json(value: Any, status: int = 200) -> Response:

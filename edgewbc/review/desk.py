@@ -129,7 +129,7 @@ class Desk:
     def decide(self, request: Request, label: str, seen: Sequence[tuple[int, int]]) -> None:
         """Record a label of some cells: of all of them or of none.
 
-        A cell that has this label from this tab already is left as it is: the tab did not get the answer.
+        A cell that has this label from this tab already is left as it is: the tab did not get the response.
 
         Args:
             request: who decides.

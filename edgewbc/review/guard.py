@@ -58,7 +58,7 @@ class Guard:
         self._host = f"{HOST}:{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -79,7 +79,7 @@ class Guard:
         """Return the response to a request that is not allowed; None if it is."""
         headers = Headers(scope=scope)
         if headers.getlist("host") != [self._host]:
-            return PlainTextResponse(f"this server answers only under the address http://{self._host}/\n", 421)
+            return PlainTextResponse(f"this server responds only at the address http://{self._host}/\n", 421)
         if not scope["path"].startswith(API):
             return None
         given = headers.get("authorization", "").encode("latin-1")

@@ -10,7 +10,7 @@ from contextlib import suppress
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.review.address import HOST, new_token
-from edgewbc.review.pictures import NO_MAPS, Maps
+from edgewbc.review.cell_images import NO_MAPS, Maps
 from edgewbc.utils.optional import REVIEW, need
 
 

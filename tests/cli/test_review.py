@@ -73,4 +73,4 @@ def test_ctrl_c_ends_with_one_line(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
-    assert err == f"{folder} is not signed, 1 cell is open: run the same command again to go on\n"
+    assert err == f"{folder} is not signed, 1 cell is open: run the same command again to resume\n"

@@ -16,7 +16,7 @@ import uvicorn
 from edgewbc.lab.case import Case
 from edgewbc.review import app
 from edgewbc.review.address import HOST, new_token
-from edgewbc.review.pictures import NO_MAPS, Maps
+from edgewbc.review.cell_images import NO_MAPS, Maps
 
 ELSEWHERE = "elsewhere.example"
 """A host name that the browser resolves to this computer, as DNS rebinding does."""

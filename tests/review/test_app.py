@@ -1,4 +1,4 @@
-"""Tests of edgewbc.review.app: decisions, undo, two tabs, sign-off, correction, pictures, and wrong requests."""
+"""Tests of edgewbc.review.app: decisions, undo, two tabs, sign-off, correction, images, and wrong requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgewbc.lab.case import UNDO, Case, CaseState
 from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.results import Status
 from edgewbc.review import app
-from edgewbc.review.pictures import Maps
+from edgewbc.review.cell_images import Maps
 from tests.review.cases import make_case
 from tests.review.conftest import ADDRESS, PORT, TOKEN, Tab
 
@@ -276,7 +276,7 @@ def test_a_cell_in_its_field(client: TestClient, case: Case, folder: Path) -> No
     assert client.get("/api/cells/2/field").status_code == 404
 
 
-def test_pictures_of_one_cell(client: TestClient, folder: Path) -> None:
+def test_images_of_one_cell(client: TestClient, folder: Path) -> None:
     """The crop as it is; no map without a bundle; nothing else."""
     answer = client.get("/api/cells/1/image")
     assert answer.headers["content-type"] == "image/jpeg"

@@ -17,7 +17,7 @@ from edgewbc.cells import CLASSES
 from edgewbc.lab.case import Case, CaseState
 from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.results import Status
-from edgewbc.review.pictures import Maps
+from edgewbc.review.cell_images import Maps
 from tests.review import browser
 from tests.review.cases import make_case
 
@@ -240,7 +240,7 @@ def test_a_killed_server_loses_at_most_the_key_in_flight(show: Callable[..., Any
         page.keyboard.press("4")
         banner = text(page, "#banners")
         page.wait_for_timeout(300)
-        assert "The server does not answer; nothing is accepted." in banner
+        assert "The server does not respond; nothing is accepted." in banner
         lost = re.findall(r"cell \d+ → (\w+)", text(page, "#banners"))
         shown = 120 - int(text(page, "#progress-text").split()[0])
         assert "eosinophil" not in lost
@@ -263,12 +263,12 @@ def test_a_killed_server_loses_at_most_the_key_in_flight(show: Callable[..., Any
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert err.splitlines()[-1].endswith(f"{119 - len(kept)} cells are open: run the same command again to go on")
+    assert err.splitlines()[-1].endswith(f"{119 - len(kept)} cells are open: run the same command again to resume")
     assert len(Case.read(folder).decisions) == len(kept) + 1
 
 
 def test_what_was_not_saved_can_be_sent_again(show: Callable[..., Any], tmp_path: Path) -> None:
-    """If the same server answers again, such as after a computer slept."""
+    """If the same server responds again, such as after a computer slept."""
     folder = make_case(tmp_path / "case", 4, status=REVIEW)
     with browser.served(folder) as (url, case):
         page = show(url)

@@ -1,4 +1,4 @@
-// Requests to the server of this page, and what happens when it does not answer.
+// Requests to the server of this page, and what happens when it does not respond.
 //
 // The token comes in the fragment of the address (#token=...), which browsers send to no server and put into no log. It
 // is kept in localStorage, which belongs to this address and port alone, so that a reload and a second tab have it too.
@@ -7,7 +7,7 @@ const KEY = "edgewbc-review-token";
 const PATIENCE = 15000;
 
 export class Refused extends Error {
-  // The server answered, and said no. `status` is that of HTTP, `body` the JSON of its answer, if it has any.
+  // The server responded with an error. `status` is that of HTTP, `body` the JSON of its response, if it has any.
   constructor(status, message, body) {
     super(message);
     this.status = status;
@@ -16,7 +16,7 @@ export class Refused extends Error {
 }
 
 export class Gone extends Error {
-  // The server did not answer.
+  // The server did not respond.
 }
 
 export function takeToken() {
@@ -41,7 +41,7 @@ async function request(method, path, body) {
   try {
     response = await fetch(path, options);
   } catch (error) {
-    throw new Gone("the server does not answer", { cause: error });
+    throw new Gone("the server does not respond", { cause: error });
   }
   if (response.ok) return response;
   const text = await response.text().catch(() => "");
@@ -58,7 +58,7 @@ async function read(response, how) {
   try {
     return await response[how]();
   } catch (error) {
-    throw new Gone("the answer of the server was cut off", { cause: error });
+    throw new Gone("the response of the server was cut off", { cause: error });
   }
 }
 

@@ -37,7 +37,7 @@ const actions = {
       return true;
     }
     if (sync.gone) {
-      say("The server does not answer. Nothing is accepted.");
+      say("The server does not respond. Nothing is accepted.");
       return true;
     }
     if (!dialogs.who) {
@@ -197,10 +197,10 @@ function drawConnection() {
   hideBanner("connection");
   hideBanner("unsaved");
   document.body.classList.toggle("gone", sync.gone !== "");
-  if (sync.gone === "gone") banner("connection", "error", `The server does not answer; nothing is accepted.${unsaved} If it was ended, run edgewbc review again and open the new address.`);
+  if (sync.gone === "gone") banner("connection", "error", `The server does not respond; nothing is accepted.${unsaved} If it was ended, run edgewbc review again and open the new address.`);
   else if (sync.gone) banner("connection", "error", `This page belongs to an earlier start of edgewbc review: open the address that it printed.${sync.revision ? unsaved : ""}`);
   else if (listed.length) {
-    banner("unsaved", "error", `The server answers again.${unsaved}`,
+    banner("unsaved", "error", `The server responds again.${unsaved}`,
       make("button", { type: "button", text: "Save now", onclick: () => sync.retry() }), make("button", { type: "button", text: "Discard", onclick: () => sync.discard() }));
   }
 }

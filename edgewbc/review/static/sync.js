@@ -1,7 +1,7 @@
 // Keeps this tab and the case on the disk in step: sends decisions in order, and asks for the changes of other tabs.
 //
 // A decision shows at once and is "pending" until the server has confirmed that it is in the journal. If the server
-// does not answer, nothing further is accepted: the decisions that were not saved are listed, and can be sent again.
+// does not respond, nothing further is accepted: the decisions that were not saved are listed, and can be sent again.
 
 import { Gone, Refused, getJson, postJson } from "./api.js";
 
@@ -47,7 +47,7 @@ export class Sync extends EventTarget {
     this.timer = setTimeout(() => this.poll(), document.hidden ? LATER : SOON);
   }
 
-  // Asks for what changed since the last answer.
+  // Asks for what changed since the last response.
   async poll() {
     if (this.sending || this.asking) return this.plan();
     this.asking = true;
@@ -64,7 +64,7 @@ export class Sync extends EventTarget {
     return undefined;
   }
 
-  // Takes over an answer with changes; those of cells other than `own` come from elsewhere.
+  // Takes over a response with changes; those of cells other than `own` come from elsewhere.
   take(found, own) {
     if (found.reload) {
       this.load().catch((error) => this.failed(error));

@@ -1,4 +1,4 @@
-"""The pictures of the page: thumbnails in packs, a cell in full, its field with its place, its map.
+"""The images of the page: thumbnails in packs, a cell in full, its field with its place, its map.
 
 Nothing here touches the journal, so that the server can do it in threads.
 """
@@ -51,8 +51,8 @@ class Maps:
 NO_MAPS: Final = Maps()
 
 
-class NoPicture(Exception):
-    """A picture cannot be shown; the text says why."""
+class NoCellImage(Exception):
+    """An image cannot be shown; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class Field:
     box: Box | None
 
 
-class Pictures:
-    """Makes the pictures of a case; safe for several threads."""
+class CellImages:
+    """Makes the images of a case; safe for several threads."""
 
     def __init__(self, case: Case, maps: Maps = NO_MAPS) -> None:
         self.case = case
@@ -82,7 +82,7 @@ class Pictures:
     def pack(self, numbers: Sequence[int]) -> bytes:
         """Return thumbnails: for each cell its id and a length (32 bits, little-endian), and a JPEG of that length.
 
-        The length is 0 where there is no picture. Raises UserError for an unknown cell.
+        The length is 0 where there is no image. Raises UserError for an unknown cell.
         """
         parts = []
         for number in numbers:
@@ -98,7 +98,7 @@ class Pictures:
                 return data
         try:
             data = encode(_reduced(decode(self.crop(cell)).image, THUMB), ".jpg", _QUALITY)
-        except (NoPicture, ImageError):
+        except (NoCellImage, ImageError):
             return b""
         with self._lock:
             self._thumbs[cell.id] = data
@@ -111,23 +111,23 @@ class Pictures:
         """Return the bytes of a cell's crop, a JPEG or PNG.
 
         Raises:
-            NoPicture: there is none, or it is not the one that was made when the cell was counted.
+            NoCellImage: there is none, or it is not the one that was made when the cell was counted.
         """
         if cell.crop is None:
-            raise NoPicture("the image could not be read")
+            raise NoCellImage("the image could not be read")
         try:
             data = cell.crop.read_bytes()
         except OSError as error:
-            raise NoPicture(f"{cell.crop.name}: {error.strerror}") from None
+            raise NoCellImage(f"{cell.crop.name}: {error.strerror}") from None
         if hashlib.sha256(data).hexdigest() != self.case.index.cells[cell.order - 1].crop_sha256:
-            raise NoPicture(f"{cell.crop.name} was altered: run `edgewbc verify {self.case.folder}`")
+            raise NoCellImage(f"{cell.crop.name} was altered: run `edgewbc verify {self.case.folder}`")
         return data
 
     def field(self, cell: CaseCell) -> Field:
         """Return the image that a cell was found in.
 
         Raises:
-            NoPicture: the image is not there, is another one than when it was counted, or cannot be read.
+            NoCellImage: the image is not there, is another one than when it was counted, or cannot be read.
         """
         image = self._image(cell)
         height, width = image.shape[:2]
@@ -141,11 +141,11 @@ class Pictures:
         """Return the class activation map of a cell, a PNG of the same part of the image as its crop.
 
         Raises:
-            NoPicture: there are no maps, or the image cannot be read.
+            NoCellImage: there are no maps, or the image cannot be read.
             UserError: the network cannot run.
         """
         if self._maps.draw is None:
-            raise NoPicture("the bundle of this case is not here")
+            raise NoCellImage("the bundle of this case is not here")
         with self._map_lock:  # one inference at a time
             return self._maps.draw(cell)
 
@@ -153,10 +153,10 @@ class Pictures:
         try:
             contents = read(cell.image)
             if contents.sha256 != cell.image_sha256:
-                raise NoPicture(f"{cell.image.name} is not the image that was counted: it was changed since")
+                raise NoCellImage(f"{cell.image.name} is not the image that was counted: it was changed since")
             return decode(contents.data).image
         except ImageError as error:
-            raise NoPicture(f"{cell.image}: {error}") from None
+            raise NoCellImage(f"{cell.image}: {error}") from None
 
 
 def _reduced(image: Image, side: int) -> Image:
