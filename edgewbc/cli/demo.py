@@ -13,8 +13,10 @@ import typer
 
 from edgewbc.cli.console import emit, say
 
-SLIDE = "slide03"
-"""The synthetic slide that is counted at the end."""
+FIELDS = 10
+"""Synthetic fields, which are counted at the end."""
+TRAVEL = "wbc5-travel"
+"""The shipped bundle that counts them: it locates cells in fields, which the demo's own network does not."""
 INTERRUPTED = 130
 """Exit code of a command after Ctrl-C."""
 
@@ -27,10 +29,12 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the cells and of the training.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Run the whole workflow on synthetic cells, from training to the report of a counted slide.
+    """Run the whole workflow on synthetic cells, from training to the report of counted fields.
 
     Each step is printed as the command that runs it, to be repeated with real cells. The toolkit draws the cells
-    itself, so the accuracy of the small network that is trained on them says nothing about real ones.
+    itself, so the accuracy of the small network that is trained on them says nothing about real ones. That network
+    takes single cells; at the end the fields are counted by the shipped bundle wbc5-travel, which was trained on real
+    cells: drawn ones are strange to it, so all of them wait for a person.
 
     \b
     Example:
@@ -38,6 +42,7 @@ def command(
     """
     from edgewbc.compress.nncf_logging import quiet_nncf
     from edgewbc.report import page
+    from edgewbc.utils import resources
     from edgewbc.utils.optional import need
 
     for module in ("torch", "accelerate", "torch_pruning", "onnx", "onnxruntime", "pydantic", "yaml"):
@@ -50,7 +55,7 @@ def command(
     result, bundle, bench, report = (folder / name for name in ("result.csv", "bundle", "bench.json", "report.html"))
     start = time.monotonic()
     steps: list[tuple[Any, ...]] = [
-        ("data", "synth", "--to", data, "--cells", cells, "--fields", 2, "--seed", seed),
+        ("data", "synth", "--to", data, "--cells", cells, "--fields", FIELDS, "--seed", seed),
         ("data", "audit", data),
         ("train", "--recipe", "demo", "--data", data, "--to", runs / "whole", "--set", f"fit.seed={seed}"),
         ("prune", runs / "whole", "--recipe", "demo-half", "--data", data, "--to", runs / "half"),
@@ -62,49 +67,66 @@ def command(
         # One round and no further measurements: a demonstration, not a benchmark.
         + ("--seconds", seconds, "--rounds", 1, "--no-peaks", "--no-benchmark-app", "--out", bench, "--report", report),
     ]
-    case, sheet, slide = folder / "case", folder / "case.html", f"{data}/cells/*/{SLIDE}_*.png"
+    case, sheet, travel = folder / "case", folder / "case.html", resources.folder("export/bundles") / TRAVEL
     steps += [
-        ("count", slide, "--to", case, "--model", bundle, "--case", SLIDE, "--by", "demo"),
+        ("count", data / "fields", "--to", case, "--model", travel, "--case", "demo", "--by", "demo"),
         ("report", case, "--to", sheet),
     ]
     hidden = io.StringIO()
     try:
         for number, step in enumerate(steps, start=1):
             say(f"\n[{number}/{len(steps)}] $ edgewbc {' '.join(str(part) for part in step)}")
-            if slide in step:  # as a shell expands it
-                step = (step[0], *sorted((data / "cells").glob(f"*/{SLIDE}_*.png")), *step[2:])
             with contextlib.redirect_stdout(hidden if json else sys.stdout):
                 _run(context.find_root().command, step)
     except KeyboardInterrupt:
         say(f"\nall results so far are in {folder}; another demo starts in a new folder")
         raise
+    pictures = _pictures(case, sheet)
     taken = time.monotonic() - start
     if json:
         files = {"folder": str(folder), "result": str(result), "bench": str(bench), "report": str(report)}
-        emit({**files, "case": str(case), "case_report": str(sheet), "seconds": round(taken, 1)})
+        emit(
+            {
+                **files,
+                "case": str(case),
+                "case_report": str(sheet),
+                "pictures": [str(each) for each in pictures],
+                "seconds": round(taken, 1),
+            }
+        )
         return
     print(f"\nThe workflow took {taken:.0f} s, on synthetic cells: its accuracy says nothing about real ones.")
     print(f"Classified cells, one row an image: {result}")
     print(f"Report of the benchmark, to open in a browser: {report}")
-    print(f"Case of one slide, to look through and sign: edgewbc review {case}")
+    print(f"Case of {FIELDS} synthetic fields, to look through and sign: edgewbc review {case}")
+    print(
+        f"It was counted by {TRAVEL}, which was trained on real cells: drawn cells stand open until a person decides."
+    )
     print(f"Report of the case, a draft until it is signed: {sheet}")
-    if picture := _picture(sheet):
-        print(f"Picture of that report: {picture}")
+    for picture in pictures:
+        print(f"Picture: {picture}")
 
 
-def _picture(page: Path) -> Path | None:
-    """Draw a picture of a page next to it; return None where this PC has no browser, or it fails."""
+def _pictures(case: Path, sheet: Path) -> list[Path]:
+    """Draw pictures of a case's review page and of its report, next to it; say why where that is not possible."""
     from edgewbc.errors import UserError
-    from edgewbc.utils.browser import find_browser, screenshot
+    from edgewbc.lab.case import Case
+    from edgewbc.review import server
+    from edgewbc.utils.browser import find_browser, screenshot, screenshot_of_address
 
-    to = page.with_suffix(".png")
+    if find_browser() is None:
+        say("no picture of the review page: there is no Chromium, Chrome or Edge on this PC")
+        return []
+    drawn = []
     try:
-        if find_browser() is not None:
-            screenshot(page, to, 900, 1250)
-            return to
+        screenshot(sheet, sheet.with_suffix(".png"), 900, 1250)
+        drawn.append(sheet.with_suffix(".png"))
+        with Case.open(case) as opened, server.serving(opened, by="demo") as address:
+            screenshot_of_address(address, review := sheet.with_name("review.png"))
+        drawn.append(review)
     except UserError as error:
         say(str(error))
-    return None
+    return drawn
 
 
 def _run(root: Any, step: tuple[Any, ...]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import webbrowser
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
@@ -58,6 +59,30 @@ def run(
             _show(address)
         with suppress(KeyboardInterrupt):  # uvicorn ends its work first, then raises what it caught
             uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def serving(case: Case, *, by: str = "") -> Iterator[str]:
+    """Serve the page of a case in a thread while the block runs; yield its address, with the token.
+
+    Raises:
+        UserError: starlette or uvicorn is not installed.
+    """
+    need("starlette", "the review page", REVIEW)
+    uvicorn = need("uvicorn", "the review page", REVIEW)
+    from edgewbc.review import app  # needs starlette
+
+    with _listen(0) as listener:
+        port, token = listener.getsockname()[1], new_token()
+        application = app.create(case, token, port, by, NO_MAPS)
+        server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False, lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://{HOST}:{port}/#token={token}"
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join(20)
 
 
 def _listen(port: int) -> socket.socket:

@@ -16,6 +16,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 _WINDOWS = (r"Microsoft\Edge\Application\msedge.exe", r"Google\Chrome\Application\chrome.exe")
 _MAC = ("Google Chrome", "Microsoft Edge", "Chromium")
 SECONDS = 120.0
+SCRIPTS_MS = 10_000
+"""Milliseconds of the page's own time that its scripts have before a picture is drawn."""
 
 
 def find_browser() -> Path | None:
@@ -39,15 +41,27 @@ def print_pdf(page: Path, to: Path) -> None:
     Raises:
         UserError: this PC has no browser that prints, or it failed.
     """
-    _draw(page, to, lambda file: ["--no-pdf-header-footer", f"--print-to-pdf={file}"])
+    _draw(page.resolve().as_uri(), to, lambda file: ["--no-pdf-header-footer", f"--print-to-pdf={file}"])
 
 
 def screenshot(page: Path, to: Path, width: int = 1280, height: int = 720) -> None:
     """Draw a picture (PNG) of an HTML file at a window's size in pixels. Raises UserError as `print_pdf` does."""
-    _draw(page, to, lambda file: ["--hide-scrollbars", f"--window-size={width},{height}", f"--screenshot={file}"])
+    _draw(page.resolve().as_uri(), to, lambda file: _window(file, width, height))
 
 
-def _draw(page: Path, to: Path, options: Callable[[Path], list[str]]) -> None:
+def screenshot_of_address(address: str, to: Path, width: int = 1280, height: int = 720) -> None:
+    """Draw a picture (PNG) of a page that this computer serves on 127.0.0.1, after its scripts have run.
+
+    Raises UserError as `print_pdf` does.
+    """
+    _draw(address, to, lambda file: [*_window(file, width, height), f"--virtual-time-budget={SCRIPTS_MS}"])
+
+
+def _window(file: Path, width: int, height: int) -> list[str]:
+    return ["--hide-scrollbars", f"--window-size={width},{height}", f"--screenshot={file}"]
+
+
+def _draw(page: str, to: Path, options: Callable[[Path], list[str]]) -> None:
     browser = find_browser()
     if browser is None:
         raise UserError(
@@ -57,13 +71,13 @@ def _draw(page: Path, to: Path, options: Callable[[Path], list[str]]) -> None:
         drawn = Path(folder) / f"page{to.suffix}"
         command = [str(browser), "--headless=new", "--disable-gpu", "--no-first-run", "--disable-extensions"]
         command += ["--disable-background-networking", "--disable-component-update"]
-        command += ["--host-resolver-rules=MAP * ~NOTFOUND"]
+        command += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
         command += [f"--user-data-dir={folder}/profile", *options(drawn)]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.append("--no-sandbox")  # Chromium refuses to run as root with its sandbox
         try:
             ran = subprocess.run(  # noqa: S603
-                [*command, page.resolve().as_uri()],
+                [*command, page],
                 capture_output=True,
                 timeout=SECONDS,
                 check=False,

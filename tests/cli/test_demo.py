@@ -8,12 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import cv2
+import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import CLASSES
+from edgewbc.cli import demo
 from edgewbc.lab.case import Case
+from edgewbc.utils.browser import find_browser
 from tests.conftest import Ran
+from tests.review.cases import make_case
 
 
 @pytest.mark.slow
@@ -37,8 +42,32 @@ def test_demo_runs_the_whole_workflow(
     assert {("openvino", "int8"), ("onnx", "int8"), ("torch", "f32"), ("openvino", "f32")} <= done
     assert all(row["n"] == 20 for row in bench["rows"] if "error" not in row)
     assert "</html>" in (tmp_path / result["report"]).read_text(encoding="utf-8")
-    assert "Differential blood count: slide03" in (tmp_path / result["case_report"]).read_text(encoding="utf-8")
-    assert len(Case.read(tmp_path / result["case"]).cells()) == 5 * 2
+    assert "Differential blood count: demo" in (tmp_path / result["case_report"]).read_text(encoding="utf-8")
+    cells = Case.read(tmp_path / result["case"]).cells()
+    assert len(cells) > len({cell.image for cell in cells}) > 1  # several in a field
+    assert all(cell.open or cell.excluded for cell in cells)
+    assert all((tmp_path / picture).read_bytes()[:4] == b"\x89PNG" for picture in result["pictures"])
+
+
+def test_a_picture_of_the_review_page_shows_its_cells(tmp_path: Path) -> None:
+    """A page that could not reach its server, or was drawn before its scripts ran, would have few colors."""
+    if find_browser() is None:
+        pytest.skip("there is no Chromium, Chrome or Edge on this computer")
+    folder, sheet = make_case(tmp_path / "case", 24), tmp_path / "case.html"
+    sheet.write_text("<!doctype html><p>report", encoding="utf-8")
+    assert demo._pictures(folder, sheet) == [tmp_path / "case.png", tmp_path / "review.png"]
+    drawn = cv2.imread(str(tmp_path / "review.png"))
+    assert drawn is not None
+    assert drawn.shape == (720, 1280, 3)
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 5_000
+
+
+def test_without_a_browser_the_demo_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edgewbc.utils.browser.find_browser", lambda: None)
+    assert demo._pictures(tmp_path / "case", tmp_path / "case.html") == []
+    assert "no picture of the review page" in capsys.readouterr().err
 
 
 def test_folder_that_is_not_empty_is_refused(edgewbc: Callable[..., Ran], tmp_path: Path) -> None:
