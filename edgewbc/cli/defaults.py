@@ -151,10 +151,17 @@ def run(path: Path | None, holding: str = "model.safetensors", lacking: str | No
     return found
 
 
+def named_bundle(path: Path) -> Path:
+    """Return the bundle that ships under a name, such as `wbc5-travel`; a file or folder of that name comes first."""
+    if path.exists() or len(path.parts) != 1:
+        return path
+    return resources.released_bundles().get(path.name, path)
+
+
 def bundle(path: Path | None) -> Path:
     """Return the given bundle, else the shipped one; a bundle in the working folder is never used by default."""
     if path is not None:
-        return path
+        return named_bundle(path)
     found = resources.shipped_bundle()
     say(f"model: {found}")
     return found
@@ -163,7 +170,7 @@ def bundle(path: Path | None) -> Path:
 def bundle_to_measure(path: Path | None) -> Path:
     """Return the given bundle, else the most recently exported one in ./bundles, else the shipped one."""
     if path is not None:
-        return path
+        return named_bundle(path)
     found = resources.newest_bundle()
     where = "shipped with edgewbc" if found == resources.shipped_bundle() else "the newest in ./bundles"
     say(f"model: {found} ({where})")

@@ -26,6 +26,11 @@ def shipped_bundle() -> Path:
     return path
 
 
+def released_bundles() -> dict[str, Path]:
+    """Return the folders of the bundles that ship with this installation, by name."""
+    return {path.name: path for path in sorted(folder("export/bundles").iterdir()) if path.is_dir()}
+
+
 def newest_bundle(root: Path = Path("bundles")) -> Path:
     """Return the most recently exported bundle in `root`, or the released one if there is none.
 

@@ -8,6 +8,7 @@ import pytest
 from edgewbc import runs
 from edgewbc.cli import defaults
 from edgewbc.errors import UserError
+from edgewbc.utils import resources
 from tests.colored import make_manifest
 
 
@@ -74,3 +75,14 @@ def test_newest_finished_run_is_the_default(here: Path, capsys: pytest.CaptureFi
     assert "(the newest)" in capsys.readouterr().err
     with pytest.raises(UserError, match="not a run folder"):
         defaults.run(here)
+
+
+def test_released_bundles_have_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of that name comes first; other names are taken as paths."""
+    monkeypatch.chdir(tmp_path)
+    assert defaults.bundle(Path("wbc5-travel")) == resources.folder("export/bundles") / "wbc5-travel"
+    assert defaults.bundle_to_measure(Path("wbc5-edge")) == resources.shipped_bundle()
+    assert defaults.bundle(Path("mine/wbc5-edge")) == Path("mine/wbc5-edge")
+    assert defaults.bundle(Path("other")) == Path("other")
+    (tmp_path / "wbc5-travel").mkdir()
+    assert defaults.bundle(Path("wbc5-travel")) == Path("wbc5-travel")
