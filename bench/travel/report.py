@@ -18,6 +18,9 @@ MODES = {
     "trained": "trained on canonical crops",
 }
 
+ALONE = "travel-pbc"
+"""Name of the bundle that was trained on one microscope, for which BCCD is another laboratory; it is not released."""
+
 Part = Mapping[str, Any]
 
 
@@ -144,6 +147,9 @@ def _notes(results: Mapping[str, Any]) -> str:
     manifests = ", ".join(
         f"{one['source']} `{one['protocol']}` `{one['manifest_sha256'][:12]}`" for one in results["sets"].values()
     )
+    alone = ""
+    if any(part["bundle"] == ALONE for part in results["parts"].values()):
+        alone = f" `{ALONE}` is the network that `wbc5-travel` was made from, trained on PBC alone."
     return (
         "Home is the test split of the laboratory whose images the bundle was trained on. Mean recall is over the "
         f"classes with at least 12 cells ({classes}); its interval is from a bootstrap within classes. Accepted is "
@@ -152,5 +158,7 @@ def _notes(results: Mapping[str, Any]) -> str:
         "standard deviations over "
         f"{' or '.join(map(str, repeats))} draws, measured on the cells that were not drawn; a class with fewer cells "
         "gives all but two. Where the drawn cells do not show a gain, the old head is kept, as `edgewbc adapt` does. "
-        f"Wrong among accepted: of all draws together. Nothing was chosen on these images. Manifests: {manifests}."
+        "Wrong among accepted: of all draws together. JTSC was looked at during development (that a second microscope "
+        "helps, and that the old head's logits are to be scaled), so its figures are somewhat optimistic; nothing "
+        f"was trained on it. Sets that a bundle was trained on are left out.{alone} Manifests: {manifests}."
     )

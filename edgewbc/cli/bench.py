@@ -95,7 +95,7 @@ def command(
         _end_to_end(model, data, split, limit, threads, batch, images if pictures is None else pictures, out, as_json)
         return
     conditions = [gates.parse(text) for text in require or []]
-    chosen = [defaults.bundle_to_measure(path) for path in model or [None]]
+    chosen = [defaults.bundle_to_measure(path) for path in model or (None,)]
     if not model and (network := reference_network()):
         console.say(f"also: {network} (unpruned)")
         chosen.append(network)
