@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
-
-import pytest
-from importlinter.cli import lint_imports
 
 TOP = Path(__file__).resolve().parents[1]
 
 
-def test_contracts_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every contract in pyproject.toml is kept."""
-    monkeypatch.chdir(TOP)
-    code = lint_imports(config_filename=str(TOP / "pyproject.toml"), no_cache=True)
-    assert code == 0, capsys.readouterr().out
+def test_contracts_hold() -> None:
+    """Every contract in pyproject.toml is kept.
+
+    import-linter runs in a process of its own: it configures logging anew, which closes the handlers that are there.
+    absl's handler (OpenVINO's converter imports absl where it is installed) then closes the stream it had found as
+    stderr, the one in which pytest captures the output of all tests.
+    """
+    command = "from importlinter.cli import lint_imports_command as main; main()"
+    ran = subprocess.run([sys.executable, "-c", command, "--no-cache"], cwd=TOP, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_every_room_may_not_import_the_command_line() -> None:

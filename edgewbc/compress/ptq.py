@@ -18,7 +18,7 @@ from edgewbc.compress.nncf_logging import quiet_nncf
 from edgewbc.errors import UserError
 from edgewbc.export.graph import INPUT
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
-from edgewbc.runtime.openvino_import import core
+from edgewbc.runtime.openvino_import import core, only_core
 
 Preset = Literal["mixed", "performance"]
 OverflowFix = Literal["first", "all", "none"]
@@ -76,7 +76,7 @@ def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[L
     def accuracy(compiled: Any, items: Any) -> tuple[float, list[float]]:
         return _accuracy([compiled(image)["probabilities"].argmax() == label for image, label in items])
 
-    with quiet_nncf() as nncf:
+    with quiet_nncf() as nncf, only_core():
         dataset = nncf.Dataset(calibration)
         return _quantize(nncf, core().read_model(xml), dataset, nncf.Dataset(control), accuracy, options)
 

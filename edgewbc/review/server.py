@@ -48,6 +48,7 @@ def run(
         config = uvicorn.Config(
             app.create(case, token, port, by, maps),
             log_level="error",
+            log_config=None,  # the defaults of `logging` print errors; a configuration would close handlers of others
             access_log=False,
             lifespan="off",
             server_header=False,

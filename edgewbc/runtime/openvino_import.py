@@ -74,6 +74,21 @@ def core() -> Any:
         return _cores[0]
 
 
+@contextmanager
+def only_core() -> Iterator[None]:
+    """Let libraries that make a `Core` of their own, such as NNCF for every model it runs, receive that of `core`.
+
+    They free theirs in any order, after which Ctrl-C would end the process with SIGSEGV (see `core`).
+    """
+    module = openvino()
+    one, before = core(), module.Core
+    module.Core = lambda: one
+    try:
+        yield
+    finally:
+        module.Core = before
+
+
 def capabilities() -> list[str]:
     """Return what OpenVINO can compute in on this CPU, such as BF16; INT8 is listed for every CPU."""
     return [str(name) for name in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]

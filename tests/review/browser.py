@@ -49,7 +49,7 @@ def served(folder: Path, by: str = "Ada", maps: Maps = NO_MAPS) -> Iterator[tupl
     port, token = listener.getsockname()[1], new_token()
     with Case.open(folder) as case:
         application = app.create(case, token, port, by, maps)
-        server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(application, log_level="error", log_config=None, lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

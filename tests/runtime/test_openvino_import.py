@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import edgewbc
 
 SCRIPT = """
@@ -65,6 +67,18 @@ def test_ctrl_c_after_models_were_freed_in_order() -> None:
         timeout=120,
     )
     assert (ran.returncode, ran.stdout) == (0, "interrupted\n"), ran.stderr
+
+
+def test_libraries_receive_the_one_core() -> None:
+    """`openvino.Core()` within `only_core` is that of the process; afterwards, or after an error, it is a new one."""
+    from edgewbc.runtime.openvino_import import core, only_core, openvino
+
+    module = openvino()
+    made = module.Core
+    with pytest.raises(ZeroDivisionError), only_core():
+        assert module.Core() is core() is module.Core()
+        raise ZeroDivisionError
+    assert module.Core is made
 
 
 def test_the_package_makes_no_core_of_its_own() -> None:
