@@ -75,8 +75,10 @@ def test_libraries_receive_the_one_core() -> None:
 
     module = openvino()
     made = module.Core
-    with pytest.raises(ZeroDivisionError), only_core():
+    with only_core():
         assert module.Core() is core() is module.Core()
+    assert module.Core is made
+    with pytest.raises(ZeroDivisionError), only_core():
         raise ZeroDivisionError
     assert module.Core is made
 
@@ -125,7 +127,7 @@ def test_first_use_is_serialized() -> None:
     assert (most, firsts) == (1, [True] * 4)
     firsts.clear()
     together(4, fail=False)
-    assert (most, sorted(firsts)) == (1, [False] * 3 + [True])
+    assert firsts == [True, False, False, False]  # a thread that comes late need not wait for those that waited
     meeting = threading.Barrier(2, timeout=30)
 
     def meet() -> None:
