@@ -217,14 +217,34 @@ class Case:
             UserError: no name, or the disk is full.
         """
         with self._lock:
-            standing: list[Decision] = []
-            for decision in self._decisions[self._signed_decisions :]:
-                standing.pop() if decision.why == UNDO else standing.append(decision)
+            standing = self._standing()
             if not standing:
                 return []
             count = self._groups.pop() if self._groups else 1
             back = standing[-count:][::-1]
             return self._record([(each.result, self._before(each)) for each in back], who, UNDO, group=False)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a decision that `undo` takes back."""
+        with self._lock:
+            return bool(self._standing())
+
+    def check_signed_files(self) -> None:
+        """Check that the case's files are what was signed last; nothing is checked in a case that nobody signed.
+
+        Raises:
+            UserError: a file was altered since, or cannot be read.
+        """
+        with self._lock:
+            if not self._sign_offs:
+                return
+            for name, digest in self._hashes().items():
+                if self._sign_offs[-1].hashes.get(name) != digest:
+                    raise UserError(
+                        f"{self.folder / name}: was altered since the case was signed: run `edgewbc verify "
+                        f"{self.folder}`, and restore the file from a copy"
+                    )
 
     def sign_off(self, who: str, seen: Mapping[str, Any] | None = None) -> SignOff:
         """Sign the case as it stands: who, when, what was seen, and the hashes of everything.
@@ -234,9 +254,11 @@ class Case:
             seen: what was on the screen, as JSON values. The differential and the number of open cells are added.
 
         Raises:
-            UserError: a cell is open, nothing changed since the last signature, no name, or a file cannot be read.
+            UserError: a cell is open, nothing changed since the last signature, no name, or a file cannot be read or
+                was altered since the last signature.
         """
         with self._lock:
+            self.check_signed_files()
             left = self.open_cells
             if left:
                 raise UserError(
@@ -299,6 +321,17 @@ class Case:
     @property
     def _signed_decisions(self) -> int:
         return self._sign_offs[-1].last_decision if self._sign_offs else 0
+
+    def _standing(self) -> list[Decision]:
+        """Return the unsigned decisions that are not taken back, on cells that the case has.
+
+        A case that was counted again may have lost cells on which people had decided.
+        """
+        standing: list[Decision] = []
+        for decision in self._decisions[self._signed_decisions :]:
+            if decision.result in self._cells:
+                standing.pop() if decision.why == UNDO else standing.append(decision)
+        return standing
 
     def _changed_since_signed(self) -> bool:
         """Return whether a cell has another label than when the case was signed last."""

@@ -52,12 +52,14 @@ class Comparison:
         totals: number of white cells in each.
         agree: number of cells to which both gave the same label, and of those that both labeled; None where the counts
             are not of the same cells.
+        open: number of open cells in each, which are not compared.
     """
 
     names: tuple[str, str]
     lines: tuple[ComparedLine, ...]
     totals: tuple[int, int]
     agree: tuple[int, int] | None = None
+    open: tuple[int, int] = (0, 0)
 
     @property
     def differ(self) -> list[str]:
@@ -89,6 +91,11 @@ class Comparison:
             "the counts agree as well as chance allows"
         )  # fmt: skip
         lines = [text.table(header, rows), end]
+        lines += [
+            f"{name}: {left} {'cell stands' if left == 1 else 'cells stand'} open, not compared: decide on each first"
+            for name, left in zip(self.names, self.open, strict=True)
+            if left
+        ]
         if self.agree is not None:
             lines.append(f"same label for {self.agree[0]} of {self.agree[1]} cells that both labeled")
         return "\n".join(lines)
@@ -100,7 +107,8 @@ def compare(first: Case, second: Case) -> Comparison:
     counts = [
         [sum(cell.label == name for cell in cells) for name in names] for cells in (first.cells(), second.cells())
     ]
-    return _compared(names, counts[0], counts[1], (first.info.case, second.info.case), None)
+    still_open = len(first.open_cells), len(second.open_cells)
+    return _compared(names, counts[0], counts[1], _called(first, second), None, still_open)
 
 
 def compare_with_software(case: Case) -> Comparison:
@@ -115,7 +123,17 @@ def compare_with_software(case: Case) -> Comparison:
     person = [sum(cell.label == name for cell in cells) for name in names]
     both = [cell for cell in cells if cell.machine and cell.label]
     same = sum(cell.machine == cell.label for cell in both)
-    return _compared(names, software, person, ("software", "person"), (same, len(both)))
+    return _compared(names, software, person, ("software", "person"), (same, len(both)), (0, len(case.open_cells)))
+
+
+def _called(first: Case, second: Case) -> tuple[str, str]:
+    """Return names that tell two counts apart: their case ids, or their folders where both have the same id."""
+    pairs = [
+        (first.info.case, second.info.case),
+        (first.folder.resolve().name, second.folder.resolve().name),
+        (str(first.folder), str(second.folder)),
+    ]
+    return next((pair for pair in pairs if pair[0] != pair[1]), ("first", "second"))
 
 
 def _compared(
@@ -124,6 +142,7 @@ def _compared(
     second: Sequence[int],
     called: tuple[str, str],
     agree: tuple[int, int] | None,
+    still_open: tuple[int, int],
 ) -> Comparison:
     totals = sum(first), sum(second)
     for name, total in zip(called, totals, strict=True):
@@ -134,7 +153,7 @@ def _compared(
         for name, one, other in zip(names, first, second, strict=True)
         if one or other
     )
-    return Comparison(called, lines, totals, agree)
+    return Comparison(called, lines, totals, agree, still_open)
 
 
 def expected_range(k: int, n: int, other: int) -> tuple[int, int]:

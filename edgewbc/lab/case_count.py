@@ -109,7 +109,6 @@ def run(
         say(remark)
     with end_if_frozen():
         bundle = open_bundle()
-        make_folder(request.to / CROPS)
         model, journal = open_journal(
             bundle,
             request.to / JOURNAL,
@@ -123,6 +122,7 @@ def run(
             if model.by_cell and bundle.pixels.reference is not None:
                 say(model.microscope.describe(bundle.pixels.reference))
             _check_unsigned(request.to, journal)
+            make_folder(request.to / CROPS)
             (request.to / CELLS).unlink(missing_ok=True)
             _describe(request, model, known or details)
             try:
@@ -158,9 +158,16 @@ def _check_folder(request: CountRequest) -> CaseInfo | None:
         )
     if (to / CASE).is_file():
         return CaseInfo.read(to)
-    if occupied(to) and not (to / JOURNAL).is_file():
+    if occupied(to) and not (to / JOURNAL).is_file() and not _only_begun(to):
         raise UserError(f"{to}: is not empty and holds no case: give another --to")
     return None
+
+
+def _only_begun(to: Path) -> bool:
+    """Return whether a folder holds only what a count that was killed at once leaves: no results yet, and no crops."""
+    return to.is_dir() and all(
+        path.name.startswith(f"{JOURNAL}.") or (path.name == CROPS and not occupied(path)) for path in to.iterdir()
+    )
 
 
 def _check_unsigned(to: Path, journal: Journal) -> None:

@@ -66,12 +66,15 @@ class CaseInfo:
         accession: str | None = None,
     ) -> CaseInfo:
         """Return a copy with what is not None replaced. Raises UserError for a value that cannot be used."""
-        for what, text in (("case id", case), ("name", by), ("accession number", accession)):
-            if text is not None:
-                check_text(text, what)
-        if wbc is not None and not (math.isfinite(wbc) and 0 < wbc <= 2000):
+        texts = {"case": ("case id", case), "by": ("name", by), "accession": ("accession number", accession)}
+        given: dict[str, str | float | None] = {
+            name: check_text(text, what).strip() for name, (what, text) in texts.items() if text is not None
+        }
+        if given.get("case") == "":
+            raise UserError("the case id is empty: give one, or none for the name of the case's folder")
+        if wbc is not None and not _is_wbc(wbc):
             raise UserError(f"a WBC of {wbc:g}: give the analyzer's white cells in 10^9/L, above 0, such as 7.2")
-        given = {"case": case, "wbc": wbc, "by": by, "accession": accession}
+        given["wbc"] = wbc
         return replace(self, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
     def write(self, folder: Path) -> None:
@@ -90,7 +93,7 @@ class CaseInfo:
                 case=_text(values["case"]),
                 created=_text(values["created"]),
                 by=_text(values["by"]),
-                wbc=None if values["wbc"] is None else float(values["wbc"]),
+                wbc=_wbc(values["wbc"]),
                 accession=_text(values["accession"]),
                 asked=None if values["asked"] is None else int(values["asked"]),
                 images=tuple(_text(name) for name in values["images"]),
@@ -180,6 +183,19 @@ def _indexed(values: Mapping[str, Any]) -> IndexedCell:
 def _box(values: Sequence[Any]) -> Box:
     left, top, width, height = (float(value) for value in values)
     return left, top, width, height
+
+
+def _is_wbc(value: float) -> bool:
+    """Return whether a number can be white cells in 10^9/L."""
+    return math.isfinite(value) and 0 < value <= 2000
+
+
+def _wbc(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_wbc(value):
+        raise TypeError(f"{json.dumps(value)[:40]} is no WBC")
+    return float(value)
 
 
 def _text(value: object) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import Template
 
 import cv2
 import numpy as np
 
 from edgewbc._version import __version__
+from edgewbc.errors import UserError
 from edgewbc.lab.case import Case, CaseState
 from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.case_differential import CaseDifferential, Line, limits
@@ -41,7 +43,11 @@ def report(case: Case, ranges: Ranges | None = None, *, shown: int = SHOWN, zero
         ranges: of the laboratory.
         shown: cells of each type in the gallery.
         zeros: also give the types of which there is no cell.
+
+    Raises:
+        UserError: a file of the case, or the image of a cell in the gallery, was altered.
     """
+    case.check_signed_files()
     found, ranges = case.differential(), ranges or Ranges()
     cells = case.cells()
     return _PAGE.substitute(
@@ -56,7 +62,7 @@ def report(case: Case, ranges: Ranges | None = None, *, shown: int = SHOWN, zero
         notes=_paragraphs([_sentence(line) for line in (*found.others_lines(), found.excluded_line())], "note"),
         limits=_safe(_limits_note(found, ranges)),
         flags=_flags(flags(found, ranges)),
-        gallery=_gallery(cells, case.labels, shown),
+        gallery=_gallery(case, cells, shown),
         changes=_changes(case, cells),
         signatures=_signatures(case),
         made_with=_made_with(case),
@@ -155,17 +161,20 @@ def _flags(lines: Sequence[str]) -> str:
     return f"<section><h2>Flags</h2><ul>{items}</ul></section>"
 
 
-def _gallery(cells: Iterable[CaseCell], labels: Sequence[str], shown: int) -> str:
+def _gallery(case: Case, cells: Iterable[CaseCell], shown: int) -> str:
     """Return the cells of each label, as many as are shown, and the open ones."""
-    groups: dict[str, list[CaseCell]] = {label: [] for label in labels}
+    digests = {cell.id: cell.crop_sha256 for cell in case.index.cells}
+    groups: dict[str, list[CaseCell]] = {label: [] for label in case.labels}
     still_open = []
     for cell in cells:
         if cell.open:
             still_open.append(cell)
         elif cell.label:
             groups.setdefault(cell.label, []).append(cell)
-    parts = [_group("Open", still_open, shown)]
-    parts += [_group(_capital(title(label)), found, shown) for label, found in groups.items() if label != NOT_A_CELL]
+    parts = [_group("Open", still_open, shown, digests)]
+    parts += [
+        _group(_capital(title(label)), found, shown, digests) for label, found in groups.items() if label != NOT_A_CELL
+    ]
     rows = "".join(parts)
     if not rows or not shown:
         return ""
@@ -173,22 +182,29 @@ def _gallery(cells: Iterable[CaseCell], labels: Sequence[str], shown: int) -> st
     return f'<section><h2>Cells</h2><p class="note">{note}</p><div class="gallery">{rows}</div></section>'
 
 
-def _group(name: str, cells: Sequence[CaseCell], shown: int) -> str:
-    images = "".join(filter(None, (_image(cell) for cell in cells[:shown])))
+def _group(name: str, cells: Sequence[CaseCell], shown: int, digests: Mapping[int, str]) -> str:
+    images = "".join(filter(None, (_image(cell, digests.get(cell.id, "")) for cell in cells[:shown])))
     if not images:
         return ""
     count = f"{len(cells)}" if len(cells) <= shown else f"{shown} of {len(cells)}"
     return f'<div class="group"><h3>{_safe(name)} <span>{count}</span></h3><div>{images}</div></div>'
 
 
-def _image(cell: CaseCell) -> str:
-    """Return the image of a cell, reduced; empty if there is none or it cannot be read."""
+def _image(cell: CaseCell, digest: str) -> str:
+    """Return the image of a cell, reduced; empty if there is none or it cannot be read.
+
+    Raises:
+        UserError: it is not the file with this SHA-256.
+    """
     if cell.crop is None:
         return ""
     try:
-        data = np.frombuffer(cell.crop.read_bytes(), dtype=np.uint8)
+        content = cell.crop.read_bytes()
     except OSError:
         return ""
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise UserError(f"{cell.crop}: was altered: run `edgewbc verify {cell.crop.parents[1]}`")
+    data = np.frombuffer(content, dtype=np.uint8)
     pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if pixels is None:
         return ""

@@ -62,6 +62,7 @@ def signed_cells(folders: Iterable[Path]) -> TrainingCells:
         case = Case.read(folder)
         if not case.signed:
             raise UserError(f"{folder}: is not signed, and only signed cases are learned from: leave it out")
+        case.check_signed_files()
         checked: set[Path] = set()
         for cell in case.cells():
             if cell.excluded is not None and not cell.decided:

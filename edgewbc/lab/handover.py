@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from edgewbc._version import __version__
@@ -15,8 +16,9 @@ from edgewbc.interop.report import PER_100, PER_VOLUME, PERCENT, RESEARCH, Form,
 from edgewbc.lab.case import UNDO, Case, CaseState
 from edgewbc.lab.case_differential import CaseDifferential, Line, limits
 from edgewbc.lab.case_file import check_text
+from edgewbc.lab.case_labels import LABELS
 from edgewbc.utils import temporaries
-from edgewbc.utils.files import flush_folder, make_folder, sha256
+from edgewbc.utils.files import flush_folder, make_folder
 
 SUFFIXES = {Form.HL7: hl7.SUFFIX, Form.FHIR: fhir.SUFFIX, Form.CSV: sheet.SUFFIX}
 
@@ -31,13 +33,15 @@ def report_of(case: Case, codes: Codes, *, draft: bool = False, accession: str =
         accession: accession number of a case that has none.
 
     Raises:
-        UserError: the case is not signed (or signed, for a draft), has no white cell, or another accession number; or a
-            file of it was altered since.
+        UserError: the case is not signed (or signed, for a draft), has no white cell, or another accession number; a
+            file of it was altered since; or the codes misspell a type.
     """
-    check_text(accession, "accession number")
-    if accession and case.info.accession and accession != case.info.accession:
-        raise UserError(f"{case.folder}: has the accession number {case.info.accession}, not {accession}")
+    accession = check_text(accession, "accession number").strip()
+    own = case.info.accession.strip()
+    if accession and own and accession != own:
+        raise UserError(f"{case.folder}: has the accession number {own}, not {accession}")
     _check_state(case, draft)
+    _check_codes(codes, case.labels)
     found = case.differential()
     if not found.counted:
         raise UserError(f"{case.folder}: has no white cell that counts: there is nothing to hand over")
@@ -46,7 +50,7 @@ def report_of(case: Case, codes: Codes, *, draft: bool = False, accession: str =
     info = case.info
     return Report(
         case=info.case,
-        accession=accession or info.accession,
+        accession=accession or own,
         version=case.version,
         stage=stage,
         counted_at=info.created,
@@ -54,7 +58,7 @@ def report_of(case: Case, codes: Codes, *, draft: bool = False, accession: str =
         signed_at="" if signed is None else signed.at,
         signature="" if signed is None else signed.hash,
         panel=codes.panel,
-        observations=tuple(_observations(found, codes, case.classes)),
+        observations=tuple(_observations(found, codes, case.classes, _reported(case))),
         counted=found.counted,
         notes=tuple(_notes(case, found, stage)),
         software=f"edgewbc {info.versions.get('edgewbc') or __version__}",
@@ -117,6 +121,7 @@ def _name_once(temporary: Path, target: Path) -> None:
 
 def _check_state(case: Case, draft: bool) -> None:
     folder = case.folder
+    case.check_signed_files()
     if draft:
         if case.signed:
             raise UserError(f"{folder}: is signed: hand it over without --draft")
@@ -125,15 +130,36 @@ def _check_state(case: Case, draft: bool) -> None:
         raise UserError(f"{folder}: is not signed: sign it with `edgewbc review {folder}`, or hand over a --draft")
     if not case.signed:
         raise UserError(f"{folder}: has a correction that is not signed: sign it with `edgewbc review {folder}`")
-    for name, wanted in case.sign_offs[-1].hashes.items():
-        file = folder / name
-        if "." in name and Path(name).name == name and (not file.is_file() or sha256(file) != wanted):
-            raise UserError(f"{file}: was altered since the case was signed: run `edgewbc verify {folder}`")
 
 
-def _observations(found: CaseDifferential, codes: Codes, classes: Iterable[str]) -> Iterable[Observation]:
-    """Yield the results: all of the five types, and others that have a cell."""
-    lines = [line for line in found.lines if line.n or line.label in CLASSES]
+def _check_codes(codes: Codes, labels: Sequence[str]) -> None:
+    """Refuse codes of a misspelled type: the type itself would be reported under a local code.
+
+    Codes of types that this case cannot have are allowed: a laboratory may have several networks.
+    """
+    for key in codes.codings:
+        name, _, kind = key.rpartition(".")
+        close = difflib.get_close_matches(name.casefold().replace("_", " "), labels, 1, 0.75) if name else []
+        if close and name not in {*labels, *LABELS}:
+            raise UserError(f"unknown type in the codes, {key!r}: did you mean {close[0]}.{kind}?")
+
+
+def _reported(case: Case) -> set[str]:
+    """Return the types that had a cell in a signed version: a correction to 0 must replace what was handed over."""
+    found: set[str] = set()
+    for version in range(1, len(case.sign_offs) + 1):
+        signed = case.differential(version)
+        found |= {line.label for line in signed.shown()}
+        if signed.erythroblasts.n:
+            found.add(ERYTHROBLAST)
+    return found
+
+
+def _observations(
+    found: CaseDifferential, codes: Codes, classes: Iterable[str], reported: Container[str]
+) -> Iterable[Observation]:
+    """Yield the results: all of the five types, and others that have a cell or had one in a version before."""
+    lines = [line for line in found.lines if line.n or line.label in CLASSES or line.label in reported]
     for line in lines:
         note = f"{line.n} of {found.counted} white cells, 95 % limits {limits(line.exact)}"
         coding = codes.percent(line.label, line.title)
@@ -143,7 +169,7 @@ def _observations(found: CaseDifferential, codes: Codes, classes: Iterable[str])
         if line.absolute is not None:
             yield _absolute(line, codes)
     nucleated = found.erythroblasts
-    if nucleated.per_100 is not None and (nucleated.n or ERYTHROBLAST in classes):
+    if nucleated.per_100 is not None and (nucleated.n or ERYTHROBLAST in classes or ERYTHROBLAST in reported):
         low, high = ("", "") if nucleated.exact is None else (f"{bound:.1f}" for bound in nucleated.exact)
         note = f"{nucleated.n} beside {found.counted} white cells, 95 % limits {low}-{high}"
         value = f"{nucleated.per_100:.1f}"

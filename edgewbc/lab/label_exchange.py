@@ -74,6 +74,7 @@ def source_of(path: Path) -> Source:
 
 
 def _of_case(case: Case) -> Source:
+    case.check_signed_files()
     images, files = [], []
     for cell in case.cells():
         if cell.crop is None or (cell.excluded is not None and not cell.decided):

@@ -227,12 +227,6 @@ class Desk:
         made = self.case.decisions[self.case.sign_offs[-1].last_decision :]
         return next((each.why for each in reversed(made) if each.why != UNDO), "")
 
-    def _standing(self) -> bool:
-        """Return whether there is a decision to undo."""
-        signed = self.case.sign_offs
-        made = self.case.decisions[signed[-1].last_decision if signed else 0 :]
-        return sum(-1 if each.why == UNDO else 1 for each in made) > 0
-
     def _head(self) -> dict[str, Any]:
         case, signed = self.case, self.case.sign_offs
         last = signed[-1] if signed else None
@@ -249,7 +243,7 @@ class Desk:
             "warning": case.index.warning,
             "labels": [each.to_json() for each in sheet.keys(case.labels)],
             "maps": self.maps,
-            "undo": not self.closed and self._standing(),
+            "undo": not self.closed and self.case.can_undo,
             "differential": sheet.table(case.differential()),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,24 @@ def test_a_folder_that_is_no_case_is_refused(tmp_path: Path, case: Path) -> None
     (case / "cells.json").write_text('{"format": 1, "cells": [{"id": 1}]}')
     with pytest.raises(UserError, match="is damaged"):
         Case.open(case)
+
+
+@pytest.mark.parametrize("wbc", [0, -3, True, "7", 1e9])
+def test_a_wbc_that_no_analyzer_gives_is_damage(wbc: object, case: Path) -> None:
+    values = json.loads((case / "case.json").read_text(encoding="utf-8"))
+    (case / "case.json").write_text(json.dumps({**values, "wbc": wbc}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"case.json: is damaged \(.* is no WBC\)"):
+        Case.read(case)
+
+
+def test_a_correction_of_a_case_whose_file_was_altered_is_not_signed(tmp_path: Path) -> None:
+    folder = make_case(tmp_path / "case", [cell("neutrophil")])
+    with Case.open(folder) as opened:
+        opened.sign_off("Ada")
+        opened.check_signed_files()
+    values = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    (folder / "case.json").write_text(json.dumps({**values, "wbc": 70}), encoding="utf-8")
+    with Case.open(folder) as opened:
+        opened.decide(1, "blast", "Ada", "a nucleolus")
+        with pytest.raises(UserError, match=r"case.json: was altered since the case was signed"):
+            opened.sign_off("Ada")

@@ -61,3 +61,13 @@ def test_the_person_is_compared_with_the_software(tmp_path: Path, edgewbc: Calla
         "the counts agree as well as chance allows",
         "same label for 5 of 6 cells that both labeled",
     ]
+
+
+def test_open_cells_are_told_and_counts_of_one_case_id_are_told_apart(tmp_path: Path) -> None:
+    a = make_case(tmp_path / "ada", [cell("neutrophil"), cell("monocyte", Status.REVIEW)], case="S-1")
+    b = make_case(tmp_path / "bob", [cell("neutrophil")], case="S-1")
+    found = compare(Case.read(a), Case.read(b))
+    assert (found.names, found.open) == (("ada", "bob"), (1, 0))
+    assert found.table().splitlines()[-1] == "ada: 1 cell stands open, not compared: decide on each first"
+    assert compare(Case.read(b), Case.read(b)).names == ("first", "second")
+    assert compare_with_software(Case.read(a)).open == (0, 1)

@@ -126,6 +126,66 @@ def test_a_repeated_count_gives_the_same_case_and_keeps_decisions(
     assert (after.cell(1).decided, after.info.wbc, after.info.created) == ("blast", 3.3, before.info.created)
 
 
+def test_cells_that_a_second_count_leaves_out_cannot_be_undone(tmp_path: Path, bundle: Bundle) -> None:
+    images = tmp_path / "single"
+    images.mkdir()
+    for number in range(3):
+        (images / f"{number}.png").write_bytes(encode(make_image(number)))
+    last = count(images, tmp_path / "case", bundle).cells()[-1].id
+    with Case.open(tmp_path / "case") as opened:
+        opened.decide(1, "blast", "Ada")
+        opened.decide(last, "blast", "Ada")
+    assert len(count(images, tmp_path / "case", bundle, cells=2).cells()) == 2
+    with Case.open(tmp_path / "case") as opened:
+        assert opened.can_undo
+        assert [each.id for each in opened.undo("Ada")] == [1]
+        assert not opened.can_undo
+        assert opened.undo("Ada") == []
+        assert len(opened.decisions) == 3
+
+
+@pytest.mark.parametrize("left", ["crops", "case.journal.lock"])
+def test_a_count_that_was_killed_at_once_can_be_repeated(left: str, tmp_path: Path, bundle: Bundle) -> None:
+    (tmp_path / "single").mkdir()
+    (tmp_path / "single" / "1.png").write_bytes(encode(make_image()))
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / left).mkdir() if left == "crops" else (tmp_path / "case" / left).write_text("{}")
+    if left == "crops":
+        assert len(count(tmp_path / "single", tmp_path / "case", bundle).cells()) == 1
+    else:
+        request = CountRequest([tmp_path / "single"], tmp_path / "case")
+        assert case_count._check_folder(request) is None
+
+
+def test_crops_of_someone_else_are_not_overwritten(tmp_path: Path, bundle: Bundle) -> None:
+    (tmp_path / "single").mkdir()
+    (tmp_path / "single" / "1.png").write_bytes(encode(make_image()))
+    (tmp_path / "case" / "crops").mkdir(parents=True)
+    (tmp_path / "case" / "crops" / "000001.jpg").write_bytes(b"mine")
+    with pytest.raises(UserError, match="is not empty and holds no case"):
+        count(tmp_path / "single", tmp_path / "case", bundle)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"wbc": 0.0}, "a WBC of 0"),
+        ({"wbc": -1.0}, "a WBC of -1"),
+        ({"wbc": float("nan")}, "a WBC of nan"),
+        ({"wbc": float("inf")}, "a WBC of inf"),
+        ({"case": ""}, "the case id is empty"),
+        ({"case": "  "}, "the case id is empty"),
+        ({"case": "a\nb"}, "control characters"),
+    ],
+)
+def test_details_that_cannot_be_used(options: dict[str, object], problem: str, tmp_path: Path, bundle: Bundle) -> None:
+    (tmp_path / "single").mkdir()
+    (tmp_path / "single" / "1.png").write_bytes(encode(make_image()))
+    with pytest.raises(UserError, match=problem):
+        count(tmp_path / "single", tmp_path / "case", bundle, **options)
+    assert not (tmp_path / "case").exists()
+
+
 def test_an_interrupted_count_is_resumed(
     images: Path, tmp_path: Path, by_cell: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,3 +202,15 @@ def test_without_a_browser_there_is_no_pdf(
     assert ran.code == 2
     assert "no Chromium, Chrome or Edge was found on this PC: write HTML and print it from any browser" in ran.err
     assert not (tmp_path / "r.pdf").exists()
+
+
+@pytest.mark.parametrize("name", ["case.json", "cells.json", "crops/000001.png"])
+def test_nothing_altered_is_reported_as_signed(name: str, tmp_path: Path) -> None:
+    folder = make_case(tmp_path / "case", [cell("neutrophil"), cell("monocyte")])
+    with Case.open(folder) as opened:
+        opened.sign_off("Ada")
+    assert "SIGNED" in report(Case.read(folder))
+    with (folder / name).open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(UserError, match=f"{name}: was altered"):
+        report(Case.read(folder))

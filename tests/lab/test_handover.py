@@ -11,6 +11,7 @@ from typing import Any
 import hl7
 import pytest
 
+from edgewbc.cells import CLASSES
 from edgewbc.errors import UserError
 from edgewbc.interop.codes import Codes
 from edgewbc.interop.report import Form, Report, Stage
@@ -18,6 +19,7 @@ from edgewbc.lab import handover
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
 from edgewbc.lab.results import Status
+from edgewbc.utils import resources
 from tests.lab.cases import cell, make_case
 
 CODES = Codes.read()
@@ -202,3 +204,41 @@ def test_file_names_of_any_case_stay_in_the_folder(case: str, tmp_path: Path) ->
     assert file.name.isascii()
     assert len(file.name) < 120
     assert not file.name.startswith((".", "-"))
+
+
+def test_a_misspelled_type_in_the_codes_is_refused_and_others_are_not(signed: Path, tmp_path: Path) -> None:
+    shipped = (resources.folder("recipes") / "codes" / "loinc.yaml").read_text(encoding="utf-8")
+    own = tmp_path / "own.yaml"
+    own.write_text(shipped.replace("neutrophil.percent:", "neutrofil.percent:"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"'neutrofil.percent': did you mean neutrophil.percent\?"):
+        handover.report_of(Case.read(signed), Codes.read(own))
+    own.write_text(f"{shipped}plasma cell.percent: 13047-6 Plasma cells/Leukocytes in Blood\n", encoding="utf-8")
+    assert handover.report_of(Case.read(signed), Codes.read(own)).observations
+
+
+def test_a_blank_accession_number_is_none(tmp_path: Path) -> None:
+    folder = make_case(tmp_path / "case", [cell("neutrophil")], accession="  ")
+    with Case.open(folder) as opened:
+        opened.sign_off("Ada")
+    codes = Codes.read()
+    for given in ("", "  "):
+        report = handover.report_of(Case.read(folder), codes, accession=given)
+        assert report.accession == ""
+        with pytest.raises(UserError, match="has no accession number"):
+            handover.drop(report, Form.HL7, tmp_path / "lis", codes, "2026-11-28T09:00:00Z")
+    assert handover.report_of(Case.read(folder), codes, accession=" A1 ").accession == "A1"
+
+
+def test_a_correction_to_zero_replaces_what_was_handed_over(tmp_path: Path) -> None:
+    folder = make_case(tmp_path / "case", [cell("neutrophil")] * 3, classes=CLASSES)
+    with Case.open(folder) as opened:
+        opened.decide(1, "blast", "Ada")
+        opened.decide(2, "erythroblast", "Ada")
+        opened.sign_off("Ada")
+        opened.decide_many([1, 2], "lymphocyte", "Ada", "looked at again")
+        opened.sign_off("Ada")
+    found = {(each.label, each.unit.code): each.value for each in report_of(folder).observations}
+    assert found["blast", "%"] == "0"
+    assert found["blast", "10*9/L"] == "0.00"
+    assert found["erythroblast", "/100{WBCs}"] == "0.0"
+    assert ("immature granulocyte", "%") not in found
