@@ -149,8 +149,9 @@ def manifest(
     """Create a manifest: the list of images with their labels and their split (train, val, test).
 
     The protocols grouped and official keep each group (original image, slide or patient) in one split; poster does not.
-    Images that are in folders train, val and test already keep this split (published); without val, it is taken from
-    train (official). A table may be separated by commas, semicolons, tabs or vertical bars, or be an Excel workbook.
+    Images that are in folders train, val and test already keep this split with published; without val, it is taken
+    from train (official). Class folders below train, val and test need --protocol. A table may be separated by commas,
+    semicolons, tabs or vertical bars, or be an Excel workbook.
     Of signed cases (`edgewbc count`), all cells with a cell type are taken, and a case is a group. Files that are left
     out are counted on stderr and in manifest.json.
 

@@ -106,7 +106,8 @@ def test_own_data(edgewbc: Run, tmp_path: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(encode(make_image(seed, 30, 40)))
     to = tmp_path / "m"
-    ran = edgewbc("data", "manifest", "folder", tmp_path / "own", "--map", "Seg=neutrophil,Band=neutrophil", "--to", to)
+    options = ("--protocol", "official", "--map", "Seg=neutrophil,Band=neutrophil")
+    ran = edgewbc("data", "manifest", "folder", tmp_path / "own", *options, "--to", to)
     assert ran.code == 0
     assert "protocol official" in ran.out
     assert Manifest.read(to).classes == ("neutrophil", "ly")

@@ -149,6 +149,8 @@ def make(
     if mapped and wanted is not None:
         found = select(found, wanted)
     if own:
+        if drawn and name == SourceName.FOLDER:
+            sides.require_choice(found.cells, str(folder))
         chosen = sides.default_protocol(found.cells, str(folder)) if drawn else chosen
         sides.check(found.cells, chosen, str(folder))
     left_out = Counter(found.left_out)

@@ -58,6 +58,21 @@ def default_protocol(cells: Sequence[Cell], what: str) -> Protocol:
     return Protocol.PUBLISHED if Split.VAL in sides else Protocol.OFFICIAL
 
 
+def require_choice(cells: Sequence[Cell], what: str) -> None:
+    """Check that cells in class folders come without sides; with them, a person says whether the split is kept.
+
+    Raises:
+        UserError: the class folders lie in train, val and test; `what` names the data.
+    """
+    found = sorted({str(cell.split) for cell in cells if cell.split is not None})
+    if found:
+        kept = Protocol.PUBLISHED if Split.VAL in found else Protocol.OFFICIAL
+        raise UserError(
+            f"{what}: {', '.join(found)} hold the same class folders: they are the sides of a split, not classes: keep "
+            f"it with --protocol {kept}, draw a new one with --protocol grouped, or name one of the folders"
+        )
+
+
 def check(cells: Sequence[Cell], protocol: Protocol, what: str) -> None:
     """Check that cells come with the sides that a protocol keeps.
 

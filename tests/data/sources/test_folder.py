@@ -156,7 +156,9 @@ def tree(put: Put, parts: tuple[str, ...]) -> None:
 def test_folders_train_val_and_test_are_sides(put: Put, image_folder: Path) -> None:
     """Classes are below the sides, the group is the folder below the class; a new split can be drawn all the same."""
     tree(put, ("TRAIN", "valid", "test_set"))
-    made = make("folder", image_folder)
+    with pytest.raises(UserError, match="test, train, val hold the same class folders: .* keep it with --protocol pub"):
+        make("folder", image_folder)
+    made = make("folder", image_folder, protocol="published")
     assert (made.protocol, made.classes) == ("published", ("neutrophil", "monocyte"))
     assert {entry.path.split("/")[0]: entry.split for entry in made.entries} == {
         "TRAIN": "train", "valid": "val", "test_set": "test",
@@ -168,7 +170,9 @@ def test_folders_train_val_and_test_are_sides(put: Put, image_folder: Path) -> N
 def test_validation_is_taken_from_train(put: Put, image_folder: Path) -> None:
     """With train and test alone, test stays as it is."""
     tree(put, ("train", "test"))
-    made = make("folder", image_folder)
+    with pytest.raises(UserError, match="keep it with --protocol official"):
+        make("folder", image_folder)
+    made = make("folder", image_folder, protocol="official")
     assert made.protocol == "official"
     assert {entry.split for entry in made.entries if entry.path.startswith("test/")} == {"test"}
     assert {entry.split for entry in made.entries if entry.path.startswith("train/")} == {"train", "val"}
@@ -177,7 +181,7 @@ def test_validation_is_taken_from_train(put: Put, image_folder: Path) -> None:
 def test_sides_without_test_are_refused(put: Put, image_folder: Path) -> None:
     """A person decides whether the split is kept or drawn anew."""
     tree(put, ("train", "val"))
-    with pytest.raises(UserError, match="found the sides train, val, but .*--protocol grouped"):
+    with pytest.raises(UserError, match="train, val hold the same class folders: .*--protocol grouped"):
         make("folder", image_folder)
     assert make("folder", image_folder, protocol="published").counts().keys() == {"train", "val"}
     with pytest.raises(UserError, match="protocol official needs folders train and test"):

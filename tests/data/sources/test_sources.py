@@ -52,12 +52,13 @@ def test_every_source_has_a_default_protocol() -> None:
         "jtsc": "external",
         "synthetic": "grouped",
         "augmented": "grouped",
+        "cases": "grouped",
     }
 
 
 def test_every_protocol_is_known() -> None:
     """Sources offer only protocols that `splits` explains; the error for any other names it."""
-    assert {protocol for protocols in SOURCES.values() for protocol in protocols} == set(Protocol)
+    assert {protocol for protocols in SOURCES.values() for protocol in protocols} == set(Protocol) - {Protocol.JOINED}
     assert protocol_of("bccd") == "grouped"
     assert protocol_of("bccd", "poster") == "poster"
     with pytest.raises(UserError, match="protocol 'official': source bccd has grouped, poster"):
