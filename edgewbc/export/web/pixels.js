@@ -40,19 +40,19 @@ function areaTable(from, to) {
 /** Reduce an image by averaging over areas, as cv2.resize(..., interpolation=cv2.INTER_AREA); it must not grow. */
 function reduce(image, width, height) {
   const across = 1 / (width / image.width), down = 1 / (height / image.height);
-  const wholeX = roundEven(across), wholeY = roundEven(down);
+  const fullX = roundEven(across), fullY = roundEven(down);
   const data = new Uint8Array(3 * width * height);
-  if (Math.abs(across - wholeX) < 2.220446049250313e-16 && Math.abs(down - wholeY) < 2.220446049250313e-16) {
-    const area = wholeX * wholeY, share = Math.fround(1 / area);
+  if (Math.abs(across - fullX) < 2.220446049250313e-16 && Math.abs(down - fullY) < 2.220446049250313e-16) {
+    const area = fullX * fullY, share = Math.fround(1 / area);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < 3 * width; x++) {
         let sum = 0;
         const channel = x % 3, column = (x - channel) / 3;
-        for (let row = 0; row < wholeY; row++) {
-          const start = 3 * ((y * wholeY + row) * image.width + column * wholeX) + channel;
-          for (let step = 0; step < wholeX; step++) sum += image.data[start + 3 * step];
+        for (let row = 0; row < fullY; row++) {
+          const start = 3 * ((y * fullY + row) * image.width + column * fullX) + channel;
+          for (let step = 0; step < fullX; step++) sum += image.data[start + 3 * step];
         }
-        const mean = wholeX === 2 && wholeY === 2 ? (sum + 2) >> 2 : roundEven(Math.fround(sum * share));
+        const mean = fullX === 2 && fullY === 2 ? (sum + 2) >> 2 : roundEven(Math.fround(sum * share));
         data[3 * y * width + x] = mean;
       }
     }
