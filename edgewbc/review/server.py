@@ -7,6 +7,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
@@ -45,21 +46,13 @@ def run(
         port = listener.getsockname()[1]
         token = new_token()
         address = f"http://{HOST}:{port}/#token={token}"
-        config = uvicorn.Config(
-            app.create(case, token, port, by, maps),
-            log_level="error",
-            log_config=None,  # the defaults of `logging` print errors; a configuration would close handlers of others
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
+        server = _server(uvicorn, app.create(case, token, port, by, maps))
         say(f"review page: {address}")
         say("press Ctrl-C to end; every decision is saved at once")
         if open_browser:
             _show(address)
         with suppress(KeyboardInterrupt):  # uvicorn ends its work first, then raises what it caught
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
 
 
 @contextmanager
@@ -75,8 +68,7 @@ def serving(case: Case, *, by: str = "") -> Iterator[str]:
 
     with _listen(0) as listener:
         port, token = listener.getsockname()[1], new_token()
-        application = app.create(case, token, port, by, NO_MAPS)
-        server = uvicorn.Server(uvicorn.Config(application, log_level="error", access_log=False, lifespan="off"))
+        server = _server(uvicorn, app.create(case, token, port, by, NO_MAPS))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
@@ -84,6 +76,21 @@ def serving(case: Case, *, by: str = "") -> Iterator[str]:
         finally:
             server.should_exit = server.force_exit = True
             thread.join(20)
+
+
+def _server(uvicorn: Any, application: Any) -> Any:
+    """Return a server of an application. It leaves `logging` as it is: a configuration would close others' handlers."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            application,
+            log_level="error",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+    )
 
 
 def _listen(port: int) -> socket.socket:

@@ -68,7 +68,8 @@ def test_a_failure_is_raised_as_it_was() -> None:
 
 
 STUCK = """
-    import sys, threading
+    import signal, sys, threading
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
     sys.path.insert(0, {top!r})
     from edgewbc.lab import pipeline, watchdog
     from edgewbc.cli.main import main
