@@ -122,13 +122,12 @@ def recipe(name: str) -> Path:
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
-    shipped = resources.folder("recipes")
-    if not (shipped / f"{name}.yaml").is_file():
-        names = sorted(file.relative_to(shipped).with_suffix("").as_posix() for file in shipped.rglob("*.yaml"))
-        close = difflib.get_close_matches(name, names, n=1)
+    shipped = resources.recipes()
+    if name not in shipped:
+        close = difflib.get_close_matches(name, shipped, n=1)
         meant = f"did you mean {close[0]}? Or " if close else ""
-        raise UserError(f"{name}: no such recipe; {meant}give a YAML file or one of: {', '.join(names)}")
-    return shipped / f"{name}.yaml"
+        raise UserError(f"{name}: no such recipe; {meant}give a YAML file or one of: {', '.join(sorted(shipped))}")
+    return shipped[name]
 
 
 def run(path: Path | None, holding: str = "model.safetensors", lacking: str | None = None) -> Path:

@@ -76,16 +76,15 @@ def list_recipes(json: Json = False) -> None:
     from edgewbc.utils.text import table
 
     _need()
-    shipped = resources.folder("recipes")
     rows = []
-    for file in sorted(shipped.rglob("*.yaml")):
+    for name, file in resources.recipes().items():
         lines = []
         for line in file.read_text(encoding="utf-8").splitlines():
             if not line.startswith("#"):
                 break
             lines.append(line.lstrip("# "))
         first = re.split(r"(?<!et al)\. ", " ".join(lines))[0].rstrip(".") + "."
-        rows.append([file.relative_to(shipped).with_suffix("").as_posix(), kind_of(file).value, first])
+        rows.append([name, kind_of(file).value, first])
     if json:
         emit([dict(zip(("name", "command", "about"), row, strict=True)) for row in rows])
     else:

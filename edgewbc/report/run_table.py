@@ -96,7 +96,13 @@ def read(run: Path) -> RunRow:
 def below(root: Path) -> list[RunRow]:
     """Return the runs in a folder, the newest first; runs in progress come before all others."""
     found = [read(path.parent) for path in sorted(root.glob(f"*/{runs.SPEC}"))]
-    return sorted(found, key=lambda row: row.finished or "~", reverse=True)
+    return sorted(found, key=_when, reverse=True)
+
+
+def _when(row: RunRow) -> tuple[str, int]:
+    """Return when a run was finished, to the second as it says and then as the file does; runs in progress are last."""
+    lineage = row.run / runs.LINEAGE
+    return row.finished or "~", lineage.stat().st_mtime_ns if lineage.is_file() else 0
 
 
 def text(rows: Sequence[RunRow]) -> str:

@@ -18,6 +18,13 @@ def folder(name: str) -> Path:
     raise UserError(f"{name} is missing from this installation of edgewbc: reinstall it")
 
 
+def recipes() -> dict[str, Path]:
+    """Return the built-in recipes by name, such as `edge/lite0`. (The codes of a differential lie beside them.)"""
+    top = folder("recipes")
+    files = [file for file in sorted(top.rglob("*.yaml")) if file.parent != top / "codes"]
+    return {file.relative_to(top).with_suffix("").as_posix(): file for file in files}
+
+
 def shipped_bundle() -> Path:
     """Return the released bundle that `classify`, `selftest`, `doctor` and `Classifier` use unless another is named."""
     path = folder("export/bundles") / SHIPPED_BUNDLE

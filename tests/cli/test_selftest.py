@@ -58,7 +58,7 @@ def test_wrong_hash_exits_2(edgewbc: Callable[..., Any], tmp_path: Path) -> None
     ran = edgewbc("selftest", bundle.path)
     assert (ran.code, ran.out) == (2, "")
     (line,) = ran.err.splitlines()
-    assert "CARD.md is not the file that was released (wrong hash): copy the bundle anew" in line
+    assert "CARD.md is not the file that was released (wrong hash): copy the bundle again" in line
 
 
 def test_invalid_model_exits_2(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
