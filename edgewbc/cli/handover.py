@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, wrote
-from edgewbc.interop.report import Form
+from edgewbc.interop.form import Form
 
 
 def command(

@@ -10,14 +10,6 @@ from enum import StrEnum
 RESEARCH = "For research use only, not a medical device."
 
 
-class Form(StrEnum):
-    """What a laboratory's information system reads."""
-
-    HL7 = "hl7"
-    FHIR = "fhir"
-    CSV = "csv"
-
-
 class Stage(StrEnum):
     """How far a report is; the values are FHIR's."""
 

@@ -12,7 +12,8 @@ from edgewbc.cells import CLASSES, ERYTHROBLAST
 from edgewbc.errors import UserError
 from edgewbc.interop import fhir, hl7, sheet
 from edgewbc.interop.codes import Codes
-from edgewbc.interop.report import PER_100, PER_VOLUME, PERCENT, RESEARCH, Form, Observation, Report, Stage
+from edgewbc.interop.form import Form
+from edgewbc.interop.report import PER_100, PER_VOLUME, PERCENT, RESEARCH, Observation, Report, Stage
 from edgewbc.lab.case import UNDO, Case, CaseState
 from edgewbc.lab.case_differential import CaseDifferential, Line, limits
 from edgewbc.lab.case_file import check_text

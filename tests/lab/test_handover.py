@@ -14,7 +14,8 @@ import pytest
 from edgewbc.cells import CLASSES
 from edgewbc.errors import UserError
 from edgewbc.interop.codes import Codes
-from edgewbc.interop.report import Form, Report, Stage
+from edgewbc.interop.form import Form
+from edgewbc.interop.report import Report, Stage
 from edgewbc.lab import handover
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
