@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import FrameType
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
+"""The same as in `edgewbc.errors`; nothing of the package is imported before Ctrl-C is handled."""
 
 AGAIN = 0.05
 """Seconds after which an interrupt that came at a bad moment is repeated."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
+
 
 class UserError(Exception):
     """Invalid input or usage: one line that names the file and says what to do. Exit code 2."""

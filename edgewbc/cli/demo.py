@@ -12,13 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from edgewbc.cli.console import emit, say
+from edgewbc.errors import INTERRUPTED
 
 FIELDS = 10
 """Synthetic fields, which are counted at the end."""
 TRAVEL = "wbc5-travel"
 """The shipped bundle that counts them: it locates cells in fields, which the demo's own network does not."""
-INTERRUPTED = 130
-"""Exit code of a command after Ctrl-C."""
 
 
 def command(

@@ -44,15 +44,13 @@ from edgewbc.cli import (
     verify,
 )
 from edgewbc.cli import eval as evaluate
-from edgewbc.errors import GateError, StalledError, UserError
+from edgewbc.errors import INTERRUPTED, GateError, StalledError, UserError
 
 ORDER = (
     *("data", "recipe", "train", "runs", "prune", "quantize", "export", "sign", "kit", "eval", "bench"),
     *("info", "classify", "count", "review", "report", "handover", "compare-counts", "verify", "explain"),
     *("microscope", "pick", "labels", "adapt", "selftest", "doctor", "demo"),
 )
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells report a process ended by SIGINT."""
 
 _SAFE_PATHS = ("PYTHONSAFEPATH", "NoDefaultCurrentDirectoryInExePath")
 
