@@ -29,9 +29,9 @@ from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.smear.appearance import measure
 from edgewbc.synth.cells import draw_cell
 from edgewbc.utils import resources
+from edgewbc.utils.browser import find_browser
 from tests.tiny import make_bundle
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARCHIVE = "EDGEWBC_ONNXRUNTIME_WEB"
 """Environment variable that names the package's archive, so that it is not downloaded."""
 
@@ -77,10 +77,11 @@ def file(archive: Path, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
 def page(file: Path) -> Iterator[Any]:
     """The bundle's page in a headless Chromium that has no network."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.is_file():
-        pytest.skip(f"{CHROMIUM} is not installed")
+    chromium = find_browser()
+    if chromium is None:
+        pytest.skip("there is no Chromium, Chrome or Edge on this computer")
     with api.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        browser = started.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
         opened = browser.new_context(offline=True).new_page()
         opened.set_default_timeout(120_000)
         requests: list[str] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,15 +16,15 @@ from edgewbc.lab.case import Case
 from edgewbc.review import app
 from edgewbc.review.address import HOST, new_token
 from edgewbc.review.cell_images import NO_MAPS, Maps
+from edgewbc.utils.browser import find_browser
 
 ELSEWHERE = "elsewhere.example"
 """A host name that the browser resolves to this computer, as DNS rebinding does."""
 
 
 def executable() -> str:
-    """Return the path of a Chromium or Chrome on this computer; empty if there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return os.environ.get("EDGEWBC_CHROMIUM") or next(filter(None, map(shutil.which, names)), "")
+    """Return the path of a Chromium, Chrome or Edge on this computer; empty if there is none."""
+    return os.environ.get("EDGEWBC_CHROMIUM") or str(find_browser() or "")
 
 
 @contextmanager
