@@ -19,8 +19,8 @@ from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sources import make
 from edgewbc.decision.adapt import Cells
 from edgewbc.decision.head import Head
-from edgewbc.decision.shots import Spread
 from edgewbc.lab import adapt, cell_views
+from edgewbc.metrics import Spread
 from edgewbc.pixels import Reference
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.utils import resources

@@ -20,8 +20,8 @@ from bench.console import RESULTS
 from bench.lab_cells import LabCells, shown
 from edgewbc.cli.console import progress, say
 from edgewbc.decision import adapt, pick, shots
-from edgewbc.decision.shots import Spread
 from edgewbc.errors import exit_code
+from edgewbc.metrics import Spread
 from edgewbc.utils.files import write_json
 from edgewbc.utils.progress import Progress, quiet
 from edgewbc.utils.text import table

@@ -23,10 +23,9 @@ from edgewbc.cli.console import progress, say
 from edgewbc.data.join import join
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
-from edgewbc.decision.shots import Spread
 from edgewbc.errors import exit_code
 from edgewbc.evaluation import evaluate
-from edgewbc.metrics import Accuracy
+from edgewbc.metrics import Accuracy, Spread
 from edgewbc.utils.files import sha256, write_json
 
 FORMAT = 1

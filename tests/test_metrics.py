@@ -8,23 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta  # type: ignore[import-untyped]
 
-from edgewbc import metrics
 from edgewbc.metrics import (
     Accuracy,
     ClassScore,
     McNemar,
     ProbabilityScores,
     Scores,
-    clopper_pearson,
+    Spread,
     cluster_bootstrap,
     confusion,
     mcnemar,
-    outwards,
     probability_scores,
     score,
-    whole_percentages,
     wilson,
 )
 
@@ -206,70 +202,6 @@ def test_one_group_has_no_interval() -> None:
         cluster_bootstrap([True, False], ["a"])
 
 
-@pytest.mark.parametrize(
-    ("k", "n", "low", "high"),
-    [(0, 100, 0, 4), (10, 100, 4, 18), (50, 100, 39, 61), (5, 100, 1, 12), (100, 100, 96, 100)],
-)
-def test_exact_limits_are_those_of_the_tables_for_differential_counts(k: int, n: int, low: int, high: int) -> None:
-    bounds = clopper_pearson(k, n)
-    assert bounds is not None
-    # The published tables round outwards.
-    assert outwards(bounds) == (low, high)
-
-
-def test_exact_limits_of_5_percent_of_200() -> None:
-    assert clopper_pearson(10, 200) == pytest.approx((0.0242, 0.0900), abs=5e-5)
-    assert clopper_pearson(0, 0) is None
-
-
-@given(st.integers(1, 20_000), st.floats(0, 1), st.sampled_from([0.9, 0.95, 0.999]))
-def test_exact_limits_are_those_of_scipy(n: int, share: float, confidence: float) -> None:
-    k = round(share * n)
-    tail = (1 - confidence) / 2
-    low = 0.0 if k == 0 else float(beta.ppf(tail, k, n - k + 1))
-    high = 1.0 if k == n else float(beta.ppf(1 - tail, k + 1, n - k))
-    assert clopper_pearson(k, n, confidence) == pytest.approx((low, high), rel=1e-9, abs=1e-12)
-
-
-def test_exact_limits_of_every_count_of_100_and_some_of_a_million_are_those_of_scipy() -> None:
-    for n, counts in [(1, (0, 1)), (2, (0, 1, 2)), (100, range(101)), (1_000_000, (1, 2, 500, 500_000, 999_999))]:
-        for k in counts:
-            low = 0.0 if k == 0 else float(beta.ppf(0.025, k, n - k + 1))
-            high = 1.0 if k == n else float(beta.ppf(0.975, k + 1, n - k))
-            assert clopper_pearson(k, n) == pytest.approx((low, high), rel=1e-9, abs=1e-12), (k, n)
-
-
-def test_exact_limits_take_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limits are computed again with every decision on the review page, so their cost is felt."""
-    calls = 0
-    real = metrics._incomplete_beta
-
-    def counted(x: float, a: float, b: float) -> float:
-        nonlocal calls
-        calls += 1
-        return real(x, a, b)
-
-    monkeypatch.setattr(metrics, "_incomplete_beta", counted)
-    for k in range(1, 200):
-        clopper_pearson(k, 200)
-    assert calls / (2 * 199) < 6.5  # the mirrored fraction counts twice
-
-
-@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=12))
-def test_whole_percentages_add_up_and_are_off_by_less_than_one(counts: list[int]) -> None:
-    found = whole_percentages(counts)
-    if not sum(counts):
-        assert found is None
-        return
-    assert found is not None
-    assert sum(found) == 100
-    for count, percent in zip(counts, found, strict=True):
-        assert abs(percent - 100 * count / sum(counts)) < 1
-        assert count or not percent
-
-
-def test_whole_percentages_give_the_missing_percent_to_the_largest_remainders() -> None:
-    assert whole_percentages([1, 1, 1]) == [34, 33, 33]
-    assert whole_percentages([67, 34, 98]) == [34, 17, 49]  # 33.67, 17.09, 49.25
-    with pytest.raises(ValueError, match="negative"):
-        whole_percentages([1, -1])
+def test_a_spread_of_one_value_has_no_deviation() -> None:
+    assert Spread.of([0.25]) == Spread(0.25, 0.0, 0.25, 0.25)
+    assert Spread.of([1, 2, 6]).to_json() == {"mean": 3, "deviation": pytest.approx(7**0.5), "low": 1, "high": 6}

@@ -18,11 +18,10 @@ from edgewbc.decision.adapt import Cells
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.head import Head, softmax
-from edgewbc.decision.shots import Spread
 from edgewbc.lab.adapt import compare
 from edgewbc.lab.adapted_bundle import Confidence, widened
 from edgewbc.lab.thresholds import ReviewThresholds
-from edgewbc.metrics import score, wilson
+from edgewbc.metrics import Spread, score, wilson
 from edgewbc.pixels import PixelSpec
 from edgewbc.reasons import Reason
 from edgewbc.utils.progress import Progress, quiet

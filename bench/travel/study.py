@@ -20,10 +20,9 @@ from edgewbc.cells import OTHER_CLASSES
 from edgewbc.data import images, prepare
 from edgewbc.data.manifest import Entry, Manifest, Protocol, Split
 from edgewbc.data.sources import make
-from edgewbc.decision.shots import Spread
 from edgewbc.errors import UserError
 from edgewbc.lab.adapt import old_head
-from edgewbc.metrics import score
+from edgewbc.metrics import Spread, score
 from edgewbc.utils.files import read_json, write_json
 from edgewbc.utils.progress import Progress, quiet
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgewbc.decision import adapt
 from edgewbc.decision.adapt import Cells, Integers
 from edgewbc.decision.head import Head
+from edgewbc.metrics import Spread
 from edgewbc.utils.progress import Progress, quiet
 
 SHOTS = (1, 2, 5, 10, 20)
@@ -19,23 +20,6 @@ SHOTS = (1, 2, 5, 10, 20)
 REPEATS = 20
 LEFT = 2
 """Cells of a class that must be left to measure on."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A quantity over repeated draws: mean, standard deviation, smallest and largest."""
-
-    mean: float
-    deviation: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Summarize one value per draw."""
-        array = np.asarray(values, dtype=np.float64)
-        deviation = float(array.std(ddof=1)) if len(array) > 1 else 0.0
-        return cls(float(array.mean()), deviation, float(array.min()), float(array.max()))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from math import exp, lgamma
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_labels import NOT_WHITE_CELLS, allowed, title
-from edgewbc.metrics import whole_percentages
+from edgewbc.percentages import whole_percentages
 from edgewbc.utils import text
 
 CHANCE = 0.05

@@ -11,7 +11,8 @@ from edgewbc.cells import ERYTHROBLAST, PLATELET
 from edgewbc.lab.case_cells import CaseCell, Exclusion
 from edgewbc.lab.case_labels import NOT_A_CELL, NOT_WHITE_CELLS, allowed, title
 from edgewbc.lab.results import Status
-from edgewbc.metrics import Interval, clopper_pearson, outwards, whole_percentages, wilson
+from edgewbc.metrics import Interval, wilson
+from edgewbc.percentages import clopper_pearson, outwards, whole_percentages
 from edgewbc.utils import text
 from edgewbc.utils.json_values import plain
 

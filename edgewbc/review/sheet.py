@@ -9,7 +9,7 @@ from typing import Any, Final
 from edgewbc.cells import ERYTHROBLAST, OTHER_CLASSES, PLATELET, SHORT
 from edgewbc.lab.case_differential import CaseDifferential, Line
 from edgewbc.lab.case_labels import BLAST, NOT_A_CELL, OTHER, UNCERTAIN, title
-from edgewbc.metrics import outwards
+from edgewbc.percentages import outwards
 
 KEYS: Final = {
     "neutrophil": "1",

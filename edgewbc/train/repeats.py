@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,32 +10,13 @@ from typing import Any, Unpack
 from edgewbc import runs
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
+from edgewbc.metrics import Spread
 from edgewbc.train import recipe_file, run
 from edgewbc.train.history import EpochResult, TrainingCallbacks
 from edgewbc.train.recipe import TrainRecipe
 from edgewbc.utils.files import write_json
 
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean, sample standard deviation (0 for one value), lowest and highest of some values."""
-
-    mean: float
-    deviation: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Return the spread of one or more values."""
-        deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-        return cls(statistics.fmean(values), deviation, min(values), max(values))
-
-    def to_json(self) -> dict[str, float]:
-        """Return the values by name."""
-        return {"mean": self.mean, "deviation": self.deviation, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgewbc.decision import shots
-from edgewbc.decision.shots import Spread
+from edgewbc.metrics import Spread
 from tests.decision.test_adapt import blobs, zero_head
 
 
