@@ -27,7 +27,7 @@ from edgewbc.utils.text import percent, table
 
 FORMAT = 1
 SHOTS_SET = "jtsc"
-MOST_FOLDS = 10
+MAX_FOLDS = 10
 UNLABELED_SETS = ("pbc", "jtsc", "bccd")
 
 
@@ -72,12 +72,12 @@ class UnlabeledRow:
 
 def with_all_labels(lab: LabCells) -> dict[str, Any]:
     """Return the cross-validated accuracy, and mean recall, of adapting to all cells but a tenth, as JSON values."""
-    found = adapt.cross_validate(lab.cells, lab.head, folds=MOST_FOLDS)
+    found = adapt.cross_validate(lab.cells, lab.head, folds=MAX_FOLDS)
     out = found.held_out
     predicted, truth = found.probabilities[out].argmax(1), lab.cells.labels[out]
     return {
         **Accuracy.of(truth, predicted).to_json(),
-        "folds": MOST_FOLDS,
+        "folds": MAX_FOLDS,
         "macro": shots.scores(predicted, truth, lab.classes)[1],
     }
 
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     most = with_all_labels(lab)
                     labeled.append({**lab.about(), "rows": [each.to_json() for each in rows], "all": most})
                     say(text(rows))
-                    say(f"all cells, {MOST_FOLDS} folds: mean recall {percent(most['macro'])}")
+                    say(f"all cells, {MAX_FOLDS} folds: mean recall {percent(most['macro'])}")
         write_json(given.out, {"format": FORMAT, "labeled": labeled, "unlabeled": unlabeled})
 
     return exit_code(step)

@@ -48,7 +48,7 @@ class Options:
     Attributes:
         feed: one of `FEEDS`.
         batch: images per step.
-        epochs: most passes over the training images.
+        epochs: maximum number of passes over the training images.
         accuracy: of the validation images at which the training ends.
         lr: highest learning rate.
         compile: whether torch.compile is used.

@@ -40,7 +40,7 @@ from edgewbc.utils.files import write_json
 from edgewbc.utils.text import table
 
 BATCH = 32
-MOST = 3000
+MAX_TRAIN_CELLS = 3000
 """Training cells that methods are fitted to, sampled evenly."""
 SURROGATES = 300
 """Validation images that surrogates are made of."""
@@ -97,7 +97,7 @@ def methods(features: Features, labels: NDArray[np.int64], held_out: Features) -
 
 
 def surrogates(prepared: NDArray[np.uint8], labels: Sequence[str], seed: int = 0) -> dict[str, NDArray[np.uint8]]:
-    """Return images that are no cells of any class, by kind, made of prepared images (n, h, w, 3)."""
+    """Return images that are not cells of any class, by kind, made of prepared images (n, h, w, 3)."""
     random, names = np.random.default_rng(seed), np.asarray(labels)
     partner = np.array([random.choice(np.flatnonzero(names != name)) for name in names])
     (height, width), others = prepared.shape[1:3], prepared[partner]
@@ -154,7 +154,7 @@ def compare(path: Path, manifest: Manifest) -> dict[str, Any]:
     bundle, predictor = Bundle.open(path), load(path).predictor
     train, val, test = (
         _Run(predictor, bundle, manifest, spread([e for e in manifest.split(split) if e.label in bundle.classes], most))
-        for split, most in (("train", MOST), ("val", None), ("test", None))
+        for split, most in (("train", MAX_TRAIN_CELLS), ("val", None), ("test", None))
     )
     strange = [entry for entry in manifest.split("test") if entry.label not in bundle.classes]
     if not strange:

@@ -17,7 +17,7 @@ ERYTHROBLAST: Final = "erythroblast"
 PLATELET: Final = "platelet"
 
 NOT_LEUKOCYTES: Final = (ERYTHROBLAST, PLATELET)
-"""Classes that are no white cells. Erythroblasts are reported per 100 white cells; platelets are left out."""
+"""Classes that are not white cells. Erythroblasts are reported per 100 white cells; platelets are left out."""
 
 POSTER_CLASSES: Final = ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
 """The four classes of the reference poster: its data set (BCCD) has only three basophils."""
@@ -73,14 +73,14 @@ def in_order(names: set[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
 
 LONGEST_NAME = 100
 """Longest name of a class, in characters."""
-MOST_CLASSES = 1000
-"""Most classes that a model may have."""
+MAX_CLASSES = 1000
+"""Maximum number of classes that a model may have."""
 
 
 def problem(names: Sequence[object]) -> str:
     """Return what is wrong with class names, which go into tables and files; empty if nothing is."""
-    if not 0 < len(names) <= MOST_CLASSES:
-        return f"{len(names)} classes; there must be 1 to {MOST_CLASSES}"
+    if not 0 < len(names) <= MAX_CLASSES:
+        return f"{len(names)} classes; there must be 1 to {MAX_CLASSES}"
     seen: set[str] = set()
     for name in names:
         if not isinstance(name, str):

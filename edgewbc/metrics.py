@@ -19,7 +19,7 @@ from edgewbc.utils.json_values import pair, take, values_of
 Z95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
 
-MOST_CALIBRATION_ERROR = 0.05
+MAX_CALIBRATION_ERROR = 0.05
 """Calibration error above which probabilities are said not to be trusted."""
 
 T = TypeVar("T")

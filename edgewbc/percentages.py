@@ -55,7 +55,7 @@ def _beta_quantile(probability: float, a: float, b: float) -> float:
         step = error / density if density else inf
         bend = min(1.0, step * ((a - 1) / x - (b - 1) / (1 - x)))
         after = x - step / (1 - bend / 2)
-        if not low < after < high:  # also if it is no number
+        if not low < after < high:  # also if it is not a number
             after = (low + high) / 2
         elif abs(after - x) <= 1e-6 * x * (1 - x):  # the error left is of the order of its cube
             return after

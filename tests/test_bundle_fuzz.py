@@ -118,7 +118,7 @@ def test_zip_bomb_does_not_allocate_memory(tmp_path: Path) -> None:
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The size limit applies in a folder and in a zip."""
-    monkeypatch.setattr(bundle_archive, "LARGEST", 3000)
+    monkeypatch.setattr(bundle_archive, "MAX_FILE_BYTES", 3000)
     contents = {**files(), "large": bytes(3001)}
     zipped(tmp_path / "b.zip", {**contents, SUMS: seal(contents)}).close()
     for path in (written(tmp_path / "b", {"large": bytes(3001)}), tmp_path / "b.zip"):

@@ -20,7 +20,7 @@ from pathlib import Path
 # `peerbench` is in lib/, apart from the toolkits' folders: `timm` and `torch` there would hide the packages.
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 
-from peerbench.catalogue import HOME  # noqa: E402
+from peerbench.catalog import HOME  # noqa: E402
 from peerbench.study import CompareOptions, compare  # noqa: E402
 from peerbench.table import text  # noqa: E402
 

@@ -111,7 +111,7 @@ def run(job: AppJob) -> AppResult:
         except subprocess.TimeoutExpired:
             raise BenchmarkAppError(f"benchmark_app gave no result in {TIMEOUT} s") from None
         except (UserError, KeyError, ValueError):
-            last = subprocesses.last_words(ran.stdout + ran.stderr)
+            last = subprocesses.last_line(ran.stdout + ran.stderr)
             raise BenchmarkAppError(f"benchmark_app exited with code {ran.returncode}: {last}") from None
 
 

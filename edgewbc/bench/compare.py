@@ -24,7 +24,7 @@ from edgewbc.bench.row import FailedRow, MeasuredRow
 from edgewbc.errors import UserError
 from edgewbc.metrics import mcnemar
 
-LEAST = 0.03
+MIN_CHANGE = 0.03
 """Relative changes smaller than this count as no change, however certain they are."""
 
 LEVEL = 0.01
@@ -53,9 +53,9 @@ class Change:
         """Return `more`, `less` or `same`; `unknown` without an interval."""
         if self.interval is None:
             return "unknown"
-        if self.interval[1] < 1 and self.ratio < 1 - LEAST:
+        if self.interval[1] < 1 and self.ratio < 1 - MIN_CHANGE:
             return less
-        if self.interval[0] > 1 and self.ratio > 1 + LEAST:
+        if self.interval[0] > 1 and self.ratio > 1 + MIN_CHANGE:
             return more
         return "same"
 

@@ -45,7 +45,7 @@ def execute(job: AnyJob) -> dict[str, Any]:
         return {"error": f"gave no result in {TIMEOUT} s"}
     result = subprocesses.read_result(ran)
     if result is None:
-        return {"error": f"the process exited with code {ran.returncode}: {subprocesses.last_words(ran.stderr)}"}
+        return {"error": f"the process exited with code {ran.returncode}: {subprocesses.last_line(ran.stderr)}"}
     return dict(result)
 
 

@@ -17,17 +17,17 @@ from edgewbc.bundle import paths
 from edgewbc.errors import UserError
 from edgewbc.utils.files import open_file, read_bytes
 
-LARGEST = 1 << 29
+MAX_FILE_BYTES = 1 << 29
 """Largest file in bytes; a larger one is not read."""
-_LARGEST_PARSED = {".xml": 64 << 20, ".json": 8 << 20, ".md": 1 << 20, ".png": 32 << 20, paths.SUMS: 1 << 20,
+_MAX_PARSED_BYTES = {".xml": 64 << 20, ".json": 8 << 20, ".md": 1 << 20, ".png": 32 << 20, paths.SUMS: 1 << 20,
                    paths.SIGNATURE: 1 << 16,                   paths.FAMILIARITY: 32 << 20}  # fmt: skip
 """Largest size in bytes of files that are parsed completely, by suffix or by file name."""
-LARGEST_RATIO = 200
-"""Most bytes that a byte of a zip may unpack to; deflate reaches 1000 with zeros, and weights are not zeros."""
+MAX_RATIO = 200
+"""Maximum ratio of unpacked to packed bytes in a zip; deflate reaches 1000 with zeros, and weights are not zeros."""
 _SMALL = 1 << 20
 """Size in bytes up to which the ratio does not matter."""
 _BLOCK = 1 << 20
-_LARGEST_DIRECTORY = 4 << 20
+_MAX_DIRECTORY_BYTES = 4 << 20
 """Largest directory of a zip in bytes: 2000 entries of long names."""
 
 # Everything that zipfile raises for a damaged archive
@@ -75,7 +75,7 @@ def read_optional(bundle: Path, name: str) -> bytes | None:
 
 def largest(name: str) -> int:
     """Return the largest size in bytes that the file of a bundle may have."""
-    return min(LARGEST, _LARGEST_PARSED.get(Path(name).suffix.lower() or name, LARGEST))
+    return min(MAX_FILE_BYTES, _MAX_PARSED_BYTES.get(Path(name).suffix.lower() or name, MAX_FILE_BYTES))
 
 
 def _from_folder(bundle: Path, name: str) -> bytes:
@@ -103,8 +103,8 @@ def _from_zip(bundle: Path, name: str) -> bytes:
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise UserError(f"{bundle}: {name} uses an unsupported compression method; zip with deflate")
             _check_size(bundle, name, info.file_size)
-            if info.file_size > max(_SMALL, LARGEST_RATIO * info.compress_size):
-                raise UserError(f"{bundle}: {name} unpacks to more than {LARGEST_RATIO} times its size in the zip")
+            if info.file_size > max(_SMALL, MAX_RATIO * info.compress_size):
+                raise UserError(f"{bundle}: {name} unpacks to more than {MAX_RATIO} times its size in the zip")
             # In blocks: a single read unpacks all there is, whatever size the entry declares.
             blocks = []
             with archive.open(info) as file:
@@ -122,7 +122,7 @@ def _check_directory(packed: BinaryIO) -> None:
     if at < 0 or len(tail) - at < 22:
         raise zipfile.BadZipFile("it does not end like a zip")
     entries, directory = struct.unpack_from("<HI", tail, at + 10)
-    if directory > _LARGEST_DIRECTORY or entries > 2 * paths.MOST_FILES or tail[max(0, at - 20) :][:4] == b"PK\6\7":
+    if directory > _MAX_DIRECTORY_BYTES or entries > 2 * paths.MAX_FILES or tail[max(0, at - 20) :][:4] == b"PK\6\7":
         raise zipfile.BadZipFile("its directory is larger than a bundle's")
     packed.seek(0)
 

@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 from edgewbc.bundle.model_facts import ModelFacts
 
-MOST_ELEMENTS = 1_000_000
+MAX_ELEMENTS = 1_000_000
 DEEPEST = 40
 END = b"</net>\n"
 """How OpenVINO ends the file. Whitespace moved from there to the start of the .bin would keep their joint hash."""
@@ -54,7 +54,7 @@ class _Reader:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._count += 1
-        if self._count > MOST_ELEMENTS or len(self._path) >= DEEPEST:
+        if self._count > MAX_ELEMENTS or len(self._path) >= DEEPEST:
             raise ValueError("it has too many elements")
         if not self._path and tag != "net":
             raise ValueError(f"it begins with {tag[:80]!r}")

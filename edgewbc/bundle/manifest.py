@@ -26,9 +26,9 @@ PRECISIONS = ("int8", "f32")
 """Precisions that a bundle can hold; the first of those that it does hold is its default."""
 BACKENDS = ("openvino", "onnx")
 """Runtimes that a bundle has files for."""
-LARGEST_INPUT = 8192
+MAX_INPUT = 8192
 """Largest height and width of the network's input, in pixels."""
-LARGEST_TOLERANCE = 0.2
+MAX_TOLERANCE = 0.2
 """Largest tolerance of a probability that is accepted; with a larger one a selftest would prove nothing."""
 
 REVIEW_ALL = 1.01
@@ -96,7 +96,7 @@ class BundleManifest:
         if not isinstance(values["name"], str) or not values["name"].isprintable() or len(values["name"]) > 200:
             raise ValueError("name must be a line of text")
         for side in (pixels.height, pixels.width):
-            if type(side) is not int or side > LARGEST_INPUT:
+            if type(side) is not int or side > MAX_INPUT:
                 raise ValueError(f"input size {pixels.height} x {pixels.width}")
         for value in (*pixels.mean, *pixels.std, pixels.size, pixels.scale):
             if type(value) not in (int, float) or not math.isfinite(value):
@@ -167,10 +167,10 @@ def _tolerance(values: dict[str, Any], name: str) -> dict[str, float]:
     if not isinstance(tolerance, dict):
         return {}
     for precision, value in tolerance.items():
-        if type(value) not in (int, float) or not 0 < value <= LARGEST_TOLERANCE:
+        if type(value) not in (int, float) or not 0 < value <= MAX_TOLERANCE:
             raise UserError(
                 f"golden.{name} of {precision[:80]!r} in its manifest.json is {str(value)[:40]!r}; "
-                f"it must be a number above 0, at most {LARGEST_TOLERANCE}"
+                f"it must be a number above 0, at most {MAX_TOLERANCE}"
             )
     return {precision: float(value) for precision, value in tolerance.items()}
 

@@ -16,8 +16,8 @@ HEAD = "head.npz"
 FAMILIARITY = "familiarity.npz"
 GOLDEN = "golden/expected.json"
 
-MOST_FILES = 2000
-"""Most files in a bundle; most of them are golden images."""
+MAX_FILES = 2000
+"""Maximum number of files in a bundle; most of them are golden images."""
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 """Names that Windows treats as devices, in any folder and with any suffix."""
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\:*?"<>|]')
@@ -44,8 +44,8 @@ def problem(names: Iterable[str]) -> str:
             return f"{name[:80]!r} may lead out of the bundle"
         # Windows and macOS treat two spellings of a name as one file.
         known = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
-        if len(seen) > MOST_FILES:
-            return f"more than {MOST_FILES} files"
+        if len(seen) > MAX_FILES:
+            return f"more than {MAX_FILES} files"
         if known is not name:
             return f"{known[:80]!r} and {name[:80]!r} are one file to some systems"
     return ""

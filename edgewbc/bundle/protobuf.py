@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-MOST_FIELDS = 2_000_000
-"""Most fields that are read of a file; the weights of a tensor are one field, whatever their number."""
+MAX_FIELDS = 2_000_000
+"""Maximum number of fields that are read of a file; the weights of a tensor are one field, whatever their number."""
 
 
 class Reader:
     """Reads messages of one file, and limits the work that a file can cause."""
 
     def __init__(self) -> None:
-        self._left = MOST_FIELDS
+        self._left = MAX_FIELDS
 
     def fields(self, data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         """Yield the fields of a message: number, and an integer or the bytes of its contents.

@@ -328,8 +328,11 @@ def audit(
         Path | None, typer.Option(help="With --labels: folder to create (default: label-audits/<source>).")
     ] = None,
     folds: Annotated[int, typer.Option(min=2, help="With --labels: number of cross-validation folds.")] = 5,
-    centre: Annotated[
-        int | None, typer.Option(min=1, help="With --labels: side of the central square to crop, in pixels.")
+    center: Annotated[
+        int | None,
+        typer.Option(
+            "--center", "--centre", min=1, help="With --labels: side of the central square to crop, in pixels."
+        ),
     ] = None,
     scale: Annotated[
         float | None,
@@ -361,10 +364,10 @@ def audit(
 
     if where is not None and data is not None and where != data:
         raise UserError(f"{where} and --data {data}: name only one manifest")
-    if labels is None and (to, centre, scale) != (None, None, None):
-        raise UserError("--to, --centre and --scale require --labels RUN")
+    if labels is None and (to, center, scale) != (None, None, None):
+        raise UserError("--to, --center and --scale require --labels RUN")
     if labels is not None:
-        options = LabelAuditOptions(centre=centre, scale=scale, folds=folds, near=near)
+        options = LabelAuditOptions(center=center, scale=scale, folds=folds, near=near)
         _audit_labels(defaults.manifest(where or data), labels, to, options, out, json)
         return
     found = checks.audit(defaults.manifest(where or data), near=near, progress=progress)

@@ -80,7 +80,7 @@ def command(
     except KeyboardInterrupt:
         say(f"\nall results so far are in {folder}; another demo starts in a new folder")
         raise
-    pictures = _pictures(case, sheet)
+    screenshots = _screenshots(case, sheet)
     taken = time.monotonic() - start
     if json:
         files = {"folder": str(folder), "result": str(result), "bench": str(bench), "report": str(report)}
@@ -89,7 +89,7 @@ def command(
                 **files,
                 "case": str(case),
                 "case_report": str(sheet),
-                "pictures": [str(each) for each in pictures],
+                "screenshots": [str(each) for each in screenshots],
                 "seconds": round(taken, 1),
             }
         )
@@ -99,22 +99,22 @@ def command(
     print(f"Report of the benchmark, to open in a browser: {report}")
     print(f"Case of {FIELDS} synthetic fields, to look through and sign: edgewbc review {case}")
     print(
-        f"It was counted by {TRAVEL}, which was trained on real cells: drawn cells stand open until a person decides."
+        f"It was counted by {TRAVEL}, which was trained on real cells: it leaves synthetic ones for a person to decide."
     )
     print(f"Report of the case, a draft until it is signed: {sheet}")
-    for picture in pictures:
-        print(f"Picture: {picture}")
+    for path in screenshots:
+        print(f"Screenshot: {path}")
 
 
-def _pictures(case: Path, sheet: Path) -> list[Path]:
-    """Draw pictures of a case's review page and of its report, next to it; say why where that is not possible."""
+def _screenshots(case: Path, sheet: Path) -> list[Path]:
+    """Write screenshots of a case's review page and of its report, next to it; say why where that is not possible."""
     from edgewbc.errors import UserError
     from edgewbc.lab.case import Case
     from edgewbc.review import server
     from edgewbc.utils.browser import find_browser, screenshot, screenshot_of_address
 
     if find_browser() is None:
-        say("no picture of the review page: there is no Chromium, Chrome or Edge on this PC")
+        say("no screenshot of the review page: there is no Chromium, Chrome or Edge on this PC")
         return []
     drawn = []
     try:

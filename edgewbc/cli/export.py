@@ -161,8 +161,8 @@ def _html(model: Path | None, to: Path | None, runtime: Path | None, as_json: bo
         emit({"html": str(target), "bytes": size})
         return
     print(f"{target}: {size / 1e6:.1f} MB")
-    if size > web_page.LARGEST:
-        say(f"larger than {web_page.LARGEST / 1e6:.0f} MB: a bundle with a smaller network loads sooner")
+    if size > web_page.MAX_BYTES:
+        say(f"larger than {web_page.MAX_BYTES / 1e6:.0f} MB: a bundle with a smaller network loads sooner")
     say("next: open it in a browser, and drop images of single cells on it")
 
 

@@ -66,9 +66,9 @@ def draw(folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.
       edgewbc runs draw runs/mine
     """
     from edgewbc.errors import UserError
-    from edgewbc.report import training_pictures
+    from edgewbc.report import training_figures
 
-    written = training_pictures.draw(folder)
+    written = training_figures.draw(folder)
     if not written:
         raise UserError(f"{folder}: has no epochs to draw (metrics.jsonl)")
     print("\n".join(map(str, written)))

@@ -140,11 +140,11 @@ class TrainingProgress:
     def _draw(self, run: Path) -> None:
         """Draw the run's pictures, if matplotlib is installed: a picture must never end a training."""
         from edgewbc.errors import UserError
-        from edgewbc.report import training_pictures
+        from edgewbc.report import training_figures
 
         self._drawn = time.monotonic()
         try:
-            training_pictures.draw(run)
+            training_figures.draw(run)
         except (UserError, OSError) as error:
             say(f"no pictures: {error}")
 

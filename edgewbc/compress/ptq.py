@@ -25,7 +25,7 @@ OverflowFix = Literal["first", "all", "none"]
 OVERFLOW_FIXES = {"first": "FIRST_LAYER", "all": "ENABLE", "none": "DISABLE"}
 """NNCF's name of each choice."""
 
-Labelled = tuple[NDArray[np.uint8], int]
+Labeled = tuple[NDArray[np.uint8], int]
 """A prepared image as a batch of one, uint8 (1, h, w, 3), and its class index."""
 
 
@@ -63,7 +63,7 @@ class Options:
             raise UserError(f"--overflow-fix {self.overflow_fix}: use {', '.join(OVERFLOW_FIXES)}")
 
 
-def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[Labelled], options: Options) -> Any:
+def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[Labeled], options: Options) -> Any:
     """Quantize an f32 IR and return an `openvino.Model`.
 
     Args:
@@ -81,7 +81,7 @@ def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[L
         return _quantize(nncf, core().read_model(xml), dataset, nncf.Dataset(control), accuracy, options)
 
 
-def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: list[Labelled], options: Options) -> Any:
+def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: list[Labeled], options: Options) -> Any:
     """Quantize an f32 ONNX file and return an `onnx.ModelProto`; arguments as for `quantize_ir`."""
     import onnx
 

@@ -103,7 +103,7 @@ def _convert(
 ) -> None:
     """Write the int8 files from the f32 ones."""
     prepared = calibration(manifest, chosen, spec, progress)
-    control: list[ptq.Labelled] = []
+    control: list[ptq.Labeled] = []
     if settings.max_drop is not None:
         entries = manifest.split("val")
         labels = images.truth(manifest, entries, spec.classes).tolist()

@@ -33,7 +33,7 @@ IMAGENET: Final = "imagenet"
 BLOCKS: Final = 3  # number of blocks, counted from the last
 SIZE: Final = 112  # input height and width in pixels, for ImageNet weights
 SCALE: Final = 1.3  # side of the square around a box, as a multiple of its longer side, if none is set
-CENTRES: Final = {"pbc": 250}  # of 363 pixels: the cell with a margin (Tsutsui et al. 2023)
+CENTERS: Final = {"pbc": 250}  # of 363 pixels: the cell with a margin (Tsutsui et al. 2023)
 FAMILIES: Final = (frozenset({"bccd", "kaggle-bccd", "augmented"}),)
 """Sets of sources that hold the same cells under different manifest hashes."""
 SAME_MANIFEST: Final = "the network was trained on this manifest"
@@ -74,17 +74,17 @@ class FeatureNetwork:
 
 
 def network(
-    name: str | Path, manifest: Manifest, centre: int | None = None, scale: float | None = None
+    name: str | Path, manifest: Manifest, center: int | None = None, scale: float | None = None
 ) -> FeatureNetwork:
     """Choose a network and its preprocessing for the cells of a manifest.
 
-    Cells with a box are cropped around it. Others are cropped as in the network's training, or by `centre`; for
+    Cells with a box are cropped around it. Others are cropped as in the network's training, or by `center`; for
     ImageNet weights, to the central square that is usual for the source, or not at all.
 
     Args:
         name: a run folder, or `imagenet`.
         manifest: the labeled cells.
-        centre: side of the central square, in pixels of the image.
+        center: side of the central square, in pixels of the image.
         scale: side of the square around a box, as a multiple of its longer side.
 
     Raises:
@@ -94,7 +94,7 @@ def network(
         spec = ModelSpec("vgg16gap", manifest.classes, PixelSpec(SIZE, SIZE, scale=SCALE), VGG16, ())
         run = None
         training = TrainingOverlap(SawLabels.NO, "ImageNet weights were trained on no labels of cells")
-        centre = centre or CENTRES.get(str(manifest.provenance.source))
+        center = center or CENTERS.get(str(manifest.provenance.source))
     else:
         run = Path(name)
         if not runs.is_run(run):
@@ -104,8 +104,8 @@ def network(
     if any(entry.box is not None for entry in manifest.entries):
         # A scale is kept only if the network was trained with boxes; otherwise it is just a default.
         pixels = replace(pixels, crop="box", scale=scale or (pixels.scale if pixels.crop == "box" else SCALE))
-    elif centre:
-        pixels = replace(pixels, crop="centre", size=centre)
+    elif center:
+        pixels = replace(pixels, crop="centre", size=center)
     elif pixels.crop == "box":
         pixels = replace(pixels, crop="whole")
     return FeatureNetwork(IMAGENET if run is None else run.resolve().name, replace(spec, pixels=pixels), run, training)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from edgewbc.data import features, label_issues
 from edgewbc.data.audit import audit
 from edgewbc.data.features import FeatureNetwork, SawLabels
-from edgewbc.data.label_issues import Judged, Judgement
+from edgewbc.data.label_issues import Judged, Judgment
 from edgewbc.data.manifest import Manifest
 from edgewbc.pixels import Box
 from edgewbc.utils.optional import need
@@ -32,14 +32,14 @@ class LabelAuditOptions:
     """Options of `run`.
 
     Attributes:
-        centre: side of the central square to crop, in pixels, see `features.network`.
+        center: side of the central square to crop, in pixels, see `features.network`.
         scale: side of the square around a box, as a multiple of its longer side, see `features.network`.
         folds: number of cross-validation folds.
         seed: seed of the folds.
         near: keep near duplicates in one fold too; requires imagehash.
     """
 
-    centre: int | None = None
+    center: int | None = None
     scale: float | None = None
     folds: int = 5
     seed: int = 0
@@ -53,14 +53,14 @@ class LabelAudit:
     Attributes:
         manifest: the audited manifest.
         network: the network whose features were used.
-        judgement: all cells, ranked.
+        judgment: all cells, ranked.
         copies: number of sets of duplicates that were kept in one fold.
         near_checked: whether near duplicates were searched for.
     """
 
     manifest: Manifest
     network: FeatureNetwork
-    judgement: Judgement
+    judgment: Judgment
     copies: int
     near_checked: bool
 
@@ -75,7 +75,7 @@ class LabelAudit:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for c in self.judgement.cells:
+        for c in self.judgment.cells:
             entry = c.entry
             values = (f"{c.p_given:.6f}", f"{c.p_suggested:.6f}", f"{c.quality:.6f}", "yes" if c.flagged else "no")
             names = (c.given, c.suggested)
@@ -84,7 +84,7 @@ class LabelAudit:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result with the flagged cells only; `to_csv` has all cells."""
-        found = self.judgement
+        found = self.judgment
         return {
             "manifest_sha256": self.manifest.sha256,
             "protocol": self.manifest.protocol,
@@ -132,16 +132,16 @@ def run(
     options = options or LabelAuditOptions()
     for module in ("torch", "safetensors", "sklearn", "cleanlab"):
         need(module, label_issues.PURPOSE)
-    network = features.network(name, manifest, options.centre, options.scale)
+    network = features.network(name, manifest, options.center, options.scale)
     label_issues.check(manifest.entries, manifest.classes, options.folds)  # before the slow part
     checked = audit(manifest, near=options.near, progress=progress)
     checked.check_images()
     rows = features.extract(network, manifest, manifest.entries, progress=progress)
     copies = [duplicate.paths for duplicate in checked.duplicates]
-    judgement = label_issues.judge(
+    judgment = label_issues.judge(
         rows, manifest.entries, manifest.classes, copies=copies, folds=options.folds, seed=options.seed
     )
-    return LabelAudit(manifest, network, judgement, len(copies), options.near)
+    return LabelAudit(manifest, network, judgment, len(copies), options.near)
 
 
 def _row(cell: Judged) -> dict[str, Any]:

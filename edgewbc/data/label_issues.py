@@ -66,7 +66,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgment:
     """All cells by rank, and the accuracy of the classifiers that judged them.
 
     Attributes:
@@ -103,7 +103,7 @@ def judge(
     copies: Iterable[Sequence[str]] = (),
     folds: int = 5,
     seed: int = 0,
-) -> Judgement:
+) -> Judgment:
     """Rank cells by how likely their label is wrong.
 
     Each cell is judged by classifiers that were fitted without it, its group and its copies.
@@ -141,7 +141,7 @@ def judge(
         for rank, i in enumerate(order, 1)
     ]
     scored = score(truth, suggested, names)
-    return Judgement(tuple(cells), int(divisions[0].max()) + 1, len(set(groups.tolist())), strength, scored)
+    return Judgment(tuple(cells), int(divisions[0].max()) + 1, len(set(groups.tolist())), strength, scored)
 
 
 def check(entries: Sequence[Entry], classes: Sequence[str], folds: int) -> None:

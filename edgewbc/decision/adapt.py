@@ -43,12 +43,12 @@ FOLDS = 5
 IDENTITY = 0.2
 """Share of the identity in the metric of the penalty."""
 FLOOR = 0.1
-"""Least standard deviation of a feature, as a share of the mean of all: a feature that is never active among the
+"""Minimum standard deviation of a feature, as a share of the mean of all: a feature that is never active among the
 labeled cells must not decide others."""
-SMALLEST_VARIANCE = 1e-4
+MIN_VARIANCE = 1e-4
 """Variance of a direction, as a share of the largest, below which it is left out: 1,280 features of 100 cells in eight
 views then have about 400 coordinates instead of 800."""
-LARGEST_LOSS = 20.0
+MAX_LOSS = 20.0
 """Bound of a cell's log loss in cross-validation, in nats."""
 _BIAS_PENALTY = 0.01
 """Penalty of a bias, as a share of that of a weight."""
@@ -150,7 +150,7 @@ class Space:
         standard = (features - mean) / spread
         wide = standard.shape[1] > len(standard)
         values, vectors = np.linalg.eigh(standard @ standard.T if wide else standard.T @ standard)
-        kept = values > SMALLEST_VARIANCE * max(float(values[-1]), 1e-300)
+        kept = values > MIN_VARIANCE * max(float(values[-1]), 1e-300)
         axes = standard.T @ (vectors[:, kept] / np.sqrt(values[kept])) if wide else vectors[:, kept]
         return cls(mean, spread, axes)
 
@@ -220,7 +220,7 @@ def cross_validate(
     if not held_out.any():
         return CrossValidation(DEFAULT, 1.0, {}, probabilities[0])
     true = probabilities[:, np.arange(len(cells)), cells.labels]
-    losses = -np.log(np.maximum(true, np.exp(-LARGEST_LOSS)))
+    losses = -np.log(np.maximum(true, np.exp(-MAX_LOSS)))
     chosen = np.full_like(probabilities[0], np.nan)
     for fold in range(folds):
         out, others = part == fold, held_out & (part != fold)

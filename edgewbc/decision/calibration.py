@@ -20,7 +20,7 @@ from edgewbc.metrics import calibration_error, probability_scores
 METHOD = "temperature"
 LOWEST, HIGHEST = 0.02, 50.0
 """Range of temperatures."""
-_SMALLEST = 1e-12
+_EPSILON = 1e-12
 """Smallest probability that is told from zero."""
 
 
@@ -127,7 +127,7 @@ def _scores(values: Mapping[str, Any] | None) -> Scores | None:
 
 def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the logits up to a constant per cell."""
-    return np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
+    return np.log(np.maximum(probabilities.astype(np.float64), _EPSILON))
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,14 +36,14 @@ COMPONENTS = 64
 """Largest number of components that features are reduced to."""
 FALSE_ALARMS = 0.01
 """Share of held-out cells that may be called unfamiliar."""
-LEAST_CELLS = 10
+MIN_CELLS = 10
 """Training cells per class below which nothing is fitted."""
-LEAST_HELD_OUT = 99
+MIN_HELD_OUT = 99
 """Held-out cells that it takes to set a threshold at 1 % false alarms."""
-LARGEST = {"features": 8192, "components": 256, "groups": 100}
+MAX_SIZES = {"features": 8192, "components": 256, "groups": 100}
 """Largest sizes that are read."""
 
-_SMALLEST = 1e-9
+_EPSILON = 1e-9
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class FamiliarityInfo:
             raise ValueError("familiarity has an unknown format or method")
         if not all(type(size) is int and size >= 0 for size in sizes):
             raise ValueError("familiarity has a size that is not a number of cells or values")
-        if not all(0 < getattr(found, name) <= largest for name, largest in LARGEST.items()):
+        if not all(0 < getattr(found, name) <= largest for name, largest in MAX_SIZES.items()):
             raise ValueError("familiarity has arrays that are too large or empty")
         if not math.isfinite(found.threshold) or not 0 <= found.false_alarms <= 1:
             raise ValueError("familiarity has a threshold or share that is not a number")
@@ -166,27 +166,27 @@ class Familiarity:
             false_alarms: share of familiar cells that may be called unfamiliar.
 
         Raises:
-            ValueError: a class has fewer than `LEAST_CELLS` cells, or there are too few held-out ones for the share.
+            ValueError: a class has fewer than `MIN_CELLS` cells, or there are too few held-out ones for the share.
         """
         counts = np.bincount(labels)
-        if not len(labels) or counts[counts > 0].min() < LEAST_CELLS:
-            raise ValueError(f"a class has fewer than {LEAST_CELLS} training cells")
+        if not len(labels) or counts[counts > 0].min() < MIN_CELLS:
+            raise ValueError(f"a class has fewer than {MIN_CELLS} training cells")
         place = math.ceil((len(held_out) + 1) * (1 - false_alarms))
         if place > len(held_out):
             raise ValueError(f"{len(held_out)} held-out cells are too few for {100 * false_alarms:g} % false alarms")
         values = transformed(features)
         center = values.mean(0)
         variances, directions = np.linalg.eigh((values - center).T @ (values - center) / len(values))
-        kept = min(components, max(1, int((variances > _SMALLEST * variances[-1]).sum())))
+        kept = min(components, max(1, int((variances > _EPSILON * variances[-1]).sum())))
         # What is stored is rounded, and everything that follows is measured with what is stored.
         center, projection = rounded(center), rounded(directions[:, ::-1][:, :kept])
         projected = (values - center) @ projection
-        spread = np.maximum(_within(projected, labels).std(0), _SMALLEST).astype(np.float32)
+        spread = np.maximum(_within(projected, labels).std(0), _EPSILON).astype(np.float32)
         means, whitening = _groups(projected / spread, labels)
         arrays = (center, projection, spread, rounded(means), rounded(whitening))
         found = cls(*arrays, np.array([[0.0, 1.0], [0.0, 1.0]]), trained_on=len(labels), held_out=len(held_out))
         parts = found.logarithms(transformed(held_out))
-        scale = np.stack([parts.mean(0), np.maximum(parts.std(0), _SMALLEST)], axis=1)
+        scale = np.stack([parts.mean(0), np.maximum(parts.std(0), _EPSILON)], axis=1)
         found = replace(found, scale=scale)
         scores = found.score(held_out)
         threshold = round(float(np.sort(scores)[place - 1]) + 5e-7, 6)
@@ -271,7 +271,7 @@ class Familiarity:
         # Not as a difference of squares: the columns are rounded, and so only nearly orthonormal.
         rest = centered - projected @ self.projection.T if self.counts_residual else np.zeros((len(values), 1))
         residual = np.square(rest).sum(1, dtype=np.float64)
-        found: NDArray[np.float64] = np.log(np.maximum(np.stack([distance, residual], axis=1), _SMALLEST))
+        found: NDArray[np.float64] = np.log(np.maximum(np.stack([distance, residual], axis=1), _EPSILON))
         return found
 
 
@@ -311,7 +311,7 @@ def ledoit_wolf(centered: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     n, k = centered.shape
     covariance = centered.T @ centered / n
-    mean = max(float(np.trace(covariance)) / k, _SMALLEST)
+    mean = max(float(np.trace(covariance)) / k, _EPSILON)
     spread = float(np.square(covariance).sum()) - k * mean**2
     noise = (float(np.square(np.square(centered).sum(1)).sum()) / n - float(np.square(covariance).sum())) / n
     share = 1.0 if spread <= 0 else min(1.0, max(0.0, noise / spread))

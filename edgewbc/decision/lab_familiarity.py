@@ -21,9 +21,9 @@ WEIGHT = 2.0
 """Cells that the old mean of a class counts as."""
 COVARIANCE_WEIGHT = 50.0
 """Cells that the old covariance of a class counts as."""
-LEAST_HELD_OUT = 20
+MIN_HELD_OUT = 20
 """Held-out cells below which nothing is moved."""
-_SMALLEST = 1e-9
+_EPSILON = 1e-9
 
 
 def move(old: Familiarity, cells: Cells) -> Familiarity | None:
@@ -38,7 +38,7 @@ def move(old: Familiarity, cells: Cells) -> Familiarity | None:
     """
     part = adapt.assign_folds(cells)
     out = part >= 0
-    if out.sum() < LEAST_HELD_OUT or cells.labels.max() >= len(old.means):
+    if out.sum() < MIN_HELD_OUT or cells.labels.max() >= len(old.means):
         return None
     parts = np.zeros((len(cells), 2))
     for fold in np.unique(part[out]):
@@ -46,7 +46,7 @@ def move(old: Familiarity, cells: Cells) -> Familiarity | None:
         moved = _moved(old, cells.take(~held_out))
         parts[held_out] = moved.logarithms(transformed(cells.features[held_out, 0]))
     parts = parts[out]
-    scale = np.stack([parts.mean(0), np.maximum(parts.std(0), _SMALLEST)], axis=1)
+    scale = np.stack([parts.mean(0), np.maximum(parts.std(0), _EPSILON)], axis=1)
     standard = (parts - scale[:, 0]) / scale[:, 1]
     scores = np.sort(standard.mean(1) if old.counts_residual else standard[:, 0])
     place = min(len(scores), math.ceil((len(scores) + 1) * (1 - FALSE_ALARMS)))

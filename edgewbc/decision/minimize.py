@@ -19,8 +19,8 @@ Function = Callable[[Vector], tuple[float, Vector]]
 """Returns the value and the gradient at a point (n,)."""
 
 _ARMIJO = 1e-4
-_SMALLEST_STEP = 1e-12
-_SMALLEST_CURVATURE = 1e-14
+_MIN_STEP = 1e-12
+_MIN_CURVATURE = 1e-14
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ def lbfgs(
         new_value, new_gradient = function(x + direction)
         while not new_value <= value + _ARMIJO * step * descent:  # written so that NaN shortens the step too
             step /= 2
-            if step < _SMALLEST_STEP:
+            if step < _MIN_STEP:
                 return _minimum(x, value, gradient, iteration, tolerance)
             new_value, new_gradient = function(x + step * direction)
         displacement, gradient_change = step * direction, new_gradient - gradient
-        if float(displacement @ gradient_change) > _SMALLEST_CURVATURE:
+        if float(displacement @ gradient_change) > _MIN_CURVATURE:
             history.append((displacement, gradient_change))
         x, value, gradient = x + displacement, new_value, new_gradient
         iteration += 1

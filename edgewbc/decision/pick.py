@@ -20,7 +20,7 @@ from edgewbc.decision.head import softmax
 COMPONENTS = 20
 """Main components of the features that are clustered."""
 ROUNDS = 25
-"""Most rounds of k-means."""
+"""Maximum number of rounds of k-means."""
 
 
 def pick(features: NDArray[np.float32], logits: NDArray[np.float64], count: int, *, seed: int = 0) -> NDArray[np.int64]:

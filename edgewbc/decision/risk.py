@@ -30,7 +30,7 @@ GRID = tuple(round(1 - 0.5 * 10 ** (-step / 20), 6) for step in range(61))
 """The thresholds that are tested, ascending from 0.5 to 0.9995. They do not depend on the data."""
 STARTS = (0.9995, 0.99, 0.9)
 """Thresholds from which testing starts, so that a model with few very high probabilities is not lost at once."""
-_MOST_CELLS = 10**9
+_MAX_CELLS = 10**9
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class RiskTable:
                 0 < len(thresholds) == len(accepted) == len(wrong) <= 1000
                 and all(type(value) is int for value in (n, *accepted, *wrong))
                 and all(0 < low < high <= 1 for low, high in zip(thresholds, [*thresholds[1:], 1], strict=True))
-                and all(0 <= bad <= good <= n <= _MOST_CELLS for bad, good in zip(wrong, accepted, strict=True))
+                and all(0 <= bad <= good <= n <= _MAX_CELLS for bad, good in zip(wrong, accepted, strict=True))
             )
         except (KeyError, TypeError):
             sound = False

@@ -5,8 +5,8 @@ correction is fitted to those (`adapt.fit`); four times over (Scudder 1965, "Pro
 pattern-recognition machines"; class-balanced as in Zou et al. 2018, arXiv 1810.07911). Each view of a cell has the
 label of all views together.
 
-The guard: nothing is corrected with fewer than `LEAST_CELLS` cells, or if fewer than two classes are found. A class of
-which fewer than `LEAST_OF_CLASS` cells are found keeps the old head's weights, and the penalty is strong. On PBC
+The guard: nothing is corrected with fewer than `MIN_CELLS` cells, or if fewer than two classes are found. A class of
+which fewer than `MIN_OF_CLASS` cells are found keeps the old head's weights, and the penalty is strong. On PBC
 validation as it is, recolored, blurred and rescaled, and on BCCD, with two networks, labels became right for -0.7 to 20
 of 100 cells; at home none changed.
 """
@@ -25,8 +25,8 @@ SHARE = 0.3
 ROUNDS = 4
 STRENGTH = 1.0
 """Strength of the penalty."""
-LEAST_CELLS = 30
-LEAST_OF_CLASS = 5
+MIN_CELLS = 30
+MIN_OF_CLASS = 5
 
 
 def correct(features: NDArray[np.float32], head: Head) -> Correction | None:
@@ -36,7 +36,7 @@ def correct(features: NDArray[np.float32], head: Head) -> Correction | None:
         features: of each view of each cell, (n, views, d).
         head: the old head.
     """
-    if len(features) < LEAST_CELLS:
+    if len(features) < MIN_CELLS:
         return None
     found: Correction | None = None
     logits = head.logits(features)
@@ -57,7 +57,7 @@ def _confident(logits: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[
     chosen = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         own = np.flatnonzero(labels == label)
-        if len(own) >= LEAST_OF_CLASS:
-            most = max(LEAST_OF_CLASS, int(SHARE * len(own)))
+        if len(own) >= MIN_OF_CLASS:
+            most = max(MIN_OF_CLASS, int(SHARE * len(own)))
             chosen[own[np.argsort(-probabilities[own, label], kind="stable")[:most]]] = True
     return labels, chosen

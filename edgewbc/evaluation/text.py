@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgewbc.evaluation.result import EvalResult
-from edgewbc.metrics import MOST_CALIBRATION_ERROR
+from edgewbc.metrics import MAX_CALIBRATION_ERROR
 from edgewbc.utils.text import interval, percent, table
 
 
@@ -27,10 +27,10 @@ def remarks(result: EvalResult) -> list[str]:
             "told apart from others"
         )
     error = result.calibration_error
-    if error is not None and error > MOST_CALIBRATION_ERROR:
+    if error is not None and error > MAX_CALIBRATION_ERROR:
         lines.append(
             f"the probabilities are not to be trusted: on average they are {100 * error:.1f} points away from the "
-            f"share that is correct (calibration error {error:.3f}; more than {MOST_CALIBRATION_ERROR} is too much)"
+            f"share that is correct (calibration error {error:.3f}; more than {MAX_CALIBRATION_ERROR} is too much)"
         )
     return lines
 

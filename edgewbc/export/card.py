@@ -16,7 +16,7 @@ from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import FamiliarityInfo
 from edgewbc.lineage import Lineage
-from edgewbc.metrics import MOST_CALIBRATION_ERROR
+from edgewbc.metrics import MAX_CALIBRATION_ERROR
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils.text import interval, percent
 
@@ -175,10 +175,10 @@ def _evidence(m: Mapping[str, Any]) -> str:
     errors = [row["calibration_error"] for row in m["evidence"] if row.get("calibration_error") is not None]
     if m.get("calibration") is not None:
         text += _calibration(Calibration.from_json(m["calibration"]))
-    elif errors and max(errors) > MOST_CALIBRATION_ERROR:
+    elif errors and max(errors) > MAX_CALIBRATION_ERROR:
         text += (
             f"\n\n**The probabilities are not to be trusted**: their calibration error is {max(errors):.3f}, and more "
-            f"than {MOST_CALIBRATION_ERROR} is too much. A review threshold does not hold what it says."
+            f"than {MAX_CALIBRATION_ERROR} is too much. A review threshold does not hold what it says."
         )
     elif errors:
         text += f"\n\nCalibration error of the probabilities: {max(errors):.3f} (largest of the files)."

@@ -21,7 +21,7 @@ from edgewbc.decision.review_threshold import ReviewCount
 from edgewbc.decision.risk import RiskChoice, RiskTable
 from edgewbc.errors import UserError
 from edgewbc.export import validation
-from edgewbc.export.training_images import MOST
+from edgewbc.export.training_images import MAX_IMAGES
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.predictor import Prediction, Predictor, fault
 from edgewbc.utils.progress import Progress, quiet
@@ -68,7 +68,7 @@ def check_max_error(manifest: Manifest | None, max_error: float | None) -> None:
     """Check before any work that an error can be guaranteed at all.
 
     Raises:
-        UserError: it is no share, or there are too few validation cells for it.
+        UserError: it is not a share, or there are too few validation cells for it.
     """
     if max_error is None:
         return
@@ -91,7 +91,7 @@ def measure(
     """Measure what a bundle decides by, with its default model.
 
     Calibration, threshold and errors are measured on the validation split. The familiarity statistics are those of the
-    training split, at most `training_images.MOST` images of it, and their threshold is set on the validation split.
+    training split (at most `training_images.MAX_IMAGES` images), and their threshold is set on the validation split.
 
     Args:
         predictor: the bundle's default model.
@@ -123,7 +123,7 @@ def measure(
     entries = [entry for entry in manifest.entries if entry.split == Split.TRAIN]
     familiarity = None
     if entries and trained_on in (None, manifest.sha256):
-        entries = spread(entries, MOST)
+        entries = spread(entries, MAX_IMAGES)
         labels = images.truth(manifest, entries, classes)
         features = _predict(predictor, manifest, entries, pixels, progress, "decision: training images").features
         familiarity = _familiarity(features, labels, seen.features)

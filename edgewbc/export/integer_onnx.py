@@ -33,7 +33,7 @@ from edgewbc.export.graph import MAP
 from edgewbc.utils.optional import need
 
 _LAYERS = ("Conv", "Gemm")
-_LARGEST_BIAS = 2**31 - 1
+_MAX_BIAS = 2**31 - 1
 _UNSIGNED_OFFSET = 128
 
 
@@ -237,7 +237,7 @@ def _make_bias_integer(graph: _Graph, node: Any) -> None:
         return
     unit = (data[1].reshape(()) * weight[1]).astype(np.float32)
     steps = np.rint(bias.astype(np.float64) / unit)
-    if unit.size not in (1, bias.size) or (np.abs(steps) > _LARGEST_BIAS).any():
+    if unit.size not in (1, bias.size) or (np.abs(steps) > _MAX_BIAS).any():
         return
     name, axis = node.input[2], {"axis": 0} if unit.size > 1 else {}
     make = graph.onnx.helper.make_node

@@ -21,7 +21,7 @@ from edgewbc.pixels import PixelSpec
 from edgewbc.smear import appearance
 from edgewbc.utils.progress import Progress, quiet
 
-MOST = 6000
+MAX_IMAGES = 6000
 """Maximum number of training images to measure, sampled evenly."""
 
 
@@ -41,7 +41,7 @@ def measure(manifest: Manifest, pixels: PixelSpec, progress: Progress = quiet) -
     entries = [entry for entry in manifest.entries if entry.split == "train"]
     if not entries:
         return None
-    measured = list(_measured_images(manifest, spread(entries, MOST), pixels, progress, "training images"))
+    measured = list(_measured_images(manifest, spread(entries, MAX_IMAGES), pixels, progress, "training images"))
     notes = Counter(note for image in measured for note in image.notes if not is_damage(note))
     found = TrainingImages.of([image.appearance for image in measured], [image.size for image in measured], notes)
     held_out = [entry for entry in manifest.entries if entry.split == validation.SPLIT]

@@ -35,7 +35,7 @@ VERSION = "1.30.0"
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 """SHA-512 of the package's archive in Base64, as `npm view onnxruntime-web dist.integrity` states it."""
 SCRIPT, WASM = "package/dist/ort.wasm.bundle.min.mjs", "package/dist/ort-wasm-simd-threaded.wasm"
-LARGEST = 6_000_000
+MAX_BYTES = 6_000_000
 """Size in bytes up to which a file is meant to be; the runtime takes 4.9 million of it."""
 SECONDS = 600
 """Time limit of the download."""

@@ -22,7 +22,7 @@ DAMAGE = "damaged: "
 """How the note on an image begins of which some pixels are wrong; what the decoder said follows."""
 TRUNCATED = "possibly truncated: part of the JPEG is missing or empty"
 _SMALL = 4_000_000
-_MOST_PIXELS_PER_BYTE = 1000
+_MAX_PIXELS_PER_BYTE = 1000
 """Limit for images of more than `_SMALL` pixels. (A photograph has fewer than 50 pixels per byte of its file, a blank
 PNG 350. Some formats can declare a million, and decoding then takes as long as for a real image.)"""
 
@@ -79,7 +79,7 @@ def decode(data: bytes, limit: int = LIMIT) -> Decoded:
     pixels = header.width * header.height * (2 if header.bits == 16 or header.alpha or header.frames > 1 else 1)
     if pixels > limit:
         raise ImageError(f"too large: {header.width} x {header.height} pixels; the limit is {limit:,}")
-    if header.width * header.height > max(_SMALL, _MOST_PIXELS_PER_BYTE * len(data)):
+    if header.width * header.height > max(_SMALL, _MAX_PIXELS_PER_BYTE * len(data)):
         raise ImageError(f"too large: {header.width} x {header.height} pixels in a file of {len(data):,} bytes")
     if header.next_page is not None:  # otherwise OpenCV looks up every page, and there may be a million
         at, size = header.next_page

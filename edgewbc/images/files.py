@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgewbc.images.decode import ImageError
 
-LARGEST = 1 << 30
+MAX_BYTES = 1 << 30
 """Size in bytes of the largest file that is read."""
 
 _INT64 = (1 << 63) - 1
@@ -122,8 +122,8 @@ def _read(path: Path) -> tuple[os.stat_result, bytes, os.stat_result]:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise ImageError(_NOT_A_FILE)
-        if before.st_size > LARGEST:
-            raise ImageError(f"too large: the file has more than {LARGEST >> 20} MiB")
+        if before.st_size > MAX_BYTES:
+            raise ImageError(f"too large: the file has more than {MAX_BYTES >> 20} MiB")
         data = os.read(descriptor, before.st_size + 1)
         while len(data) < before.st_size and (more := os.read(descriptor, before.st_size - len(data))):
             data += more  # a system may return less than was requested

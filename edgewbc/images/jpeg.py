@@ -15,7 +15,7 @@ _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = (0xC2, 0xCA)
 _EXIF = b"Exif\0\0"
-_MOST_WORK = 1_000_000_000
+_MAX_WORK = 1_000_000_000
 """Limit of pixels times scans: each scan covers the whole image, and a few bytes can declare thousands."""
 
 
@@ -81,7 +81,7 @@ def read(data: bytes) -> Frame:
         raise ValueError(f"a JPEG with {channels} channels is not supported")
     if bits != 8:
         raise ValueError(f"a JPEG with {bits} bits per channel is not supported")
-    if width * height * scans.count > _MOST_WORK:
+    if width * height * scans.count > _MAX_WORK:
         raise ValueError(f"too large: a JPEG of {width} x {height} pixels in {scans.count} scans")
     return Frame(width, height, channels, scans.complete, exif)
 

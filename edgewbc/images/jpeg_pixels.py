@@ -54,7 +54,7 @@ _STEP = 10
 """Gray levels between two rows of blocks, on average over half the width, above which `has_step` is true. None of
 11,526 PBC images has more; of 17 copies with overwritten bytes in which libjpeg noticed nothing, 16 have."""
 _CLIP = 24
-_LEAST = 64
+_MIN_SIDE = 64
 """Height and width below which there are too few pixels for an average."""
 
 
@@ -68,7 +68,7 @@ def has_step(image: Image) -> bool:
         image: uint8 RGB (height, width, 3), not rotated.
     """
     height, width = image.shape[:2]
-    if min(height, width) < _LEAST:
+    if min(height, width) < _MIN_SIDE:
         return False
     count = (height - 2) // 8  # boundaries with two rows of pixels on each side
     first, above, below, last = (np.ascontiguousarray(image[row::8][:count]) for row in (6, 7, 8, 9))

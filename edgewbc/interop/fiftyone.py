@@ -38,7 +38,7 @@ def read(values: Any) -> list[LabeledImage]:
     """Return the images of a `labels.json`, each with the file name `data/NAME` without a suffix.
 
     Raises:
-        ValueError: it is no such file.
+        ValueError: it is not a file of FiftyOne.
     """
     if not isinstance(values, Mapping) or not isinstance(values.get("labels"), Mapping):
         raise ValueError("it has no object `labels`")

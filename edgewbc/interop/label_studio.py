@@ -57,10 +57,10 @@ def config(classes: Sequence[str]) -> str:
 def read(values: Any) -> list[LabeledImage]:
     """Return the images of an export, JSON or JSON-MIN; those without a label have an empty one.
 
-    Predictions are not read: they are no person's labels.
+    Predictions are not read: they were not given by a person.
 
     Raises:
-        ValueError: it is no such export, or two people labeled an image differently.
+        ValueError: it is not an export of Label Studio, or two people labeled an image differently.
     """
     if not isinstance(values, list):
         raise ValueError("it is not a list of tasks")

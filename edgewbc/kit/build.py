@@ -38,7 +38,7 @@ from edgewbc.kit.wheel import Wheel, member
 from edgewbc.utils.files import atomic_write, occupied, sha256, whole_folder, write_json, write_text
 from edgewbc.utils.json_values import values_of
 
-LARGEST = 150_000_000  # bytes; a larger kit causes a warning
+MAX_BYTES = 150_000_000  # bytes; a larger kit causes a warning
 _INSTALLER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.exe", re.ASCII | re.IGNORECASE)
 
 
@@ -146,8 +146,8 @@ def build(
     if options.zip:
         pack(to, packed)
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
-    if size > LARGEST:
-        say(f"the kit is larger than {LARGEST / 1e6:.0f} MB: each additional Python version adds its own wheels")
+    if size > MAX_BYTES:
+        say(f"the kit is larger than {MAX_BYTES / 1e6:.0f} MB: each additional Python version adds its own wheels")
     zip_size = packed.stat().st_size if options.zip else None
     files = len((to / SUMS).read_text(encoding="utf-8").splitlines())
     return Kit(str(to), str(packed) if options.zip else None, size, zip_size, files, facts, rows)

@@ -206,7 +206,7 @@ def run(
         found = self_training.correct(others.features, old)
         if found is None and not files:
             raise UserError(
-                f"{len(others)} unlabeled cells say too little: at least {self_training.LEAST_CELLS} of two classes "
+                f"{len(others)} unlabeled cells say too little: at least {self_training.MIN_CELLS} of two classes "
                 "are needed"
             )
         if found is not None:

@@ -34,9 +34,9 @@ from edgewbc.utils.text import interval, percent, utc_now
 
 CELLS = "cells.csv"
 """Hash and label of each labeled cell. It has no file names, since those may name patients."""
-LEAST_TO_CALIBRATE = 20
+MIN_TO_CALIBRATE = 20
 """Held-out cells below which the probabilities stay as the network gives them."""
-MOST_WRONG = 0.01
+MAX_WRONG = 0.01
 """Share of the accepted held-out cells that may be mislabeled at the review threshold."""
 
 
@@ -56,7 +56,7 @@ class Review:
 
     @classmethod
     def choose(cls, probabilities: NDArray[np.floating], truth: NDArray[np.int64], least: float) -> Review:
-        """Choose the lowest threshold, from `least` on, at which at most `MOST_WRONG` of what is accepted is wrong.
+        """Choose the lowest threshold, from `least` on, at which at most `MAX_WRONG` of what is accepted is wrong.
 
         Args:
             probabilities: of held-out cells, (n, K), n at least 1.
@@ -67,7 +67,7 @@ class Review:
         for threshold in (least, *np.sort(surest[surest > least]).tolist()):
             accepted = surest >= threshold
             wrong = int((accepted & ~right).sum())
-            if wrong <= MOST_WRONG * int(accepted.sum()):
+            if wrong <= MAX_WRONG * int(accepted.sum()):
                 return cls(float(threshold), len(truth), int(accepted.sum()), wrong)
         return cls(1.0, len(truth), 0, 0)
 
@@ -177,7 +177,7 @@ class Confidence:
             return cls(parent.calibration, parent.review_below, None, None)
         probabilities, truth = held_out
         single = probabilities.astype(np.float32)
-        if len(truth) < LEAST_TO_CALIBRATE:
+        if len(truth) < MIN_TO_CALIBRATE:
             return cls(None, REVIEW_ALL, None, None)
         calibration = Calibration.fit(single, truth)
         calibrated = calibration.apply(single)

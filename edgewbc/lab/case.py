@@ -74,7 +74,7 @@ class Case:
         """Open a case for decisions; no other process can meanwhile. Close it, or use it in a `with` block.
 
         Raises:
-            UserError: it is no case, counting has not ended, it is damaged, or another process has it open.
+            UserError: it is not a case, counting has not ended, it is damaged, or another process has it open.
         """
         info, index = CaseInfo.read(folder), CellIndex.read(folder)
         _need_journal(folder)
@@ -93,7 +93,7 @@ class Case:
         Not for a process that has the case open itself: use that one.
 
         Raises:
-            UserError: it is no case, counting has not ended, or a row was altered.
+            UserError: it is not a case, counting has not ended, or a row was altered.
         """
         info, index = CaseInfo.read(folder), CellIndex.read(folder)
         _need_journal(folder)
@@ -197,7 +197,7 @@ class Case:
                 self.cell(number)
                 case_labels.check(label, self.classes)
             if check_text(why, "reason").strip() == UNDO:
-                raise UserError(f"{UNDO} is no reason: give another")
+                raise UserError(f"{UNDO} is not a reason: give another")
             if self._sign_offs and not why.strip():
                 signed = self._sign_offs[-1]
                 raise UserError(

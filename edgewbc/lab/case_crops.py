@@ -13,7 +13,7 @@ from edgewbc.pixels import Box, Image
 
 AROUND = 2.0
 """Side of a crop as a multiple of the longer side of the cell's box."""
-LARGEST = 320
+MAX_SIDE = 320
 """Longest side of a crop in pixels; a larger one is reduced."""
 QUALITY = 95
 """Of JPEG, with full resolution of color: a person sees no difference."""
@@ -37,10 +37,10 @@ def window(image: Image, box: Box | None) -> Box:
 
 
 def crop(image: Image, part: Box) -> bytes:
-    """Return a part of an image as the bytes of a JPEG file, reduced to `LARGEST` if it is larger."""
+    """Return a part of an image as the bytes of a JPEG file, reduced to `MAX_SIDE` if it is larger."""
     left, top, width, height = (round(value) for value in part)
     pixels = image[top : top + height, left : left + width]
-    factor = LARGEST / max(width, height)
+    factor = MAX_SIDE / max(width, height)
     if factor < 1:
         size = max(1, round(width * factor)), max(1, round(height * factor))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]

@@ -121,7 +121,7 @@ class CaseDifferential:
         return "located but not counted: " + ", ".join(f"{count} {name}" for name, count in self.excluded.items())
 
     def others_lines(self) -> list[str]:
-        """Return lines about erythroblasts, platelets and what is no cell, as far as there are any."""
+        """Return lines about erythroblasts, platelets and what is not a cell, as far as there are any."""
         found = []
         nucleated = self.erythroblasts
         if nucleated.n and nucleated.per_100 is not None and nucleated.exact is not None:

@@ -83,7 +83,7 @@ class CaseInfo:
 
     @classmethod
     def read(cls, folder: Path) -> CaseInfo:
-        """Read `case.json`. Raises UserError if the folder is no case, or one of a newer edgewbc."""
+        """Read `case.json`. Raises UserError if the folder is not a case, or one of a newer edgewbc."""
         path = folder / CASE
         if not path.is_file():
             raise UserError(f"{folder}: is not a case: make one with `edgewbc count IMAGES --to {folder}`")
@@ -194,7 +194,7 @@ def _wbc(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_wbc(value):
-        raise TypeError(f"{json.dumps(value)[:40]} is no WBC")
+        raise TypeError(f"{json.dumps(value)[:40]} is not a WBC")
     return float(value)
 
 

@@ -41,5 +41,5 @@ def check(label: str, classes: Iterable[str]) -> str:
     """Return a label. Raises UserError if a person may not give it."""
     names = allowed(classes)
     if label not in names:
-        raise UserError(f"{label[:80]!r} is no label of a cell: use one of {', '.join(names)}")
+        raise UserError(f"{label[:80]!r} is not a label of a cell: use one of {', '.join(names)}")
     return label

@@ -13,7 +13,7 @@ from edgewbc.lab.case_labels import WHITE_CELLS
 from edgewbc.utils.files import read_bytes
 
 EXAMPLE = "[neutrophil] percent = [LOW, HIGH]"
-LARGEST = 1 << 20
+MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_ranges(path: Path) -> Ranges:
         UserError: the file cannot be read, or does not hold this; the message names the key.
     """
     try:
-        values = tomllib.loads(read_bytes(path, LARGEST).decode("utf-8-sig"))
+        values = tomllib.loads(read_bytes(path, MAX_BYTES).decode("utf-8-sig"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected reference ranges such as {EXAMPLE}") from None
     except (OSError, ValueError) as error:

@@ -286,7 +286,7 @@ def _time(at: str) -> str:
 
 
 def _safe(value: str) -> str:
-    """Return text for HTML; what does not print, and bytes of a name that are no Unicode, become escapes."""
+    """Return text for HTML; what does not print, and bytes of a name that are not Unicode, become escapes."""
     shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in value)
     return html.escape(shown)
 

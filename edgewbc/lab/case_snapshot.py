@@ -79,7 +79,7 @@ def with_copy(journal: Path, read: Callable[[sqlite3.Connection], T]) -> T:
         read: is given a connection to the copy.
 
     Raises:
-        UserError: the journal cannot be read, is no journal of the present version, or is written all the time.
+        UserError: the journal cannot be read, is not a journal of the present version, or is written all the time.
     """
     log = journal.with_name(f"{journal.name}-wal")
     for attempt in range(TRIES):

@@ -15,7 +15,7 @@ from edgewbc.pixels import Box
 from edgewbc.utils.files import sha256
 
 CELL_TYPES = (*CLASSES, *OTHER_CLASSES)
-"""Labels that are used unless others are named; `blast` may be named too. The other labels are no types of cells."""
+"""Labels that are used unless others are named; `blast` may be named too. The other labels are not types of cells."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _cases(folders: Iterable[Path]) -> list[Path]:
             continue
         below = sorted(path.parent for path in folder.glob("*/case.json"))
         if not below:
-            raise UserError(f"{folder}: is no case and holds none: name folders that `edgewbc count` made")
+            raise UserError(f"{folder}: is not a case and contains none: name folders that `edgewbc count` made")
         found += below
     return found
 

@@ -36,7 +36,7 @@ def verify(folder: Path) -> Verified:
     they are still where they were.
 
     Raises:
-        UserError: the folder is no case, or counting has not ended.
+        UserError: the folder is not a case, or counting has not ended.
     """
     CaseInfo.read(folder)
     index = CellIndex.read(folder)

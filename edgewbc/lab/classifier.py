@@ -76,8 +76,8 @@ class Classifier:
 
         Raises:
             edgewbc.errors.UserError: no such bundle, a file of it that differs from its checksum, no such precision, a
-                model that cannot run here, a threshold that is no probability or of an unknown class, or a `max_error`
-                that the bundle's validation does not guarantee.
+                model that cannot run here, a threshold that is not a probability or of an unknown class, or a
+                `max_error` that the bundle's validation does not guarantee.
             ValueError: batch below 1.
         """
         if batch < 1:

@@ -102,7 +102,7 @@ def diagnose(bundle: Bundle | None, *, seconds: float = 1.0, threads: int | None
     Args:
         bundle: the one that commands use by default; None if there is none.
         seconds: duration of each measurement; with 0 it is as short as possible and nothing is saved.
-        threads: most threads to measure with; None is every core that this process may use.
+        threads: maximum number of threads to measure with; None is every core that this process may use.
 
     Raises:
         UserError: OpenVINO cannot run the bundle's models.
@@ -130,7 +130,7 @@ def tune(bundle: Bundle, *, seconds: float = 1.0, threads: int | None = None) ->
     Args:
         bundle: to measure.
         seconds: duration of each measurement; with 0 nothing is saved.
-        threads: most threads to use; the choice is saved for this limit.
+        threads: maximum number of threads to use; the choice is saved for this limit.
 
     Raises:
         UserError: OpenVINO cannot run a model.

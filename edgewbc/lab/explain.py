@@ -31,7 +31,7 @@ CAPTION = (
     "and so do cells of kinds that the network does not know. Each map has its own scale, and its places are coarse."
 )
 """What a map shows and what it does not, for the person who looks at it."""
-FEWEST = 4
+MIN_PLACES = 4
 """Places along a side below which a map does not show where in the image something is."""
 TOO_COARSE = "This network's maps have {height} x {width} places: too few to show where in the image something is."
 
@@ -63,7 +63,7 @@ class Explanation:
     @property
     def coarse(self) -> bool:
         """Whether the map has too few places to show where in the image something is."""
-        return bool(min(self.maps.parts.shape[1:]) < FEWEST)
+        return bool(min(self.maps.parts.shape[1:]) < MIN_PLACES)
 
     @property
     def label(self) -> str:

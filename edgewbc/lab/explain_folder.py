@@ -31,8 +31,8 @@ from edgewbc.utils.progress import Progress, quiet
 
 SHEET, VALUES, MAPS = "sheet.html", "maps.json", "maps"
 FORMAT = 1
-MOST = 300
-"""Most cells that are explained at once; a person looks at each."""
+MAX_CELLS = 300
+"""Maximum number of cells that are explained at once; a person looks at each."""
 SIDE = 260
 """Longer side of each image, in pixels."""
 QUALITY = 88
@@ -70,7 +70,7 @@ class Request:
     paths: tuple[Path, ...]
     label: str = ""
     against: str = ""
-    most: int = MOST
+    most: int = MAX_CELLS
 
 
 @dataclass(frozen=True, eq=False)

@@ -153,7 +153,7 @@ def read(path: Path) -> list[LabeledImage]:
     try:
         return label_studio.read(values) if isinstance(values, list) else fiftyone.read(values)
     except ValueError as error:
-        raise UserError(f"{path}: is no export of Label Studio or FiftyOne: {error}") from None
+        raise UserError(f"{path}: is not an export of Label Studio or FiftyOne: {error}") from None
 
 
 def into_case(images: Sequence[LabeledImage], case: Case, who: str, why: str) -> Imported:
@@ -183,10 +183,12 @@ def into_case(images: Sequence[LabeledImage], case: Case, who: str, why: str) ->
             raise UserError(f"{image.file} is of the case {image.case}, not of {case.info.case}")
         indexed = by_crop.get(image.stem)
         if indexed is None or (image.sha256 and image.sha256 != indexed.crop_sha256):
-            raise UserError(f"{image.file} is no cell of {case.folder}: import the labels of an export of this case")
+            raise UserError(f"{image.file} is not a cell of {case.folder}: import the labels of an export of this case")
         label = names.get(_key(image.label))
         if label is None:
-            raise UserError(f"{image.file}: {image.label!r} is no label of a cell: use one of {', '.join(case.labels)}")
+            raise UserError(
+                f"{image.file}: {image.label!r} is not a label of a cell: use one of {', '.join(case.labels)}"
+            )
         if indexed.id in wanted:
             raise UserError(f"{image.file} occurs twice")
         cell = case.cell(indexed.id)

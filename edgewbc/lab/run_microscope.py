@@ -17,7 +17,7 @@ def named_microscope(file: Path | None, bundle: Bundle) -> Microscope | None:
     """Return the microscope whose profile a person named; None if nobody did.
 
     Raises:
-        UserError: the file is no profile, or the bundle locates no cells.
+        UserError: the file is not a profile, or the bundle locates no cells.
     """
     if file is None:
         return None

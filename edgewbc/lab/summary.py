@@ -29,7 +29,7 @@ class RunSummary:
         statuses: number of rows by status.
         first_classified, last_classified: times of the first and the last result (UTC); empty if there is none.
         inputs: files and folders as given.
-        left_out: number of files in the folders that are no images, by suffix.
+        left_out: number of files in the folders that are not images, by suffix.
         not_searched: folders that were left out: system folders, hidden and linked ones.
         results: the results file; None if the rows went to stdout.
         results_sha256: of its bytes, to detect a later change; empty if there is none.

@@ -15,7 +15,7 @@ from edgewbc.reasons import Reason, ReasonKind
 REVIEW_BELOW = 0.5
 """Review threshold where neither the bundle nor the user sets one."""
 
-LARGEST = 2.0
+MAX_THRESHOLD = 2.0
 """Largest threshold that is accepted. Above 1 every cell of the class is for review; 95 was meant as a percentage."""
 
 
@@ -37,7 +37,7 @@ class ReviewThresholds:
     choice: RiskChoice | None = None
 
     def __post_init__(self) -> None:
-        """Check the values. Raises UserError if one is not a number from 0 to `LARGEST`."""
+        """Check the values. Raises UserError if one is not a number from 0 to `MAX_THRESHOLD`."""
         for name, value in self.by_class.items():
             _check(value, f"{name}={value}")
         if self.default is not None:
@@ -143,7 +143,7 @@ def describe(thresholds: object) -> str:
 
 def _check(value: object, what: str) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 <= value <= LARGEST:  # type: ignore[arg-type, operator]
+    if not number or not math.isfinite(value) or not 0 <= value <= MAX_THRESHOLD:  # type: ignore[arg-type, operator]
         raise UserError(
             f"review threshold {what}: is not a probability: use 0 to 1, such as 0.95, or 1.01 to review every cell"
         )

@@ -17,7 +17,7 @@ from edgewbc.lab.thresholds import REVIEW_BELOW
 from edgewbc.metrics import wilson
 from edgewbc.reasons import ReasonKind
 
-LEAST = 10
+MIN_IMAGES = 10
 """Images below which there is no verdict."""
 FACTOR = 3.0
 """How many times as many images as in validation must be doubtful."""
@@ -102,7 +102,7 @@ class Verdict:
         and above `LOWEST`.
         """
         bounds = wilson(self.doubtful, self.images)
-        return self.images >= LEAST and bounds is not None and bounds[0] > max(LOWEST, FACTOR * self.usual.share)
+        return self.images >= MIN_IMAGES and bounds is not None and bounds[0] > max(LOWEST, FACTOR * self.usual.share)
 
     @property
     def sentence(self) -> str:
@@ -112,7 +112,7 @@ class Verdict:
     def told(self, consequence: str) -> str:
         """Return what to tell a person, with what follows where the images are unlike those of training."""
         found = [*self.warnings]
-        if self.empty >= LEAST and self.empty > self.images:
+        if self.empty >= MIN_IMAGES and self.empty > self.images:
             found.append(
                 f"No white cell was located in {self.empty} images: if they show white cells, check light, stain and "
                 "magnification."

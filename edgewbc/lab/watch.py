@@ -38,7 +38,7 @@ PATIENCE = 5.0
 RETRY = 1.0
 """Seconds until a locked file is tried again."""
 
-MOST = 32
+MAX_READY = 32
 """Files released per scan, so that the camera's next image does not wait for a long list of older ones."""
 
 
@@ -97,7 +97,7 @@ class FolderWatcher:
         return self._scan.left_out()
 
     def scan(self) -> list[str]:
-        """Scan once; return at most `MOST` names of files to read now. Each result must be passed to `accept`."""
+        """Scan once; return at most `MAX_READY` names of files to read now. Each result must be passed to `accept`."""
         now = self._clock()
         for name, version in self._scan.changes():
             if not self._has_result(name, version):
@@ -108,9 +108,9 @@ class FolderWatcher:
             self._first, self._backlog = False, deque(sorted(self._soon))
             self._soon.clear()
         ready: list[str] = []
-        while self._soon and self._soon[0].after <= now and len(ready) < MOST:
+        while self._soon and self._soon[0].after <= now and len(ready) < MAX_READY:
             ready += self._consider(heapq.heappop(self._soon), now)
-        while self._backlog and self._backlog[0].after <= now and len(ready) < MOST:
+        while self._backlog and self._backlog[0].after <= now and len(ready) < MAX_READY:
             ready += self._consider(self._backlog.popleft(), now)
         return ready
 

@@ -33,7 +33,7 @@ def read(path: Path) -> dict[str, torch.Tensor]:
     """Return the tensors of a file as float32, by PyTorch's names.
 
     Raises:
-        UserError: it cannot be read, is no state dict, or is not a VGG16 of Keras.
+        UserError: it cannot be read, is not a state dict, or is not a VGG16 of Keras.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; it should hold weights")

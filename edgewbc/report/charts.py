@@ -10,7 +10,7 @@ from edgewbc.report import style
 from edgewbc.report.label_placement import Label, place
 from edgewbc.report.style import INK, MUTED, SIZE, Chart
 
-LARGEST: Final = 44.0  # diameter of the largest model's circle, in pixels
+MAX_DIAMETER: Final = 44.0  # diameter of the largest model's circle, in pixels
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _front(points: Sequence[Point], width: float, reference: float | None) -> An
     margin = 0.06 * max(max(highs) - min(lows), 0.002)
     axes.set_xlim(min(speeds) / 1.35, max(speeds) * 1.35)
     bottom = min(lows) - margin
-    room = (LARGEST / 2 + 2) / (72 * figure.get_figheight() * axes.get_position().height)
+    room = (MAX_DIAMETER / 2 + 2) / (72 * figure.get_figheight() * axes.get_position().height)
     top = (max(point.accuracy for point in points) - room * bottom) / (1 - room)  # circles stay within the axes
     axes.set_ylim(100 * bottom, 100 * max(max(highs) + margin, top))
     style.ticks(axes.xaxis, 7 if width > 500 else 5, log=True)
@@ -100,7 +100,7 @@ def _front(points: Sequence[Point], width: float, reference: float | None) -> An
     axes.set_ylabel("accuracy, %", color=INK, fontsize=SIZE)
     largest = max(point.size for point in points) or 1.0
     axes.scatter(
-        speeds, [100 * point.accuracy for point in points], s=[LARGEST**2 * p.size / largest for p in points],
+        speeds, [100 * point.accuracy for point in points], s=[MAX_DIAMETER**2 * p.size / largest for p in points],
         facecolor=MUTED, edgecolor=MUTED, alpha=0.12, linewidth=1, zorder=1,
     )  # fmt: skip
     best = [points[index] for index in pareto([(point.speed, point.accuracy) for point in points])]

@@ -34,7 +34,7 @@ ROOT: Final = Path("label-audits")
 SHEET: Final = "sheet.html"
 SIDE: Final = 160  # pixels of a cell's image on the sheet
 QUALITY: Final = 88  # of its JPEG
-LEAST, MOST = 48, 600  # cells on the HTML sheet: the first are shown even if they are not flagged
+MIN_CELLS, MAX_CELLS = 48, 600  # cells on the HTML sheet: the first are shown even if they are not flagged
 ON_PNG, COLUMNS = 48, 8
 GAP, CAPTION, LINE = 10, 48, 15  # pixels on the PNG: between cells, under each, from one line of text to the next
 
@@ -68,8 +68,8 @@ def write(audit: LabelAudit, to: Path, progress: Progress = quiet) -> None:
 
 
 def shown(audit: LabelAudit) -> tuple[Judged, ...]:
-    """Return the cells on the sheet: the flagged ones, at most `MOST`; filled up by rank to `LEAST`."""
-    return audit.judgement.cells[: min(max(len(audit.judgement.flagged), LEAST), MOST)]
+    """Return the cells on the sheet: the flagged ones, at most `MAX_CELLS`; filled up by rank to `MIN_CELLS`."""
+    return audit.judgment.cells[: min(max(len(audit.judgment.flagged), MIN_CELLS), MAX_CELLS)]
 
 
 def crops(
@@ -105,7 +105,7 @@ def _crop(image: Image, spec: PixelSpec, box: Box | None) -> Image:
 
 def html(audit: LabelAudit, cells: Sequence[Judged], views: Sequence[Image]) -> str:
     """Return the sheet as a page of HTML; `views` are the images of the cells."""
-    flagged = len(audit.judgement.flagged)
+    flagged = len(audit.judgment.flagged)
     notes = [escape(line) for line in headline(audit)]
     notes.append(
         "Each cell: given label, arrow, suggested label; their probabilities. The most doubtful first. A flag is a "

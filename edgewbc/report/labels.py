@@ -15,7 +15,7 @@ SHOWN: Final = 20  # cells in the text; labels.csv has all
 
 def headline(audit: LabelAudit) -> list[str]:
     """Return lines: manifest, features, out-of-fold accuracy, number of flags, and a warning about the features."""
-    judged, scored = audit.judgement, audit.judgement.score
+    judged, scored = audit.judgment, audit.judgment.score
     training = audit.network.training
     lines = [
         f"label audit of {len(judged.cells)} cells in {judged.groups} groups, protocol {audit.manifest.protocol}, "
@@ -32,10 +32,10 @@ def headline(audit: LabelAudit) -> list[str]:
 def text(audit: LabelAudit) -> str:
     """Return the headline, the number of flags by pair of labels, and the first flagged cells."""
     parts = ["\n".join(headline(audit))]
-    if pairs := audit.judgement.pairs():
+    if pairs := audit.judgment.pairs():
         rows = [[given, suggested, str(n)] for given, suggested, n in pairs]
         parts.append(table(["given", "suggested", "flagged"], rows, 2))
-    flagged = audit.judgement.flagged
+    flagged = audit.judgment.flagged
     rows = [
         [str(c.rank), c.given, c.suggested, f"{c.p_given:.3f}", f"{c.p_suggested:.3f}", c.entry.path + at(c.entry.box)]
         for c in flagged[:SHOWN]

@@ -15,7 +15,7 @@ from edgewbc.report.row_charts import RowText
 from edgewbc.report.style import Chart
 from edgewbc.utils.text import percent
 
-LEAST: Final = 5.0
+MIN_SPAN: Final = 5.0
 """Percent that the axis of the rounds covers at least to both sides: half of what makes a figure unsteady."""
 
 
@@ -57,7 +57,7 @@ def throughput(rows: Rows) -> Chart:
         deviations.append([100 * (value / median - 1) for value in rates])
         words.append(f"{name.full}: {', '.join(map(short, rates))}, median {short(median)}")
     label = f"Images per second in each round. {'; '.join(words)}."
-    return row_charts.rounds("throughput", label, texts, deviations, LEAST)
+    return row_charts.rounds("throughput", label, texts, deviations, MIN_SPAN)
 
 
 def latency(rows: Rows) -> Chart:

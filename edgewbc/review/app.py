@@ -17,13 +17,13 @@ from starlette.routing import Route
 
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
-from edgewbc.review.cell_images import MOST, NO_MAPS, CellImages, Maps, NoCellImage
+from edgewbc.review.cell_images import MAX_THUMBNAILS, NO_MAPS, CellImages, Maps, NoCellImage
 from edgewbc.review.desk import Desk, Request, Stale
 from edgewbc.review.guard import Guard
 from edgewbc.utils.files import parse_json
 
 STATIC: Final = Path(__file__).parent / "static"
-LARGEST: Final = 4 << 20
+MAX_REQUEST_BYTES: Final = 4 << 20
 """Largest body of a request, in bytes."""
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _KEEP: Final = {"Cache-Control": "private, max-age=3600"}
@@ -71,8 +71,8 @@ class Page:
     async def thumbs(self, request: HttpRequest) -> Response:
         """Thumbnails of several cells in one response."""
         numbers = [_number(each) for each in request.query_params.get("ids", "").split(",")]
-        if len(numbers) > MOST:
-            raise UserError(f"{len(numbers)} thumbnails: ask for up to {MOST} at a time")
+        if len(numbers) > MAX_THUMBNAILS:
+            raise UserError(f"{len(numbers)} thumbnails: ask for up to {MAX_THUMBNAILS} at a time")
         pack = await run_in_threadpool(self.images.pack, numbers)
         return Response(pack, media_type="application/octet-stream")
 
@@ -181,14 +181,14 @@ async def _body(request: HttpRequest) -> dict[str, Any]:
     data = b""
     async for part in request.stream():
         data += part
-        if len(data) > LARGEST:
+        if len(data) > MAX_REQUEST_BYTES:
             raise UserError("the request is too large")
     try:
         value = parse_json(data)
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise UserError("the request is no JSON object")
+        raise UserError("the request is not a JSON object")
     return value
 
 

@@ -29,8 +29,8 @@ FIELD: Final = 2400
 """Longest side of a field as it is shown, in pixels."""
 KEPT: Final = 64 << 20
 """Bytes of thumbnails that are kept in memory."""
-MOST: Final = 128
-"""Most thumbnails in one pack."""
+MAX_THUMBNAILS: Final = 128
+"""Maximum number of thumbnails in one pack."""
 _QUALITY: Final = (cv2.IMWRITE_JPEG_QUALITY, 85)
 _FIELD_QUALITY: Final = (cv2.IMWRITE_JPEG_QUALITY, 92)
 

@@ -19,7 +19,7 @@ from edgewbc.runtime.openvino_import import core
 from edgewbc.runtime.synthetic_network import build
 
 MIN_SAMPLES = 5
-"""Fewest measurements of each precision, however slow the PC is."""
+"""Minimum number of measurements of each precision, however slow the PC is."""
 
 WORTHWHILE = 1.1
 """Smallest speedup that is reported as worthwhile: less is within the noise of a short measurement."""

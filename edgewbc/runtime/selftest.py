@@ -21,8 +21,8 @@ from edgewbc.runtime.predictor import Backend, Batch, Predictor, fault
 from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.files import parse_json
 
-MOST_SAMPLES = 1000
-"""Most golden samples that are run; a bundle that edgewbc exports has two of each class."""
+MAX_SAMPLES = 1000
+"""Maximum number of golden samples that are run; a bundle that edgewbc exports has two of each class."""
 BETWEEN = 0.12
 """Largest difference in a probability between the int8 models of two backends, where a bundle states nothing better:
 0.11 was measured with the golden samples of the released bundles."""
@@ -251,8 +251,8 @@ def _samples(bundle: Bundle) -> list[Mapping[str, Any]]:
     try:
         values = parse_json(bundle.read(GOLDEN))
         samples = list(values["samples"])
-        if values["format"] != 1 or not 0 < len(samples) <= MOST_SAMPLES:
-            raise ValueError(f"not format 1, or not 1 to {MOST_SAMPLES} samples")
+        if values["format"] != 1 or not 0 < len(samples) <= MAX_SAMPLES:
+            raise ValueError(f"not format 1, or not 1 to {MAX_SAMPLES} samples")
         for sample in samples:
             if not isinstance(sample["file"], str):
                 raise TypeError("file is not a name")

@@ -21,7 +21,7 @@ def run_for(predictor: Predictor, images: Batch, size: int, seconds: float, at_l
         images: uint8 (n, height, width, 3), used repeatedly.
         size: batch size.
         seconds: duration.
-        at_least: fewest batches per stream, however slow the model is.
+        at_least: minimum number of batches per stream, however slow the model is.
 
     Returns:
         number of batches, and the seconds they took.

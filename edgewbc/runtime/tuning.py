@@ -26,8 +26,8 @@ from edgewbc.runtime.throughput import run_for
 BATCH = 8
 """Batch size of the measurement: smaller than in `classify`, to finish in time on a slow PC."""
 
-MOST_STREAMS = 4
-"""Most streams used if nothing was measured: each stream has memory of its own."""
+MAX_STREAMS = 4
+"""Maximum number of streams used if nothing was measured: each stream has memory of its own."""
 
 MARGIN = 1.1
 """Speedup that another precision needs over the bundle's default precision to be chosen instead."""
@@ -100,7 +100,7 @@ def default(bundle: Bundle, threads: int | None = None, precision: str | None = 
 
     Args:
         bundle: bundle to run.
-        threads: most threads to use; None uses every processor that this process may use.
+        threads: maximum number of threads to use; None uses every processor that this process may use.
         precision: replaces the bundle's default.
 
     Raises:
@@ -109,7 +109,7 @@ def default(bundle: Bundle, threads: int | None = None, precision: str | None = 
     if threads is not None and threads < 1:
         raise UserError(f"{threads} threads: use 1 or more")
     cores = min(threads or host.cores(), host.cores())
-    return Choice(precision or bundle.default_precision, "f32", cores, min(cores, MOST_STREAMS))
+    return Choice(precision or bundle.default_precision, "f32", cores, min(cores, MAX_STREAMS))
 
 
 def candidates(bundle: Bundle, threads: int | None = None) -> list[Choice]:
@@ -129,7 +129,7 @@ def candidates(bundle: Bundle, threads: int | None = None) -> list[Choice]:
         replace(first, precision=precision, compute=compute, threads=count, streams=streams)
         for precision, compute in kinds
         for count in sorted(counts, reverse=True)
-        for streams in sorted({1, max(1, count // 2), min(count, MOST_STREAMS), count})
+        for streams in sorted({1, max(1, count // 2), min(count, MAX_STREAMS), count})
     ]
     return sorted(found, key=lambda choice: choice != first)
 
@@ -145,7 +145,7 @@ def measure(
     Args:
         bundle: bundle to run.
         seconds: duration of each measurement.
-        threads: most threads to use; None uses every processor that this process may use.
+        threads: maximum number of threads to use; None uses every processor that this process may use.
         step: called with each choice before it is measured.
 
     Raises:
@@ -208,8 +208,8 @@ def chosen(bundle: Bundle, threads: int | None = None, precision: str | None = N
 
     Args:
         bundle: bundle to run.
-        threads: most threads for decoding and inference together. If nothing was measured under this limit, the
-            precision of the choice measured without a limit is used.
+        threads: maximum number of threads for decoding and inference together. If nothing was measured under this
+            limit, the precision of the choice measured without a limit is used.
         precision: precision that the user asked for; it is used as it is, computed in f32.
 
     Raises:

@@ -22,7 +22,7 @@ FORMAT = 1
 CACHE = "EDGEWBC_CACHE"
 """Environment variable that overrides the cache folder."""
 
-_LARGEST = 1 << 20
+_MAX_BYTES = 1 << 20
 """Largest file in bytes that is read; larger ones were not written by this module."""
 
 
@@ -48,7 +48,7 @@ def read(bundle: Bundle, limit: int | None) -> Any:
     The contents are not validated: the caller must check that there is such a choice.
     """
     try:
-        saved = json.loads(read_bytes(_file(bundle, limit), _LARGEST))
+        saved = json.loads(read_bytes(_file(bundle, limit), _MAX_BYTES))
         if any(saved[name] != value for name, value in _key(bundle, limit).items()):
             return None
         return saved["choice"]
@@ -71,7 +71,7 @@ def remember_model(key: Mapping[str, Any]) -> None:
 def knows_model(key: Mapping[str, Any]) -> bool:
     """Return whether `remember_model` saved this key."""
     try:
-        return bool(json.loads(read_bytes(_model_file(key), _LARGEST)) == key)
+        return bool(json.loads(read_bytes(_model_file(key), _MAX_BYTES)) == key)
     except (OSError, ValueError, RecursionError):
         return False
 

@@ -27,7 +27,7 @@ SIDE = 40
 _NUCLEUS = 0.25
 """Nuclear stain (see `stain.nuclear_stain`) from which a pixel counts as nucleus."""
 _CELL = 0.16
-"""Least area of a second nucleus, as a share of the largest."""
+"""Minimum area of a second nucleus, as a share of the largest."""
 _LOBES = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 """Joins the lobes of one nucleus."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgewbc.pixels import Box, Channels, Image, PixelSpec, Reference, cut
 from edgewbc.smear.gauge import Gauge, nuclear_density
 from edgewbc.smear.locate import LocatedCell
-from edgewbc.smear.microscope import LARGEST_GAIN, SMALLEST_GAIN, Profile
+from edgewbc.smear.microscope import MAX_GAIN, MIN_GAIN, Profile
 
 OWN = 1.6
 """Largest factor by which a cell's own nuclear density may differ from its microscope's; beyond, it is cut. The stain
@@ -67,7 +67,7 @@ def view(image: Image, gauge: Gauge, cell: LocatedCell | None, profile: Profile,
         x, y = left + width / 2, top + height / 2
         measured = nuclear_density(image, cell, gauge.background)
     gains = tuple(
-        float(np.clip(wanted / np.clip(found, usual / OWN, usual * OWN), SMALLEST_GAIN, LARGEST_GAIN))
+        float(np.clip(wanted / np.clip(found, usual / OWN, usual * OWN), MIN_GAIN, MAX_GAIN))
         for wanted, found, usual in zip(reference.density, measured or profile.density, profile.density, strict=True)
     )
     part = (round(x - side / 2), round(y - side / 2), side, side)

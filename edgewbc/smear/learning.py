@@ -9,13 +9,13 @@ import numpy as np
 from edgewbc.pixels import Image
 from edgewbc.smear import mixture, red_cells
 from edgewbc.smear.gauge import Observation, observe
-from edgewbc.smear.microscope import LEAST_DENSITY, Profile, Spread, rounded
+from edgewbc.smear.microscope import MIN_DENSITY, Profile, Spread, rounded
 
 SAMPLE = 200
 """Images that a profile is learned from; more change its medians by less than one percent."""
 SMALL = 0.5
 """Nucleus that is left out in fields, as a share of the usual one (platelets have up to 0.45)."""
-FEWEST_RED_CELLS = 30
+MIN_RED_CELLS = 30
 """Red cells below which their diameter is not given."""
 PERCENTILES = (1, 99)
 """What a spread consists of."""
@@ -69,10 +69,10 @@ def summarize(observations: Sequence[Observation]) -> Profile | None:
     return Profile(
         round(float(np.median(nuclei)), 2),
         rounded(np.median(backgrounds, axis=0)),
-        rounded(np.median(np.maximum(densities, LEAST_DENSITY), axis=0)),
+        rounded(np.median(np.maximum(densities, MIN_DENSITY), axis=0)),
         len(observations),
         len(nuclei),
-        None if red is None or red.count < FEWEST_RED_CELLS else round(red.diameter, 2),
+        None if red is None or red.count < MIN_RED_CELLS else round(red.diameter, 2),
         spread,
         tuple(mixture.find(observations)),
     )

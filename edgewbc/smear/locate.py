@@ -23,37 +23,37 @@ from edgewbc.smear import stain
 WORK = 240
 """Longer side in pixels of the reduced image that is searched."""
 
-_FLOOR = 0.25
-"""Least nuclear stain (see `stain.nuclear_stain`) of a nucleus: the palest nuclei seen have 0.4."""
-_OF_DARKEST = 0.45
-"""Most that the threshold may be, as a share of the darkest nucleus: a pale nucleus beside a dark one stays in."""
-_STAINED = 0.15
+_MIN_STAIN = 0.25
+"""Minimum nuclear stain (see `stain.nuclear_stain`) of a nucleus: the palest nuclei seen have 0.4."""
+_MAX_OF_DARKEST = 0.45
+"""Maximum of the threshold, as a share of the darkest nucleus: a pale nucleus beside a dark one stays in."""
+_WEAK_STAIN = 0.15
 """Nuclear stain from which a pixel takes part in choosing the threshold."""
 _BIN, _BINS = 1 / 64, 320
 """Width and number of the bins of nuclear stain in which the threshold is chosen."""
-_FEWEST = 20
-"""Fewest stained pixels of the reduced image that can hold a nucleus."""
-_LOBE = 0.04
-"""Least area of a lobe, as a share of the largest component: smaller ones are granules, platelets or dirt."""
-_GAP = 0.4
+_MIN_STAINED_PIXELS = 20
+"""Minimum number of stained pixels of the reduced image that can hold a nucleus."""
+_MIN_LOBE = 0.04
+"""Minimum area of a lobe, as a share of the largest component: smaller ones are granules, platelets or dirt."""
+_MAX_GAP = 0.4
 """Largest gap between lobes of one nucleus, in units of the square root of the largest component's area."""
-_APART = 0.6, 0.9
+_SEPARATE_CELLS = 0.6, 0.9
 """Two components that are both at least this large (of the largest) and this convex are two cells, however close,
 unless one body of cytoplasm holds them."""
-_FAR = 1.0
-"""Largest gap between lobes that one body of cytoplasm holds, in the unit of `_GAP`."""
-_LEAST = 0.1
-"""Least area of such a lobe, as a share of the largest component."""
-_CYTOPLASM = 0.08
-"""Least optical density of cytoplasm in green light."""
-_WAIST = 0.92, 0.72
-"""Least width of a cell between two lobes, as a share of the width of the narrower lobe, and of the cell there."""
+_MAX_SHARED_GAP = 1.0
+"""Largest gap between lobes that one body of cytoplasm holds, in the unit of `_MAX_GAP`."""
+_MIN_SHARED_LOBE = 0.1
+"""Minimum area of such a lobe, as a share of the largest component."""
+_MIN_CYTOPLASM_DENSITY = 0.08
+"""Minimum optical density of cytoplasm in green light."""
+_MIN_WAIST = 0.92, 0.72
+"""Minimum width of a cell between two lobes, as a share of the width of the narrower lobe, and of the cell there."""
 _REACH = 0.65
 """Width that is looked at on each side, in units of the square root of the area of both lobes."""
-_CELL = 0.16
-"""Least nuclear area of a cell, as a share of the cell with the largest one."""
-_SMALLEST = 0.5, 0.35
-"""Least square root of the nuclear area of a cell that is whole and of one that is cut off, as a share of the usual
+_MIN_CELL = 0.16
+"""Minimum nuclear area of a cell, as a share of the cell with the largest one."""
+_MIN_NUCLEUS = 0.5, 0.35
+"""Minimum square root of the nuclear area of a cell that is whole and of one that is cut off, as a share of the usual
 one: platelets have 0.2 to 0.45, nuclei of small lymphocytes and erythroblasts 0.65 and more."""
 _SQUARE = 1.2
 """Largest ratio of the sides of an image that counts as square."""
@@ -66,8 +66,8 @@ _CROWD, _CROWD_AREA = 4, 0.5
 """More cells than this that are whole, with at least this share of the central one's nuclear area, make a field."""
 _MARGIN = 0.3
 """Cytoplasm around the nucleus on each side, in units of the square root of the nuclear area."""
-_MOST = 64
-"""Most components that are looked at, the largest first: noise has thousands."""
+_MAX_COMPONENTS = 64
+"""Maximum number of components that are looked at, the largest first: noise has thousands."""
 
 _Point = NDArray[np.float32]
 _OPENING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
@@ -120,7 +120,7 @@ class _Body:
 
     def __init__(self, small: Image, white: NDArray[np.uint8]) -> None:
         self._green = np.asarray(cv2.extractChannel(small, 1), dtype=np.uint8)
-        self._level = (int(white[1]) + 1) * float(np.exp(-_CYTOPLASM)) - 1
+        self._level = (int(white[1]) + 1) * float(np.exp(-_MIN_CYTOPLASM_DENSITY)) - 1
 
     def holds(self, first: _Component, second: _Component, one: _Point, other: _Point) -> bool:
         """Whether one cell holds two lobes: no background between them, and no waist either.
@@ -139,7 +139,7 @@ class _Body:
         across = np.array((-axis[1], axis[0])) / max(1e-6, float(np.hypot(*axis)))
         reach = int(_REACH * np.sqrt(first.area + second.area)) + 1
         waist = self._width((one + other) / 2, across, reach)
-        of_lobe, of_cell = _WAIST
+        of_lobe, of_cell = _MIN_WAIST
         return waist >= of_lobe * min(float(np.ptp(lobe.outline @ across)) for lobe in (first, second)) and (
             waist >= of_cell * min(self._width(lobe.center, across, reach) for lobe in (first, second))
         )
@@ -187,14 +187,14 @@ def search(image: Image, work: int = WORK, nucleus: float | None = None) -> tupl
     joined = _cells(components, _Body(small, white))
     joined.sort(key=lambda cell: (-sum(part.area for part in cell), cell[0].top, cell[0].left))
     cells = [_located(cell, small.shape[1], small.shape[0], factor) for cell in joined]
-    cells = [cell for cell in cells if cell.nucleus_area >= _CELL * cells[0].nucleus_area]
+    cells = [cell for cell in cells if cell.nucleus_area >= _MIN_CELL * cells[0].nucleus_area]
     return cells if nucleus is None else _large(cells, image.shape[0], image.shape[1], nucleus), white
 
 
 def _large(cells: list[LocatedCell], height: int, width: int, nucleus: float) -> list[LocatedCell]:
     """Return the cells that are large enough for a nucleus of this size, and the one that an image was taken of."""
     kept = central(cells, height, width) if is_single(cells, height, width) else None
-    whole, cut_off = _SMALLEST
+    whole, cut_off = _MIN_NUCLEUS
     return [
         cell
         for cell in cells
@@ -245,12 +245,12 @@ def central(cells: Sequence[LocatedCell], height: int, width: int) -> LocatedCel
 def _nuclei(stained: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return the mask of nuclei, uint8 0 or 1, by Otsu's threshold on the nuclear stain within fixed bounds."""
     counts = np.asarray(cv2.calcHist([stained], [0], None, [_BINS], [0.0, _BINS * _BIN]), dtype=np.float64).ravel()
-    weak = round(_STAINED / _BIN)
+    weak = round(_WEAK_STAIN / _BIN)
     strong = counts[weak:]
-    if strong.sum() < _FEWEST:
+    if strong.sum() < _MIN_STAINED_PIXELS:
         return np.zeros(stained.shape, np.uint8)
     darkest = _BIN * int((stained.size - counts[::-1].cumsum()[::-1]).searchsorted(0.995 * stained.size))
-    threshold = max(_FLOOR, min(_BIN * (weak + stain.otsu(strong) + 1), _OF_DARKEST * darkest))
+    threshold = max(_MIN_STAIN, min(_BIN * (weak + stain.otsu(strong) + 1), _MAX_OF_DARKEST * darkest))
     mask = (stained > threshold).view(np.uint8)
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _OPENING), dtype=np.uint8)
 
@@ -258,11 +258,11 @@ def _nuclei(stained: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _components(mask: NDArray[np.uint8]) -> list[_Component]:
     """Return the connected parts of a mask that can be lobes of a nucleus, the largest first."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    order = sorted(range(1, count), key=lambda index: -int(stats[index, cv2.CC_STAT_AREA]))[:_MOST]
+    order = sorted(range(1, count), key=lambda index: -int(stats[index, cv2.CC_STAT_AREA]))[:_MAX_COMPONENTS]
     found = []
     for index in order:
         left, top, width, height, area = (int(value) for value in stats[index])
-        if area < _LOBE * stats[order[0], cv2.CC_STAT_AREA]:
+        if area < _MIN_LOBE * stats[order[0], cv2.CC_STAT_AREA]:
             break
         part = (labels[top : top + height, left : left + width] == index).astype(np.uint8)
         outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(left, top))
@@ -291,14 +291,18 @@ def _one_nucleus(first: _Component, second: _Component, components: list[_Compon
         max(first.left, second.left) - min(first.right, second.right),
         max(first.top, second.top) - min(first.bottom, second.bottom),
     )
-    if apart > _FAR * unit:
+    if apart > _MAX_SHARED_GAP * unit:
         return False
     gap, one, other = first.nearest(second)
-    large, convex = _APART
+    large, convex = _SEPARATE_CELLS
     alike = second.area >= large * components[0].area and min(first.convexity, second.convexity) > convex
-    if gap <= _GAP * unit and not alike:
+    if gap <= _MAX_GAP * unit and not alike:
         return True
-    return gap <= _FAR * unit and second.area >= _LEAST * components[0].area and body.holds(first, second, one, other)
+    return (
+        gap <= _MAX_SHARED_GAP * unit
+        and second.area >= _MIN_SHARED_LOBE * components[0].area
+        and body.holds(first, second, one, other)
+    )
 
 
 def _located(cell: list[_Component], width: int, height: int, factor: float) -> LocatedCell:

@@ -20,10 +20,10 @@ from edgewbc.errors import UserError
 from edgewbc.pixels import Channels, Reference
 from edgewbc.utils.files import parse_json, read_bytes
 
-FEWEST_CELLS = 20
+MIN_CELLS = 20
 """White cells below which a profile is not to be relied on: the median nucleus of 20 cells varies by 5 %."""
-LEAST_DENSITY = 0.02
-"""Least optical density: a reference needs one above 0."""
+MIN_DENSITY = 0.02
+"""Minimum optical density: a reference needs one above 0."""
 
 USUAL_STAIN, USUAL_NUCLEUS = 1.35, 1.5
 """Factors to each side that are taken for the spread of a reference, which has none of its own. With what is added
@@ -35,17 +35,17 @@ FAR_STAIN = 0.35
 FAR_SIZE = 1.3
 """The same for the nucleus, as a factor."""
 
-SMALLEST_SCALE, LARGEST_SCALE = 0.25, 8.0
+MIN_SCALE, MAX_SCALE = 0.25, 8.0
 """Size of nuclei, as a multiple of the reference's, beyond which a magnification is far off: below, a network sees
 pixels rather than chromatin."""
-SMALLEST_GAIN, LARGEST_GAIN = 0.4, 2.5
+MIN_GAIN, MAX_GAIN = 0.4, 2.5
 """Limits of the factor on the optical density of a channel; a stain that needs more is far off."""
 DARKEST = 0.6
 """Background, as a share of the reference's, below which the light is far off."""
 FITTING_SIZE, FITTING_STAIN = 1.3, 1.4
 """Factors between the medians of a few images and those of the reference up to which the two can be one microscope."""
 
-LARGEST_FILE = 1 << 20
+MAX_FILE = 1 << 20
 FORMAT = 1
 
 
@@ -143,10 +143,10 @@ class Profile:
         """Read a profile from a file.
 
         Raises:
-            UserError: it cannot be read, or is no profile.
+            UserError: it cannot be read, or is not a profile.
         """
         try:
-            return cls.from_json(parse_json(read_bytes(path, LARGEST_FILE)))
+            return cls.from_json(parse_json(read_bytes(path, MAX_FILE)))
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
         except ValueError as error:
@@ -177,8 +177,8 @@ class Profile:
     @property
     def problems(self) -> list[str]:
         """Why the profile is not to be relied on, one line each; empty if it is."""
-        few = f"learned from {self.cells} white cells in {self.images} images; at least {FEWEST_CELLS} cells are needed"
-        return [*([few] if self.cells < FEWEST_CELLS else []), *self.mixed]
+        few = f"learned from {self.cells} white cells in {self.images} images; at least {MIN_CELLS} cells are needed"
+        return [*([few] if self.cells < MIN_CELLS else []), *self.mixed]
 
     def unlike(self, background: NDArray[np.uint8], density: Channels | None, nucleus: float | None) -> list[str]:
         """Return in what an image is far from this microscope's, in words for a person; empty if it is not.
@@ -195,7 +195,7 @@ class Profile:
             found.append("background")
         if density is not None:
             low, high = np.array(spread.density)
-            margin = FAR_STAIN * (high - low) + LEAST_DENSITY
+            margin = FAR_STAIN * (high - low) + MIN_DENSITY
             if (density < low - margin).any() or (density > high + margin).any():
                 found.append("stain of the nucleus")
         if nucleus is not None and not spread.nucleus[0] / FAR_SIZE <= nucleus <= spread.nucleus[1] * FAR_SIZE:
@@ -206,10 +206,10 @@ class Profile:
         """Return why images of this microscope cannot be brought to a reference; empty if they can, one line each."""
         found = []
         scale = self.nucleus / reference.nucleus
-        if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+        if not MIN_SCALE <= scale <= MAX_SCALE:
             found.append(f"nuclei of {self.nucleus:.0f} pixels, {scale:.2g} times the training images'")
-        gains = np.array(reference.density) / np.maximum(self.density, LEAST_DENSITY)
-        if (gains[:2] < SMALLEST_GAIN).any() or (gains[:2] > LARGEST_GAIN).any():
+        gains = np.array(reference.density) / np.maximum(self.density, MIN_DENSITY)
+        if (gains[:2] < MIN_GAIN).any() or (gains[:2] > MAX_GAIN).any():
             found.append(
                 f"a stain whose nuclei absorb {1 / gains[0]:.2g} (red) and {1 / gains[1]:.2g} (green) times as much"
             )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgewbc.smear import red_cells
 from edgewbc.smear.gauge import Observation
-from edgewbc.smear.microscope import LEAST_DENSITY
+from edgewbc.smear.microscope import MIN_DENSITY
 
 SEPARATE = 3.0
 """Ashman's D from which two groups are two."""
@@ -18,10 +18,10 @@ TWO_SIZES, TWO_STAINS = 1.6, 2.5
 """Ratios of the groups' medians from which two microscopes or stains are mixed. Of 40 draws each of 30,
 60 and 100 images from PBC, JTSC and BCCD one (of 360) was taken for a mixture; of 180 mixtures of 200 images of two of
 them (20, 50 or 80 % of each) 179 were."""
-FEWEST_MIXED = 30
+MIN_MIXED = 30
 """Images with a white cell below which no mixture is looked for."""
-SMALLEST_GROUP = 0.15
-"""Least share of the images in the smaller group."""
+MIN_GROUP = 0.15
+"""Minimum share of the images in the smaller group."""
 SAME_RED_CELLS, SAME_LEVELS = 1.2, 8.0
 """Ratio of diameters of red cells, and difference of backgrounds, up to which two groups are of one microscope."""
 
@@ -32,7 +32,7 @@ def find(observations: Sequence[Observation]) -> list[str]:
     Nuclei of two sizes alone may be those of two kinds of cell: the images must differ in something else too.
     """
     seen = [each for each in observations if each.nuclei]
-    if len(seen) < FEWEST_MIXED:
+    if len(seen) < MIN_MIXED:
         return []
     found = []
     largest = [int(np.argmax(each.nuclei)) for each in seen]
@@ -43,7 +43,7 @@ def find(observations: Sequence[Observation]) -> list[str]:
         found.append(
             f"images of two magnifications, with nuclei of {small:.0f} and of {large:.0f} pixels: keep them apart"
         )
-    green = np.log([max(LEAST_DENSITY, each.densities[cell][1]) for each, cell in zip(seen, largest, strict=True)])
+    green = np.log([max(MIN_DENSITY, each.densities[cell][1]) for each, cell in zip(seen, largest, strict=True)])
     second = _two_groups(green, math.log(TWO_STAINS))
     if second is not None:
         pale, dark = (math.exp(float(np.median(green[side]))) for side in (~second, second))
@@ -59,7 +59,7 @@ def _two_groups(values: NDArray[np.float64], apart: float) -> NDArray[np.bool_] 
     split of a normal distribution has 2.65, and their medians by `apart`.
     """
     order = np.sort(values)
-    least = max(2, math.ceil(SMALLEST_GROUP * len(order)))
+    least = max(2, math.ceil(MIN_GROUP * len(order)))
 
     def within(cut: int) -> float:
         return float(order[:cut].var() * cut + order[cut:].var() * (len(order) - cut))

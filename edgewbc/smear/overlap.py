@@ -33,10 +33,10 @@ CANDIDATES = 8
 """Cells that are looked at closely, the most alike first."""
 SLACK = 6
 """Reduced pixels by which the boxes of one cell may differ between two images."""
-LEAST_OVERLAP = 0.75
-"""Least width and height of the overlap, in cells."""
+MIN_OVERLAP = 0.75
+"""Minimum width and height of the overlap, in cells."""
 SAME = 0.9
-"""Least correlation of the overlap. Measured: 0.97 and more for the same cell (109 pairs on synthetic slides)."""
+"""Minimum correlation of the overlap. Measured: 0.97 and more for the same cell (109 pairs on synthetic slides)."""
 FINE, SAME_DETAIL = 1.5, 0.75
 """Reduced pixels up to which structures are detail, and the least correlation of detail. Where images are tight, round
 cells cover nearly all of the overlap and look alike, but not in their detail. Measured: 0.87 and more for the same
@@ -153,7 +153,7 @@ def _same(gray: Gray, at: tuple[float, float], before: Gray, was: tuple[float, f
     left, top = max(0, SLACK - shift_x), max(0, SLACK - shift_y)
     right = min(width, before.shape[1] - shift_x - SLACK)
     bottom = min(height, before.shape[0] - shift_y - SLACK)
-    least = LEAST_OVERLAP * CELL
+    least = MIN_OVERLAP * CELL
     if right - left < least or bottom - top < least:
         return False
     template = gray[top:bottom, left:right]

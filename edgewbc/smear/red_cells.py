@@ -34,47 +34,47 @@ from edgewbc.smear import stain
 MICROMETERS = 7.2
 """Diameter of a red cell on a dried smear."""
 
-FEWEST = 3
-"""Fewest red cells that give a diameter."""
+MIN_RED_CELLS = 3
+"""Minimum number of red cells that give a diameter."""
 
-_WORK, _FINE = 240, 720
+_SIDE, _FINE_SIDE = 240, 720
 """Longer side in pixels of the reduced image that is searched, and of a second one if the cells are small in it."""
-_SMALL = 14.0
+_SMALL_DIAMETER = 14.0
 """Diameter in pixels of the reduced image below which the search is repeated on a larger one."""
-_MANY = 12
-"""Fewest outlines in the reduced image for that."""
-_LARGE = 0.6
+_MANY_OUTLINES = 12
+"""Minimum number of outlines in the reduced image for that."""
+_MAX_DIAMETER = 0.6
 """Largest diameter of a red cell, as a share of the longer side of the image."""
-_LEAST = 8.0
+_MIN_DIAMETER = 8.0
 """Smallest diameter of a red cell in pixels of the reduced image."""
 _LEVEL = 0.4
 """Gray level of an outline on the way from the background to the red cells: near the background, so that pale ones
 are not broken up. It lies about half a pixel outside of the edge, which makes up for outlines that run through the
 centers of their pixels."""
-_CONTRAST = 8
-"""Least gray levels between background and red cells."""
-_NUCLEUS = 0.25
+_MIN_CONTRAST = 8
+"""Minimum difference in gray levels between background and red cells."""
+_NUCLEAR_STAIN = 0.25
 """Nuclear stain (see `stain.nuclear_stain`) from which a pixel belongs to a nucleus or a platelet."""
-_STAINED = 0.08
+_MAX_STAINED = 0.08
 """Largest share of such pixels in a red cell."""
 _INWARD = -0.25
 """Angle in radians, between one side of a point of an outline and the other, from which two cells touch there."""
-_SPAN = 3.6
-"""Least angle in radians that an arc covers."""
-_SHORTEST = _SPAN * _LEAST / 2
-"""Fewest points of such an arc."""
-_CHORD = 0.65
+_MIN_SPAN = 3.6
+"""Minimum angle in radians that an arc covers."""
+_MIN_POINTS = _MIN_SPAN * _MIN_DIAMETER / 2
+"""Minimum number of points of such an arc."""
+_MAX_CHORD = 0.65
 """Largest distance between the ends of such an arc, as a share of the number of its points: a quick test."""
-_ROUND = 0.05
+_MAX_DEVIATION = 0.05
 """Largest root mean square distance of an arc from its circle, as a share of the radius."""
-_LONG = 1.35
+_MAX_AXES_RATIO = 1.35
 """Largest ratio of the axes of a cell whose whole outline is visible."""
-_CONVEX = 0.94
-"""Least share of its convex hull that such a cell fills."""
-_ALIKE = 0.4
-"""Largest difference from the usual diameter, as a share of the larger of the two: what differs more is no red cell."""
-_MOST_ALIKE = 0.6
-"""Least share of what was measured that is that much alike; if it is less, none of it can be trusted."""
+_MIN_CONVEXITY = 0.94
+"""Minimum share of its convex hull that such a cell fills."""
+_MAX_DIFFERENCE = 0.4
+"""Largest difference from the usual diameter, as a share of the larger one; others are not red cells."""
+_MIN_SHARE_ALIKE = 0.6
+"""Minimum share of the measured diameters that differ by no more than that; otherwise none of them is used."""
 
 _Points = NDArray[np.float32]
 
@@ -95,7 +95,7 @@ class RedCells:
 
 
 def diameter(image: Image, background: NDArray[np.uint8]) -> RedCells | None:
-    """Measure the red cells of one image; None if fewer than `FEWEST` can be measured, or what is seen differs widely.
+    """Measure the red cells of one image; None if fewer than `MIN_RED_CELLS` can be measured, or if they differ widely.
 
     Args:
         image: uint8 RGB (height, width, 3): a field or a single cell, of any magnification.
@@ -110,16 +110,16 @@ def summary(values: ArrayLike) -> RedCells | None:
     Images of a single cell show few whole red cells each: pool their `diameters` rather than their medians.
 
     Returns:
-        None if there are fewer than `FEWEST`, or if they differ so widely that they cannot all be red cells. A few that
-        are far off, such as dirt, are left out.
+        None if there are fewer than `MIN_RED_CELLS`, or if they differ so widely that they cannot all be red cells. A
+        few outliers, such as dirt, are left out.
     """
     found = np.sort(np.asarray(values, dtype=np.float64))
-    if len(found) < FEWEST:
+    if len(found) < MIN_RED_CELLS:
         return None
     area = (found**2).cumsum()
     usual = found[area.searchsorted(area[-1] / 2)]  # half of the red area belongs to larger cells: dirt hardly counts
-    near = found[(found > usual * (1 - _ALIKE)) & (found < usual / (1 - _ALIKE))]
-    if len(near) < max(FEWEST, _MOST_ALIKE * len(found)):
+    near = found[(found > usual * (1 - _MAX_DIFFERENCE)) & (found < usual / (1 - _MAX_DIFFERENCE))]
+    if len(near) < max(MIN_RED_CELLS, _MIN_SHARE_ALIKE * len(found)):
         return None
     quarter, middle, three_quarters = np.percentile(near, (25, 50, 75)).tolist()
     return RedCells(middle, len(near), (three_quarters - quarter) / middle)
@@ -133,12 +133,12 @@ def diameters(image: Image, background: NDArray[np.uint8]) -> NDArray[np.float32
         background: uint8 (3,), from `stain.background`.
     """
     longer = max(image.shape[:2])
-    found, outlines = _search(image, background, _WORK)
-    small = not len(found) or float(np.median(found)) * _WORK / longer < _SMALL
-    if longer > 1.5 * _WORK and small and outlines >= _MANY:
-        finer, _ = _search(image, background, _FINE)
+    found, outlines = _search(image, background, _SIDE)
+    small = not len(found) or float(np.median(found)) * _SIDE / longer < _SMALL_DIAMETER
+    if longer > 1.5 * _SIDE and small and outlines >= _MANY_OUTLINES:
+        finer, _ = _search(image, background, _FINE_SIDE)
         agreed = summary(finer)
-        if agreed is not None and agreed.count >= 2 * FEWEST:
+        if agreed is not None and agreed.count >= 2 * MIN_RED_CELLS:
             return finer
     return found
 
@@ -147,14 +147,14 @@ def _search(image: Image, background: NDArray[np.uint8], work: int) -> tuple[NDA
     """Return the diameters in pixels of the image, searched for in a reduced one, and the number of outlines in it."""
     small, factor = stain.reduced(image, work)
     small = np.asarray(cv2.GaussianBlur(small, (3, 3), 0), dtype=np.uint8)
-    nuclei = (stain.nuclear_stain(small, background) > _NUCLEUS).view(np.uint8)
+    nuclei = (stain.nuclear_stain(small, background) > _NUCLEAR_STAIN).view(np.uint8)
     mask = _absorbing(np.asarray(cv2.extractChannel(small, 1), dtype=np.uint8), nuclei, int(background[1]))
     if mask is None:
         return np.empty(0, np.float32), 0
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     found = []
     for outline in outlines:
-        if len(outline) >= _SHORTEST:
+        if len(outline) >= _MIN_POINTS:
             found += [size for size, center in _cells(outline, mask.shape) if not _stained(nuclei, center, size)]
     return np.asarray(found, dtype=np.float32) / np.float32(factor), len(outlines)
 
@@ -166,7 +166,7 @@ def _absorbing(green: NDArray[np.uint8], nuclei: NDArray[np.uint8], background: 
         return None
     dark = counts[: stain.otsu(counts) + 1]
     cells = stain.percentile(dark.astype(np.float32), 50) if dark.any() else background
-    if background - cells < _CONTRAST:
+    if background - cells < _MIN_CONTRAST:
         return None
     return (green <= background - _LEVEL * (background - cells)).view(np.uint8)
 
@@ -185,11 +185,11 @@ def _cells(outline: NDArray[np.int32], shape: tuple[int, ...]) -> Iterator[tuple
         cut |= (points <= 0).any(axis=1) | (points >= (shape[1] - 1, shape[0] - 1)).any(axis=1)
     for arc in _arcs(points, cut):
         across = float(np.hypot(*(arc[-1] - arc[0])))
-        if across > _CHORD * len(arc):
+        if across > _MAX_CHORD * len(arc):
             continue
         x, y, radius, off = _circle(arc)
         span = cv2.arcLength(arc, False) / radius
-        if off <= _ROUND and span >= _SPAN and _LEAST <= 2 * radius <= _LARGE * max(shape):
+        if off <= _MAX_DEVIATION and span >= _MIN_SPAN and _MIN_DIAMETER <= 2 * radius <= _MAX_DIAMETER * max(shape):
             yield 2 * radius, (x, y)
 
 
@@ -197,9 +197,9 @@ def _whole(outline: NDArray[np.int32]) -> tuple[float, tuple[float, float]] | No
     """Return diameter and center of a cell that is separate and inside the image; None if it is not."""
     _, (width, height), _ = cv2.minAreaRect(outline)
     area = float(cv2.contourArea(outline))
-    if min(width, height) < _LEAST or max(width, height) > _LONG * min(width, height):
+    if min(width, height) < _MIN_DIAMETER or max(width, height) > _MAX_AXES_RATIO * min(width, height):
         return None
-    if area < _CONVEX * float(cv2.contourArea(cv2.convexHull(outline))):
+    if area < _MIN_CONVEXITY * float(cv2.contourArea(cv2.convexHull(outline))):
         return None
     left, top, right, bottom = cv2.boundingRect(outline)
     return float(np.sqrt(4 * area / np.pi)), (left + right / 2, top + bottom / 2)
@@ -226,7 +226,7 @@ def _arcs(points: _Points, cut: NDArray[np.bool_]) -> Iterator[_Points]:
     free = ~np.concatenate([cut[start:], cut[:start]])
     changes = np.flatnonzero(np.diff(free, append=False))
     for first, last in zip(changes[::2], changes[1::2], strict=True):
-        if last - first >= _SHORTEST:
+        if last - first >= _MIN_POINTS:
             yield points[first + 1 : last + 1]
 
 
@@ -251,4 +251,4 @@ def _stained(nuclei: NDArray[np.uint8], center: tuple[float, float], size: float
     square = nuclei[
         max(0, int(y - reach)) : max(0, int(y + reach)) + 1, max(0, int(x - reach)) : max(0, int(x + reach)) + 1
     ]
-    return square.size == 0 or cv2.countNonZero(square) > _STAINED * square.size
+    return square.size == 0 or cv2.countNonZero(square) > _MAX_STAINED * square.size

@@ -19,7 +19,7 @@ from edgewbc.errors import UserError
 from edgewbc.nets.network import Network
 from edgewbc.pixels import PixelSpec
 
-LARGEST = 8 << 30
+MAX_BYTES = 8 << 30
 """Largest size in bytes of the feature maps of one split."""
 
 
@@ -85,7 +85,7 @@ def feature_maps(
         (len(entries), c, h, w), on the CPU.
 
     Raises:
-        UserError: the result would be larger than `LARGEST`.
+        UserError: the result would be larger than `MAX_BYTES`.
     """
     frozen = nn.Sequential(*list(net.features.children())[: layer_count(net, blocks)])
     kept: Tensor | None = None
@@ -96,10 +96,10 @@ def feature_maps(
             maps = frozen(x).to("cpu", dtype)
         if kept is None:
             size = maps[0].numel() * maps.element_size() * len(entries)
-            if size > LARGEST:
+            if size > MAX_BYTES:
                 raise UserError(
                     f"fit.cache_frozen: the feature maps of {len(entries)} images take {size >> 20} MiB, more than "
-                    f"{LARGEST >> 20} MiB: turn it off, freeze more blocks or use a smaller input"
+                    f"{MAX_BYTES >> 20} MiB: turn it off, freeze more blocks or use a smaller input"
                 )
             kept = torch.empty((len(entries), *maps.shape[1:]), dtype=dtype)
         kept[done : done + len(maps)] = maps

@@ -23,7 +23,7 @@ SMOOTHING: Final = 0.9
 TOO_HIGH: Final = 4.0
 """The test ends where the smoothed loss is this many times its minimum."""
 STEPS = 100
-LEAST: Final = 10
+MIN_STEPS: Final = 10
 """Steps before a suggestion is made."""
 
 
@@ -79,8 +79,8 @@ def find(
         UserError: the arguments are wrong, or start weights or images are not available.
     """
     steps = STEPS if steps is None else steps
-    if steps < LEAST or not 0 < low < high:
-        raise UserError(f"learning-rate finder: needs {LEAST} steps or more, and rates from low to high above 0")
+    if steps < MIN_STEPS or not 0 < low < high:
+        raise UserError(f"learning-rate finder: needs {MIN_STEPS} steps or more, and rates from low to high above 0")
     fit = options.fit.model_copy(update={"epochs": 1_000_000, "average": 0.0, "accumulate": 1})
     spec = options.model.spec(manifest.classes, start_weights.normalization(options))
     spec = start_weights.with_reference(spec, options, manifest)
@@ -108,7 +108,7 @@ def find(
                 rates.append(rate)
                 losses.append(average / (1 - SMOOTHING ** len(rates)))
                 progress(len(rates), steps)
-                if len(rates) >= LEAST and losses[-1] > TOO_HIGH * min(losses):
+                if len(rates) >= MIN_STEPS and losses[-1] > TOO_HIGH * min(losses):
                     return _curve(rates, losses, ended=True)
                 if len(rates) == steps:
                     break
@@ -122,7 +122,7 @@ def _curve(rates: Sequence[float], losses: Sequence[float], *, ended: bool) -> L
     Raises:
         UserError: there are too few steps.
     """
-    if len(rates) < LEAST:
+    if len(rates) < MIN_STEPS:
         raise UserError(
             f"learning-rate finder: the loss was not finite after {len(rates)} steps: start at a lower rate"
         )

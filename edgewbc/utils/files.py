@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from edgewbc.errors import UserError
 from edgewbc.utils import temporaries
 
-LARGEST_JSON = 64 << 20
+MAX_JSON = 64 << 20
 """Largest JSON file that is read, in bytes."""
 
 
@@ -222,7 +222,7 @@ def read_json(path: Path, what: str) -> Any:
         UserError: the file is missing, too large or not a regular file, or is not JSON (see `parse_json`).
     """
     try:
-        return parse_json(read_bytes(path, LARGEST_JSON))
+        return parse_json(read_bytes(path, MAX_JSON))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected {what}") from None
     except (OSError, ValueError) as error:

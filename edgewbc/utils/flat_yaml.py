@@ -19,7 +19,7 @@ from pathlib import Path
 from edgewbc.errors import UserError
 from edgewbc.utils.files import read_bytes
 
-LARGEST = 1 << 20
+MAX_BYTES = 1 << 20
 """Largest file that is read, in bytes."""
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+/-]*(?: [A-Za-z0-9_.+/-]+)*")
@@ -38,7 +38,7 @@ def read(path: Path, what: str) -> dict[str, str]:
         UserError: it is missing, too large, or not such a file; the message names the line.
     """
     try:
-        text = read_bytes(path, LARGEST).decode("utf-8-sig")
+        text = read_bytes(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; expected {what}") from None
     except (OSError, UnicodeDecodeError) as error:

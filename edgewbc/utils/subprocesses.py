@@ -71,7 +71,7 @@ def read_result(ran: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(found[-1]) if found else None
 
 
-def last_words(output: str) -> str:
+def last_line(output: str) -> str:
     """Return the last line of a process's output that is not empty."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1] if lines else "no output"

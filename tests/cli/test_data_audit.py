@@ -72,7 +72,7 @@ def test_labels_as_json(edgewbc: Run, cells: Path, run: Path, tmp_path: Path, mo
     ("options", "message"),
     [
         (("--labels", "nowhere"), "nowhere: not a run folder"),
-        (("--to", "o"), "--to, --centre and --scale require --labels RUN"),
+        (("--to", "o"), "--to, --center and --scale require --labels RUN"),
     ],
 )
 def test_errors_of_the_label_audit_are_one_line(

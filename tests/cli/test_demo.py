@@ -46,16 +46,16 @@ def test_demo_runs_the_whole_workflow(
     cells = Case.read(tmp_path / result["case"]).cells()
     assert len(cells) > len({cell.image for cell in cells}) > 1  # several in a field
     assert all(cell.open or cell.excluded for cell in cells)
-    assert all((tmp_path / picture).read_bytes()[:4] == b"\x89PNG" for picture in result["pictures"])
+    assert all((tmp_path / path).read_bytes()[:4] == b"\x89PNG" for path in result["screenshots"])
 
 
-def test_a_picture_of_the_review_page_shows_its_cells(tmp_path: Path) -> None:
+def test_a_screenshot_of_the_review_page_shows_its_cells(tmp_path: Path) -> None:
     """A page that could not reach its server, or was drawn before its scripts ran, would have few colors."""
     if find_browser() is None:
         pytest.skip("there is no Chromium, Chrome or Edge on this computer")
     folder, sheet = make_case(tmp_path / "case", 24), tmp_path / "case.html"
     sheet.write_text("<!doctype html><p>report", encoding="utf-8")
-    assert demo._pictures(folder, sheet) == [tmp_path / "case.png", tmp_path / "review.png"]
+    assert demo._screenshots(folder, sheet) == [tmp_path / "case.png", tmp_path / "review.png"]
     drawn = cv2.imread(str(tmp_path / "review.png"))
     assert drawn is not None
     assert drawn.shape == (720, 1280, 3)
@@ -66,8 +66,8 @@ def test_without_a_browser_the_demo_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("edgewbc.utils.browser.find_browser", lambda: None)
-    assert demo._pictures(tmp_path / "case", tmp_path / "case.html") == []
-    assert "no picture of the review page" in capsys.readouterr().err
+    assert demo._screenshots(tmp_path / "case", tmp_path / "case.html") == []
+    assert "no screenshot of the review page" in capsys.readouterr().err
 
 
 def test_folder_that_is_not_empty_is_refused(edgewbc: Callable[..., Ran], tmp_path: Path) -> None:

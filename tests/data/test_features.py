@@ -63,7 +63,7 @@ def test_the_same_manifest_overlaps(manifest: Manifest) -> None:
 def test_preprocessing_for_imagenet_weights(manifest: Manifest) -> None:
     """PBC is cropped to its central square, boxes to a square, others not at all; options take precedence."""
     assert network("imagenet", of(manifest, "pbc")).spec.pixels.size == 250
-    assert network("imagenet", of(manifest, "pbc"), centre=90).spec.pixels.size == 90
+    assert network("imagenet", of(manifest, "pbc"), center=90).spec.pixels.size == 90
     plain = network("imagenet", manifest)
     assert (plain.spec.pixels.crop, plain.spec.pixels.height, plain.run, plain.training.saw_labels) == (
         "whole",
@@ -82,7 +82,7 @@ def test_preprocessing_for_a_run(manifest: Manifest, tmp_path: Path) -> None:
     spec = make_run(tmp_path / "run")
     found = network(tmp_path / "run", manifest)
     assert (found.name, found.spec) == ("run", spec)
-    assert network(tmp_path / "run", manifest, centre=16).spec.pixels.crop == "centre"
+    assert network(tmp_path / "run", manifest, center=16).spec.pixels.crop == "centre"
     boxed = replace(manifest, entries=tuple(replace(e, box=(1, 2, 3, 4)) for e in manifest.entries))
     assert network(tmp_path / "run", boxed).spec.pixels.crop == "box"
     with pytest.raises(UserError, match=r"nowhere: not a run folder .*or imagenet"):

@@ -16,7 +16,7 @@ from edgewbc.cells import CLASSES
 from edgewbc.data import label_audit
 from edgewbc.data.features import FeatureNetwork, SawLabels, TrainingOverlap
 from edgewbc.data.label_audit import LabelAudit, LabelAuditOptions
-from edgewbc.data.label_issues import Judged, Judgement
+from edgewbc.data.label_issues import Judged, Judgment
 from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
 from edgewbc.errors import UserError
 from edgewbc.metrics import score
@@ -38,11 +38,11 @@ def audited(root: Path, answer: str = "no", n: int = 3) -> LabelAudit:
         for i, e in enumerate(entries)
     )  # fmt: skip
     names = ("neutrophil", "monocyte")
-    judgement = Judgement(cells, 2, n, 0.01, score([1] * n, [0] + [1] * (n - 1), names))
+    judgment = Judgment(cells, 2, n, 0.01, score([1] * n, [0] + [1] * (n - 1), names))
     manifest = Manifest(root, tuple(entries), names, Protocol.GROUPED, Provenance("folder"))
     training = TrainingOverlap(SawLabels(answer), "recorded so")
     network = FeatureNetwork("mine", ModelSpec("vgg16gap", names, PixelSpec(8, 8), (8,), ()), None, training)
-    return LabelAudit(manifest, network, judgement, 0, True)
+    return LabelAudit(manifest, network, judgment, 0, True)
 
 
 def make_run(folder: Path, **facts: Any) -> None:
@@ -111,10 +111,10 @@ def test_wrong_labels_are_detected(tmp_path: Path) -> None:
         LabelAuditOptions(folds=4, near=False),
         progress=lambda items, what, total: steps.append(what) or items,  # type: ignore[func-returns-value]
     )
-    assert {cell.place for cell in found.judgement.flagged} >= set(places)
-    assert {cell.place for cell in found.judgement.cells[:6]} == set(places)
-    assert all(cell.suggested == made.entries[cell.place].label for cell in found.judgement.cells[:6])
-    assert (found.judgement.folds, found.judgement.groups, found.near_checked) == (4, 100, False)
+    assert {cell.place for cell in found.judgment.flagged} >= set(places)
+    assert {cell.place for cell in found.judgment.cells[:6]} == set(places)
+    assert all(cell.suggested == made.entries[cell.place].label for cell in found.judgment.cells[:6])
+    assert (found.judgment.folds, found.judgment.groups, found.near_checked) == (4, 100, False)
     assert steps == ["images", "cells"]
     rows = list(csv.DictReader(io.StringIO(found.to_csv())))
     assert [int(row["rank"]) for row in rows] == list(range(1, 101))

@@ -66,7 +66,7 @@ def test_clean_labels_are_left_alone() -> None:
     assert [cell.quality for cell in found.cells] == sorted(cell.quality for cell in found.cells)
 
 
-def test_judgement_is_reproducible() -> None:
+def test_judgment_is_reproducible() -> None:
     """The same cells, folds and seed give the same result; another seed gives other folds."""
     features, entries = blobs(per_class=12, spread=2)
     assert judge(features, entries, NAMES, seed=1) == judge(features, entries, NAMES, seed=1)

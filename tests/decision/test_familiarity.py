@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.covariance import ledoit_wolf as of_sklearn
 
-from edgewbc.decision.familiarity import FORMAT, LARGEST, Familiarity, FamiliarityInfo, ledoit_wolf
+from edgewbc.decision.familiarity import FORMAT, MAX_SIZES, Familiarity, FamiliarityInfo, ledoit_wolf
 from edgewbc.errors import UserError
 from edgewbc.reasons import ReasonKind
 
@@ -155,7 +155,7 @@ def test_another_file_is_refused(familiarity: Familiarity) -> None:
         ({"format": "1"}, ValueError, "unknown format"),
         ({"method": "guess"}, ValueError, "method"),
         ({"file": 3}, ValueError, "unknown format or method"),
-        ({"features": LARGEST["features"] + 1}, ValueError, "too large"),
+        ({"features": MAX_SIZES["features"] + 1}, ValueError, "too large"),
         ({"components": 0}, ValueError, "too large or empty"),
         ({"groups": -1}, ValueError, "not a number of cells"),
         ({"groups": 2.0}, ValueError, "not a number of cells"),

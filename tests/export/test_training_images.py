@@ -75,8 +75,8 @@ def test_notes_are_counted_without_damage(manifest: Manifest) -> None:
 
 
 def test_large_splits_are_sampled(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At most `MOST` train images are measured; an empty split gives None."""
-    monkeypatch.setattr(training_images, "MOST", 4)
+    """At most `MAX_IMAGES` train images are measured; an empty split gives None."""
+    monkeypatch.setattr(training_images, "MAX_IMAGES", 4)
     found = training_images.measure(manifest, SPEC)
     assert found is not None
     assert found.appearance.images == 4

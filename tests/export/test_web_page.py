@@ -69,7 +69,7 @@ def bundle(request: pytest.FixtureRequest) -> Bundle:
 def file(archive: Path, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle's page."""
     path = tmp_path_factory.mktemp("page") / "page.html"
-    assert web_page.write(bundle, path, archive) == path.stat().st_size <= web_page.LARGEST
+    assert web_page.write(bundle, path, archive) == path.stat().st_size <= web_page.MAX_BYTES
     return path
 
 

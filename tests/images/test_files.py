@@ -45,7 +45,7 @@ def test_what_is_not_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ):
         with pytest.raises(ImageError, match=reason):
             read(path)
-    monkeypatch.setattr(files, "LARGEST", 3)
+    monkeypatch.setattr(files, "MAX_BYTES", 3)
     with pytest.raises(ImageError, match="too large"):
         read(tmp_path / "f")
 

@@ -19,7 +19,7 @@ CELL = encode(draw_cell("eosinophil", np.random.default_rng(3), 200), ".jpg", [c
 @pytest.mark.parametrize("progressive", [0, 1])
 @pytest.mark.parametrize("restart", [0, 3])
 def test_pixels_are_those_of_opencv(sampling: int, progressive: int, restart: int) -> None:
-    """For every subsampling, bit by bit, at a size that is no multiple of a block."""
+    """For every subsampling, bit by bit, at a size that is not a multiple of a block."""
     options = {
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR: sampling,
         cv2.IMWRITE_JPEG_PROGRESSIVE: progressive,

@@ -1,4 +1,4 @@
-"""Label Studio: tasks, the interface, exports in both forms, and what is no export."""
+"""Label Studio: tasks, the interface, exports in both forms, and what is not an export."""
 
 from __future__ import annotations
 

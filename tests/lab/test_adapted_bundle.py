@@ -7,7 +7,7 @@ import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.manifest import REVIEW_ALL
-from edgewbc.lab.adapted_bundle import LEAST_TO_CALIBRATE, Confidence, Review
+from edgewbc.lab.adapted_bundle import MIN_TO_CALIBRATE, Confidence, Review
 
 
 def test_the_review_threshold_is_the_lowest_that_keeps_what_is_accepted_right() -> None:
@@ -39,8 +39,8 @@ def test_without_held_out_cells_the_parent_is_believed_but_not_its_guarantee(bun
 
 def test_the_entries_agree_with_the_held_out_cells(bundle: Bundle) -> None:
     """Calibration, threshold and risk are of the same cells; one in a hundred may be wrong."""
-    sure = np.full(LEAST_TO_CALIBRATE, 0.8)
-    probabilities, truth = np.stack([sure, 1 - sure], axis=1), np.zeros(LEAST_TO_CALIBRATE, np.int64)
+    sure = np.full(MIN_TO_CALIBRATE, 0.8)
+    probabilities, truth = np.stack([sure, 1 - sure], axis=1), np.zeros(MIN_TO_CALIBRATE, np.int64)
     truth[:4] = 1  # four of twenty are wrong, as 0.8 says: nothing to calibrate, and nothing to accept
     entries = Confidence.of(bundle.manifest, (probabilities, truth)).to_json()
     assert entries["calibration"]["temperature"] == pytest.approx(1.0, abs=0.1)

@@ -130,11 +130,11 @@ def test_a_correction_opens_a_version_and_the_old_one_stays(case: Path) -> None:
 def test_bad_entries_are_refused_and_nothing_is_recorded(case: Path) -> None:
     with Case.open(case) as opened:
         for label, who, why, match in (
-            ("monocite", "Ada", "", "is no label of a cell: use one of neutrophil"),
+            ("monocite", "Ada", "", "is not a label of a cell: use one of neutrophil"),
             ("monocyte", " ", "", "no name"),
             ("monocyte", "Ada\n", "", "control characters"),
             ("monocyte", "Ada", "x" * 999, "too long"),
-            ("monocyte", "Ada", "(undo)", "is no reason"),
+            ("monocyte", "Ada", "(undo)", "is not a reason"),
         ):
             with pytest.raises(UserError, match=match):
                 opened.decide(10, label, who, why)
@@ -176,7 +176,7 @@ def test_a_folder_that_is_no_case_is_refused(tmp_path: Path, case: Path) -> None
 def test_a_wbc_that_no_analyzer_gives_is_damage(wbc: object, case: Path) -> None:
     values = json.loads((case / "case.json").read_text(encoding="utf-8"))
     (case / "case.json").write_text(json.dumps({**values, "wbc": wbc}), encoding="utf-8")
-    with pytest.raises(UserError, match=r"case.json: is damaged \(.* is no WBC\)"):
+    with pytest.raises(UserError, match=r"case.json: is damaged \(.* is not a WBC\)"):
         Case.read(case)
 
 

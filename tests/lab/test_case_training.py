@@ -57,7 +57,7 @@ def test_only_signed_cases_are_learned_from(tmp_path: Path, edgewbc: Callable[..
     ran = edgewbc("data", "manifest", "cases", folder, "--to", tmp_path / "m")
     assert (ran.code, "is not signed, and only signed cases are learned from" in ran.err) == (2, True)
     ran = edgewbc("data", "manifest", "cases", tmp_path / "case-images", "--to", tmp_path / "m")
-    assert (ran.code, "is no case and holds none" in ran.err) == (2, True)
+    assert (ran.code, "is not a case and contains none" in ran.err) == (2, True)
     with Case.open(folder) as case:
         case.sign_off("Ada")
     next((tmp_path / "case-images").iterdir()).unlink()

@@ -165,7 +165,7 @@ def _image(path: str, sha256: str, status: Status = Status.OK) -> ResultRow:
 
 
 def test_copies_of_an_image_are_told() -> None:
-    """Four images of the same bytes are counted four times, and one line says so; unreadable files are no copies."""
+    """Four images of the same bytes are counted four times, and one line says so; unreadable files are not copies."""
     count = Differential(("neutrophil",))
     for row in [_image("a", "01"), _image("b", "02"), _image("c", "01"), _image("d", "01"), _image("e", "01")]:
         count.add(row)

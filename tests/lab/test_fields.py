@@ -96,7 +96,7 @@ def test_nothing_is_made_up_where_no_cell_is_located(bundle: Bundle, folder: Pat
 
 
 def test_a_cell_at_the_edge_is_for_review(bundle: Bundle) -> None:
-    """Half of a nucleus is no cell to count."""
+    """Half of a nucleus is not a cell to count."""
     image = field(1, 1)
     (whole,) = Preparer(bundle.pixels).cells(image)
     assert whole.box is not None

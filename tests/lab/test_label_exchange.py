@@ -94,9 +94,9 @@ def test_a_signed_case_needs_a_reason(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"label": "martian"}, "'martian' is no label of a cell: use one of neutrophil"),
-        ({"file": "cells/000009.png", "sha256": ""}, "000009.png is no cell of"),
-        ({"sha256": "00" * 32}, "000001.png is no cell of"),
+        ({"label": "martian"}, "'martian' is not a label of a cell: use one of neutrophil"),
+        ({"file": "cells/000009.png", "sha256": ""}, "000009.png is not a cell of"),
+        ({"sha256": "00" * 32}, "000001.png is not a cell of"),
         ({"case": "S-2"}, "is of the case S-2, not of S-1"),
         ({"file": "cells/000002.png", "sha256": ""}, "000002.png occurs twice"),
     ],
@@ -150,5 +150,7 @@ def test_what_is_no_source_and_no_export(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is neither a case"):
         label_exchange.source_of(tmp_path)
     (tmp_path / "x.json").write_text('{"a": 1}')
-    with pytest.raises(UserError, match=r"x.json: is no export of Label Studio or FiftyOne: it has no object `labels`"):
+    with pytest.raises(
+        UserError, match=r"x.json: is not an export of Label Studio or FiftyOne: it has no object `labels`"
+    ):
         label_exchange.read(tmp_path / "x.json")

@@ -185,7 +185,7 @@ def test_most_cells_of_the_microscope_are_ok(bundle: Bundle) -> None:
 
 
 def test_a_model_of_another_crop_takes_no_profile(edgewbc: Callable[..., Ran], tmp_path: Path, bundle: Bundle) -> None:
-    """The option is refused for a model that locates no cells, and a file that is no profile always."""
+    """The option is refused for a model that locates no cells, and a file that is not a profile always."""
     whole = make_bundle(tmp_path / "whole")
     images = folder(tmp_path / "cells", [home(1)])
     scope = tmp_path / "scope.json"

@@ -59,7 +59,7 @@ def test_people_get_model_threshold_and_dates() -> None:
 
 
 def test_another_file_is_not_replaced(tmp_path: Path) -> None:
-    """A file of that name that is no summary is refused; an earlier summary is replaced."""
+    """A file of that name that is not a summary is refused; an earlier summary is replaced."""
     results = tmp_path / "rows.csv"
     check_summary_path(results)
     _summary(results).write()

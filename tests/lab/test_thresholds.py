@@ -57,7 +57,7 @@ def test_what_is_refused(values: list[str], reason: str) -> None:
 
 @pytest.mark.parametrize("wrong", [math.nan, -1.0, True, "0.5", 7])
 def test_a_bundle_with_a_senseless_threshold_is_refused(wrong: float) -> None:
-    """What switches review off, or is no number, is not taken from a manifest either."""
+    """What switches review off, or is not a number, is not taken from a manifest either."""
     with pytest.raises(UserError, match="is not a probability"):
         ReviewThresholds().resolve(CLASSES, wrong)
 

@@ -16,7 +16,7 @@ from edgewbc.images.files import FileVersion
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.results import ResultRow
-from edgewbc.lab.watch import INTERVAL, MOST, PATIENCE, SETTLE, FolderWatcher, outermost, watch
+from edgewbc.lab.watch import INTERVAL, MAX_READY, PATIENCE, SETTLE, FolderWatcher, outermost, watch
 from tests.tiny import encode, make_image
 
 DATA = encode(make_image(1))
@@ -112,21 +112,21 @@ def test_a_saved_image_is_classified_within_a_second(lab: Lab) -> None:
 def test_existing_files_are_classified_first_and_once(lab: Lab, tmp_path: Path) -> None:
     """Existing files are classified at the start; with the same journal, a second watch classifies only new ones."""
     lab.journal = tmp_path / "j"
-    for n in range(2 * MOST + 3):
+    for n in range(2 * MAX_READY + 3):
         (lab.top / f"{n:03}.png").write_bytes(DATA)
-    assert lab.run(1.0) == [f"{n:03}.png" for n in range(2 * MOST + 3)]
+    assert lab.run(1.0) == [f"{n:03}.png" for n in range(2 * MAX_READY + 3)]
     assert lab.run(put(lab.top / "new.png"), 1.0) == ["new.png"]
 
 
 def test_a_new_image_does_not_wait_for_older_ones(lab: Lab) -> None:
     """While many older images are being classified, a new one is classified before the last of them."""
-    for n in range(5 * MOST):
+    for n in range(5 * MAX_READY):
         (lab.top / f"{n:03}.png").write_bytes(DATA)
     lab.cost = INTERVAL
     found = lab.run(INTERVAL, put(lab.top / "new.png"), 5.0)
-    assert len(found) == len(set(found)) == 5 * MOST + 1
-    assert found.index("new.png") <= 3 * MOST
-    assert [name for name in found if name != "new.png"] == [f"{n:03}.png" for n in range(5 * MOST)]
+    assert len(found) == len(set(found)) == 5 * MAX_READY + 1
+    assert found.index("new.png") <= 3 * MAX_READY
+    assert [name for name in found if name != "new.png"] == [f"{n:03}.png" for n in range(5 * MAX_READY)]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif"])

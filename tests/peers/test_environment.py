@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from peerbench import environment
-from peerbench.catalogue import HOME, peers
+from peerbench.catalog import HOME, peers
 
 from tests.peers.conftest import make_peer
 

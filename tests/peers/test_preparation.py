@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from peerbench import crops
-from peerbench.catalogue import Variant, peers
+from peerbench.catalog import Variant, peers
 from peerbench.environment import Environment
 from peerbench.preparation import PreparationSettings, fingerprint, prepare
 

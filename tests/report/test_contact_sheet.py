@@ -27,11 +27,11 @@ def on_disk(folder: Path, n: int = 3) -> LabelAudit:
     found = audited(folder, n=n)
     folder.mkdir()
     cells = []
-    for cell in found.judgement.cells:
+    for cell in found.judgment.cells:
         data = encode(make_image(cell.rank, 60, 50))
         (folder / cell.entry.path).write_bytes(data)
         cells.append(replace(cell, entry=replace(cell.entry, sha256=sha256(data).hexdigest())))
-    return replace(found, judgement=replace(found.judgement, cells=tuple(cells)))
+    return replace(found, judgment=replace(found.judgment, cells=tuple(cells)))
 
 
 def test_the_folder_has_three_files(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
 def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     """Text from the manifest is escaped, and text that is not ASCII does not prevent the PNG."""
     found = on_disk(tmp_path / "p")
-    first = found.judgement.cells[0]
+    first = found.judgment.cells[0]
     odd = replace(first, given="<b>é", suggested="a&b", entry=replace(first.entry, path='x"><script>.png'))
     views = [make_image(0, contact_sheet.SIDE, contact_sheet.SIDE)]
     page = contact_sheet.html(found, [odd], views)
@@ -83,20 +83,20 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
 def test_what_is_shown(tmp_path: Path) -> None:
     """All flagged cells up to the maximum, filled up to the minimum; the page says how many are shown."""
     found = on_disk(tmp_path / "p", 60)
-    assert len(contact_sheet.shown(found)) == contact_sheet.LEAST
-    cells = tuple(replace(cell, flagged=True) for cell in found.judgement.cells)
-    flagged = replace(found, judgement=replace(found.judgement, cells=cells))
+    assert len(contact_sheet.shown(found)) == contact_sheet.MIN_CELLS
+    cells = tuple(replace(cell, flagged=True) for cell in found.judgment.cells)
+    flagged = replace(found, judgment=replace(found.judgment, cells=cells))
     assert len(contact_sheet.shown(flagged)) == 60
-    many = replace(found, judgement=replace(found.judgement, cells=cells * 20))
-    assert len(contact_sheet.shown(many)) == contact_sheet.MOST
-    views = [make_image(0, 8, 8)] * contact_sheet.MOST
+    many = replace(found, judgment=replace(found.judgment, cells=cells * 20))
+    assert len(contact_sheet.shown(many)) == contact_sheet.MAX_CELLS
+    views = [make_image(0, 8, 8)] * contact_sheet.MAX_CELLS
     assert "The first 600 of 1200 flagged cells are shown" in contact_sheet.html(many, contact_sheet.shown(many), views)
 
 
 def test_the_png_is_a_grid(tmp_path: Path) -> None:
     """The images are in order of rank, on white, with text below."""
     found = on_disk(tmp_path / "p", 10)
-    cells = found.judgement.cells
+    cells = found.judgment.cells
     views = contact_sheet.crops(found.manifest, cells, PixelSpec(8, 8))
     sheet = contact_sheet.png(cells, views)
     tall = contact_sheet.SIDE + contact_sheet.CAPTION + contact_sheet.GAP
@@ -114,10 +114,10 @@ def test_the_png_is_a_grid(tmp_path: Path) -> None:
 def test_beyond_the_edge_is_white(tmp_path: Path) -> None:
     """Outside the image the view is white, where the network sees the repeated edge."""
     found = on_disk(tmp_path / "p", 2)
-    (view,) = contact_sheet.crops(found.manifest, found.judgement.cells[1:], PixelSpec(8, 8, "box", scale=2))
+    (view,) = contact_sheet.crops(found.manifest, found.judgment.cells[1:], PixelSpec(8, 8, "box", scale=2))
     assert (view[:10, :10] == 255).all()
     assert (view[90, 90] < 255).any()
-    inside = replace(found.judgement.cells[1], entry=replace(found.judgement.cells[1].entry, box=(20, 20, 10, 10)))
+    inside = replace(found.judgment.cells[1], entry=replace(found.judgment.cells[1].entry, box=(20, 20, 10, 10)))
     manifest = Manifest(tmp_path / "p", (inside.entry,), found.manifest.classes, Protocol.GROUPED)
     (view,) = contact_sheet.crops(manifest, [inside], PixelSpec(8, 8, "box", scale=1))
     expected = cv2.resize(make_image(2, 60, 50)[20:30, 20:30], (160, 160), interpolation=cv2.INTER_LINEAR)

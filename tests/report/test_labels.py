@@ -33,11 +33,11 @@ def test_warning_about_features(tmp_path: Path) -> None:
 def test_long_lists_are_cut(tmp_path: Path) -> None:
     """Twenty rows and the number of the others; without flags there is no table."""
     found = audited(tmp_path, n=30)
-    cells = tuple(replace(cell, flagged=True, suggested="neutrophil") for cell in found.judgement.cells)
-    many = replace(found, judgement=replace(found.judgement, cells=cells))
+    cells = tuple(replace(cell, flagged=True, suggested="neutrophil") for cell in found.judgment.cells)
+    many = replace(found, judgment=replace(found.judgment, cells=cells))
     assert text(many).splitlines()[-1] == "... and 10 more: labels.csv has all"
     assert text(many).count(".png at 1,2") == 19
-    none = replace(found, judgement=replace(found.judgement, cells=found.judgement.cells[1:]))
+    none = replace(found, judgment=replace(found.judgment, cells=found.judgment.cells[1:]))
     assert text(none).splitlines()[-1] == "flagged: 0 (0.00 %)"
 
 

@@ -227,7 +227,9 @@ def test_a_wrong_request_is_one_line_and_changes_nothing(
     assert case.decisions == []
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"a": NaN}', b"\xff", b"[" * 5000, b" " * (app.LARGEST + 1)])
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{", b'{"a": NaN}', b"\xff", b"[" * 5000, b" " * (app.MAX_REQUEST_BYTES + 1)]
+)
 def test_a_body_that_is_no_object_is_refused(client: TestClient, data: bytes) -> None:
     """Empty, of another kind, broken, or too large."""
     answer = client.post("/api/decide", content=data)

@@ -26,7 +26,7 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 def spoiled(bundle: Bundle, kind: str) -> ModelFiles:
-    """Return a model with a valid description whose output is no probabilities."""
+    """Return a model with a valid description whose output is not probabilities."""
     import openvino as ov
     from openvino import opset13 as op
 

@@ -34,7 +34,7 @@ def test_the_default_is_the_bundles(bundle: Bundle, monkeypatch: pytest.MonkeyPa
     assert default(bundle, 1) == Choice("int8", "f32", 1, 1)
     assert default(bundle, 64, "f32") == F32
     monkeypatch.setattr(host, "cores", lambda: 16)
-    assert default(bundle) == Choice("int8", "f32", 16, tuning.MOST_STREAMS)
+    assert default(bundle) == Choice("int8", "f32", 16, tuning.MAX_STREAMS)
     with pytest.raises(UserError, match="0 threads"):
         default(bundle, 0)
 

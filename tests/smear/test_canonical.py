@@ -86,7 +86,7 @@ def test_the_view_of_a_known_cell() -> None:
     x, y = cell.box[0] + cell.box[2] / 2, cell.box[1] + cell.box[3] / 2
     assert view.part[0] + 50 == pytest.approx(x, abs=1)
     assert view.part[1] + 50 == pytest.approx(y, abs=1)
-    wanted = np.clip(np.array(REFERENCE.density) / density, microscope.SMALLEST_GAIN, microscope.LARGEST_GAIN)
+    wanted = np.clip(np.array(REFERENCE.density) / density, microscope.MIN_GAIN, microscope.MAX_GAIN)
     np.testing.assert_allclose(view.gains, wanted)
     table = view.table(REFERENCE)[0]
     for channel, level in enumerate(gauge.background):

@@ -161,7 +161,7 @@ def test_platelets_in_a_field_are_no_cells_once_the_size_of_nuclei_is_known() ->
 
 
 def test_stain_dirt_is_left_out() -> None:
-    """Small, dark grains are no cells beside a cell."""
+    """Small, dark grains are not cells beside a cell."""
     field = smear(("monocyte", 50, 40, 8))
     for x, y in ((100, 100), (500, 400), (520, 60)):
         cv2.circle(field, (x, y), 5, (40, 20, 60), -1)

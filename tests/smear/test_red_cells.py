@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgewbc.cells import CLASSES
 from edgewbc.pixels import Image
 from edgewbc.smear import stain
-from edgewbc.smear.red_cells import FEWEST, diameter, diameters, summary
+from edgewbc.smear.red_cells import MIN_RED_CELLS, diameter, diameters, summary
 from edgewbc.synth.cells import draw_cell
 from edgewbc.synth.smear import RED_CELL_RADIUS, Slide, density, develop, empty, surroundings
 from tests.smear.stains import STAINS, stained
@@ -43,7 +43,7 @@ def test_any_magnification(scale: float) -> None:
     found = diameter(image, background(image))
     assert found is not None
     assert found.diameter == pytest.approx(DRAWN * scale, rel=0.06)
-    assert found.count >= FEWEST
+    assert found.count >= MIN_RED_CELLS
     assert found.spread < 0.2
 
 

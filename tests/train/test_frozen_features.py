@@ -103,7 +103,7 @@ def test_maps_are_the_output_of_the_blocks(manifest: Manifest) -> None:
 
 def test_too_large_maps_are_refused(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Feature maps above the limit are refused before the first epoch."""
-    monkeypatch.setattr(frozen_features, "LARGEST", 1000)
+    monkeypatch.setattr(frozen_features, "MAX_BYTES", 1000)
     net, spec = network(manifest)
     with pytest.raises(UserError, match=r"fit\.cache_frozen: the feature maps of 30 images take \d+ MiB"):
         loop.fit(net, spec, options(freeze_blocks=1, cache_frozen=True), manifest, tmp_path)

@@ -61,7 +61,7 @@ def test_arrays_are_read_back() -> None:
     ],
 )
 def test_anything_else_is_refused(data: bytes, message: str) -> None:
-    """Damage, other names, types and shapes, values that are no numbers, and more or fewer values than claimed."""
+    """Damage, other names, types and shapes, values that are not numbers, and more or fewer values than claimed."""
     with pytest.raises(ValueError, match=message):
         read_arrays(data, SHAPES)
 

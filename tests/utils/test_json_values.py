@@ -38,7 +38,7 @@ def test_values_are_those_that_json_reads_back() -> None:
 
 
 def test_take_ignores_other_keys() -> None:
-    """Keys that are no field are ignored; a default fills in for a missing key, else it is an error."""
+    """Keys that are not fields are ignored; a default fills in for a missing key, else it is an error."""
     assert take(Outer, {"name": "a", "inner": OUTER.inner, "by_name": OUTER.by_name, "other": 1}) == OUTER
     with pytest.raises(TypeError, match="by_name"):
         take(Outer, {"name": "a", "inner": OUTER.inner})

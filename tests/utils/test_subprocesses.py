@@ -25,8 +25,8 @@ def test_job_and_result_round_trip() -> None:
 def test_a_failed_subprocess_has_no_result() -> None:
     """Its exit code and the last line of its output are available."""
     ran = subprocesses.run(["-c", "import sys; print('why\\n', file=sys.stderr); sys.exit(3)"])
-    assert (ran.returncode, subprocesses.read_result(ran), subprocesses.last_words(ran.stderr)) == (3, None, "why")
-    assert subprocesses.last_words(" \n") == "no output"
+    assert (ran.returncode, subprocesses.read_result(ran), subprocesses.last_line(ran.stderr)) == (3, None, "why")
+    assert subprocesses.last_line(" \n") == "no output"
 
 
 def test_the_environment_and_the_time_limit_are_the_callers() -> None:

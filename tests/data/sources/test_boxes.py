@@ -121,7 +121,7 @@ def test_coco_with_a_file_per_side(put: Put, image_folder: Path) -> None:
 
 
 def test_coco_errors(put: Put, image_folder: Path) -> None:
-    """A file that is no COCO file, and an image that is missing or named twice, are errors of one line."""
+    """A file that is not a COCO file, and an image that is missing or named twice, are errors of one line."""
     put("a.png", size=SIZE)
     file = image_folder / "cells.json"
     call: Callable[[], Manifest] = lambda: make("coco", image_folder, annotations=file, protocol="external")  # noqa: E731

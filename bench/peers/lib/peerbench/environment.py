@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edgewbc.utils import subprocesses
 from edgewbc.utils.files import read_json, sha256, write_json, write_text
-from peerbench.catalogue import HOME, Peer
+from peerbench.catalog import HOME, Peer
 
 MADE = "made.json"
 TIMEOUT = 3600
@@ -76,7 +76,7 @@ def make(peer: Peer, folder: Path) -> Environment:
         write_text(folder.with_name(f"{folder.name}.log"), ran.stdout + ran.stderr)
         if ran.returncode:
             return Environment(
-                python, error=f"its environment could not be created: {subprocesses.last_words(ran.stderr)}"
+                python, error=f"its environment could not be created: {subprocesses.last_line(ran.stderr)}"
             )
     mb = size_mb(folder)
     write_json(made, {**wanted, "mb": mb})

@@ -13,7 +13,7 @@ from typing import Any
 
 from edgewbc.utils import subprocesses
 from edgewbc.utils.files import read_json, sha256, write_json
-from peerbench.catalogue import HOME, Variant
+from peerbench.catalog import HOME, Variant
 from peerbench.environment import Environment, run
 
 DONE = "prepared.json"
@@ -111,7 +111,7 @@ def prepare(
     folder.with_name(f"{folder.name}.log").write_text(ran.stdout + ran.stderr, encoding="utf-8")
     result = subprocesses.read_result(ran)
     if not isinstance(result, dict):
-        last = subprocesses.last_words(ran.stderr)
+        last = subprocesses.last_line(ran.stderr)
         return {"error": f"its preparation exited with code {ran.returncode}: {last}"}
     if result.get("error"):
         return {"error": str(result["error"])}

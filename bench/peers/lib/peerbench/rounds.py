@@ -117,7 +117,7 @@ def execute_peer(python: Path, script: Path, folder: Path, prepared: dict[str, A
             return {"error": f"a measurement failed: {error}"}
         result = subprocesses.read_result(ran)
         if not isinstance(result, dict):
-            last = subprocesses.last_words(ran.stderr)
+            last = subprocesses.last_line(ran.stderr)
             return {"error": f"a measurement exited with code {ran.returncode}: {last}"}
         return result
 

@@ -21,8 +21,8 @@ from edgewbc.export.integer_share import in_onnxruntime
 from edgewbc.runtime.predictor import Backend
 from edgewbc.utils.optional import installed_versions
 from edgewbc.utils.progress import Progress, quiet
-from peerbench import about, catalogue, crops, environment
-from peerbench.catalogue import Variant
+from peerbench import about, catalog, crops, environment
+from peerbench.catalog import Variant
 from peerbench.preparation import PreparationSettings, prepare
 from peerbench.rounds import MeasureJob, PeerRow, execute_peer, execute_toolkit, run_rounds
 from peerbench.rows import rows
@@ -74,7 +74,7 @@ def compare(
     *,
     only: Sequence[str] = (),
     prepare_only: bool = False,
-    home: Path = catalogue.HOME,
+    home: Path = catalog.HOME,
     progress: Progress = quiet,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def compare(
         UserError: a path is not a bundle or run, the split is empty, an image has changed, a model does not know a
             label, or a network crops the images differently from the bundle.
     """
-    chosen = catalogue.peers(home, only)
+    chosen = catalog.peers(home, only)
     models = [about.model(path, "bundle") for path in bundles] + [about.model(path, "run folder") for path in networks]
     first = models[0]
     for model in models[1:]:
@@ -116,7 +116,7 @@ def compare(
     for peer in chosen:
         say(f"{peer.name}: preparing its environment")
         where = environment.make(peer, work / "env" / peer.name)
-        for variant in catalogue.variants(peer, first.path, networks, options.sizes):
+        for variant in catalog.variants(peer, first.path, networks, options.sizes):
             say(f"{variant.name}: training and conversion, unless done before")
             measured += maker.peer(variant, where, first)
     load = None if prepare_only else resource_use.system_load()

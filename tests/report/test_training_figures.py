@@ -1,4 +1,4 @@
-"""Tests of `edgewbc.report.training_pictures` and of the confusion matrix in a run folder."""
+"""Tests of `edgewbc.report.training_figures` and of the confusion matrix in a run folder."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 from edgewbc.errors import UserError
 from edgewbc.images.decode import decode
-from edgewbc.report import training_pictures
+from edgewbc.report import training_figures
 from edgewbc.train.history import Confusion, EpochResult, read_confusion, read_metrics, write_metrics
 
 
-def test_pictures_of_a_run(tmp_path: Path) -> None:
+def test_figures_of_a_run(tmp_path: Path) -> None:
     """Curves of several epochs and of one, and the matrix, are drawn; without metrics, nothing is."""
-    assert training_pictures.draw(tmp_path) == []
+    assert training_figures.draw(tmp_path) == []
     epochs = [
         EpochResult(n, "grouped", 1e-3, 2 / n, 3 / n, 10, 5, 0.5 + n / 100, (0.3, 0.7), 0.5, 2.0) for n in (1, 2, 3)
     ]
@@ -22,7 +22,7 @@ def test_pictures_of_a_run(tmp_path: Path) -> None:
     for shown in (epochs[:1], epochs):
         write_metrics(tmp_path, shown)
         assert read_metrics(tmp_path) == shown
-        curves, matrix = training_pictures.draw(tmp_path)
+        curves, matrix = training_figures.draw(tmp_path)
         assert decode(curves.read_bytes()).image.shape == (600, 1440, 3)
         assert decode(matrix.read_bytes()).image.shape == (584, 624, 3)
 
@@ -32,7 +32,7 @@ def test_many_classes_have_no_matrix(tmp_path: Path) -> None:
     names = tuple(f"c{i}" for i in range(41))
     made = Confusion(1, names, tuple((0,) * 41 for _ in names))
     made.write(tmp_path)
-    assert training_pictures.draw(tmp_path) == []
+    assert training_figures.draw(tmp_path) == []
     assert read_confusion(tmp_path) == made
 
 

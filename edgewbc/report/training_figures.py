@@ -14,7 +14,7 @@ from edgewbc.utils.text import interval, percent
 
 CURVES: Final = "curves.png"
 CONFUSION: Final = "confusion.png"
-MOST_CLASSES: Final = 40
+MAX_CLASSES: Final = 40
 """Classes above which no confusion matrix is drawn: nobody could read it."""
 
 
@@ -29,7 +29,7 @@ def draw(run: Path) -> list[Path]:
         curves(epochs, run / CURVES, run.name)
         written.append(run / CURVES)
     found = read_confusion(run)
-    if found is not None and len(found.classes) <= MOST_CLASSES:
+    if found is not None and len(found.classes) <= MAX_CLASSES:
         matrix(found, run / CONFUSION, run.name)
         written.append(run / CONFUSION)
     return written

@@ -1,11 +1,11 @@
-"""peerbench.catalogue: the peers and their preparations."""
+"""peerbench.catalog: the peers and their preparations."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from peerbench.catalogue import HOME, peers, variants
+from peerbench.catalog import HOME, peers, variants
 
 from edgewbc.errors import UserError
 from tests import labeled
