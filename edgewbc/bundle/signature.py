@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from edgewbc.bundle import archive, ed25519
+from edgewbc.bundle import archive
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import SIGNATURE
 from edgewbc.errors import UserError
@@ -141,6 +141,8 @@ def read(bundle: Bundle) -> Signature | None:
         found = Signature.from_json(parse_json(data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{bundle.path}: its {SIGNATURE} is malformed ({error}): copy the bundle anew") from None
+    from edgewbc.bundle import ed25519
+
     if not ed25519.verify(found.key.data, found.signature, message(bundle.sums, found.key.name, found.at)):
         raise UserError(f"{bundle.path}: its signature does not fit its files: it was altered after it was signed")
     return found

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgewbc import runs
 from edgewbc.cli.console import say
-from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.utils import files, resources
+
+if TYPE_CHECKING:
+    from edgewbc.data.manifest import Manifest
 
 MANIFESTS = Path("manifests")
 SYNTHETIC_CELLS = 120  # per class; the demo's network does not learn from fewer
@@ -33,6 +35,8 @@ def manifest(path: Path | None) -> Manifest:
         NoManifest: `path` is None and there is no default manifest.
         UserError: the manifest cannot be read, or its files have changed.
     """
+    from edgewbc.data.manifest import Manifest
+
     if path is not None:
         return Manifest.read(path)
     found = _manifests()
@@ -60,6 +64,7 @@ def manifest_or_synthetic(path: Path | None) -> Manifest:
         return manifest(path)
     except NoManifest:
         pass
+    from edgewbc.data.manifest import Manifest
     from edgewbc.data.sources import make
     from edgewbc.synth import cells
 
@@ -86,6 +91,8 @@ def manifest_of_run(path: Path | None, run: Path, sha256: str, recorded: Path | 
     Raises:
         UserError: no manifest with that hash is found, or the one at `path` cannot be read.
     """
+    from edgewbc.data.manifest import Manifest
+
     if path is not None:
         return Manifest.read(path)
     for folder in (*([] if recorded is None else [recorded]), *_manifests()):
@@ -141,6 +148,8 @@ def run(path: Path | None, holding: str = "model.safetensors", lacking: str | No
     Raises:
         UserError: `path` is not a run folder, or no run qualifies.
     """
+    from edgewbc import runs
+
     if path is not None:
         if not runs.is_run(path):
             raise UserError(f"{path}: not a run folder (model.json and model.safetensors are not both in it)")

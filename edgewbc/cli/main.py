@@ -1,4 +1,4 @@
-"""The `edgewbc` program: registers the commands, and turns an error into one line and an exit code."""
+"""The `edgewbc` program: runs a command, and turns an error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -15,42 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from edgewbc._version import __version__
-from edgewbc.cli import (
-    adapt,
-    bench,
-    classify,
-    compare_counts,
-    count,
-    data,
-    demo,
-    doctor,
-    explain,
-    export,
-    handover,
-    info,
-    kit,
-    labels,
-    microscope,
-    pick,
-    prune,
-    quantize,
-    recipe,
-    report,
-    review,
-    runs,
-    selftest,
-    sign,
-    train,
-    verify,
-)
-from edgewbc.cli import eval as evaluate
+from edgewbc.cli.commands import SUMMARIES, load
 from edgewbc.errors import INTERRUPTED, GateError, StalledError, UserError
-
-ORDER = (
-    *("data", "recipe", "train", "runs", "prune", "quantize", "export", "sign", "kit", "eval", "bench"),
-    *("info", "classify", "count", "review", "report", "handover", "compare-counts", "verify", "explain"),
-    *("microscope", "pick", "labels", "adapt", "selftest", "doctor", "demo"),
-)
 
 _SAFE_PATHS = ("PYTHONSAFEPATH", "NoDefaultCurrentDirectoryInExePath")
 
@@ -65,10 +31,19 @@ _ENVIRONMENT_ERRORS = {
 
 
 class CommandGroup(TyperGroup):
-    """Lists the commands in the order of the workflow, and reports a full disk or a closed pipe as a user's error."""
+    """Imports a command when it is used, and reports a full disk or a closed pipe as a user's error."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        return list(ORDER)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": dict.fromkeys(SUMMARIES)})
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        if cmd_name in SUMMARIES and self.commands[cmd_name] is None:
+            self.commands[cmd_name] = load(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
@@ -106,38 +81,6 @@ def options(
     Exit codes: 0 done; 1 a bug or a stalled run; 2 bad input or usage; 3 a gate not met (accuracy, parity, leak,
     selftest); 130 interrupted.
     """
-
-
-app.add_typer(data.app, name="data", short_help="Create, describe and audit sets of labeled images.")
-app.add_typer(recipe.app, name="recipe", short_help="List, show, check and start recipes.")
-app.add_typer(runs.app, name="runs", short_help="List and compare run folders.")
-app.add_typer(microscope.app, name="microscope", short_help="Learn what a microscope's images look like.")
-app.add_typer(labels.app, name="labels", short_help="Exchange labels with Label Studio and FiftyOne.")
-app.add_typer(bench.app, name="bench", short_help="Measure speed and accuracy on this machine.")
-for name, module, summary in (
-    ("train", train, "Fine-tune a network from a recipe."),
-    ("prune", prune, "Remove channels, then recover by distillation."),
-    ("quantize", quantize, "Quantize a network to INT8 with NNCF."),
-    ("export", export, "Export a run as a bundle for the lab."),
-    ("sign", sign, "Sign a bundle, so that a lab knows whose it is."),
-    ("kit", kit, "Build a folder that installs offline."),
-    ("eval", evaluate, "Measure accuracy on a split of a manifest."),
-    ("info", info, "Describe a network or a bundle."),
-    ("classify", classify, "Classify images and count the cells."),
-    ("count", count, "Count a slide: from its images to a case."),
-    ("review", review, "Correct and sign a case in the browser."),
-    ("handover", handover, "Give a signed case to the lab's information system."),
-    ("report", report, "Write a case's report, HTML or PDF."),
-    ("compare-counts", compare_counts, "Compare two counts of one sample."),
-    ("verify", verify, "Check that nothing in a case was altered."),
-    ("explain", explain, "Show what in an image a label rests on."),
-    ("pick", pick, "Choose the cells that are worth labeling."),
-    ("adapt", adapt, "Adapt a bundle to your own cells."),
-    ("selftest", selftest, "Check a bundle's files and predictions here."),
-    ("doctor", doctor, "Describe this PC and whether INT8 is faster."),
-    ("demo", demo, "Run the whole workflow on synthetic cells."),
-):
-    app.command(name, short_help=summary)(module.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import StalledError, UserError
@@ -26,10 +26,12 @@ from edgewbc.lab.resume import check_not_inputs, classify_into, journal_path, op
 from edgewbc.lab.run_microscope import learned_microscope, named_microscope, tell_microscope
 from edgewbc.lab.summary import RunSummary, check_summary_path, summary_path
 from edgewbc.lab.thresholds import ReviewThresholds
-from edgewbc.lab.watch import FolderWatcher, outermost, watch
 from edgewbc.lab.watchdog import end_if_frozen
 from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
+
+if TYPE_CHECKING:
+    from edgewbc.lab.watch import FolderWatcher
 
 Rows = Callable[[], Iterable[ResultRow]]
 
@@ -189,6 +191,8 @@ def _classify_pending(
 
 def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, output: _Output) -> Rows:
     """Classify images as they arrive, until Ctrl-C; return the rows of all that arrived, now and before."""
+    from edgewbc.lab.watch import outermost, watch
+
     folders = outermost(request.paths)
     reported, left_out = set[str](), set[str]()
 
