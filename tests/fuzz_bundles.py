@@ -311,3 +311,12 @@ _CASES = {
     "zip bomb": _zip_bomb,
     "many": _many,
 }
+
+
+def written(place: Path, more: dict[str, bytes] | None = None, sums: bytes | None = None) -> Path:
+    """Write a bundle's folder with `files()` and additional files."""
+    contents = {**files(), **(more or {})}
+    for name, data in {**contents, SUMS: sums or seal(contents)}.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(data)
+    return place

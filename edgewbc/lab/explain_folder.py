@@ -143,7 +143,7 @@ class Explained:
             "evidence": np.round(self.evidence, 6).tolist(),
             "parts": {name: np.round(maps.parts[index], 6).tolist() for index, name in enumerate(cell.classes)},
             "bias": dict(zip(cell.classes, np.round(maps.bias, 6).tolist(), strict=True)),
-            "picture": self.file,
+            "image": self.file,
             **(
                 {}
                 if similar is None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgewbc.bench.result import BenchResult
-from edgewbc.bench.row import FailedRow, MeasuredRow
+from edgewbc.bench.row import MeasuredRow
 from edgewbc.errors import UserError
 from tests.bench.rows import result, result_json, row_json
 
@@ -43,23 +43,6 @@ def test_other_committed_benchmark_round_trips() -> None:
     """The benchmark inside the edge study's results, which has no peaks and no benchmark_app."""
     values = json.loads((RESULTS / "edge.json").read_text(encoding="utf-8"))["bench"]
     assert BenchResult.from_json(values).to_json() == values
-
-
-def test_failures_round_trip() -> None:
-    """A failed row, a failed peak and a failed benchmark_app keep their reasons."""
-    failed = {"model": "wbc", "backend": "torch", "precision": "f32", "input": [16, 16], "error": "out of memory"}
-    values = result_json(row_json(benchmark_app={"error": "not installed"}), failed)
-    values["peaks"] = {"bf16": {"error": "ran in f32"}}
-    read = BenchResult.from_json(values)
-    again = BenchResult.from_json(json.loads(json.dumps(read.to_json(), allow_nan=False)))
-    assert again == read
-    assert read.peak_errors == {"bf16": "ran in f32"}
-    assert read.measured[0].benchmark_app_error == "not installed"
-    (row,) = read.failed
-    assert isinstance(row, FailedRow)
-    assert (row.name, row.error) == ("wbc/torch/f32", "out of memory")
-    written = row.to_json()
-    assert (written["images_per_s"], written["accuracy"], written["error"]) == (None, None, "out of memory")
 
 
 @pytest.mark.parametrize(

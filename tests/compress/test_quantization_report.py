@@ -8,30 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from edgewbc.compress import tables
-from edgewbc.compress.isa_check import IsaComparison, IsaRun
 from edgewbc.compress.quantization_report import FineTuning, Measurements, QuantizationReport, check_drop
-from edgewbc.compress.sensitivity import Change, Layer, LayerSensitivity, Sensitivity
-from edgewbc.data.manifest import Protocol, Split, SplitFacts
 from edgewbc.errors import GateError, UserError
-from edgewbc.export.parity import AccuracyDrop
-from edgewbc.metrics import Accuracy, McNemar
+from edgewbc.metrics import Accuracy
 from edgewbc.train.history import EpochResult
 from edgewbc.train.teacher import TeacherRecord
+from tests.compress.measurements import ISA, SENSITIVITY
 from tests.tiny_run import quantized
 
-DATA = SplitFacts(Protocol.GROUPED, Split.VAL, "pbc", "c" * 64)
-ISA = IsaComparison(
-    sha256="a" * 64,
-    data=DATA,
-    native=IsaRun("large", {"u8": 5}, Accuracy(20, 20)),
-    avx2=IsaRun("small", {"u8": 5}, Accuracy(20, 19)),
-    change=AccuracyDrop(0.05, 0.95, 0.25, McNemar(1, 0, 1.0)),
-)
-CHANGE = Change(kl=0.00123, agreement=0.95, largest_difference=0.3, drop=0.05)
-SENSITIVITY = Sensitivity(
-    DATA, 20, replace(CHANGE, drop=0.0), (LayerSensitivity(Layer("features.0", 2_500_000), "c", "convolution", CHANGE),)
-)
 BEST = EpochResult(
     epoch=1, protocol="grouped", lr=0.1, train_loss=1.0, val_loss=1.0, val_n=20, val_correct=19, val_accuracy=0.95,
     val_interval=(0.8, 1.0), val_balanced_accuracy=0.9, seconds=1.0,
@@ -74,20 +58,6 @@ def test_summary_for_the_lineage(report: QuantizationReport) -> None:
     assert compared.summary()["isa"]["agreement"] == 0.95
 
 
-def test_accuracy_table(report: QuantizationReport) -> None:
-    """One row per file; a drop of 0 is +0.00; a fine-tuned run has its parent first and may lack the ONNX file."""
-    measured = report.measured
-    lines = tables.accuracy(measured).splitlines()
-    assert len(lines) == 5
-    assert lines[3].split()[:5] == ["openvino", "int8", "20", "of", "20"]
-    assert "+0.00 points" in lines[3]
-    assert "-0.00" not in tables.accuracy(measured)
-    tuned = replace(measured, parent=Accuracy(20, 19), validation=measured.validation[:-1])
-    lines = tables.accuracy(tuned).splitlines()
-    assert (len(lines), "to its parent" in lines[0], lines[1].startswith("parent, in float  ")) == (5, True, True)
-    assert "19 of 20" in lines[1]
-
-
 def lossy(measured: Measurements, drops: Mapping[str, float], operations: Sequence[str] = ("a",)) -> Measurements:
     """The measurements with these losses of accuracy by backend, and these operations in int8."""
     changes = {backend: replace(measured.drop["openvino"], drop=drop) for backend, drop in drops.items()}
@@ -107,23 +77,3 @@ def test_gate_of_max_drop(report: QuantizationReport) -> None:
         check_drop(one, 0.005)
     with pytest.raises(GateError, match="no layer could stay in int8 for openvino"):
         check_drop(lossy(report.measured, {"openvino": 0.01}, ()), 0.015)
-
-
-def test_sensitivity_table() -> None:
-    """One row per layer in the given order, then one for all layers; losses in points."""
-    lines = tables.sensitivity(SENSITIVITY).splitlines()
-    assert lines[0] == "of 20 validation images, protocol grouped, against the float network:"
-    assert lines[2].split() == ["features.0", "convolution", "2.50", "M", "1.23e-03", "95.00", "%", "0.3000", "-5.00",
-                                "points"]  # fmt: skip
-    assert lines[3].startswith("all of them")
-    assert lines[3].endswith("+0.00 points")
-
-
-def test_isa_table() -> None:
-    """Two rows and the agreement; on a CPU without VNNI the text says that nothing was compared."""
-    text = tables.isa(ISA)
-    assert "validation, protocol grouped" in text.splitlines()[0]
-    assert "native: large" in text.splitlines()[1]
-    assert "19 of 20" in text.splitlines()[2]
-    assert text.endswith("same label on 95.00 %; largest difference in a probability 0.2500")
-    assert "nothing was compared" in tables.isa(replace(ISA, avx2=ISA.native))

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from edgewbc.data import card
 from edgewbc.data.manifest import Split
 from edgewbc.data.sources import make
-from edgewbc.errors import UserError
-from edgewbc.report import data_card
 from tests.data.conftest import Put
 
 
@@ -42,23 +37,6 @@ def test_warnings(slides: Path) -> None:
         "lymphocyte has only 1 groups: its figures depend on a few slides",
         "the largest class has 12 times as many cells as the smallest",
     ]
-
-
-def test_page(slides: Path, tmp_path: Path) -> None:
-    """The page holds the images and fetches nothing; names are escaped; the folder is not overwritten."""
-    (slides / "neutrophil").rename(slides / "a<b> & c")
-    described = card.describe(make("folder", slides))
-    data_card.write(described, tmp_path / "card", "mine <1>")
-    page = (tmp_path / "card" / "card.html").read_text(encoding="utf-8")
-    assert page.count("data:image/jpeg;base64,") == 24
-    assert "<td>a&lt;b&gt; &amp; c</td><td>8</td>" in page
-    assert "mine &lt;1&gt;" in page
-    assert "http" not in page
-    assert "<script" not in page
-    assert json.loads((tmp_path / "card" / "card.json").read_text()) == described.to_json()
-    with pytest.raises(UserError, match="exists already"):
-        data_card.folder(tmp_path / "card", "x")
-    assert "groups: " in data_card.text(described)
 
 
 def test_cells_come_from_different_groups(slides: Path) -> None:

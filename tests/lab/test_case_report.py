@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,13 +15,9 @@ from edgewbc._version import __version__
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
-from edgewbc.lab.case_differential import CaseDifferential, Erythroblasts, lines
-from edgewbc.lab.case_flags import flags
-from edgewbc.lab.case_ranges import Range, Ranges, read_ranges
+from edgewbc.lab.case_ranges import Range, Ranges
 from edgewbc.lab.case_report import _safe, report
 from edgewbc.lab.results import Status
-from edgewbc.utils.browser import find_browser
-from tests.conftest import Ran
 from tests.lab.cases import cell, make_case
 
 GOLDEN = Path(__file__).parent / "report.golden.html"
@@ -126,82 +121,6 @@ def test_any_text_can_be_shown(value: str) -> None:
     assert not set(shown) & set("<>\"'")
     assert shown.isprintable()
     shown.encode()
-
-
-def test_flags_tell_whether_the_limits_reach_into_the_range() -> None:
-    found = CaseDifferential(lines(["neutrophil", "monocyte", "blast"], [180, 18, 2]), 200, Erythroblasts(0, 0.0, None))
-    assert flags(found, RANGES) == [
-        "Blasts were seen: 2 of 200 white cells.",
-        "Neutrophil: 90 %, above the range 40 to 75 %.",
-        "Monocyte: 9 %, above the range 3 to 8 %; within its 95 % limits it could be inside.",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("x", "cannot be read as TOML"),
-        ("[neutrofil]\npercent = [1, 2]", "'neutrofil' is neither `source` nor a table of a type: use neutrophil"),
-        ("neutrophil = 3", "neither `source` nor a table"),
-        ("[neutrophil]\nperc = [1, 2]", r"\[neutrophil\] has 'perc': use percent and absolute"),
-        ("[neutrophil]\npercent = [2, 1]", r"percent must be \[low, high\]"),
-        ("[neutrophil]\npercent = [true, 2]", r"percent must be \[low, high\]"),
-        ("[neutrophil]\npercent = [1, 101]", r"percent must be \[low, high\]"),
-        ("[neutrophil]\nabsolute = [nan, 2]", r"absolute must be \[low, high\]"),
-    ],
-)
-def test_wrong_ranges_are_refused_with_their_key(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "ranges.toml").write_text(content, encoding="utf-8")
-    with pytest.raises(UserError, match=message):
-        read_ranges(tmp_path / "ranges.toml")
-
-
-def test_ranges_are_read(tmp_path: Path) -> None:
-    content = 'source = "ours"\n[neutrophil]\npercent = [40, 75]\n["immature granulocyte"]\nabsolute = [0, 0.1]\n'
-    (tmp_path / "ranges.toml").write_text(content, encoding="utf-8")
-    found = read_ranges(tmp_path / "ranges.toml")
-    assert (found.source, found.of("neutrophil"), found.of("blast")) == ("ours", Range((40.0, 75.0)), Range())
-    assert found.of("immature granulocyte").absolute == (0.0, 0.1)
-
-
-def test_the_command_writes_html_and_says_that_it_is_a_draft(
-    case: Path, tmp_path: Path, edgewbc: Callable[..., Ran]
-) -> None:
-    ran = edgewbc("report", case, "--to", tmp_path / "r.html")
-    assert (ran.code, (tmp_path / "r.html").is_file()) == (0, True)
-    assert "is not signed, so the report is marked as a draft" in ran.err
-    ran = edgewbc("report", case, "--to", tmp_path / "r.txt")
-    assert (ran.code, ran.err) == (2, f"edgewbc: {tmp_path / 'r.txt'}: name a file that ends in .html or .pdf\n")
-
-
-@pytest.mark.skipif(find_browser() is None, reason="this PC has no Chromium, Chrome or Edge")
-def test_the_command_prints_a_pdf(case: Path, tmp_path: Path, edgewbc: Callable[..., Ran]) -> None:
-    assert edgewbc("report", case, "--to", tmp_path / "r.pdf").code == 0
-    assert (tmp_path / "r.pdf").read_bytes()[:5] == b"%PDF-"
-
-
-@pytest.mark.skipif(find_browser() is None, reason="there is no Chromium, Chrome or Edge on this computer")
-def test_a_usual_case_prints_on_one_page(tmp_path: Path, edgewbc: Callable[..., Ran]) -> None:
-    """100 cells, of which a person changed ten."""
-    types = ["neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil"]
-    cells = [cell(types[i % 5], Status.REVIEW if i % 10 == 9 else Status.OK) for i in range(100)]
-    folder = make_case(tmp_path / "case", cells)
-    with Case.open(folder) as case:
-        for each in case.open_cells:
-            case.decide(each.id, "lymphocyte", "A. Jones")
-        case.sign_off("A. Jones")
-    assert edgewbc("report", folder, "--to", tmp_path / "r.pdf").code == 0
-    assert len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "r.pdf").read_bytes())) == 1
-
-
-def test_without_a_browser_there_is_no_pdf(
-    case: Path, tmp_path: Path, edgewbc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edgewbc.utils.browser.find_browser", lambda: None)
-    ran = edgewbc("report", case, "--to", tmp_path / "r.pdf")
-    assert ran.code == 2
-    assert "no Chromium, Chrome or Edge was found on this PC: write HTML and print it from any browser" in ran.err
-    assert not (tmp_path / "r.pdf").exists()
 
 
 @pytest.mark.parametrize("name", ["case.json", "cells.json", "crops/000001.png"])

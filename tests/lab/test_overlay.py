@@ -16,7 +16,7 @@ def gray() -> Image:
 
 
 def changed(plain: Image, drawn: Image) -> tuple[float, float]:
-    """Return the middle of what was colored, x and y as shares of the picture."""
+    """Return the middle of what was colored, x and y as shares of the image."""
     rows, columns = np.nonzero(np.abs(plain.astype(int) - drawn).sum(2) > 60)
     return columns.mean() / plain.shape[1], rows.mean() / plain.shape[0]
 

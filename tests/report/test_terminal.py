@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bench.compare import Change, Comparison, RowComparison
 from edgewbc.bench.machine import Machine
 from edgewbc.bench.prepare import BenchOptions
 from edgewbc.bench.result import BenchResult, LoadDuring
 from edgewbc.bench.runner import bench
 from edgewbc.data.manifest import Protocol
-from edgewbc.report.terminal import has_reference, render, render_comparison, sentence
-from edgewbc.report.terminal_tables import fit, shorten
+from edgewbc.report.terminal import has_reference, render, sentence
 from tests import labeled, tiny
 from tests.bench.conftest import LAB, Fake
 
@@ -81,24 +79,3 @@ def test_problems_are_listed(result: BenchResult) -> None:
     assert "openvino int8: benchmark_app is faster by more than 3 %" in text
     assert "openvino int8: benchmark_app ran with a different number of threads or streams" in text
     assert "disturbed: other programs used 50 % of the machine before, and 20 % (at most 90 %) during" in text
-
-
-def test_columns_that_do_not_fit_are_left_out_by_rank() -> None:
-    """The highest rank goes first, rank 0 never; only then is the name cut, in the middle."""
-    header = ["name", "one", "two", "three"]
-    line = ["n" * 30, "1" * 30, "2" * 30, "3" * 30]
-    assert fit(header, [line], [0, 0, 2, 1]).splitlines()[0].split() == ["name", "one", "three"]
-    everything = fit(header, [line], [0, 0, 0, 0])
-    assert everything.splitlines()[1].split() == ["nnnnnn..nnnnnn", "1" * 30, "2" * 30, "3" * 30]
-    assert (shorten("wbc5-accurate", 10), shorten("wbc5-edge", 10)) == ("wbc5..rate", "wbc5-edge")
-
-
-def test_comparison_fits_too() -> None:
-    """The name of the row, both ratios and the verdict are kept."""
-    change = Change(0.5, (0.45, 0.55))
-    row = RowComparison("wbc5-accurate/openvino/int8", (112, 112), change, change, "slower", "same", 3, 0.25)
-    text = render_comparison(Comparison((), "images per second", (row,), ("a/onnx/f32",), ()))
-    assert max(map(len, text.splitlines())) <= 80
-    assert "0.500" in text
-    assert "slower" in text
-    assert "only in the first: a/onnx/f32" in text

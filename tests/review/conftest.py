@@ -16,6 +16,8 @@ from tests.review.cases import make_case
 TOKEN = "t" * 43
 PORT = 8123
 ADDRESS = f"http://127.0.0.1:{PORT}"
+OPEN = (2, 4, 6, 8, 10, 12)
+"""Open cells of the case of `folder`."""
 
 
 class Tab:
@@ -86,3 +88,8 @@ def tab(client: TestClient) -> Tab:
 def another(client: TestClient) -> Callable[[], Tab]:
     """Return a function that opens a second tab of another person."""
     return lambda: Tab(client, "tab-2", "Bob")
+
+
+def sign(tab: Tab, **seen: object) -> int:
+    """Sign the case; return the status of the answer."""
+    return int(tab.post("sign-off", seen={"shown": 12, "filter": "all", "screen": "1280x720", **seen}).status_code)

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from edgewbc.cells import CLASSES
-from edgewbc.images.decode import decode
-from edgewbc.lab.case import UNDO, Case, CaseState
-from edgewbc.lab.case_cells import CaseCell
+from edgewbc.lab.case import UNDO, Case
 from edgewbc.lab.results import Status
 from edgewbc.review import app
-from edgewbc.review.cell_images import Maps
 from tests.review.cases import make_case
-from tests.review.conftest import ADDRESS, PORT, TOKEN, Tab
-
-OPEN = (2, 4, 6, 8, 10, 12)
-
-
-def sign(tab: Tab, **seen: object) -> int:
-    """Sign the case; return the status of the answer."""
-    return int(tab.post("sign-off", seen={"shown": 12, "filter": "all", "screen": "1280x720", **seen}).status_code)
+from tests.review.conftest import ADDRESS, OPEN, PORT, TOKEN, Tab, sign
 
 
 def test_the_case_as_the_page_gets_it(tab: Tab) -> None:
@@ -74,65 +61,6 @@ def test_an_undo_without_a_decision_does_nothing(tab: Tab, case: Case) -> None:
     assert case.decisions == []
 
 
-def test_another_tab_learns_of_a_decision(tab: Tab, another: Callable[[], Tab]) -> None:
-    """By the next poll; a poll without changes is small."""
-    other = another()
-    tab.decide("monocyte", 2)
-    found = other.poll()
-    assert other.cells[2]["label"] == "monocyte"
-    assert other.head["differential"] == tab.head["differential"]
-    assert len(found["cells"]) == 1
-    assert other.poll() == {"revision": 1, "cells": []}
-
-
-def test_a_stale_decision_is_refused_and_shown(tab: Tab, another: Callable[[], Tab], case: Case) -> None:
-    """What another tab decided is not overwritten unseen; the answer holds the newest state, and a second try works."""
-    other = another()
-    tab.decide("monocyte", 2)
-    answer = other.decide("basophil", 2, 4)
-    assert answer.status_code == 409
-    assert "cell 2 was changed in another window (now: monocyte, by Ada)" in answer.json()["error"]
-    assert [case.cell(number).label for number in (2, 4)] == ["monocyte", ""]
-    other.take(answer.json()["changes"])
-    assert other.decide("basophil", 2, 4).status_code == 200
-    assert [case.cell(number).label for number in (2, 4)] == ["basophil"] * 2
-    assert tab.decide("monocyte", 2).status_code == 409
-
-
-def test_a_decision_that_is_sent_twice_is_recorded_once(tab: Tab, case: Case) -> None:
-    """The answer to the first may have been lost."""
-    cells = [[2, 0]]
-    for _ in range(2):
-        assert tab.post("decide", label="monocyte", cells=cells).status_code == 200
-    assert len(case.decisions) == 1
-
-
-def test_only_the_tab_that_decided_undoes(tab: Tab, another: Callable[[], Tab], case: Case) -> None:
-    """An undo never takes back what somebody else just did."""
-    other = another()
-    tab.decide("monocyte", 2)
-    answer = other.post("undo")
-    assert answer.status_code == 409
-    assert "another window" in answer.json()["error"]
-    assert case.cell(2).label == "monocyte"
-    assert tab.post("undo").status_code == 200
-
-
-def test_decisions_of_an_earlier_start_can_be_undone(folder: Path) -> None:
-    """Also by another tab: that one is gone."""
-    with Case.open(folder) as case:
-        case.decide(2, "monocyte", "Ada")
-    with Case.open(folder) as case:
-        client = TestClient(
-            app.create(case, TOKEN, PORT), base_url=ADDRESS,
-            headers={"Authorization": f"Bearer {TOKEN}", "Origin": ADDRESS},
-        )  # fmt: skip
-        tab = Tab(client)
-        assert tab.head["undo"]
-        tab.post("undo")
-        assert tab.cells[2]["open"]
-
-
 def test_sign_off_is_refused_while_a_cell_is_open(tab: Tab, case: Case) -> None:
     """With the number of cells that are left."""
     tab.decide("monocyte", *OPEN[:-1])
@@ -159,45 +87,6 @@ def test_sign_off_closes_the_case(tab: Tab, case: Case) -> None:
         assert answer.status_code == 409
         assert "signed" in answer.json()["error"]
     assert case.cell(2).label == "monocyte"
-
-
-def test_what_is_signed_is_what_the_tab_shows(tab: Tab, another: Callable[[], Tab], case: Case) -> None:
-    """If another tab changed something, the sign-off is refused until it was looked at."""
-    tab.decide("monocyte", *OPEN)
-    other = another()
-    tab.decide("basophil", 2)
-    assert sign(other) == 409
-    assert case.sign_offs == []
-    other.poll()
-    assert sign(other) == 200
-
-
-def test_a_correction_is_a_new_version_with_a_reason(tab: Tab, case: Case) -> None:
-    """It needs a reason, which goes with each of its decisions; the signed version stays."""
-    assert tab.post("correct", why="early").status_code == 409
-    tab.decide("monocyte", *OPEN)
-    sign(tab)
-    assert tab.post("correct", why="  ").status_code == 400
-    assert tab.post("correct", why="seen by the senior").status_code == 200
-    assert (tab.head["closed"], tab.head["version"], tab.head["undo"]) == (False, 2, False)
-    tab.decide("basophil", 2)
-    assert case.decisions[-1].why == "seen by the senior"
-    assert case.state == CaseState.CORRECTING
-    assert [cell.label for cell in case.cells(1)][1] == "monocyte"
-    assert sign(tab) == 200
-    assert (case.state, case.version, tab.head["version"]) == (CaseState.CORRECTED, 2, 2)
-
-
-def test_an_interrupted_correction_goes_on_with_its_reason(folder: Path) -> None:
-    """After a new start the case is open, and the reason is that of its last decision."""
-    with Case.open(folder) as case:
-        case.decide_many(list(OPEN), "monocyte", "Ada")
-        case.sign_off("Ada")
-        case.decide(2, "basophil", "Bob", "second look")
-    with Case.open(folder) as case:
-        page = app.Page(case)
-        assert not page.desk.closed
-        assert page.desk.whole()["head"]["reason"] == "second look"
 
 
 @pytest.mark.parametrize(
@@ -245,64 +134,6 @@ def test_details_of_a_cell(tab: Tab, client: TestClient) -> None:
     assert found["reasons"] == ["probability below 0.8"]
     assert [(each["who"], each["old"], each["new"]) for each in found["history"]] == [("Ada", "lymphocyte", "monocyte")]
     assert client.get("/api/cells/99").status_code == 400
-
-
-def test_thumbnails_come_in_one_pack(client: TestClient, folder: Path) -> None:
-    """Each with its id and length; length 0 where the crop is missing or was altered."""
-    (folder / "crops" / "00001.jpg").unlink()
-    (folder / "crops" / "00002.jpg").write_bytes(b"another")
-    pack = io.BytesIO(client.get("/api/thumbs?ids=1,2,3,4").content)
-    sizes = {}
-    while head := pack.read(8):
-        number, length = struct.unpack("<II", head)
-        data = pack.read(length)
-        sizes[number] = decode(data).image.shape if length else None
-    assert sizes == {1: (96, 96, 3), 2: None, 3: None, 4: (96, 96, 3)}
-    many = ",".join(["1"] * 129)
-    assert client.get(f"/api/thumbs?ids={many}").status_code == 400
-    assert client.get("/api/thumbs?ids=1,x").status_code == 400
-
-
-def test_a_cell_in_its_field(client: TestClient, case: Case, folder: Path) -> None:
-    """The image with the cell's place as shares; refused if the image is not the one that was counted."""
-    answer = client.get("/api/cells/2/field")
-    left, top, width, height = (float(value) for value in answer.headers["x-box"].split(","))
-    box = case.cell(2).box
-    assert box is not None
-    assert (left * 720, top * 480, width * 720, height * 480) == pytest.approx(box, abs=0.01)
-    path = folder / "images" / "field-0000.jpg"
-    path.write_bytes(path.read_bytes() + b"x")
-    changed = client.get("/api/cells/2/field")
-    assert (changed.status_code, "was changed since" in changed.json()["error"]) == (404, True)
-    path.unlink()
-    assert client.get("/api/cells/2/field").status_code == 404
-
-
-def test_images_of_one_cell(client: TestClient, folder: Path) -> None:
-    """The crop as it is; no map without a bundle; nothing else."""
-    answer = client.get("/api/cells/1/image")
-    assert answer.headers["content-type"] == "image/jpeg"
-    assert answer.content == (folder / "crops" / "00000.jpg").read_bytes()
-    assert client.get("/api/cells/1/map").status_code == 404
-    assert client.get("/api/cells/1/other").status_code == 404
-
-
-def test_maps_come_from_the_function_that_is_given(case: Case) -> None:
-    """It is called with the cell; the page is told that there are maps."""
-    asked: list[int] = []
-
-    def maps(cell: CaseCell) -> bytes:
-        asked.append(cell.id)
-        return b"\x89PNG"
-
-    client = TestClient(
-        app.create(case, TOKEN, PORT, maps=Maps(maps, "what it shows")),
-        base_url=ADDRESS,
-        headers={"Authorization": f"Bearer {TOKEN}"},
-    )
-    assert client.get("/api/case").json()["head"]["maps"] == "what it shows"
-    assert client.get("/api/cells/3/map").headers["content-type"] == "image/png"
-    assert asked == [3]
 
 
 def test_names_that_are_no_unicode_or_markup_arrive_as_text(tmp_path: Path) -> None:

@@ -1,0 +1,32 @@
+"""edgewbc.bench.end_to_end_result: the result as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgewbc.bench.end_to_end_result import EndToEndResult
+from edgewbc.bench.process_metrics import MemoryUse
+from edgewbc.errors import UserError
+
+LAB = Path(__file__).parents[2] / "bench" / "results" / "lab.json"
+
+
+def test_published_result_reads_back() -> None:
+    """The JSON of the published result is reproduced exactly."""
+    found = EndToEndResult.read(LAB)
+    assert found.to_json() == json.loads(LAB.read_text(encoding="utf-8"))
+    assert (found.bundle, found.data.n, found.speed.ratio) == ("wbc5-edge", 1547, 0.8569)
+    assert found.cold_start is not None
+    assert found.cold_start.median == 0.6055
+    assert found.memory == MemoryUse(100_000, 175.1, 68.43, 1461.4)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    """One line names the file and what was expected."""
+    for text in ("{}", "[]", '{"machine": 1}'):
+        (tmp_path / "o.json").write_text(text)
+        with pytest.raises(UserError, match=r"o\.json: is damaged, or is not a result of `edgewbc bench --end-to-end"):
+            EndToEndResult.read(tmp_path / "o.json")
