@@ -32,7 +32,14 @@ def command(
     run: Annotated[
         Path | None, typer.Argument(help="Run folder, or bundle for the other forms of --as. [default: the newest]")
     ] = None,
-    named: Annotated[Path | None, typer.Option("--run", help="The same, as an option.")] = None,
+    named: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            help="The same, as an option. With --as hub BUNDLE: run that the bundle was made from, whose network is "
+            "added as safetensors.",
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Manifest whose validation split is measured. [default: the newest one here]")
     ] = None,
@@ -94,7 +101,7 @@ def command(
         _html(run or named, to, runtime, as_json)
         return
     if form == Form.HUB:
-        _hub(run or named, to, license, as_json)
+        _hub(run or named, named if run is not None else None, to, license, as_json)
         return
     if form in (Form.OVMS, Form.BIOIMAGEIO):
         _package(form, run or named, to, license, _one(precision, form), as_json)
@@ -166,19 +173,24 @@ def _html(model: Path | None, to: Path | None, runtime: Path | None, as_json: bo
     say("next: open it in a browser, and drop images of single cells on it")
 
 
-def _hub(model: Path | None, to: Path | None, license: str | None, as_json: bool) -> None:
+def _hub(model: Path | None, network: Path | None, to: Path | None, license: str | None, as_json: bool) -> None:
     """Write a bundle as a folder for a model hub."""
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import defaults
     from edgewbc.export import hub
+    from edgewbc.utils.optional import need
 
     bundle = Bundle.open(defaults.bundle_to_measure(model))
     target = to or Path("hub") / bundle.name
-    hub.write(bundle, target, license)
+    if network is not None:
+        for module in ("torch", "safetensors"):
+            need(module, "export --as hub --run")
+    hub.write(bundle, target, license, network)
     if as_json:
         emit({"folder": str(target)})
     else:
-        print(f"{target}: {hub.README} (card and metadata), {hub.CONFIG}, and the bundle; nothing was uploaded")
+        added = "" if network is None else f", {hub.NETWORK}/ (float network as safetensors)"
+        print(f"{target}: {hub.README} (card and metadata), {hub.CONFIG}{added}, and the bundle; nothing was uploaded")
 
 
 def _one(precision: list[str] | None, form: Form) -> str | None:

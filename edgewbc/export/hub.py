@@ -1,6 +1,7 @@
 """A bundle as a folder for a model hub: the bundle's own files, a model card with metadata, and `config.json`.
 
-The folder is still a bundle: edgewbc opens it as it is, signature included. Nothing is uploaded.
+The folder is still a bundle: edgewbc opens it as it is, signature included. With the run that the bundle was made from,
+its float network is in `network/` as safetensors, to fine-tune from. Nothing is uploaded.
 """
 
 from __future__ import annotations
@@ -13,26 +14,33 @@ from edgewbc.bundle import archive
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import CARD, SIGNATURE, SUMS
 from edgewbc.errors import UserError
+from edgewbc.lineage import Lineage
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 
 README: Final = "README.md"
 CONFIG: Final = "config.json"
+NETWORK: Final = "network"
+"""Folder of the float network in safetensors; every command accepts it as a run."""
 
 
-def write(bundle: Bundle, to: Path, license: str | None = None) -> None:
+def write(bundle: Bundle, to: Path, license: str | None = None, run: Path | None = None) -> None:
     """Write the folder: all of it or nothing.
 
     Args:
         bundle: any bundle; every file is checked.
         to: the new folder.
         license: SPDX identifier of the weights' license, for the metadata; None leaves it out.
+        run: run folder that the bundle was made from, whose network is added as safetensors; needs torch. None adds
+            none.
 
     Raises:
-        UserError: `to` is not empty, or the bundle is damaged.
+        UserError: `to` is not empty, the bundle is damaged, or it was not made from `run`.
     """
     if occupied(to):
         raise UserError(f"{to}: exists already and is not overwritten: give another --to")
     names = bundle.verify()
+    if run is not None:
+        _check_run(bundle, run)
     with whole_folder(to) as folder:
         for name in names:
             file = folder / name
@@ -42,7 +50,24 @@ def write(bundle: Bundle, to: Path, license: str | None = None) -> None:
             if (data := archive.read_optional(bundle.path, name)) is not None:
                 (folder / name).write_bytes(data)
         write_json(folder / CONFIG, config(bundle))
-        write_text(folder / README, readme(bundle, license))
+        write_text(folder / README, readme(bundle, license, network=run is not None))
+        if run is not None:
+            from edgewbc.export.weights import release
+
+            release(run, folder / NETWORK)
+
+
+def _check_run(bundle: Bundle, run: Path) -> None:
+    """Raise UserError unless the weights of a run are those of one of the steps that a bundle was made by."""
+    from edgewbc import runs
+
+    runs.verify(run)
+    weights, steps = runs.lineage(run).model_sha256, Lineage(bundle.manifest.values.get("lineage") or {}).steps
+    if weights is None or weights not in {step.model_sha256 for step in steps}:
+        made = ", ".join(f"{step.run or 'its run'} ({step.step})" for step in steps) or "no recorded step"
+        raise UserError(
+            f"{run}: {bundle.name} was not made from this run, but from {made}: name one of these with --run"
+        )
 
 
 def config(bundle: Bundle) -> dict[str, Any]:
@@ -61,10 +86,11 @@ def config(bundle: Bundle) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def readme(bundle: Bundle, license: str | None) -> str:
+def readme(bundle: Bundle, license: str | None, network: bool = False) -> str:
     """Return the model card with the metadata that hubs read; strings are JSON, which is YAML too."""
-    backends = {backend for held in bundle.manifest.files.values() for backend in held}
-    tags = ["white-blood-cell", "hematology", "microscopy", *sorted(backends), bundle.default_precision]
+    formats = {backend for held in bundle.manifest.files.values() for backend in held}
+    formats |= {"safetensors"} if network else set()
+    tags = ["white-blood-cell", "hematology", "microscopy", *sorted(formats), bundle.default_precision]
     head = ["---", *([f"license: {json.dumps(license.lower())}"] if license else [])]
     head += ["library_name: edgewbc", "pipeline_tag: image-classification", f"tags: {json.dumps(tags)}", "---", ""]
     card = bundle.read(CARD).decode("utf-8") if CARD in bundle.sums else f"# {bundle.name}\n"
@@ -76,4 +102,10 @@ def readme(bundle: Bundle, license: str | None) -> str:
         f"The folder is a bundle of edgewbc with this card and `{CONFIG}` added. The graphs take uint8 RGB "
         "images, NHWC, that were cropped and resized as `pixels` says; scaling and softmax are part of them.\n"
     )
+    if network:
+        use += (
+            f"\n`{NETWORK}/model.safetensors` is the float network before quantization, as float16, to fine-tune "
+            "from:\n\n"
+            f"    edgewbc train --weights {bundle.name}/{NETWORK}/model.safetensors\n"
+        )
     return "\n".join(head) + card + use

@@ -42,6 +42,7 @@ from edgewbc.train.losses import LabelLoss
 from edgewbc.train.mixing import mix
 from edgewbc.train.optimizer import build_optimizer, learning_rate, set_learning_rate
 from edgewbc.train.recipe import Distil, Fit
+from edgewbc.train.running_statistics import RunningStatistics
 from edgewbc.train.teacher import FeatureStudent, Teacher, distillation_loss, feature_loss
 
 _MIXING = 0x6D6978
@@ -138,6 +139,7 @@ class Trainer:
         _to_device(self.learner, self.accelerator.device)
         self.optimizer = build_optimizer(net, options, () if self.student is None else self.student.map.parameters())
         self.state = TrainingState(manifest.sha256, spec_sha256=spec.sha256)
+        self.statistics = RunningStatistics(net)
         self.average: swa_utils.AveragedModel | None = None
         if options.average:
             if options.cache_frozen:
@@ -176,6 +178,7 @@ class Trainer:
                 write_metrics(self.run, self.state.lines)
                 if self.report is not None:
                     self.report(result)
+        self.statistics.restore()
         self.net.load_state_dict(self.best)
         self.net.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.net.eval().requires_grad_(True)
@@ -198,6 +201,7 @@ class Trainer:
         for batch in self.inputs.training(plan, number, self.state.batch):
             done = self.state.epoch + self.state.batch / len(plan)
             set_learning_rate(self.optimizer, learning_rate(self.options, done))
+            self.statistics.before(self.state.epoch * len(plan) + self.state.batch)
             loss = self.train_batch(batch, len(plan))
             self.state.batch += 1
             self.state.loss += loss * len(batch.rows)

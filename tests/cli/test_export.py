@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from edgewbc import runs
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.utils import resources
 from tests.conftest import Ran
-from tests.tiny_run import quantized
+from tests.tiny_run import make_run, quantized
 
 
 @pytest.fixture
@@ -142,3 +143,24 @@ def test_a_page_needs_the_right_runtime(
     ran = edgewbc("export", str(resources.folder("export/bundles") / "wbc5-travel"), "--as", "html")
     assert ran.code == 2
     assert "use edgewbc classify" in ran.err
+
+
+def test_a_hub_folder_with_the_float_network(edgewbc: Callable[..., Ran], workspace: Path) -> None:
+    """It holds safetensors that `train --weights` reads, beside ONNX; a run of another network is refused."""
+    assert edgewbc("export", "--to", "b").code == 0
+    ran = edgewbc("export", "b", "--as", "hub", "--run", "runs/tiny-int8", "--to", "hub")
+    assert (ran.code, ran.err) == (0, "")
+    assert "network/ (float network as safetensors)" in ran.out
+    assert {path.name for path in (workspace / "hub/network").iterdir()} == {
+        "model.safetensors", "model.json", "lineage.json",
+    }  # fmt: skip
+    runs.verify(workspace / "hub/network")
+    text = (workspace / "hub/README.md").read_text(encoding="utf-8")
+    assert '"onnx", "openvino", "safetensors", "int8"' in text
+    assert "edgewbc train --weights b/network/model.safetensors" in text
+    assert Bundle.open(workspace / "hub").verify() == Bundle.open(workspace / "b").verify()
+    other = make_run(workspace / "runs/other", quantized()[1], steps=1)
+    refused = edgewbc("export", "b", "--as", "hub", "--run", other, "--to", "hub2")
+    assert refused.code == 2
+    assert "was not made from this run, but from tiny (train), its run (quantize)" in refused.err
+    assert not (workspace / "hub2").exists()
