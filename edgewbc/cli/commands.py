@@ -32,6 +32,7 @@ SUMMARIES = {
     "compare-counts": "Compare two counts of one sample.",
     "verify": "Check that nothing in a case was altered.",
     "explain": "Show what in an image a label rests on.",
+    "serve": "Serve bundles over HTTP (KServe v2).",
     "microscope": "Learn what a microscope's images look like.",
     "pick": "Choose the cells that are worth labeling.",
     "labels": "Exchange labels with Label Studio and FiftyOne.",

@@ -210,9 +210,10 @@ def _package(
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import defaults
     from edgewbc.export import bioimageio, client, ovms
+    from edgewbc.utils.text import address_part
 
     bundle = Bundle.open(defaults.bundle_to_measure(model))
-    target = to or Path(form.value) / ovms.served_name(bundle.name)
+    target = to or Path(form.value) / address_part(bundle.name)
     if form == Form.OVMS:
         name = ovms.write(bundle, target, precision)
         held = f"{ovms.CONFIG}, {name}/1, and {client.CLIENT}: what a client must do"

@@ -6,7 +6,6 @@ clients must do is in `client.json` (see `client`).
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.export import client
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
+from edgewbc.utils.text import address_part
 
 CONFIG: Final = "config.json"
 README: Final = "README.md"
@@ -37,7 +37,7 @@ def write(bundle: Bundle, to: Path, precision: str | None = None) -> str:
     """
     if occupied(to):
         raise UserError(f"{to}: exists already and is not overwritten: give another --to")
-    model, info, name = bundle.read_model("openvino", precision), bundle.manifest.familiarity, served_name(bundle.name)
+    model, info, name = bundle.read_model("openvino", precision), bundle.manifest.familiarity, address_part(bundle.name)
     with whole_folder(to) as folder:
         version = folder / name / "1"
         version.mkdir(parents=True)
@@ -51,11 +51,6 @@ def write(bundle: Bundle, to: Path, precision: str | None = None) -> str:
         write_json(folder / client.CLIENT, {**described, "model_sha256": model.sha256, "served_as": name})
         write_text(folder / README, readme(bundle, name, described))
     return name
-
-
-def served_name(name: str) -> str:
-    """Return a bundle's name with only letters, digits, `.`, `_` and `-`: it is a folder and a part of addresses."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
 
 
 def config(name: str) -> dict[str, Any]:

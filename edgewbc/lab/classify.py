@@ -15,7 +15,7 @@ from edgewbc.decision.familiarity import Familiarity
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.microscope import Microscope
-from edgewbc.lab.pipeline import CellResult, ImageResult
+from edgewbc.lab.prepared_image import CellResult, ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image

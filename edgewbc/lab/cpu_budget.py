@@ -18,13 +18,19 @@ LARGE = 32 << 20
 class CpuBudget:
     """As many cores as the engine has threads: decoding takes one, a batch as many as its stream has threads."""
 
-    def __init__(self, engine: PredictorPool) -> None:
-        """Take the number of threads and streams from `engine.info`."""
+    def __init__(self, engine: PredictorPool, share: CpuBudget | None = None) -> None:
+        """Take the number of threads and streams from `engine.info`.
+
+        Args:
+            engine: runs the batches.
+            share: budget of another engine that runs beside this one; its cores are used instead of as many again.
+        """
         threads = engine.info.threads or 1
-        self._cores = threading.Semaphore(threads)
-        self._cores_per_batch = max(1, threads // max(1, engine.info.streams))
-        self._collecting = threading.Lock()
-        self._large_file = threading.Lock()
+        self._threads: int = threads if share is None else share._threads
+        self._cores_per_batch = min(self._threads, max(1, threads // max(1, engine.info.streams)))
+        self._cores: threading.Semaphore = threading.Semaphore(threads) if share is None else share._cores
+        self._collecting: threading.Lock = threading.Lock() if share is None else share._collecting
+        self._large_file: threading.Lock = threading.Lock() if share is None else share._large_file
 
     def file(self, path: Path) -> AbstractContextManager[object]:
         """Return what to hold from before a file is read until it is decoded: a lock if the file is large."""

@@ -18,23 +18,22 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from threading import Thread, current_thread
 from time import monotonic
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.images.decode import ImageError, decode
-from edgewbc.images.files import NOT_READ, Contents, FileVersion, read
+from edgewbc.images.decode import ImageError
+from edgewbc.images.files import Contents, read
 from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
+from edgewbc.lab.prepared_image import NO_MEMORY, ImagePreparer, ImageResult, PreparedImage
 from edgewbc.lab.watchdog import LIMIT, Activity
-from edgewbc.pixels import Box, Image, PixelSpec
-from edgewbc.reasons import Reason
+from edgewbc.pixels import Image, PixelSpec
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.smear import appearance
 from edgewbc.smear.microscope import Profile
@@ -55,83 +54,6 @@ PREFETCH = 8 << 20
 
 GRACE = 5.0
 """Seconds for which a run that ends early waits for its threads to finish their current step."""
-
-NO_MEMORY = "too large for the memory of this PC"
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """The network's result for one cell of an image.
-
-    Attributes:
-        probabilities: float32 (K,).
-        features: float32 (d,), the pooled vector before the head.
-        number: of the cell in its image, from 1; 0 where the image shows one cell.
-        box: of the cell in whole pixels of the image; None where the whole image is prepared.
-        reasons: why a person should look at the cell (see `smear.prepare.PreparedCell`).
-        appearance: of the prepared cell, from `appearance.measure`; None where it was not asked for.
-    """
-
-    probabilities: NDArray[np.float32]
-    features: NDArray[np.float32]
-    number: int = 0
-    box: Box | None = None
-    reasons: tuple[Reason, ...] = ()
-    appearance: NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True)
-class ImageResult:
-    """The pipeline's result for one image.
-
-    Attributes:
-        path: as given; empty for an image that was given as an array.
-        sha256: of the file's bytes, in hexadecimal; empty if it could not be read.
-        version: of the file when it was read; `NOT_READ` if it could not be read.
-        cells: its cells, the one with the largest nucleus first; empty for an error, or if no white cell was located.
-        notes: why a person should look at the image (see `decode.Decoded`).
-        error: why there is no prediction; empty if the image was read.
-        shape: width and height of the decoded image in pixels; None for an error.
-    """
-
-    path: Path
-    sha256: str
-    version: FileVersion
-    cells: tuple[CellResult, ...] = ()
-    notes: tuple[str, ...] = ()
-    error: str = ""
-    shape: tuple[int, int] | None = None
-
-
-class _Facts(NamedTuple):
-    """What is known of a prepared cell before the network has run; see `CellResult`."""
-
-    number: int
-    box: Box | None
-    reasons: tuple[Reason, ...]
-    appearance: NDArray[np.float32] | None
-
-    def result(self, probabilities: NDArray[np.float32], features: NDArray[np.float32]) -> CellResult:
-        return CellResult(probabilities, features, self.number, self.box, self.reasons, self.appearance)
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """An image that was read: its cells and, until the network has run, their prepared images."""
-
-    path: Path
-    sha256: str = ""
-    version: FileVersion = NOT_READ
-    cells: tuple[_Facts, ...] = ()
-    images: tuple[Image, ...] = ()
-    notes: tuple[str, ...] = ()
-    error: str = ""
-    shape: tuple[int, int] | None = None
-
-    def result(self, outputs: Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> ImageResult:
-        """Return the image's result; takes the output of each of its cells from `outputs`."""
-        cells = tuple(cell.result(*next(outputs)) for cell in self.cells)
-        return ImageResult(self.path, self.sha256, self.version, cells, self.notes, self.error, self.shape)
 
 
 def run(
@@ -182,7 +104,7 @@ def _run(
     measure: bool,
 ) -> Iterator[ImageResult]:
     submitted: deque[Future[list[ImageResult]]] = deque()
-    group: list[Path | _Prepared] = []
+    group: list[Path | PreparedImage] = []
     workers = engine.info.threads or 1
     with (
         one_thread_in_opencv(),
@@ -190,7 +112,8 @@ def _run(
         _thread_pool("reader", readers) as reading,
     ):
         activity = Activity(LIMIT * max(1, batch / BATCH))
-        work, groups, crowding = _Worker(engine, preparer, batch, activity, measure), 0, 1.0
+        prepare, groups, crowding = ImagePreparer(preparer, measure), 0, 1.0
+        work = _Worker(engine, prepare, batch, activity)
         with activity.stage("loading OpenCV"):  # its first use is in one thread too, before any worker starts
             cv2.resize(cv2.cvtColor(np.zeros((4, 4, 3), np.uint8), cv2.COLOR_BGR2RGB), (2, 2))
             cv2.imdecode(cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1], cv2.IMREAD_COLOR)
@@ -199,7 +122,7 @@ def _run(
             full = batch if batch == 1 or groups < 2 * workers else GROUP * batch
             full = max(1, round(full / crowding))  # fields hold more cells to a group's batches
             if path is not None:
-                group.append(work.prepare(path) if isinstance(path, np.ndarray) else path)
+                group.append(prepare.pixels(path) if isinstance(path, np.ndarray) else path)
             if group and (path is None or len(group) >= full):
                 submitted.append(pool.submit(work.results, reading.submit(_fetch, group, activity)))
                 group = []
@@ -210,33 +133,16 @@ def _run(
                 yield from found
 
 
-_Item = Path | tuple[Path, Contents | str] | _Prepared
+_Item = Path | tuple[Path, Contents | str] | PreparedImage
 """An image of a group: a file that is not fetched yet, or with its contents (or why it has none), or prepared."""
 
 
 class _Worker:
     """The work of the worker threads."""
 
-    def __init__(
-        self, engine: PredictorPool, preparer: Preparer, batch: int, activity: Activity, measure: bool
-    ) -> None:
-        self._engine, self._preparer, self._batch, self._budget = engine, preparer, batch, CpuBudget(engine)
-        self._activity, self._measure = activity, measure
-
-    def prepare(
-        self,
-        image: Image,
-        file: tuple[Path, str, FileVersion] = (Path(), "", NOT_READ),
-        notes: tuple[str, ...] = (),
-    ) -> _Prepared:
-        """Prepare the cells of a decoded image for the network, and measure them if that is asked for."""
-        cells = self._preparer.cells(image)
-        facts = tuple(
-            _Facts(cell.number, cell.box, cell.reasons, appearance.measure(cell.image) if self._measure else None)
-            for cell in cells
-        )
-        images = tuple(cell.image for cell in cells)
-        return _Prepared(*file, facts, images, notes, shape=(image.shape[1], image.shape[0]))
+    def __init__(self, engine: PredictorPool, prepare: ImagePreparer, batch: int, activity: Activity) -> None:
+        self._engine, self._batch, self._budget = engine, batch, CpuBudget(engine)
+        self._activity, self._prepare = activity, prepare
 
     def results(self, fetched: Future[list[_Item]]) -> list[ImageResult]:
         """Turn the fetched files of a group into results; it is emptied, so that files are released at once.
@@ -245,7 +151,7 @@ class _Worker:
         """
         group = fetched.result()
         group.reverse()
-        prepared: list[_Prepared] = []
+        prepared: list[PreparedImage] = []
         waiting: list[Image] = []
         outputs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         while group or waiting:
@@ -261,11 +167,11 @@ class _Worker:
             predictions = self._engine(np.stack(images))
         return zip(predictions.probabilities, predictions.features, strict=True)
 
-    def _decode_some(self, group: list[_Item], prepared: list[_Prepared], waiting: list[Image]) -> None:
+    def _decode_some(self, group: list[_Item], prepared: list[PreparedImage], waiting: list[Image]) -> None:
         """Decode and prepare images from the end of a group until `GROUP` batches of cells wait or it is empty."""
         most = GROUP * self._batch
 
-        def take(item: _Prepared) -> None:
+        def take(item: PreparedImage) -> None:
             waiting.extend(item.images)
             prepared.append(replace(item, images=()))
 
@@ -279,7 +185,7 @@ class _Worker:
                     group.pop()
                     take(self._decode(*item) if isinstance(item, tuple) else item)
 
-    def _read_and_decode(self, path: Path) -> _Prepared:
+    def _read_and_decode(self, path: Path) -> PreparedImage:
         """Read and decode a file that was not prefetched."""
         with self._budget.file(path):
             with self._activity.stage(f"reading {path}"):
@@ -287,22 +193,15 @@ class _Worker:
             with self._budget.decoding():
                 return self._decode(path, contents)
 
-    def _decode(self, path: Path, contents: Contents | str) -> _Prepared:
+    def _decode(self, path: Path, contents: Contents | str) -> PreparedImage:
         """Decode and prepare a file's bytes, or say what is wrong with them."""
         if isinstance(contents, str):
-            return _Prepared(path, error=contents)
-        file = (path, contents.sha256, contents.version)
-        try:
-            with self._activity.stage(f"decoding {path}"):
-                decoded = decode(contents.data)
-                return self.prepare(decoded.image, file, decoded.notes)
-        except ImageError as error:
-            return _Prepared(*file, error=str(error))
-        except MemoryError:
-            return _Prepared(*file, error=NO_MEMORY)
+            return PreparedImage(path, error=contents)
+        with self._activity.stage(f"decoding {path}"):
+            return self._prepare.data(contents.data, (path, contents.sha256, contents.version))
 
 
-def _fetch(group: list[Path | _Prepared], activity: Activity) -> list[_Item]:
+def _fetch(group: list[Path | PreparedImage], activity: Activity) -> list[_Item]:
     """Read the files of a group, up to `PREFETCH` bytes."""
     left, found = PREFETCH, list[_Item]()
     for item in group:

@@ -18,7 +18,8 @@ from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.journal_file import SettingsMismatch
 from edgewbc.lab.microscope import Microscope
-from edgewbc.lab.pipeline import BATCH, ImageResult
+from edgewbc.lab.pipeline import BATCH
+from edgewbc.lab.prepared_image import ImageResult
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.thresholds import ReviewThresholds, describe
 from edgewbc.runtime import tuning

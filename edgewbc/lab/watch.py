@@ -22,7 +22,8 @@ from edgewbc.images.files import FileVersion
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.folder_scan import UNKNOWN, FolderScan
 from edgewbc.lab.journal import Journal
-from edgewbc.lab.pipeline import BATCH, ImageResult
+from edgewbc.lab.pipeline import BATCH
+from edgewbc.lab.prepared_image import ImageResult
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.resume import is_done, record
 

@@ -12,14 +12,14 @@ The server listens on 127.0.0.1 alone, but other programs and web pages reach th
 
 from __future__ import annotations
 
-import hmac
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edgewbc.review.address import HOST
+from edgewbc.utils import http_server
+from edgewbc.utils.http_server import LOOPBACK, bears
 
 API: Final = "/api/"
 """Paths below this need the token; the others are the page's own files, which are the same for every case."""
@@ -31,11 +31,7 @@ POLICY: Final = (
 )
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
+    **http_server.HEADERS,
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
@@ -54,8 +50,8 @@ class Guard:
             port: on which the server listens.
         """
         self.app = app
-        self._authorization = f"Bearer {token}".encode()
-        self._host = f"{HOST}:{port}"
+        self._token = token
+        self._host = f"{LOOPBACK}:{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""
@@ -82,8 +78,7 @@ class Guard:
             return PlainTextResponse(f"this server responds only at the address http://{self._host}/\n", 421)
         if not scope["path"].startswith(API):
             return None
-        given = headers.get("authorization", "").encode("latin-1")
-        if not hmac.compare_digest(given, self._authorization):
+        if not bears(headers.get("authorization", ""), self._token):
             return PlainTextResponse("wrong token: open the address that `edgewbc review` printed\n", 403)
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return PlainTextResponse("requests from other pages are refused\n", 403)

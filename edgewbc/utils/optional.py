@@ -21,6 +21,7 @@ def install_command(extra: str) -> str:
 TRAIN = install_command("train")
 REPORT = install_command("report")
 REVIEW = install_command("review")
+SERVE = install_command("serve")
 
 
 def need(module: str, purpose: str, install: str = TRAIN) -> ModuleType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -12,6 +13,11 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 def utc_now() -> str:
     """Return the time in the form 2026-11-28T01:02:03Z (UTC)."""
     return datetime.now(UTC).strftime(TIME)
+
+
+def address_part(name: str) -> str:
+    """Return a name with only letters, digits, `.`, `_` and `-`: it can be a folder and a part of an address."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
 
 
 def percent(value: float | None, digits: int = 2) -> str:

@@ -13,7 +13,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images.files import NOT_READ
 from edgewbc.lab.classify import LoadedBundle, classify
-from edgewbc.lab.pipeline import CellResult, ImageResult
+from edgewbc.lab.prepared_image import CellResult, ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.pixels import prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor

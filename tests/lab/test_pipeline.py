@@ -19,8 +19,9 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.images.decode import decode as decode_image
 from edgewbc.images.files import NOT_READ, FileVersion
 from edgewbc.images.files import read as read_file
-from edgewbc.lab import cpu_budget, pipeline
-from edgewbc.lab.pipeline import ImageResult, run
+from edgewbc.lab import cpu_budget, pipeline, prepared_image
+from edgewbc.lab.pipeline import run
+from edgewbc.lab.prepared_image import ImageResult
 from edgewbc.pixels import prepare
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.tuning import Choice
@@ -247,7 +248,7 @@ def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], mo
     now = most = 0
     lock, real = threading.Lock(), decode_image
 
-    def decode(data: bytes) -> Any:
+    def decode(data: bytes, limit: int) -> Any:
         nonlocal now, most
         with lock:
             now += 1
@@ -257,7 +258,7 @@ def test_no_more_work_at_once_than_threads(bundle: Bundle, paths: list[Path], mo
             now -= 1
         return found
 
-    monkeypatch.setattr(pipeline, "decode", decode)
+    monkeypatch.setattr(prepared_image, "decode", decode)
     assert len(list(run(engine, bundle.pixels, paths * 5, readers=6))) == 60
     assert most == 1
 
@@ -299,13 +300,13 @@ def test_prefetching_is_limited(
         events.append("read")
         return real_read(path)
 
-    def decode(data: bytes) -> Any:
+    def decode(data: bytes, limit: int) -> Any:
         events.append("decode")
-        return real_decode(data)
+        return real_decode(data, limit)
 
     monkeypatch.setattr(pipeline, "PREFETCH", paths[0].stat().st_size + paths[1].stat().st_size)
     monkeypatch.setattr(pipeline, "read", read)
-    monkeypatch.setattr(pipeline, "decode", decode)
+    monkeypatch.setattr(prepared_image, "decode", decode)
     found = list(run(engine, bundle.pixels, [*paths[:4], make_image(4)], batch=5))
     assert [outcome.path for outcome in found] == [*paths[:4], Path()]
     assert all(len(outcome.cells) == 1 for outcome in found)
@@ -317,10 +318,10 @@ def test_a_lack_of_memory_is_an_error_result(
 ) -> None:
     """An image that does not fit into memory is an error in its place."""
 
-    def decode(data: bytes) -> Any:
+    def decode(data: bytes, limit: int) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(pipeline, "decode", decode)
+    monkeypatch.setattr(prepared_image, "decode", decode)
     (outcome,) = run(engine, bundle.pixels, paths[:1])
     assert outcome.error == "too large for the memory of this PC"
     assert outcome.version.size == paths[0].stat().st_size

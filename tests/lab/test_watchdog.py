@@ -71,16 +71,16 @@ STUCK = """
     import signal, sys, threading
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
     sys.path.insert(0, {top!r})
-    from edgewbc.lab import pipeline, watchdog
+    from edgewbc.lab import pipeline, prepared_image, watchdog
     from edgewbc.cli.main import main
     pipeline.LIMIT, watchdog.POLL, pipeline.GRACE = {limit}, 0.05, 0.2
-    real = pipeline.decode
-    def decode(data):
+    real = prepared_image.decode
+    def decode(data, limit):
         if data == b"stuck":
             print("stuck", flush=True)
             threading.Event().wait(120)
-        return real(data)
-    pipeline.decode = decode
+        return real(data, limit)
+    prepared_image.decode = decode
     main(["classify", "--model", {model!r}, {folder!r}, "--out", {out!r}, "--threads", "2", "--batch", "1"])
 """
 

@@ -14,9 +14,9 @@ import uvicorn
 
 from edgewbc.lab.case import Case
 from edgewbc.review import app
-from edgewbc.review.address import HOST, new_token
 from edgewbc.review.cell_images import NO_MAPS, Maps
 from edgewbc.utils.browser import find_browser
+from edgewbc.utils.http_server import LOOPBACK, new_token
 
 ELSEWHERE = "elsewhere.example"
 """A host name that the browser resolves to this computer, as DNS rebinding does."""
@@ -32,7 +32,7 @@ def chromium() -> Iterator[Any]:
     """Start a browser; it ends with the block."""
     from playwright.sync_api import sync_playwright
 
-    arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {ELSEWHERE} {HOST}"]
+    arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {ELSEWHERE} {LOOPBACK}"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=arguments)
         yield browser
@@ -43,7 +43,7 @@ def chromium() -> Iterator[Any]:
 def served(folder: Path, by: str = "Ada", maps: Maps = NO_MAPS) -> Iterator[tuple[str, Case]]:
     """Serve a case in a thread of this process; yield the page's address with its token, and the case."""
     listener = socket.socket()
-    listener.bind((HOST, 0))
+    listener.bind((LOOPBACK, 0))
     listener.listen(64)
     port, token = listener.getsockname()[1], new_token()
     with Case.open(folder) as case:
@@ -52,7 +52,7 @@ def served(folder: Path, by: str = "Ada", maps: Maps = NO_MAPS) -> Iterator[tupl
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield f"http://{HOST}:{port}/#token={token}", case
+            yield f"http://{LOOPBACK}:{port}/#token={token}", case
         finally:
             server.should_exit = server.force_exit = True
             thread.join(20)

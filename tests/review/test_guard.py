@@ -9,8 +9,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from edgewbc.review.address import new_token
 from edgewbc.review.guard import HEADERS, Guard
+from edgewbc.utils.http_server import new_token
 from tests.review.conftest import ADDRESS, PORT, TOKEN
 
 ANSWER = "the case"

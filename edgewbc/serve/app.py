@@ -1,0 +1,216 @@
+"""The addresses of the Open Inference Protocol (KServe v2), and `/metrics`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from edgewbc._version import __version__
+from edgewbc.lab.cpu_budget import CpuBudget
+from edgewbc.lab.results import Status
+from edgewbc.serve import request as requests
+from edgewbc.serve import response as responses
+from edgewbc.serve.admission import Admission
+from edgewbc.serve.batcher import Batcher
+from edgewbc.serve.guard import Guard
+from edgewbc.serve.limits import Limits
+from edgewbc.serve.metrics import Metrics
+from edgewbc.serve.models import VERSION, ServedModel
+from edgewbc.serve.problems import BadImage, Code, Problem, bad_request, too_large
+from edgewbc.serve.response import Rows
+
+LOG = logging.getLogger("edgewbc.serve")
+_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Service:
+    """The models of a server, and the requests in it.
+
+    Attributes:
+        admission: what is in it.
+        metrics: what it counts.
+    """
+
+    def __init__(self, models: Sequence[ServedModel], limits: Limits) -> None:
+        """Start the workers of each model; all models share the cores of the first."""
+        self._limits, self.admission, self.metrics = limits, Admission(limits), Metrics()
+        self._models = {model.name: model for model in models}
+        self._batchers: dict[str, Batcher] = {}
+        share: CpuBudget | None = None
+        for model in models:
+            batcher = Batcher(model.model, limits, share, self._seen(model.name))
+            self._batchers[model.name], share = batcher, share or batcher.budget
+        self.metrics.images.set_function(lambda: self.admission.images)
+        self.metrics.size.set_function(lambda: self.admission.size)
+
+    def close(self) -> None:
+        """Finish what is queued, and end the workers."""
+        self.admission.stopping = True
+        for batcher in self._batchers.values():
+            batcher.close()
+
+    def routes(self) -> list[Route]:
+        """Return the addresses."""
+        model, version = "/v2/models/{name:str}", "/v2/models/{name:str}/versions/{version:str}"
+        return [
+            Route("/v2", self.server),
+            Route("/v2/", self.server),
+            Route("/v2/health/live", self.live),
+            Route("/v2/health/ready", self.ready),
+            *(Route(each, self.model) for each in (model, version)),
+            *(Route(f"{each}/ready", self.model_ready) for each in (model, version)),
+            *(Route(f"{each}/infer", self.infer, methods=["POST"]) for each in (model, version)),
+            Route("/metrics", self.prometheus),
+        ]
+
+    async def server(self, _: Request) -> Response:
+        """Server metadata, and the names of the models."""
+        return JSONResponse(
+            {
+                "name": "edgewbc",
+                "version": __version__,
+                "extensions": ["binary_tensor_data"],
+                "models": list(self._models),
+            }
+        )
+
+    async def live(self, _: Request) -> Response:
+        """Whether the process responds."""
+        return JSONResponse({"live": True})
+
+    async def ready(self, _: Request) -> Response:
+        """Whether requests are taken."""
+        ready = not self.admission.stopping
+        return JSONResponse({"ready": ready}, 200 if ready else 503)
+
+    async def model(self, request: Request) -> Response:
+        """Metadata of a model."""
+        return JSONResponse(self._model(request).metadata())
+
+    async def model_ready(self, request: Request) -> Response:
+        """Whether a model takes requests."""
+        model, ready = self._model(request), not self.admission.stopping
+        return JSONResponse({"name": model.name, "ready": ready}, 200 if ready else 503)
+
+    async def prometheus(self, _: Request) -> Response:
+        """Metrics in Prometheus' text format."""
+        return Response(self.metrics.text(), headers={"content-type": _TEXT})
+
+    async def infer(self, request: Request) -> Response:
+        """Classify the images of a request."""
+        begun, name, code = monotonic(), "", 500
+        try:
+            model = self._model(request)
+            name = model.name
+            found = await self._infer(request, model)
+            code = found.status_code
+            return found
+        except Problem as problem:
+            code = problem.status
+            raise
+        finally:
+            self.metrics.requests.labels(name, str(code)).inc()
+            self.metrics.seconds.labels(name).observe(monotonic() - begun)
+
+    async def _infer(self, request: Request, model: ServedModel) -> Response:
+        with self.admission.receive(_length(request, self._limits.body)):
+            body = await self._body(request)
+            wanted = requests.parse(body, request.headers.get(requests.LENGTH_HEADER), self._limits)
+            del body
+            outputs = responses.check(wanted)
+            batcher = self._batchers[model.name]
+            with self.admission.classify(len(wanted.images), batcher.seconds):
+                rows = await asyncio.wrap_future(batcher.submit(wanted.images))
+            if not wanted.rows and (bad := _bad(rows)):
+                count = f"{len(bad)} of {len(rows)} images" if len(rows) > 1 else "the image"
+                raise Problem(400, Code.IMAGE, f"{count} cannot be used: {bad[0].reason}", bad)
+            self.metrics.rows(model.name, rows)
+            found = responses.encode(model.name, VERSION, wanted, outputs, rows, model.classes)
+        return Response(found.body, headers=found.headers)
+
+    async def _body(self, request: Request) -> bytes:
+        """Receive a request. Raises Problem if it is too large, comes too slowly, or not whole."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._limits.receive):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > self._limits.body:
+                        raise too_large(f"the request is larger than {self._limits.body:,} bytes")
+                    parts.append(part)
+        except TimeoutError:
+            raise Problem(408, Code.TIMEOUT, f"the request did not come within {self._limits.receive:g} s") from None
+        except ClientDisconnect:
+            raise bad_request("the client closed the connection") from None
+        return b"".join(parts)
+
+    def _model(self, request: Request) -> ServedModel:
+        """Return the model that an address names. Raises Problem if there is none."""
+        name, version = request.path_params["name"], request.path_params.get("version", VERSION)
+        found = self._models.get(name)
+        if found is None or version != VERSION:
+            raise Problem(404, Code.NOT_FOUND, f"no such model; the models are {', '.join(self._models)}, version 1")
+        return found
+
+    def _seen(self, name: str) -> Any:
+        return lambda images, seconds: self.metrics.batch_of(name, images, seconds)
+
+
+def create(service: Service, token: str | None = None) -> Guard:
+    """Return the application of a service.
+
+    Args:
+        service: with its models.
+        token: that requests must carry; None where only this computer reaches the server.
+    """
+    handlers: dict[Any, Any] = {Problem: _problem, HTTPException: _http, Exception: _bug}
+    return Guard(Starlette(routes=service.routes(), exception_handlers=handlers), token)
+
+
+def _length(request: Request, most: int) -> int:
+    """Return the bytes to hold for a request: as many as it says, or the most that there may be.
+
+    Raises:
+        Problem: it is compressed, or its length is no number.
+    """
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Problem(415, Code.REQUEST, "compressed requests are not taken: images are compressed already")
+    length = request.headers.get("content-length")
+    if length is None:
+        return most
+    if not length.isascii() or not length.isdigit():
+        raise bad_request("content-length is not a number")
+    return int(length[:18])
+
+
+def _bad(rows: Rows) -> tuple[BadImage, ...]:
+    """Return the images that have no prediction."""
+    found = ((image, row) for image, each in enumerate(rows) for row in each if row.status is Status.ERROR)
+    return tuple(BadImage(image, row.reason) for image, row in found)
+
+
+async def _problem(_: Request, problem: Problem) -> Response:
+    return JSONResponse(problem.to_json(), problem.status, problem.headers)
+
+
+async def _http(_: Request, error: HTTPException) -> Response:
+    if error.status_code == 405:
+        problem = Problem(405, Code.METHOD, "the address takes another method", headers=dict(error.headers or {}))
+    else:
+        problem = Problem(error.status_code, Code.NOT_FOUND, "no such address: /v2 tells about this server")
+    return JSONResponse(problem.to_json(), problem.status, problem.headers)
+
+
+async def _bug(_: Request, __: Exception) -> Response:
+    problem = Problem(500, Code.INTERNAL, "the server failed: its log says why")
+    return JSONResponse(problem.to_json(), problem.status)

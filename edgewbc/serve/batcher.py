@@ -1,0 +1,212 @@
+"""Dynamic batching: the images of several requests in one inference call, in order of arrival, on a bounded delay.
+
+There are as many workers as the model has threads. One worker at a time collects images; while it waits for a batch to
+fill, no image waits longer than the delay, and where other workers are idle it leaves them their share. A worker
+decodes and prepares its images and then runs the network, as `lab.pipeline` does. An image that makes the network fail
+is tried again alone, so that it fails alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
+from edgewbc.lab.prepared_image import ImagePreparer, PreparedImage
+from edgewbc.lab.results import ResultRow
+from edgewbc.pixels import Image
+from edgewbc.serve.limits import Limits
+from edgewbc.serve.request import Source
+from edgewbc.smear.prepare import Preparer
+
+LOG = logging.getLogger("edgewbc.serve")
+RECENT = 0.2
+"""Weight of the newest batch in the running mean of seconds per image."""
+
+
+class Pending:
+    """A request whose images are being classified.
+
+    Attributes:
+        future: the rows of each image, or the exception of the first that failed.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.future: Future[list[list[ResultRow]]] = Future()
+        self.future.set_running_or_notify_cancel()  # from here on, nobody can cancel it
+        self._rows: list[list[ResultRow]] = [[] for _ in range(count)]
+        self._left = count
+        self._lock = threading.Lock()
+
+    def done(self, index: int, rows: list[ResultRow]) -> None:
+        """Take the rows of an image; the last one completes the request."""
+        with self._lock:
+            self._rows[index] = rows
+            self._left -= 1
+            complete = not self._left and not self.future.done()
+        if complete:
+            self.future.set_result(self._rows)
+
+    def fail(self, error: Exception) -> None:
+        """Take the error of an image: the request fails with the first."""
+        with self._lock:
+            first = not self.future.done()
+            self._left -= 1
+            if first:
+                self.future.set_exception(error)
+
+
+class _Job:
+    """An image of a request."""
+
+    __slots__ = ("arrived", "index", "pending", "source")
+
+    def __init__(self, pending: Pending, index: int, source: Source) -> None:
+        self.pending, self.index, self.source, self.arrived = pending, index, source, monotonic()
+
+
+class Batcher:
+    """Classifies the images of requests with one model, in threads of its own until it is closed."""
+
+    def __init__(
+        self,
+        model: LoadedBundle,
+        limits: Limits,
+        share: CpuBudget | None = None,
+        seen: Callable[[int, float], None] = lambda images, seconds: None,
+    ) -> None:
+        """Start the workers.
+
+        Args:
+            model: to run.
+            limits: batch, delay and pixels are used.
+            share: cores that other models use too.
+            seen: told of every batch: images, and seconds from decoding to rows.
+        """
+        self.budget = CpuBudget(model.engine, share)
+        self._model, self._limits, self._seen = model, limits, seen
+        self._prepare = ImagePreparer(
+            Preparer(model.bundle.pixels, model.microscope.profile), model.bundle.manifest.training_images is not None
+        )
+        self._jobs: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._collecting = threading.Lock()
+        self._closed = False
+        self._idle = 0
+        self._seconds = 0.0
+        self._resources = ExitStack()
+        self._resources.enter_context(one_thread_in_opencv())
+        count = model.engine.info.threads or 1
+        self._workers = [threading.Thread(target=self._work, name=f"edgewbc-serve-{n}") for n in range(count)]
+        for worker in self._workers:
+            worker.start()
+
+    def submit(self, images: Sequence[Source]) -> Future[list[list[ResultRow]]]:
+        """Queue the images of a request; return the rows of each, in their order.
+
+        Raises:
+            RuntimeError: the batcher is closed.
+        """
+        pending = Pending(len(images))
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the batcher is closed")
+            self._jobs.extend(_Job(pending, index, source) for index, source in enumerate(images))
+            self._changed.notify_all()
+        return pending.future
+
+    @property
+    def waiting(self) -> int:
+        """Images that no worker has taken yet."""
+        return len(self._jobs)
+
+    def seconds(self, images: int) -> float:
+        """Return the seconds that so many images take, by the speed of recent batches."""
+        return images * self._seconds / len(self._workers)
+
+    def close(self) -> None:
+        """Classify what is queued, then end the workers."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.join()
+        self._resources.close()
+
+    def _work(self) -> None:
+        while jobs := self._take():
+            begun = monotonic()
+            self._process(jobs)
+            seconds = monotonic() - begun
+            mean = seconds / len(jobs)
+            self._seconds = mean if not self._seconds else self._seconds + RECENT * (mean - self._seconds)
+            self._seen(len(jobs), seconds)
+
+    def _take(self) -> list[_Job]:
+        """Return the next images, up to a batch; none when the batcher is closed and the queue is empty."""
+        most = self._limits.batch
+        with self._changed:
+            self._idle += 1
+        try:
+            with self._collecting, self._changed:
+                while not self._jobs and not self._closed:
+                    self._changed.wait()
+                until = self._jobs[0].arrived + self._limits.delay if self._jobs else 0.0
+                while len(self._jobs) < most and not self._closed and (left := until - monotonic()) > 0:
+                    self._changed.wait(left)
+                count = min(most, -(-len(self._jobs) // self._idle))
+                return [self._jobs.popleft() for _ in range(count)]
+        finally:
+            with self._changed:
+                self._idle -= 1
+
+    def _process(self, jobs: list[_Job]) -> None:
+        """Classify images and hand out their rows; whatever happens, each gets rows or an error."""
+        try:
+            found = self._rows([job.source for job in jobs])
+        except Exception as error:
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._process([job])
+                return
+            LOG.exception("an image of a request could not be classified")
+            jobs[0].pending.fail(error)
+            return
+        for job, rows in zip(jobs, found, strict=True):
+            job.pending.done(job.index, rows)
+
+    def _rows(self, sources: list[Source]) -> list[list[ResultRow]]:
+        prepared: list[PreparedImage] = []
+        waiting: list[Image] = []
+        outputs: list[tuple[Any, Any]] = []
+        for source in sources:
+            with self.budget.decoding():
+                image = self._prepared(source)
+            prepared.append(image)
+            waiting += image.images
+            while len(waiting) >= self._limits.batch:  # an image may hold many cells
+                outputs += self._infer(waiting[: self._limits.batch])
+                del waiting[: self._limits.batch]
+        if waiting:
+            outputs += self._infer(waiting)
+        each = iter(outputs)
+        return [self._model.rows(image.result(each)) for image in prepared]
+
+    def _prepared(self, source: Source) -> PreparedImage:
+        if isinstance(source, bytes):
+            return self._prepare.data(source, limit=self._limits.pixels)
+        return self._prepare.pixels(source)
+
+    def _infer(self, images: Sequence[Image]) -> list[tuple[Any, Any]]:
+        with self.budget.inference():
+            found = self._model.engine(np.stack(images))
+        return list(zip(found.probabilities, found.features, strict=True))

@@ -1,0 +1,75 @@
+"""Who may talk to the server.
+
+With a token, every request carries it (`Authorization: Bearer TOKEN`), except the two that tell whether the server is
+alive and ready. Without one the server listens to this computer alone, and refuses what a web page in a browser on it
+could send: a foreign host name (DNS rebinding), and any request that a browser marks as a page's.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edgewbc.serve.problems import Code, Problem
+from edgewbc.utils import http_server
+from edgewbc.utils.http_server import bears, is_loopback
+
+OPEN: Final = ("/v2/health/live", "/v2/health/ready")
+"""Addresses that need no token: a probe has none."""
+
+
+class Guard:
+    """ASGI middleware that refuses requests from elsewhere, and adds the security headers to every response."""
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
+        """Guard an app.
+
+        Args:
+            app: to guard.
+            token: that requests must carry; None where only this computer reaches the server.
+        """
+        self.app, self._token = app, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to one request."""
+        if scope["type"] != "http":  # there are no WebSockets here, and nothing to start
+            return
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(http_server.HEADERS)
+                headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        problem = self._problem(scope)
+        if problem is None:
+            await self.app(scope, receive, secured)
+        else:
+            await JSONResponse(problem.to_json(), problem.status, problem.headers)(scope, receive, secured)
+
+    def _problem(self, scope: Scope) -> Problem | None:
+        """Return why a request is not allowed; None if it is."""
+        headers = Headers(scope=scope)
+        if self._token is not None:
+            if scope["path"] in OPEN or bears(headers.get("authorization", ""), self._token):
+                return None
+            message = "wrong token, or none: send it as `Authorization: Bearer TOKEN`"
+            return Problem(401, Code.TOKEN, message, headers={"WWW-Authenticate": "Bearer"})
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not is_loopback(_name(hosts[0])):
+            message = "without a token, this server responds only at this computer's own address"
+            return Problem(421, Code.FOREIGN, message)
+        if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
+            return Problem(403, Code.FOREIGN, "requests of web pages are refused: start the server with a token")
+        return None
+
+
+def _name(host: str) -> str:
+    """Return a host without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

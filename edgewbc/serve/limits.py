@@ -1,0 +1,32 @@
+"""Limits of a server: what a request may hold, and how much may wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a server takes on.
+
+    Attributes:
+        body: bytes of the largest request.
+        images: images of the largest request.
+        pixels: of the largest image.
+        queue: images of all requests that are waiting or being classified; more are refused with 429.
+        memory: bytes of all requests that are being received, waiting or being classified.
+        batch: images per inference call.
+        delay: seconds that an image waits for others to fill a batch, while a core is idle.
+        receive: seconds in which a client must have sent its request.
+        drain: seconds that accepted requests get to finish after SIGTERM.
+    """
+
+    body: int = 64 << 20
+    images: int = 256
+    pixels: int = 50_000_000
+    queue: int = 1024
+    memory: int = 512 << 20
+    batch: int = 32
+    delay: float = 0.002
+    receive: float = 60.0
+    drain: int = 60
