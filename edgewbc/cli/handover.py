@@ -30,9 +30,10 @@ def command(
 ) -> None:
     """Write a signed case into a folder, for a laboratory's information system to read.
 
-    The file appears at once under a name of the case and its version, and is never overwritten. Results are final, and
-    those of a correction are marked as such. Only signed cases are handed over; with --draft, only unsigned ones, as
-    preliminary. Nothing is sent over a network, and nothing is said of the patient but the accession number.
+    The file appears at once under a name of the case and its version, and is never overwritten: each signed version is
+    handed over once. Results are final, and those of a correction are marked as such. Only signed cases are handed
+    over; with --draft, only cases that nobody has signed yet, as preliminary and as often as needed. Nothing is sent
+    over a network, and nothing is said of the patient but the accession number.
 
     \b
     Example:

@@ -14,7 +14,7 @@ def command(
     case: Annotated[Path, typer.Argument(help="Folder of the case.")],
     to: Annotated[Path, typer.Option(help="File to write: .html, or .pdf where this PC has Chromium, Chrome or Edge.")],
     ranges: Annotated[
-        Path | None, typer.Option(metavar="TOML", help="Reference ranges of the laboratory. [default: none]")
+        Path | None, typer.Option(metavar="YAML", help="Reference ranges of the laboratory. [default: none]")
     ] = None,
     gallery: Annotated[int, typer.Option(min=0, max=100, help="Cells of each type that are shown.")] = 8,
     zeros: Annotated[bool, typer.Option("--zeros", help="Also give the types of which there is no cell.")] = False,
@@ -23,14 +23,14 @@ def command(
 
     The page needs no other file and no network, and prints on A4. Before the case is signed it is marked as a draft.
 
-    The reference ranges are a TOML file with a table for each type, such as [neutrophil] with percent = [LOW, HIGH]
-    and absolute = [LOW, HIGH] in 10^9/L, and a line source = "..." with where they are from. There are no ranges
-    unless the laboratory gives its own.
+    The reference ranges are a YAML file with a line for each, such as "neutrophil.percent: 40 to 75" and
+    "neutrophil.absolute: 1.8 to 7.7" in 10^9/L, and a line "source: ..." with where they are from. There are no
+    ranges unless the laboratory gives its own.
 
     \b
     Example:
       edgewbc report cases/smear-17 --to smear-17.html
-      edgewbc report cases/smear-17 --to smear-17.pdf --ranges ranges.toml
+      edgewbc report cases/smear-17 --to smear-17.pdf --ranges ranges.yaml
     """
     import tempfile
 

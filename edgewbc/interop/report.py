@@ -123,6 +123,10 @@ class Report:
         return f"{safe}-v{self.version}{draft}"
 
     def identity(self, *more: str) -> str:
-        """Return a SHA-256 that is the same for the same report: of its number, stage, signature and `more`."""
-        parts = (self.case, str(self.version), self.stage, self.signature, *more)
+        """Return a SHA-256 that is the same for the same report: of its number, stage, signature and `more`.
+
+        A preliminary report has no signature, and may be handed over again: its identity is that of its results.
+        """
+        drafted = [repr((self.observations, self.notes))] if self.stage == Stage.PRELIMINARY else []
+        parts = (self.case, str(self.version), self.stage, self.signature, *drafted, *more)
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,8 +1,9 @@
-"""Reference ranges of a laboratory: a small TOML file that the laboratory owns. None are built in."""
+"""Reference ranges of a laboratory: a small YAML file that the laboratory owns. None are built in."""
 
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,10 +11,15 @@ from pathlib import Path
 
 from edgewbc.errors import UserError
 from edgewbc.lab.case_labels import WHITE_CELLS
+from edgewbc.utils import flat_yaml
 from edgewbc.utils.files import read_bytes
 
-EXAMPLE = "[neutrophil] percent = [LOW, HIGH]"
-MAX_BYTES = 1 << 20
+EXAMPLE = "neutrophil.percent: LOW to HIGH"
+WHAT = f"reference ranges such as {EXAMPLE}"
+SOURCE = "source"
+MOST = {"percent": 100.0, "absolute": math.inf}
+"""What a type may have, with the largest value."""
+_RANGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?: +to +| *[-–] *)([0-9]+(?:\.[0-9]+)?)")
 
 
 @dataclass(frozen=True)
@@ -49,40 +55,53 @@ class Ranges:
 def read_ranges(path: Path) -> Ranges:
     """Read reference ranges.
 
-    The file is TOML: `source = "..."`, and for each type a table of its name with `percent = [low, high]` and, or,
-    `absolute = [low, high]`, the latter in 10^9/L.
+    The file is YAML, a line for each range, `source` is optional, and absolute counts are in 10^9/L:
+
+        source: Laboratory handbook, adults
+        neutrophil.percent: 40 to 75
+        neutrophil.absolute: 1.8 to 7.7
+
+    A file that ends in .toml is read too: a table for each type, with `percent = [40, 75]`.
 
     Raises:
         UserError: the file cannot be read, or does not hold this; the message names the key.
     """
+    values = _of_toml(path) if path.suffix.casefold() == ".toml" else flat_yaml.read(path, WHAT)
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for key, value in values.items():
+        if key == SOURCE:
+            continue
+        label, _, kind = key.rpartition(".")
+        if label not in WHITE_CELLS or kind not in MOST:
+            raise UserError(
+                f"{path}: unknown key {key[:60]!r}: use {SOURCE}, or TYPE.percent and TYPE.absolute, where TYPE is one "
+                f"of {', '.join(WHITE_CELLS)}"
+            )
+        found.setdefault(label, {})[kind] = _pair(path, key, value, MOST[kind])
+    return Ranges(values.get(SOURCE, ""), {label: Range(**kinds) for label, kinds in found.items()})
+
+
+def _pair(path: Path, key: str, value: str, most: float) -> tuple[float, float]:
+    match = _RANGE.fullmatch(value)
+    low, high = map(float, match.groups()) if match else (1.0, 0.0)
+    if not 0 <= low < high <= most or not math.isfinite(high):
+        raise UserError(f"{path}: {key} is {value[:60]!r}: give LOW to HIGH with 0 <= LOW < HIGH, such as 1 to 2.5")
+    return low, high
+
+
+def _of_toml(path: Path) -> dict[str, str]:
+    """Return the lines that the YAML file would have."""
     try:
-        values = tomllib.loads(read_bytes(path, MAX_BYTES).decode("utf-8-sig"))
+        tables = tomllib.loads(read_bytes(path, flat_yaml.MAX_BYTES).decode("utf-8-sig"))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected reference ranges such as {EXAMPLE}") from None
+        raise UserError(f"{path}: no such file; expected {WHAT}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as TOML: {error}") from None
-    source, found = "", {}
-    for name, entry in values.items():
-        if name == "source" and isinstance(entry, str):
-            source = entry
+    lines = {}
+    for name, table in tables.items():
+        if name == SOURCE and isinstance(table, str):
+            lines[name] = table
             continue
-        if name not in WHITE_CELLS or not isinstance(entry, dict):
-            raise UserError(
-                f"{path}: {name[:60]!r} is neither `source` nor a table of a type: use {', '.join(WHITE_CELLS)}"
-            )
-        if unknown := entry.keys() - {"percent", "absolute"}:
-            raise UserError(f"{path}: [{name}] has {min(unknown)[:60]!r}: use percent and absolute")
-        found[name] = Range(
-            _pair(path, name, "percent", entry.get("percent"), 100.0),
-            _pair(path, name, "absolute", entry.get("absolute"), math.inf),
-        )
-    return Ranges(source, found)
-
-
-def _pair(path: Path, label: str, key: str, value: object, most: float) -> tuple[float, float] | None:
-    if value is None:
-        return None
-    numbers = [each for each in value if type(each) in (int, float)] if isinstance(value, list) else []
-    if len(numbers) != 2 or not isinstance(value, list) or len(value) != 2 or not 0 <= numbers[0] < numbers[1] <= most:
-        raise UserError(f"{path}: [{label}] {key} must be [low, high] with 0 <= low < high, such as [1, 2.5]")
-    return float(numbers[0]), float(numbers[1])
+        for kind, value in table.items() if isinstance(table, dict) else [("", table)]:
+            lines[f"{name}.{kind}"] = " to ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return lines

@@ -69,7 +69,8 @@ def report_of(case: Case, codes: Codes, *, draft: bool = False, accession: str =
 def drop(report: Report, form: Form, to: Path, codes: Codes, made: str) -> Path:
     """Write a report into a folder, whole or not at all, under a name that no file has; return the file.
 
-    While it is written, it has a name that begins with a point.
+    A signed version is handed over once. A preliminary report may be followed by others, as the review goes on: the
+    files are numbered. While a file is written, its name begins with a point.
 
     Args:
         report: to hand over.
@@ -79,7 +80,7 @@ def drop(report: Report, form: Form, to: Path, codes: Codes, made: str) -> Path:
         made: time of the message, UTC, ISO 8601.
 
     Raises:
-        UserError: an HL7 message without an accession number, or the file exists.
+        UserError: an HL7 message without an accession number, or a signed version whose file exists.
     """
     if form == Form.HL7 and not report.accession:
         raise UserError(
@@ -91,6 +92,7 @@ def drop(report: Report, form: Form, to: Path, codes: Codes, made: str) -> Path:
         Form.CSV: lambda: sheet.encoded(report),
     }[form]()
     target = to / f"{report.file_stem}{SUFFIXES[form]}"
+    again = report.stage == Stage.PRELIMINARY
     if to.exists() and not to.is_dir():
         raise UserError(f"{to}: is not a folder")
     make_folder(to)
@@ -102,22 +104,29 @@ def drop(report: Report, form: Form, to: Path, codes: Codes, made: str) -> Path:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        _name_once(temporary, target)
+        number = 1
+        while True:
+            name = target if number == 1 else to / f"{report.file_stem}-{number}{SUFFIXES[form]}"
+            if _name_once(temporary, name):
+                break
+            if not again:
+                raise UserError(f"{name}: exists already: this version was handed over, and is never overwritten")
+            number += 1
     flush_folder(to)
-    return target
+    return name
 
 
-def _name_once(temporary: Path, target: Path) -> None:
-    """Give a file its name unless that is taken. Raises UserError if it is."""
-    taken = UserError(f"{target}: exists already: this version was handed over, and is never overwritten")
+def _name_once(temporary: Path, target: Path) -> bool:
+    """Give a file its name unless that is taken; return whether it has it."""
     if target.exists() or target.is_symlink():
-        raise taken
+        return False
     try:
         os.link(temporary, target)  # fails if another process was first
     except FileExistsError:
-        raise taken from None
+        return False
     except (OSError, AttributeError, NotImplementedError):  # a file system without links, such as FAT or a share
         temporary.rename(target)
+    return True
 
 
 def _check_state(case: Case, draft: bool) -> None:
@@ -126,6 +135,11 @@ def _check_state(case: Case, draft: bool) -> None:
     if draft:
         if case.signed:
             raise UserError(f"{folder}: is signed: hand it over without --draft")
+        if case.sign_offs:
+            raise UserError(
+                f"{folder}: version {len(case.sign_offs)} is signed, and no draft takes the place of a final result: "
+                f"sign the correction with `edgewbc review {folder}`, then hand it over"
+            )
         return
     if case.state == CaseState.UNSIGNED:
         raise UserError(f"{folder}: is not signed: sign it with `edgewbc review {folder}`, or hand over a --draft")

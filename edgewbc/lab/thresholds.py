@@ -110,14 +110,16 @@ class ReviewThresholds:
     def reason(self, label: str, probability: float) -> Reason | None:
         """Return why a label with this probability is for review; None if it is not.
 
-        Both numbers have three decimals, or as many more as it takes to write the threshold and to tell them apart.
+        Both numbers have three decimals, or as many more as it takes to tell them apart and to write a threshold that
+        a person chose. A computed threshold, which has more than six decimals, has four.
         """
         threshold = self.of(label)
         if probability >= threshold:
             return None
         if threshold > 1:
             return Reason(ReasonKind.THRESHOLD, f"every {label} is for review")
-        digits = max(3, -int(Decimal(str(threshold)).as_tuple().exponent))
+        written = -int(Decimal(str(threshold)).as_tuple().exponent)
+        digits = max(3, written) if written <= 6 else 4
         while f"{probability:.{digits}f}" == f"{threshold:.{digits}f}":
             digits += 1
         text = f"probability {probability:.{digits}f} is below {threshold:.{digits}f}"

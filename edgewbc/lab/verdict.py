@@ -125,7 +125,7 @@ class Verdict:
             )
         if self.unlike:
             found.append(consequence)
-        if self.doubted:
+        if self.doubted and not self.warnings:  # a warning ends with the same advice
             found.append("Check stain, magnification and camera, or adapt a model to your own cells (`edgewbc adapt`).")
         return " ".join(found)
 

@@ -95,6 +95,8 @@ def test_a_correction_is_a_new_version_once_it_is_signed(signed: Path, tmp_path:
         case.decide(1, "monocyte", "Bob", "seen again")
         with pytest.raises(UserError, match="has a correction that is not signed"):
             handover.report_of(case, CODES)
+        with pytest.raises(UserError, match="version 1 is signed, and no draft takes the place of a final result"):
+            handover.report_of(case, CODES, draft=True)
         case.sign_off("Bob")
     report = report_of(signed)
     assert (report.stage, report.version, report.signed_by) == (Stage.CORRECTED, 2, "Bob")
@@ -158,6 +160,32 @@ def test_a_drop_never_overwrites(form: Form, signed: Path, tmp_path: Path) -> No
     assert file.read_bytes() == before
     assert list((tmp_path / "lis").iterdir()) == [file]
     assert file.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("link", [os.link, lambda *_: _fails()])
+def test_drafts_follow_each_other(
+    link: Callable[..., None], form: Form, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a review goes on; each is a message of its own, and none takes the place of another or of the final one."""
+    monkeypatch.setattr(os, "link", link)
+    to = tmp_path / "lis"
+    first = handover.drop(report_of(folder, draft=True), form, to, CODES, MADE)
+    same = handover.drop(report_of(folder, draft=True), form, to, CODES, MADE)
+    with Case.open(folder) as case:
+        case.decide(10, "blast", "Ada")
+    later = handover.drop(report_of(folder, draft=True), form, to, CODES, MADE)
+    with Case.open(folder) as case:
+        case.sign_off("Ada")
+    final = handover.drop(report_of(folder), form, to, CODES, MADE)
+    suffix = handover.SUFFIXES[form]
+    names = [f"S-1-v1{end}{suffix}" for end in ("-draft", "-draft-2", "-draft-3", "")]
+    assert [file.name for file in (first, same, later, final)] == names
+    assert first.read_bytes() == same.read_bytes()
+    if form == Form.HL7:
+        headers = [hl7.parse(file.read_bytes().decode()) for file in (first, later, final)]
+        assert len({str(header.segment("MSH")[10]) for header in headers}) == 3
+        assert [header.extract_field("OBX", 1, 11) for header in headers] == ["P", "P", "F"]
 
 
 def _umask() -> int:

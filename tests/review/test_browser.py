@@ -298,6 +298,56 @@ def test_a_wrong_token_and_another_host_show_nothing(show: Callable[..., Any], t
         assert "S-secret" not in other.content()
 
 
+def test_a_tab_with_a_wrong_token_disturbs_no_other(chromium: Any, tmp_path: Path) -> None:
+    """Each tab has its own token; one without a good one takes that of a tab that was let in."""
+    errors: list[str] = []
+    with browser.served(make_case(tmp_path / "case", 3, status=REVIEW)) as (url, case):
+        context = chromium.new_context(viewport={"width": 1280, "height": 720})
+        context.set_default_timeout(WAIT)
+        page = show_in(context, url, errors)
+        show_in(context, re.sub("token=.*", "token=wrong", url), errors)
+        page.keyboard.press("2")
+        wait_text(page, "#progress-text", "2 open")
+        settled(page)
+        page.reload()
+        page.wait_for_selector("body.ready")
+        show_in(context, url.split("#")[0], errors)
+        assert [each.new for each in case.decisions] == ["lymphocyte"]
+        context.close()
+    assert errors == []
+
+
+def test_the_sign_off_shows_what_it_signs(show: Callable[..., Any], tmp_path: Path) -> None:
+    """While decisions are on their way nothing can be signed, and the differential is that of all of them."""
+    with browser.served(make_case(tmp_path / "case", 6, status=REVIEW)) as (url, case):
+        page = show(url)
+        held: list[Any] = []
+        page.route("**/api/decide", lambda route: held.append(route))
+        for key in "112233":
+            page.keyboard.press(key)
+        wait_text(page, "#progress-text", "none open")
+        page.keyboard.press("s")
+        assert text(page, "#sign-body") == "Decisions are being saved…"
+        assert page.is_disabled("#sign-confirm")
+        page.keyboard.press("Enter")
+        while case.open_cells:
+            page.wait_for_timeout(20)
+            while held:
+                held.pop(0).continue_()
+        wait_text(page, "#sign-body", "monocyte")
+        rows = [row.split() for row in text(page, "#sign-body table").splitlines()]
+        assert [row[:2] for row in rows] == [["neutrophil", "2"], ["lymphocyte", "2"], ["monocyte", "2"]]
+        other = show(url)
+        other.keyboard.press("End")
+        other.keyboard.press("5")
+        settled(other)
+        wait_text(page, "#sign-error", "The case changed meanwhile: look at it again.")
+        wait_text(page, "#sign-body", "basophil")
+        page.keyboard.press("Enter")
+        wait_text(page, "#case-state", "signed")
+        assert [line["n"] for line in case.sign_offs[0].seen["differential"]["lines"][:5]] == [2, 2, 1, 0, 1]
+
+
 def test_markup_in_names_is_text(show: Callable[..., Any], tmp_path: Path) -> None:
     """In the name of a file, of a class, of a case and of a person."""
     evil = "<img src=x onerror=alert(1)>"

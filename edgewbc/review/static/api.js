@@ -1,9 +1,11 @@
 // Requests to the server of this page, and what happens when it does not respond.
 //
-// The token comes in the fragment of the address (#token=...), which browsers send to no server and put into no log. It
-// is kept in localStorage, which belongs to this address and port alone, so that a reload and a second tab have it too.
+// The token comes in the fragment of the address (#token=...), which browsers send to no server and put into no log.
+// Each tab has its own. One that the server has accepted is also kept in localStorage, which belongs to this address and
+// port alone, for a tab that is opened without it or with that of an earlier start; a wrong token disturbs no other tab.
 
 const KEY = "edgewbc-review-token";
+let token = "";
 const PATIENCE = 15000;
 
 export class Refused extends Error {
@@ -22,15 +24,30 @@ export class Gone extends Error {
 export function takeToken() {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
   if (given) {
-    localStorage.setItem(KEY, given);
+    sessionStorage.setItem(KEY, given);
     history.replaceState(null, "", location.pathname);
   }
+  token = given ?? sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? "";
+}
+
+// Notes that the server has accepted the token.
+function accepted() {
+  if (sessionStorage.getItem(KEY) !== token) sessionStorage.setItem(KEY, token);
+  if (localStorage.getItem(KEY) !== token) localStorage.setItem(KEY, token);
+}
+
+// After a refusal: takes the token with which another tab was let in meanwhile. Returns whether there is another.
+function takeOther() {
+  const other = localStorage.getItem(KEY);
+  if (!other || other === token) return false;
+  token = other;
+  return true;
 }
 
 async function request(method, path, body) {
   const options = {
     method,
-    headers: { Authorization: `Bearer ${localStorage.getItem(KEY) ?? ""}` },
+    headers: { Authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(PATIENCE),
   };
   if (body !== undefined) {
@@ -43,7 +60,11 @@ async function request(method, path, body) {
   } catch (error) {
     throw new Gone("the server does not respond", { cause: error });
   }
-  if (response.ok) return response;
+  if (response.ok) {
+    accepted();
+    return response;
+  }
+  if (response.status === 403 && method === "GET" && takeOther()) return request(method, path);
   const text = await response.text().catch(() => "");
   let parsed = null;
   try {

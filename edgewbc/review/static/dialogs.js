@@ -87,22 +87,49 @@ export class Dialogs {
       this.askPerson();
       return;
     }
+    this.signShown = "";
     this.drawSign();
     $("sign-dialog").showModal();
-    $(this.cases.openCount() ? "sign-first" : "sign-confirm").focus();
+    this.focusSign();
+  }
+
+  // While decisions are being saved, Enter presses nothing.
+  focusSign() {
+    const open = this.cases.openCount();
+    $(open ? "sign-first" : this.sync.whole ? "sign-confirm" : "sign-dialog").focus();
+  }
+
+  // Keeps the open sign-off in step with the case: what is signed is what it shows.
+  refreshSign() {
+    if (!$("sign-dialog").open) return;
+    if (this.cases.info.closed) {
+      $("sign-dialog").close();
+      return;
+    }
+    const before = this.signShown;
+    this.drawSign();
+    if (before && this.signShown !== before) $("sign-error").textContent = "The case changed meanwhile: look at it again.";
+    if (document.activeElement !== $("sign-cancel")) this.focusSign();
   }
 
   drawSign() {
     const { info } = this.cases;
     const open = this.cases.openCount();
     const body = $("sign-body");
+    const saving = !this.sync.whole;
     $("sign-error").textContent = "";
+    $("sign-confirm").disabled = saving;
     $("sign-first").hidden = !open;
     $("sign-confirm").hidden = open > 0;
     if (open) {
       body.replaceChildren(make("p", { class: "wrong", text: `${count(open, "cell is", "cells are")} still open. A case can be signed when every cell is decided.` }));
       return;
     }
+    if (saving) {
+      body.replaceChildren(make("p", { text: "Decisions are being saved…" }));
+      return;
+    }
+    this.signShown = JSON.stringify([info.differential, info.version]);
     const lines = info.differential.rows.map((row) => {
       const line = make("tr", {}, make("th", { scope: "row" }, make("span", { class: "swatch" }), row.title), make("td", { class: "number", text: row.values[0] }), make("td", { class: "number", text: row.values[1] ? `${row.values[1]} %` : "" }));
       line.style.setProperty("--color", colorOf(row.name));
@@ -135,17 +162,14 @@ export class Dialogs {
 
   async signed(event) {
     event.preventDefault();
-    if (this.sync.busy) {
-      $("sign-error").textContent = "Decisions are still being saved: try again.";
-      return;
-    }
+    if (!this.sync.whole) return;
     try {
       await this.sync.signOff({ who: this.who, seen: this.seen() });
       $("sign-dialog").close();
       this.actions.signed();
     } catch (error) {
-      $("sign-error").textContent = `Not signed: ${error.message}`;
       if (error.body?.changes) this.sync.take(error.body.changes, []);
+      $("sign-error").textContent = `Not signed: ${error.message}`;
     }
   }
 
@@ -192,6 +216,14 @@ export function banner(name, kind, text, ...buttons) {
   line.dataset.name = name;
   $("banners").append(line);
   return line;
+}
+
+// A line above the cells whose long text opens below it, so that it takes no room from them.
+export function foldedBanner(name, kind, title, text) {
+  if ($("banners").querySelector(`[data-name="${name}"]`)?.dataset.text === text) return;
+  const line = banner(name, kind, "");
+  line.dataset.text = text;
+  line.replaceChildren(make("details", {}, make("summary", { text: title }), make("p", { text: text.replaceAll("`", "") })));
 }
 
 export function hideBanner(name) {

@@ -2,7 +2,7 @@
 
 import { takeToken } from "./api.js";
 import { Cases, FILTERS } from "./cases.js";
-import { Dialogs, banner, hideBanner, signedText } from "./dialogs.js";
+import { Dialogs, banner, foldedBanner, hideBanner, signedText } from "./dialogs.js";
 import { $, count, make, say } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { Keys } from "./keys.js";
@@ -13,6 +13,7 @@ import { Thumbs } from "./thumbs.js";
 
 const THEME = "edgewbc-theme";
 const TAB = "edgewbc-tab";
+const UNLIKE = "This slide looks unlike the training images: a person confirms every cell.";
 
 const cases = new Cases();
 const sync = new Sync(cases);
@@ -169,7 +170,7 @@ function drawHead() {
   document.body.classList.toggle("closed", info.closed);
   if (info.signed && info.closed) banner("signed", "note", signedText(info.signed));
   else hideBanner("signed");
-  if (info.warning) banner("warning", "warning", info.warning);
+  if (info.warning) foldedBanner("warning", "warning", UNLIKE, info.warning);
   else hideBanner("warning");
   for (const option of $("filter").options) {
     const passes = FILTERS.find(([name]) => name === option.value);
@@ -206,8 +207,14 @@ function drawConnection() {
 }
 
 function listenToSync() {
-  sync.addEventListener("head", drawHead);
-  sync.addEventListener("busy", () => document.body.classList.toggle("busy", sync.busy));
+  sync.addEventListener("head", () => {
+    drawHead();
+    dialogs.refreshSign();
+  });
+  sync.addEventListener("busy", () => {
+    document.body.classList.toggle("busy", sync.busy);
+    dialogs.refreshSign();
+  });
   sync.addEventListener("connection", drawConnection);
   sync.addEventListener("undone", (event) => {
     const [id] = event.detail;

@@ -18,6 +18,7 @@ export class Sync extends EventTarget {
     this.gone = "";
     this.server = "";
     this.revision = 0;
+    this.headRevision = 0;
     this.timer = 0;
   }
 
@@ -25,7 +26,7 @@ export class Sync extends EventTarget {
   async load() {
     const found = await getJson("/api/case");
     this.server = found.server;
-    this.revision = found.revision;
+    this.revision = this.headRevision = found.revision;
     this.cases.pending.clear();
     this.cases.setInfo(found.head);
     this.cases.setCells(found.cells, found.columns, true);
@@ -52,9 +53,10 @@ export class Sync extends EventTarget {
     if (this.sending || this.asking) return this.plan();
     this.asking = true;
     try {
-      const found = await getJson(`/api/changes?since=${this.revision}&server=${encodeURIComponent(this.server)}`);
+      const since = Math.min(this.revision, this.headRevision);
+      const found = await getJson(`/api/changes?since=${since}&server=${encodeURIComponent(this.server)}`);
       this.reached();
-      if (!this.sending && (found.reload || found.revision !== this.revision)) this.take(found, []);
+      if (!this.sending && (found.reload || found.revision !== since)) this.take(found, []);
     } catch (error) {
       this.failed(error);
     } finally {
@@ -71,9 +73,13 @@ export class Sync extends EventTarget {
       return;
     }
     if (found.revision < this.revision) return;
-    const others = found.cells.map((row) => row[0]).filter((id) => !own.includes(id));
+    const at = this.columns.indexOf("rev");
+    const others = found.cells.filter((row) => row[at] > this.revision && !own.includes(row[0])).map((row) => row[0]);
     this.revision = found.revision;
-    if (found.head) this.cases.setInfo(found.head);
+    if (found.head) {
+      this.headRevision = found.revision;
+      this.cases.setInfo(found.head);
+    }
     if (found.cells.length) this.cases.setCells(found.cells, this.columns);
     this.dispatchEvent(new Event("head"));
     if (others.length) this.dispatchEvent(new CustomEvent("elsewhere", { detail: others }));
@@ -196,8 +202,14 @@ export class Sync extends EventTarget {
     this.dispatchEvent(new Event("connection"));
   }
 
+  // Whether the differential on the screen is that of all decisions on the screen.
+  get whole() {
+    return !this.busy && this.headRevision === this.revision;
+  }
+
+  // Signs what the screen shows: the server refuses if the differential that it shows is not the newest.
   async signOff(body) {
-    this.take(await postJson("/api/sign-off", { ...this.base(), ...body }), []);
+    this.take(await postJson("/api/sign-off", { ...this.base(), revision: this.headRevision, ...body }), []);
   }
 
   async correct(body) {
