@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,17 @@ from edgewbc.errors import GateError, UserError
 from edgewbc.lab.csv_table import CsvStyle
 
 
+class EngineName(StrEnum):
+    """Where images are classified."""
+
+    PC = "pc"
+    RAY = "ray"
+
+
 def command(
-    paths: Annotated[list[Path], typer.Argument(help="Image files, and folders of images (with all subfolders).")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Image files, and folders of images (with all subfolders).")
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]"),
@@ -67,6 +77,30 @@ def command(
         int | None, typer.Option(min=1, help="Number of CPU cores to use. [default: what doctor chose, else all]")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Images per inference call.")] = 32,
+    engine: Annotated[
+        EngineName,
+        typer.Option(
+            help="pc: threads of this process; ray: a process per core, for archives, here or on a Ray cluster; needs "
+            "--out and also writes the table as Parquet."
+        ),
+    ] = EngineName.PC,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster to use, such as auto or 10.0.0.5:6379. [default: Ray is started on this PC]"),
+    ] = None,
+    listed: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="Also classify the images that FILE names: text, a name on each line, or "
+            "Parquet with a column path. Repeatable.",
+        ),
+    ] = None,
+    urls: Annotated[
+        bool,
+        typer.Option("--urls", help="Let lists hold URLs such as s3://bucket/cell.jpg; with --engine ray."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object with the rows and the differential.")
     ] = False,
@@ -102,6 +136,7 @@ def command(
       edgewbc classify smear-17 --out smear-17.csv
       edgewbc classify --watch camera --out today.csv
       edgewbc classify smear-17 --out strict.csv --review-below 0.95 --review-below basophil=1.01
+      edgewbc classify archive --engine ray --out archive.csv
     """
     from edgewbc.bundle import signature
     from edgewbc.bundle.bundle import Bundle
@@ -109,6 +144,12 @@ def command(
     from edgewbc.lab import session
     from edgewbc.lab.thresholds import ReviewThresholds
 
+    if not paths and not listed:
+        raise UserError("no images: name files or folders, or a list with --list")
+    if engine is not EngineName.RAY and (urls or address is not None):
+        raise UserError(f"{'--urls' if urls else '--address'} is only for --engine ray")
+    if watch and listed:
+        raise UserError("--list: a list is not watched: leave out --watch")
     keys = signature.trusted(trust)
     verdicts: list[signature.Verdict] = []
 
@@ -118,7 +159,7 @@ def command(
         return bundle
 
     request = session.ClassifyRequest(
-        paths,
+        paths or [],
         out,
         journal,
         watch=watch,
@@ -130,8 +171,16 @@ def command(
         threads=threads,
         batch=batch,
         microscope=microscope,
+        listed=_names(listed or [], urls),
     )
-    summary = session.run(request, opened, sys.stdout, say=say, progress=progress)
+    if engine is EngineName.RAY:
+        from edgewbc.archive import run
+        from edgewbc.archive.cluster import ClusterOptions
+
+        options = ClusterOptions(address, threads)
+        summary = run.classify(request, options, opened, sys.stdout, say=say, progress=progress)
+    else:
+        summary = session.run(request, opened, sys.stdout, say=say, progress=progress)
     count = summary.differential
     for verdict in verdicts:
         say(verdict.line)
@@ -146,3 +195,12 @@ def command(
         if strict:
             raise GateError(f"--strict: {count.verdict.sentence}")
         say(count.verdict.sentence)
+
+
+def _names(lists: list[Path], urls: bool) -> list[str]:
+    """Return the names in lists of images."""
+    if not lists:
+        return []
+    from edgewbc.archive import names
+
+    return [name for file in lists for name in names.read(file, urls)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ def names(paths: Iterable[Path]) -> list[str]:
     return search(paths).names
 
 
-def search(paths: Iterable[Path], ours: Iterable[Path] = ()) -> Found:
+def search(paths: Iterable[Path], ours: Iterable[Path] = (), listed: Iterable[str] = ()) -> Found:
     """Find the image files given by files and folders.
 
     A file that is given by name is always included. Of a folder and its subfolders, the files with an image suffix are
@@ -106,6 +107,7 @@ def search(paths: Iterable[Path], ours: Iterable[Path] = ()) -> Found:
     Args:
         paths: files and folders.
         ours: files that the caller writes; they, and files whose names begin with theirs, are not worth a remark.
+        listed: names from a list, to be included as they are: a row will say if there is no such file.
 
     Raises:
         UserError: a path does not exist, or a folder cannot be read or contains no images.
@@ -123,8 +125,18 @@ def search(paths: Iterable[Path], ours: Iterable[Path] = ()) -> Found:
                 raise UserError(f"{path}: no images in this folder ({', '.join(sorted(SUFFIXES))}){remarks}")
         else:
             unique.setdefault(os.path.normcase(path), str(path))
+    for name in listed:
+        unique.setdefault(name if is_url(name) else os.path.normcase(name), name)
     found.names = list(unique.values())
     return found
+
+
+_URL = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_url(name: str) -> bool:
+    """Return whether a name is a URL, such as s3://bucket/cell.jpg, rather than that of a file."""
+    return _URL.match(name) is not None
 
 
 def is_image(name: str) -> bool:

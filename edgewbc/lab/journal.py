@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewbc.errors import UserError
-from edgewbc.images.discover import inside
+from edgewbc.images.discover import inside, is_url
 from edgewbc.images.files import FileVersion
 from edgewbc.lab import journal_review
 from edgewbc.lab.journal_errors import damaged
@@ -100,6 +100,11 @@ class Journal:
         """Return the hash of a file's bytes at its latest reading; empty if it was not read, or had another size."""
         found = self._latest(name)
         return found[1] if found is not None and found[0].size == size else ""
+
+    def was_read(self, name: str) -> bool:
+        """Return whether the latest reading of an image got its bytes, whatever they were."""
+        found = self._latest(name)
+        return found is not None and found[1] != ""
 
     def _latest(self, name: str) -> tuple[FileVersion, str] | None:
         """Return the version and the hash of a file at its latest reading."""
@@ -302,5 +307,5 @@ _SEPARATOR = os.fsencode(os.sep)
 
 
 def key(name: str) -> bytes:
-    """Return the bytes under which a journal stores a file: its absolute name, links not resolved."""
-    return os.fsencode(os.path.abspath(name))  # noqa: PTH100
+    """Return the bytes under which a journal stores a file: its absolute name, links not resolved; a URL as it is."""
+    return os.fsencode(name if is_url(name) else os.path.abspath(name))  # noqa: PTH100

@@ -17,13 +17,14 @@ from edgewbc.images.discover import Found, search
 from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
 from edgewbc.lab.csv_table import CsvStyle, write_csv
 from edgewbc.lab.differential import Differential
+from edgewbc.lab.engine import Engine, ThisProcess
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.pipeline import BATCH
 from edgewbc.lab.results import ResultRow, Status, write_json_object, write_jsonl
 from edgewbc.lab.results_file import LiveResultsFile, check_is_results, check_output_path, check_same_images, save
-from edgewbc.lab.resume import check_not_inputs, classify_into, journal_path, open_journal, pending
-from edgewbc.lab.run_microscope import learned_microscope, named_microscope, tell_microscope
+from edgewbc.lab.resume import check_not_inputs, journal_path, open_journal, pending
+from edgewbc.lab.run_microscope import named_microscope, tell_microscope
 from edgewbc.lab.summary import RunSummary, check_summary_path, summary_path
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.lab.watchdog import end_if_frozen
@@ -50,6 +51,7 @@ class ClassifyRequest:
         as_json: write one JSON object with rows and differential to stdout, besides `out`.
         thresholds, precision, threads: see `LoadedBundle.load`.
         batch: images per inference call.
+        listed: names of images from a list, besides `paths`; they need not exist.
         microscope: file of the profile of the images' microscope, for a bundle that locates cells; None learns it from
             the images.
     """
@@ -66,6 +68,7 @@ class ClassifyRequest:
     threads: int | None = None
     batch: int = BATCH
     microscope: Path | None = None
+    listed: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def run(
     *,
     say: Callable[[str], None],
     progress: Progress = quiet,
+    engine: Engine | None = None,
 ) -> ClassifySummary:
     """Classify what is requested and write the rows.
 
@@ -96,12 +100,14 @@ def run(
         stdout: where rows go if `request.out` is None.
         say: takes messages for a person, one line each.
         progress: shows the progress of classification.
+        engine: where the images of a run with a journal are classified; None takes this process.
 
     Raises:
         UserError: bad paths, a bundle that cannot be used, or a journal or results file that cannot be written.
         StalledError: nothing moves any more; with a journal, the run can be resumed.
     """
-    found = Found([]) if request.watch else search(request.paths, _ours(request))
+    engine = engine or ThisProcess()
+    found = Found([]) if request.watch else search(request.paths, _ours(request), request.listed)
     files = found.names
     path = _check_outputs(request, files)
     for remark in found.remarks():
@@ -109,7 +115,7 @@ def run(
     with end_if_frozen():
         bundle = open_bundle()
         given = named_microscope(request.microscope, bundle)
-        learn = partial(_learn_microscope, request, bundle, files, progress)
+        learn = partial(_learn_microscope, request, bundle, files, progress, engine)
         if path is None and not (request.watch or request.as_json):
             model = LoadedBundle.load(bundle, request.precision, request.threads, request.thresholds)
             if model.by_cell:
@@ -123,12 +129,12 @@ def run(
         output = _Output(request, model, path, stdout, say, found)
         with journal:
             if request.out is not None:
-                check_same_images(request.out, request.paths, journal.holds)
+                check_same_images(request.out, [*request.paths, *request.listed], journal.holds)
             try:
                 if request.watch:
                     every_row = _watch(request, model, journal, output)
                 else:
-                    every_row = _classify_pending(request, model, journal, files, say, progress)
+                    every_row = _classify_pending(request, model, journal, files, say, progress, engine)
             except (KeyboardInterrupt, StalledError):
                 if path is not None:
                     say(f"all results so far are in {path}; run the same command again to resume")
@@ -137,10 +143,12 @@ def run(
             return output.write(every_row)
 
 
-def _learn_microscope(request: ClassifyRequest, bundle: Bundle, files: Sequence[str], progress: Progress) -> Microscope:
+def _learn_microscope(
+    request: ClassifyRequest, bundle: Bundle, files: Sequence[str], progress: Progress, engine: Engine
+) -> Microscope:
     """Learn the microscope of the images that there are; when a folder is watched, of those that it holds already."""
     names = search(request.paths, _ours(request)).names if request.watch else files
-    return learned_microscope(bundle, names, progress)
+    return engine.learn(bundle, names, progress)
 
 
 def _ours(request: ClassifyRequest) -> list[Path]:
@@ -179,12 +187,13 @@ def _classify_pending(
     files: list[str],
     say: Callable[[str], None],
     progress: Progress,
+    engine: Engine,
 ) -> Rows:
     """Classify the files without a result in the journal; return all rows."""
     todo = pending(journal, progress(files, "compare with the journal", len(files)))
     if len(todo) < len(files):
         say(f"resuming: {len(files) - len(todo)} of {len(files)} images are in the journal; {len(todo)} to classify")
-    for _ in progress(classify_into(model, journal, todo, request.batch), "classify", len(todo)):
+    for _ in progress(engine.classify(model, journal, todo, request.batch), "classify", len(todo)):
         pass
     return lambda: journal.rows(files)
 

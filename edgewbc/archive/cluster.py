@@ -1,0 +1,225 @@
+"""Start Ray quietly, on this PC alone or on a cluster that runs already, and map tables over a pool of workers.
+
+A Ray that is started here listens on the loopback interface only, reports no usage, has no dashboard, and keeps its
+files in a temporary folder that is removed at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgewbc.errors import UserError
+from edgewbc.runtime import host
+from edgewbc.utils import temporaries
+from edgewbc.utils.optional import install_command, need
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ARCHIVE = install_command("archive")
+
+OBJECT_STORE = 256 << 20
+"""Bytes of memory in which a Ray started here keeps names and rows on their way between processes."""
+
+_LOOPBACK = "127.0.0.1"
+_LONGEST = 40
+"""Characters of the folder for Ray's files: the names of its sockets are 60 longer, and Linux allows 107 in all."""
+
+_ENVIRONMENT: Mapping[str, str] = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_DATA_LOG_LEVEL": "ERROR",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_enable_metrics_collection": "0",
+    # The Ray that is to be a part of a cluster listens on the address of this PC. This one is not: Ray then takes the
+    # loopback interface, as it does by default on Windows and macOS, which the name is from.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # Other users of this PC reach the loopback interface too. Without a token, Ray would put one into the home folder.
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+}
+"""What a Ray that is started here finds in its environment. It is set before Ray is imported, which reads it."""
+
+
+def check_installed() -> None:
+    """Raise UserError if Ray is not installed; it is not imported yet."""
+    for module in ("ray", "pyarrow"):
+        if find_spec(module) is None:
+            raise UserError(f"--engine ray needs {module}, which is not installed: {ARCHIVE}")
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """Where the workers run.
+
+    Attributes:
+        address: of a Ray cluster that runs already, as `ray.init` takes it (`auto`, or host:port); None starts Ray on
+            this PC and stops it at the end.
+        workers: processes, with one core each; None takes all cores of this PC or of the cluster.
+        object_store: memory for what is on its way between processes, in bytes; of a Ray that is started here.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    object_store: int = OBJECT_STORE
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A connection to Ray.
+
+    Attributes:
+        workers: processes that may run at the same time.
+        local: whether Ray was started here, and stops at the end.
+        folder: on each machine, for what a worker wants to remember beyond its end; need not exist.
+    """
+
+    workers: int
+    local: bool
+    folder: Path
+
+    def map(self, worker: type, argument: object, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Apply workers to tables; yield what they return, as soon as it is ready and in any order.
+
+        A worker is an object of a class that is made with one argument and called with a table. If its process is
+        killed, another one takes over its table.
+
+        Args:
+            worker: the class, at the top of a module.
+            argument: for each worker; pickled.
+            tables: each goes to one worker.
+        """
+        data = need("ray.data", "--engine ray", ARCHIVE)
+        blocks = list(tables)
+        if not blocks:
+            return
+        context = data.DataContext.get_current()
+        context.enable_progress_bars = False
+        pool = data.ActorPoolStrategy(size=max(1, min(self.workers, len(blocks))))
+        made = data.from_arrow(blocks).map_batches(
+            worker, batch_size=None, batch_format="pyarrow", compute=pool, fn_constructor_args=(argument,), num_cpus=1
+        )
+        del blocks
+        yield from made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
+
+
+@contextmanager
+def connected(options: ClusterOptions) -> Iterator[Cluster]:
+    """Connect to a cluster, or start Ray on this PC and stop it at the end of the block.
+
+    Raises:
+        UserError: Ray is not installed, there is no cluster at the address, or Ray cannot be started.
+    """
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    if options.address is None:
+        os.environ.update(_ENVIRONMENT)
+    try:
+        check_installed()
+        ray = need("ray", "--engine ray", ARCHIVE)
+        if ray.is_initialized():  # by the program that uses this as a library: it knows better
+            yield Cluster(_workers(options, ray), False, _scratch())
+        elif options.address is not None:
+            with _joined(ray, options) as cluster:
+                yield cluster
+        else:
+            with _started(ray, options) as cluster:
+                yield cluster
+    finally:
+        if options.address is None:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+@contextmanager
+def _joined(ray: Any, options: ClusterOptions) -> Iterator[Cluster]:
+    try:
+        ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"--address {options.address}: no Ray cluster answers there ({_first_line(error)}): start one with "
+            "`ray start --head`, or leave out --address to use this PC"
+        ) from None
+    try:
+        yield Cluster(_workers(options, ray), False, _scratch())
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _started(ray: Any, options: ClusterOptions) -> Iterator[Cluster]:
+    workers = options.workers or host.cores()
+    target = _short_folder() / "edgewbc-ray"
+    temporaries.remove_leftovers(target)
+    with temporaries.temporary_folder(target) as folder:
+        own = folder / temporaries.INNER
+        own.mkdir()
+        try:
+            with _silent():
+                ray.init(
+                    address="local",
+                    num_cpus=workers,
+                    num_gpus=0,
+                    include_dashboard=False,
+                    object_store_memory=options.object_store,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    _temp_dir=str(own),
+                )
+        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+            raise UserError(f"--engine ray: Ray cannot be started: {_first_line(error)}") from None
+        try:
+            if ray.util.get_node_ip_address() != _LOOPBACK:
+                raise UserError(
+                    "--engine ray: this version of Ray listens on the network: install another one "
+                    f"({ARCHIVE}), or start a cluster yourself and name it with --address"
+                )
+            yield Cluster(workers, True, folder / "scratch")
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Send stderr nowhere: Ray's libraries say there which level of messages was set, whichever it is."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
+
+
+def _workers(options: ClusterOptions, ray: Any) -> int:
+    return options.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _scratch() -> Path:
+    return Path(tempfile.gettempdir()) / f"edgewbc-ray-{os.getpid()}"
+
+
+def _short_folder() -> Path:
+    """Return the folder for temporary files, or a shorter one where the names of sockets would be too long."""
+    usual = Path(tempfile.gettempdir())
+    short = Path("/tmp")  # noqa: S108
+    return usual if len(str(usual)) <= _LONGEST or not short.is_dir() else short
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,88 @@
+"""The engine that classifies on Ray: the driver keeps the journal, the workers read, decode and classify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from edgewbc.archive import tables
+from edgewbc.archive.cluster import Cluster, ClusterOptions, connected
+from edgewbc.archive.remote import LocalCopies
+from edgewbc.archive.worker import Worker, WorkerTask
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.images.discover import is_url
+from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.engine import Engine
+from edgewbc.lab.journal import Journal, key
+from edgewbc.lab.journal_schema import to_json
+from edgewbc.lab.microscope import Microscope
+from edgewbc.lab.results import ResultRow
+from edgewbc.lab.run_microscope import learned_microscope
+from edgewbc.runtime import tuning
+from edgewbc.smear import learning
+from edgewbc.utils.progress import Progress
+
+PART_BATCHES = 15
+"""Batches in a part: half a second of work for a fast network, so that handing it over costs little and a worker that
+is killed loses little."""
+
+PARTS_PER_WORKER = 4
+"""Parts for each worker at least, however few the images are, so that all are busy until the end."""
+
+
+@dataclass(frozen=True)
+class RayEngine(Engine):
+    """Classifies on Ray; the rows are those of `ThisProcess`.
+
+    Attributes:
+        options: where the workers run.
+    """
+
+    options: ClusterOptions = ClusterOptions()
+
+    def learn(self, bundle: Bundle, names: Sequence[str], progress: Progress) -> Microscope:
+        """Learn the microscope in this process, once for all workers, from the images that `ThisProcess` takes."""
+        chosen = [names[index] for index in learning.sample(len(names))]
+        if not any(map(is_url, chosen)):
+            return learned_microscope(bundle, names, progress)
+        with LocalCopies(chosen) as copies:
+            return learned_microscope(bundle, [str(path) for path in copies.paths()], progress)
+
+    def classify(
+        self, model: LoadedBundle, journal: Journal, names: Sequence[str], batch: int
+    ) -> Iterator[list[ResultRow]]:
+        """Classify; see `Engine`. Ray is only started if there is anything to classify."""
+        if not names:
+            return
+        left = len(names)
+        with connected(self.options) as cluster:
+            size = part_size(len(names), cluster.workers, batch)
+            parts = (
+                tables.of_names([key(name) for name in names[start : start + size]], start)
+                for start in range(0, len(names), size)
+            )
+            for table in cluster.map(Worker, self._task(model, batch, cluster), parts):
+                for image in tables.images(table, model.bundle.classes):
+                    journal.add_cells(image.rows, image.version, image.sha256)
+                    left -= 1
+                    yield list(image.rows)
+        if left:
+            raise UserError(f"{left} of {len(names)} images came back without a result: run the same command again")
+
+    def _task(self, model: LoadedBundle, batch: int, cluster: Cluster) -> WorkerTask:
+        compute = model.engine.info.compute
+        choice = tuning.choice_of_model(model.bundle, 1, model.sha256, compute)
+        if choice is None:
+            raise UserError(f"{model.bundle.path}: its model computes in {compute}, which no worker would do again")
+        settings = to_json(model.settings)
+        one = replace(choice, threads=1, streams=1)
+        return WorkerTask(
+            model.bundle.path.absolute(), one, model.thresholds, model.microscope, settings, batch, cluster.folder
+        )
+
+
+def part_size(images: int, workers: int, batch: int) -> int:
+    """Return how many images a worker is handed at once: whole batches."""
+    even = -(-images // (workers * PARTS_PER_WORKER))
+    return batch * max(1, min(PART_BATCHES, -(-even // batch)))

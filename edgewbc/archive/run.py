@@ -1,0 +1,47 @@
+"""One run of `edgewbc classify --engine ray`: the checks that it needs, the run, and its table as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from edgewbc.archive import parquet
+from edgewbc.archive.cluster import ClusterOptions, check_installed
+from edgewbc.archive.engine import RayEngine
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
+from edgewbc.lab import session
+from edgewbc.lab.session import ClassifyRequest, ClassifySummary
+from edgewbc.utils.progress import Progress, quiet
+
+
+def classify(
+    request: ClassifyRequest,
+    options: ClusterOptions,
+    open_bundle: Callable[[], Bundle],
+    stdout: TextIO,
+    *,
+    say: Callable[[str], None],
+    progress: Progress = quiet,
+) -> ClassifySummary:
+    """Classify what is requested on Ray, and write the table as Parquet too; see `lab.session.run`.
+
+    Raises:
+        UserError: as `session.run`; there is no results file, or Ray is not installed or cannot be reached.
+        StalledError: a worker makes no progress.
+    """
+    out = request.out
+    if request.watch or out is None:
+        what = "does not watch folders: leave out --watch" if request.watch else "needs a results file: give --out"
+        raise UserError(f"--engine ray: {what}")
+    if out.suffix.lower() == ".parquet":
+        raise UserError(f"{out}: give --out {out.with_suffix('.csv')}; {out.name} is written next to it")
+    check_installed()
+    also = None if request.jsonl or out.suffix.lower() == ".jsonl" else parquet.path_of(out)
+    if also is not None:
+        parquet.check(also)
+    summary = session.run(request, open_bundle, stdout, say=say, progress=progress, engine=RayEngine(options))
+    if also is not None:
+        parquet.write(out, also, style=request.style, classes=len(summary.differential.classes))
+        say(f"table: {also}")
+    return summary

@@ -1,0 +1,125 @@
+"""Ray on this PC: loopback only, nothing left behind, and nothing lost when the command is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from edgewbc.archive import cluster as clusters
+from edgewbc.archive.cluster import Cluster, ClusterOptions, connected
+from edgewbc.archive.engine import RayEngine
+from edgewbc.errors import UserError
+from edgewbc.lab.engine import ThisProcess
+from tests.archive.test_engine import classified
+from tests.tiny import encode, make_bundle, make_image
+
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+LISTEN = "0A"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def family(top: int) -> set[int]:
+    """Return the ids of a process and of all that it started, directly or not."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError, IndexError):
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    found = {top}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def runs(process: int) -> bool:
+    """Return whether a process has not ended yet."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (OSError, IndexError):
+        return False
+
+
+def listening(processes: set[int]) -> Iterator[tuple[int, str]]:
+    """Yield process and local address (hexadecimal) of each TCP socket on which one of the processes listens."""
+    owners: dict[str, int] = {}
+    for process in processes:
+        with suppress(OSError):
+            for handle in Path(f"/proc/{process}/fd").iterdir():
+                with suppress(OSError):
+                    owners[os.readlink(handle)] = process  # noqa: PTH115 - socket:[12345] is no path
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            owner = owners.get(f"socket:[{fields[9]}]")
+            if owner is not None and fields[3] == LISTEN:
+                yield owner, fields[1].rpartition(":")[0]
+
+
+@linux
+def test_sockets_are_those_of_the_loopback_interface(cluster: Cluster) -> None:
+    """Neither this process nor any that Ray started listens on an address that another PC can reach."""
+    found = list(listening(family(os.getpid())))
+    assert len({process for process, _ in found}) >= 3  # this process, the raylet and the GCS server at least
+    assert {address for _, address in found} <= LOOPBACK
+
+
+def test_usage_is_not_reported(cluster: Cluster) -> None:
+    """The environment that Ray's processes inherit says so, and no token is put into the home folder."""
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
+
+
+@linux
+@pytest.mark.slow
+def test_a_killed_command_is_resumed(cluster: Cluster, tmp_path: Path) -> None:
+    """After kill -9 no process of Ray stays; the next run adds what is missing, and its folder is removed."""
+    top = tmp_path / "cells"
+    top.mkdir()
+    for number in range(600):
+        path = top / f"{number:03d}.png"
+        path.write_bytes(encode(make_image(number)))
+    bundle = make_bundle(tmp_path / "tiny")
+    out, journal = tmp_path / "ray.csv", tmp_path / "ray.csv.journal-wal"
+    command = [sys.executable, "-m", "edgewbc", "classify", "--model", str(bundle.path), str(top), "--out", str(out)]
+    options = ["--engine", "ray", "--threads", "1", "--batch", "1"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    started = subprocess.Popen([*command, *options], env=environment, stderr=subprocess.DEVNULL)
+    while started.poll() is None and not (journal.exists() and journal.stat().st_size > 100_000):
+        time.sleep(0.01)
+    children = family(started.pid)
+    started.kill()
+    assert started.wait() == -signal.SIGKILL
+    assert not out.exists()
+    assert len(children) > 5
+    end = time.monotonic() + 180  # an agent of Ray looks for its parent now and then
+    while time.monotonic() < end and any(map(runs, children)):
+        time.sleep(0.1)
+    assert not list(filter(runs, children))
+    found = classified(bundle, out, RayEngine(), top)
+    assert found == classified(bundle, tmp_path / "plain.csv", ThisProcess(), top)
+    assert found.count(b"\n") == 601
+
+
+def test_ray_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the package and the command that installs it."""
+    monkeypatch.setattr(clusters, "find_spec", lambda name: None)
+    with (
+        pytest.raises(UserError, match=r"--engine ray needs ray, which is not installed: pip install .*\[archive\]"),
+        connected(ClusterOptions()),
+    ):
+        pass
+
+
+def test_names_of_sockets_stay_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long folder for temporary files is not used: Linux allows 107 characters for the name of a socket."""
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/var/folders/" + "x" * 60)
+    assert len(str(clusters._short_folder())) < 40
