@@ -6,13 +6,14 @@ files in a temporary folder that is removed at the end.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -113,9 +114,32 @@ class Cluster:
         yield from made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
 
 
+class _Remarks(io.TextIOBase):
+    """Stands in for stdout, which is for results, and on which Ray remarks that a worker has ended; says it shorter."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Say that a worker has ended, if that is what the text says."""
+        if "A worker died" in text:
+            self._say("a worker ended unexpectedly (killed, or out of memory); its images are given to another one")
+        return len(text)
+
+
 @contextmanager
-def connected(options: ClusterOptions) -> Iterator[Cluster]:
+def connected(options: ClusterOptions, say: Callable[[str], None] = lambda _: None) -> Iterator[Cluster]:
     """Connect to a cluster, or start Ray on this PC and stop it at the end of the block.
+
+    Until then nothing that is printed reaches `sys.stdout`: Ray prints there.
+
+    Args:
+        options: where the workers run.
+        say: takes remarks for a person, one line each.
 
     Raises:
         UserError: Ray is not installed, there is no cluster at the address, or Ray cannot be started.
@@ -126,14 +150,15 @@ def connected(options: ClusterOptions) -> Iterator[Cluster]:
     try:
         check_installed()
         ray = need("ray", "--engine ray", ARCHIVE)
-        if ray.is_initialized():  # by the program that uses this as a library: it knows better
-            yield Cluster(_workers(options, ray), False, _scratch())
-        elif options.address is not None:
-            with _joined(ray, options) as cluster:
-                yield cluster
-        else:
-            with _started(ray, options) as cluster:
-                yield cluster
+        with redirect_stdout(_Remarks(say)):
+            if ray.is_initialized():  # by the program that uses this as a library: it knows better
+                yield Cluster(_workers(options, ray), False, _scratch())
+            elif options.address is not None:
+                with _joined(ray, options) as cluster:
+                    yield cluster
+            else:
+                with _started(ray, options) as cluster:
+                    yield cluster
     finally:
         if options.address is None:
             for name, value in before.items():

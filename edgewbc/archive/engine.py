@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from edgewbc.archive import tables
@@ -37,9 +37,11 @@ class RayEngine(Engine):
 
     Attributes:
         options: where the workers run.
+        say: takes remarks for a person, one line each.
     """
 
     options: ClusterOptions = ClusterOptions()
+    say: Callable[[str], None] = lambda _: None
 
     def learn(self, bundle: Bundle, names: Sequence[str], progress: Progress) -> Microscope:
         """Learn the microscope in this process, once for all workers, from the images that `ThisProcess` takes."""
@@ -56,7 +58,7 @@ class RayEngine(Engine):
         if not names:
             return
         left = len(names)
-        with connected(self.options) as cluster:
+        with connected(self.options, self.say) as cluster:
             size = part_size(len(names), cluster.workers, batch)
             parts = (
                 tables.of_names([key(name) for name in names[start : start + size]], start)

@@ -40,7 +40,7 @@ def classify(
     also = None if request.jsonl or out.suffix.lower() == ".jsonl" else parquet.path_of(out)
     if also is not None:
         parquet.check(also)
-    summary = session.run(request, open_bundle, stdout, say=say, progress=progress, engine=RayEngine(options))
+    summary = session.run(request, open_bundle, stdout, say=say, progress=progress, engine=RayEngine(options, say))
     if also is not None:
         parquet.write(out, also, style=request.style, classes=len(summary.differential.classes))
         say(f"table: {also}")

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
@@ -117,6 +117,16 @@ def test_ray_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         connected(ClusterOptions()),
     ):
         pass
+
+
+def test_remarks_of_ray_stay_out_of_the_results(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ray prints to stdout when a worker has ended; a person is told in one line."""
+    told: list[str] = []
+    with redirect_stdout(clusters._Remarks(told.append)):
+        print("(raylet) A worker died or was killed while executing a task. Worker ID: 12", "and more", sep="\n")
+        print("anything else")
+    assert told == ["a worker ended unexpectedly (killed, or out of memory); its images are given to another one"]
+    assert capsys.readouterr().out == ""
 
 
 def test_names_of_sockets_stay_short(monkeypatch: pytest.MonkeyPatch) -> None:
