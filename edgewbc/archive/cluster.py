@@ -33,7 +33,7 @@ OBJECT_STORE = 256 << 20
 """Bytes of memory in which a Ray started here keeps names and rows on their way between processes."""
 
 _LOOPBACK = "127.0.0.1"
-_LONGEST = 40
+_MAX_FOLDER = 40
 """Characters of the folder for Ray's files: the names of its sockets are 60 longer, and Linux allows 107 in all."""
 
 _ENVIRONMENT: Mapping[str, str] = {
@@ -243,7 +243,7 @@ def _short_folder() -> Path:
     """Return the folder for temporary files, or a shorter one where the names of sockets would be too long."""
     usual = Path(tempfile.gettempdir())
     short = Path("/tmp")  # noqa: S108
-    return usual if len(str(usual)) <= _LONGEST or not short.is_dir() else short
+    return usual if len(str(usual)) <= _MAX_FOLDER or not short.is_dir() else short
 
 
 def _first_line(error: Exception) -> str:

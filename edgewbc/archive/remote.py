@@ -13,8 +13,8 @@ from types import TracebackType
 from edgewbc.archive.cluster import ARCHIVE
 from edgewbc.errors import UserError
 from edgewbc.images.discover import is_url
-from edgewbc.images.files import LARGEST, FileVersion
-from edgewbc.lab.pipeline import ImageResult
+from edgewbc.images.files import MAX_BYTES, FileVersion
+from edgewbc.lab.prepared_image import ImageResult
 from edgewbc.utils.optional import need
 
 AHEAD = 16
@@ -85,7 +85,7 @@ class LocalCopies:
         try:
             files, path = core.url_to_fs(url)
             with files.open(path, "rb") as file:
-                data = file.read(LARGEST + 1)
+                data = file.read(MAX_BYTES + 1)
         except ImportError as error:
             raise UserError(f"{url}: {error}: install what fsspec needs for it on each machine") from None
         except ValueError as error:
@@ -93,8 +93,8 @@ class LocalCopies:
         except Exception as error:  # noqa: BLE001 - each kind of storage has errors of its own
             self._failed[url] = f"cannot be fetched: {_first_line(error)}"
             return
-        if len(data) > LARGEST:
-            self._failed[url] = f"too large: the file has more than {LARGEST >> 20} MiB"
+        if len(data) > MAX_BYTES:
+            self._failed[url] = f"too large: the file has more than {MAX_BYTES >> 20} MiB"
             return
         copy.write_bytes(data)
 

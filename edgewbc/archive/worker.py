@@ -22,7 +22,7 @@ from edgewbc.images.files import NOT_READ
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.journal_schema import to_json
 from edgewbc.lab.microscope import Microscope
-from edgewbc.lab.pipeline import ImageResult
+from edgewbc.lab.prepared_image import ImageResult
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.runtime.tuning import Choice
 
