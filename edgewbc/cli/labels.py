@@ -67,6 +67,7 @@ def import_(
     from edgewbc.errors import UserError
     from edgewbc.lab import label_exchange
     from edgewbc.lab.case import Case
+    from edgewbc.utils.text import count
 
     if (case is None) == (to is None):
         raise UserError("name either --case CASE or --to TABLE.csv")
@@ -88,9 +89,10 @@ def import_(
     if as_json:
         emit({"changed": dict(found.changed), "same": found.same, "unlabeled": found.unlabeled})
     else:
-        print(f"{changed} labels recorded, {found.same} were there already, {found.unlabeled} images without a label")
+        recorded, without = count(changed, "label"), count(found.unlabeled, "image")
+        print(f"{recorded} recorded, {found.same} there already, {without} without a label")
     if case is not None:
-        say(f"{case}: {left} cells are open; sign it with `edgewbc review {case}`")
+        say(f"{case}: {count(left, 'cell is', 'cells are')} open; sign it with `edgewbc review {case}`")
     else:
         assert to is not None  # noqa: S101
         wrote(to)

@@ -35,6 +35,7 @@ def command(
     from edgewbc.lab.explain import CAPTION
     from edgewbc.review import server
     from edgewbc.review.cell_images import Maps
+    from edgewbc.utils.text import count
 
     check_text(by, "name")
     with Case.open(case) as opened:
@@ -45,5 +46,5 @@ def command(
         if opened.signed:
             say(f"{case} is signed")
         else:
-            cells = {0: "no cell is", 1: "1 cell is"}.get(left, f"{left} cells are")
+            cells = count(left, "cell is", "cells are") if left else "no cell is"
             say(f"{case} is not signed, {cells} open: run the same command again to resume")

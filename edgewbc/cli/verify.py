@@ -43,6 +43,7 @@ def command(
     from edgewbc.errors import GateError, UserError
     from edgewbc.lab.case import Case
     from edgewbc.lab.case_verify import verify
+    from edgewbc.utils.text import count
 
     if trust is not None or require_signature:
         raise UserError(f"{case}: --trust and --require-signature are for bundles, and this is not one")
@@ -62,7 +63,7 @@ def command(
     if found.problems:
         for problem in found.problems:
             say(f"{case}: {problem}")
-        raise GateError(f"{case}: was altered: {len(found.problems)} mismatches, listed above")
+        raise GateError(f"{case}: was altered: {count(len(found.problems), 'mismatch', 'mismatches')}, listed above")
     if not json:
         print(f"intact: {found.checked}")
         if last is not None:

@@ -27,6 +27,7 @@ from edgewbc.lab.case_snapshot import CaseRecords, read_records
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.journal_review import Decision, SignOff
 from edgewbc.lab.results import ResultRow, Status
+from edgewbc.utils import text
 from edgewbc.utils.files import sha256
 
 UNDO = "(undo)"
@@ -262,8 +263,8 @@ class Case:
             left = self.open_cells
             if left:
                 raise UserError(
-                    f"{self.folder}: {len(left)} cells are open, the first in {left[0].image.name}: decide on each "
-                    f"with `edgewbc review {self.folder}`, then sign"
+                    f"{self.folder}: {text.count(len(left), 'cell is', 'cells are')} open, the first in "
+                    f"{left[0].image.name}: decide on each with `edgewbc review {self.folder}`, then sign"
                 )
             if self.signed:
                 last = self._sign_offs[-1]

@@ -28,7 +28,7 @@ from edgewbc.lab.journal import Journal
 from edgewbc.lab.pipeline import BATCH
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.resume import classify_into, open_journal, pending
-from edgewbc.lab.run_microscope import learned_microscope, named_microscope
+from edgewbc.lab.run_microscope import fields_warning, learned_microscope, named_microscope
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.lab.verdict import Usual, Verdict
 from edgewbc.lab.watchdog import end_if_frozen
@@ -125,8 +125,9 @@ def run(
             make_folder(request.to / CROPS)
             (request.to / CELLS).unlink(missing_ok=True)
             _describe(request, model, known or details)
+            fields = fields_warning(bundle, names)
             try:
-                index = _Count(request, model, journal).run(names, say, progress)
+                index = _Count(request, model, journal, fields).run(names, say, progress)
             except (KeyboardInterrupt, StalledError):
                 say(f"all results so far are in {request.to}; run the same command again to resume")
                 raise
@@ -209,10 +210,10 @@ def _sums_sha256(bundle: Bundle) -> str:
 class _Count:
     """One count: what was seen so far, image by image."""
 
-    def __init__(self, request: CountRequest, model: LoadedBundle, journal: Journal) -> None:
+    def __init__(self, request: CountRequest, model: LoadedBundle, journal: Journal, warning: str = "") -> None:
         self._request, self._model, self._journal = request, model, journal
         manifest: BundleManifest = model.bundle.manifest
-        self._verdict = Verdict(Usual.of(manifest), warnings=model.warnings)
+        self._verdict = Verdict(Usual.of(manifest), warnings=tuple(filter(None, [warning, *model.warnings])))
         self._overlaps = Overlaps()
         self._files: dict[str, dict[int, int]] = {}
         self._cells: list[IndexedCell] = []

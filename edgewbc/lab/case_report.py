@@ -19,6 +19,7 @@ from edgewbc.lab.case_differential import CaseDifferential, Line, limits
 from edgewbc.lab.case_flags import flags
 from edgewbc.lab.case_labels import NOT_A_CELL, title
 from edgewbc.lab.case_ranges import Ranges
+from edgewbc.utils import text
 
 SHOWN = 8
 """Cells of each type that the gallery shows."""
@@ -233,11 +234,12 @@ def _changes(case: Case, cells: Sequence[CaseCell]) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Cell", "Software", "Person", "Who", "When", "Why"))
     table = f'<table class="changes"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>' if rows else ""
     more = len(changed) - CHANGES
-    rest = f'<p class="note">{more} more are in the journal of the case.</p>' if more > 0 else ""
+    others = text.count(more, "more is", "more are")
+    rest = f'<p class="note">{others} in the journal of the case.</p>' if more > 0 else ""
     untouched = sum(1 for cell in cells if cell.label and not cell.decided)
     summary = (
-        f"A person decided on {len(decided)} cells and gave {len(changed)} of them another type than the software. "
-        f"{untouched} count as the software labeled them."
+        f"A person decided on {text.count(len(decided), 'cell')} and gave {len(changed)} of them another type than the "
+        f"software. {untouched} {'counts' if untouched == 1 else 'count'} as the software labeled them."
     )
     return f"<section><h2>Review</h2><p>{summary}</p>{table}{rest}</section>"
 

@@ -10,6 +10,7 @@ from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_file import CASE, CELLS, CROPS, JOURNAL, CaseInfo, CellIndex
 from edgewbc.lab.case_snapshot import read_problems
+from edgewbc.utils import text
 from edgewbc.utils.files import sha256
 
 
@@ -33,7 +34,8 @@ def verify(folder: Path) -> Verified:
 
     Checked are the structure of the journal; the checksum of each result; the hash chains of decisions and sign-offs;
     that what was signed is what there is, case details and list of cells included; the crops; and the images, as far as
-    they are still where they were.
+    they are still where they were. Until the first signature, case details, list of cells and the number of decisions
+    have nothing to be compared with: a note says so.
 
     Raises:
         UserError: the folder is not a case, or counting has not ended.
@@ -50,9 +52,15 @@ def verify(folder: Path) -> Verified:
         return Verified((str(error),), (), "")
     problems += _signed_files(folder, case)
     changed, missing = _images(case)
-    notes = [f"{missing} image files are no longer where they were, so they were not compared"] if missing else []
-    decisions, sign_offs = len(case.decisions), len(case.sign_offs)
-    checked = f"{len(index.cells)} cells, {decisions} decisions, {sign_offs} sign-offs: {case.state}"
+    gone = text.count(missing, "image file is", "image files are")
+    notes = [f"{gone} no longer in place, and could not be compared"] if missing else []
+    if not case.sign_offs:
+        notes.append(
+            f"not signed yet: {CASE} and {CELLS} have no hash until a signature covers them, nor would it show if the "
+            "last decisions had been removed"
+        )
+    counts = {"cell": len(index.cells), "decision": len(case.decisions), "signature": len(case.sign_offs)}
+    checked = f"{', '.join(text.count(n, name) for name, n in counts.items())}: {case.state}"
     return Verified((*problems, *changed), tuple(notes), checked)
 
 

@@ -1,4 +1,7 @@
-"""The microscope of a run: the one that a person names, or the one that is learned from the run's images."""
+"""The microscope of a run: the one that a person names, or the one that is learned from the run's images.
+
+And whether a bundle that takes each image for one cell was given fields of a smear.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,20 @@ from pathlib import Path
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
+from edgewbc.images.decode import ImageError, decode
+from edgewbc.images.files import read
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.lab.microscope import Microscope, learn
+from edgewbc.smear import learning
+from edgewbc.smear.gauge import Gauge
 from edgewbc.smear.microscope import Profile
 from edgewbc.utils.progress import Progress
+
+MAX_LOOKED_AT, MIN_FIELDS = 16, 3
+"""Images that are looked at to tell fields from single cells; fields that it takes."""
+FIELD_BUNDLE = "wbc5-travel"
+"""The released bundle that locates the cells of fields."""
 
 
 def named_microscope(file: Path | None, bundle: Bundle) -> Microscope | None:
@@ -41,3 +54,33 @@ def tell_microscope(model: LoadedBundle, say: Callable[[str], None]) -> None:
         say(model.microscope.describe(reference))
         for warning in model.warnings:
             say(warning)
+
+
+def fields_warning(bundle: Bundle, files: Sequence[str]) -> str:
+    """Return what to tell a person who gives fields of a smear to a bundle that takes each image for one cell.
+
+    Args:
+        bundle: that classifies them.
+        files: the images; a sample of them is looked at.
+
+    Returns:
+        Empty if the bundle locates cells, or most of the images show single cells.
+    """
+    if bundle.pixels.crop == "cell":
+        return ""
+    looked_at = fields = 0
+    with one_thread_in_opencv():
+        for index in learning.sample(len(files), MAX_LOOKED_AT):
+            try:
+                seen = Gauge.of(decode(read(Path(files[index])).data).image)
+            except (ImageError, MemoryError):
+                continue
+            looked_at += 1
+            fields += bool(seen.cells) and seen.single is None
+    if fields < MIN_FIELDS or 2 * fields <= looked_at:
+        return ""
+    return (
+        f"{fields} of {looked_at} images that were looked at are fields of a smear, and {bundle.manifest.name} takes "
+        "each image for one cell, at the scale of its training images. Count fields with a bundle that locates their "
+        f"cells: --model {FIELD_BUNDLE}."
+    )

@@ -20,6 +20,11 @@ def address_part(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
 
 
+def count(n: int, one: str, many: str = "") -> str:
+    """Return a number with its noun, such as `1 cell` or `2 cells`; `many` is for a plural that does not end in s."""
+    return f"{n} {one if n == 1 else many or f'{one}s'}"
+
+
 def percent(value: float | None, digits: int = 2) -> str:
     """Format a fraction of 0..1 as a percentage; `-` if it is undefined."""
     return "-" if value is None else f"{100 * value:.{digits}f} %"

@@ -29,5 +29,5 @@ def test_out_and_back(edgewbc: Run, tmp_path: Path) -> None:
     (decision,) = Case.read(folder).decisions
     assert (decision.new, decision.who, decision.why) == ("blast", "Ada", "labels of to")
     table = edgewbc("labels", "import", to / "labels.json", "--to", tmp_path / "t.csv")
-    assert table.out == "1 labels recorded, 0 were there already, 0 images without a label\n"
+    assert table.out == "1 label recorded, 0 there already, 0 images without a label\n"
     assert (tmp_path / "t.csv").read_text() == "path,label\nto/data/000001.png,blast\n"

@@ -94,7 +94,7 @@ def test_undo_works_after_the_case_was_opened_again(case: Path) -> None:
 def test_a_case_with_an_open_cell_is_not_signed(case: Path) -> None:
     with Case.open(case) as opened:
         opened.decide(10, "monocyte", "Ada")
-        with pytest.raises(UserError, match="1 cells are open, the first in cell-011.png"):
+        with pytest.raises(UserError, match="1 cell is open, the first in cell-011.png"):
             opened.sign_off("Ada")
         opened.decide(11, "uncertain", "Ada")
         signed = opened.sign_off("Ada", {"screens": 1})

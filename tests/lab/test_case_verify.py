@@ -44,7 +44,19 @@ def test_an_intact_case_is_intact(signed: Path) -> None:
     found = verify(signed)
     assert found.problems == ()
     assert found.notes == ()
-    assert found.checked == "4 cells, 2 decisions, 1 sign-offs: signed"
+    assert found.checked == "4 cells, 2 decisions, 1 signature: signed"
+
+
+def test_what_an_unsigned_case_cannot_show_is_said(tmp_path: Path) -> None:
+    folder = make_case(tmp_path / "open", [cell("neutrophil", Status.REVIEW)])
+    with Case.open(folder) as case:
+        case.decide(1, "monocyte", "Ada")
+    found = verify(folder)
+    assert (found.problems, found.checked) == ((), "1 cell, 1 decision, 0 signatures: unsigned")
+    assert found.notes == (
+        "not signed yet: case.json and cells.json have no hash until a signature covers them, nor would it show if the "
+        "last decisions had been removed",
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,13 +101,13 @@ def test_images_are_compared_as_far_as_they_are_there(signed: Path) -> None:
     (images / "cell-002.png").unlink()
     found = verify(signed)
     assert found.problems == (f"{images / 'cell-001.png'}: is not the image that was counted",)
-    assert found.notes == ("1 image files are no longer where they were, so they were not compared",)
+    assert found.notes == ("1 image file is no longer in place, and could not be compared",)
 
 
 def test_the_command_exits_with_3_and_says_what(signed: Path, edgewbc: Callable[..., Ran]) -> None:
     ran = edgewbc("verify", signed)
     assert ran.code == 0
-    assert ran.out.startswith("intact: 4 cells, 2 decisions, 1 sign-offs: signed\nlast signature: Ada at ")
+    assert ran.out.startswith("intact: 4 cells, 2 decisions, 1 signature: signed\nlast signature: Ada at ")
     alter(signed, "UPDATE decisions SET new = 'monocyte' WHERE id = 2")
     ran = edgewbc("verify", signed)
     assert ran.code == 3

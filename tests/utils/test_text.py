@@ -15,3 +15,8 @@ def test_undefined_values_are_dashes() -> None:
     assert text.percent(None) == "-"
     assert text.interval(None) == "-"
     assert text.figure(None) == "-"
+
+
+def test_a_number_has_its_noun() -> None:
+    assert [text.count(n, "cell") for n in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
+    assert [text.count(n, "cell is", "cells are") for n in (1, 2)] == ["1 cell is", "2 cells are"]
