@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from string import Template
 
@@ -225,14 +226,18 @@ def _changes(case: Case, cells: Sequence[CaseCell]) -> str:
     changed = [cell for cell in decided if cell.changed]
     if not decided:
         return "<section><h2>Review</h2><p>No person has decided on a cell yet.</p></section>"
-    rows = "".join(
-        f'<tr><th scope="row">{cell.order}</th><td>{_safe(title(cell.machine) or "-")}</td>'
-        f"<td>{_safe(title(cell.decided))}</td><td>{_safe(cell.who)}</td><td>{_time(cell.at)}</td>"
-        f"<td>{_safe(cell.why)}</td></tr>"
+    rows = [
+        [
+            str(cell.order),
+            _safe(title(cell.machine)) or "-",
+            _safe(title(cell.decided)),
+            _safe(cell.who),
+            _time(cell.at),
+            _safe(cell.why) or "-",
+        ]
         for cell in changed[:CHANGES]
-    )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Cell", "Software", "Person", "Who", "When", "Why"))
-    table = f'<table class="changes"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>' if rows else ""
+    ]
+    table = _list(("Cell", "Software", "Person", "Who", "When", "Why"), rows) if rows else ""
     more = len(changed) - CHANGES
     others = text.count(more, "more is", "more are")
     rest = f'<p class="note">{others} in the journal of the case.</p>' if more > 0 else ""
@@ -246,17 +251,27 @@ def _changes(case: Case, cells: Sequence[CaseCell]) -> str:
 
 def _signatures(case: Case) -> str:
     """Return who signed which version; a line to sign by hand for a draft."""
-    rows = "".join(
-        f'<tr><th scope="row">{number}</th><td>{_safe(each.who)}</td><td>{_time(each.at)}</td>'
-        f"<td><code>{_safe(each.hash[:16])}</code></td></tr>"
+    rows = [
+        [str(number), _safe(each.who), _time(each.at), f"<code>{_safe(each.hash[:16])}</code>"]
         for number, each in enumerate(case.sign_offs, 1)
-    )
+    ]
     if not rows:
         return "<section><h2>Signature</h2><p>Nobody has signed: this is a draft, and no result.</p></section>"
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Version", "Signed by", "At", "Hash (begin)"))
-    table = f'<table class="changes"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    table = _list(("Version", "Signed by", "At", "Hash (begin)"), rows)
     draft = "" if case.signed else "<p>The correction is not signed: this page is a draft.</p>"
     return f"<section><h2>Signatures</h2>{table}{draft}</section>"
+
+
+def _list(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of texts; on a narrow screen each row is a list of its cells with their names."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    body = "".join(
+        f'<tr><th scope="row" data-name="{names[0]}">{row[0]}</th>'
+        + "".join(f'<td data-name="{name}">{value}</td>' for name, value in zip(names[1:], row[1:], strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    return f'<table class="changes"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _made_with(case: Case) -> str:
@@ -271,7 +286,9 @@ def _made_with(case: Case) -> str:
 
 
 def _paragraphs(lines: Iterable[str], kind: str) -> str:
-    return "".join(f'<p class="{kind}">{_safe(line)}</p>' for line in lines if line)
+    """Return paragraphs; what is between backticks is a command."""
+    found = (re.sub("`([^`]+)`", r"<code>\1</code>", _safe(line)) for line in lines if line)
+    return "".join(f'<p class="{kind}">{line}</p>' for line in found)
 
 
 def _sentence(line: str) -> str:
@@ -346,11 +363,17 @@ footer { margin-top: 1.2rem; padding-top: .5rem; border-top: 1px solid var(--lin
 footer { color: var(--soft); font-size: .72rem; overflow-wrap: anywhere; }
 footer p { margin: .1rem 0; }
 @media screen { .group img { width: 46px; height: 46px; } }
+@media screen and (max-width: 600px) { body { padding: 1rem; } .wide table { font-size: .76rem; }
+  .wide th, .wide td { padding: .3rem .16rem; } .wide thead th, .wide th:first-child { white-space: normal; }
+  .changes thead { display: none; } .changes tr { display: block; padding: .4rem 0; }
+  .changes tr { border-bottom: 1px solid var(--line); }
+  .changes th, .changes td { display: flex; gap: .6rem; padding: .05rem 0 !important; border: 0; }
+  .changes [data-name]::before { content: attr(data-name); color: var(--soft); flex: 0 0 5.5rem; } }
 body.draft::before { content: "DRAFT"; position: fixed; inset: 38% 0 auto; text-align: center; font-size: 9rem;
   font-weight: 800; letter-spacing: .1em; color: var(--warn); opacity: .09; transform: rotate(-24deg);
   pointer-events: none; }
 @page { size: A4; margin: 9mm 13mm; }
-@media print { :root { font-size: 8.8pt; } body { font-size: 1rem; line-height: 1.3; max-width: none; padding: 0; }
+@media print { :root { font-size: 8.3pt; } body { font-size: 1rem; line-height: 1.25; max-width: none; padding: 0; }
   footer { font-size: 6.5pt; }
   section, .group, tr { break-inside: avoid; } h2 { margin: .5rem 0 .1rem; } p { margin: .1rem 0; }
   dl { margin: .5rem 0; grid-template-columns: repeat(3, 1fr); gap: .2rem 1rem; } th, td { padding: .1rem .4rem; }
