@@ -80,6 +80,7 @@ def augmented(
     ranges: Ranges,
     seed: tuple[int, ...],
     first: int = 0,
+    place: int = 0,
     workers: int = 2,
 ) -> Iterator[tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64]]]:
     """Yield each batch of augmented images, once per input size, with its indices.
@@ -95,6 +96,7 @@ def augmented(
         ranges: limits of the augmentation.
         seed: of the augmentation of this epoch.
         first: number of the first batch to yield.
+        place: of a batch's first image: the batches of several processes are parts of larger ones.
         workers: threads that decode and augment.
 
     Yields:
@@ -103,8 +105,8 @@ def augmented(
 
     preparers = [preparer(manifest, spec) for spec in specs]
 
-    def draw(number: int, place: int) -> tuple[Image, ...]:
-        entry = entries[batches[number][place]]
+    def draw(number: int, index: int) -> tuple[Image, ...]:
+        entry = entries[batches[number][index]]
         image = read(manifest, entry)
         return tuple(
             augment(
@@ -112,7 +114,7 @@ def augmented(
                 spec,
                 entry.box,
                 ranges,
-                np.random.default_rng((*seed, number, place)),
+                np.random.default_rng((*seed, number, place + index)),
                 prepare.view(image, entry),
             )
             for spec, prepare in zip(specs, preparers, strict=True)
@@ -128,7 +130,7 @@ def augmented(
 
         try:
             for number in range(first, len(batches)):
-                waiting.append((number, [pool.submit(draw, number, place) for place in range(len(batches[number]))]))
+                waiting.append((number, [pool.submit(draw, number, index) for index in range(len(batches[number]))]))
                 if len(waiting) > AHEAD:
                     yield oldest()
             while waiting:

@@ -38,6 +38,7 @@ class TrainingState:
         seconds: duration of the current epoch so far.
         lines: results of the finished epochs.
         spec_sha256: of the description of the network; empty in checkpoints of earlier versions.
+        processes: that train together; 0 in checkpoints of earlier versions.
     """
 
     manifest_sha256: str
@@ -48,6 +49,7 @@ class TrainingState:
     seconds: float = 0.0
     lines: list[EpochResult] = field(default_factory=list)
     spec_sha256: str = ""
+    processes: int = 0
 
     def finish_epoch(self, result: EpochResult) -> None:
         """Record an epoch's result and start counting the next epoch."""

@@ -99,7 +99,8 @@ class ImageInputs:
         self._cache: TeacherCache | None = None
         if teacher is not None and distil is not None and distil.views:
             drawn = setting.fit.model_dump(mode="json", include={"seed", "batch", "balance", "augment", "precision"})
-            key = drawn | {"manifest": setting.manifest.sha256, "part": list(setting.process)}
+            part = [*setting.process, *(["place"] if setting.process[1] > 1 else [])]
+            key = drawn | {"manifest": setting.manifest.sha256, "part": part}
             self._views, self._cache = distil.views, TeacherCache(teacher, key)
 
     def plan_number(self, epoch: int) -> int:
@@ -114,8 +115,8 @@ class ImageInputs:
         start = sum(len(rows) for rows in plan[:first])
         for prepared, rows in batches.augmented(
             setting.manifest, setting.train, sizes, plan,
-            ranges=setting.fit.augment, seed=(setting.fit.seed, number, setting.process[0]),
-            first=first, workers=setting.fit.workers,
+            ranges=setting.fit.augment, seed=(setting.fit.seed, number, 0), first=first,
+            place=setting.process[0] * setting.fit.batch, workers=setting.fit.workers,
         ):  # fmt: skip
             taught: TeacherOutput | None = None
             if cache is not None and cached:

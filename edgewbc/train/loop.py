@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -127,9 +128,10 @@ class Trainer:
         self.setting = Setting(manifest, train, val, spec, options, self.accelerator.device, process)
         self.net, self.options, self.run = net, options, run
         self.teacher, self.distil = teacher, distil
-        self.label_loss = LabelLoss(options, self.labels, len(spec.classes), self.accelerator.device)
+        mean = self._mean if process[1] > 1 else None
+        self.label_loss = LabelLoss(options, self.labels, len(spec.classes), self.accelerator.device, mean)
         self.progress, self.report = progress, report
-        torch.manual_seed(options.seed)
+        _seed(options.seed, *process)
         frozen_features.freeze(net, options.freeze_blocks)
         net.train()
         learns_features = teacher is not None and distil is not None and distil.features
@@ -138,7 +140,7 @@ class Trainer:
         """The module whose weights are trained and checkpointed."""
         _to_device(self.learner, self.accelerator.device)
         self.optimizer = build_optimizer(net, options, () if self.student is None else self.student.map.parameters())
-        self.state = TrainingState(manifest.sha256, spec_sha256=spec.sha256)
+        self.state = TrainingState(manifest.sha256, spec_sha256=spec.sha256, processes=process[1])
         self.statistics = RunningStatistics(net)
         self.average: swa_utils.AveragedModel | None = None
         if options.average:
@@ -151,8 +153,10 @@ class Trainer:
         """Restore the run's checkpoint.
 
         Raises:
-            UserError: there is none, it does not fit the network, or it is of another manifest or network.
+            UserError: there is none, it does not fit the network, or it is of another manifest or network, or of
+                another number of processes.
         """
+        index, count = self.setting.process
         self.best, self.state = checkpoint.load(self.run, self.learner, self.optimizer, self.average)
         before, now = self.state.manifest_sha256, self.setting.manifest.sha256
         if before != now:
@@ -160,6 +164,11 @@ class Trainer:
         if self.state.spec_sha256 not in ("", self.setting.spec.sha256):
             file = self.run / runs.SPEC
             raise UserError(f"{file}: damaged or changed since the checkpoint: restore the file or make a new run")
+        if self.state.processes not in (0, count):
+            raise UserError(f"{self.run}: was trained by {self.state.processes} processes: resume it with as many")
+        self.state.processes = count
+        if index:  # the checkpoint has the random state of the first process
+            _seed(self.options.seed + self.state.epoch + self.state.batch, index, count)
 
     def train(self) -> EpochResult:
         """Train until `finished`, leave the best weights in the network and return the result of their epoch."""
@@ -221,7 +230,7 @@ class Trainer:
             UserError: the loss is not finite.
         """
         loss = self.loss(batch)
-        value = float(loss.detach())
+        value = float(self._mean(loss.detach()))  # of all processes: they stop together
         if not math.isfinite(value):
             raise UserError(f"{self.run}: the loss is not finite in epoch {self.state.epoch + 1}: try a lower fit.lr")
         count, number = self.options.accumulate, self.state.batch
@@ -319,6 +328,7 @@ class Trainer:
         mine = np.arange(index, n, count)
         predicted = torch.full((n,), -1, dtype=torch.int64, device=device)
         total = torch.zeros((), device=device)
+        self._share_buffers()
         self.predictor.eval()
         with torch.inference_mode(), self.setting.autocast():
             for number, x in enumerate(self.inputs.validation(mine, size)):
@@ -331,11 +341,31 @@ class Trainer:
         predicted = self.accelerator.reduce(predicted + 1, "sum") - 1
         return predicted.cpu().numpy(), float(self.accelerator.reduce(total, "sum")) / n
 
+    def _mean(self, value: Tensor) -> Tensor:
+        """Return the mean of a value, (), over the processes."""
+        if self.accelerator.num_processes == 1:
+            return value
+        found: Tensor = self.accelerator.reduce(value, "mean")
+        return found
+
+    def _share_buffers(self) -> None:
+        """Give all processes the statistics of the first one's batches (batch normalization), which are saved."""
+        if self.accelerator.num_processes == 1:
+            return
+        for net in {id(each): each for each in (self.net, self.evaluated)}.values():
+            for buffer in net.buffers():
+                broadcast(buffer)
+
     def _count_seconds(self) -> None:
         """Add the time since the last call to the duration of the epoch."""
         now = time.monotonic()
         self.state.seconds += now - self._clock
         self._clock = now
+
+
+def _seed(seed: int, process: int, processes: int) -> None:
+    """Seed torch, for dropout: each process draws its own masks, and a single one those of its seed."""
+    torch.manual_seed(seed + process * 1_000_003 if processes > 1 else seed)
 
 
 def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

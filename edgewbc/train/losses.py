@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,7 +16,14 @@ from edgewbc.train.recipe import Fit
 class LabelLoss:
     """Loss of logits against labels, as the recipe's `label_smoothing`, `focal` and `class_weights` say."""
 
-    def __init__(self, options: Fit, labels: NDArray[np.int64], classes: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        options: Fit,
+        labels: NDArray[np.int64],
+        classes: int,
+        device: torch.device,
+        mean: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         """Compute the weights of the classes.
 
         Args:
@@ -22,7 +31,9 @@ class LabelLoss:
             labels: class index of each training image, (n,).
             classes: number of classes.
             device: of the logits.
+            mean: returns the mean of a value, (), over the processes; None where there is one process.
         """
+        self._mean = mean
         self._smoothing, self._focal = options.label_smoothing, options.focal
         self.weights: Tensor | None = None
         """Weight of each class, (classes,), 1 on average over the training images; None weighs all alike."""
@@ -30,7 +41,17 @@ class LabelLoss:
             self.weights = class_weights(labels, classes, options.class_weights).to(device)
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the mean loss, (), of logits (n, classes), float32, and class indices (n,)."""
+        """Return the mean loss, (), of logits (n, classes), float32, and class indices (n,).
+
+        Of several processes, each returns its part: their mean is the mean loss of all their images, by their weights.
+        """
+        loss = self._loss(logits, target)
+        if self.weights is None or self._mean is None:
+            return loss
+        own = self.weights[target].sum()
+        return loss * (own / self._mean(own))
+
+    def _loss(self, logits: Tensor, target: Tensor) -> Tensor:
         smoothed, weights = self._smoothing, self.weights
         if not self._focal:
             return functional.cross_entropy(logits, target, weight=weights, label_smoothing=smoothed)
