@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import audits_report, result_file, unknown
+from bench import audits_report, onnx_int8, result_file, unknown
 from bench.edge import report as edge_report
 from bench.edge.result import EdgeResult
 from bench.peers import report as peers_report
@@ -34,6 +34,7 @@ FRONT = "edge-front.svg"
 LAB = "lab.json"
 WIDTHS = "widths.json"
 PEERS = "peers.json"
+ONNX_INT8 = "onnx-int8.json"
 UNKNOWN = "unknown.json"
 PEERS_FRONT = "peers-front.svg"
 TRAVEL = "travel.json"
@@ -73,6 +74,7 @@ def results(folder: Path) -> str:
             (POSTER, "The poster's accuracies, with and without leakage", _poster, LEAK,
              poster_report.CAPTION),
             (EDGE, "Search for small and fast networks", _edge, FRONT, edge_report.CAPTION),
+            (ONNX_INT8, "INT8 under ONNX Runtime", onnx_int8.section, "", ""),
             (WIDTHS, "Cost of a channel", _widths, "", ""),
             (PEERS, "Comparison with other toolkits", _peers, PEERS_FRONT, peers_report.CAPTION),
         )  # fmt: skip
