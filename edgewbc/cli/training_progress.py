@@ -118,7 +118,7 @@ class TrainingProgress:
     def interruptible(self) -> Iterator[None]:
         """On Ctrl-C within the block, remove the bar and print how to resume (see `runs.resumable`).
 
-        After the block, the run's pictures are up to date and its trackers are finished.
+        After the block, the run's figures are up to date and its trackers are finished.
         """
         try:
             yield
@@ -138,7 +138,7 @@ class TrainingProgress:
         self._run = self._trackers = None
 
     def _draw(self, run: Path) -> None:
-        """Draw the run's pictures, if matplotlib is installed: a picture must never end a training."""
+        """Draw the run's figures, if matplotlib is installed: a figure must never end a training."""
         from edgewbc.errors import UserError
         from edgewbc.report import training_figures
 
@@ -146,7 +146,7 @@ class TrainingProgress:
         try:
             training_figures.draw(run)
         except (UserError, OSError) as error:
-            say(f"no pictures: {error}")
+            say(f"no figures: {error}")
 
     def _stop(self) -> None:
         if self._bar is not None:

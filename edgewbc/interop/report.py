@@ -117,7 +117,7 @@ class Report:
         """Return a file name without suffix: the number, with a hash where it has characters that names cannot have."""
         draft = "-draft" if self.stage == Stage.PRELIMINARY else ""
         safe = re.sub(r"[^A-Za-z0-9._-]", "_", self.case)[:80]
-        if safe != self.case or safe.startswith((".", "-")):
+        if not safe or safe != self.case or safe.startswith((".", "-")):
             digest = hashlib.sha256(self.case.encode("utf-8", "surrogatepass")).hexdigest()
             safe = f"{safe.lstrip('.-') or 'case'}-{digest[:8]}"
         return f"{safe}-v{self.version}{draft}"

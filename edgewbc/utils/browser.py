@@ -1,4 +1,4 @@
-"""The browser that this PC has: prints a page to PDF, or draws a picture of it, without a window or a network."""
+"""The browser that this PC has: prints a page to PDF, or takes a screenshot of it, without a window or a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WINDOWS = (r"Microsoft\Edge\Application\msedge.exe", r"Google\Chrome\Applicatio
 _MAC = ("Google Chrome", "Microsoft Edge", "Chromium")
 SECONDS = 120.0
 SCRIPTS_MS = 10_000
-"""Milliseconds of the page's own time that its scripts have before a picture is drawn."""
+"""Milliseconds of the page's own time that its scripts have before a screenshot is taken."""
 
 
 def find_browser() -> Path | None:
@@ -45,12 +45,12 @@ def print_pdf(page: Path, to: Path) -> None:
 
 
 def screenshot(page: Path, to: Path, width: int = 1280, height: int = 720) -> None:
-    """Draw a picture (PNG) of an HTML file at a window's size in pixels. Raises UserError as `print_pdf` does."""
+    """Write a screenshot (PNG) of an HTML file at a window's size in pixels. Raises UserError as `print_pdf` does."""
     _draw(page.resolve().as_uri(), to, lambda file: _window(file, width, height))
 
 
 def screenshot_of_address(address: str, to: Path, width: int = 1280, height: int = 720) -> None:
-    """Draw a picture (PNG) of a page that this computer serves on 127.0.0.1, after its scripts have run.
+    """Write a screenshot (PNG) of a page that this computer serves on 127.0.0.1, after its scripts have run.
 
     Raises UserError as `print_pdf` does.
     """

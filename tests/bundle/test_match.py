@@ -6,40 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bundle import ir_file, match, onnx_file
+from edgewbc.bundle import match
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.manifest import BundleManifest
-from edgewbc.bundle.model_facts import ModelFacts
 from edgewbc.pixels import PixelSpec
 from edgewbc.utils import resources
+from tests.bundle.ir_text import ir
 from tests.protobuf import message, onnx_model
 
 MANIFEST = BundleManifest("m", ("a", "b"), PixelSpec(8, 8), {}, "int8")
-
-
-def ir(
-    labels: str = '<model_info><labels value="a b"/></model_info>',
-    shape: str = "?,8,8,3",
-    layers: str = '<layer id="1" type="ReLU" version="opset1"/>',
-    start: str = '<?xml version="1.0"?>',
-) -> bytes:
-    """Return an IR that has an input, layers and labels, and cannot run."""
-    image = f'<layer id="0" type="Parameter" version="opset1"><data shape="{shape}" element_type="u8"/></layer>'
-    return f"{start}<net><layers>{image}{layers}</layers><rt_info>{labels}</rt_info></net>\n".encode()
-
-
-def test_reads_what_an_ir_says() -> None:
-    """Labels by section, input size, and the types of all layers."""
-    own = '<edgewbc><labels value="[&quot;a c&quot;, &quot;b&quot;]"/></edgewbc>'
-    both = '<model_info><labels value="a_c b"/></model_info>' + own
-    labels = {"model_info": ("a_c", "b"), "edgewbc": ("a c", "b")}
-    assert ir_file.facts(ir(both)) == ModelFacts(labels, (8, 8), frozenset({"Parameter", "ReLU"}))
-
-
-def test_reads_what_an_onnx_file_says() -> None:
-    """The same of an ONNX file."""
-    found = onnx_file.facts(onnx_model("a b", (300, 8), ("Relu", "Conv")))
-    assert found == ModelFacts({"model_info": ("a", "b")}, (300, 8), frozenset({"Relu", "Conv"}))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from edgewbc.cli.training_progress import _duration
 from tests.colored import make_manifest
 
 Run = Callable[..., Any]
@@ -21,7 +20,7 @@ fit: {epochs: 2, batch: 10, precision: f32}
 
 
 def test_runs(edgewbc: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two trainings are listed and compared; each has its pictures, confusion matrix and a line with the time left."""
+    """Two trainings are listed and compared; each has its figures, confusion matrix and a line with the time left."""
     monkeypatch.chdir(tmp_path)
     ran = edgewbc("runs")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
@@ -49,10 +48,3 @@ def test_runs(edgewbc: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert edgewbc("runs", "compare", "runs/tiny").code == 2
     assert edgewbc("runs", "compare", "runs/tiny", "manifests").code == 2
     assert edgewbc("runs", "draw", "runs/tiny").out.count("png") == 2
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(40, "40 s"), (700, "12 min"), (12_000, "3 h 20 min"), (7_260, "2 h 01 min")]
-)
-def test_durations_are_in_words(seconds: float, words: str) -> None:
-    assert _duration(seconds) == words

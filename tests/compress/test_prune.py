@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from edgewbc.compress.channel_groups import Groups
 from edgewbc.compress.prune import prunable, shrink, taylor_gradients, train_loss
 from edgewbc.errors import UserError
 from edgewbc.nets import model
@@ -126,20 +125,6 @@ def test_every_architecture(spec: ModelSpec, ranking: Literal["layer", "macs"]) 
     assert [p.shape for p in smaller.parameters()] == [p.shape for p in model.build(found).parameters()]
 
 
-def test_predicted_cost_matches_the_pruned_network() -> None:
-    """The multiply-adds that `Groups` predicts are those of the network pruned to these counts."""
-    spec = ARCHITECTURES["efficientnet-lite0"]
-    groups = Groups(model.build(spec).eval(), spec)
-    assert groups.macs_of(groups.widths) == groups.macs == model.macs(spec)
-    net = model.build(spec).eval()
-    groups = Groups(net, spec)
-    counts = [max(8, width // 2) for width in groups.widths]
-    for number, count in enumerate(counts):
-        groups.prune(number, list(range(groups.widths[number] - count)))
-    smaller = replace(spec, channels=net.channels())
-    assert groups.macs_of(counts) == pytest.approx(model.macs(smaller), rel=1e-9)
-
-
 def test_branches_are_folded_before_pruning() -> None:
     """`shrink` refuses a network with branches; `prunable` folds them without changing the output."""
     spec = replace(ARCHITECTURES["edgenet"], form="branches")
@@ -151,19 +136,6 @@ def test_branches_are_folded_before_pruning() -> None:
     torch.testing.assert_close(plain(x), net(x), atol=1e-5, rtol=1e-4)
     assert found.form == "plain"
     assert prunable(plain, found) == (plain, found)
-
-
-def test_without_masks_channels_temporarily() -> None:
-    """Within `without` the channels are zero; afterwards the weights are restored."""
-    spec = ARCHITECTURES["edgenet"]
-    net = model.build(spec).eval()
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    groups = Groups(net, spec)
-    with groups.without(groups.widths.index(32), [1, 3]):
-        maps = net.features[:3](torch.randn(1, 3, 32, 32))
-        assert (maps[:, [1, 3]] == 0).all()
-        assert maps[:, 0].abs().sum() > 0
-    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
 
 
 def test_sensitive_layers_keep_their_channels(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from edgewbc.decision.class_map import class_maps, linear_at
 from edgewbc.decision.head import Head
-from edgewbc.decision.neighbors import nearest
 
 
 def make_head(random: np.random.Generator, features: int, widths: tuple[int, ...], classes: int = 3) -> Head:
@@ -67,11 +66,3 @@ def test_a_head_that_does_not_fit_the_map() -> None:
     random = np.random.default_rng(0)
     with pytest.raises(ValueError, match="a head of 5 features does not fit a map of 7 x 3 x 2"):
         class_maps(make_head(random, 5, ()), np.zeros(5), np.zeros((7, 3, 2)))
-
-
-def test_nearest_cells_by_angle() -> None:
-    labeled = np.array([[1, 0], [0, 9], [4, 4]], np.float32)
-    order, similarity = nearest(np.array([100, 100], np.float32), labeled, 2)
-    assert order.tolist() == [2, 0]
-    assert similarity == pytest.approx([1, np.sqrt(0.5)])
-    assert len(nearest(np.zeros(2, np.float32), labeled, 9)[0]) == 3

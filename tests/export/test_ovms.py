@@ -7,34 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle
-from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.errors import UserError
-from edgewbc.export import client, ovms
+from edgewbc.export import ovms
 from edgewbc.images.encode import encode
 from edgewbc.lab.classify import classify
-from edgewbc.pixels import PixelSpec, prepare
 from edgewbc.synth.cells import draw_cell
 from edgewbc.utils import resources
-from tests.tiny import make_bundle, make_image
-
-
-def prepared(described: dict[str, Any], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Do what `steps` say, from the description alone."""
-    wanted, crop = described["input"], described["crop"]
-    height, width = image.shape[:2]
-    if crop["kind"] == "centre" and min(height, width) >= crop["size"]:
-        left, top = (width - crop["size"]) // 2, (height - crop["size"]) // 2
-        image = image[top : top + crop["size"], left : left + crop["size"]]
-    shrinks = image.shape[0] >= wanted["height"] and image.shape[1] >= wanted["width"]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (wanted["width"], wanted["height"]), interpolation=how), np.uint8)
+from tests.export.client_side import prepared
+from tests.tiny import make_bundle
 
 
 def test_a_client_gets_what_classify_gives(tmp_path: Path) -> None:
@@ -72,22 +57,6 @@ def test_a_client_gets_what_classify_gives(tmp_path: Path) -> None:
         assert calibrated.max() == pytest.approx(row.probability, abs=1e-5)
         score = familiarity.score(result["features"])[0]
         assert (score > described["familiarity"]["threshold"]) == (row.status == "unfamiliar")
-
-
-def test_the_description_matches_the_package() -> None:
-    """Crops of the package are those of the description, and calibration is the formula."""
-    for spec in (PixelSpec(16, 16), PixelSpec(16, 20, "centre", 18), PixelSpec(30, 30, "centre", 99)):
-        described = {
-            "input": {"height": spec.height, "width": spec.width},
-            "crop": {"kind": spec.crop, "size": spec.size},
-        }
-        image = make_image(3, 41, 28)
-        np.testing.assert_array_equal(prepared(described, image), prepare(image, spec))
-    values = np.array([0.7, 0.2, 0.1], np.float32)
-    powers = values.astype(np.float64) ** (1 / 0.5)
-    np.testing.assert_allclose(Calibration(0.5).apply(values), powers / powers.sum(), rtol=1e-6)
-    assert any("20" in step and "INTER_AREA" in step for step in client.steps(PixelSpec(16, 20)))
-    assert any("1.3" in step for step in client.steps(PixelSpec(8, 8, "box", scale=1.3)))
 
 
 def test_the_command(edgewbc: Callable[..., Any], tmp_path: Path) -> None:

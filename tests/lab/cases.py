@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,6 +95,19 @@ def make_case(
     info.write(folder)
     CellIndex(tuple(indexed), warning, len(cells), 0).write(folder)
     return folder
+
+
+def alter(folder: Path, statement: str) -> None:
+    """Change the journal as someone would who knows SQLite: without the triggers, which are put back."""
+    database = sqlite3.connect(folder / "case.journal")
+    triggers = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
+        database.execute(f"DROP TRIGGER {name}")
+    database.execute(statement)
+    for _, sql in triggers:
+        database.execute(sql)
+    database.commit()
+    database.close()
 
 
 def _image(label: str, number: int, drawn: bool) -> Image:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,7 @@ from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_verify import verify
 from edgewbc.lab.results import Status
-from tests.conftest import Ran
-from tests.lab.cases import cell, make_case
+from tests.lab.cases import alter, cell, make_case
 
 
 @pytest.fixture
@@ -25,19 +22,6 @@ def signed(tmp_path: Path) -> Path:
         case.decide(1, "blast", "Ada", "sure")
         case.sign_off("Ada")
     return folder
-
-
-def alter(folder: Path, statement: str) -> None:
-    """Change the journal as someone would who knows SQLite: without the triggers, which are put back."""
-    database = sqlite3.connect(folder / "case.journal")
-    triggers = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-    for name, _ in triggers:
-        database.execute(f"DROP TRIGGER {name}")
-    database.execute(statement)
-    for _, sql in triggers:
-        database.execute(sql)
-    database.commit()
-    database.close()
 
 
 def test_an_intact_case_is_intact(signed: Path) -> None:
@@ -102,16 +86,3 @@ def test_images_are_compared_as_far_as_they_are_there(signed: Path) -> None:
     found = verify(signed)
     assert found.problems == (f"{images / 'cell-001.png'}: is not the image that was counted",)
     assert found.notes == ("1 image file is no longer in place, and could not be compared",)
-
-
-def test_the_command_exits_with_3_and_says_what(signed: Path, edgewbc: Callable[..., Ran]) -> None:
-    ran = edgewbc("verify", signed)
-    assert ran.code == 0
-    assert ran.out.startswith("intact: 4 cells, 2 decisions, 1 signature: signed\nlast signature: Ada at ")
-    alter(signed, "UPDATE decisions SET new = 'monocyte' WHERE id = 2")
-    ran = edgewbc("verify", signed)
-    assert ran.code == 3
-    assert "decisions: row 2, or one before it, was altered or removed" in ran.err
-    assert "was altered: " in ran.err.splitlines()[-1]
-    ran = edgewbc("verify", signed, "--json")
-    assert not json.loads(ran.out)["intact"]

@@ -1,4 +1,4 @@
-"""What a person is told who gives fields of a smear to a bundle that takes each image for one cell."""
+"""The microscope of a run, and fields of a smear given to a bundle that takes each image for one cell."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.errors import UserError
 from edgewbc.lab import case_count
 from edgewbc.lab.case_count import CountRequest
-from edgewbc.lab.run_microscope import fields_warning
+from edgewbc.lab.run_microscope import fields_warning, learned_microscope, named_microscope
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image, PixelSpec, Reference
 from edgewbc.synth.cells import draw_cell, draw_field
+from edgewbc.utils.progress import quiet
 from tests.tiny import encode, make_bundle
 
 
@@ -69,3 +71,11 @@ def test_no_percentage_is_given_of_fields_that_were_taken_for_cells(bundle: Bund
     case = case_count.run(request, lambda: bundle, say=lambda _: None)
     assert "fields of a smear" in case.index.warning
     assert (case.differential().counted, len(case.open_cells)) == (0, 3)
+
+
+def test_a_bundle_that_takes_images_as_they_are(bundle: Bundle, tmp_path: Path) -> None:
+    """It needs no microscope: none is learned, and a named one is an error rather than ignored."""
+    assert named_microscope(None, bundle) is None
+    with pytest.raises(UserError, match="--microscope: .* takes images as they are .*: leave it out"):
+        named_microscope(tmp_path / "m.json", bundle)
+    assert learned_microscope(bundle, [], quiet).profile is None

@@ -13,7 +13,7 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
 from edgewbc.errors import UserError
 from tests.data.conftest import Put
-from tests.data.sources.boxes import SIZE, write
+from tests.data.sources.box_files import SIZE, write
 
 
 def coco(names: list[str], first: int = 1) -> dict[str, Any]:

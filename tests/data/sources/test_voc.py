@@ -8,7 +8,7 @@ import pytest
 
 from edgewbc.data.sources import make
 from tests.data.conftest import Put, voc
-from tests.data.sources.boxes import SIZE, write
+from tests.data.sources.box_files import SIZE, write
 
 
 @pytest.mark.parametrize("beside", [True, False])

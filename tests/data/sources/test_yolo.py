@@ -10,7 +10,7 @@ from edgewbc.data.sources import make
 from edgewbc.data.sources.label_map import LabelMap
 from edgewbc.errors import UserError
 from tests.data.conftest import Put
-from tests.data.sources.boxes import SIZE, write
+from tests.data.sources.box_files import SIZE, write
 
 
 @pytest.fixture

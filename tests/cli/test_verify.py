@@ -1,0 +1,37 @@
+"""The command `edgewbc verify CASE`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgewbc.lab.case import Case
+from edgewbc.lab.results import Status
+from tests.conftest import Ran
+from tests.lab.cases import alter, cell, make_case
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Path:
+    folder = make_case(tmp_path / "case", [*[cell("neutrophil")] * 3, cell("monocyte", Status.REVIEW)])
+    with Case.open(folder) as case:
+        case.decide(4, "monocyte", "Ada")
+        case.decide(1, "blast", "Ada", "sure")
+        case.sign_off("Ada")
+    return folder
+
+
+def test_the_command_exits_with_3_and_says_what(signed: Path, edgewbc: Callable[..., Ran]) -> None:
+    ran = edgewbc("verify", signed)
+    assert ran.code == 0
+    assert ran.out.startswith("intact: 4 cells, 2 decisions, 1 signature: signed\nlast signature: Ada at ")
+    alter(signed, "UPDATE decisions SET new = 'monocyte' WHERE id = 2")
+    ran = edgewbc("verify", signed)
+    assert ran.code == 3
+    assert "decisions: row 2, or one before it, was altered or removed" in ran.err
+    assert "was altered: " in ran.err.splitlines()[-1]
+    ran = edgewbc("verify", signed, "--json")
+    assert not json.loads(ran.out)["intact"]

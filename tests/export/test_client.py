@@ -1,0 +1,27 @@
+"""What a client of a bundle's network must do by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgewbc.decision.calibration import Calibration
+from edgewbc.export import client
+from edgewbc.pixels import PixelSpec, prepare
+from tests.export.client_side import prepared
+from tests.tiny import make_image
+
+
+def test_the_description_matches_the_package() -> None:
+    """Crops of the package are those of the description, and calibration is the formula."""
+    for spec in (PixelSpec(16, 16), PixelSpec(16, 20, "centre", 18), PixelSpec(30, 30, "centre", 99)):
+        described = {
+            "input": {"height": spec.height, "width": spec.width},
+            "crop": {"kind": spec.crop, "size": spec.size},
+        }
+        image = make_image(3, 41, 28)
+        np.testing.assert_array_equal(prepared(described, image), prepare(image, spec))
+    values = np.array([0.7, 0.2, 0.1], np.float32)
+    powers = values.astype(np.float64) ** (1 / 0.5)
+    np.testing.assert_allclose(Calibration(0.5).apply(values), powers / powers.sum(), rtol=1e-6)
+    assert any("20" in step and "INTER_AREA" in step for step in client.steps(PixelSpec(16, 20)))
+    assert any("1.3" in step for step in client.steps(PixelSpec(8, 8, "box", scale=1.3)))

@@ -1,0 +1,40 @@
+"""Names of cell types: their order, and which lists of names are accepted."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgewbc import cells
+
+
+def test_order_is_that_of_a_differential() -> None:
+    """The five types first, then the other known classes, then unknown names by name; each once."""
+    assert cells.in_order(["zebra", "platelet", "basophil", "neutrophil", "alpha", "basophil"]) == (
+        "neutrophil",
+        "basophil",
+        "platelet",
+        "alpha",
+        "zebra",
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (("neutrophil", "atyp. ly (x)"), ""),
+        ((), "0 classes; there must be 1 to 1000"),
+        (tuple(f"c{n}" for n in range(1001)), "1001 classes"),
+        (("a", 7), "class '7' is not a name"),
+        (("a", " b"), "has blanks at its ends"),
+        (("a\n",), "has blanks at its ends or control characters"),
+        (("x" * 101,), "too long"),
+        (("=1+1",), "begins with =, which a spreadsheet takes for a formula"),
+        (("Band_Cell", "band cell"), "class 'band cell' occurs twice"),
+        (("\u00e9", "e\u0301"), "occurs twice"),
+    ],
+)
+def test_names_that_cannot_be_used(names: tuple[object, ...], problem: str) -> None:
+    """Names go into tables and files, so two spellings of one name, formulas and control characters are refused."""
+    found = cells.problem(names)
+    assert problem in found
+    assert (found == "") == (problem == "")
