@@ -13,11 +13,21 @@ TOP = Path(__file__).resolve().parents[1]
 TESTED_ELSEWHERE = {
     "_startup.py": "test_main_program.py",
     "_version.py": "cli/test_main.py",
+    "archive/remote.py": "archive/test_cluster.py",
+    "archive/run.py": "archive/test_engine.py",
+    "archive/tables.py": "archive/test_parquet.py",
+    "archive/worker.py": "archive/test_engine.py",
     "bundle/model_facts.py": "bundle/test_match.py",
     "interop/form.py": "lab/test_handover.py",
+    "lab/engine.py": "lab/test_pipeline.py",
+    "lab/prepared_image.py": "lab/test_classify.py",
+    "serve/limits.py": "serve/test_admission.py",
+    "serve/metrics.py": "serve/test_app.py",
+    "serve/problems.py": "serve/test_response.py",
     "utils/cell_sheet.py": "lab/test_pick_folder.py",
+    "utils/http_server.py": "serve/test_server.py",
 }
-"""Modules without a test file of their own (constants, dataclasses without logic, and the start of the program)."""
+"""Modules that are tested with the code that uses them, and constants or dataclasses without logic; by test file."""
 
 
 def test_contracts_hold() -> None:
