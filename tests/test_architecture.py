@@ -25,7 +25,6 @@ TESTED_ELSEWHERE = {
     "serve/metrics.py": "serve/test_app.py",
     "serve/problems.py": "serve/test_response.py",
     "utils/cell_sheet.py": "lab/test_pick_folder.py",
-    "utils/http_server.py": "serve/test_server.py",
 }
 """Modules that are tested with the code that uses them, and constants or dataclasses without logic; by test file."""
 
