@@ -28,7 +28,7 @@ def test_a_token_is_compared_as_a_whole(header: str, carries: bool) -> None:
 
 @pytest.mark.parametrize(
     ("host", "alone"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("pc7", False)],
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("pc7", False)],  # noqa: S104
 )
 def test_addresses_of_this_computer_alone(host: str, alone: bool) -> None:
     """A name other than localhost may lead anywhere."""
