@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgewbc.cli.console import progress, say
+from edgewbc.cli.engine_name import EngineName
 from edgewbc.errors import GateError, UserError
 from edgewbc.lab.csv_table import CsvStyle
-
-
-class EngineName(StrEnum):
-    """Where images are classified."""
-
-    PC = "pc"
-    RAY = "ray"
 
 
 def command(

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from edgewbc.data.duplicates import CORRELATION, HASH_BITS, Fingerprint, fingerprint, near_duplicates
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewbc.data import image_facts
+from edgewbc.data.duplicates import CORRELATION, HASH_BITS, near_pairs
+from edgewbc.data.image_facts import FactStore, Fault, FaultKind, ImageToCheck, Mapper
 from edgewbc.data.manifest import SPLITS, Entry, Manifest, Protocol, Split
+from edgewbc.data.similar_hashes import Hashes
 from edgewbc.errors import GateError, UserError
-from edgewbc.images.decode import ImageError, decode
 from edgewbc.utils.progress import Progress, quiet
 
 SHOWN = 20  # findings of each kind in the text; the JSON has all
-
-
-class FaultKind(StrEnum):
-    """Why an image cannot be used."""
-
-    MISSING = "missing"
-    CHANGED = "changed"
-    UNREADABLE = "unreadable"
 
 
 class DuplicateKind(StrEnum):
@@ -39,15 +35,6 @@ class LeakKind(StrEnum):
     GROUP = "group"
     EXACT = "exact"
     NEAR = "near"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """An image that cannot be used: missing, changed since the manifest was made, or unreadable."""
-
-    path: str
-    kind: FaultKind
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -198,48 +185,41 @@ def _section(title: str, rows: Sequence[str]) -> list[str]:
     return [f"{title}:", *(f"  {row}" for row in rows[:SHOWN]), *more]
 
 
-def audit(manifest: Manifest, near: bool = True, progress: Progress = quiet) -> Audit:
+def audit(
+    manifest: Manifest, near: bool = True, progress: Progress = quiet, mapper: Mapper = image_facts.check_here
+) -> Audit:
     """Read each image of a manifest once and check it, alone and against the others.
+
+    Thumbnails are kept in a temporary file, 7 kB for each image.
 
     Args:
         manifest: the manifest to check. Findings are a result, not an error; see `Audit.check`.
         near: search for near duplicates too; requires imagehash.
         progress: shows progress.
+        mapper: where the images are read.
 
     Raises:
-        UserError: `near` is set but imagehash is not installed.
+        UserError: `near` is set but imagehash is not installed, or there is no room for the thumbnails.
     """
     cells: dict[str, list[Entry]] = defaultdict(list)
     for entry in manifest.entries:
         cells[entry.path].append(entry)
-    faults: list[Fault] = []
-    notes: list[Note] = []
-    content: dict[str, str] = {}
-    # One fingerprint for each distinct content, by its first path: exact duplicates are detected by their bytes.
-    prints: dict[str, Fingerprint] = {}
-    seen: set[str] = set()
-    for path, entries in progress(cells.items(), "images", len(cells)):
-        try:
-            data = (manifest.root / path).read_bytes()
-        except FileNotFoundError:
-            faults.append(Fault(path, FaultKind.MISSING, "no such file"))
-            continue
-        except OSError as error:
-            faults.append(Fault(path, FaultKind.UNREADABLE, error.strerror or "cannot be read"))
-            continue
-        content[path] = hashlib.sha256(data).hexdigest()
-        if content[path] != entries[0].sha256:
-            faults.append(Fault(path, FaultKind.CHANGED, "the content is not that of the manifest"))
-        try:
-            decoded = decode(data)
-        except ImageError as error:
-            faults.append(Fault(path, FaultKind.UNREADABLE, str(error)))
-            continue
-        notes += [Note(path, note) for note in decoded.notes]
-        if near and content[path] not in seen:
-            prints[path] = fingerprint(decoded.image)
-        seen.add(content[path])
-    duplicates = _exact(content, cells) + _near(prints, cells)
+    paths = list(cells)
+    images = [
+        ImageToCheck(number, manifest.root / path, path, cells[path][0].sha256, near)
+        for number, path in enumerate(paths)
+    ]
+    with FactStore(len(paths)) as store:
+        for facts in progress(mapper(image_facts.check, images), "images", len(images)):
+            store.add(facts)
+        del images
+        copies = store.copies()
+        # One fingerprint for each distinct content, by its first path: exact duplicates are detected by their bytes.
+        others = (number for numbers in copies for number in numbers[1:])
+        found = _near(*store.prints(others), paths, cells, progress) if near else []
+        faults = [fault for _, of_image in sorted(store.faults.items()) for fault in of_image]
+        notes = [Note(paths[number], note) for number, of_image in sorted(store.notes.items()) for note in of_image]
+    duplicates = _exact(copies, paths, cells) + found
     return Audit(
         manifest_sha256=manifest.sha256,
         protocol=manifest.protocol,
@@ -267,23 +247,28 @@ def _splits(entries: Iterable[Entry]) -> tuple[Split, ...]:
     return tuple(split for split in SPLITS if split in found)
 
 
-def _exact(content: Mapping[str, str], cells: Mapping[str, Sequence[Entry]]) -> list[Duplicate]:
+def _exact(
+    copies: Sequence[Sequence[int]], paths: Sequence[str], cells: Mapping[str, Sequence[Entry]]
+) -> list[Duplicate]:
     """Return the sets of images with identical bytes."""
-    by_content: dict[str, list[str]] = defaultdict(list)
-    for path, digest in content.items():
-        by_content[digest].append(path)
-    copies = [tuple(paths) for paths in by_content.values() if len(paths) > 1]
-    return [Duplicate(DuplicateKind.EXACT, paths, *_labels_and_splits(paths, cells)) for paths in copies]
+    named = [tuple(paths[number] for number in numbers) for numbers in copies]
+    return [Duplicate(DuplicateKind.EXACT, names, *_labels_and_splits(names, cells)) for names in named]
 
 
-def _near(prints: Mapping[str, Fingerprint], cells: Mapping[str, Sequence[Entry]]) -> list[Duplicate]:
-    """Return the pairs of images that look the same."""
-    names = list(prints)
+def _near(
+    numbers: NDArray[np.int64],
+    hashes: Hashes,
+    thumbnails: NDArray[np.uint8],
+    paths: Sequence[str],
+    cells: Mapping[str, Sequence[Entry]],
+    progress: Progress,
+) -> list[Duplicate]:
+    """Return the pairs of images that look the same; `hashes` are those of `numbers`, thumbnails of all images."""
     found = []
-    for pair in near_duplicates(list(prints.values())):
-        paths = (names[pair.first], names[pair.second])
+    for pair in near_pairs(hashes, numbers, thumbnails, progress=progress):
+        names = (paths[numbers[pair.first]], paths[numbers[pair.second]])
         correlation = round(pair.correlation, 4)
-        found.append(Duplicate(DuplicateKind.NEAR, paths, *_labels_and_splits(paths, cells), pair.bits, correlation))
+        found.append(Duplicate(DuplicateKind.NEAR, names, *_labels_and_splits(names, cells), pair.bits, correlation))
     return found
 
 

@@ -14,8 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc.data import similar_hashes
+from edgewbc.data.similar_hashes import Hashes
 from edgewbc.pixels import Image
 from edgewbc.utils.optional import need
+from edgewbc.utils.progress import Progress, quiet
 
 HASH_BITS: Final = 12
 """Candidates differ in at most this many of the 64 bits of imagehash's `phash`."""
@@ -28,7 +31,9 @@ different cells have more than 0.85. A copy keeps 0.96 when it is saved as a low
 cropped by 3 %, and 0.90 when it is shifted by 1 % of its width; larger shifts are not detected."""
 
 THUMBNAIL: Final = 48
-_BLOCK = 1024  # rows of the distance matrix at once: 9,000 columns of float32 take 36 MB
+MAX_EXACT: Final = 100_000
+"""Images up to which every hash is compared with every other; that takes half a minute."""
+_BLOCK = 1024  # pairs of thumbnails at once
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,11 @@ class Fingerprint:
 
     bits: NDArray[np.bool_]
     thumbnail: Image
+
+    @property
+    def hash(self) -> int:
+        """The bits as one number of 64 bits, in this machine's order of bytes."""
+        return int(np.packbits(self.bits).view(np.uint64)[0])
 
 
 @dataclass(frozen=True)
@@ -62,9 +72,7 @@ def fingerprint(image: Image) -> Fingerprint:
 def near_duplicates(
     prints: Sequence[Fingerprint], bits: int = HASH_BITS, correlation: float = CORRELATION
 ) -> list[Near]:
-    """Return all pairs of images that look the same, sorted, with `first < second`.
-
-    Rotated and mirrored copies are not detected.
+    """Return all pairs of images that look the same, sorted, with `first < second`; see `near_pairs`.
 
     Args:
         prints: fingerprints of the images.
@@ -73,24 +81,46 @@ def near_duplicates(
     """
     if len(prints) < 2:
         return []
-    signs = np.where(np.stack([p.bits for p in prints]), np.float32(1), np.float32(-1))
-    thumbnails = np.stack([p.thumbnail for p in prints])
+    hashes = np.array([each.hash for each in prints], dtype=np.uint64)
+    thumbnails = np.stack([each.thumbnail for each in prints])
+    return near_pairs(hashes, np.arange(len(prints)), thumbnails, bits, correlation)
+
+
+def near_pairs(
+    hashes: Hashes,
+    places: NDArray[np.int64],
+    thumbnails: NDArray[np.uint8],
+    bits: int = HASH_BITS,
+    correlation: float = CORRELATION,
+    progress: Progress = quiet,
+) -> list[Near]:
+    """Return the pairs of images that look the same, sorted, with `first < second`.
+
+    Rotated and mirrored copies are not detected. Of more than `MAX_EXACT` images, some of the pairs whose hashes differ
+    in many bits are not found either (see `similar_hashes.recall`).
+
+    Args:
+        hashes: of the images, uint64 (n,).
+        places: of their thumbnails, int64 (n,).
+        thumbnails: uint8 RGB (at least n, 48, 48, 3); may be mapped from a file.
+        bits: largest number of differing hash bits of a candidate.
+        correlation: smallest correlation of the thumbnails.
+        progress: shows progress.
+    """
+    exact = len(hashes) <= MAX_EXACT
+    pairs = (similar_hashes.all_pairs if exact else similar_hashes.most_pairs)(hashes, bits)
     found = []
-    for start in range(0, len(prints), _BLOCK):
-        # The dot product of two vectors of +1 and -1 is 64 less twice the number of bits that differ.
-        differ = (signs.shape[1] - signs[start : start + _BLOCK] @ signs[start:].T) / 2
-        rows, columns = np.nonzero(differ <= bits)
-        keep = columns > rows
-        rows, columns = rows[keep], columns[keep]
-        for at in range(0, len(rows), _BLOCK):
-            one, two = rows[at : at + _BLOCK], columns[at : at + _BLOCK]
-            alike = _correlations(thumbnails[start + one], thumbnails[start + two])
+    for ones, twos in progress(pairs, "compare", None):
+        for at in range(0, len(ones), _BLOCK):
+            one, two = ones[at : at + _BLOCK], twos[at : at + _BLOCK]
+            alike = _correlations(thumbnails[places[one]], thumbnails[places[two]])
+            same = alike >= correlation
+            differ = similar_hashes.distances(hashes[one[same]], hashes[two[same]])
             found += [
-                Near(start + int(i), start + int(j), int(differ[i, j]), float(r))
-                for i, j, r in zip(one, two, alike, strict=True)
-                if r >= correlation
+                Near(int(i), int(j), int(d), float(r))
+                for i, j, d, r in zip(one[same], two[same], differ, alike[same], strict=True)
             ]
-    return found
+    return sorted(found, key=lambda near: (near.first, near.second))
 
 
 def _correlations(ones: NDArray[np.uint8], twos: NDArray[np.uint8]) -> NDArray[np.float32]:
