@@ -14,7 +14,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +22,13 @@ from edgewbc.lab import case_differential, case_labels
 from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.case_differential import CaseDifferential
 from edgewbc.lab.case_file import CASE, CELLS, CROPS, JOURNAL, CaseInfo, CellIndex, IndexedCell, check_text
+from edgewbc.lab.case_history import UNDO, CaseHistory, CaseState
 from edgewbc.lab.case_snapshot import CaseRecords, read_records
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.journal_review import Decision, SignOff
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.utils import text
 from edgewbc.utils.files import sha256
-
-UNDO = "(undo)"
-"""Reason of a decision that takes back the one before; the cell is again what it was before that."""
-
-
-class CaseState(StrEnum):
-    """Whether people have signed a case."""
-
-    UNSIGNED = "unsigned"
-    SIGNED = "signed"
-    CORRECTING = "correction not signed"
-    CORRECTED = "corrected"
 
 
 class Case:
@@ -60,14 +48,13 @@ class Case:
         self._journal = journal
         self._lock = threading.RLock()
         self._rows = dict(records.results)
-        self._decisions, self._sign_offs = list(records.decisions), list(records.sign_offs)
-        self._groups: list[int] = []
-        self._latest: dict[int, Decision] = {each.result: each for each in self._decisions}
+        self._history = CaseHistory(records.decisions, records.sign_offs)
         missing = [cell.id for cell in index.cells if cell.id not in self._rows]
         if missing:
             raise UserError(f"{folder}: the journal has no cell {missing[0]}: run `edgewbc verify {folder}`")
         self._cells = {
-            cell.id: self._cell(order, cell, self._latest.get(cell.id)) for order, cell in enumerate(index.cells, 1)
+            cell.id: self._cell(order, cell, self._history.latest.get(cell.id))
+            for order, cell in enumerate(index.cells, 1)
         }
 
     @classmethod
@@ -119,8 +106,7 @@ class Case:
         with self._lock:
             if version is None:
                 return list(self._cells.values())
-            last = self._sign_offs[version - 1].last_decision
-            latest = {each.result: each for each in self._decisions[:last]}
+            latest = self._history.latest_of_version(version)
             return [self._cell(order, cell, latest.get(cell.id)) for order, cell in enumerate(self.index.cells, 1)]
 
     def cell(self, number: int) -> CaseCell:
@@ -143,23 +129,19 @@ class Case:
     def decisions(self) -> list[Decision]:
         """All decisions in the order in which they were made."""
         with self._lock:
-            return list(self._decisions)
+            return list(self._history.decisions)
 
     @property
     def sign_offs(self) -> list[SignOff]:
         """The signatures, one per version."""
         with self._lock:
-            return list(self._sign_offs)
+            return list(self._history.sign_offs)
 
     @property
     def state(self) -> CaseState:
         """Whether people have signed what the case says now."""
         with self._lock:
-            if not self._sign_offs:
-                return CaseState.UNSIGNED
-            if self._changed_since_signed():
-                return CaseState.CORRECTING
-            return CaseState.SIGNED if len(self._sign_offs) == 1 else CaseState.CORRECTED
+            return self._history.state
 
     @property
     def signed(self) -> bool:
@@ -169,7 +151,7 @@ class Case:
     @property
     def version(self) -> int:
         """Number of the version that is signed, or being made: 1, then one more for each correction."""
-        return len(self._sign_offs) + (not self.signed)
+        return len(self._history.sign_offs) + (not self.signed)
 
     def decide(self, cell: int, label: str, who: str, why: str = "") -> CaseCell:
         """Record a person's label of one cell; see `decide_many`."""
@@ -199,8 +181,8 @@ class Case:
                 case_labels.check(label, self.classes)
             if check_text(why, "reason").strip() == UNDO:
                 raise UserError(f"{UNDO} is not a reason: give another")
-            if self._sign_offs and not why.strip():
-                signed = self._sign_offs[-1]
+            if self._history.sign_offs and not why.strip():
+                signed = self._history.sign_offs[-1]
                 raise UserError(
                     f"{self.folder}: was signed by {signed.who} at {signed.at}: give the reason of the correction"
                 )
@@ -218,18 +200,14 @@ class Case:
             UserError: no name, or the disk is full.
         """
         with self._lock:
-            standing = self._standing()
-            if not standing:
-                return []
-            count = self._groups.pop() if self._groups else 1
-            back = standing[-count:][::-1]
-            return self._record([(each.result, self._before(each)) for each in back], who, UNDO, group=False)
+            back = self._history.take_back(self._cells)
+            return self._record(back, who, UNDO, group=False) if back else []
 
     @property
     def can_undo(self) -> bool:
         """Whether there is a decision that `undo` takes back."""
         with self._lock:
-            return bool(self._standing())
+            return bool(self._history.standing(self._cells))
 
     def check_signed_files(self) -> None:
         """Check that the case's files are what was signed last; nothing is checked in a case that nobody signed.
@@ -238,10 +216,10 @@ class Case:
             UserError: a file was altered since, or cannot be read.
         """
         with self._lock:
-            if not self._sign_offs:
+            if not self._history.sign_offs:
                 return
             for name, digest in self._hashes().items():
-                if self._sign_offs[-1].hashes.get(name) != digest:
+                if self._history.sign_offs[-1].hashes.get(name) != digest:
                     raise UserError(
                         f"{self.folder / name}: was altered since the case was signed: run `edgewbc verify "
                         f"{self.folder}`, and restore the file from a copy"
@@ -267,16 +245,15 @@ class Case:
                     f"{left[0].image.name}: decide on each with `edgewbc review {self.folder}`, then sign"
                 )
             if self.signed:
-                last = self._sign_offs[-1]
+                last = self._history.sign_offs[-1]
                 raise UserError(f"{self.folder}: is signed already, by {last.who} at {last.at}, and nothing changed")
             shown = {
                 **(seen or {}),
-                "version": len(self._sign_offs) + 1,
+                "version": len(self._history.sign_offs) + 1,
                 "differential": self.differential().to_json(),
             }
             signed = self._writable.sign_off(_name(who), shown, self._hashes())
-            self._sign_offs.append(signed)
-            self._groups.clear()
+            self._history.sign(signed)
             return signed
 
     def set_details(
@@ -295,7 +272,7 @@ class Case:
             info = self.info.with_details(case, wbc, by, accession)
             if info == self.info:
                 return
-            if self._sign_offs:
+            if self._history.sign_offs:
                 raise UserError(f"{self.folder}: was signed: its case id, WBC and accession number cannot change")
             _ = self._writable
             info.write(self.folder)
@@ -319,41 +296,10 @@ class Case:
             raise UserError(f"{self.folder}: is open for reading only")
         return self._journal
 
-    @property
-    def _signed_decisions(self) -> int:
-        return self._sign_offs[-1].last_decision if self._sign_offs else 0
-
-    def _standing(self) -> list[Decision]:
-        """Return the unsigned decisions that are not taken back, on cells that the case has.
-
-        A case that was counted again may have lost cells on which people had decided.
-        """
-        standing: list[Decision] = []
-        for decision in self._decisions[self._signed_decisions :]:
-            if decision.result in self._cells:
-                standing.pop() if decision.why == UNDO else standing.append(decision)
-        return standing
-
-    def _changed_since_signed(self) -> bool:
-        """Return whether a cell has another label than when the case was signed last."""
-        last = self._signed_decisions
-        touched = {each.result for each in self._decisions[last:]}
-        before = {each.result: each.new for each in self._decisions[:last] if each.result in touched}
-        return any(before.get(number, "") != self._cells[number].decided for number in touched)
-
-    def _before(self, decision: Decision) -> str:
-        """Return what had been decided on a cell before a decision; empty if nothing had."""
-        index = next(i for i, each in enumerate(self._decisions) if each.hash == decision.hash)
-        earlier = (each.new for each in reversed(self._decisions[:index]) if each.result == decision.result)
-        return next(earlier, "")
-
     def _record(self, new: Iterable[tuple[int, str]], who: str, why: str, *, group: bool) -> list[CaseCell]:
         made = self._writable.decide_all(list(new), _name(who), why)
-        self._decisions += made
-        if group and made:
-            self._groups.append(len(made))
+        self._history.add(made, group=group)
         for decision in made:
-            self._latest[decision.result] = decision
             order = self._cells[decision.result].order
             self._cells[decision.result] = self._cell(order, self.index.cells[order - 1], decision)
         return [self._cells[each.result] for each in made]

@@ -14,10 +14,11 @@ import numpy as np
 
 from edgewbc._version import __version__
 from edgewbc.errors import UserError
-from edgewbc.lab.case import Case, CaseState
+from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.case_differential import CaseDifferential, Line, limits
 from edgewbc.lab.case_flags import flags
+from edgewbc.lab.case_history import CaseState
 from edgewbc.lab.case_labels import NOT_A_CELL, title
 from edgewbc.lab.case_ranges import Ranges
 from edgewbc.utils import text

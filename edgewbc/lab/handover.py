@@ -14,9 +14,10 @@ from edgewbc.interop import fhir, hl7, sheet
 from edgewbc.interop.codes import Codes
 from edgewbc.interop.form import Form
 from edgewbc.interop.report import PER_100, PER_VOLUME, PERCENT, RESEARCH, Observation, Report, Stage
-from edgewbc.lab.case import UNDO, Case, CaseState
+from edgewbc.lab.case import Case
 from edgewbc.lab.case_differential import CaseDifferential, Line, limits
 from edgewbc.lab.case_file import check_text
+from edgewbc.lab.case_history import UNDO, CaseState
 from edgewbc.lab.case_labels import LABELS
 from edgewbc.utils import temporaries
 from edgewbc.utils.files import flush_folder, make_folder

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgewbc.errors import UserError
-from edgewbc.lab.case import UNDO, Case
+from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.case_file import check_text
+from edgewbc.lab.case_history import UNDO
 from edgewbc.lab.csv_table import encode_name
 from edgewbc.review import sheet
 

@@ -22,7 +22,7 @@ from edgewbc import runs
 from edgewbc.train.teacher import Teacher, TeacherOutput
 from edgewbc.utils.files import atomic_write
 
-FOLDER = ".answers"
+FOLDER = ".teacher-cache"
 """Folder under runs/ that holds the caches."""
 
 
@@ -39,7 +39,7 @@ class TeacherCache:
         Args:
             teacher: whose predictions are cached.
             drawn: all settings that decide which images an epoch has, in which order and how augmented; JSON types.
-            root: folder of all caches; None is runs/.answers.
+            root: folder of all caches; None is runs/.teacher-cache.
         """
         key = {
             "teacher": [record.sha256 for record in teacher.records],

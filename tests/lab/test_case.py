@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from edgewbc.errors import UserError
-from edgewbc.lab.case import Case, CaseState
+from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
+from edgewbc.lab.case_history import CaseState
 from edgewbc.lab.results import Status
 from tests.lab.cases import cell, make_case
 

@@ -9,7 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from edgewbc.cells import CLASSES
-from edgewbc.lab.case import UNDO, Case
+from edgewbc.lab.case import Case
+from edgewbc.lab.case_history import UNDO
 from edgewbc.lab.results import Status
 from edgewbc.review import app
 from tests.review.cases import make_case

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from edgewbc.cells import CLASSES
-from edgewbc.lab.case import Case, CaseState
+from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import CaseCell
+from edgewbc.lab.case_history import CaseState
 from edgewbc.lab.results import Status
 from edgewbc.review.cell_images import Maps
 from tests.review import browser

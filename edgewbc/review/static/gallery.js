@@ -142,7 +142,7 @@ export class Gallery {
     const cell = this.cases.cells.get(id);
     let tile = this.tiles.get(id);
     if (!tile) {
-      tile = make("div", { class: "tile", role: "option", id: `c${id}` }, make("div", { class: "picture" }, make("span", { class: "mark" })),
+      tile = make("div", { class: "tile", role: "option", id: `c${id}` }, make("div", { class: "thumb" }, make("span", { class: "mark" })),
         make("div", { class: "caption" }, make("span", { class: "swatch" }), make("span", { class: "short" }), make("span", { class: "sure" })));
       tile.dataset.id = String(id);
       this.tiles.set(id, tile);
@@ -157,7 +157,7 @@ export class Gallery {
       tile.cell = cell;
       this.fill(tile, cell);
     }
-    if (!tile.pictured) this.picture(tile, id);
+    if (!tile.drawn) this.show(tile, id);
     return tile;
   }
 
@@ -185,11 +185,11 @@ export class Gallery {
     return `Cell ${cell.order}, ${title(cell.label)}${cell.decided ? `, decided by ${cell.who || "you"}` : ""}, ${software}`;
   }
 
-  picture(tile, id) {
+  show(tile, id) {
     const url = this.thumbs.get(id);
     if (url === "") return;
-    tile.pictured = true;
-    const box = tile.querySelector(".picture");
+    tile.drawn = true;
+    const box = tile.querySelector(".thumb");
     if (url === null) {
       box.classList.add("none");
       return;
@@ -202,7 +202,7 @@ export class Gallery {
   arrived(ids) {
     for (const id of ids) {
       const tile = this.tiles.get(id);
-      if (tile && !tile.pictured) this.picture(tile, id);
+      if (tile && !tile.drawn) this.show(tile, id);
     }
   }
 

@@ -11,7 +11,6 @@ import { Stage } from "./stage.js";
 import { Sync } from "./sync.js";
 import { Thumbs } from "./thumbs.js";
 
-const THEME = "edgewbc-theme";
 const TAB = "edgewbc-tab";
 const UNLIKE = "This slide looks unlike the training images: a person confirms every cell.";
 
@@ -246,19 +245,7 @@ function watchSeen() {
   }, 500);
 }
 
-function setTheme(theme) {
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
-}
-
 function listenToButtons() {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  $("theme").addEventListener("click", () => {
-    const now = document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
-    const next = now === "dark" ? "light" : "dark";
-    localStorage.setItem(THEME, next);
-    setTheme(next);
-  });
   $("filter").append(...FILTERS.map(([name, title]) => make("option", { value: name, text: title })));
   $("filter").addEventListener("change", (event) => {
     actions.filter(event.target.value);
@@ -282,7 +269,6 @@ function listenToButtons() {
 }
 
 async function begin() {
-  setTheme(localStorage.getItem(THEME));
   takeToken();
   listenToButtons();
   listenToSync();

@@ -15,7 +15,7 @@ export class Stage {
     this.turn = 0;
     this.zoom = 1;
     this.shift = { x: 0, y: 0 };
-    this.picture = $("stage-picture");
+    this.frame = $("stage-frame");
     this.view = $("stage-view");
     cases.addEventListener("focus", () => this.follow());
     cases.addEventListener("cells", () => this.follow());
@@ -78,7 +78,7 @@ export class Stage {
       setImage(image, blob);
       await image.decode();
       if (this.turn !== turn) return;
-      this.picture.hidden = false;
+      this.frame.hidden = false;
       this.box = box;
       this.fit();
       if (this.map && !field && this.cases.info.maps !== null) {
@@ -89,13 +89,13 @@ export class Stage {
       }
     } catch (error) {
       if (this.turn !== turn) return;
-      this.picture.hidden = true;
+      this.frame.hidden = true;
       $("stage-note").hidden = false;
       $("stage-note").textContent = `The image cannot be shown: ${error.message}`;
     }
   }
 
-  // Places the picture: whole in the view at zoom 1, and never out of it.
+  // Places the image: whole in the view at zoom 1, and never out of it.
   fit() {
     const image = $("stage-image");
     if (!this.open || !image.naturalWidth) return;
@@ -105,7 +105,7 @@ export class Stage {
     const slack = { x: Math.max(0, (width - wide) / 2), y: Math.max(0, (height - tall) / 2) };
     this.shift.x = Math.max(-slack.x, Math.min(slack.x, this.shift.x));
     this.shift.y = Math.max(-slack.y, Math.min(slack.y, this.shift.y));
-    Object.assign(this.picture.style, {
+    Object.assign(this.frame.style, {
       width: `${width}px`,
       height: `${height}px`,
       transform: `translate(${(wide - width) / 2 + this.shift.x}px, ${(tall - height) / 2 + this.shift.y}px)`,
