@@ -35,16 +35,24 @@ def test_a_lost_cell_is_not_taken_back() -> None:
 def test_state_follows_the_labels() -> None:
     """A correction that is taken back leaves the case signed."""
     history = CaseHistory([], [])
-    assert history.state == CaseState.UNSIGNED
+    states = [history.state]
     history.add([decision(1, 1, "monocyte")], group=True)
     history.sign(signature(1))
-    assert (history.state, history.take_back(CELLS)) == (CaseState.SIGNED, [])
+    states.append(history.state)
+    assert history.take_back(CELLS) == []
     history.add([decision(2, 1, "basophil"), decision(3, 12, "basophil")], group=True)
-    assert history.state == CaseState.CORRECTING
+    states.append(history.state)
     history.add([decision(4, 1, "monocyte", UNDO), decision(5, 12, "", UNDO)], group=False)
-    assert history.state == CaseState.SIGNED
+    states.append(history.state)
     history.add([decision(6, 1, "basophil")], group=True)
     history.sign(signature(6))
-    assert history.state == CaseState.CORRECTED
+    states.append(history.state)
+    assert states == [
+        CaseState.UNSIGNED,
+        CaseState.SIGNED,
+        CaseState.CORRECTING,
+        CaseState.SIGNED,
+        CaseState.CORRECTED,
+    ]
     assert {cell: each.new for cell, each in history.latest_of_version(1).items()} == {1: "monocyte"}
     assert history.latest[1].new == "basophil"
