@@ -23,6 +23,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Keep a short option such as `--wheels` on one line: browsers break lines after a hyphen."""
+    return re.sub(r"<code>(--?[\w-]{1,24})</code>", r'<code class="option">\1</code>', html)
+
+
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Point links that lead out of docs/ to those copies; a link to a folder becomes plain text."""
     text = re.sub(r"\[([^\]]*)\]\(\.\./[^)]*/\)", r"\1", markdown)

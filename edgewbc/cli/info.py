@@ -130,7 +130,7 @@ def _summary_table(summary: dict[str, Any]) -> str:
             "unfamiliar cells",
             "are not told"
             if known is None
-            else f"told from {known['trained_on']} training cells, {percent(known['false_alarms'])} false alarms",
+            else f"learned from {known['trained_on']} training cells, {percent(known['false_alarms'])} false alarms",
         ],
     ]
     rows.append(["exported", f"{summary['created']} by edgewbc {summary['edgewbc']}"])

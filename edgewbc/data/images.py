@@ -43,7 +43,7 @@ class Seen:
             self.damaged += [(path, note) for note in decoded.notes if is_damage(note)]
 
     def lines(self, spec: PixelSpec) -> list[str]:
-        """Return what a person should know, one line each: damaged and odd images, and how much the crop takes."""
+        """Return what a person should know, one line each: damaged and unusual images, and how much the crop takes."""
         total = len(self.sizes)
         found = [f"{count} of {total} images: {note}" for note, count in sorted(self.notes.items())]
         if self.damaged:

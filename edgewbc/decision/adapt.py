@@ -12,7 +12,7 @@ one point of mean recall over a penalty on standardized features; square roots o
 analysis, and averaging over strengths were not better.
 
 The strength of the penalty is chosen by cross-validation within the labeled cells. All views of a cell, and all copies
-of an image, are in the same fold. Abroad the old head is more certain than it is right; with enough cells, the factor
+of an image, are in the same fold. On another microscope the old head is overconfident; with enough cells, the factor
 on its logits is chosen too. With 20 cells per class that is worth 1 point of mean recall on BCCD and 2 to 3 on JTSC;
 with 2 to 5 it cost up to 2 on BCCD.
 """

@@ -1,6 +1,6 @@
 """Temperature scaling: make the highest probability mean the share of cells that is labeled correctly.
 
-Networks trained with label smoothing are underconfident, others overconfident. One number mends most of it: the
+Networks trained with label smoothing are underconfident, others overconfident. One number corrects most of it: the
 logits are divided by a temperature (Guo et al. 2017, "On calibration of modern neural networks", arXiv 1706.04599).
 The logits are known from the probabilities up to a constant, so the graph need not change, and no label changes.
 """
@@ -21,7 +21,7 @@ METHOD = "temperature"
 LOWEST, HIGHEST = 0.02, 50.0
 """Range of temperatures."""
 _EPSILON = 1e-12
-"""Smallest probability that is told from zero."""
+"""Smallest probability that differs from zero."""
 
 
 @dataclass(frozen=True)

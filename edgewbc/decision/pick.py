@@ -7,7 +7,8 @@ a budget", arXiv 2202.02794), the half leaves outliers and damaged cells out.
 
 Chosen on BCCD and on recolored, blurred and rescaled cells of PBC validation, with 10 to 50 cells: the mean recall
 after adapting is 6 to 11 points above that of a random draw of 10 cells, and about one point with 50. The cell at the
-center of each cluster is as good; equal numbers of each predicted class are worse, since predictions abroad are wrong.
+center of each cluster is as good; equal numbers of each predicted class are
+worse, since many predictions on other laboratories' images are wrong.
 """
 
 from __future__ import annotations

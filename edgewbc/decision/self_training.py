@@ -8,7 +8,7 @@ label of all views together.
 The guard: nothing is corrected with fewer than `MIN_CELLS` cells, or if fewer than two classes are found. A class of
 which fewer than `MIN_OF_CLASS` cells are found keeps the old head's weights, and the penalty is strong. On PBC
 validation as it is, recolored, blurred and rescaled, and on BCCD, with two networks, labels became right for -0.7 to 20
-of 100 cells; at home none changed.
+of 100 cells; on images of the training laboratory none changed.
 """
 
 from __future__ import annotations

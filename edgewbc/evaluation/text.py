@@ -24,7 +24,7 @@ def remarks(result: EvalResult) -> list[str]:
     if len(present) == 1:
         lines.append(
             f"all images are of one class ({present[0]}): the accuracy is its recall, and does not show whether it is "
-            "told apart from others"
+            "distinguished from others"
         )
     error = result.calibration_error
     if error is not None and error > MAX_CALIBRATION_ERROR:

@@ -104,13 +104,13 @@ class CaseDifferential:
         return [line for line in self.lines if line.n or zeros]
 
     def open_line(self) -> str:
-        """Return how many cells stand open, as a sentence; empty if none does."""
+        """Return how many cells are open, as a sentence; empty if none does."""
         if not self.open:
             return ""
         each = ", ".join(f"{count} {name}" for name, count in self.open.items())
         of = self.open_cells + self.counted
         return (
-            f"{self.open_cells} of {of} cells stand open ({each}): they are not in these percentages, and the case "
+            f"{self.open_cells} of {of} cells are open ({each}): they are not in these percentages, and the case "
             "cannot be signed before a person has decided on each"
         )
 

@@ -1,8 +1,8 @@
 """One network from several: the average of their weights.
 
 Networks that were fine-tuned from the same start, with other seeds, lie in one basin: the average of their weights is
-at least as good as one of them at home and better elsewhere, at the cost of one (Wortsman et al. 2022, "Model soups",
-arXiv 2203.05482: the uniform soup).
+at least as good as one of them on images like those of training, and better on others, at the cost of one (Wortsman et
+al. 2022, "Model soups", arXiv 2203.05482: the uniform soup).
 """
 
 from __future__ import annotations

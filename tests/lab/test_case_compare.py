@@ -43,6 +43,6 @@ def test_open_cells_are_told_and_counts_of_one_case_id_are_told_apart(tmp_path: 
     b = make_case(tmp_path / "bob", [cell("neutrophil")], case="S-1")
     found = compare(Case.read(a), Case.read(b))
     assert (found.names, found.open) == (("ada", "bob"), (1, 0))
-    assert found.table().splitlines()[-1] == "ada: 1 cell stands open, not compared: decide on each first"
+    assert found.table().splitlines()[-1] == "ada: 1 cell is open, not compared: decide on each first"
     assert compare(Case.read(b), Case.read(b)).names == ("first", "second")
     assert compare_with_software(Case.read(a)).open == (0, 1)

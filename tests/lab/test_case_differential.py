@@ -53,7 +53,7 @@ def test_what_is_not_among_the_white_cells() -> None:
     assert found.excluded == {str(Exclusion.OVERLAP): 1}
     assert (found.changed, found.decided, found.open_cells) == (1, 1, 2)
     assert all(line.absolute is None for line in found.lines)
-    assert found.open_line().startswith("2 of 53 cells stand open (1 review, 1 ")
+    assert found.open_line().startswith("2 of 53 cells are open (1 review, 1 ")
     table = found.table()
     assert "erythroblasts: 5, 9.8 per 100 white cells" in table
     assert "platelets: 2, left out" in table

@@ -96,7 +96,7 @@ def test_a_draft_is_marked_and_a_correction_names_its_version(case: Path) -> Non
     draft = report(Case.read(case))
     assert "DRAFT, NOT SIGNED" in draft
     assert '<body class="draft">' in draft
-    assert "3 of 11 cells stand open (1 review, 1 unfamiliar, 1 error)" in draft
+    assert "3 of 11 cells are open (1 review, 1 unfamiliar, 1 error)" in draft
     sign(case)
     signed = report(Case.read(case))
     assert "DRAFT" not in signed.split("</style>")[1]

@@ -57,7 +57,7 @@ def test_only_signed_cases(folder: Path) -> None:
     draft = report_of(folder, draft=True)
     assert (draft.stage, draft.file_stem, draft.signed_by) == (Stage.PRELIMINARY, "S-1-v1-draft", "")
     assert draft.notes[0] == "Preliminary: nobody has signed this differential."
-    assert any(note.startswith("1 of 10 cells stand open (1 review)") for note in draft.notes)
+    assert any(note.startswith("1 of 10 cells are open (1 review)") for note in draft.notes)
 
 
 def test_what_is_reported(signed: Path) -> None:

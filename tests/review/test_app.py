@@ -33,7 +33,7 @@ def test_the_case_as_the_page_gets_it(tab: Tab) -> None:
     }  # fmt: skip
     assert (tab.head["closed"], tab.head["version"], tab.head["undo"]) == (False, 1, False)
     assert tab.head["differential"]["note"] == "of 6 white cells"
-    assert "6 of 12 cells stand open (3 review, 3 unfamiliar)" in tab.head["differential"]["remarks"][0]
+    assert "6 of 12 cells are open (3 review, 3 unfamiliar)" in tab.head["differential"]["remarks"][0]
 
 
 def test_a_decision_is_in_the_journal_when_the_answer_comes(tab: Tab, folder: Path) -> None:
