@@ -10,16 +10,43 @@ from scipy.stats import beta  # type: ignore[import-untyped]
 from edgewbc import percentages
 from edgewbc.percentages import clopper_pearson, outwards, whole_percentages
 
+RUEMKE = """
+     100    200
+ 0   0-4    0-2
+ 1   0-6    0-4
+ 2   0-8    0-6
+ 3   0-9    1-7
+ 4   1-10   1-8
+ 5   1-12   2-10
+ 6   2-13   3-11
+ 7   2-14   3-12
+ 8   3-16   4-13
+ 9   4-17   5-14
+10   4-18   6-16
+15   8-24  10-21
+20  12-30  14-27
+25  16-35  19-32
+30  21-40  23-37
+35  25-46  28-43
+40  30-51  33-48
+45  35-56  37-53
+50  39-61  42-58
+"""
+"""95 % limits in percent of a percentage (first column) of 100 and of 200 cells, as in Rümke's table."""
 
-@pytest.mark.parametrize(
-    ("k", "n", "low", "high"),
-    [(0, 100, 0, 4), (10, 100, 4, 18), (50, 100, 39, 61), (5, 100, 1, 12), (100, 100, 96, 100)],
-)
-def test_exact_limits_are_those_of_the_tables_for_differential_counts(k: int, n: int, low: int, high: int) -> None:
-    bounds = clopper_pearson(k, n)
-    assert bounds is not None
-    # The published tables round outwards.
-    assert outwards(bounds) == (low, high)
+
+@pytest.mark.parametrize("row", RUEMKE.split("\n")[2:-1])
+def test_exact_limits_are_those_of_the_tables_for_differential_counts(row: str) -> None:
+    """The published tables round outwards; the limits of 100 minus a percentage mirror those of the percentage."""
+    percent, *published = row.split()
+    for n, limits in zip((100, 200), published, strict=True):
+        low, high = map(int, limits.split("-"))
+        k = int(percent) * n // 100
+        bounds, mirrored = clopper_pearson(k, n), clopper_pearson(n - k, n)
+        assert bounds is not None
+        assert mirrored is not None
+        assert outwards(bounds) == (low, high)
+        assert outwards(mirrored) == (100 - high, 100 - low)
 
 
 def test_exact_limits_of_5_percent_of_200() -> None:

@@ -188,8 +188,9 @@ export class Cases extends EventTarget {
     this.dispatchEvent(new Event("focus"));
   }
 
-  toggle(id) {
-    if (!this.selection.size && this.place.has(this.focus) && this.focus !== id) this.selection.add(this.focus);
+  // Adds a cell to the selection or takes it out; with `from`, an empty selection begins with the cell in focus.
+  toggle(id, from = true) {
+    if (from && !this.selection.size && this.place.has(this.focus) && this.focus !== id) this.selection.add(this.focus);
     if (this.selection.has(id)) this.selection.delete(id);
     else this.selection.add(id);
     this.focus = this.anchor = id;

@@ -317,7 +317,7 @@ export class Gallery {
         return;
       }
       if (!id) cases.select([]);
-      else if (event.ctrlKey || event.metaKey || this.touching) cases.toggle(id);
+      else if (event.ctrlKey || event.metaKey || this.touching) cases.toggle(id, !this.touching);
       else cases.moveFocus(id, { extend: event.shiftKey });
     };
     view.addEventListener("pointerup", end);
@@ -328,9 +328,14 @@ export class Gallery {
     // A finger scrolls; a tap is a click without the events above.
     view.addEventListener("click", (event) => {
       if (event.pointerType !== "touch") return;
+      const key = this.touching && event.target.closest?.(".group-head")?.parentNode.dataset.key;
+      if (key) {
+        cases.select(cases.groups.find((group) => group.key === key)?.ids ?? [], true);
+        return;
+      }
       const id = idOf(event);
       if (!id) return;
-      if (this.touching) cases.toggle(id);
+      if (this.touching) cases.toggle(id, false);
       else cases.moveFocus(id);
     });
     view.addEventListener("dblclick", (event) => {

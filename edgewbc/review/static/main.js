@@ -252,7 +252,7 @@ function listenToButtons() {
     drawNothing();
     $("gallery").focus({ preventScroll: true });
   });
-  const click = { undo: actions.undo, help: actions.help, person: actions.person, "show-large": actions.enlarge, "show-field": actions.field, "show-map": actions.map, "stage-map": actions.map };
+  const click = { undo: actions.undo, help: actions.help, person: actions.person, "show-large": actions.enlarge, "show-field": actions.field, "show-map": actions.map, "stage-map": actions.map, "stage-before": () => actions.move("ArrowLeft"), "stage-after": () => actions.move("ArrowRight") };
   for (const [id, action] of Object.entries(click)) $(id).addEventListener("click", () => action());
   $("smaller").addEventListener("click", () => gallery.resize(-1));
   $("larger").addEventListener("click", () => gallery.resize(1));
