@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import audits_report, onnx_int8, result_file, unknown
+from bench import audits_report, networks, onnx_int8, result_file, unknown
 from bench.edge import report as edge_report
 from bench.edge.result import EdgeResult
 from bench.peers import report as peers_report
@@ -35,6 +35,7 @@ LAB = "lab.json"
 WIDTHS = "widths.json"
 PEERS = "peers.json"
 ONNX_INT8 = "onnx-int8.json"
+NETWORKS = "networks.json"
 UNKNOWN = "unknown.json"
 PEERS_FRONT = "peers-front.svg"
 TRAVEL = "travel.json"
@@ -75,6 +76,7 @@ def results(folder: Path) -> str:
              poster_report.CAPTION),
             (EDGE, "Search for small and fast networks", _edge, FRONT, edge_report.CAPTION),
             (ONNX_INT8, "INT8 under ONNX Runtime", onnx_int8.section, "", ""),
+            (NETWORKS, "Networks of timm", networks.table, "", ""),
             (WIDTHS, "Cost of a channel", _widths, "", ""),
             (PEERS, "Comparison with other toolkits", _peers, PEERS_FRONT, peers_report.CAPTION),
         )  # fmt: skip

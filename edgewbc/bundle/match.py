@@ -16,16 +16,23 @@ _READERS = {"openvino": ir_file, "onnx": onnx_file}
 
 OPERATIONS = {
     "openvino": frozenset((
-        "Add", "Clamp", "Concat", "Const", "Convert", "Convolution", "Divide", "FakeQuantize", "Gather",
-        "GroupConvolution", "MatMul", "MaxPool", "Multiply", "Parameter", "ReLU", "ReduceMean", "Reshape", "Result",
-        "ShapeOf", "SoftMax", "Split", "Subtract", "Transpose",
+        "Add", "AvgPool", "Clamp", "Concat", "Const", "Convert", "Convolution", "Divide", "Erf",
+        "FakeQuantize", "Gather", "Gelu", "GroupConvolution", "HSigmoid", "HSwish", "HardSigmoid", "MVN",
+        "MatMul", "MaxPool", "Maximum", "Minimum", "Mish", "Multiply", "PReLU", "Parameter", "Power", "ReLU",
+        "ReduceMean", "ReduceSum", "Reshape", "Result", "ScaledDotProductAttention", "ShapeOf", "Sigmoid",
+        "Slice", "SoftMax", "SoftPlus", "Split", "Sqrt", "SquaredDifference", "Squeeze", "StridedSlice",
+        "Subtract", "Swish", "Tanh", "Transpose", "Unsqueeze", "VariadicSplit",
     )),
     "onnx": frozenset((
-        "Add", "Cast", "Clip", "Constant", "Conv", "DequantizeLinear", "Div", "Gemm", "Identity", "MatMul", "MaxPool",
-        "Mul", "QuantizeLinear", "ReduceMean", "Relu", "Reshape", "Softmax", "Sub", "Transpose",
+        "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv", "DequantizeLinear",
+        "Div", "Erf", "Gather", "Gelu", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity",
+        "LayerNormalization", "MatMul", "Max", "MaxPool", "Min", "Mish", "Mul", "PRelu", "Pow", "QuantizeLinear",
+        "Reciprocal", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Softplus",
+        "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
     )),
 }  # fmt: skip
-"""Types of operations that `export` writes for all architectures, in f32 and int8, by backend.
+"""Types of operations that `export` writes, in f32 and int8, by backend; `export` refuses a library's network with any
+other (such as Broadcast, Pad, Tile or ConstantOfShape, which make sizes of their own choice).
 
 Also those that other versions of the exporters use in their place: Subtract, Div, Identity, MatMul."""
 

@@ -13,7 +13,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import CLASSES
 from edgewbc.errors import UserError
 from edgewbc.nets import layers, model
-from edgewbc.nets.spec import ARCHITECTURES, ModelSpec
+from edgewbc.nets.spec import ARCHITECTURES, ModelSpec, kind, library
 from edgewbc.pixels import PixelSpec
 
 STOCK = "vgg16"
@@ -25,27 +25,27 @@ def resolve(net: str, classes: int | None = None, size: tuple[int, int] | None =
     """Return the specification of a network given by name or by path.
 
     Args:
-        net: an architecture, a run folder, or a bundle (folder or zip).
+        net: an architecture (also `timm:NAME` or `torchvision:NAME`), a run folder, or a bundle (folder or zip).
         classes: number of outputs of an architecture; None means 1000 for the stock VGG16, else the five cell types.
         size: height and width of the input in pixels; None means 224 x 224, or that of the run or bundle.
 
     Raises:
         UserError: `net` is none of these, or `classes` differs from that of the run or bundle.
     """
-    if net in NAMES:
+    if net in NAMES or library(net) is not None:
         count = classes or (1000 if net == STOCK else len(CLASSES))
-        kind = ARCHITECTURES["vgg16flatten" if net == STOCK else net]
+        its = kind("vgg16flatten" if net == STOCK else net)
         return ModelSpec(
             "vgg16flatten" if net == STOCK else net,
             CLASSES if count == len(CLASSES) else tuple(str(number) for number in range(count)),
             PixelSpec(*(size or (224, 224))),
-            kind.channels,
-            (4096, 4096) if net == STOCK else kind.head,
-            form=kind.forms[0],
+            its.channels,
+            (4096, 4096) if net == STOCK else its.head,
+            form=its.forms[0],
         )
     path = Path(net)
     if not path.exists():
-        raise UserError(f"{net}: neither a run, a bundle, nor one of {', '.join(NAMES)}")
+        raise UserError(f"{net}: neither a run, a bundle, nor one of {', '.join(NAMES)}, timm:NAME, torchvision:NAME")
     spec = runs.spec(path) if runs.is_run(path) else from_bundle(path)
     if classes not in (None, len(spec.classes)):
         raise UserError(f"{net}: has {len(spec.classes)} classes; --classes is for the name of an architecture")

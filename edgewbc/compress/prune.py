@@ -23,6 +23,7 @@ from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.export_wrapper import Deployed
+from edgewbc.nets.library_network import LibraryNetwork
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import BRANCHED, ModelSpec
 
@@ -63,7 +64,8 @@ def shrink(
         loss: returns the loss of a network of this architecture; for `sensitivity`.
 
     Raises:
-        UserError: even the smallest network that `most` allows has more multiply-adds.
+        UserError: even the smallest network that `most` allows has more multiply-adds, or torch-pruning cannot prune
+            this network of a library.
         ValueError: the network has branches, or `sensitivity` has no `loss`.
     """
     if spec.form == BRANCHED:
@@ -71,7 +73,12 @@ def shrink(
     copied = copy.deepcopy(net).eval().requires_grad_(True)
     for name, parameter in copied.named_parameters():
         parameter.grad = None if gradients is None else gradients[name].clone()
-    groups = Groups(copied, spec)
+    try:
+        groups = Groups(copied, spec)
+    except Exception as error:  # torch-pruning's errors have no common base
+        if not isinstance(net, LibraryNetwork):
+            raise
+        raise _cannot_prune(spec, error) from None
     scores = groups.scores("magnitude" if gradients is None else "taylor")
     ranks = _ranks(groups, scores, ranking, copied, loss)
     counts = _counts(groups, ranks, keep_macs, round_to, most)
@@ -81,7 +88,30 @@ def shrink(
     fresh = model.build(smaller)  # a clean network, as pruning changed the modules in place
     fresh.load_state_dict(copied.state_dict())
     fresh.eval()
+    if isinstance(net, LibraryNetwork):
+        _check_rebuilt(fresh, copied, spec)
     return fresh, smaller
+
+
+@torch.no_grad()
+def _check_rebuilt(fresh: Network, pruned: Network, spec: ModelSpec) -> None:
+    """Check that a network of a library, built anew in its pruned sizes, computes what the pruned one does.
+
+    Raises:
+        UserError: it does not.
+    """
+    image = torch.rand(1, 3, spec.pixels.height, spec.pixels.width)
+    try:
+        same = torch.allclose(fresh(image), pruned(image), atol=1e-4)
+    except RuntimeError as error:
+        raise _cannot_prune(spec, error) from None
+    if not same:
+        raise _cannot_prune(spec, ValueError("the pruned network cannot be built anew"))
+
+
+def _cannot_prune(spec: ModelSpec, error: Exception) -> UserError:
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)[:160]
+    return UserError(f"{spec.arch}: cannot be pruned by torch-pruning ({line}): quantize it without pruning")
 
 
 def _ranks(groups: Groups, scores: list[Tensor], ranking: Ranking, net: nn.Module, loss: Loss | None) -> list[Tensor]:

@@ -7,6 +7,7 @@ limited, operations are reverted to float, the most harmful first, until validat
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -78,7 +79,9 @@ def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[L
 
     with quiet_nncf() as nncf, only_core():
         dataset = nncf.Dataset(calibration)
-        return _quantize(nncf, core().read_model(xml), dataset, nncf.Dataset(control), accuracy, options)
+        model = core().read_model(xml)
+        attends = is_transformer(op.get_type_name() for op in model.get_ordered_ops())
+        return _quantize(nncf, model, dataset, nncf.Dataset(control), accuracy, options, attends)
 
 
 def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: list[Labeled], options: Options) -> Any:
@@ -86,12 +89,14 @@ def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: lis
     import onnx
 
     def accuracy(proto: Any, items: Any) -> tuple[float, list[float]]:
-        model = ONNXRuntimePredictor(proto.SerializeToString())
-        return _accuracy([model(image).probabilities.argmax() == label for image, label in items])
+        predictor = ONNXRuntimePredictor(proto.SerializeToString())
+        return _accuracy([predictor(image).probabilities.argmax() == label for image, label in items])
 
     with quiet_nncf() as nncf:
         dataset = nncf.Dataset(calibration, lambda image: {INPUT: image})
-        return _quantize(nncf, onnx.load(path), dataset, nncf.Dataset(control), accuracy, options)
+        model = onnx.load(path)
+        attends = is_transformer(node.op_type for node in model.graph.node)
+        return _quantize(nncf, model, dataset, nncf.Dataset(control), accuracy, options, attends)
 
 
 def layers_ir(model: Any) -> list[Any]:
@@ -126,8 +131,18 @@ def operations_onnx(proto: Any) -> dict[str, list[str]]:
     return found
 
 
-def _quantize(nncf: Any, model: Any, calibration: Any, control: Any, accuracy: Any, options: Options) -> Any:
+def is_transformer(kinds: Iterable[str]) -> bool:
+    """Return whether a graph has attention, from its types of operations: a softmax besides that of the output."""
+    found = list(kinds)
+    return "ScaledDotProductAttention" in found or sum(kind.lower() == "softmax" for kind in found) > 1
+
+
+def _quantize(
+    nncf: Any, model: Any, calibration: Any, control: Any, accuracy: Any, options: Options, attends: bool
+) -> Any:
+    """Quantize a model; with attention (`attends`), NNCF keeps the operations in float that int8 harms there."""
     settings = {
+        **({"model_type": nncf.ModelType.TRANSFORMER} if attends else {}),
         "preset": nncf.QuantizationPreset[options.preset.upper()],
         "subset_size": options.subset,
         "fast_bias_correction": options.fast_bias_correction,

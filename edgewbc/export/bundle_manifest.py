@@ -17,7 +17,7 @@ from edgewbc.export import golden
 from edgewbc.export.validation import ModelFile
 from edgewbc.lineage import Lineage
 from edgewbc.nets import model
-from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.spec import ModelSpec, library
 from edgewbc.utils.files import read_json
 from edgewbc.utils.json_values import values_of
 
@@ -79,7 +79,7 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
     )  # the layer before is the feature map
     return {
         "edgewbc": __version__,
-        "runtimes_tried": runtimes_tried().to_json(),
+        **({} if library(spec.arch) else {"runtimes_tried": runtimes_tried().to_json()}),  # they have other operations
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "arch": spec.arch,
         "form": spec.form,

@@ -41,12 +41,13 @@ def _description(m: Mapping[str, Any]) -> str:
     files = ", ".join(f"{p} ({' and '.join(_backend(b) for b in files)})" for p, files in m["files"].items())
     steps = " -> ".join(step["step"] for step in _steps(m)) or "unknown"
     channels = " ".join(str(c) for c in m["channels"])
+    channels = f"channels {channels}; " if channels and ":" not in m["arch"] else ""
     return (
         f"# {m['name']}\n\n"
         f"A classifier of white blood cells, for images of one cell each, with {len(m['classes'])} classes: "
         f"{', '.join(m['classes'])}.\n\n"
         f"- Network: {m['arch']}, {m['parameters']:,} parameters, {m['macs'] / 1e6:,.1f} million multiply-adds per "
-        f"image; channels {channels}; dense layers {' '.join(str(w) for w in m['head_widths']) or 'none'}\n"
+        f"image; {channels}dense layers {' '.join(str(w) for w in m['head_widths']) or 'none'}\n"
         f"- Files: {files}; the default is {m['default_precision']}\n"
         f"- Exported: {m['created']} by edgewbc {m['edgewbc']} ({steps})" + _runtimes(m.get("runtimes_tried"))
     )

@@ -19,8 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgewbc.bundle.match import OPERATIONS
+from edgewbc.errors import UserError
 from edgewbc.export.model_info import describe_ir, describe_onnx
-from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.spec import ModelSpec, library
 from edgewbc.runtime.openvino_import import core
 from edgewbc.utils.files import atomic_write
 from edgewbc.utils.optional import need
@@ -30,6 +32,8 @@ OUTPUTS = ("probabilities", "features")
 MAP = "map"
 OPSET = 18  # the lowest that torch's exporter writes; supported by ONNX Runtime 1.14 and later
 _NUMBERED = re.compile(r"([A-Z]\w*?)_\d+")
+_IN_FILES = {"Constant": "Const", "Relu": "ReLU", "Softmax": "SoftMax", "PRelu": "PReLU"}
+"""Types of OpenVINO's operations that have another name in its files."""
 _NOISY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "torch.utils.cpp_extension")
 
 
@@ -38,6 +42,8 @@ def to_openvino(net: Any, spec: ModelSpec) -> Any:
     ov: Any = need("openvino", "converting to OpenVINO")
     with quiet():
         model = ov.convert_model(_program(net, spec))
+    kinds = {str(op.get_type_name()) for op in model.get_ordered_ops()}
+    _check_operations("openvino", {_IN_FILES.get(kind, kind) for kind in kinds}, spec)
     return named(model, spec)
 
 
@@ -112,7 +118,22 @@ def to_onnx(net: Any, spec: ModelSpec, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
+    _check_operations("onnx", {str(node.op_type) for node in program.model_proto.graph.node}, spec)
     save_onnx(without_map(program.model_proto), spec, path)
+
+
+def _check_operations(backend: str, kinds: set[str], spec: ModelSpec) -> None:
+    """Check that a bundle may hold the graph of a library's network, before time is spent on quantizing it.
+
+    Raises:
+        UserError: it has an operation that a bundle may not hold.
+    """
+    others = sorted(kinds - OPERATIONS[backend])
+    if others and library(spec.arch) is not None:
+        raise UserError(
+            f"{spec.arch}: its graph for {backend} has the operation {others[0]}, which a bundle may not hold: "
+            "choose another network"
+        )
 
 
 def without_map(proto: Any) -> Any:

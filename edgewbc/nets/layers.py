@@ -1,6 +1,7 @@
 """List the layers of a network with their output shapes, parameters and multiply-adds.
 
-Shapes are derived from the layers themselves, without running the network, in milliseconds.
+Shapes are derived from the layers themselves, without running the network, in milliseconds; networks of libraries
+are run once (`traced_layers`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from math import prod
 
 from torch import nn
 
+from edgewbc.nets.library_network import LibraryNetwork
 from edgewbc.nets.network import Network
+from edgewbc.nets.traced_layers import traced
 
 Shape = tuple[int, ...]
 """Without the batch axis: (c, h, w) or (d,)."""
@@ -23,7 +26,8 @@ class Layer:
 
     Attributes:
         name: the key of its weights, without `.weight`; `pool` for the pooling that gives the feature vector.
-        kind: `conv`, `dense`, `bn`, `pool` or `to channels`.
+        kind: `conv`, `dense`, `bn`, `norm` (of another kind), `pool`, `to channels`, or `map`: the last feature map
+            of a library's network, with the parameters and multiply-adds that are in no layer.
         output: without the batch axis: (c, h, w) or (d,).
         parameters: number of parameters, frozen ones included (batch norm statistics are not parameters).
         macs: multiply-adds for one image. Batch norm has none: it is folded into the convolution before it.
@@ -40,13 +44,30 @@ class Layer:
 
 def layers(net: Network, height: int, width: int) -> list[Layer]:
     """Return the layers of a network for an input size in pixels, in order, without activations and dropout."""
-    found = list(_through(net.features, "features", (3, height, width)))
+    if isinstance(net, LibraryNetwork):
+        found = list(_of_library(net, height, width))
+    else:
+        found = list(_through(net.features, "features", (3, height, width)))
     maps = found[-1].output
     head = next(layer for layer in net.head if isinstance(layer, nn.Linear))
     found.append(Layer("pool", "pool", (head.in_features,), 0, 0, 0))
     if head.in_features not in (maps[0], prod(maps)):
         raise ValueError(f"the head takes {head.in_features} values, and the features are {maps}")
     return [*found, *_through(net.head, "head", (head.in_features,))]
+
+
+def _of_library(net: LibraryNetwork, height: int, width: int) -> Iterator[Layer]:
+    """Yield the layers of a library's network up to the map."""
+    every = list(net.features.parameters())
+    left = sum(p.numel() for p in every)
+    trainable = sum(p.numel() for p in every if p.requires_grad)
+    for each in traced(net, height, width):
+        if each.part is None:
+            yield Layer(each.name, each.kind, each.output, left, each.macs, trainable)
+            continue
+        layer = _layer(each.part, each.name, each.kind, each.output, each.macs)
+        left, trainable = left - layer.parameters, trainable - layer.trainable
+        yield layer
 
 
 def _through(part: nn.Module, name: str, shape: Shape) -> Iterator[Layer]:

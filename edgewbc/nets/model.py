@@ -12,11 +12,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from edgewbc.errors import UserError
-from edgewbc.nets import foreign_weights, layers
+from edgewbc.nets import foreign_weights, layers, library_weights
 from edgewbc.nets.edgenet import EdgeNet
 from edgewbc.nets.efficientnet_lite import EfficientNetLite0
+from edgewbc.nets.library_network import LibraryNetwork
 from edgewbc.nets.network import Network
-from edgewbc.nets.spec import PLAIN, ModelSpec
+from edgewbc.nets.spec import PLAIN, ModelSpec, library
 from edgewbc.nets.vgg import VGG16GAP, VGG16Flatten
 from edgewbc.nets.weights_kind import check_kind
 from edgewbc.utils.files import atomic_write
@@ -26,12 +27,21 @@ SPEC = "model.json"
 
 
 def build(spec: ModelSpec) -> Network:
-    """Build a network with random weights from torch's generator."""
+    """Build a network with random weights from torch's generator.
+
+    Raises:
+        UserError: a network of a library is not known there, or does not take this input size.
+    """
+    height, width = spec.pixels.height, spec.pixels.width
+    if library(spec.arch) is not None:
+        return LibraryNetwork(
+            len(spec.classes), spec.arch, height, width, spec.channels, spec.head, spec.dropout
+        )  # fmt: skip
     sizes = (len(spec.classes), spec.channels, spec.head, spec.dropout)
     if spec.arch == "vgg16gap":
         return VGG16GAP(*sizes)
     if spec.arch == "vgg16flatten":
-        return VGG16Flatten(*sizes, spec.pixels.height, spec.pixels.width)
+        return VGG16Flatten(*sizes, height, width)
     return (EfficientNetLite0 if spec.arch == "efficientnet-lite0" else EdgeNet)(*sizes, spec.form)
 
 
@@ -92,12 +102,16 @@ def load(folder: Path) -> tuple[Network, ModelSpec]:
 def load_base(net: nn.Module, path: Path) -> None:
     """Fill the convolutional base from a file of its weights, by keys such as `features.0.weight` or `0.weight`.
 
-    The file is safetensors, or one of the formats of `foreign_weights`.
+    The file is safetensors, or one of the formats of `foreign_weights`. A network of a library also takes the library's
+    own names.
 
     Raises:
         UserError: the file does not hold the weights of this base.
     """
     read = foreign_weights.read(path) if foreign_weights.accepted(path) else read_tensors(path)
+    if isinstance(net, LibraryNetwork):
+        library_weights.fill(net, read, str(path))
+        return
     tensors = {name.removeprefix("features."): value for name, value in read.items()}
     features = net.get_submodule("features")
     wanted = {name: value for name, value in features.state_dict().items() if not name.endswith("num_batches_tracked")}
@@ -111,11 +125,15 @@ def load_imagenet_base(net: nn.Module) -> None:
     """Load ImageNet weights into the convolutional base.
 
     VGG16 uses the file named by EDGEWBC_WEIGHTS or else torchvision's VGG16_Weights.IMAGENET1K_FEATURES, which is
-    downloaded and cached. EfficientNet-Lite0 uses the weights of a package (see `efficientnet_lite_weights`).
+    downloaded and cached. EfficientNet-Lite0 uses the weights of a package (see `efficientnet_lite_weights`). A network
+    of a library uses the weights that the library publishes, which are downloaded and cached.
 
     Raises:
         UserError: the weights cannot be downloaded, the package is not installed, or they do not fit the network.
     """
+    if isinstance(net, LibraryNetwork):
+        library_weights.fill(net, library_weights.download(net.arch), f"{net.arch}: published weights")
+        return
     if isinstance(net, EfficientNetLite0):
         from edgewbc.nets.efficientnet_lite_weights import imagenet_base
 

@@ -51,20 +51,47 @@ ARCHITECTURES = {
 }
 
 
+LIBRARIES = ("timm", "torchvision")
+"""Libraries whose networks are architectures of the form `LIBRARY:NAME`, such as `timm:resnet18`."""
+
+
+def library(arch: str) -> tuple[str, str] | None:
+    """Return library and name of an architecture of the form `LIBRARY:NAME`; None for one of `ARCHITECTURES`."""
+    before, colon, name = arch.partition(":")
+    return (before, name) if colon and name and before in LIBRARIES else None
+
+
+def kind(arch: str) -> Kind:
+    """Return the properties of an architecture.
+
+    A network of a library has no channel counts until it is pruned, and no hidden dense layers of its own.
+
+    Raises:
+        ValueError: it is neither one of `ARCHITECTURES` nor of the form `LIBRARY:NAME`.
+    """
+    if library(arch) is not None:
+        return Kind((), (), (), (PLAIN,))
+    if arch not in ARCHITECTURES:
+        raise ValueError(f"architecture {arch!r}; known: {', '.join(ARCHITECTURES)}, timm:NAME, torchvision:NAME")
+    return ARCHITECTURES[arch]
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """A network's architecture, classes and input.
 
     Attributes:
-        arch: one of `ARCHITECTURES`.
+        arch: one of `ARCHITECTURES`, or `timm:NAME` or `torchvision:NAME`.
         classes: names, in the order of the outputs.
         pixels: input size, crop rule and normalization.
         channels: output channels of the convolutions in order, with the architecture's markers: "M" is a 2 x 2 max
-            pooling, "/" lets the next convolution halve height and width, "D" moves 2 x 2 pixels into channels.
+            pooling, "/" lets the next convolution halve height and width, "D" moves 2 x 2 pixels into channels. For
+            a pruned network of a library the sizes of all parameters (see `library_network.sizes`); else empty.
         head: widths of the hidden dense layers.
         dropout: dropout rate between the dense layers during training.
         form: `plain` has convolutions with a bias and no batch norm; `bn` has batch norm after each convolution;
-            `branches` also has parallel branches (edgenet). `model.fold` folds the last two into `plain`.
+            `branches` also has parallel branches (edgenet). `model.fold` folds the last two into `plain`. Networks of
+            libraries are `plain` whatever they consist of: the converters fold their batch norm.
     """
 
     arch: str
@@ -94,17 +121,15 @@ class ModelSpec:
         """Read what `to_dict` returned. Raises KeyError, TypeError or ValueError for anything else."""
         if values["format"] != FORMAT:
             raise ValueError(f"format {values['format']}; this edgewbc reads {FORMAT}")
-        kind = ARCHITECTURES.get(values["arch"])
-        if kind is None:
-            raise ValueError(f"architecture {values['arch']!r}; known: {', '.join(ARCHITECTURES)}")
+        known = kind(str(values["arch"]))
         form = str(values.get("form", PLAIN))
-        if form not in kind.forms:
-            raise ValueError(f"form {form!r}; {values['arch']} has {', '.join(kind.forms)}")
+        if form not in known.forms:
+            raise ValueError(f"form {form!r}; {values['arch']} has {', '.join(known.forms)}")
         return cls(
             arch=values["arch"],
             classes=tuple(str(name) for name in values["classes"]),
             pixels=PixelSpec.from_dict(values["pixels"]),
-            channels=tuple(c if c in kind.marks else int(c) for c in values["channels"]),
+            channels=tuple(c if c in known.marks else int(c) for c in values["channels"]),
             head=tuple(int(w) for w in values["head"]),
             dropout=float(values.get("dropout", 0.0)),
             notes=dict(values.get("notes", {})),
@@ -113,7 +138,10 @@ class ModelSpec:
 
     @property
     def reduction(self) -> int:
-        """Factor by which the network reduces height and width; smaller inputs end in less than one position."""
+        """Factor by which the network reduces height and width; smaller inputs end in less than one position.
+
+        1 for a network of a library, which is tried when it is built.
+        """
         if self.arch == "efficientnet-lite0":
             return 32
         return int(2 ** sum(isinstance(item, str) for item in self.channels))

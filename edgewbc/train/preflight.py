@@ -91,7 +91,7 @@ def check_network(spec: ModelSpec, batch: int) -> None:
         net = model.build(spec).train()
     try:
         net(torch.zeros(batch, 3, height, width, device="meta"))
-    except ValueError:
+    except ValueError:  # of batch norm
         raise UserError(
             f"fit.batch: batch norm cannot normalize a batch of {batch} image of {height} x {width} pixels: "
             "set fit.batch to 2 or more"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from edgewbc.nets.spec import ARCHITECTURES, LITE0, LITE_MEAN, LITE_STD, ModelSpec
+from edgewbc.nets.spec import ARCHITECTURES, LITE0, LITE_MEAN, LITE_STD, ModelSpec, kind, library
 from edgewbc.pixels import IMAGENET_CAFFE_MEAN, IMAGENET_CAFFE_STD, IMAGENET_MEAN, IMAGENET_STD, PixelSpec
 
 Positive = Annotated[int, Field(ge=1)]
@@ -28,6 +28,7 @@ class WeightsScaling(StrEnum):
 
     CAFFE = "caffe"
     IMAGENET = "imagenet"
+    INCEPTION = "inception"
     LITE = "lite"
     NONE = "none"
 
@@ -35,6 +36,7 @@ class WeightsScaling(StrEnum):
 NORMALIZATIONS = {
     WeightsScaling.CAFFE: Normalization(IMAGENET_CAFFE_MEAN, IMAGENET_CAFFE_STD),
     WeightsScaling.IMAGENET: Normalization(IMAGENET_MEAN, IMAGENET_STD),
+    WeightsScaling.INCEPTION: Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     WeightsScaling.LITE: Normalization(LITE_MEAN, LITE_STD),
     WeightsScaling.NONE: Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
@@ -76,8 +78,10 @@ class Input(Section):
 class ModelRecipe(Section):
     """The network to build; defaults that are None are the architecture's own."""
 
-    arch: Literal["vgg16gap", "vgg16flatten", "efficientnet-lite0", "edgenet"] = Field(
-        default="vgg16gap", description="architecture"
+    arch: str = Field(
+        default="vgg16gap",
+        description="vgg16gap, vgg16flatten, efficientnet-lite0, edgenet, timm:NAME or torchvision:NAME",
+        json_schema_extra={"anyOf": [{"enum": [*ARCHITECTURES]}, {"pattern": "^(timm|torchvision):.+"}]},
     )
     width: float = Field(default=1.0, gt=0, le=4, description="factor on the channels, rounded to `multiple`")
     multiple: Positive = Field(default=8, description="channels are rounded to a multiple of it")
@@ -91,14 +95,22 @@ class ModelRecipe(Section):
     dropout: Share = Field(default=0.0, description="probability of dropout before the last layer")
     input: Input = Field(default=Input(), description="input size and crop")
 
+    @field_validator("arch")
+    @classmethod
+    def _is_an_architecture(cls, arch: str) -> str:
+        kind(arch)
+        return arch
+
     @model_validator(mode="after")
     def _fits_the_architecture(self) -> ModelRecipe:
-        kind = ARCHITECTURES[self.arch]
-        if self.form is not None and self.form not in kind.forms:
-            raise ValueError(f"{self.arch} has no form {self.form}: use {' or '.join(kind.forms)}")
+        its = kind(self.arch)
+        if self.form is not None and self.form not in its.forms:
+            raise ValueError(f"{self.arch} has no form {self.form}: use {' or '.join(its.forms)}")
         marks = {item for item in self.channels or () if isinstance(item, str)}
-        if not marks <= set(kind.marks):
-            raise ValueError(f"{self.arch} has no {sorted(marks - set(kind.marks))[0]!r} among its channels")
+        if not marks <= set(its.marks):
+            raise ValueError(f"{self.arch} has no {sorted(marks - set(its.marks))[0]!r} among its channels")
+        if library(self.arch) is not None and self.width != 1:
+            raise ValueError(f"{self.arch} has one width: choose a smaller network of the library, or prune it")
         if self.channels is not None and self.width != 1:
             raise ValueError("give either the channels or a width")
         if self.arch == "efficientnet-lite0" and len(self.channels or LITE0) != len(LITE0):
@@ -115,8 +127,8 @@ class ModelRecipe(Section):
             normalization: that of the start weights; the default suits random weights, as its values have a standard
                 deviation of about 1.
         """
-        kind = ARCHITECTURES[self.arch]
-        channels: tuple[int | str, ...] = self.channels or tuple(self._scaled(c) for c in kind.channels)
+        its = kind(self.arch)
+        channels: tuple[int | str, ...] = self.channels or tuple(self._scaled(c) for c in its.channels)
         pixels = PixelSpec(
             height=self.input.height,
             width=self.input.width,
@@ -126,8 +138,8 @@ class ModelRecipe(Section):
             mean=normalization.mean,
             std=normalization.std,
         )
-        head = kind.head if self.head is None else self.head
-        return ModelSpec(self.arch, classes, pixels, channels, head, self.dropout, form=self.form or kind.forms[0])
+        head = its.head if self.head is None else self.head
+        return ModelSpec(self.arch, classes, pixels, channels, head, self.dropout, form=self.form or its.forms[0])
 
     @classmethod
     def of(cls, spec: ModelSpec) -> ModelRecipe:
@@ -136,9 +148,9 @@ class ModelRecipe(Section):
         return cls.model_validate(
             {
                 "arch": spec.arch,
-                "channels": spec.channels,
+                "channels": spec.channels or None,
                 "head": spec.head,
-                "form": ARCHITECTURES[spec.arch].forms[0],
+                "form": kind(spec.arch).forms[0],
                 "dropout": spec.dropout,
                 "input": pixels,
             }
@@ -256,7 +268,8 @@ class TrainRecipe(Section):
     name: Name = Field(description="of the run folder; letters, digits, dots, hyphens and underscores")
     weights: str = Field(default="imagenet", description="imagenet, none, or a file: safetensors, .pth, Keras .h5")
     weights_scaling: WeightsScaling | None = Field(
-        default=None, description="pixel normalization of a safetensors file without a model.json beside it"
+        default=None,
+        description="pixel normalization of a file of weights without a model.json or timm's config.json beside it",
     )
     model: ModelRecipe = Field(default=ModelRecipe(), description="the network to build")
     fit: Fit = Field(default=Fit(), description="hyperparameters of the training")

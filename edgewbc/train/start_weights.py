@@ -9,9 +9,9 @@ from edgewbc import runs
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.prepare import profile
 from edgewbc.errors import UserError
-from edgewbc.nets import foreign_weights, model
+from edgewbc.nets import foreign_weights, library_weights, model
 from edgewbc.nets.network import Network
-from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.spec import ModelSpec, library
 from edgewbc.nets.weights_kind import check_kind
 from edgewbc.train.recipe import NORMALIZATIONS, Normalization, TrainRecipe, WeightsScaling
 
@@ -19,8 +19,8 @@ from edgewbc.train.recipe import NORMALIZATIONS, Normalization, TrainRecipe, Wei
 def normalization(recipe: TrainRecipe) -> Normalization:
     """Return the pixel normalization of a recipe's start weights.
 
-    Known for `imagenet` and `none`. A run's `model.safetensors` has it in the `model.json` beside it; for another file
-    the recipe must give it as `weights_scaling`.
+    Known for `imagenet` and `none`. A run's `model.safetensors` has it in the `model.json` beside it, and a file of
+    timm in the `config.json` beside it; for another file the recipe must give it as `weights_scaling`.
 
     Raises:
         UserError: it is unknown, or `weights_scaling` contradicts what is known.
@@ -29,8 +29,7 @@ def normalization(recipe: TrainRecipe) -> Normalization:
     if recipe.weights == "none":
         known, where = NORMALIZATIONS[WeightsScaling.IMAGENET], "random weights"
     elif recipe.weights == "imagenet":
-        lite = recipe.model.arch == "efficientnet-lite0"
-        known, where = NORMALIZATIONS[WeightsScaling.LITE if lite else WeightsScaling.CAFFE], "the ImageNet weights"
+        known, where = _published(recipe.model.arch), "the ImageNet weights"
     else:
         file = Path(recipe.weights)
         description = file.with_name(model.SPEC)
@@ -38,15 +37,18 @@ def normalization(recipe: TrainRecipe) -> Normalization:
             check_kind(file)
         if not file.is_file():
             raise UserError(f"{file}: no such file; --weights names a file of weights")
-        if file.name != model.WEIGHTS or not description.is_file():
-            if given is None:
-                raise UserError(
-                    f"{file}: no {model.SPEC} beside it tells how pixel values were scaled for these weights: add "
-                    f"--weights-scaling {', '.join(WeightsScaling)} (the original VGG16: caffe)"
-                )
+        if file.name == model.WEIGHTS and description.is_file():
+            pixels = ModelSpec.read(description).pixels
+            known, where = Normalization(pixels.mean, pixels.std), str(description)
+        elif (beside := library_weights.normalization_beside(file)) is not None:
+            known, where = Normalization(*beside), str(file.with_name(library_weights.CONFIG))
+        elif given is not None:
             return given
-        pixels = ModelSpec.read(description).pixels
-        known, where = Normalization(pixels.mean, pixels.std), str(description)
+        else:
+            raise UserError(
+                f"{file}: no {model.SPEC} beside it tells how pixel values were scaled for these weights: add "
+                f"--weights-scaling {', '.join(WeightsScaling)} (the original VGG16: caffe)"
+            )
     if given is not None and given != known:
         raise UserError(
             f"--weights-scaling {recipe.weights_scaling}: {where} requires mean {_numbers(known.mean)} and std "
@@ -86,6 +88,13 @@ def load(net: Network, recipe: TrainRecipe) -> None:
         if Path(recipe.weights).name == model.WEIGHTS:
             runs.check_weights(Path(recipe.weights))
         model.load_base(net, Path(recipe.weights))
+
+
+def _published(arch: str) -> Normalization:
+    """Return the normalization of an architecture's ImageNet weights. Raises UserError if there are none."""
+    if library(arch) is not None:
+        return Normalization(*library_weights.published_normalization(arch))
+    return NORMALIZATIONS[WeightsScaling.LITE if arch == "efficientnet-lite0" else WeightsScaling.CAFFE]
 
 
 def _numbers(values: tuple[float, float, float]) -> str:
