@@ -1,0 +1,61 @@
+"""What limits the accuracy on another laboratory's cells, on synthetic images of two backgrounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bench import limits_abroad
+from bench.limits_abroad import ALL, ON_WHITE, YELLOW
+from edgewbc.cells import CLASSES
+from edgewbc.pixels import PixelSpec, Reference
+from edgewbc.synth.cells import draw_cell
+from tests.tiny import make_bundle
+
+
+def test_each_background_has_scores_of_its_own() -> None:
+    """Of four cells two are on white, of which one is right."""
+    labels = np.array([0, 1, 2, 0])
+    probabilities = np.eye(5)[[0, 1, 2, 1]]
+    white = np.array([False, False, True, True])
+    found = limits_abroad.results(labels, probabilities, white, CLASSES)
+    assert [(found[part]["correct"], found[part]["n"]) for part in (ALL, YELLOW, ON_WHITE)] == [(3, 4), (2, 2), (1, 2)]
+    assert ON_WHITE not in limits_abroad.results(labels[:2], probabilities[:2], white[:2], CLASSES)
+
+
+def test_mean_of_probabilities_is_geometric() -> None:
+    """Of (0.9, 0.1) and (0.5, 0.5): square roots 0.67 and 0.22, normalized."""
+    mean = limits_abroad._mean([np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]])])
+    assert mean[0] == pytest.approx([0.75, 0.25])
+
+
+def test_changes_are_predicted_from_what_the_network_would_see(tmp_path: Path) -> None:
+    """Crops have the network's size; each change is predicted from as many views as its name says."""
+    random = np.random.default_rng(0)
+    seen = [draw_cell("neutrophil", random, 120) for _ in range(12)]
+    seen += [np.where(image > 200, 255, image).astype(np.uint8) for image in seen]
+    white = np.arange(24) >= 12
+    reference = Reference(nucleus=30.0, background=(240.0, 230.0, 220.0), density=(1.0, 1.7, 0.4))
+    pixels = PixelSpec(16, 16, crop="cell", size=80, reference=reference)
+    bundle = make_bundle(tmp_path / "tiny", spec=pixels)
+    calls = []
+
+    def predict(inputs: NDArray[np.uint8]) -> NDArray[np.float64]:
+        assert inputs.shape == (24, 16, 16, 3)
+        calls.append(inputs)
+        return np.full((24, 5), 0.2)
+
+    found = limits_abroad.changes(bundle, seen, white, predict)
+    assert len(calls) == 1 + 8 + 5 + 1
+    assert list(found) == [
+        "as classify does",
+        "mean over 8 orientations",
+        "mean over 5 scales",
+        "a profile for each background",
+    ]
+    assert np.array_equal(calls[0], calls[1])  # the first orientation is the image as it is
+    assert not np.array_equal(calls[0], calls[-1])
+    assert all(np.allclose(each, 0.2) for each in found.values())
