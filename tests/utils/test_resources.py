@@ -30,3 +30,11 @@ def test_newest_bundle(tmp_path: Path) -> None:
         (tmp_path / name / "SHA256SUMS").write_text("")
         os.utime(tmp_path / name / "SHA256SUMS", (when, when))
     assert resources.newest_bundle(tmp_path) == tmp_path / "b"
+
+
+def test_recipes_are_named_by_their_path() -> None:
+    """Recipes in folders are found too; the codes of a differential, which lie beside them, are not recipes."""
+    found = resources.recipes()
+    assert {"vgg16gap-112", "qat", "edge/lite0"} <= found.keys()
+    assert found["edge/lite0"] == resources.folder("recipes") / "edge" / "lite0.yaml"
+    assert not [name for name in found if name.startswith("codes")]
