@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgewbc.data import images
 from edgewbc.data.images import batches, read, truth
 from edgewbc.data.sources import make
 from edgewbc.errors import UserError
+from edgewbc.images.decode import TRUNCATED, Decoded
 from edgewbc.pixels import PixelSpec, prepare
 from tests.data.conftest import Put
 from tests.tiny import make_image
@@ -52,3 +54,21 @@ def test_batches(slides: Path) -> None:
     assert [stack.shape for stack in found] == [(10, 10, 8, 3), (10, 10, 8, 3), (4, 10, 8, 3)]
     assert found[0].dtype == np.uint8
     np.testing.assert_array_equal(found[2][1], prepare(read(manifest, manifest.entries[21]), spec))
+
+
+def test_a_person_is_told_what_was_seen() -> None:
+    """Notes with their numbers, damage with the first path, and how much of the images a central crop takes."""
+    seen = images.Seen()
+    for number in range(3):
+        notes = ("grayscale",) if number else ()
+        seen.add(f"{2 - number}.png", Decoded(np.zeros((20, 40, 3), np.uint8), notes))
+    seen.add("b.jpg", Decoded(np.zeros((20, 40, 3), np.uint8), (TRUNCATED,)))
+    lines = seen.lines(PixelSpec(8, 8, "centre", 10))
+    assert lines == [
+        "2 of 4 images: grayscale",
+        f"1 of 4 images may be damaged; the first: b.jpg: {TRUNCATED}",
+        "of images of 40 x 20 pixels (median), the crop takes the central 10 x 10 pixels, 12 %",
+    ]
+    small = images.Seen(sizes=[(8, 8)]).lines(PixelSpec(8, 8, "centre", 10))
+    assert small == ["of images of 8 x 8 pixels (median), the crop takes all, as they are smaller than 10 x 10"]
+    assert images.Seen().lines(PixelSpec(8, 8)) == []

@@ -52,3 +52,18 @@ def test_the_architecture_lists_every_room() -> None:
     text = (TOP / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = sorted(path.parent.name for path in (TOP / "edgewbc").glob("*/__init__.py"))
     assert [room for room in rooms if f"| `{room}/` |" not in text] == []
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/extending.md"])
+def test_named_functions_are_in_the_named_files(page: str) -> None:
+    """Where a page says `NAME` in `FILE`, the file holds that name."""
+    text = " ".join((TOP / page).read_text(encoding="utf-8").split())
+    found = re.findall(r"`(\w+)`(?: and `(\w+)`)? in `(edgewbc/[\w/]+\.py)`", text)
+    assert found
+    wrong = [
+        f"{name} in {file}"
+        for first, second, file in found
+        for name in (first, second)
+        if name and not re.search(rf"\b{name}\b", (TOP / file).read_text(encoding="utf-8"))
+    ]
+    assert wrong == []
