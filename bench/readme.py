@@ -1,9 +1,13 @@
-"""Generate docs/results.md, its figures and the table of README.md from bench/results: `python -m bench.readme`."""
+"""Generate what comes from bench/results: `python -m bench.readme`.
+
+All of docs/results.md with its figures, the table of README.md, and the parts of docs/scaling.md.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench import result_file
@@ -13,6 +17,7 @@ from bench.peers import report as peers_report
 from bench.peers.result import PeersResult
 from bench.poster import figure
 from bench.poster.result import PosterResult
+from bench.scaling import report as scaling_report
 from bench.tables import (
     EDGE,
     FRONT,
@@ -46,20 +51,39 @@ def between(text: str, path: Path) -> tuple[str, str, str]:
     return before, inside, after
 
 
-def generated(readme: Path, page: Path, folder: Path) -> dict[Path, str]:
-    """Return what both files should hold.
+def filled(text: str, path: Path, parts: Mapping[str, str]) -> str:
+    """Return a page with its generated parts: what is between `<!-- results:NAME:begin -->` and `...:end -->`.
+
+    Raises:
+        UserError: the markers of a part are missing, repeated, or in the wrong order.
+    """
+    for name, part in parts.items():
+        begin, end = (f"<!-- results:{name}:{what} -->" for what in ("begin", "end"))
+        if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+            raise UserError(f"{path}: needs the lines {begin} and {end}, once each and in this order")
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{part}\n{end}{rest.split(end)[1]}"
+    return text
+
+
+def generated(readme: Path, page: Path, folder: Path, scaling: Path | None = None) -> dict[Path, str]:
+    """Return what the files should hold.
 
     Args:
         readme: README.md, with the markers.
         page: docs/results.md, all of which is generated.
         folder: with the results as JSON.
+        scaling: docs/scaling.md, with the markers of its parts; None leaves it out.
 
     Raises:
         UserError: a file is missing or cannot be read, or the markers are missing.
     """
     before, _, after = between(_read(readme), readme)
     table = f"{before}{BEGIN}\n{headline(folder)}\n{END}{after}"
-    return {readme: table, page: f"{results(folder)}\n"}
+    pages = {readme: table, page: f"{results(folder)}\n"}
+    if scaling is not None:
+        pages[scaling] = filled(_read(scaling), scaling, scaling_report.parts(folder))
+    return pages
 
 
 def _read(path: Path) -> str:
@@ -93,13 +117,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 3 if a file is out of date")
     parser.add_argument("--readme", type=Path, default=Path("README.md"), help="file with the headline table")
     parser.add_argument("--page", type=Path, default=Path("docs/results.md"), help="file with all results")
+    parser.add_argument("--scaling", type=Path, default=Path("docs/scaling.md"), help="page with parts to fill in")
     parser.add_argument("--results", type=Path, default=Path("bench/results"), help="folder of the results as JSON")
     options = parser.parse_args(arguments)
 
     def step() -> None:
         if not options.check:
             draw(options.results)
-        for path, text in generated(options.readme, options.page, options.results).items():
+        scaling = options.scaling if options.scaling.is_file() else None
+        for path, text in generated(options.readme, options.page, options.results, scaling).items():
             if path.is_file() and _read(path) == text:
                 continue
             if options.check:
