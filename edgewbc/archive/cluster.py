@@ -203,8 +203,11 @@ def _started(ray: Any, options: ClusterOptions) -> Iterator[Cluster]:
                     logging_level=logging.ERROR,
                     _temp_dir=str(own),
                 )
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-            raise UserError(f"--engine ray: Ray cannot be started: {_first_line(error)}") from None
+        except Exception as error:  # Ray raises nothing more special
+            raise UserError(
+                f"--engine ray: Ray cannot be started: {_first_line(error)} Run the same command again when the PC is "
+                "less busy, or leave out --engine ray"
+            ) from None
         try:
             if ray.util.get_node_ip_address() != _LOOPBACK:
                 raise UserError(

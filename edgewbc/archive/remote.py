@@ -90,7 +90,7 @@ class LocalCopies:
             raise UserError(f"{url}: {error}: install what fsspec needs for it on each machine") from None
         except ValueError as error:
             raise UserError(f"{url}: {error}: name a URL that fsspec knows") from None
-        except Exception as error:  # noqa: BLE001 - each kind of storage has errors of its own
+        except Exception as error:  # each kind of storage has errors of its own
             self._failed[url] = f"cannot be fetched: {_first_line(error)}"
             return
         if len(data) > MAX_BYTES:

@@ -93,10 +93,11 @@ def near_pairs(
     bits: int = HASH_BITS,
     correlation: float = CORRELATION,
     progress: Progress = quiet,
+    max_exact: int = MAX_EXACT,
 ) -> list[Near]:
     """Return the pairs of images that look the same, sorted, with `first < second`.
 
-    Rotated and mirrored copies are not detected. Of more than `MAX_EXACT` images, some of the pairs whose hashes differ
+    Rotated and mirrored copies are not detected. Of more than `max_exact` images, some of the pairs whose hashes differ
     in many bits are not found either (see `similar_hashes.recall`).
 
     Args:
@@ -106,8 +107,9 @@ def near_pairs(
         bits: largest number of differing hash bits of a candidate.
         correlation: smallest correlation of the thumbnails.
         progress: shows progress.
+        max_exact: images up to which every hash is compared with every other.
     """
-    exact = len(hashes) <= MAX_EXACT
+    exact = len(hashes) <= max_exact
     pairs = (similar_hashes.all_pairs if exact else similar_hashes.most_pairs)(hashes, bits)
     found = []
     for ones, twos in progress(pairs, "compare", None):

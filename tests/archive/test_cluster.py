@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.archive.processes import family
 from edgewbc.archive import cluster as clusters
 from edgewbc.archive.cluster import Cluster, ClusterOptions, connected
 from edgewbc.archive.engine import RayEngine
@@ -25,19 +26,6 @@ from tests.tiny import encode, make_bundle, make_image
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 LISTEN = "0A"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-
-
-def family(top: int) -> set[int]:
-    """Return the ids of a process and of all that it started, directly or not."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError, IndexError):
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    found = {top}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
 
 
 def runs(process: int) -> bool:

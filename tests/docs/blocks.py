@@ -28,6 +28,7 @@ REASONS = (
     "until Ctrl-C",
     "another PC",
     "locates cells",
+    "starts Ray",
 )
 """What may stand in the reason for not running a block."""
 
