@@ -23,8 +23,8 @@ def command(
         Path | None,
         typer.Option(help="Labeled cells: one folder per class, or a CSV with the columns path and label."),
     ] = None,
-    unlabelled: Annotated[
-        Path | None, typer.Option("--unlabelled", "--unlabeled", help="Folder of cells without labels.")
+    unlabeled: Annotated[
+        Path | None, typer.Option("--unlabeled", "--unlabelled", help="Folder of cells without labels.")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Folder of the new bundle. [default: bundles/<name>-adapted]")] = None,
     shots: Annotated[
@@ -47,7 +47,7 @@ def command(
     seen it. If the adapted head is not better, nothing is written and the exit code is 3. Classes without cells keep
     their old weights. The new bundle is for OpenVINO.
 
-    With --unlabelled alone, the bundle trains itself on cells without labels. Its accuracy cannot be measured then.
+    With --unlabeled alone, the bundle trains itself on cells without labels. Its accuracy cannot be measured then.
 
     \b
     Example:
@@ -60,11 +60,11 @@ def command(
     from edgewbc.images import discover
     from edgewbc.lab import adapt, labeled_cells
 
-    if cells is None and (unlabelled is None or shots is not None):
-        raise UserError("name labeled cells with --cells, or cells without labels with --unlabelled")
+    if cells is None and (unlabeled is None or shots is not None):
+        raise UserError("name labeled cells with --cells, or cells without labels with --unlabeled")
     bundle = Bundle.open(defaults.bundle(model))
     files = labeled_cells.find(cells, bundle.classes) if cells is not None else []
-    others = discover.find([unlabelled]) if unlabelled is not None else []
+    others = discover.find([unlabeled]) if unlabeled is not None else []
     profile = profile_of(bundle, microscope, [*(file.path for file in files), *others])
     if shots is not None:
         rows, drawn, count = adapt.shots(

@@ -62,5 +62,5 @@ def test_help_lists_the_commands_in_order(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_misspelled_command_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["clasify"])
+        main(["clasify"])  # codespell:ignore clasify
     assert "Did you mean 'classify'?" in capsys.readouterr().err
