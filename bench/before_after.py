@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import resource
+import subprocess  # noqa: S404
 import sys
 import tempfile
 import time
@@ -35,6 +36,8 @@ from edgewbc.utils.text import table
 COMMAND = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
 BUNDLES = Path("export") / "bundles"
 SIDES = ("before", "after")
+TIMEOUT = 150
+"""Seconds after which `bench --end-to-end` is stopped; earlier versions could wait for each other's threads forever."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Side:
     checkout: Path
     work: Path
 
-    def run(self, *arguments: str) -> tuple[str, float, float]:
+    def run(self, *arguments: str, timeout: float | None = None) -> tuple[str, float, float]:
         """Run `edgewbc` with these arguments in a fresh process.
 
         Returns:
@@ -57,6 +60,7 @@ class Side:
 
         Raises:
             UserError: it fails.
+            subprocess.TimeoutExpired: it took longer than `timeout` seconds, and was stopped.
         """
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
             "PYTHONPATH": str(self.checkout),
@@ -64,7 +68,7 @@ class Side:
             "EDGEWBC_CACHE": str(self.work / "cache"),
         }
         used, start = _children(), time.perf_counter()
-        ran = subprocesses.run(["-c", COMMAND, *arguments], environment=environment)
+        ran = subprocesses.run(["-c", COMMAND, *arguments], environment=environment, timeout=timeout)
         seconds = time.perf_counter() - start
         if ran.returncode:
             last = subprocesses.last_line(ran.stderr)
@@ -198,7 +202,9 @@ class BeforeAfter:
         return "\n".join(lines)
 
 
-def measure(before: Path, manifest: Manifest, *, starts: int, rounds: int, copies: int, bundle: str) -> BeforeAfter:
+def measure(
+    before: Path, manifest: Manifest, *, starts: int, rounds: int, shares: int, copies: int, bundle: str
+) -> BeforeAfter:
     """Measure both checkouts in turns.
 
     Args:
@@ -206,6 +212,7 @@ def measure(before: Path, manifest: Manifest, *, starts: int, rounds: int, copie
         manifest: its test split is classified.
         starts: rounds of the short commands.
         rounds: rounds of the long ones.
+        shares: rounds of `bench --end-to-end`.
         copies: how often each image is classified in a long command.
         bundle: name of the bundle that is timed.
 
@@ -235,12 +242,12 @@ def measure(before: Path, manifest: Manifest, *, starts: int, rounds: int, copie
         cold = _turns(sides, [["classify", str(one), *each] for each in model], starts)
         say("throughput")
         long = _turns(sides, [["classify", str(many), *each, "--json"] for each in model], rounds)
-        shares = _shares_of_limit(sides, manifest, bundle, rounds)
+        of_limit = _shares_of_limit(sides, manifest, bundle, shares)
         bundles = {}
         for path in sorted((before / BUNDLES).iterdir()):
             say(f"labels of {path.name}")
             bundles[path.name] = _compare(sides, path.name, all_images)
-        return BeforeAfter(short, cold, long, sum(1 for _ in many.iterdir()), shares, bundles)
+        return BeforeAfter(short, cold, long, sum(1 for _ in many.iterdir()), of_limit, bundles)
 
 
 def _turns(sides: Mapping[str, Side], arguments: Sequence[Sequence[str]], rounds: int) -> Turns:
@@ -261,7 +268,12 @@ def _shares_of_limit(
     data = ("--data", str(manifest.folder), "--limit", "200", "--pictures", "0", "--json")  # its name in both checkouts
     for _ in range(rounds):
         for name, side in sides.items():
-            out, *_ = side.run("bench", "--end-to-end", "--model", str(side.bundle(bundle)), *data)
+            arguments = ("bench", "--end-to-end", "--model", str(side.bundle(bundle)), *data)
+            try:
+                out, *_ = side.run(*arguments, timeout=TIMEOUT)
+            except subprocess.TimeoutExpired:
+                say(f"{name}: bench --end-to-end did not end within {TIMEOUT} s, and was stopped")
+                continue
             found[name].append(float(json.loads(out)["ratio"]))
     return {name: tuple(values) for name, values in found.items()}
 
@@ -304,6 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", default="wbc5-edge", help="bundle that is timed [default: wbc5-edge]")
     parser.add_argument("--starts", type=int, default=10, help="rounds of the short commands [default: 10]")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the long ones [default: 3]")
+    parser.add_argument("--shares", type=int, default=2, help="rounds of bench --end-to-end [default: 2]")
     parser.add_argument("--copies", type=int, default=8, help="copies of each image in a long command [default: 8]")
     parser.add_argument("--out", type=Path, help="JSON file of the result")
     given = parser.parse_args(arguments)
@@ -314,6 +327,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Manifest.read(given.manifest),
             starts=given.starts,
             rounds=given.rounds,
+            shares=given.shares,
             copies=given.copies,
             bundle=given.bundle,
         )

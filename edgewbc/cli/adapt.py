@@ -91,7 +91,7 @@ def _finish(found: Adaptation, target: Path, force: bool, as_json: bool) -> None
     keep = measured and not found.gains and not force
     made = None if keep else adapted_bundle.write(found, target)
     if as_json:
-        emit({**adapted_bundle.describe(found), "bundle": None if made is None else str(target), "kept": keep})
+        emit({**found.to_json(), "bundle": None if made is None else str(target), "kept": keep})
     else:
         print(_summary(found))
     if made is not None:

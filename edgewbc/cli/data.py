@@ -252,7 +252,7 @@ def _write(manifest: Manifest, to: Path, json: bool) -> None:
     manifest.write(to)
     for line in describe.left_out(manifest):
         say(line)
-    emit(describe.summary(manifest, to)) if json else print(describe.text(manifest, to))
+    emit(describe.summary(manifest, to).to_json()) if json else print(describe.text(manifest, to))
 
 
 @app.command()
@@ -279,7 +279,7 @@ def folds(
 
     written = cross.write(Manifest.read(where), count, to, seed)
     if json:
-        emit([describe.summary(Manifest.read(folder), folder) for folder in written])
+        emit([describe.summary(Manifest.read(folder), folder).to_json() for folder in written])
     else:
         print("\n\n".join(describe.text(Manifest.read(folder), folder) for folder in written))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgewbc._version import __version__
-from edgewbc.bundle.paths import GOLDEN, HEAD
+from edgewbc.bundle.paths import HEAD
 from edgewbc.data.manifest import Manifest
 from edgewbc.export import golden
 from edgewbc.export.validation import ModelFile
@@ -19,7 +19,7 @@ from edgewbc.lineage import Lineage
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec, library
 from edgewbc.utils.files import read_json
-from edgewbc.utils.json_values import values_of
+from edgewbc.utils.json_values import plain, values_of
 
 _RUNTIMES_TRIED = Path(__file__).with_name("runtimes_tried.json")
 _TRIED_FOR_ALL = "wbc5-vgg16gap"
@@ -60,7 +60,57 @@ def runtimes_tried(name: str = _TRIED_FOR_ALL) -> RuntimesTried:
     return RuntimesTried(found["what"], found["tried"], model, found["n"], found["models"][model])
 
 
-def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class NetworkEntries:
+    """What a bundle's manifest says of the network as it ships.
+
+    Attributes:
+        spec: of the network, with batch norm and branches folded.
+        parameters, macs: totals.
+        features: length of the output `features`.
+        map: channels, height and width of the feature map.
+        files: names by precision and backend.
+        default_precision: precision that runs unless another one is asked for.
+        created: time, UTC, ISO 8601.
+    """
+
+    spec: ModelSpec
+    parameters: int
+    macs: int
+    features: int
+    map: tuple[int, ...]
+    files: Mapping[str, Mapping[str, Sequence[str]]]
+    default_precision: str
+    created: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest's entries."""
+        precisions, onnx = ([p for p, of in self.files.items() if backend in of] for backend in ("openvino", "onnx"))
+        return {
+            "edgewbc": __version__,
+            **({} if library(self.spec.arch) else {"runtimes_tried": runtimes_tried().to_json()}),  # other operations
+            "created": self.created,
+            "arch": self.spec.arch,
+            "form": self.spec.form,
+            "channels": list(self.spec.channels),
+            "head_widths": list(self.spec.head),
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "classes": list(self.spec.classes),
+            "pixels": self.spec.pixels.to_dict(),
+            "files": plain(self.files),
+            "default_precision": self.default_precision,
+            "outputs": {
+                "probabilities": len(self.spec.classes),
+                "features": self.features,
+                "map": list(self.map),
+            },
+            "head": HEAD,
+            "golden": golden.entry(precisions, onnx).to_json(),
+        }
+
+
+def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Path) -> NetworkEntries:
     """Return the manifest's entries about the network as it ships, with batch norm and branches folded.
 
     Args:
@@ -77,41 +127,16 @@ def network(net: Any, spec: ModelSpec, shipped: Sequence[ModelFile], folder: Pat
     pooled = next(
         number for number, layer in enumerate(layers) if layer.name == "pool"
     )  # the layer before is the feature map
-    return {
-        "edgewbc": __version__,
-        **({} if library(spec.arch) else {"runtimes_tried": runtimes_tried().to_json()}),  # they have other operations
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "arch": spec.arch,
-        "form": spec.form,
-        "channels": list(spec.channels),
-        "head_widths": list(spec.head),
-        "parameters": model.count(net),
-        "macs": model.macs(spec),
-        "classes": list(spec.classes),
-        "pixels": spec.pixels.to_dict(),
-        "files": files,
-        "default_precision": shipped[0].precision,
-        "outputs": {
-            "probabilities": len(spec.classes),
-            "features": layers[pooled].output[0],
-            "map": list(layers[pooled - 1].output),
-        },
-        "head": HEAD,
-        "golden": golden_entry([p for p in files if "openvino" in files[p]], [p for p in files if "onnx" in files[p]]),
-    }
-
-
-def golden_entry(precisions: Sequence[str], onnx: Sequence[str]) -> dict[str, Any]:
-    """Return the manifest's entry about the golden samples.
-
-    Args:
-        precisions: of the models for OpenVINO.
-        onnx: of the models for ONNX Runtime.
-    """
-    tolerances = {"tolerance": {p: golden.TOLERANCE[p] for p in precisions}}
-    if onnx:
-        tolerances["tolerance_onnx"] = {p: golden.TOLERANCE_ONNX[p] for p in onnx}
-    return {"expected": GOLDEN, **tolerances}
+    return NetworkEntries(
+        spec=spec,
+        parameters=model.count(net),
+        macs=model.macs(spec),
+        features=layers[pooled].output[0],
+        map=tuple(layers[pooled - 1].output),
+        files=files,
+        default_precision=shipped[0].precision,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 @dataclass(frozen=True)

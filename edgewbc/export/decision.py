@@ -45,7 +45,7 @@ class DecisionSettings:
     table: RiskTable
     familiarity: Familiarity | None
 
-    def entries(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the entries of a bundle's manifest; `familiarity` only where there are statistics."""
         known = self.familiarity
         return {

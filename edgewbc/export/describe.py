@@ -67,7 +67,7 @@ def describe(
             progress=progress,
         )
         described.pop("familiarity", None)
-        described |= {"format": FORMAT, **found.entries()}
+        described |= {"format": FORMAT, **found.to_json()}
     text = card(BundleManifest.from_json(described))
     if found is not None:
         found.write(folder)

@@ -168,10 +168,10 @@ def _fill(
             progress=progress,
         )
         decided.write(folder)
-        decides = decided.entries()
+        decides = decided.to_json()
     trained = training_images.measure_if_known(manifest, trained_on, spec.pixels, progress)
     about = {
-        **bundle_manifest.network(network.net, spec, shipped, folder),
+        **bundle_manifest.network(network.net, spec, shipped, folder).to_json(),
         "data": {} if data is None else data.to_json(),
         **({} if trained is None else {"training_images": trained.to_json()}),
         **decides,

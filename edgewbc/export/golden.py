@@ -7,12 +7,11 @@ data set, and say nothing about accuracy.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,19 +22,22 @@ from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.golden import ExpectedOutputs, GoldenEntry, GoldenSample, parse, write
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
-from edgewbc.runtime.predictor import Prediction
 from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell
-from edgewbc.utils.files import parse_json, write_text
 
-FORMAT = 1
 SEED = 20
 TOLERANCE = {"f32": 1e-3, "int8": 0.05}
 """Largest allowed difference from an expected probability, by precision (int8 kernels round differently per CPU)."""
 TOLERANCE_ONNX = {"f32": 1e-3, "int8": 0.01}
 """The same for ONNX Runtime: from version 1.15 to 1.32 predictions differ by 0.0013 at most, on a CPU with VNNI."""
+
+
+def entry(precisions: Sequence[str], onnx: Sequence[str]) -> GoldenEntry:
+    """Return what the manifest says of the samples, for models of these precisions for OpenVINO and ONNX Runtime."""
+    return GoldenEntry({p: TOLERANCE[p] for p in precisions}, {p: TOLERANCE_ONNX[p] for p in onnx})
 
 
 def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, seed: int = SEED) -> list[str]:
@@ -83,17 +85,22 @@ def expect(
         onnx: path of the .onnx by precision.
     """
     inputs = read(folder, names, spec)
-    samples: list[dict[str, Any]] = [
-        {"file": name, "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(), "expected": {}}
-        for name in names
+    predictors = {
+        precision: OpenVINOPredictor(
+            xml.read_bytes(), xml.with_suffix(".bin").read_bytes(), precision=precision, name=str(xml)
+        )
+        for precision, xml in irs.items()
+    }
+    samples = [
+        GoldenSample(
+            name,
+            hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+            {precision: ExpectedOutputs.of(predictor(image[None])) for precision, predictor in predictors.items()},
+        )
+        for name, image in zip(names, inputs, strict=True)
     ]
-    for precision, xml in irs.items():
-        weights = xml.with_suffix(".bin").read_bytes()
-        predictor = OpenVINOPredictor(xml.read_bytes(), weights, precision=precision, name=str(xml))
-        for sample, image in zip(samples, inputs, strict=True):
-            sample["expected"][precision] = _rounded(predictor(image[None]))
-    _expect_of_onnx(samples, inputs, {precision: path.read_bytes() for precision, path in onnx.items()})
-    _write(folder, samples)
+    contents = {precision: path.read_bytes() for precision, path in onnx.items()}
+    write(folder, _with_onnx(samples, inputs, contents))
 
 
 def add_onnx(folder: Path, spec: PixelSpec, models: Mapping[str, bytes]) -> None:
@@ -104,24 +111,19 @@ def add_onnx(folder: Path, spec: PixelSpec, models: Mapping[str, bytes]) -> None
         spec: how images are prepared.
         models: contents of the .onnx files by precision.
     """
-    samples = parse_json((folder / GOLDEN).read_bytes())["samples"]
-    _expect_of_onnx(samples, read(folder, [sample["file"] for sample in samples], spec), models)
-    _write(folder, samples)
+    samples = parse((folder / GOLDEN).read_bytes())
+    write(folder, _with_onnx(samples, read(folder, [sample.file for sample in samples], spec), models))
 
 
-def _expect_of_onnx(samples: list[dict[str, Any]], inputs: NDArray[np.uint8], models: Mapping[str, bytes]) -> None:
-    for precision, model in models.items():
-        predictor = ONNXRuntimePredictor(model, precision=precision, threads=1)
-        for sample, image in zip(samples, inputs, strict=True):
-            sample.setdefault("expected_onnx", {})[precision] = _rounded(predictor(image[None]))
-
-
-def _write(folder: Path, samples: Sequence[Mapping[str, Any]]) -> None:
-    lines = ",\n".join(json.dumps(sample) for sample in samples)  # one line per sample
-    write_text(folder / GOLDEN, f'{{"format": {FORMAT}, "samples": [\n{lines}\n]}}\n')
-
-
-def _rounded(prediction: Prediction) -> dict[str, list[float]]:
-    """Return a prediction's numbers, rounded to the seven digits of float32."""
-    parts = {"probabilities": prediction.probabilities[0], "features": prediction.features[0]}
-    return {name: [float(f"{value:.7g}") for value in values] for name, values in parts.items()}
+def _with_onnx(
+    samples: Sequence[GoldenSample], inputs: NDArray[np.uint8], models: Mapping[str, bytes]
+) -> list[GoldenSample]:
+    """Return the samples with the predictions of ONNX files, by precision."""
+    predictors = {
+        precision: ONNXRuntimePredictor(model, precision=precision, threads=1) for precision, model in models.items()
+    }
+    found = []
+    for sample, image in zip(samples, inputs, strict=True):
+        new = {precision: ExpectedOutputs.of(predictor(image[None])) for precision, predictor in predictors.items()}
+        found.append(replace(sample, expected_onnx={**sample.expected_onnx, **new}))
+    return found

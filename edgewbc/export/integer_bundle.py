@@ -20,7 +20,7 @@ from edgewbc.data import images
 from edgewbc.data.manifest import Manifest, facts
 from edgewbc.errors import GateError, UserError
 from edgewbc.export import golden, integer_onnx, parity, validation
-from edgewbc.export.bundle_manifest import golden_entry, runtimes_tried
+from edgewbc.export.bundle_manifest import runtimes_tried
 from edgewbc.export.card import card
 from edgewbc.export.integer_share import in_onnxruntime
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
@@ -84,7 +84,7 @@ def make_integer(folder: Path, manifest: Manifest, progress: Progress = quiet) -
     record |= {
         "evidence": evidence,
         "parity": {**(record.get("parity") or {}), "onnx_rewritten": rewritten},
-        "golden": golden_entry([p for p in bundle.precisions if bundle.holds("openvino", p)], ["int8"]),
+        "golden": golden.entry([p for p in bundle.precisions if bundle.holds("openvino", p)], ["int8"]).to_json(),
         "int8_share": {"onnx": in_onnxruntime(after)},
         "runtimes_tried": runtimes_tried(bundle.name).to_json(),
     }

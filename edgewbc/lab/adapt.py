@@ -112,6 +112,17 @@ class Adaptation:
         """Classes without a labeled cell, which keep the old head's weights; empty without labels."""
         return tuple(name for name in self.bundle.classes if name not in self.counts) if len(self.labels) else ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what the adaptation was made from and what it gains."""
+        return {
+            "cells": self.counts,
+            "missing": list(self.missing),
+            "unlabeled": self.unlabeled,
+            "changed": self.changed,
+            "strength": self.strength,
+            "comparison": None if self.comparison is None else self.comparison.to_json(),
+        }
+
     @property
     def gains(self) -> bool:
         """Whether the cells show that the adapted head is better."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from edgewbc._version import __version__
 from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.bundle.manifest import FORMAT, REVIEW_ALL, BundleManifest
-from edgewbc.bundle.paths import CARD, FAMILIARITY, GOLDEN, HEAD, MANIFEST
+from edgewbc.bundle.paths import CARD, FAMILIARITY, HEAD, MANIFEST
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision import adapt, lab_familiarity, self_training
 from edgewbc.decision.adapt import Cells
@@ -24,7 +23,8 @@ from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.risk import RiskTable
 from edgewbc.errors import UserError
 from edgewbc.lab.adapt import Adaptation
-from edgewbc.runtime import ir_head, trial
+from edgewbc.runtime import golden, ir_head, trial
+from edgewbc.runtime.golden import ExpectedOutputs, GoldenEntry, GoldenSample
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.selftest import GoldenSamples, selftest
 from edgewbc.smear.appearance import Range
@@ -125,24 +125,21 @@ def _write_model(adaptation: Adaptation, folder: Path, precision: str) -> None:
 
 def _write_golden(parent: Bundle, folder: Path, precisions: list[str]) -> None:
     """Copy the parent's golden images, and write what the new models predict for them."""
-    golden = GoldenSamples.from_bundle(parent)
-    samples: list[dict[str, Any]] = []
-    for sample in golden.samples:
-        target = folder / sample["file"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(parent.read(sample["file"]))
-        samples.append({"file": sample["file"], "sha256": sample["sha256"], "expected": {}})
+    old = GoldenSamples.from_bundle(parent)
+    predictors = {}
     for precision in precisions:
         xml, weights = (folder / file for file in parent.model_files("openvino", precision))
-        predictor = OpenVINOPredictor(xml.read_bytes(), weights.read_bytes(), precision=precision, name=str(xml))
-        for sample, image in zip(samples, golden.images, strict=True):
-            found = predictor(image[None])
-            parts = {"probabilities": found.probabilities[0], "features": found.features[0]}
-            sample["expected"][precision] = {
-                part: [float(f"{value:.7g}") for value in values] for part, values in parts.items()
-            }
-    lines = ",\n".join(json.dumps(sample) for sample in samples)
-    write_text(folder / GOLDEN, f'{{"format": 1, "samples": [\n{lines}\n]}}\n')
+        predictors[precision] = OpenVINOPredictor(
+            xml.read_bytes(), weights.read_bytes(), precision=precision, name=str(xml)
+        )
+    samples = []
+    for sample, image in zip(old.samples, old.images, strict=True):
+        target = folder / sample.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(parent.read(sample.file))
+        expected = {precision: ExpectedOutputs.of(each(image[None])) for precision, each in predictors.items()}
+        samples.append(GoldenSample(sample.file, sample.sha256, expected))
+    golden.write(folder, samples)
 
 
 def _familiarity(adaptation: Adaptation) -> Familiarity | None:
@@ -213,27 +210,14 @@ def _manifest(
         "files": {each: {"openvino": list(parent.model_files("openvino", each))} for each in precisions},
         "default_precision": default,
         "head": HEAD,
-        "golden": {"expected": GOLDEN, "tolerance": tolerance},
+        "golden": GoldenEntry(tolerance).to_json(),
         "evidence": [],
         "parity": {},
         **Confidence.of(parent.manifest, adaptation.probabilities).to_json(),
         "familiarity": None if familiarity is None else familiarity.info(FAMILIARITY).to_json(),
         "training_images": None if seen is None else seen.to_json(),
-        "adaptation": describe(adaptation),
+        "adaptation": adaptation.to_json(),
         "lineage": _lineage(adaptation),
-    }
-
-
-def describe(adaptation: Adaptation) -> dict[str, Any]:
-    """Return what an adaptation was made from and what it gains, as JSON values."""
-    comparison = adaptation.comparison
-    return {
-        "cells": adaptation.counts,
-        "missing": list(adaptation.missing),
-        "unlabeled": adaptation.unlabeled,
-        "changed": adaptation.changed,
-        "strength": adaptation.strength,
-        "comparison": None if comparison is None else comparison.to_json(),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,12 +14,12 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import GOLDEN
 from edgewbc.errors import GateError, UserError
 from edgewbc.images.decode import ImageError, decode
-from edgewbc.runtime import trial
+from edgewbc.runtime import golden, trial
+from edgewbc.runtime.golden import ExpectedOutputs, GoldenSample
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Backend, Batch, Predictor, fault
 from edgewbc.smear.prepare import Preparer
-from edgewbc.utils.files import parse_json
 
 MAX_SAMPLES = 1000
 """Maximum number of golden samples that are run; a bundle that edgewbc exports has two of each class."""
@@ -134,7 +134,7 @@ def selftest(bundle: Bundle, threads: int | None = None, backend: str = Backend.
             checked.
     """
     files, models = len(bundle.verify()), _models(bundle)
-    golden = GoldenSamples.from_bundle(bundle)
+    samples = GoldenSamples.from_bundle(bundle)
     checks, isa = [], "unknown"
     for precision in bundle.precisions:
         if not bundle.holds(backend, precision):
@@ -142,7 +142,7 @@ def selftest(bundle: Bundle, threads: int | None = None, backend: str = Backend.
         predictor = _predictor(bundle, backend, precision, threads)
         trial.check_info(bundle, predictor.info)
         isa = predictor.info.isa or "unknown"
-        checks.append(golden.check(predictor, precision))
+        checks.append(samples.check(predictor, precision))
     if not checks:
         raise UserError(f"{bundle.path}: holds no model for {backend}, so nothing can be checked here")
     described = bundle.manifest.training_images is not None
@@ -168,7 +168,7 @@ class GoldenSamples:
     """
 
     bundle: Bundle
-    samples: Sequence[Mapping[str, Any]]
+    samples: Sequence[GoldenSample]
     images: Batch
 
     @classmethod
@@ -191,8 +191,8 @@ class GoldenSamples:
         predictions = [predictor(self.images[index : index + 1]) for index in range(len(self.images))]
         try:
             tolerance, expected = self._expected(predictor.info.backend, precision)
-            wanted = np.array([each["probabilities"] for each in expected], dtype=np.float64)
-            wanted_features = np.array([each["features"] for each in expected], dtype=np.float64)
+            wanted = np.array([each.probabilities for each in expected], dtype=np.float64)
+            wanted_features = np.array([each.features for each in expected], dtype=np.float64)
             probabilities = np.concatenate([each.probabilities for each in predictions]).astype(np.float64)
             features = np.concatenate([each.features for each in predictions]).astype(np.float64)
             difference = _largest(np.abs(probabilities - _checked(wanted, probabilities)))
@@ -216,15 +216,15 @@ class GoldenSamples:
                 f"{error!r}"
             ) from None
 
-    def _expected(self, backend: str, precision: str) -> tuple[float, list[Mapping[str, Any]]]:
+    def _expected(self, backend: str, precision: str) -> tuple[float, list[ExpectedOutputs]]:
         """Return the tolerance and what is expected of each sample."""
         manifest = self.bundle.manifest
         if backend == Backend.ONNX and precision in manifest.onnx_tolerance:
-            return manifest.onnx_tolerance[precision], [each["expected_onnx"][precision] for each in self.samples]
+            return manifest.onnx_tolerance[precision], [each.expected_onnx[precision] for each in self.samples]
         tolerance = manifest.tolerance[precision]
         if backend != Backend.OPENVINO and precision == "int8":
             tolerance = max(tolerance, BETWEEN)
-        return tolerance, [each["expected"][precision] for each in self.samples]
+        return tolerance, [each.expected[precision] for each in self.samples]
 
     def _familiarity(
         self, features: NDArray[np.float64], expected: NDArray[np.float64]
@@ -247,30 +247,24 @@ def _models(bundle: Bundle) -> tuple[ModelHash, ...]:
     return tuple(found)
 
 
-def _samples(bundle: Bundle) -> list[Mapping[str, Any]]:
+def _samples(bundle: Bundle) -> list[GoldenSample]:
     try:
-        values = parse_json(bundle.read(GOLDEN))
-        samples = list(values["samples"])
-        if values["format"] != 1 or not 0 < len(samples) <= MAX_SAMPLES:
-            raise ValueError(f"not format 1, or not 1 to {MAX_SAMPLES} samples")
-        for sample in samples:
-            if not isinstance(sample["file"], str):
-                raise TypeError("file is not a name")
-    except (ValueError, KeyError, TypeError) as error:
+        samples = golden.parse(bundle.read(GOLDEN))
+        if not 0 < len(samples) <= MAX_SAMPLES:
+            raise ValueError(f"not 1 to {MAX_SAMPLES} samples")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{bundle.path}: {GOLDEN} is not a list of golden samples: {error!r}") from None
     return samples
 
 
-def _image(bundle: Bundle, sample: Mapping[str, Any]) -> NDArray[np.uint8]:
-    data = bundle.read(sample["file"])
-    if hashlib.sha256(data).hexdigest() != sample.get("sha256"):
-        raise UserError(
-            f"{bundle.path}: {sample['file']} is not the image that {GOLDEN} refers to: copy the bundle again"
-        )
+def _image(bundle: Bundle, sample: GoldenSample) -> NDArray[np.uint8]:
+    data = bundle.read(sample.file)
+    if hashlib.sha256(data).hexdigest() != sample.sha256:
+        raise UserError(f"{bundle.path}: {sample.file} is not the image that {GOLDEN} refers to: copy the bundle again")
     try:
         return decode(data).image
     except ImageError as error:
-        raise UserError(f"{bundle.path}: {sample['file']}: {error}") from None
+        raise UserError(f"{bundle.path}: {sample.file}: {error}") from None
 
 
 def _checked(expected: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArray[np.float64]:

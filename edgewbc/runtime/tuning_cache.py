@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ _MAX_BYTES = 1 << 20
 """Largest file in bytes that is read; larger ones were not written by this module."""
 
 
-def write(bundle: Bundle, limit: int | None, choice: dict[str, Any], measured: list[dict[str, Any]]) -> Path:
+def write(
+    bundle: Bundle, limit: int | None, choice: Mapping[str, object], measured: Sequence[Mapping[str, object]]
+) -> Path:
     """Save a choice and the measurements behind it, and return the file's path.
 
     Args:
@@ -38,7 +40,7 @@ def write(bundle: Bundle, limit: int | None, choice: dict[str, Any], measured: l
         OSError: the folder does not exist and cannot be created, or cannot be written to.
     """
     path = _file(bundle, limit)
-    write_json(path, {**_key(bundle, limit), "choice": choice, "measured": measured})
+    write_json(path, {**_key(bundle, limit), "choice": dict(choice), "measured": list(measured)})
     return path
 
 
@@ -107,7 +109,7 @@ def _model_file(key: Mapping[str, Any]) -> Path:
     return cache_folder() / "models" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
 
-def _key(bundle: Bundle, limit: int | None) -> dict[str, Any]:
+def _key(bundle: Bundle, limit: int | None) -> dict[str, str | int | None]:
     """Return everything that must be unchanged for a measurement to be valid."""
     return {
         "format": FORMAT,

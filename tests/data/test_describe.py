@@ -25,7 +25,7 @@ def manifest() -> Manifest:
 
 def test_summary_counts_cells_images_and_groups(manifest: Manifest) -> None:
     """The JSON has all counts, with forward slashes and plain values."""
-    assert summary(manifest, Path("m") / "mine") == {
+    assert summary(manifest, Path("m") / "mine").to_json() == {
         "manifest": "m/mine",
         "manifest_sha256": manifest.sha256,
         "source": "folder",
@@ -60,4 +60,4 @@ def test_nothing_excluded_is_not_mentioned() -> None:
     """A manifest without optional facts is described too."""
     one = Manifest(Path(), (Entry("a.png", "x", "a.png", Split.TEST, "0" * 64),), ("x",), Protocol.EXTERNAL)
     assert "left out" not in text(one, Path("m"))
-    assert summary(one, Path("m"))["left_out"] == {}
+    assert summary(one, Path("m")).left_out == {}

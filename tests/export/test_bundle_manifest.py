@@ -37,7 +37,8 @@ def test_output_sizes_are_recorded(arch: str, features: int) -> None:
 
     spec = make_spec(("neutrophil", "basophil"), arch)
     run = trained()[0]
-    found = bundle_manifest.network(model.build(spec), spec, [ModelFile("f32", run / "onnx" / "f32.onnx")], run)
+    shipped = [ModelFile("f32", run / "onnx" / "f32.onnx")]
+    found = bundle_manifest.network(model.build(spec), spec, shipped, run).to_json()
     assert found["outputs"] == {"probabilities": 2, "features": features, "map": [16, 8, 9]}
     assert found["files"] == {"f32": {"onnx": ["onnx/f32.onnx"]}}
     assert found["golden"]["tolerance"] == {}
@@ -50,7 +51,8 @@ def test_network_with_branches_is_described_in_its_folded_form() -> None:
 
     spec = ModelSpec("edgenet", ("a", "b"), PixelSpec(16, 16), ("/", 8, 8), (), form="branches")
     run = trained()[0]
-    found = bundle_manifest.network(model.build(spec), spec, [ModelFile("f32", run / "onnx" / "f32.onnx")], run)
+    shipped = [ModelFile("f32", run / "onnx" / "f32.onnx")]
+    found = bundle_manifest.network(model.build(spec), spec, shipped, run).to_json()
     assert (found["form"], found["outputs"]["map"]) == ("plain", [8, 8, 8])
     assert found["parameters"] == (3 * 9 * 8 + 8) + (8 * 9 * 8 + 8) + (8 * 2 + 2)
     assert found["macs"] == 8 * 8 * (3 * 9 * 8 + 8 * 9 * 8) + 8 * 2

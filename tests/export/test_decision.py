@@ -46,7 +46,7 @@ def test_entries_agree_with_what_was_counted(manifest: Manifest) -> None:
     """The counts are those of the validation images at the threshold, and the same as in the table of errors."""
     found = measured(manifest)
     n = len(manifest.split("val"))
-    entries = json.loads(json.dumps(found.entries()))
+    entries = json.loads(json.dumps(found.to_json()))
     assert entries["review_below"] == found.review_below >= 0.5
     assert entries["review"]["n"] == n == found.table.n
     assert 0 <= entries["review"]["wrong"] <= entries["review"]["accepted"] <= n
@@ -62,7 +62,7 @@ def test_statistics_of_training_cells_need_the_manifest_of_the_training(
     found = measured(manifest, trained_on=trained_on)
     (tmp_path / FAMILIARITY).write_bytes(b"old")
     found.write(tmp_path)
-    assert ("familiarity" in found.entries()) == (found.familiarity is not None) == (tmp_path / FAMILIARITY).exists()
+    assert ("familiarity" in found.to_json()) == (found.familiarity is not None) == (tmp_path / FAMILIARITY).exists()
     if trained_on is not None:
         assert found.familiarity is None
 
