@@ -12,8 +12,8 @@ import edgewbc.cli
 from edgewbc.cli.commands import SUMMARIES, load
 from edgewbc.cli.main import main
 
-_SHARED = {"commands", "console", "defaults", "main", "network_info", "training_progress", "__init__"}
-"""Modules of `edgewbc.cli` that are no command."""
+_SHARED = {"commands", "console", "defaults", "engine_name", "main", "network_info", "training_progress", "__init__"}
+"""Modules of `edgewbc.cli` that are not commands."""
 _IMPORTED = """
 import sys
 from edgewbc.cli.main import main
