@@ -1,10 +1,14 @@
-"""What signed cases teach: the cells with the labels that people answer for, for a manifest of training images."""
+"""What signed cases teach: the cells with the labels that people answer for, for a manifest of training images.
+
+One slide may have several cases, of two observers for example. Then a cell is used once, and only if they agree on it;
+and all of these cases are one group, so that no image is on two sides of a split.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgewbc.cells import CLASSES, OTHER_CLASSES
@@ -25,7 +29,8 @@ class TrainingCell:
     Attributes:
         image: its file.
         label: that was signed.
-        case: id of the case, which must not be divided among train, validation and test.
+        case: id of the case, or of the first of the cases with an image in common; it must not be divided among train,
+            validation and test.
         box: of the cell in pixels; None where the image shows one cell.
     """
 
@@ -48,18 +53,34 @@ class TrainingCells:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A cell, with the folder of its case and the SHA-256 of its image."""
+
+    cell: TrainingCell
+    folder: Path
+    image_sha256: str
+
+
 def signed_cells(folders: Iterable[Path]) -> TrainingCells:
     """Return the cells of signed cases, as they were signed last.
 
     Args:
-        folders: of cases; a folder that is none is searched for cases one level below.
+        folders: of cases; a folder that is none is searched for cases one level below, of which those that are not
+            signed are left out.
 
     Raises:
-        UserError: a folder holds no case, a case is not signed, or an image is missing or not the one that was counted.
+        UserError: a folder holds no case, a case that is named is not signed, or an image is missing or not the one
+            that was counted.
     """
     found = TrainingCells([])
-    for folder in _cases(folders):
+    seen: list[_Seen] = []
+    named = list(folders)
+    for folder in _cases(named):
         case = Case.read(folder)
+        if not case.signed and folder not in named:
+            found.left_out["cell of a case that is not signed"] += len(case.cells())
+            continue
         if not case.signed:
             raise UserError(f"{folder}: is not signed, and only signed cases are learned from: leave it out")
         case.check_signed_files()
@@ -74,8 +95,58 @@ def signed_cells(folders: Iterable[Path]) -> TrainingCells:
                     _check(cell.image, cell.image_sha256)
                     checked.add(cell.image)
                 box = cell.box if cell.number else None
-                found.cells.append(TrainingCell(cell.image, cell.label, case.info.case, box))
+                example = TrainingCell(cell.image, cell.label, case.info.case, box)
+                seen.append(_Seen(example, folder, cell.image_sha256))
+    found.cells.extend(_once(_grouped(seen), found.left_out))
     return found
+
+
+def _grouped(seen: Iterable[_Seen]) -> list[_Seen]:
+    """Give cases with an image in common the id of the first of them."""
+    seen = list(seen)
+    first: dict[str, str] = {}  # of a case, one before it in its group
+    owner: dict[str, str] = {}
+
+    def root(case: str) -> str:
+        while first.setdefault(case, case) != case:
+            case = first[case]
+        return case
+
+    for each in seen:
+        before = owner.setdefault(each.image_sha256, each.cell.case)
+        if root(before) != root(each.cell.case):
+            first[root(each.cell.case)] = root(before)
+    return [replace(each, cell=replace(each.cell, case=root(each.cell.case))) for each in seen]
+
+
+def _once(seen: Iterable[_Seen], left_out: Counter[str]) -> list[TrainingCell]:
+    """Return each cell once; those on which cases disagree are left out."""
+    kept: dict[str, list[_Seen]] = {}
+    disputed: set[int] = set()
+    for each in seen:
+        of_image = kept.setdefault(each.image_sha256, [])
+        others = (other for other in of_image if other.folder != each.folder)
+        twin = next((other for other in others if _same(other.cell.box, each.cell.box)), None)
+        if twin is None:
+            of_image.append(each)
+        elif twin.cell.label == each.cell.label:
+            left_out["cell that another case has too"] += 1
+        else:
+            left_out["cell to which cases give different labels"] += 1 + (id(twin) not in disputed)
+            disputed.add(id(twin))
+    return [each.cell for of_image in kept.values() for each in of_image if id(each) not in disputed]
+
+
+def _same(one: Box | None, other: Box | None) -> bool:
+    """Return whether two boxes are of one cell: each has the middle of the other in it."""
+    if one is None or other is None:
+        return one is other
+    return _holds_middle(one, other) and _holds_middle(other, one)
+
+
+def _holds_middle(one: Box, other: Box) -> bool:
+    left, top, width, height = other
+    return 0 <= left + width / 2 - one[0] <= one[2] and 0 <= top + height / 2 - one[1] <= one[3]
 
 
 def _cases(folders: Iterable[Path]) -> list[Path]:
@@ -88,7 +159,7 @@ def _cases(folders: Iterable[Path]) -> list[Path]:
         if not below:
             raise UserError(f"{folder}: is not a case and contains none: name folders that `edgewbc count` made")
         found += below
-    return found
+    return list({folder.resolve(): folder for folder in found}.values())
 
 
 def _check(image: Path, digest: str) -> None:

@@ -39,6 +39,7 @@ def make_case(
     warning: str = "",
     classes: Sequence[str] = EIGHT,
     drawn: bool = False,
+    seed: int = 7,
     accession: str = "",
 ) -> Path:
     """Make a case whose images lie in `<folder>-images`; return its folder.
@@ -50,6 +51,7 @@ def make_case(
         warning: see `CellIndex`.
         classes: of the bundle.
         drawn: draw the cells (slow); otherwise each is a small plain image.
+        seed: of the images; the same gives the same images.
     """
     images = folder.with_name(f"{folder.name}-images")
     images.mkdir(parents=True)
@@ -58,7 +60,7 @@ def make_case(
     indexed = []
     with Journal(folder / JOURNAL, settings) as journal:
         for number, (label, status, excluded, name) in enumerate(cells, 1):
-            image = _image(label, number, drawn)
+            image = _image(label, number, drawn, seed)
             path = images / (name or f"cell-{number:03d}.png")
             data = encode(image, ".png")
             path.write_bytes(data)
@@ -110,8 +112,8 @@ def alter(folder: Path, statement: str) -> None:
     database.close()
 
 
-def _image(label: str, number: int, drawn: bool) -> Image:
-    rng = np.random.default_rng([7, number])
+def _image(label: str, number: int, drawn: bool, seed: int) -> Image:
+    rng = np.random.default_rng([seed, number])
     if drawn:
         return draw_cell(label if label in EIGHT else "monocyte", rng)
     image = np.full((12, 12, 3), 230, dtype=np.uint8)

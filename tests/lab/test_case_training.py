@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from edgewbc.data.manifest import Manifest
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
+from edgewbc.lab.case_training import signed_cells
 from edgewbc.lab.results import Status
 from tests.conftest import Ran
 from tests.lab.cases import cell, make_case
@@ -16,10 +18,7 @@ from tests.lab.cases import cell, make_case
 def signed(folder: Path, name: str, first: str) -> Path:
     cells = [cell(first), cell("lymphocyte"), cell("monocyte", Status.REVIEW), cell("neutrophil", Status.UNFAMILIAR)]
     cells += [cell("eosinophil", Status.REVIEW), cell("neutrophil", excluded=Exclusion.OVERLAP)]
-    make_case(folder, cells, case=name)
-    for number, image in enumerate(sorted(folder.with_name(f"{folder.name}-images").iterdir())):
-        image.write_bytes(image.read_bytes())
-        assert number < 6
+    make_case(folder, cells, case=name, seed=ord(name))
     with Case.open(folder) as case:
         case.decide(3, "eosinophil", "Ada")
         case.decide(4, "blast", "Ada")
@@ -52,10 +51,38 @@ def test_a_manifest_of_signed_cases(tmp_path: Path, edgewbc: Callable[..., Ran])
     assert Manifest.read(tmp_path / "n").classes == ("neutrophil", "blast")
 
 
+def test_two_cases_of_one_slide_are_one_group_and_teach_what_they_agree_on(tmp_path: Path) -> None:
+    cells = [cell("neutrophil"), cell("lymphocyte"), cell("monocyte")]
+    folders = [
+        make_case(tmp_path / "a", cells, case="first"),
+        tmp_path / "b",
+        make_case(tmp_path / "c", cells[:1], seed=8),
+    ]
+    shutil.copytree(folders[0], folders[1])
+    (folders[1] / "case.json").write_text((folders[0] / "case.json").read_text().replace('"first"', '"second"'))
+    for folder in folders:
+        with Case.open(folder) as case:
+            if folder.name == "b":
+                case.decide(2, "monocyte", "Bob")
+            case.sign_off("Ada")
+    found = signed_cells(folders)
+    taught = [(each.label, each.case) for each in found.cells]
+    assert taught == [("neutrophil", "first"), ("monocyte", "first"), ("neutrophil", "S-1")]
+    assert found.left_out == {
+        "cell that another case has too": 2,
+        "cell to which cases give different labels": 2,
+    }
+    assert len(signed_cells([folders[0], folders[0]]).cells) == 3
+
+
 def test_only_signed_cases_are_learned_from(tmp_path: Path, edgewbc: Callable[..., Ran]) -> None:
     folder = make_case(tmp_path / "case", [cell("neutrophil")])
     ran = edgewbc("data", "manifest", "cases", folder, "--to", tmp_path / "m")
     assert (ran.code, "is not signed, and only signed cases are learned from" in ran.err) == (2, True)
+    found = signed_cells([tmp_path])
+    assert (found.cells, found.left_out) == ([], {"cell of a case that is not signed": 1})
+    ran = edgewbc("data", "manifest", "cases", tmp_path, "--to", tmp_path / "m")
+    assert ran.code == 2
     ran = edgewbc("data", "manifest", "cases", tmp_path / "case-images", "--to", tmp_path / "m")
     assert (ran.code, "is not a case and contains none" in ran.err) == (2, True)
     with Case.open(folder) as case:
