@@ -6,7 +6,7 @@
 
 const KEY = "edgewbc-review-token";
 let token = "";
-const PATIENCE = 15000;
+const PATIENCE = 60000; // milliseconds: a server that was ended refuses at once, and a busy computer is slow
 
 export class Refused extends Error {
   // The server responded with an error. `status` is that of HTTP, `body` the JSON of its response, if it has any.
