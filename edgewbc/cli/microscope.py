@@ -48,6 +48,8 @@ def learn(
         f"{profile.images} images with {profile.cells} white cells: nuclei {profile.nucleus:.0f} pixels across{red}, "
         f"background {', '.join(f'{level:.0f}' for level in profile.background)} (red, green, blue)"
     )
+    for remark in profile.remarks:
+        say(remark)
     if as_json:
         emit({**profile.to_json(), "sha256": profile.sha256, "problems": profile.problems})
     if profile.problems:

@@ -107,6 +107,8 @@ class Microscope:
             found.append(
                 f"The microscope of these images is not known: {self.unknown}. Every cell is for review: {REMEDY}."
             )
+        if self.profile is not None:
+            found += [f"{remark[0].upper()}{remark[1:]}." for remark in self.profile.remarks]
         far = [] if self.profile is None or adapted else self.profile.far_off(reference)
         if far:
             found.append(

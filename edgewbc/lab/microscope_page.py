@@ -71,7 +71,7 @@ def page(profile: Profile, name: str, gallery: Gallery | None = None, bundle: st
         bundle: name of the bundle whose reference is compared with, if any.
     """
     reference = None if gallery is None or gallery.spec is None else gallery.spec.reference
-    problems = [*profile.problems, *([] if reference is None else profile.far_off(reference))]
+    problems = [*profile.problems, *profile.remarks, *([] if reference is None else profile.far_off(reference))]
     return _PAGE.substitute(
         name=html.escape(name),
         summary=html.escape(_summary(profile, reference, bundle)),

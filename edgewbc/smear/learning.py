@@ -75,4 +75,5 @@ def summarize(observations: Sequence[Observation]) -> Profile | None:
         None if red is None or red.count < MIN_RED_CELLS else round(red.diameter, 2),
         spread,
         tuple(mixture.find(observations)),
+        tuple(filter(None, [mixture.backgrounds(observations)])),
     )

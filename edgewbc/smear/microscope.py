@@ -97,6 +97,7 @@ class Profile:
         red_cell: diameter of red cells in pixels; None if too few were seen.
         spread: how far the images are spread; None takes a usual spread.
         mixed: in what way the images are of two kinds, one line each; empty if they are not.
+        remarks: what a person may want to know of the images, one line each; no reason not to rely on the profile.
     """
 
     nucleus: float
@@ -107,6 +108,7 @@ class Profile:
     red_cell: float | None = None
     spread: Spread | None = None
     mixed: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def of_reference(cls, reference: Reference) -> Profile:
@@ -134,6 +136,7 @@ class Profile:
                 None if red_cell is None else float(red_cell),
                 None if spread is None else Spread.from_json(spread),
                 tuple(str(line) for line in values.get("mixed", ())),
+                tuple(str(line) for line in values.get("remarks", ())),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a microscope profile ({error})") from None
@@ -162,6 +165,7 @@ class Profile:
             "red_cell": self.red_cell,
             "spread": None if self.spread is None else self.spread.to_json(),
             "mixed": list(self.mixed),
+            **({"remarks": list(self.remarks)} if self.remarks else {}),
         }
 
     @property

@@ -20,6 +20,10 @@ TWO_SIZES, TWO_STAINS = 1.6, 2.5
 them (20, 50 or 80 % of each) 179 were."""
 MIN_MIXED = 30
 """Images with a white cell below which no mixture is looked for."""
+TWO_BACKGROUNDS = 1.2
+"""Ratio of the groups' median levels from which backgrounds are two. Of 160 draws each of 30 to 200 images none of PBC
+or BCCD was taken for two, and all of JTSC, whose images are of two preparations, on yellow and on white; of 180
+mixtures of 200 images of two of the sets 165 were."""
 MIN_GROUP = 0.15
 """Minimum share of the images in the smaller group."""
 SAME_RED_CELLS, SAME_LEVELS = 1.2, 8.0
@@ -49,6 +53,27 @@ def find(observations: Sequence[Observation]) -> list[str]:
         pale, dark = (math.exp(float(np.median(green[side]))) for side in (~second, second))
         found.append(f"images of two stains, with nuclei of optical density {pale:.2f} and {dark:.2f}: keep them apart")
     return found
+
+
+def backgrounds(observations: Sequence[Observation]) -> str:
+    """Return a line if images are on two backgrounds; empty if they are not.
+
+    A crop has the background of its own image mapped, so that both can be classified. But the density of the stain is
+    taken from all together, and two preparations may differ in it.
+    """
+    if len(observations) < MIN_MIXED:
+        return ""
+    levels = np.array([seen.gauge.background for seen in observations], dtype=np.float64)
+    for channel in range(3):
+        second = _two_groups(np.log(levels[:, channel] + 1), math.log(TWO_BACKGROUNDS))
+        if second is not None:
+            one, other = (np.median(levels[side], axis=0) for side in (~second, second))
+            colors = " and ".join(", ".join(f"{level:.0f}" for level in color) for color in (one, other))
+            return (
+                f"images on two backgrounds, of color {colors} (red, green, blue): if they are of two preparations, a "
+                "profile for each fits better"
+            )
+    return ""
 
 
 def _two_groups(values: NDArray[np.float64], apart: float) -> NDArray[np.bool_] | None:

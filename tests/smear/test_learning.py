@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgewbc.smear.learning import learn, sample, summarize
+from edgewbc.smear.microscope import Profile
 from edgewbc.synth.cells import draw_cell
 from tests.smear.observations import varied
 
@@ -61,3 +62,15 @@ def test_a_mixture_is_in_the_profile() -> None:
     assert found is not None
     assert [line.split(",")[0] for line in found.mixed] == ["images of two stains"]
     assert found.problems == list(found.mixed)
+
+
+def test_two_backgrounds_are_a_remark_and_no_problem() -> None:
+    """Each image's own background is mapped: the profile can be relied on. Without remarks there is no key."""
+    found = summarize([*varied(30, 80, level=150), *varied(30, 80, level=250)])
+    assert found is not None
+    assert [line.split(",")[0] for line in found.remarks] == ["images on two backgrounds"]
+    assert found.problems == []
+    assert Profile.from_json(found.to_json()) == found
+    same = summarize(varied(60, 80))
+    assert same is not None
+    assert "remarks" not in same.to_json()

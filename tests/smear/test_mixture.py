@@ -34,3 +34,11 @@ def test_two_stains_are_told() -> None:
     (line,) = mixed(varied(30, 80, green=0.6), varied(30, 80, green=1.8))
     assert line == "images of two stains, with nuclei of optical density 0.60 and 1.80: keep them apart"
     assert mixed(varied(30, 80, green=1.2), varied(30, 80, green=1.8)) == []
+
+
+def test_two_backgrounds_are_named() -> None:
+    """Levels of 150 and 250 are two; 230 and 250 are one preparation in another light, and few images say nothing."""
+    line = mixture.backgrounds([*varied(30, 80, level=150), *varied(30, 80, level=250)])
+    assert line.startswith("images on two backgrounds, of color 150, 150, 150 and 250, 250, 250 (red, green, blue)")
+    assert mixture.backgrounds([*varied(30, 80, level=230), *varied(30, 80, level=250)]) == ""
+    assert mixture.backgrounds([*varied(10, 80, level=150), *varied(10, 80, level=250)]) == ""
