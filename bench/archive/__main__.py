@@ -19,7 +19,7 @@ from bench import console
 from bench.archive import audits, report, runs
 from bench.archive.runs import Setup
 from edgewbc.bench import machine
-from edgewbc.cli.console import emit, say
+from edgewbc.cli.console import say
 from edgewbc.errors import UserError, exit_code
 from edgewbc.utils.files import read_json, write_json
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--audit", type=int, nargs=3, default=[10_000, 100_000, 10_000_000], metavar="N",
                         help="images from files, views of them, synthetic hashes [10000 100000 10000000]")  # fmt: skip
     parser.add_argument("--work", type=Path, help="folder for links and results [a temporary one]")
-    parser.add_argument("--out", type=Path, default=console.RESULTS / "archive.json", help="JSON file of results")
+    parser.add_argument("--out", type=Path, help="JSON file of results [bench/results/archive.json]")
     parser.add_argument("--again", action="store_true", help="measure everything again, instead of resuming")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     options = parser.parse_args(arguments)
@@ -48,14 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not data:
             raise UserError("the study of archives needs pbc: name its folder with --data or EDGEWBC_DATA")
         with tempfile.TemporaryDirectory(prefix="edgewbc-archive-") as temporary:
-            results = study(options, Path(data), options.work or Path(temporary))
-        emit(results) if options.json else print(report.text(results))
+            out = options.out or console.RESULTS / "archive.json"
+            results = study(options, Path(data), options.work or Path(temporary), out)
+        console.finish(results, report.text(results), as_json=options.json, committed=options.out is None)
 
     return exit_code(step)
 
 
-def study(options: argparse.Namespace, data: Path, work: Path) -> dict[str, Any]:
-    """Measure the parts that the results file does not hold; return the results."""
+def study(options: argparse.Namespace, data: Path, work: Path, out: Path) -> dict[str, Any]:
+    """Measure the parts that the file of results does not hold; return the results."""
     asked = {
         "images": options.images,
         "rounds": options.rounds,
@@ -64,8 +65,8 @@ def study(options: argparse.Namespace, data: Path, work: Path) -> dict[str, Any]
         "audit": options.audit,
     }
     results: dict[str, Any] = {}
-    if options.out.exists() and not options.again:
-        results = dict(read_json(options.out, "results of bench.archive"))
+    if out.exists() and not options.again:
+        results = dict(read_json(out, "results of bench.archive"))
         if results.get("asked") != asked:
             results = {}
     results |= {"asked": asked, "machine": asdict(machine.describe())}
@@ -98,7 +99,7 @@ def study(options: argparse.Namespace, data: Path, work: Path) -> dict[str, Any]
         if name not in results:
             say(f"archive: {name}")
             results[name] = part()
-            write_json(options.out, results)
+            write_json(out, results)
     return results
 
 

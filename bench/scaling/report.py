@@ -132,8 +132,17 @@ def archive(values: Mapping[str, Any]) -> str:
         peaks = ", ".join(f"{kind} {mb:,.0f} MB" for kind, mb in each["peak_pss_mb"].items())
         lines.append(f"Memory with {each['images']:,} images: {peaks}.")
     for each in values.get("audit", ()):
-        spent = sum(seconds for key, seconds in each.items() if key.endswith("_cpu_s"))
-        lines.append(f"Audit of {each['n']:,} {each['kind']}: {spent:,.0f} CPU seconds, {each['peak_mb']:,.0f} MB.")
+        names = (("read", "read"), ("compare", "hashing"), ("hashing", "hashing"), ("exact", "every pair"))
+        spent = [f"{name} {each[f'{key}_cpu_s']:,.1f}" for key, name in names if f"{key}_cpu_s" in each]
+        what = {"images": "images", "views": "views of images", "hashes": "synthetic hashes"}.get(each["kind"], "")
+        missed = (
+            ""
+            if each.get("recall") is None
+            else f"; hashing finds {each['recall']:.2%} of {each['near_pairs']:,} pairs"
+        )
+        lines.append(
+            f"Audit of {each['n']:,} {what}, in CPU seconds: {', '.join(spent)}; {each['peak_mb']:,.0f} MB{missed}."
+        )
     return " ".join(lines)
 
 

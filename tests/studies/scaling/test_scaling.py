@@ -83,6 +83,12 @@ def test_the_archive_is_told_as_far_as_it_was_measured() -> None:
     assert "1,700 images/s, `classify --engine ray` 1,600 (94%), with the same bytes" in text
     memory = report.archive({"memory": [{"images": 1000, "peak_pss_mb": {"driver": 200.4}}]})
     assert memory == "Memory with 1,000 images: driver 200 MB."
+    views = {"kind": "views", "n": 100000, "read_cpu_s": 70.0, "hashing_cpu_s": 9.0, "exact_cpu_s": 40.0}
+    hashes = {"kind": "hashes", "n": 10_000_000, "compare_cpu_s": 90.5, "peak_mb": 900.0}
+    audit = report.archive({"audit": [{**views, "peak_mb": 300.0, "recall": 0.999, "near_pairs": 1234}, hashes]})
+    assert "views of images, in CPU seconds: read 70.0, hashing 9.0, every pair 40.0; 300 MB; hashing finds" in audit
+    assert "hashing finds 99.90% of 1,234 pairs." in audit
+    assert audit.endswith("10,000,000 synthetic hashes, in CPU seconds: hashing 90.5; 900 MB.")
 
 
 def test_parts_are_filled_in(tmp_path: Path) -> None:
