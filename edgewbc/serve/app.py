@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from concurrent.futures import Future
 from time import monotonic
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from starlette.routing import Route
 
 from edgewbc._version import __version__
 from edgewbc.lab.cpu_budget import CpuBudget
-from edgewbc.lab.results import Status
+from edgewbc.lab.results import ResultRow, Status
 from edgewbc.serve import request as requests
 from edgewbc.serve import response as responses
 from edgewbc.serve.admission import Admission
@@ -26,6 +27,7 @@ from edgewbc.serve.limits import Limits
 from edgewbc.serve.metrics import Metrics
 from edgewbc.serve.models import VERSION, ServedModel
 from edgewbc.serve.problems import BadImage, Code, Problem, bad_request, too_large
+from edgewbc.serve.request import Source
 from edgewbc.serve.response import Rows
 
 LOG = logging.getLogger("edgewbc.serve")
@@ -129,7 +131,7 @@ class Service:
             outputs = responses.check(wanted)
             batcher = self._batchers[model.name]
             with self.admission.classify(len(wanted.images), batcher.seconds):
-                rows = await asyncio.wrap_future(batcher.submit(wanted.images))
+                rows = await _rows(batcher, wanted.images)
             if not wanted.rows and (bad := _bad(rows)):
                 count = f"{len(bad)} of {len(rows)} images" if len(rows) > 1 else "the image"
                 raise Problem(400, Code.IMAGE, f"{count} cannot be used: {bad[0].reason}", bad)
@@ -175,6 +177,24 @@ def create(service: Service, token: str | None = None) -> Guard:
     """
     handlers: dict[Any, Any] = {Problem: _problem, HTTPException: _http, Exception: _bug}
     return Guard(Starlette(routes=service.routes(), exception_handlers=handlers), token)
+
+
+async def _rows(batcher: Batcher, images: Sequence[Source]) -> Rows:
+    """Classify images; the batcher completes its future in this event loop."""
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Future[Rows] = loop.create_future()
+
+    def copy(done: Future[list[list[ResultRow]]]) -> None:
+        if waiting.done():  # cancelled
+            return
+        error = done.exception()
+        if error is None:
+            waiting.set_result(done.result())
+        else:
+            waiting.set_exception(error)
+
+    batcher.submit(images, loop.call_soon_threadsafe).add_done_callback(copy)
+    return await waiting
 
 
 def _length(request: Request, most: int) -> int:

@@ -13,9 +13,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -33,36 +34,47 @@ RECENT = 0.2
 """Weight of the newest batch in the running mean of seconds per image."""
 
 
+Run: TypeAlias = Callable[[Callable[[], None]], object]
+"""Runs a function, perhaps later and in another thread, as `loop.call_soon_threadsafe` does."""
+
+
+def _at_once(step: Callable[[], None]) -> None:
+    step()
+
+
 class Pending:
     """A request whose images are being classified.
 
     Attributes:
         future: the rows of each image, or the exception of the first that failed.
+        run: completes the future.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, run: Run) -> None:
         self.future: Future[list[list[ResultRow]]] = Future()
         self.future.set_running_or_notify_cancel()  # from here on, nobody can cancel it
+        self.run = run
         self._rows: list[list[ResultRow]] = [[] for _ in range(count)]
+        self._error: Exception | None = None
         self._left = count
         self._lock = threading.Lock()
 
-    def done(self, index: int, rows: list[ResultRow]) -> None:
-        """Take the rows of an image; the last one completes the request."""
+    def done(self, index: int, found: list[ResultRow] | Exception) -> bool:
+        """Take the rows of an image, or its error; return whether it was the last one."""
         with self._lock:
-            self._rows[index] = rows
+            if isinstance(found, Exception):
+                self._error = self._error or found
+            else:
+                self._rows[index] = found
             self._left -= 1
-            complete = not self._left and not self.future.done()
-        if complete:
-            self.future.set_result(self._rows)
+            return not self._left
 
-    def fail(self, error: Exception) -> None:
-        """Take the error of an image: the request fails with the first."""
-        with self._lock:
-            first = not self.future.done()
-            self._left -= 1
-            if first:
-                self.future.set_exception(error)
+    def complete(self) -> None:
+        """Hand out the rows, or the first error."""
+        if self._error is None:
+            self.future.set_result(self._rows)
+        else:
+            self.future.set_exception(self._error)
 
 
 class _Job:
@@ -110,13 +122,18 @@ class Batcher:
         for worker in self._workers:
             worker.start()
 
-    def submit(self, images: Sequence[Source]) -> Future[list[list[ResultRow]]]:
+    def submit(self, images: Sequence[Source], run: Run = _at_once) -> Future[list[list[ResultRow]]]:
         """Queue the images of a request; return the rows of each, in their order.
+
+        Args:
+            images: of the request.
+            run: completes futures, those of a batch together: an event loop is woken once for each batch, since each
+                time takes the interpreter lock from the workers.
 
         Raises:
             RuntimeError: the batcher is closed.
         """
-        pending = Pending(len(images))
+        pending = Pending(len(images), run)
         with self._changed:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
@@ -145,11 +162,15 @@ class Batcher:
     def _work(self) -> None:
         while jobs := self._take():
             begun = monotonic()
-            self._process(jobs)
+            complete = [job.pending for job, found in self._process(jobs) if job.pending.done(job.index, found)]
             seconds = monotonic() - begun
             mean = seconds / len(jobs)
             self._seconds = mean if not self._seconds else self._seconds + RECENT * (mean - self._seconds)
             self._seen(len(jobs), seconds)
+            for run in {pending.run: None for pending in complete}:
+                group = [pending for pending in complete if pending.run == run]
+                with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
+                    run(partial(_complete, group))
 
     def _take(self) -> list[_Job]:
         """Return the next images, up to a batch; none when the batcher is closed and the queue is empty."""
@@ -169,20 +190,15 @@ class Batcher:
             with self._changed:
                 self._idle -= 1
 
-    def _process(self, jobs: list[_Job]) -> None:
-        """Classify images and hand out their rows; whatever happens, each gets rows or an error."""
+    def _process(self, jobs: list[_Job]) -> list[tuple[_Job, list[ResultRow] | Exception]]:
+        """Classify images; whatever happens, each has rows or an error."""
         try:
-            found = self._rows([job.source for job in jobs])
+            return list(zip(jobs, self._rows([job.source for job in jobs]), strict=True))
         except Exception as error:
             if len(jobs) > 1:
-                for job in jobs:
-                    self._process([job])
-                return
+                return [pair for job in jobs for pair in self._process([job])]
             LOG.exception("an image of a request could not be classified")
-            jobs[0].pending.fail(error)
-            return
-        for job, rows in zip(jobs, found, strict=True):
-            job.pending.done(job.index, rows)
+            return [(jobs[0], error)]
 
     def _rows(self, sources: list[Source]) -> list[list[ResultRow]]:
         prepared: list[PreparedImage] = []
@@ -210,3 +226,8 @@ class Batcher:
         with self.budget.inference():
             found = self._model.engine(np.stack(images))
         return list(zip(found.probabilities, found.features, strict=True))
+
+
+def _complete(group: Sequence[Pending]) -> None:
+    for pending in group:
+        pending.complete()
