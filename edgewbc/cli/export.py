@@ -233,18 +233,19 @@ def _sizes(bundle: Bundle) -> dict[str, dict[str, int]]:
 
 def _table(bundle: Bundle) -> str:
     """Return size and accuracy of each file as aligned columns."""
+    from edgewbc.export.validation import EvidenceRow
     from edgewbc.utils.text import interval, percent, table
 
-    evidence = bundle.manifest.to_json()["evidence"]
-    found = {(row["precision"], row["backend"]): row for row in evidence}
+    evidence = [EvidenceRow.from_json(row) for row in bundle.manifest.values["evidence"]]
+    found = {(row.precision, row.backend): row for row in evidence}
     rows = []
     for precision, backends in _sizes(bundle).items():
         for backend, size in backends.items():
             row = found.get((precision, backend))
             measured = ["-", "-", "-"]
             if row is not None:
-                measured = [f"{row['correct']} of {row['n']}", percent(row["accuracy"]), interval(row["interval"])]
+                measured = [f"{row.correct} of {row.n}", percent(row.accuracy), interval(row.interval)]
             rows.append([f"{backend} {precision}", f"{size / 1e6:.2f} MB", *measured])
-    protocols = sorted({str(row["protocol"]) for row in evidence})
+    protocols = sorted({str(row.data.protocol) for row in evidence})
     where = f"validation, protocol {' and '.join(protocols)}" if protocols else "validation"
     return table(["file", "size", where, "accuracy", "95 % interval"], rows)
