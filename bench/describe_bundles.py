@@ -6,7 +6,11 @@ familiarity.npz and seals the bundle again; model files and golden samples keep 
 one that the network was trained on. For the bundles in export/bundles:
 
     edgewbc data manifest pbc PBC --protocol published --to manifests/pbc
-    python -m bench.describe_bundles export/bundles/* --data manifests/pbc --license Apache-2.0
+    edgewbc data manifest pbc PBC --protocol published8 --to manifests/pbc8
+    python -m bench.describe_bundles export/bundles/wbc5-* --data manifests/pbc --others manifests/pbc8 \\
+        --license Apache-2.0
+
+With `--only-others`, calibration, thresholds and statistics stay as they are, and only the other kinds are added.
 
 `--integer-onnx` rewrites the bundles' int8 ONNX files such that ONNX Runtime runs them as integer operators, measures
 them on the validation images of the manifest, and records what is expected of ONNX Runtime for the golden samples; it
@@ -27,9 +31,9 @@ from pathlib import Path
 
 from edgewbc.cli.console import progress
 from edgewbc.data.manifest import Manifest
-from edgewbc.errors import exit_code
+from edgewbc.errors import UserError, exit_code
 from edgewbc.export import integer_bundle, onnx_version
-from edgewbc.export.describe import describe
+from edgewbc.export.describe import describe, show_others
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--integer-onnx", action="store_true", help="only rewrite the int8 ONNX files (needs --data)")
     task.add_argument("--lower-ir-version", action="store_true", help="only change the IR version of ONNX files")
     parser.add_argument("--license", help="of the weights, if the bundles do not state it")
+    parser.add_argument("--others", type=Path, help="manifest with cells of other kinds, for familiarity")
+    parser.add_argument("--only-others", action="store_true", help="show --others, and leave all else as it is")
     parser.add_argument("--max-error", type=float, help="share of the accepted cells that may be mislabeled")
     options = parser.parse_args(arguments)
 
@@ -59,8 +65,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for folder in options.bundles:
                 print(f"{integer_bundle.make_integer(folder, manifest, progress) or 'unchanged'}  {folder}")
             return
+        others = None if options.others is None else Manifest.read(options.others)
+        if options.only_others:
+            if others is None:
+                raise UserError("--only-others: name the manifest with --others")
+            for folder in options.bundles:
+                show_others(folder, manifest, others, progress)
+                print(folder)
+            return
         for folder in options.bundles:
-            describe(folder, manifest, max_error=options.max_error, license=options.license, progress=progress)
+            describe(
+                folder,
+                manifest,
+                max_error=options.max_error,
+                others=others,
+                license=options.license,
+                progress=progress,
+            )
             print(folder)
 
     return exit_code(step)

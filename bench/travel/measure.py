@@ -62,7 +62,7 @@ class Judge:
         """Return which cells are unlike those of training, (n,)."""
         if self.familiarity is None:
             return np.zeros(len(seen), np.bool_)
-        return np.asarray(self.familiarity.score(seen.features[:, 0]) > self.familiarity.threshold)
+        return self.familiarity.unfamiliar(seen.features[:, 0])
 
     def doubtful(self, seen: SeenSet, probabilities: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return which cells a person should look at, (n,): of the probabilities (n, K), or of their image."""

@@ -61,6 +61,14 @@ def command(
             "as 0.01; needs a few hundred validation images. [default: a threshold with few errors in validation]",
         ),
     ] = None,
+    others: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MANIFEST",
+            help="Manifest with cells of other kinds than the network's classes, such as immature granulocytes: those "
+            "of its training split show which cells are unfamiliar. Cells of the classes in it are not used.",
+        ),
+    ] = None,
     zip: Annotated[bool, typer.Option("--zip", help="Also write a zip of the folder, next to it.")] = False,
     network: Annotated[
         bool, typer.Option("--network", help="Write only the network, as float16 safetensors, instead of a bundle.")
@@ -143,6 +151,7 @@ def command(
         zip=zip,
         license=license,
         max_error=max_error,
+        others=None if others is None else defaults.manifest(others),
         progress=progress,
     )
     bundle = Bundle.open(made)

@@ -13,24 +13,31 @@ were mixed, cut, scaled, recolored, blurred or erased, and cells that were drawn
 `bench.unknown_methods`. A covariance per class did better there than one for all, than the relative distance and than
 nearest neighbors, and far better than probabilities.
 
+Where there are examples of cells of other kinds, the logarithm of the odds of such a kind (see `decision.others`) is
+added twice: in standard deviations of held-out cells, as far as it is above their mean, and as it is, as far as it is
+above even odds. A cell is unfamiliar if its distance or this score is above its own threshold: what was shown can make
+a cell unfamiliar, and never familiar.
+
 The statistics are those of one laboratory's images. Where a head is adapted to another one, fit them anew to its cells.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc.decision.others import Examples, Others
 from edgewbc.errors import UserError
 from edgewbc.reasons import Reason, ReasonKind
 from edgewbc.utils.arrays import read_arrays, write_arrays
 
-FORMAT = 1
-"""The format that is written, and the newest that is read."""
+FORMAT = 2
+"""The newest format that is read, and written where other kinds of cells were shown; without them format 1 is."""
 METHOD = "class-conditional Mahalanobis"
 COMPONENTS = 64
 """Largest number of components that features are reduced to."""
@@ -41,6 +48,8 @@ MIN_CELLS = 10
 MIN_HELD_OUT = 99
 """Held-out cells that it takes to set a threshold at 1 % false alarms."""
 MAX_SIZES = {"features": 8192, "components": 256, "groups": 100}
+MAX_KINDS = 100
+"""Largest number of other kinds that is read."""
 """Largest sizes that are read."""
 
 _EPSILON = 1e-9
@@ -54,9 +63,11 @@ class FamiliarityInfo:
         file: name of the file with the arrays.
         features, components, groups: sizes of the arrays: features of the network, components that they are reduced
             to, and classes.
-        threshold: score above which a cell is unfamiliar.
-        false_alarms: share of the held-out cells that are above the threshold.
+        threshold: distance above which a cell is unfamiliar.
+        false_alarms: share of the held-out cells that are unfamiliar.
         trained_on, held_out: number of cells that the statistics and the threshold were measured on.
+        others: number of examples of each other kind of cells that was shown; empty if none was.
+        score_threshold: score above which a cell is unfamiliar; None without others.
     """
 
     file: str
@@ -67,6 +78,8 @@ class FamiliarityInfo:
     false_alarms: float
     trained_on: int
     held_out: int
+    others: Mapping[str, int] = field(default_factory=dict)
+    score_threshold: float | None = None
 
     @classmethod
     def from_json(cls, values: Any) -> FamiliarityInfo:
@@ -85,8 +98,10 @@ class FamiliarityInfo:
             features, components, groups = (values[name] for name in ("features", "components", "groups"))
             cells = (values["trained_on"], values["held_out"])
             limits = (float(values["threshold"]), float(values["false_alarms"]))
-            found = cls(values["file"], features, components, groups, *limits, *cells)
-            sizes = (features, components, groups, *cells)
+            others = dict(values["others"]) if type(version) is int and version == FORMAT else {}
+            limit = float(values["score_threshold"]) if others else None
+            found = cls(values["file"], features, components, groups, *limits, *cells, others, limit)
+            sizes = (features, components, groups, *cells, *others.values())
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             raise ValueError("familiarity is malformed") from None
         if type(version) is not int or version < 1 or method != METHOD or not isinstance(found.file, str):
@@ -95,6 +110,10 @@ class FamiliarityInfo:
             raise ValueError("familiarity has a size that is not a number of cells or values")
         if not all(0 < getattr(found, name) <= largest for name, largest in MAX_SIZES.items()):
             raise ValueError("familiarity has arrays that are too large or empty")
+        if len(others) > MAX_KINDS or not all(name.isprintable() and len(name) <= 100 for name in others):
+            raise ValueError("familiarity has other kinds that are too many or have no proper names")
+        if limit is not None and not math.isfinite(limit):
+            raise ValueError("familiarity has a threshold or share that is not a number")
         if not math.isfinite(found.threshold) or not 0 <= found.false_alarms <= 1:
             raise ValueError("familiarity has a threshold or share that is not a number")
         return found
@@ -102,7 +121,7 @@ class FamiliarityInfo:
     def to_json(self) -> dict[str, Any]:
         """Return the attributes, format and method as JSON values."""
         return {
-            "format": FORMAT,
+            "format": FORMAT if self.others else 1,
             "method": METHOD,
             "file": self.file,
             "features": self.features,
@@ -112,6 +131,7 @@ class FamiliarityInfo:
             "false_alarms": self.false_alarms,
             "trained_on": self.trained_on,
             "held_out": self.held_out,
+            **({"others": dict(self.others), "score_threshold": self.score_threshold} if self.others else {}),
         }
 
 
@@ -126,10 +146,12 @@ class Familiarity:
         means: of each class in these components, (K, k).
         whitening: of each class: the squared length of `whitening[c] @ (z - means[c])` is its distance, (K, k, k).
         scale: mean and standard deviation, over held-out cells, of the logarithm of the distance and of that of the
-            residual, (2, 2).
-        threshold: score above which a cell is unfamiliar; infinite until it is set.
+            residual, and where there are `others` of their log odds: (2, 2) or (3, 2).
+        threshold: distance above which a cell is unfamiliar; infinite until it is set.
         trained_on, held_out: number of cells that the statistics and the threshold were measured on.
-        false_alarms: share of the held-out cells above the threshold.
+        false_alarms: share of the held-out cells that are unfamiliar.
+        others: tells other kinds of cells that were shown; None if none were.
+        score_threshold: score above which a cell is unfamiliar; infinite without others.
     """
 
     center: NDArray[np.float32]
@@ -142,6 +164,8 @@ class Familiarity:
     trained_on: int = 0
     held_out: int = 0
     false_alarms: float = 0.0
+    others: Others | None = None
+    score_threshold: float = math.inf
 
     @classmethod
     def fit(
@@ -171,9 +195,7 @@ class Familiarity:
         counts = np.bincount(labels)
         if not len(labels) or counts[counts > 0].min() < MIN_CELLS:
             raise ValueError(f"a class has fewer than {MIN_CELLS} training cells")
-        place = math.ceil((len(held_out) + 1) * (1 - false_alarms))
-        if place > len(held_out):
-            raise ValueError(f"{len(held_out)} held-out cells are too few for {100 * false_alarms:g} % false alarms")
+        place = _place(len(held_out), false_alarms)
         values = transformed(features)
         center = values.mean(0)
         variances, directions = np.linalg.eigh((values - center).T @ (values - center) / len(values))
@@ -185,12 +207,43 @@ class Familiarity:
         means, whitening = _groups(projected / spread, labels)
         arrays = (center, projection, spread, rounded(means), rounded(whitening))
         found = cls(*arrays, np.array([[0.0, 1.0], [0.0, 1.0]]), trained_on=len(labels), held_out=len(held_out))
-        parts = found.logarithms(transformed(held_out))
-        scale = np.stack([parts.mean(0), np.maximum(parts.std(0), _EPSILON)], axis=1)
-        found = replace(found, scale=scale)
-        scores = found.score(held_out)
-        threshold = round(float(np.sort(scores)[place - 1]) + 5e-7, 6)
-        return replace(found, threshold=threshold, false_alarms=round(float((scores > threshold).mean()), 5))
+        found = replace(found, scale=scale_of(found.parts(transformed(held_out))))
+        distances = found.distance(held_out)
+        found = replace(found, threshold=order_statistic(distances, place))
+        return replace(found, false_alarms=round(float(found.unfamiliar(held_out).mean()), 5))
+
+    def shown(
+        self,
+        features: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        held_out: NDArray[np.float32],
+        examples: Examples,
+        *,
+        false_alarms: float = FALSE_ALARMS,
+    ) -> Familiarity:
+        """Return these statistics after examples of other kinds of cells were shown.
+
+        Distance and `threshold` stay as they are, so that no cell that was unfamiliar becomes familiar. A second
+        threshold, on the score, is set on held-out cells such that at most `false_alarms` are expected above it too.
+
+        Args:
+            features, labels, held_out, false_alarms: as in `fit`; the cells may be fewer.
+            examples: cells of other kinds; without enough of any kind nothing changes.
+
+        Raises:
+            ValueError: the cells are not of as many classes as the statistics, or as in `fit`.
+        """
+        if len(np.unique(labels)) != len(self.means):
+            raise ValueError(f"{len(np.unique(labels))} classes have cells, the statistics are of {len(self.means)}")
+        place, counts = _place(len(held_out), false_alarms), examples.counts()
+        if not counts:
+            return self
+        shown = transformed(examples.features)
+        others = Others.fit(transformed(features), labels, shown, examples.kinds, counts)
+        odds = others.log_odds(transformed(held_out))[:, None]
+        found = replace(self, others=others, scale=np.concatenate([self.scale[:2], scale_of(odds)]))
+        found = replace(found, score_threshold=order_statistic(found.score(held_out), place))
+        return replace(found, false_alarms=round(float(found.unfamiliar(held_out).mean()), 5))
 
     @classmethod
     def from_bytes(cls, data: bytes, info: FamiliarityInfo) -> Familiarity:
@@ -201,8 +254,14 @@ class Familiarity:
         """
         d, k, groups = info.features, info.components, info.groups
         shapes = {"center": (d,), "projection": (d, k), "means": (groups, k), "whitening": (groups, k, k)}
-        arrays = read_arrays(data, {**shapes, "spread": (k,), "scale": (2, 2)})
+        rows, count = (3 if info.others else 2), groups + len(info.others)
+        layer = {"other_weights": (count, d), "other_bias": (count,)} if info.others else {}
+        arrays = read_arrays(data, {**shapes, **layer, "spread": (k,), "scale": (rows, 2)})
         scale = arrays.pop("scale").astype(np.float64)
+        others = None
+        if info.others:
+            weights, bias = (arrays.pop(name).astype(np.float32) for name in layer)
+            others = Others(weights, bias, dict(info.others))
         if min(scale[:, 1].min(), arrays["spread"].min()) <= 0:
             raise ValueError("its scale or spread is not positive")
         single = {name: array.astype(np.float32) for name, array in arrays.items()}
@@ -213,6 +272,8 @@ class Familiarity:
             trained_on=info.trained_on,
             held_out=info.held_out,
             false_alarms=info.false_alarms,
+            others=others,
+            score_threshold=math.inf if info.score_threshold is None else info.score_threshold,
         )
 
     def to_bytes(self) -> bytes:
@@ -223,29 +284,58 @@ class Familiarity:
             "means": self.means,
             "whitening": self.whitening,
         }
-        arrays = {name: array.astype(np.float16) for name, array in halves.items()}
+        if self.others is not None:
+            halves["other_weights"] = self.others.weights
+        arrays: dict[str, NDArray[Any]] = {name: array.astype(np.float16) for name, array in halves.items()}
+        if self.others is not None:
+            arrays["other_bias"] = self.others.bias
         return write_arrays({**arrays, "spread": self.spread, "scale": self.scale})
 
     def info(self, file: str) -> FamiliarityInfo:
         """Return what the manifest says of these statistics, stored under a name."""
         (d, k), groups = self.projection.shape, len(self.means)
         cells = (self.trained_on, self.held_out)
-        return FamiliarityInfo(file, d, k, groups, self.threshold, self.false_alarms, *cells)
+        others = {} if self.others is None else dict(self.others.kinds)
+        limit = self.score_threshold if others else None
+        return FamiliarityInfo(file, d, k, groups, self.threshold, self.false_alarms, *cells, others, limit)
 
     @property
     def counts_residual(self) -> bool:
         """Whether more dimensions are dropped than kept, so that the residual counts."""
         return len(self.center) > 2 * len(self.spread)
 
-    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return how unlike the training cells cells are, (n,): about 0 is usual, and higher is less familiar.
+    def distance(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return how far cells are from the training cells, (n,): about 0 is usual, and higher is less familiar.
 
         Args:
             features: (n, d), finite.
         """
-        parts = (self.logarithms(transformed(features)) - self.scale[:, 0]) / self.scale[:, 1]
-        found: NDArray[np.float64] = parts.mean(1) if self.counts_residual else parts[:, 0]
-        return found
+        return self.combined(self.parts(transformed(features)))[0]
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return how unfamiliar cells are, (n,): the distance, and what the other kinds that were shown add to it."""
+        return self.combined(self.parts(transformed(features)))[1]
+
+    def unfamiliar(self, features: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which cells are unfamiliar, (n,): their distance or their score is above its threshold."""
+        return self.above(*self.combined(self.parts(transformed(features))))
+
+    def above(self, distances: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which distances or scores are above their thresholds, (n,); those that are not numbers are."""
+        return ~(distances <= self.threshold) | ~(scores <= self.score_threshold)
+
+    def parts(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what a score is made of, (n, 2) or (n, 3) (see `scale`), of transformed features (n, d)."""
+        found = self.logarithms(values)
+        return found if self.others is None else np.column_stack([found, self.others.log_odds(values)])
+
+    def combined(self, parts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return distances and scores, (n,) each, of what they are made of (n, 2 or 3)."""
+        standard = (parts - self.scale[:, 0]) / self.scale[:, 1]
+        distances: NDArray[np.float64] = standard[:, :2].mean(1) if self.counts_residual else standard[:, 0]
+        if self.others is None:
+            return distances, distances
+        return distances, distances + np.maximum(standard[:, 2], 0.0) + np.maximum(parts[:, 2], 0.0)
 
     def reason(self, features: NDArray[np.float32]) -> Reason | None:
         """Return why a cell with these features (d,) is unfamiliar; None if it is not.
@@ -255,11 +345,14 @@ class Familiarity:
         """
         if features.shape != self.center.shape:
             raise ValueError(f"the model gives {features.size} features, the statistics are of {self.center.size}")
-        score = float(self.score(features[None])[0])
-        if score <= self.threshold:
+        distance, score = (float(each[0]) for each in self.combined(self.parts(transformed(features[None]))))
+        if not distance <= self.threshold:
+            text = f"distance {distance:.2f} is above {self.threshold:.2f}"
+        elif not score <= self.score_threshold:
+            text = f"more like other kinds: score {score:.2f} is above {self.score_threshold:.2f}"
+        else:
             return None
-        text = f"unlike the training cells: distance {score:.2f} is above {self.threshold:.2f}"
-        return Reason(ReasonKind.UNFAMILIAR, text)
+        return Reason(ReasonKind.UNFAMILIAR, f"unlike the training cells: {text}")
 
     def logarithms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithms of distance and residual, (n, 2), of transformed features (n, d)."""
@@ -273,6 +366,24 @@ class Familiarity:
         residual = np.square(rest).sum(1, dtype=np.float64)
         found: NDArray[np.float64] = np.log(np.maximum(np.stack([distance, residual], axis=1), _EPSILON))
         return found
+
+
+def scale_of(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return mean and standard deviation of each part of a score, (2 or 3, 2), of the parts (n, 2 or 3) of cells."""
+    return np.stack([parts.mean(0), np.maximum(parts.std(0), _EPSILON)], axis=1)
+
+
+def order_statistic(scores: NDArray[np.float64], place: int) -> float:
+    """Return the score at a place in ascending order, from 1, rounded up to six decimals."""
+    return round(float(np.sort(scores)[place - 1]) + 5e-7, 6)
+
+
+def _place(held_out: int, false_alarms: float) -> int:
+    """Return which score of so many held-out cells is the threshold, counted from 1 in ascending order."""
+    place = math.ceil((held_out + 1) * (1 - false_alarms))
+    if place > held_out:
+        raise ValueError(f"{held_out} held-out cells are too few for {100 * false_alarms:g} % false alarms")
+    return place
 
 
 def transformed(features: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -3,7 +3,8 @@
 Another stain shifts the features of all cells, so that a laboratory's ordinary cells are unlike the training cells. Its
 labeled cells show the shift: the mean of each labeled class is moved to them (as if it had been measured on
 `WEIGHT` more cells at the old mean plus the common shift), classes without cells by the common shift, and the
-covariances are widened by the spread of the labeled cells. Scale and threshold are set anew on held-out cells.
+covariances are widened by the spread of the labeled cells. The odds of other kinds are shifted likewise. Scale and
+thresholds are set anew on held-out cells.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from edgewbc.decision import adapt
 from edgewbc.decision.adapt import Cells
-from edgewbc.decision.familiarity import FALSE_ALARMS, Familiarity, rounded, transformed
+from edgewbc.decision.familiarity import FALSE_ALARMS, Familiarity, order_statistic, rounded, scale_of, transformed
 
 WEIGHT = 2.0
 """Cells that the old mean of a class counts as."""
@@ -23,7 +24,6 @@ COVARIANCE_WEIGHT = 50.0
 """Cells that the old covariance of a class counts as."""
 MIN_HELD_OUT = 20
 """Held-out cells below which nothing is moved."""
-_EPSILON = 1e-9
 
 
 def move(old: Familiarity, cells: Cells) -> Familiarity | None:
@@ -40,24 +40,28 @@ def move(old: Familiarity, cells: Cells) -> Familiarity | None:
     out = part >= 0
     if out.sum() < MIN_HELD_OUT or cells.labels.max() >= len(old.means):
         return None
-    parts = np.zeros((len(cells), 2))
+    parts = np.zeros((len(cells), len(old.scale)))
     for fold in np.unique(part[out]):
         held_out = part == fold
         moved = _moved(old, cells.take(~held_out))
-        parts[held_out] = moved.logarithms(transformed(cells.features[held_out, 0]))
+        parts[held_out] = moved.parts(transformed(cells.features[held_out, 0]))
     parts = parts[out]
-    scale = np.stack([parts.mean(0), np.maximum(parts.std(0), _EPSILON)], axis=1)
-    standard = (parts - scale[:, 0]) / scale[:, 1]
-    scores = np.sort(standard.mean(1) if old.counts_residual else standard[:, 0])
+    scale = scale_of(parts)
+    distances, scores = replace(old, scale=scale).combined(parts)
     place = min(len(scores), math.ceil((len(scores) + 1) * (1 - FALSE_ALARMS)))
-    threshold = round(float(scores[place - 1]) + 5e-7, 6)
+    limits = replace(
+        old,
+        threshold=order_statistic(distances, place),
+        score_threshold=old.score_threshold if old.others is None else order_statistic(scores, place),
+    )
     return replace(
         _moved(old, cells),
         scale=scale,
-        threshold=threshold,
+        threshold=limits.threshold,
+        score_threshold=limits.score_threshold,
         trained_on=old.trained_on + len(cells),
         held_out=len(scores),
-        false_alarms=round(float((scores > threshold).mean()), 5),
+        false_alarms=round(float(limits.above(distances, scores).mean()), 5),
     )
 
 
@@ -86,8 +90,13 @@ def _moved(old: Familiarity, cells: Cells) -> Familiarity:
     # The part of the shift that the components do not see goes to the center, so that the residual is small again.
     unseen = np.stack([values[labels == name].mean(0) for name in names]).mean(0)
     unseen -= old.projection @ (old.projection.T @ unseen)
+    others = old.others
+    if others is not None:  # the odds of another stain's cells are those of home again, on average
+        first = cells.features[:, 0]
+        others = others.shifted(old.scale[2, 0] - float(others.log_odds(transformed(first)).mean()))
     return replace(
         old,
+        others=others,
         center=rounded(old.center + unseen),
         means=rounded(means),
         whitening=rounded(np.stack(whitening)),

@@ -18,6 +18,7 @@ from edgewbc.decision.familiarity import FamiliarityInfo
 from edgewbc.lineage import Lineage
 from edgewbc.metrics import MAX_CALIBRATION_ERROR
 from edgewbc.pixels import PixelSpec
+from edgewbc.synth.outliers import SYNTHETIC as SYNTHETIC_KIND
 from edgewbc.utils.text import interval, percent
 
 IMAGENET = {
@@ -113,9 +114,24 @@ def _unfamiliar(m: Mapping[str, Any]) -> str:
     found = FamiliarityInfo.from_json(m["familiarity"])
     return (
         f" A cell whose features are unlike those of the {found.trained_on} training cells is called unfamiliar and "
-        f"never counted, as are {percent(found.false_alarms)} of the {found.held_out} validation cells. This lowers "
-        "the number of unknown cells that are accepted, and does not make it zero."
+        f"never counted, as are {percent(found.false_alarms)} of the {found.held_out} validation cells."
+        + _shown(found)
+        + " This lowers the number of unknown cells that are accepted, and does not make it zero."
     )
+
+
+def _shown(found: FamiliarityInfo) -> str:
+    """Name the other kinds of cells that the check was shown; empty if there were none."""
+    real = [f"{count} {name}" for name, count in found.others.items() if name != SYNTHETIC_KIND]
+    made = found.others.get(SYNTHETIC_KIND)
+    images = "" if made is None else f"{made} images that were made of two cells or have none"
+    shown = " and ".join(filter(None, [", ".join(real), images]))
+    if not shown:
+        return ""
+    text = f" The check was shown {shown}, all from the training split"
+    if not real:
+        return f"{text}; no kind of real cells beyond the classes was shown."
+    return f"{text}: those kinds are known others to it. A kind that is not among them is recognized less often."
 
 
 def _unusual(m: Mapping[str, Any]) -> str:

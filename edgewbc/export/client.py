@@ -17,8 +17,8 @@ CLIENT: Final = "client.json"
 FORMAT: Final = 1
 FAMILIARITY: Final = (
     "The outputs alone do not tell an unfamiliar cell, such as a blast, from the classes: before a cell is counted, "
-    "score its features with familiarity.npz (edgewbc.decision.familiarity.Familiarity) and count it only if "
-    "the score is at most the threshold."
+    "compare its features with familiarity.npz (edgewbc.decision.familiarity.Familiarity) and count it only if "
+    "its distance is at most the threshold and, where there is a score_threshold, its score at most that."
 )
 NO_FAMILIARITY: Final = (
     "This model cannot tell unfamiliar cells, such as blasts: a person must look at every image before it is counted."
@@ -71,7 +71,9 @@ def describe(bundle: Bundle, precision: str | None = None) -> dict[str, Any]:
         ),
         "review_below": thresholds.default,
         "decide": "the label is the class of the largest probability p; if p is below review_below, a person checks it",
-        "familiarity": None if info is None else {"file": info.file, "threshold": info.threshold},
+        "familiarity": None
+        if info is None
+        else {"file": info.file, "threshold": info.threshold, "score_threshold": info.score_threshold},
         "unfamiliar": NO_FAMILIARITY if info is None else FAMILIARITY,
     }
 

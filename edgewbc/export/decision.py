@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from edgewbc.bundle.paths import FAMILIARITY
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest, Split
-from edgewbc.data.sampling import spread
+from edgewbc.data.sampling import balanced, spread
 from edgewbc.decision import review_threshold, risk
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
+from edgewbc.decision.others import Examples
 from edgewbc.decision.review_threshold import ReviewCount
 from edgewbc.decision.risk import RiskChoice, RiskTable
 from edgewbc.errors import UserError
@@ -24,7 +25,11 @@ from edgewbc.export import validation
 from edgewbc.export.training_images import MAX_IMAGES
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.predictor import Prediction, Predictor, fault
+from edgewbc.synth import outliers
 from edgewbc.utils.progress import Progress, quiet
+
+MAX_SYNTHETIC = 200
+"""Training images that images of no cell are made of, four of each."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,19 @@ def check_max_error(manifest: Manifest | None, max_error: float | None) -> None:
     RiskTable(n, (risk.STARTS[0],), (n,), (0,)).choose(max_error)
 
 
+def check_others(others: Manifest | None, classes: Sequence[str]) -> None:
+    """Check before any work that a manifest holds cells of other kinds.
+
+    Raises:
+        UserError: its training split has none.
+    """
+    if others is not None and not _of_other_kinds(others, classes):
+        raise UserError(
+            "--others: its training split has no cells of other kinds than the network's classes "
+            f"({', '.join(classes)}): name a manifest that has some, or leave it out"
+        )
+
+
 def measure(
     predictor: Predictor,
     manifest: Manifest,
@@ -86,6 +104,7 @@ def measure(
     *,
     trained_on: str | None,
     max_error: float | None = None,
+    others: Manifest | None = None,
     progress: Progress = quiet,
 ) -> DecisionSettings:
     """Measure what a bundle decides by, with its default model.
@@ -102,6 +121,8 @@ def measure(
             another manifest, there are no familiarity statistics.
         max_error: choose the threshold by risk control, such that at most this share of the accepted cells is
             mislabeled; None chooses it by `decision.review_threshold`.
+        others: its training cells of other kinds than `classes` show the familiarity statistics what is unfamiliar,
+            beside images that are made of training images (`synth.outliers`); None shows these alone.
         progress: reports progress.
 
     Raises:
@@ -127,7 +148,80 @@ def measure(
         labels = images.truth(manifest, entries, classes)
         features = _predict(predictor, manifest, entries, pixels, progress, "decision: training images").features
         familiarity = _familiarity(features, labels, seen.features)
+        if familiarity is not None:
+            shown = examples(predictor, manifest, entries, classes, pixels, others, progress)
+            familiarity = familiarity.shown(features, labels, seen.features, shown)
     return DecisionSettings(calibration, threshold, review, table, familiarity)
+
+
+def show(
+    familiarity: Familiarity,
+    predictor: Predictor,
+    manifest: Manifest,
+    classes: Sequence[str],
+    pixels: PixelSpec,
+    others: Manifest,
+    progress: Progress = quiet,
+) -> Familiarity:
+    """Return a bundle's familiarity statistics after cells of other kinds were shown; distances stay as they are.
+
+    Args:
+        familiarity: of the bundle.
+        predictor, classes, pixels: of its network.
+        manifest: that the network was trained on.
+        others: see `measure`.
+        progress: reports progress.
+
+    Raises:
+        UserError: as `measure`, or there are too few validation images.
+    """
+    check_others(others, classes)
+    held_out = manifest.split(validation.SPLIT)
+    entries = spread([entry for entry in manifest.entries if entry.split == Split.TRAIN], MAX_IMAGES)
+    labels = images.truth(manifest, entries, classes)
+    features = [
+        _predict(predictor, manifest, part, pixels, progress, f"decision: {what}").features
+        for part, what in ((entries, "training images"), (held_out, "validation images"))
+    ]
+    found = examples(predictor, manifest, entries, classes, pixels, others, progress)
+    try:
+        return familiarity.shown(features[0], labels, features[1], found)
+    except ValueError as error:
+        raise UserError(f"--others: {error}") from None
+
+
+def examples(
+    predictor: Predictor,
+    manifest: Manifest,
+    entries: Sequence[Entry],
+    classes: Sequence[str],
+    pixels: PixelSpec,
+    others: Manifest | None,
+    progress: Progress = quiet,
+) -> Examples:
+    """Return features of what is of none of the classes: made of training images, and the cells of other kinds.
+
+    Args:
+        predictor, classes, pixels: of the network.
+        manifest, entries: training images.
+        others: see `measure`.
+        progress: reports progress.
+    """
+    sample = balanced(entries, MAX_SYNTHETIC)
+    prepared = np.concatenate(list(images.batches(manifest, sample, pixels, validation.BATCH)))
+    made = np.concatenate(list(outliers.outliers(prepared, [entry.label for entry in sample]).values()))
+    parts = [made[first : first + validation.BATCH] for first in range(0, len(made), validation.BATCH)]
+    features = [predictor(part).features for part in progress(parts, "decision: synthetic images", len(parts))]
+    kinds = [outliers.SYNTHETIC] * len(made)
+    if others is not None:
+        strange = spread(_of_other_kinds(others, classes), MAX_IMAGES)
+        features.append(_predict(predictor, others, strange, pixels, progress, "decision: other kinds").features)
+        kinds += [entry.label for entry in strange]
+    return Examples(np.concatenate(features), np.array(kinds))
+
+
+def _of_other_kinds(others: Manifest, classes: Sequence[str]) -> list[Entry]:
+    return [entry for entry in others.split(Split.TRAIN) if entry.label not in classes]
 
 
 def _familiarity(

@@ -46,6 +46,7 @@ class _Options:
     name: str
     license: str | None
     max_error: float | None
+    others: Manifest | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def export(
     zip: bool = False,
     license: str | None = None,
     max_error: float | None = None,
+    others: Manifest | None = None,
     progress: Progress = quiet,
 ) -> Path:
     """Write the bundle of a run.
@@ -82,6 +84,7 @@ def export(
         license: license of the weights, preferably an SPDX expression; None leaves it as not stated.
         max_error: choose the review threshold such that at most this share of the accepted cells is mislabeled (see
             `edgewbc.decision.risk`); None chooses it by `decision.review_threshold`.
+        others: cells that are of none of the network's classes, to tell unfamiliar cells by (see `decision.measure`).
         progress: reports progress.
 
     Returns:
@@ -111,8 +114,9 @@ def export(
     if manifest is not None:
         images.truth(manifest, manifest.split(validation.SPLIT), network.spec.classes)
     decision.check_max_error(manifest, max_error)
+    decision.check_others(others, network.spec.classes)
     with whole_folder(to) as folder:
-        options = _Options(wanted, name or to.resolve().name, license, max_error)
+        options = _Options(wanted, name or to.resolve().name, license, max_error, others)
         _fill(folder, folder.with_name("f32"), network, manifest, options, progress)
         bundle.seal(folder)
         bundle.Bundle.open(folder).verify()
@@ -165,6 +169,7 @@ def _fill(
             spec.pixels,
             trained_on=trained_on,
             max_error=options.max_error,
+            others=options.others,
             progress=progress,
         )
         decided.write(folder)

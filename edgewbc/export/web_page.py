@@ -135,7 +135,15 @@ def facts(bundle: Bundle, sha256: str) -> dict[str, Any]:
             "spread": [float(value) for value in familiarity.spread],
             "scale": np.asarray(familiarity.scale).tolist(),
             "threshold": familiarity.threshold,
+            "score_threshold": None if familiarity.others is None else familiarity.score_threshold,
+            "others": None,
         }
+        if familiarity.others is not None:
+            found["familiarity"]["others"] = {
+                "halves": base64.b64encode(familiarity.others.weights.astype("<f2").tobytes()).decode(),
+                "bias": [float(value) for value in familiarity.others.bias],
+                "kinds": len(familiarity.others.kinds),
+            }
     return found
 
 

@@ -16,7 +16,7 @@ from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.bundle.manifest import FORMAT, REVIEW_ALL, BundleManifest
 from edgewbc.bundle.paths import CARD, FAMILIARITY, HEAD, MANIFEST
 from edgewbc.bundle.training_images import TrainingImages
-from edgewbc.decision import adapt, lab_familiarity, self_training
+from edgewbc.decision import adapt, lab_familiarity, risk, self_training
 from edgewbc.decision.adapt import Cells
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
@@ -36,40 +36,66 @@ CELLS = "cells.csv"
 """Hash and label of each labeled cell. It has no file names, since those may name patients."""
 MIN_TO_CALIBRATE = 20
 """Held-out cells below which the probabilities stay as the network gives them."""
-MAX_WRONG = 0.01
-"""Share of the accepted held-out cells that may be mislabeled at the review threshold."""
+EXPECTED_ERROR = 0.02
+"""Share of the accepted cells that the calibrated probabilities let expect to be mislabeled, at most."""
+CONFIDENCE = 0.95
+"""Of the bound on the share that is mislabeled, and of the test that the held-out cells do not contradict it."""
+LOWEST = 0.5
+"""Lowest review threshold."""
 
 
 @dataclass(frozen=True)
 class Review:
     """A review threshold and what it means for the held-out cells.
 
+    A few dozen cells cannot guarantee a small error: with none wrong among 80 accepted ones, up to 3.7 % may be (95 %
+    confidence), with 40 up to 7.2 %. A threshold at which none is wrong would hang on the surest mistake alone, which
+    may be a wrong label, and lets a fifth of the cells pass in one draw and none in the next. The calibrated
+    probabilities use all held-out cells instead: the mean of 1 - p is the share of the accepted cells that is expected
+    to be mislabeled. That is an estimate; `bound` says what the cells prove, and `classify --max-error` chooses a
+    threshold with a guarantee, where there are cells enough for it.
+
     Attributes:
         below: probability below which a person should check a label.
         n, accepted, wrong: held-out cells, those at or above the threshold, and those of them that are mislabeled.
+        expected: share of the accepted cells that is expected to be mislabeled; None if none is accepted.
+        bound: upper bound of that share (Clopper-Pearson, at `CONFIDENCE`); 1 if none is accepted.
     """
 
     below: float
     n: int
     accepted: int
     wrong: int
+    expected: float | None
+    bound: float
 
     @classmethod
-    def choose(cls, probabilities: NDArray[np.floating], truth: NDArray[np.int64], least: float) -> Review:
-        """Choose the lowest threshold, from `least` on, at which at most `MAX_WRONG` of what is accepted is wrong.
+    def choose(cls, probabilities: NDArray[np.floating], truth: NDArray[np.int64]) -> Review:
+        """Choose the lowest threshold at which at most `EXPECTED_ERROR` of what is accepted is expected to be wrong.
+
+        More wrong ones among the held-out cells than that explains (binomial test) rule a threshold out.
 
         Args:
-            probabilities: of held-out cells, (n, K), n at least 1.
+            probabilities: calibrated, of held-out cells, (n, K), n at least 1.
             truth: their class indices, (n,).
-            least: smallest threshold.
         """
-        surest, right = probabilities.max(1), probabilities.argmax(1) == truth
-        for threshold in (least, *np.sort(surest[surest > least]).tolist()):
-            accepted = surest >= threshold
-            wrong = int((accepted & ~right).sum())
-            if wrong <= MAX_WRONG * int(accepted.sum()):
-                return cls(float(threshold), len(truth), int(accepted.sum()), wrong)
-        return cls(1.0, len(truth), 0, 0)
+        surest, right = probabilities.max(1).astype(np.float64), probabilities.argmax(1) == truth
+        for threshold in (LOWEST, *np.sort(surest[surest > LOWEST]).tolist()):
+            chosen = surest >= threshold
+            accepted, wrong = int(chosen.sum()), int((chosen & ~right).sum())
+            if not accepted:
+                break
+            expected = float((1 - surest[chosen]).mean())
+            contradicted = wrong > 0 and 1 - risk.tail(wrong - 1, accepted, EXPECTED_ERROR) < 1 - CONFIDENCE
+            if expected <= EXPECTED_ERROR and not contradicted:
+                bound = risk.upper_bound(wrong, accepted, 1 - CONFIDENCE)
+                return cls(float(threshold), len(truth), accepted, wrong, round(expected, 6), round(bound, 6))
+        return cls(REVIEW_ALL, len(truth), 0, 0, None, 1.0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest's entry `review`."""
+        found = {"n": self.n, "accepted": self.accepted, "wrong": self.wrong, "bound": self.bound}
+        return {**found, "expected": self.expected}
 
 
 def write(adaptation: Adaptation, to: Path, name: str | None = None) -> Bundle:
@@ -178,7 +204,7 @@ class Confidence:
             return cls(None, REVIEW_ALL, None, None)
         calibration = Calibration.fit(single, truth)
         calibrated = calibration.apply(single)
-        review = Review.choose(calibrated, truth, parent.review_below or 0.0)
+        review = Review.choose(calibrated, truth)
         return cls(calibration, review.below, review, RiskTable.of(calibrated, truth))
 
     def to_json(self) -> dict[str, Any]:
@@ -187,7 +213,7 @@ class Confidence:
         return {
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "review_below": self.below,
-            "review": {} if review is None else {"n": review.n, "accepted": review.accepted, "wrong": review.wrong},
+            "review": {} if review is None else review.to_json(),
             "risk": None if self.risk is None else self.risk.to_json(),
         }
 
@@ -307,6 +333,7 @@ def _card(adaptation: Adaptation, values: Mapping[str, Any]) -> str:
             f"McNemar: {found.mcnemar.b} cells right before only, {found.mcnemar.c} after only "
             f"(p = {found.mcnemar.p:.3f})."
         )
+    lines.append(accepted(values["review"]))
     lines.append(
         "For images of that laboratory's microscope and stain. The figures hold for cells drawn like the labeled ones."
     )
@@ -314,6 +341,20 @@ def _card(adaptation: Adaptation, values: Mapping[str, Any]) -> str:
         f"The card of the parent follows; its accuracy is that of the parent.\n\n---\n\n{_parent_card(parent)}"
     )
     return "\n\n".join(lines)
+
+
+def accepted(review: Mapping[str, Any]) -> str:
+    """Say in a sentence what the review threshold of an adapted bundle means; `review` is its manifest's entry."""
+    if not review:
+        return "How many cells are accepted, and how many of those are wrong, was not measured."
+    if not review["accepted"]:
+        return f"Every cell is for review: none of the {review['n']} held-out cells is sure enough."
+    return (
+        f"At the review threshold, {review['accepted']} of the {review['n']} held-out cells are accepted, "
+        f"{review['wrong']} of them wrong; {percent(review['expected'], 1)} are expected to be. These cells prove no "
+        f"more than {percent(review['bound'], 1)} ({percent(CONFIDENCE, 0)} confidence): label more cells to promise "
+        "less."
+    )
 
 
 def _parent_card(parent: Bundle) -> str:

@@ -140,6 +140,8 @@ class LoadedBundle:
             found["calibration"] = {"method": METHOD, "temperature": manifest.calibration.temperature}
         if familiarity is not None:
             found["familiarity"] = {"sha256": self.bundle.sums[familiarity.file], "threshold": familiarity.threshold}
+            if familiarity.score_threshold is not None:
+                found["familiarity"]["score_threshold"] = familiarity.score_threshold
         return found
 
     def rows(self, result: ImageResult) -> list[ResultRow]:

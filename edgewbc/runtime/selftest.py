@@ -234,7 +234,7 @@ class GoldenSamples:
         if familiarity is None:
             return None, None
         actual, wanted = (familiarity.score(each.astype(np.float32)) for each in (features, expected))
-        same = (actual <= familiarity.threshold) == (wanted <= familiarity.threshold)
+        same = np.equal(*(familiarity.unfamiliar(each.astype(np.float32)) for each in (features, expected)))
         return _largest(np.abs(actual - wanted)), int(same.sum())
 
 

@@ -13,11 +13,43 @@ function readFamiliarity(packed) {
   const { features: d, components: k, groups } = packed;
   let at = 0;
   const take = (count) => Float64Array.from(halves.subarray(at, (at += count)), half);
-  return { ...packed, center: take(d), projection: take(d * k), means: take(groups * k), whitening: take(groups * k * k) };
+  const others = packed.others && { ...packed.others,
+    weights: Float64Array.from(new Uint16Array(fromBase64(packed.others.halves).buffer), half) };
+  return { ...packed, others, center: take(d), projection: take(d * k), means: take(groups * k), whitening: take(groups * k * k) };
 }
 
-/** Return how unlike the training cells a cell is (Familiarity.score). */
-function familiarityScore(found, features) {
+/** Return the logarithm of the odds of a kind of cells that is not one of the classes (Others.log_odds). */
+function otherOdds({ weights, bias, kinds }, features) {
+  const logits = bias.map((value, row) => {
+    let sum = value;
+    for (let each = 0; each < features.length; each++) {
+      sum += weights[row * features.length + each] * Math.sign(features[each]) * Math.sqrt(Math.abs(features[each]));
+    }
+    return sum;
+  });
+  const logSum = (values) => {
+    const most = Math.max(...values);
+    return most + Math.log(values.reduce((total, value) => total + Math.exp(value - most), 0));
+  };
+  const classes = bias.length - kinds;
+  return logSum(logits.slice(classes)) - logSum(logits.slice(0, classes));
+}
+
+/** Return why a cell is unfamiliar; empty if it is not (Familiarity.reason). */
+function unfamiliarReason(found, features) {
+  const distance = familiarityDistance(found, features);
+  if (!(distance <= found.threshold)) {
+    return `unlike the training cells: distance ${distance.toFixed(2)} is above ${found.threshold.toFixed(2)}`;
+  }
+  if (!found.others) return "";
+  const odds = otherOdds(found.others, features);
+  const score = distance + Math.max(0, (odds - found.scale[2][0]) / found.scale[2][1]) + Math.max(0, odds);
+  if (score <= found.score_threshold) return "";
+  return `unlike the training cells: more like other kinds: score ${score.toFixed(2)} is above ${found.score_threshold.toFixed(2)}`;
+}
+
+/** Return how far a cell is from the training cells (Familiarity.distance). */
+function familiarityDistance(found, features) {
   const { features: d, components: k, groups, center, projection, spread, means, whitening, scale } = found;
   if (features.length !== d) throw new Error(`the model gives ${features.length} features, the statistics are of ${d}`);
   const centered = Float64Array.from(features, (value, at) => Math.sign(value) * Math.sqrt(Math.abs(value)) - center[at]);
@@ -88,13 +120,7 @@ function decide(bundle, familiarity, outputs, decoded, prepared) {
   if (wrong) return { status: "error", reason: wrong };
   const probabilities = calibrated(outputs.probabilities, bundle.temperature);
   const best = probabilities.indexOf(Math.max(...probabilities)), label = bundle.classes[best];
-  let unfamiliar = "";
-  if (familiarity) {
-    const score = familiarityScore(familiarity, outputs.features);
-    if (!(score <= familiarity.threshold)) {
-      unfamiliar = `unlike the training cells: distance ${score.toFixed(2)} is above ${familiarity.threshold.toFixed(2)}`;
-    }
-  }
+  const unfamiliar = familiarity ? unfamiliarReason(familiarity, outputs.features) : "";
   const reasons = [], trained = bundle.training_images;
   const damage = (note) => note === TRUNCATED || note.startsWith("damaged: ");
   if (trained) {
