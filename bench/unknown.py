@@ -5,21 +5,27 @@
     python -m bench.unknown export/bundles/wbc5-* --data manifests/pbc8 --beside manifests/jtsc \\
         --out bench/results/unknown.json
 
-Cells of the test split whose label is a class of the bundle are *known*, the others are *unknown*. The bundle's own
-familiarity statistics are used as they are. For each unknown kind, and for all of them together: the area under the ROC
-curve against the known cells, and the share that is accepted where 95 % or 99 % of the known cells are, or at the
-bundle's own threshold. A cell is *counted* if it is familiar and its calibrated probability reaches the review
-threshold. The cells of another laboratory (`--beside`) are of known types, and unknown only as images; they are
-reported as one set.
+Cells of the test split whose label is a class of the bundle are *known*, the others are not. Three figures stand side
+by side, with the bundle's own distances throughout:
+
+- `unknown`: the bundle as it is. Kinds that its familiarity was shown (`shown`) are *known others* there, measured on
+  images that were not shown.
+- `left_out`: each kind in turn left out of what is shown. That is how well a kind is told that nobody knew of.
+- `distance`: nothing shown at all.
+
+For each kind, and for all of them together: the area under the ROC curve against the known cells, and the share that is
+accepted where 95 % or 99 % of the known cells are, or at the bundle's own thresholds. A cell is *counted* if it is
+familiar and its calibrated probability reaches the review threshold. The cells of another laboratory (`--beside`) are
+of known types, and unknown only as images; they are reported as one set.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from math import sqrt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from math import inf, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +37,20 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import progress
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.sampling import spread
 from edgewbc.decision.calibration import Scores
+from edgewbc.decision.familiarity import MIN_HELD_OUT, Familiarity
 from edgewbc.errors import UserError, exit_code
-from edgewbc.evaluation.load import load
+from edgewbc.evaluation.load import LoadedModel, load
+from edgewbc.export import decision
 from edgewbc.metrics import Z95, wilson
 from edgewbc.utils.files import write_json
 from edgewbc.utils.progress import Progress, quiet
 from edgewbc.utils.text import markdown, percent, table
 
 BATCH = 32
+MAX_TRAIN = 3000
+"""Training cells that familiarity is fitted to anew where a kind is left out, sampled evenly."""
 KEPT = (0.95, 0.99)
 """Shares of the known cells that are accepted."""
 
@@ -73,7 +84,7 @@ class KindResult:
 
     n: int
     auroc: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     accepted: dict[str, Share]
     familiar: Share
     counted: Share
@@ -89,7 +100,11 @@ class BundleResult:
         known: number of known cells; `unfamiliar` and `counted` are their shares.
         before, after: scores of the known cells' probabilities, as the network gives them and calibrated.
         unfamiliar_by_class: share of the known cells that are called unfamiliar, by class.
-        unknown: by kind, and `all` of them together.
+        shown: number of examples of each other kind that the bundle's familiarity was shown.
+        unknown: by kind, and `all` of them together, for the bundle as it is.
+        left_out: by kind, with familiarity that was shown the other kinds alone; `all`: numbers of cells added up, and
+            the mean area, weighted by cells, without an interval. Empty if the training split has no other kinds.
+        distance: as `unknown`, with nothing shown.
         beside: the cells of another laboratory, as one set; None if there are none.
     """
 
@@ -103,21 +118,28 @@ class BundleResult:
     before: Scores
     after: Scores
     unfamiliar_by_class: dict[str, Share]
+    shown: dict[str, int]
     unknown: dict[str, KindResult]
+    left_out: dict[str, KindResult]
+    distance: dict[str, KindResult]
     beside: KindResult | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Cells:
-    """Label, familiarity score and probabilities (n, K) of cells, and whether they are counted."""
+    """Label, features (n, d) and probabilities (n, K) of cells, and whether these reach the review threshold."""
 
     labels: NDArray[np.str_]
-    scores: NDArray[np.float64]
-    counted: NDArray[np.bool_]
+    features: NDArray[np.float32]
     probabilities: NDArray[np.float32]
+    sure: NDArray[np.bool_]
 
     def where(self, chosen: NDArray[np.bool_]) -> _Cells:
-        return _Cells(self.labels[chosen], self.scores[chosen], self.counted[chosen], self.probabilities[chosen])
+        return _Cells(*(getattr(self, each.name)[chosen] for each in fields(self)))
+
+    def kinds(self) -> dict[str, _Cells]:
+        """Return the cells of each label, and `all` of them."""
+        return {"all": self, **{str(kind): self.where(self.labels == kind) for kind in np.unique(self.labels)}}
 
 
 def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, progress: Progress = quiet) -> BundleResult:
@@ -144,11 +166,10 @@ def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, prog
     def run(of: Manifest, entries: Sequence[Entry]) -> _Cells:
         batches = progress(images.batches(of, entries, bundle.pixels, BATCH), bundle.name, -(-len(entries) // BATCH))
         found = [loaded.predictor(batch) for batch in batches]
-        scores = familiarity.score(np.concatenate([each.features for each in found]))
+        features = np.concatenate([each.features for each in found])
         probabilities = np.concatenate([each.probabilities for each in found])
         sure = calibrated(probabilities).max(1) >= (bundle.manifest.review_below or 0.0)
-        counted = sure & (scores <= familiarity.threshold)
-        return _Cells(np.array([entry.label for entry in entries]), scores, counted, probabilities)
+        return _Cells(np.array([entry.label for entry in entries]), features, probabilities, sure)
 
     cells = run(manifest, manifest.split("test"))
     is_known = np.isin(cells.labels, bundle.classes)
@@ -156,37 +177,82 @@ def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, prog
     if not len(known.labels) or not len(unknown.labels):
         raise UserError(f"{path}: the test split needs cells of its classes and others: use --protocol published8")
     truth = np.array([bundle.classes.index(label) for label in known.labels])
-    kinds = {"all": unknown, **{str(kind): unknown.where(unknown.labels == kind) for kind in np.unique(unknown.labels)}}
+    unfamiliar = familiarity.unfamiliar(known.features)
+    alone = replace(familiarity, others=None, scale=familiarity.scale[:2], score_threshold=inf)
+    without = _without_each(loaded, bundle, alone, manifest, run, progress)
+    left_out = {kind: compare(each, known, unknown.where(unknown.labels == kind)) for kind, each in without.items()}
     return BundleResult(
         bundle=bundle.name,
         model_sha256=loaded.sha256,
         features=familiarity.center.size,
         components=familiarity.spread.size,
         known=len(known.labels),
-        unfamiliar=Share.of(known.scores > familiarity.threshold),
-        counted=Share.of(known.counted),
+        unfamiliar=Share.of(unfamiliar),
+        counted=Share.of(known.sure & ~unfamiliar),
         before=Scores.of(known.probabilities, truth),
         after=Scores.of(calibrated(known.probabilities), truth),
         unfamiliar_by_class={
-            name: Share.of(known.scores[known.labels == name] > familiarity.threshold)
-            for name in bundle.classes
-            if (known.labels == name).any()
+            name: Share.of(unfamiliar[known.labels == name]) for name in bundle.classes if (known.labels == name).any()
         },
-        unknown={kind: compare(known.scores, each, familiarity.threshold) for kind, each in kinds.items()},
-        beside=None if beside is None else compare(known.scores, run(beside, beside.entries), familiarity.threshold),
+        shown={} if familiarity.others is None else dict(familiarity.others.kinds),
+        unknown={kind: compare(familiarity, known, each) for kind, each in unknown.kinds().items()},
+        left_out={**left_out, **({"all": _together(left_out)} if left_out else {})},
+        distance={kind: compare(alone, known, each) for kind, each in unknown.kinds().items()},
+        beside=None if beside is None else compare(familiarity, known, run(beside, beside.entries)),
     )
 
 
-def compare(known: NDArray[np.float64], unknown: _Cells, threshold: float) -> KindResult:
+def _without_each(
+    loaded: LoadedModel,
+    bundle: Bundle,
+    alone: Familiarity,
+    manifest: Manifest,
+    run: Callable[[Manifest, Sequence[Entry]], _Cells],
+    progress: Progress,
+) -> dict[str, Familiarity]:
+    """Return familiarity that was shown all other kinds of the training split but one, by the one that was not."""
+    train, val = (
+        [entry for entry in manifest.split(split) if entry.label in bundle.classes] for split in ("train", "val")
+    )
+    kinds = sorted({entry.label for entry in manifest.split("train")} - set(bundle.classes))
+    if not kinds or len(val) < MIN_HELD_OUT:
+        return {}
+    train = spread(train, MAX_TRAIN)
+    seen, held_out = run(manifest, train), run(manifest, val)
+    labels = np.array([bundle.classes.index(label) for label in seen.labels], dtype=np.int64)
+    examples = decision.examples(loaded.predictor, manifest, train, bundle.classes, bundle.pixels, manifest, progress)
+    return {kind: alone.shown(seen.features, labels, held_out.features, examples.without(kind)) for kind in kinds}
+
+
+def compare(familiarity: Familiarity, known: _Cells, unknown: _Cells) -> KindResult:
     """Compare the scores of unknown cells with those of known ones."""
-    area, interval = auroc(known, unknown.scores)
+    home, scores = familiarity.score(known.features), familiarity.score(unknown.features)
+    area, interval = auroc(home, scores)
+    familiar = ~familiarity.unfamiliar(unknown.features)
     return KindResult(
-        n=len(unknown.scores),
+        n=len(scores),
         auroc=area,
         interval=interval,
-        accepted={f"{100 * kept:g}": Share.of(unknown.scores <= np.quantile(known, kept)) for kept in KEPT},
-        familiar=Share.of(unknown.scores <= threshold),
-        counted=Share.of(unknown.counted),
+        accepted={f"{100 * kept:g}": Share.of(scores <= np.quantile(home, kept)) for kept in KEPT},
+        familiar=Share.of(familiar),
+        counted=Share.of(familiar & unknown.sure),
+    )
+
+
+def _together(kinds: Mapping[str, KindResult]) -> KindResult:
+    """Add up results of several kinds, each measured with another familiarity."""
+    every, n = list(kinds.values()), sum(each.n for each in kinds.values())
+
+    def added(shares: Sequence[Share]) -> Share:
+        return Share.of(np.arange(n) < sum(share.n for share in shares))
+
+    return KindResult(
+        n=n,
+        auroc=round(sum(each.n * each.auroc for each in every) / n, 5),
+        interval=None,
+        accepted={name: added([each.accepted[name] for each in every]) for name in every[0].accepted},
+        familiar=added([each.familiar for each in every]),
+        counted=added([each.counted for each in every]),
     )
 
 
@@ -203,48 +269,54 @@ def auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> tuple[flo
     return round(area, 5), (round(low, 5), round(high, 5))
 
 
+SHOWN = {
+    "unknown": "as it is",
+    "left_out": "this kind not shown",
+    "distance": "nothing shown",
+}
+"""Names of the three figures, by attribute of `BundleResult`."""
+
+HEADER = ("bundle", "cells", "n", "familiarity", "AUROC (95 % interval)", "at 95 %", "at 99 %", "familiar", "counted")
+
+
+def rows_of(result: Mapping[str, Any]) -> list[list[str]]:
+    """Return the rows of a bundle's table, for its result as JSON values."""
+    beside = {} if result["beside"] is None else {"another laboratory": result["beside"]}
+    rows = []
+    for kind in (*result["unknown"], *beside):
+        for name, words in SHOWN.items():
+            each = result.get(name, {}).get(kind) if kind not in beside else beside[kind]
+            if each is None or (kind in beside and name != "unknown"):
+                continue
+            bounds = "" if each["interval"] is None else f" ({each['interval'][0]:.3f}-{each['interval'][1]:.3f})"
+            shares = [each["accepted"][f"{100 * kept:g}"] for kept in KEPT] + [each["familiar"], each["counted"]]
+            shown = [percent(share["share"], 1) for share in shares]
+            rows.append([result["bundle"], kind, str(each["n"]), words, f"{each['auroc']:.3f}{bounds}", *shown])
+    return rows
+
+
 def text(results: Sequence[BundleResult]) -> str:
     """Return the results as a table."""
-    rows = [
-        [
-            result.bundle,
-            kind,
-            str(found.n),
-            f"{found.auroc:.3f}",
-            "-".join(f"{bound:.3f}" for bound in found.interval),
-            *(percent(found.accepted[f"{100 * kept:g}"].share, 1) for kept in KEPT),
-            percent(found.familiar.share, 1),
-            percent(found.counted.share, 1),
-        ]
-        for result in results
-        for kind, found in {**result.unknown, **({"beside": result.beside} if result.beside else {})}.items()
-    ]
-    header = ["bundle", "cells", "n", "AUROC", "95 % interval", *(f"at {100 * kept:g} %" for kept in KEPT)]
-    return table([*header, "familiar", "counted"], rows, left=2)
+    return table(list(HEADER), [row for result in results for row in rows_of(asdict(result))], left=2)
 
 
-EXPLANATION = """`at 95 %` and `at 99 %` are the shares of the unknown cells that are accepted where so many of the
-known ones are; `familiar` is that at the bundle's own threshold, which 1 % of the validation cells exceed; `counted`
-are the cells that the review threshold accepts too. The last row of a bundle is another laboratory's cells of the known
+EXPLANATION = """`as it is`: the bundle's familiarity, which was shown training images of all three kinds: they are
+known others to it, measured on images that were not shown. `this kind not shown`: shown the two other kinds alone,
+which is what to expect of a kind that nobody knew of. `nothing shown`: by distance alone. `at 95 %` and `at 99 %` are
+the shares of the cells that are accepted where so many of the known ones are; `familiar` is that at the bundle's own
+thresholds (1 % of the validation cells exceed each); `counted` are the cells that the review threshold accepts too.
+The intervals of the shares are in the JSON. The last row of a bundle is another laboratory's cells of the known
 types, as one set.
 
-The features set the limit, not the score: `bench.unknown_methods` compares eight scores on the same features. A network
-that was trained to tell five classes keeps little of what tells an immature granulocyte from a neutrophil or a
-monocyte, and an erythroblast from a lymphocyte; platelets are told. What moves this is training with such cells: as
-classes of their own, or as further outputs that are never counted."""
+The features set the limit: a network that was trained to tell five classes keeps little of what tells an immature
+granulocyte from a neutrophil or a monocyte, and an erythroblast from a lymphocyte; platelets are told. Examples move
+this far for the kinds that are shown, and little for others. Where immature granulocytes and erythroblasts are to be
+counted, use a network of eight classes."""
 
 
 def markdown_table(found: Mapping[str, Any]) -> str:
     """Return the table of docs/results.md, with its explanation, for what `record` returned."""
-    rows = []
-    for result in found["bundles"]:
-        beside = {} if result["beside"] is None else {"another laboratory": result["beside"]}
-        for kind, each in {**result["unknown"], **beside}.items():
-            kept = [percent(each["accepted"][f"{100 * share:g}"]["share"], 1) for share in KEPT]
-            own = [percent(each[name]["share"], 1) for name in ("familiar", "counted")]
-            area = f"{each['auroc']:.3f} ({each['interval'][0]:.3f}-{each['interval'][1]:.3f})"
-            rows.append([result["bundle"], kind, str(each["n"]), area, *kept, *own])
-    header = ("bundle", "cells", "n", "AUROC (95 % interval)", "at 95 %", "at 99 %", "familiar", "counted")
+    rows = [row for result in found["bundles"] for row in rows_of(result)]
     home = ", ".join(
         f"{result['bundle']} {percent(result['unfamiliar']['share'])} unfamiliar and "
         f"{percent(result['counted']['share'])} counted, calibration error {result['before']['width']:.3f} before and "
@@ -252,7 +324,7 @@ def markdown_table(found: Mapping[str, Any]) -> str:
         for result in found["bundles"]
     )
     known = f"Of the {found['bundles'][0]['known']} known test cells: {home}."
-    return f"{markdown(header, rows, numbers=range(2, len(header)))}\n\n{known}\n\n{EXPLANATION}"
+    return f"{markdown(HEADER, rows, numbers=(2, *range(4, len(HEADER))))}\n\n{known}\n\n{EXPLANATION}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

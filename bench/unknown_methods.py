@@ -36,6 +36,7 @@ from edgewbc.evaluation.load import load
 from edgewbc.pixels import Image
 from edgewbc.runtime.predictor import Prediction, Predictor
 from edgewbc.synth.cells import draw_cell
+from edgewbc.synth.outliers import outliers
 from edgewbc.utils.files import write_json
 from edgewbc.utils.text import table
 
@@ -83,7 +84,7 @@ def methods(features: Features, labels: NDArray[np.int64], held_out: Features) -
         return rest
 
     return {
-        "class-conditional (in bundles)": lambda found: own.score(found.features),
+        "class-conditional (in bundles)": lambda found: own.distance(found.features),
         "Mahalanobis, one covariance": lambda found: np.asarray(one.mahalanobis(found.features)),
         "Mahalanobis to classes, tied": tied,
         "Mahalanobis, relative": lambda found: tied(found) - np.asarray(one.mahalanobis(found.features)),
@@ -98,15 +99,11 @@ def methods(features: Features, labels: NDArray[np.int64], held_out: Features) -
 
 def surrogates(prepared: NDArray[np.uint8], labels: Sequence[str], seed: int = 0) -> dict[str, NDArray[np.uint8]]:
     """Return images that are not cells of any class, by kind, made of prepared images (n, h, w, 3)."""
-    random, names = np.random.default_rng(seed), np.asarray(labels)
-    partner = np.array([random.choice(np.flatnonzero(names != name)) for name in names])
-    (height, width), others = prepared.shape[1:3], prepared[partner]
+    height, width = prepared.shape[1:3]
+    made = outliers(prepared, labels, seed)
 
     def each(change: Callable[[Image], Any]) -> NDArray[np.uint8]:
         return np.stack([np.asarray(change(image), np.uint8) for image in prepared])
-
-    def smooth(all_images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return np.stack([cv2.GaussianBlur(image, (0, 0), width / 25).astype(np.float64) for image in all_images])
 
     def smaller(image: Image) -> Any:
         part = cv2.resize(image, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
@@ -123,23 +120,14 @@ def surrogates(prepared: NDArray[np.uint8], labels: Sequence[str], seed: int = 0
         hsv[..., 0] = (hsv[..., 0].astype(int) + 15) % 180
         return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
-    def erased(image: Image) -> Any:
-        found = image.copy()
-        found[height // 4 : -height // 4, width // 4 : -width // 4] = np.median(image.reshape(-1, 3), axis=0)
-        return found
-
-    halves = prepared.copy()
-    halves[:, :, width // 2 :] = others[:, :, width // 2 :]
-    detail = smooth(prepared) + others - smooth(others)
-    drawn = [draw_cell(str(name), np.random.default_rng([seed, n]), max(height, width)) for n, name in enumerate(names)]
+    drawn = [
+        draw_cell(str(name), np.random.default_rng([seed, n]), max(height, width)) for n, name in enumerate(labels)
+    ]
     return {
-        "mixed": ((prepared.astype(np.uint16) + others) // 2).astype(np.uint8),
-        "halves": halves,
-        "detail of another": np.clip(detail, 0, 255).astype(np.uint8),
+        **made,
         "smaller": each(smaller),
         "larger": each(larger),
         "recolored": each(recolored),
-        "erased": each(erased),
         "blurred": each(lambda image: cv2.GaussianBlur(image, (0, 0), width / 40)),
         "drawn": np.stack([cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in drawn]),
     }

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.covariance import ledoit_wolf as of_sklearn
 
 from edgewbc.decision.familiarity import FORMAT, MAX_SIZES, Familiarity, FamiliarityInfo, ledoit_wolf
+from edgewbc.decision.others import Examples
 from edgewbc.errors import UserError
 from edgewbc.reasons import ReasonKind
 
@@ -30,6 +31,73 @@ def cells(n: int, width: int = 20, shift: float = 0.0, seed: int = 0) -> tuple[F
 def familiarity() -> Familiarity:
     """Statistics of 20 features."""
     return Familiarity.fit(*cells(900), cells(400, seed=1)[0])
+
+
+def others(n: int, seed: int = 0, kind: str = "blast") -> Examples:
+    """Return cells that differ from those of one class in a few features, which the distance hardly sees."""
+    features, labels = cells(3 * n, seed=seed)
+    features = features[labels == 0]
+    features[:, :4] += 0.15
+    return Examples(features, np.full(len(features), kind))
+
+
+@pytest.fixture(scope="module")
+def shown(familiarity: Familiarity) -> Familiarity:
+    """The statistics after examples of another kind."""
+    return familiarity.shown(*cells(900), cells(400, seed=1)[0], others(200))
+
+
+def test_a_kind_that_was_shown_is_told_better(familiarity: Familiarity, shown: Familiarity) -> None:
+    """Without more than one in a hundred more false alarms."""
+    new = others(300, seed=11).features
+    assert shown.unfamiliar(new).mean() > familiarity.unfamiliar(new).mean() + 0.2
+    home = cells(4000, seed=2)[0]
+    assert shown.unfamiliar(home).mean() < familiarity.unfamiliar(home).mean() + 0.02
+
+
+def test_what_is_shown_never_makes_a_cell_familiar(familiarity: Familiarity, shown: Familiarity) -> None:
+    """Distances and their threshold stay, and the score is not below the distance."""
+    features = np.concatenate([cells(500, shift=shift, seed=12)[0] for shift in (0.0, 0.3, 0.6, 2.0)])
+    np.testing.assert_array_equal(shown.distance(features), familiarity.distance(features))
+    assert shown.threshold == familiarity.threshold
+    assert (shown.score(features) >= shown.distance(features)).all()
+    assert not (familiarity.unfamiliar(features) & ~shown.unfamiliar(features)).any()
+    np.testing.assert_array_equal(familiarity.score(features), familiarity.distance(features))
+
+
+def test_the_reason_says_which_threshold_it_was(shown: Familiarity) -> None:
+    """A distance that is not too long, and a score that is too high, is the other kind."""
+    new = others(300, seed=11).features
+    texts = [reason.text for each in new if (reason := shown.reason(each)) is not None]
+    assert len(texts) == shown.unfamiliar(new).sum()
+    assert any(text.startswith("unlike the training cells: more like other kinds: score ") for text in texts)
+
+
+def test_too_few_examples_change_nothing(familiarity: Familiarity) -> None:
+    """Nine cells are too few; other classes than those of the statistics are refused."""
+    features, labels = cells(900)
+    held_out = cells(400, seed=1)[0]
+    assert familiarity.shown(features, labels, held_out, others(9)) is familiarity
+    with pytest.raises(ValueError, match="2 classes have cells, the statistics are of 3"):
+        familiarity.shown(features[labels < 2], labels[labels < 2], held_out, others(50))
+
+
+def test_what_was_shown_is_read_back(familiarity: Familiarity, shown: Familiarity) -> None:
+    """In format 2; without it, format 1 is written, which older versions read."""
+    info = shown.info("f.npz")
+    assert (info.to_json()["format"], info.others) == (2, {"blast": 200})
+    assert familiarity.info("f.npz").to_json()["format"] == 1
+    assert "others" not in familiarity.info("f.npz").to_json()
+    again = Familiarity.from_bytes(shown.to_bytes(), FamiliarityInfo.from_json(info.to_json()))
+    features = others(50, seed=9).features
+    np.testing.assert_array_equal(again.score(features), shown.score(features))
+    np.testing.assert_array_equal(again.unfamiliar(features), shown.unfamiliar(features))
+    assert again.info("f.npz") == info
+    assert again.to_bytes() == shown.to_bytes()
+    for change in ({"score_threshold": None}, {"score_threshold": float("nan")}, {"others": {"a\nb": 1}},
+                   {"others": {"blast": "many"}}, {"others": 3}):  # fmt: skip
+        with pytest.raises(ValueError, match="familiarity"):
+            FamiliarityInfo.from_json({**info.to_json(), **change})
 
 
 def test_other_cells_are_told(familiarity: Familiarity) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edgewbc.decision import lab_familiarity
 from edgewbc.decision.adapt import Cells
 from edgewbc.decision.familiarity import Familiarity
+from edgewbc.decision.others import Examples
 
 SHIFT = np.array([2.0, 0, 1.0, 0, 0, 1.5, 0, 0, 1.0, 0])
 
@@ -51,6 +52,20 @@ def test_a_class_without_cells_moves_with_the_others(home: Familiarity) -> None:
     assert moved is not None
     third = features(np.full(100, 2), 9, SHIFT)
     assert (moved.score(third) > moved.threshold).mean() < (home.score(third) > home.threshold).mean()
+
+
+def test_kinds_that_were_shown_stay_unfamiliar(home: Familiarity) -> None:
+    """The odds of another stain's cells are those of home again, on average, and the thresholds are set anew."""
+    labels = np.repeat([0, 1, 2], 200)
+    kinds = Examples(features(np.full(100, 7), 3), np.full(100, "other"))
+    shown = home.shown(features(labels, 0), labels, features(labels, 1), kinds)
+    moved = lab_familiarity.move(shown, lab((15, 15, 15)))
+    assert moved is not None
+    assert moved.others is not None
+    ordinary = features(np.repeat([0, 1, 2], 100), 7, SHIFT)
+    assert moved.unfamiliar(ordinary).mean() < 0.12
+    assert moved.unfamiliar(features(np.full(100, 7), 8, SHIFT)).mean() > 0.95
+    assert moved.scale[2, 0] == pytest.approx(shown.scale[2, 0], abs=1.0)
 
 
 def test_few_cells_move_nothing(home: Familiarity) -> None:

@@ -13,7 +13,7 @@ from edgewbc.bundle.manifest import FORMAT
 from edgewbc.data.manifest import Manifest, Split
 from edgewbc.errors import UserError
 from edgewbc.export import training_images
-from edgewbc.export.describe import describe
+from edgewbc.export.describe import describe, show_others
 from tests.export.test_card import values
 from tests.export.test_training_images import manifest as manifest  # the fixture
 from tests.export.test_training_images import without
@@ -74,6 +74,45 @@ def test_cells_that_are_familiar_are_recorded(manifest: Manifest, tmp_path: Path
     assert bundle.familiarity() is not None
     card = (bundle.path / "CARD.md").read_text(encoding="utf-8")
     assert "unlike those of the 150 training cells is called unfamiliar" in card
+
+
+def test_other_kinds_are_shown_and_all_else_stays(manifest: Manifest, tmp_path: Path) -> None:
+    """Only familiarity, manifest, card and checksums change; distances and threshold stay; the card names the kinds."""
+    first = manifest.classes[0]
+    home = replace(
+        manifest,
+        classes=manifest.classes[1:],
+        entries=tuple(
+            replace(entry, split=split)
+            for split, times in ((Split.TRAIN, 10), (Split.VAL, 20))
+            for entry in manifest.split("train")
+            if entry.label != first
+            for _ in range(times)
+        ),
+    )
+    strange = replace(manifest, entries=tuple(e for e in manifest.split("train") for _ in range(10)))
+    path = bundle_without_description(tmp_path / "b", home).path
+    with pytest.raises(UserError, match="has no familiarity statistics"):
+        show_others(path, home, strange)
+    describe(path, home)
+    before = Bundle.open(path)
+    assert before.manifest.familiarity is not None
+    assert set(before.manifest.familiarity.others) == {"synthetic"}
+    with pytest.raises(UserError, match="--others: its training split has no cells of other kinds"):
+        show_others(path, home, home)
+    assert Bundle.open(path).sums == before.sums
+    show_others(path, home, strange)
+    after = Bundle.open(path)
+    after.verify()
+    changed = {name for name, digest in after.sums.items() if before.sums.get(name) != digest}
+    assert changed == {"manifest.json", "CARD.md", "familiarity.npz"}
+    old, new = before.manifest.to_json(), after.manifest.to_json()
+    assert {name for name in new if new[name] != old.get(name)} == {"familiarity"}
+    assert new["familiarity"]["threshold"] == old["familiarity"]["threshold"]
+    assert new["familiarity"]["others"] == {first: 30, "synthetic": old["familiarity"]["others"]["synthetic"]}
+    card = (path / "CARD.md").read_text(encoding="utf-8")
+    assert f"The check was shown 30 {first} and " in card
+    assert "those kinds are known others to it" in card
 
 
 def test_an_error_that_cannot_be_guaranteed_changes_nothing(manifest: Manifest, tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ def test_known_and_unknown_cells_are_compared(made: tuple[Bundle, Manifest], tmp
     assert (found.known, set(found.unknown)) == (len(test) - len(unknown), {"all", manifest.classes[0]})
     assert found.unknown["all"] == found.unknown[manifest.classes[0]]
     assert found.unknown["all"].n == len(unknown)
+    assert set(found.shown) == {"synthetic"}
+    assert found.distance["all"].familiar.n >= found.unknown["all"].familiar.n
+    assert found.left_out == {} or set(found.left_out) == set(found.unknown)
     assert found.beside is not None
     assert found.beside.n == len(manifest.entries)
     assert set(found.unfamiliar_by_class) == set(bundle.classes)
@@ -80,7 +83,7 @@ def test_known_and_unknown_cells_are_compared(made: tuple[Bundle, Manifest], tmp
     assert told["manifest_sha256"] == manifest.sha256
     assert told["bundles"][0]["unknown"]["all"]["n"] == len(unknown)
     lines = markdown_table(told).splitlines()
-    assert lines[2].startswith(f"| {bundle.name} | all | {len(unknown)} | {found.unknown['all'].auroc:.3f} (")
+    assert lines[2].startswith(f"| {bundle.name} | all | {len(unknown)} | as it is | ")
     assert f"Of the {found.known} known test cells: {bundle.name} " in markdown_table(told)
 
 
