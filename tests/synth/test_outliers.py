@@ -14,7 +14,7 @@ def test_each_image_is_made_of_two_cells_or_of_none() -> None:
     prepared[:, 8:12, 8:12] = 0
     found = outliers(prepared, ["a", "a", "b", "b"])
     assert set(found) == {"mixed", "halves", "detail of another", "erased"}
-    assert all((images.shape, images.dtype) == (prepared.shape, np.uint8) for images in found.values())
+    assert all(images.shape == prepared.shape and images.dtype == np.uint8 for images in found.values())
     assert (found["mixed"][:, 0, 0] == 150).all()
     np.testing.assert_array_equal(found["halves"][:, :, :12], prepared[:, :, :12])
     assert [int(image[0, 20, 0]) for image in found["halves"]] == [100, 100, 200, 200]
