@@ -53,9 +53,17 @@ def write(bundle: Bundle, to: Path, precision: str | None = None) -> str:
     return name
 
 
-def config(name: str) -> dict[str, Any]:
-    """Return the server's configuration, for a repository that is mounted as the documentation of the server does."""
-    return {"model_config_list": [{"config": {"name": name, "base_path": f"{MOUNTED}/{name}"}}]}
+def config(name: str, path: str | None = None) -> dict[str, Any]:
+    """Return the server's configuration.
+
+    Args:
+        name: of the model.
+        path: of the model's folder; None takes where the documentation of the server mounts a repository.
+    """
+    # f32 as in `classify`: on a CPU that has bfloat16, OpenVINO would compute in it
+    computed = {"INFERENCE_PRECISION_HINT": "f32"}
+    entry = {"name": name, "base_path": path or f"{MOUNTED}/{name}", "plugin_config": computed}
+    return {"model_config_list": [{"config": entry}]}
 
 
 def readme(bundle: Bundle, name: str, described: dict[str, Any]) -> str:
@@ -67,7 +75,8 @@ def readme(bundle: Bundle, name: str, described: dict[str, Any]) -> str:
         f"        --config_path {MOUNTED}/{CONFIG} --port 9000 --rest_port 8000\n\n"
         f"The model is served as `{name}`: input `image`, uint8 RGB (n, {bundle.pixels.height}, {bundle.pixels.width}, "
         "3); outputs `probabilities` and `features`. Outside a container, change `base_path` in "
-        f"`{CONFIG}`.\n\n## What a client does\n\n{steps}\n\n"
+        f"`{CONFIG}`. Prepare images as below and send pixels, and no JPEG files: the server would scale them as a "
+        f"whole, without the crop.\n\n## What a client does\n\n{steps}\n\n"
         f"Calibration: {described['calibrate']}.\n\n"
         f"Decision: {described['decide']} ({described['review_below']:g}).\n\n"
         f"{described['unfamiliar']}\n\nThe same, for programs: `{client.CLIENT}`.\n"

@@ -30,7 +30,8 @@ def test_a_client_gets_what_classify_gives(tmp_path: Path) -> None:
     assert ovms.write(bundle, tmp_path / "served") == "wbc5-edge"
     described = json.loads((tmp_path / "served" / "client.json").read_text())
     config = json.loads((tmp_path / "served" / "config.json").read_text())
-    assert config == {"model_config_list": [{"config": {"name": "wbc5-edge", "base_path": "/models/wbc5-edge"}}]}
+    (entry,) = config["model_config_list"]
+    assert entry["config"]["plugin_config"] == {"INFERENCE_PRECISION_HINT": "f32"}  # what `classify` computes in
     names = sorted(file.name for file in (tmp_path / "served/wbc5-edge/1").iterdir())
     assert names == ["model.bin", "model.xml"]
     assert described["model_sha256"] == bundle.model_sha256("openvino")
@@ -57,6 +58,35 @@ def test_a_client_gets_what_classify_gives(tmp_path: Path) -> None:
         assert calibrated.max() == pytest.approx(row.probability, abs=1e-5)
         score = familiarity.score(result["features"])[0]
         assert (score > described["familiarity"]["threshold"]) == (row.status == "unfamiliar")
+
+
+def test_the_layout_is_that_of_the_server(tmp_path: Path) -> None:
+    """As "Prepare a Model Repository" has it: a folder for the model, in it one for a version, a positive whole number.
+
+    A version holds the two files of an IR, which lie beside each other under one name; the configuration has a name and
+    a path for each model. The number of images is free.
+    """
+    import openvino as ov
+
+    bundle = Bundle.open(resources.folder("export/bundles") / "wbc5-edge")
+    name = ovms.write(bundle, tmp_path / "served")
+    folders = [path for path in (tmp_path / "served").iterdir() if path.is_dir()]
+    assert [folder.name for folder in folders] == [name]
+    (version,) = folders[0].iterdir()
+    assert version.name.isdigit()
+    assert int(version.name) > 0
+    assert {file.suffix: file.stem for file in version.iterdir()} == {".xml": "model", ".bin": "model"}
+    (entry,) = json.loads((tmp_path / "served" / ovms.CONFIG).read_text())["model_config_list"]
+    assert {**entry["config"], "plugin_config": None} == {
+        "name": name,
+        "base_path": f"{ovms.MOUNTED}/{name}",
+        "plugin_config": None,
+    }
+    model = ov.Core().read_model(version / "model.xml")
+    assert [str(size) for size in model.inputs[0].get_partial_shape()] == ["?", "80", "80", "3"]
+    assert model.inputs[0].get_element_type() == ov.Type.u8
+    assert {name for output in model.outputs for name in output.get_names()} >= {"probabilities", "features"}
+    assert "send pixels, and no JPEG files" in (tmp_path / "served" / ovms.README).read_text()
 
 
 def test_the_command(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
