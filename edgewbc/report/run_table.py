@@ -9,9 +9,63 @@ from typing import Any
 
 from edgewbc import runs
 from edgewbc.errors import UserError
+from edgewbc.lineage import Lineage
 from edgewbc.train.history import EpochResult, read_metrics
 from edgewbc.utils.files import read_json
+from edgewbc.utils.json_values import values_of
 from edgewbc.utils.text import interval, percent, table
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured on validation: of a training in its best epoch, of a quantization with its saved int8 file.
+
+    Attributes:
+        of: what was measured, such as "epoch 3" or "openvino int8".
+        n, correct: number of images, and of those with the right class.
+        accuracy, interval: `correct / n`, and its Wilson 95 % interval.
+        balanced_accuracy: mean recall over the classes.
+    """
+
+    of: str
+    n: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    balanced_accuracy: float
+
+    @classmethod
+    def of_epoch(cls, found: EpochResult) -> Result:
+        """Return the result of an epoch."""
+        return cls(
+            f"epoch {found.epoch}",
+            found.val_n,
+            found.val_correct,
+            found.val_accuracy,
+            found.val_interval,
+            found.val_balanced_accuracy,
+        )
+
+    @classmethod
+    def of_quantization(cls, run: Path) -> Result | None:
+        """Return that of a quantization's int8 file, OpenVINO's if there is one; None without a measurement.
+
+        Raises:
+            UserError: the report of the quantization is damaged.
+        """
+        file = run / runs.QUANTIZATION
+        if not file.is_file():
+            return None
+        try:
+            found = [row for row in read_json(file, "a quantization")["validation"] if row["precision"] == "int8"]
+            if not found:
+                return None
+            row = next((each for each in found if each["backend"] == "openvino"), found[0])
+            low, high = row["interval"]
+            counts, shares = (row["n"], row["correct"]), (row["accuracy"], (low, high), row["balanced_accuracy"])
+            return cls(f"{row['backend']} int8", *counts, *shares)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{file}: damaged ({error!r}): restore the file or quantize again") from None
 
 
 @dataclass(frozen=True)
@@ -26,6 +80,7 @@ class RunRow:
         data: name of the manifest's folder or source; empty if it was not recorded.
         manifest_sha256: of the manifest.
         best: result of the kept epoch; None if there is none.
+        result: on validation, of the kept epoch or of the quantized file; None if nothing was measured.
         epochs: that were trained.
         minutes: of training, validation included.
         parent: run that it was made from; empty for a new network.
@@ -39,6 +94,7 @@ class RunRow:
     data: str
     manifest_sha256: str
     best: EpochResult | None
+    result: Result | None
     epochs: int
     minutes: float
     parent: str
@@ -53,6 +109,7 @@ class RunRow:
             "data": self.data,
             "manifest_sha256": self.manifest_sha256,
             "best": None if self.best is None else self.best.to_json(),
+            "result": None if self.result is None else values_of(self.result),
             "epochs": self.epochs,
             "minutes": round(self.minutes, 2),
             "parent": self.parent,
@@ -70,27 +127,44 @@ def read(run: Path) -> RunRow:
     if not (run / runs.SPEC).is_file():
         raise UserError(f"{run}: not a run folder (it has no {runs.SPEC})")
     lineage = runs.lineage(run)
-    started = read_json(run / "started.json", "how a run was started") if (run / "started.json").is_file() else {}
+    started = _started(run)
     epochs = read_metrics(run)
     recorded = lineage.validation
     best = max(epochs, key=lambda each: each.rank) if epochs else None
     if "val_interval" in recorded:
         best = EpochResult.from_json(recorded)
-    folder = started.get("manifest")
+    manifest_sha256 = str(lineage.manifest_sha256 or started.get("manifest_sha256") or "")
     parent = started.get("parent") or (lineage.ancestors[-1].run if lineage.ancestors else "")
     return RunRow(
         run=run,
         step=lineage.step or "",
         arch=runs.spec(run).arch,
         recipe=_flat(lineage.recipe, ""),
-        data=Path(folder).name if folder else lineage.source or "",
-        manifest_sha256=str(lineage.manifest_sha256 or started.get("manifest_sha256") or ""),
+        data=_data(run, lineage, manifest_sha256),
+        manifest_sha256=manifest_sha256,
         best=best,
+        result=Result.of_quantization(run) or (None if best is None else Result.of_epoch(best)),
         epochs=len(epochs),
         minutes=sum(each.seconds for each in epochs) / 60,
         parent=Path(parent).name if parent else "",
         finished=lineage.finished or "",
     )
+
+
+def _started(run: Path) -> Mapping[str, Any]:
+    """Return the entries of a run's `started.json`; none where it has none, as a quantization."""
+    return read_json(run / "started.json", "how a run was started") if (run / "started.json").is_file() else {}
+
+
+def _data(run: Path, lineage: Lineage, manifest_sha256: str) -> str:
+    """Return the name of a run's manifest, also as its parents beside it recorded it; else the source of its images."""
+    beside = [run.parent / step.run for step in reversed(lineage.ancestors) if step.run]
+    for folder in (run, *beside):
+        started = _started(folder)
+        if started.get("manifest") and manifest_sha256 in ("", started.get("manifest_sha256")):
+            return Path(started["manifest"]).name
+    same = (step.source for step in reversed(lineage.steps) if step.manifest_sha256 == manifest_sha256)
+    return next((source for source in same if source), "")
 
 
 def below(root: Path) -> list[RunRow]:
@@ -113,8 +187,8 @@ def text(rows: Sequence[RunRow]) -> str:
             row.step or "in progress",
             row.arch,
             row.data,
-            "" if row.best is None else percent(row.best.val_accuracy),
-            "" if row.best is None else f"{row.best.val_n}",
+            "" if row.result is None else percent(row.result.accuracy),
+            "" if row.result is None else f"{row.result.n}",
             f"{row.epochs}",
             f"{row.minutes:.1f}",
             row.parent,
@@ -127,7 +201,7 @@ def text(rows: Sequence[RunRow]) -> str:
 
 
 def compare(rows: Sequence[RunRow]) -> str:
-    """Return what differs between runs: data, results, and keys of the recipe.
+    """Return what differs between runs: data, results, and keys of the recipe of those that were trained.
 
     Accuracies on different manifests or protocols are not comparable; a note says so.
     """
@@ -142,16 +216,18 @@ def compare(rows: Sequence[RunRow]) -> str:
     line("network", [row.arch for row in rows], always=False)
     line("data", [f"{row.data} {row.manifest_sha256[:8]}" for row in rows])
     line("parent", [row.parent or "-" for row in rows], always=False)
-    line("validation accuracy", ["-" if r.best is None else percent(r.best.val_accuracy) for r in rows])
-    line("95 % interval", ["-" if r.best is None else interval(r.best.val_interval) for r in rows])
-    line("correct of n", ["-" if r.best is None else f"{r.best.val_correct} of {r.best.val_n}" for r in rows])
-    line("balanced accuracy", ["-" if r.best is None else percent(r.best.val_balanced_accuracy) for r in rows])
+    results = [row.result for row in rows]
+    line("measured", ["-" if each is None else each.of for each in results], always=False)
+    line("validation accuracy", ["-" if each is None else percent(each.accuracy) for each in results])
+    line("95 % interval", ["-" if each is None else interval(each.interval) for each in results])
+    line("correct of n", ["-" if each is None else f"{each.correct} of {each.n}" for each in results])
+    line("balanced accuracy", ["-" if each is None else percent(each.balanced_accuracy) for each in results])
     line("validation loss", ["-" if r.best is None else f"{r.best.val_loss:.4f}" for r in rows])
     line("best epoch", ["-" if r.best is None else f"{r.best.epoch} of {r.epochs}" for r in rows])
     line("minutes", [f"{row.minutes:.1f}" for row in rows])
-    for key in dict.fromkeys(key for row in rows for key in row.recipe):
-        if key != "name":
-            line(key, [str(row.recipe.get(key, "-")) for row in rows], always=False)
+    for key in dict.fromkeys(key for row in rows for key in row.recipe if key != "name"):
+        if len({str(row.recipe.get(key, "-")) for row in rows if row.recipe}) > 1:
+            line(key, [str(row.recipe.get(key, "-")) for row in rows])
     found = [table(["", *names], lines, 1)]
     if len({row.manifest_sha256 for row in rows}) > 1:
         found.append("NOTE: the manifests differ: accuracies on different images are not comparable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.colored import make_manifest
+from tests.tiny_run import quantized, trained
 
 Run = Callable[..., Any]
 RECIPE = """name: tiny
@@ -48,3 +50,26 @@ def test_runs(edgewbc: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert edgewbc("runs", "compare", "runs/tiny").code == 2
     assert edgewbc("runs", "compare", "runs/tiny", "manifests").code == 2
     assert edgewbc("runs", "draw", "runs/tiny").out.count("png") == 2
+
+
+def test_a_quantized_run_is_compared_with_its_parent(
+    edgewbc: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was measured is the saved int8 file; keys of a recipe that it does not have are no difference."""
+    monkeypatch.chdir(tmp_path)
+    run, manifest = quantized()
+    shutil.copytree(run, tmp_path / "runs/tiny-int8")
+    shutil.copytree(trained()[0], tmp_path / "runs/tiny")
+    started = {"manifest": "/elsewhere/manifests/discs", "manifest_sha256": manifest.sha256}
+    (tmp_path / "runs/tiny/started.json").write_text(json.dumps(started))
+    rows = {Path(row["run"]).name: row for row in json.loads(edgewbc("runs", "--json").out)}
+    found = rows["tiny-int8"]["result"]
+    assert (found["of"], found["n"], found["correct"], found["accuracy"]) == ("openvino int8", 20, 20, 1.0)
+    assert [row["data"] for row in rows.values()] == ["discs", "discs"]
+    table = edgewbc("runs", "compare", "runs/tiny", "runs/tiny-int8").out
+    assert any(line.split()[-3:] == ["20", "of", "20"] for line in table.splitlines())
+    assert "weights" not in table
+    (tmp_path / "runs/tiny-int8/quantize.json").write_text('{"validation": [{"precision": "int8"}]}')
+    ran = edgewbc("runs")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "quantize.json: damaged" in ran.err
