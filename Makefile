@@ -6,7 +6,7 @@ PYTHON ?= python3
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: demo test docs setup lock clean
+.PHONY: demo test docs notebooks setup lock clean
 
 setup: .venv/installed
 
@@ -40,6 +40,10 @@ test: setup
 docs: setup
 	$(BIN)/python docs/make_cli.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Runs the notebooks of docs/notebooks on synthetic cells: a few minutes.
+notebooks: setup
+	EDGEWBC_NOTEBOOKS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/docs/test_notebooks.py
 
 # Pins the versions in .venv, with which the tests ran; uv adds the packages of other systems.
 lock: setup

@@ -2,7 +2,8 @@
 
 For each way of feeding it (`device`: prepared images on the GPU, turned and mirrored there; `ahead`: decoded and
 augmented by CPU threads ahead of time) it reports images/s, the share of the card's bf16 peak, and the time to an
-accuracy on the validation split. The time covers training, including compilation and without validation.
+accuracy on the validation split. The time covers training, including compilation and without validation. With
+`--dry-run`, the same steps run on the CPU with a tiny network and a few images, and nothing is written.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.console import RESULTS, need_training_side
 from edgewbc.cli.console import emit, say
-from edgewbc.data.manifest import Manifest
+from edgewbc.data.manifest import Manifest, Split
 from edgewbc.errors import UserError, exit_code
 from edgewbc.metrics import Accuracy
 from edgewbc.utils.files import write_json
@@ -37,6 +39,8 @@ PEAKS = {
     "L40S": 362.0, "L40": 181.0, "L4": 121.0, "RTX 4090": 165.0, "RTX 3090": 71.0,
 }  # fmt: skip
 """Dense bf16 peak with f32 accumulation in TFLOP/s, from NVIDIA's data sheets; the first name that occurs counts."""
+DRY_SIDE, DRY_CHANNELS, DRY_IMAGES = 32, (8, "M", 8, "M"), 16
+"""Input size, channels and images of each side in a dry run."""
 UNTIMED = 10
 """First steps of a training that do not count in images/s: compilation, and choices of kernels."""
 
@@ -119,6 +123,13 @@ def rate_at(step: int, steps: int) -> float:
     """Return the learning rate of a step as a share of the highest: a warm-up of 5 %, then a cosine to 0."""
     warm = max(1, steps // 20)
     return (step + 1) / warm if step < warm else 0.5 + 0.5 * math.cos(math.pi * (step - warm) / max(1, steps - warm))
+
+
+def few(manifest: Manifest) -> Manifest:
+    """Return a manifest of the first images of train and validation, for a dry run."""
+    sides = (Split.TRAIN, Split.VAL)
+    entries = [entry for side in sides for entry in [e for e in manifest.entries if e.split == side][:DRY_IMAGES]]
+    return replace(manifest, entries=tuple(entries))
 
 
 def train(
@@ -279,7 +290,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
     parser.add_argument("manifest", type=Path, help="manifest with the splits train and val")
     parser.add_argument("--data", choices=[*FEEDS, "both"], default="both", help="how the GPU is fed [default: both]")
-    parser.add_argument("--compile", action="store_true", help="use torch.compile")
+    parser.add_argument(
+        "--compile", nargs="?", const="yes", default="no", choices=["yes", "no", "both"],
+        help="use torch.compile: yes (also without a value), no, or both one after the other [default: no]",
+    )  # fmt: skip
     parser.add_argument("--weights", choices=["imagenet", "none"], default="imagenet", help="start weights")
     parser.add_argument("--accuracy", type=float, default=0.99, help="validation accuracy to reach [default: 0.99]")
     parser.add_argument("--epochs", type=int, default=20, help="most epochs [default: 20]")
@@ -288,6 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=8, help="decoding threads [default: 8]")
     parser.add_argument("--peak", type=float, help="bf16 peak of the card in TFLOP/s, where its name is not known")
     parser.add_argument("--out", type=Path, default=RESULTS / "gpu.json", help="JSON file to write")
+    parser.add_argument("--dry-run", action="store_true", help="try the command on the CPU, without a result")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     given = parser.parse_args(arguments)
     if not 0 < given.accuracy <= 1 or min(given.epochs, given.batch, given.workers) < 1 or given.lr <= 0:
@@ -301,22 +316,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from edgewbc.nets.spec import ARCHITECTURES, ModelSpec
         from edgewbc.pixels import PixelSpec
 
-        if not torch.cuda.is_available():
-            raise UserError("python -m bench.gpu needs a CUDA device, and torch finds none here: run it on a GPU box")
+        dry = given.dry_run
+        if not dry and not torch.cuda.is_available():
+            raise UserError(
+                "python -m bench.gpu needs a CUDA device, and torch finds none here: run it on a GPU box, or try it "
+                "with --dry-run"
+            )
         manifest = Manifest.read(given.manifest)
-        kind, device = ARCHITECTURES["vgg16gap"], torch.device("cuda")
-        pixels = PixelSpec(SIDE, SIDE, "centre", 250)
-        spec = ModelSpec("vgg16gap", manifest.classes, pixels, kind.channels, kind.head)
-        name = torch.cuda.get_device_name(device)
-        start = model.load_imagenet_base if given.weights == "imagenet" else None
+        if dry:
+            manifest = few(manifest)
+        kind, device = ARCHITECTURES["vgg16gap"], torch.device("cpu" if dry else "cuda")
+        pixels = PixelSpec(DRY_SIDE, DRY_SIDE) if dry else PixelSpec(SIDE, SIDE, "centre", 250)
+        channels, head = (DRY_CHANNELS, ()) if dry else (kind.channels, kind.head)
+        spec = ModelSpec("vgg16gap", manifest.classes, pixels, channels, head)
+        name = "cpu (dry run)" if dry else torch.cuda.get_device_name(device)
+        start = model.load_imagenet_base if given.weights == "imagenet" and not dry else None
         found = []
-        for feed in FEEDS if given.data == "both" else (given.data,):
-            options = Options(
-                feed, given.batch, given.epochs, given.accuracy, given.lr, given.compile, given.workers
-            )  # fmt: skip
-            peak_tflops = given.peak or peak(name)
-            found.append(train(manifest, spec, options, device, start=start, peak_tflops=peak_tflops))
+        for feed, compiled in product(
+            FEEDS if given.data == "both" else (given.data,),
+            (False, True) if given.compile == "both" else (given.compile == "yes",),
+        ):
+            options = Options(feed, given.batch, given.epochs, given.accuracy, given.lr, compiled, given.workers)
+            options = replace(options, batch=4, epochs=1, workers=1) if dry else options
+            tflops, untimed = given.peak or peak(name), 1 if dry else UNTIMED
+            found.append(train(manifest, spec, options, device, start=start, peak_tflops=tflops, untimed=untimed))
             say(str(found[-1]))
+        if dry:
+            say("dry run: every step worked; no figure above says anything about a GPU, and nothing was written")
+            return
         result = {
             "format": FORMAT, "device": name, "peak_tflops": given.peak or peak(name), "torch": torch.__version__,
             "manifest_sha256": manifest.sha256, "protocol": str(manifest.protocol), "weights": given.weights,

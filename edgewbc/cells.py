@@ -34,6 +34,37 @@ SHORT: Final = {
 }
 
 
+SHORT_NAMES: Final = {
+    "neutrophil": ("seg", "segs", "segmented", "band", "bands", "stab", "neu", "neut", "neutro", "neutrophils"),
+    "lymphocyte": ("ly", "lym", "lymph", "lympho", "lymphocytes"),
+    "monocyte": ("mo", "mon", "mono", "monocytes"),
+    "eosinophil": ("eo", "eos", "eosino", "eosinophils"),
+    "basophil": ("ba", "bas", "baso", "basophils"),
+    "immature granulocyte": ("ig", "igs", "immature granulocytes"),
+    "erythroblast": ("erb", "ebl", "nrbc", "nrbcs", "erythroblasts", "normoblast", "normoblasts"),
+    "platelet": ("plt", "plts", "platelets", "thrombocyte", "thrombocytes"),
+}
+"""Names that laboratories give to the cell types."""
+
+
+def meant(names: Sequence[str]) -> dict[str, str]:
+    """Return the cell type of each class name that is not one itself, but looks like one."""
+    types = {short: name for name, shorts in SHORT_NAMES.items() for short in shorts}
+    plain = {name: " ".join(name.casefold().replace("_", " ").split()) for name in names}
+    return {name: types[key] for name, key in plain.items() if key in types}
+
+
+def advice(names: Sequence[str]) -> str:
+    """Return what to do about class names that only look like cell types; empty if there are none."""
+    found = meant(names)
+    if not found:
+        return ""
+    wrong = [name for name, cell in found.items() if cell in NOT_LEUKOCYTES]
+    cost = f"; as they are, {' and '.join(wrong)} would be counted as white cells" if wrong else ""
+    pairs = ",".join(f"{name}={cell}" for name, cell in found.items())
+    return f"a differential knows cell types by their full names{cost}: rename labels with --map '{pairs}'"
+
+
 @dataclass(frozen=True)
 class PublishedAccuracy:
     """A published accuracy, and the protocol under which it was measured.

@@ -1,4 +1,4 @@
-"""Names of cell types: their order, and which lists of names are accepted."""
+"""Names of cell types: their order, which lists of names are accepted, and short names."""
 
 from __future__ import annotations
 
@@ -38,3 +38,26 @@ def test_names_that_cannot_be_used(names: tuple[object, ...], problem: str) -> N
     found = cells.problem(names)
     assert problem in found
     assert (found == "") == (problem == "")
+
+
+def test_short_names_mean_cell_types() -> None:
+    """Short names and plurals in any case; the types themselves and unknown names mean nothing else."""
+    names = ("Seg", "ly", "MONO", "Eo", "Baso", "IG", "NRBC", "Plt", "immature_granulocytes", "smudge", "platelet")
+    assert cells.meant(names) == {
+        "Seg": "neutrophil", "ly": "lymphocyte", "MONO": "monocyte", "Eo": "eosinophil", "Baso": "basophil",
+        "IG": "immature granulocyte", "NRBC": "erythroblast", "Plt": "platelet",
+        "immature_granulocytes": "immature granulocyte",
+    }  # fmt: skip
+    every = [short for shorts in cells.SHORT_NAMES.values() for short in shorts]
+    assert len(every) == len(set(every))
+    assert not set(every) & {*cells.CLASSES, *cells.OTHER_CLASSES}
+
+
+def test_advice() -> None:
+    """It names what would be counted as white cells, and nothing where all names are known or unknown."""
+    assert cells.advice((*cells.CLASSES, *cells.OTHER_CLASSES, "smudge")) == ""
+    assert "be counted" not in cells.advice(("seg", "smudge"))
+    assert (
+        "nrbc and plt would be counted as white cells: rename labels with --map 'nrbc=erythroblast,plt=platelet'"
+        in (cells.advice(("nrbc", "plt")))
+    )

@@ -247,10 +247,11 @@ def join(
 
 def _write(manifest: Manifest, to: Path, json: bool) -> None:
     """Write a manifest and print its summary; files that were left out are listed on stderr."""
+    from edgewbc import cells
     from edgewbc.data import describe
 
     manifest.write(to)
-    for line in describe.left_out(manifest):
+    for line in filter(None, (*describe.left_out(manifest), cells.advice(manifest.classes))):
         say(line)
     emit(describe.summary(manifest, to).to_json()) if json else print(describe.text(manifest, to))
 

@@ -160,8 +160,25 @@ def command(
         emit({"bundle": str(made), "zip": packed, "sizes": _sizes(bundle), "manifest": bundle.manifest.to_json()})
     else:
         print(_table(bundle))
+        for line in _warnings(bundle):
+            say(line)
         say(f"wrote {made}" + (f" and {packed}" if packed else ""))
         say(f"next: edgewbc selftest {made}")
+
+
+def _warnings(bundle: Bundle) -> list[str]:
+    """Return what the differential of a bundle will not do, one line each."""
+    from edgewbc import cells
+    from edgewbc.decision.familiarity import MIN_CELLS, MIN_HELD_OUT
+
+    found = [cells.advice(bundle.classes)]
+    if bundle.manifest.familiarity is None:
+        found.append(
+            "unfamiliar cells, such as blasts, are not told apart and would be counted as one of the classes: export "
+            f"with the manifest of the training, {MIN_CELLS} training cells or more of each class and {MIN_HELD_OUT} "
+            "or more for validation"
+        )
+    return [line for line in found if line]
 
 
 def _html(model: Path | None, to: Path | None, runtime: Path | None, as_json: bool) -> None:

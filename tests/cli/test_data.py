@@ -274,3 +274,18 @@ def test_help_has_an_example(edgewbc: Run, command: str) -> None:
     ran = edgewbc("data", command, "--help")
     assert ran.code == 0
     assert f"\n    edgewbc data {command} " in ran.out
+
+
+def test_names_that_look_like_cell_types(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
+    """Platelets under a short name would be white cells: the line gives the `--map`, with which it is silent."""
+    for number, name in enumerate(("Seg", "PLT", "Blobs")):
+        (tmp_path / "cells" / name).mkdir(parents=True)
+        for index in range(3):
+            image = encode(make_image(10 * number + index), ".png")
+            (tmp_path / "cells" / name / f"{index}.png").write_bytes(image)
+    ran = edgewbc("data", "manifest", "folder", tmp_path / "cells", "--to", tmp_path / "m")
+    assert ran.code == 0, ran.err
+    renamed = "plt=platelet,seg=neutrophil"
+    assert f"plt would be counted as white cells: rename labels with --map '{renamed}'" in ran.err
+    ran = edgewbc("data", "manifest", "folder", tmp_path / "cells", "--map", renamed, "--to", tmp_path / "m2")
+    assert (ran.code, ran.err) == (0, "")

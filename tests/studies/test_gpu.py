@@ -75,6 +75,18 @@ def test_arithmetic() -> None:
     assert gpu.rate_at(99, 100) < 0.001
 
 
+def test_a_dry_run(manifest: Manifest, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the CPU, both ways of feeding a tiny network run to their end, and nothing is written."""
+    manifest.write(tmp_path / "m")
+    out = tmp_path / "gpu.json"
+    assert gpu.main([str(tmp_path / "m"), "--dry-run", "--out", str(out)]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0].split()[-1] for line in lines[:2]] == ["device", "ahead"]
+    assert "images/s" in lines[0]
+    assert "nothing was written" in lines[-1]
+    assert not out.exists()
+
+
 def test_arguments(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without CUDA: one line and exit code 2, and nothing is written."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
