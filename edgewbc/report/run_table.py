@@ -62,8 +62,8 @@ class Result:
                 return None
             row = next((each for each in found if each["backend"] == "openvino"), found[0])
             low, high = row["interval"]
-            counts, shares = (row["n"], row["correct"]), (row["accuracy"], (low, high), row["balanced_accuracy"])
-            return cls(f"{row['backend']} int8", *counts, *shares)
+            of, balanced = f"{row['backend']} int8", row["balanced_accuracy"]
+            return cls(of, row["n"], row["correct"], row["accuracy"], (low, high), balanced)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{file}: damaged ({error!r}): restore the file or quantize again") from None
 
@@ -80,11 +80,11 @@ class RunRow:
         data: name of the manifest's folder or source; empty if it was not recorded.
         manifest_sha256: of the manifest.
         best: result of the kept epoch; None if there is none.
-        result: on validation, of the kept epoch or of the quantized file; None if nothing was measured.
         epochs: that were trained.
         minutes: of training, validation included.
         parent: run that it was made from; empty for a new network.
         finished: when it was finished, UTC; empty while it is in progress.
+        saved: result of the int8 file that a quantization saved; None for others.
     """
 
     run: Path
@@ -94,11 +94,16 @@ class RunRow:
     data: str
     manifest_sha256: str
     best: EpochResult | None
-    result: Result | None
     epochs: int
     minutes: float
     parent: str
     finished: str
+    saved: Result | None = None
+
+    @property
+    def result(self) -> Result | None:
+        """What was measured on validation: the saved file, or else the kept epoch; None if nothing was."""
+        return self.saved or (None if self.best is None else Result.of_epoch(self.best))
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as JSON types."""
@@ -143,11 +148,11 @@ def read(run: Path) -> RunRow:
         data=_data(run, lineage, manifest_sha256),
         manifest_sha256=manifest_sha256,
         best=best,
-        result=Result.of_quantization(run) or (None if best is None else Result.of_epoch(best)),
         epochs=len(epochs),
         minutes=sum(each.seconds for each in epochs) / 60,
         parent=Path(parent).name if parent else "",
         finished=lineage.finished or "",
+        saved=Result.of_quantization(run),
     )
 
 
