@@ -154,3 +154,14 @@ def test_shell_completion() -> None:
     code = "from edgewbc.cli.main import main; main()"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert ran.stdout.split() == ["quantize"]
+
+
+def test_an_interrupt_inside_of_a_library_is_an_interrupt(capsys: pytest.CaptureFixture[str]) -> None:
+    """A library may turn Ctrl-C into an error of its own, with the interrupt as its cause or context."""
+    caused, followed = RuntimeError("stopped"), ValueError("while cleaning up")
+    caused.__cause__ = KeyboardInterrupt()
+    followed.__context__ = caused
+    assert [program._report(error) for error in (caused, followed)] == [130, 130]
+    assert capsys.readouterr() == ("", "")
+    assert program._report(UserError("a.csv: no such file")) == 2
+    assert capsys.readouterr().err == "edgewbc: a.csv: no such file\n"
