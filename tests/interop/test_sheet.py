@@ -22,6 +22,9 @@ def test_a_row_per_result() -> None:
     assert [row["value"] for row in found] == ["58", "31", "7", "3", "1", "4.18", "2.0"]
     assert (found[0]["code"], found[0]["unit"], found[0]["n"], found[0]["white_cells"]) == ("26511-6", "%", "58", "100")
     assert {row["status"] for row in found} == {"final"}
+    limits = [(each.low, each.high) for each in make_report().observations]
+    assert [(row["low"], row["high"]) for row in found] == limits
+    assert float(found[0]["low"]) < float(found[0]["value"]) < float(found[0]["high"])
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+x", "-x", "@x", "'x", "＝x"])  # noqa: RUF001

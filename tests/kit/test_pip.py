@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,22 @@ except pip.NoWheelError:
 """
     ran = subprocesses.run(["-c", code])
     assert ran.stdout == "imported\n", ran.stderr
+
+
+def test_pip_takes_what_is_named_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No dependencies, which the kit resolves itself; with a folder, no index and no configuration either."""
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    pip.download(["numpy<3"], WINDOWS, tmp_path / "out", tmp_path / "in")
+    pip.download(["numpy<3"], WINDOWS, tmp_path / "out")
+    folder, index = commands
+    assert {"--no-deps", "--isolated", "--no-index", f"--find-links={tmp_path / 'in'}"} <= set(folder)
+    assert "--no-deps" in index
+    assert {"--isolated", "--no-index"}.isdisjoint(index)
+    offline = pip._failure(OFFLINE, WINDOWS, tmp_path)
+    assert isinstance(offline, pip.NoWheelError)  # from a folder, the network has nothing to do with it
