@@ -300,13 +300,12 @@ def text(results: Sequence[BundleResult]) -> str:
     return table(list(HEADER), [row for result in results for row in rows_of(asdict(result))], left=2)
 
 
-EXPLANATION = """`as it is`: the bundle's familiarity, which was shown training images of all three kinds: they are
-known others to it, measured on images that were not shown. `this kind not shown`: shown the two other kinds alone,
-which is what to expect of a kind that nobody knew of. `nothing shown`: by distance alone. `at 95 %` and `at 99 %` are
-the shares of the cells that are accepted where so many of the known ones are; `familiar` is that at the bundle's own
-thresholds (1 % of the validation cells exceed each); `counted` are the cells that the review threshold accepts too.
-The intervals of the shares are in the JSON. The last row of a bundle is another laboratory's cells of the known
-types, as one set.
+EXPLANATION = """`as it is`: the bundle's familiarity; kinds that it was shown, which its card names, are known others
+to it, measured on images that were not shown. `this kind not shown`: shown the two other kinds alone, which is what
+to expect of a kind that nobody knew of. `nothing shown`: by distance alone. `at 95 %` and `at 99 %` are the shares of
+the cells that are accepted where so many of the known ones are; `familiar` is that at the bundle's own thresholds (1
+% of the validation cells exceed each); `counted` are the cells that the review threshold accepts too. The intervals
+of the shares are in the JSON. The last row of a bundle is another laboratory's cells of the known types, as one set.
 
 The features set the limit: a network that was trained to tell five classes keeps little of what tells an immature
 granulocyte from a neutrophil or a monocyte, and an erythroblast from a lymphocyte; platelets are told. Examples move
