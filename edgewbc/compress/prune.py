@@ -85,28 +85,28 @@ def shrink(
     for number, (score, count) in enumerate(zip(scores, counts, strict=True)):
         groups.prune(number, torch.argsort(score, stable=True)[: len(score) - count].tolist())
     smaller = replace(spec, channels=copied.channels(), head=copied.hidden())
-    fresh = model.build(smaller)  # a clean network, as pruning changed the modules in place
-    fresh.load_state_dict(copied.state_dict())
-    fresh.eval()
-    if isinstance(net, LibraryNetwork):
-        _check_rebuilt(fresh, copied, spec)
+    try:
+        fresh = model.build(smaller)  # a clean network, as pruning changed the modules in place
+        fresh.load_state_dict(copied.state_dict())
+        fresh.eval()
+        _check_same(fresh, copied, spec)
+    except (UserError, RuntimeError, ValueError) as error:
+        if not isinstance(net, LibraryNetwork):
+            raise
+        raise _cannot_prune(spec, error) from None
     return fresh, smaller
 
 
 @torch.no_grad()
-def _check_rebuilt(fresh: Network, pruned: Network, spec: ModelSpec) -> None:
-    """Check that a network of a library, built anew in its pruned sizes, computes what the pruned one does.
+def _check_same(fresh: Network, pruned: Network, spec: ModelSpec) -> None:
+    """Check that a network built anew in its pruned sizes computes what the pruned one does.
 
     Raises:
-        UserError: it does not.
+        ValueError: it does not.
     """
     image = torch.rand(1, 3, spec.pixels.height, spec.pixels.width)
-    try:
-        same = torch.allclose(fresh(image), pruned(image), atol=1e-4)
-    except RuntimeError as error:
-        raise _cannot_prune(spec, error) from None
-    if not same:
-        raise _cannot_prune(spec, ValueError("the pruned network cannot be built anew"))
+    if not torch.allclose(fresh(image), pruned(image), atol=1e-3, rtol=1e-3):
+        raise ValueError("the pruned network cannot be built anew")
 
 
 def _cannot_prune(spec: ModelSpec, error: Exception) -> UserError:

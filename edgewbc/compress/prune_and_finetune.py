@@ -15,11 +15,11 @@ from edgewbc.lineage import Kept
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.train import checkpoint, loop, preflight, recipe_file
+from edgewbc.train import batch_size, checkpoint, loop, preflight, recipe_file
 from edgewbc.train import teacher as teaching
 from edgewbc.train.distributed import locked
 from edgewbc.train.history import EpochResult, TrainingCallbacks
-from edgewbc.train.recipe import PruneRecipe
+from edgewbc.train.recipe import AUTO, PruneRecipe
 from edgewbc.train.run import RECIPE, StartRecord, finish, teacher_records, teachers_for_lineage
 from edgewbc.train.teacher import Teacher
 from edgewbc.utils.files import write_text
@@ -62,6 +62,9 @@ def prune(
     preflight.check_images(manifest)
     teachers = [parent] if teacher is None else [teacher] if isinstance(teacher, Path) else list(teacher)
     guide = teaching.load(teachers, runs.spec(parent))
+    if options.fit.batch == AUTO:
+        fit = batch_size.chosen(options.fit, *model.load(parent), len(manifest.split("train")), lambda line: None)
+        options = options.model_copy(update={"fit": fit})
     first = None
     if options.keep_macs < 1:  # before the run folder is made, so that an unreachable target leaves none behind
         first = _shrunk(*prunable(*model.load(parent)), options, manifest, options.keep_macs ** (1 / options.steps))

@@ -45,7 +45,7 @@ from edgewbc.train import checkpoint, loop, preflight, recipe_file
 from edgewbc.train import teacher as teaching
 from edgewbc.train.distributed import process_count
 from edgewbc.train.history import EpochResult, TrainingCallbacks
-from edgewbc.train.recipe import Distil, Fit, Name, Section
+from edgewbc.train.recipe import AUTO, Distil, Fit, Name, Section
 from edgewbc.train.run import RECIPE, teacher_records, teachers_for_lineage
 from edgewbc.utils.files import write_json, write_text
 from edgewbc.utils.optional import need
@@ -65,6 +65,8 @@ class QatRecipe(Section):
     def _fits_fake_quantization(self) -> QatRecipe:
         if self.fit.precision != "f32":
             raise ValueError("fit.precision must be f32: bf16 has no more steps than int8 itself")
+        if self.fit.batch == AUTO:
+            raise ValueError("fit.batch must be a number: auto does not know what fake quantizers take")
         if self.fit.freeze_blocks:
             raise ValueError("fit.freeze_blocks must be 0: the rounding of every layer is trained")
         if self.distil.features:

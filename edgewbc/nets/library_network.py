@@ -133,7 +133,7 @@ class _TimmBody(Body):
 def create(timm: Any, name: str, height: int, width: int) -> nn.Module:
     """Return timm's network without a head, with random weights, for an input size in pixels.
 
-    A ViT is made without its class token, as the patch tokens are averaged.
+    A ViT is made without its class token, as the patch tokens are averaged, and for one input size.
     """
     config = timm.get_pretrained_cfg(name)
     options: dict[str, Any] = {"pretrained": False, "num_classes": 0, "global_pool": ""}
@@ -141,9 +141,9 @@ def create(timm: Any, name: str, height: int, width: int) -> nn.Module:
         options["img_size"] = (height, width)
     state = torch.get_rng_state()
     net: nn.Module = timm.create_model(name, **options)
-    if getattr(net, "cls_token", None) is not None and type(net).__name__ == "VisionTransformer":
+    if type(net).__name__ == "VisionTransformer":
         torch.set_rng_state(state)
-        net = timm.create_model(name, **options, class_token=False)
+        net = timm.create_model(name, **options, class_token=False, dynamic_img_size=False)
     return net
 
 

@@ -14,7 +14,7 @@ import torch
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError
 from edgewbc.nets import model
-from edgewbc.train import loop, preflight, start_weights
+from edgewbc.train import batch_size, loop, preflight, start_weights
 from edgewbc.train.optimizer import set_learning_rate
 from edgewbc.train.recipe import TrainRecipe
 
@@ -84,9 +84,11 @@ def find(
     fit = options.fit.model_copy(update={"epochs": 1_000_000, "average": 0.0, "accumulate": 1})
     spec = options.model.spec(manifest.classes, start_weights.normalization(options))
     spec = start_weights.with_reference(spec, options, manifest)
-    preflight.check_network(spec, min(fit.batch, len(manifest.split("train"))))
+    count = len(manifest.split("train"))
+    preflight.check_network(spec, min(fit.batch or count, count))
     torch.manual_seed(fit.seed)
     net = model.build(spec)
+    fit = batch_size.chosen(fit, net, spec, count, lambda line: None)
     start_weights.load(net, options)
     rates: list[float] = []
     losses: list[float] = []

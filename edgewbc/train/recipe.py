@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from edgewbc.nets.spec import ARCHITECTURES, LITE0, LITE_MEAN, LITE_STD, ModelSpec, kind, library
 from edgewbc.pixels import IMAGENET_CAFFE_MEAN, IMAGENET_CAFFE_STD, IMAGENET_MEAN, IMAGENET_STD, PixelSpec
@@ -40,6 +49,27 @@ NORMALIZATIONS = {
     WeightsScaling.LITE: Normalization(LITE_MEAN, LITE_STD),
     WeightsScaling.NONE: Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
+
+
+AUTO = 0
+"""Value of `Fit.batch` that stands for `auto`: the size is chosen when a training begins (`train.batch_size`)."""
+
+
+def _read_batch(value: object) -> object:
+    if value == "auto":
+        return AUTO
+    if value == AUTO and not isinstance(value, bool):
+        raise ValueError("use 1 or more images, or auto")
+    return value
+
+
+Batch = Annotated[
+    int,
+    Field(ge=0),
+    BeforeValidator(_read_batch),
+    PlainSerializer(lambda size: "auto" if size == AUTO else size),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}),
+]
 
 
 class Section(BaseModel):
@@ -192,7 +222,10 @@ class Fit(Section):
     """Hyperparameters of a training."""
 
     epochs: Positive = Field(default=5, description="passes over the training images")
-    batch: Positive = Field(default=32, description="images per batch, and per process")
+    batch: Batch = Field(
+        default=32,
+        description="images per batch, and per process; auto: the most that fit into a GPU's memory, 32 on a CPU",
+    )
     accumulate: Positive = Field(
         default=1, description="batches whose gradients are added up for one step of the optimizer"
     )

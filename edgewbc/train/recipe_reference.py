@@ -70,6 +70,7 @@ def keys(section: type[Section], before: str = "") -> Iterator[Key]:
         default = "" if field.default is PydanticUndefined else _yaml(field.default)
         limits = " and ".join(_limits(field.metadata))
         kind = _kind(inner) + (f", {limits}" if limits else "")
+        kind = next((_of_schema(each.json_schema) for each in field.metadata if hasattr(each, "json_schema")), kind)
         yield Key(f"{before}{name}", kind, default, field.description or "")
 
 
@@ -129,6 +130,14 @@ def _kind(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return ", ".join(str(choice.value) for choice in annotation)
     return {int: "whole number", float: "number", bool: "true or false", str: "text"}.get(annotation, str(annotation))
+
+
+def _of_schema(schema: Any) -> str:
+    """Return a type in words from its JSON Schema: a whole number from a minimum on, or words."""
+    words = [
+        str(each["const"]) if "const" in each else f"whole number >= {each['minimum']}" for each in schema["anyOf"]
+    ]
+    return " or ".join(words)
 
 
 def _limits(metadata: typing.Iterable[Any]) -> list[str]:

@@ -13,7 +13,7 @@ from edgewbc.errors import UserError
 from edgewbc.metrics import Spread
 from edgewbc.train import recipe_file, run
 from edgewbc.train.history import EpochResult, TrainingCallbacks
-from edgewbc.train.recipe import TrainRecipe
+from edgewbc.train.recipe import AUTO, TrainRecipe
 from edgewbc.utils.files import write_json
 
 FORMAT = 1
@@ -84,8 +84,12 @@ def train(
     if count < 2:
         raise UserError(f"--seeds {count}: a spread needs at least 2 seeds")
     base = to if to is not None else runs.ROOT / options.name
+    first = base.with_name(f"{base.name}-seed{options.fit.seed}")
     folders, seeds, best = [], [], []
     for seed in range(options.fit.seed, options.fit.seed + count):
+        if options.fit.batch == AUTO and (first / run.STARTED).is_file():  # chosen once for the series
+            size = recipe_file.read(first / run.RECIPE, TrainRecipe).fit.batch
+            options = options.model_copy(update={"fit": options.fit.model_copy(update={"batch": size})})
         mine = options.model_copy(update={"fit": options.fit.model_copy(update={"seed": seed})})
         folder = base.with_name(f"{base.name}-seed{seed}")
         say(f"seed {seed}: {folder}")

@@ -15,7 +15,7 @@ from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
-from edgewbc.train import checkpoint, loop, preflight, recipe_file, start_weights, teacher
+from edgewbc.train import batch_size, checkpoint, loop, preflight, recipe_file, start_weights, teacher
 from edgewbc.train.distributed import locked, new_run, process_state
 from edgewbc.train.history import EpochResult, TrainingCallbacks
 from edgewbc.train.recipe import ModelRecipe, TrainRecipe
@@ -52,12 +52,14 @@ def train(
     preflight.check_classes(manifest, say)
     spec = options.model.spec(manifest.classes, start_weights.normalization(options))
     spec = start_weights.with_reference(spec, options, manifest)
-    preflight.check_network(spec, min(options.fit.batch, len(manifest.split("train"))))
+    count = len(manifest.split("train"))
+    preflight.check_network(spec, min(options.fit.batch or count, count))
     for line in preflight.check_images(manifest).lines(spec.pixels):
         say(line)
     torch.manual_seed(options.fit.seed)
     net = model.build(spec)
     start_weights.load(net, options)
+    options = options.model_copy(update={"fit": batch_size.chosen(options.fit, net, spec, count, say)})
     guide = teacher.load(teachers, spec)
     run = new_run(options.name, to)
     with locked(run):

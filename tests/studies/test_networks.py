@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench import networks
@@ -13,6 +14,7 @@ from edgewbc.bench.prepare import BenchOptions
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.metrics import Accuracy
+from edgewbc.runtime.ir_map import MapModel
 from tests.colored import make_manifest
 
 TIMED = BenchOptions(
@@ -43,6 +45,8 @@ def test_a_network_goes_through_the_whole_chain(tmp_path: Path, monkeypatch: pyt
     assert manifest_of_bundle["arch"] == "timm:test_resnet"
     assert manifest_of_bundle["outputs"]["map"][0] == manifest_of_bundle["outputs"]["features"]
     assert "runtimes_tried" not in manifest_of_bundle  # they were tried with other operations
+    maps = MapModel(bundle.read_model("openvino", "int8"), threads=1)(np.zeros((2, 32, 32, 3), np.uint8))
+    np.testing.assert_allclose(maps.maps.mean((2, 3)), maps.features, atol=1e-4)  # so it can be explained
     text = networks.table(results)
     assert "| tiny (`timm:test_resnet`) | int8 |" in text
     assert "1 epochs, input 32 x 32" in text

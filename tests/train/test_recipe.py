@@ -47,6 +47,12 @@ def test_recipe_of_an_existing_network() -> None:
     assert ModelRecipe.of(replace(spec, form="plain")).spec(("a", "b")) == spec
 
 
+def test_a_network_of_a_library() -> None:
+    spec = model_recipe(arch="timm:resnet18", input={"height": 64, "width": 48}).spec(("a", "b"))
+    assert (spec.arch, spec.channels, spec.head, spec.form) == ("timm:resnet18", (), (), "plain")
+    assert ModelRecipe.of(spec).spec(("a", "b")) == spec
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -54,7 +60,9 @@ def test_recipe_of_an_existing_network() -> None:
         ({"arch": "edgenet", "channels": [8], "width": 2}, "either the channels or a width"),
         ({"arch": "vgg16gap", "channels": [8, "/", 8]}, "vgg16gap has no '/' among its channels"),
         ({"arch": "efficientnet-lite0", "channels": [8, 8]}, "takes 33 channel counts"),
-        ({"arch": "resnet"}, "arch"),
+        ({"arch": "resnet"}, "edgenet, timm:NAME, torchvision:NAME"),
+        ({"arch": "timm:resnet18", "width": 0.5}, "timm:resnet18 has one width"),
+        ({"arch": "timm:resnet18", "form": "bn"}, "use plain"),
     ],
 )
 def test_unsupported_architectures(values: dict[str, Any], message: str) -> None:

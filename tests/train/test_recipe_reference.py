@@ -30,8 +30,9 @@ def test_types_are_in_words() -> None:
     assert keys["name"].default == ""
     assert (keys["fit.optimizer"].kind, keys["fit.optimizer"].default) == ("adamw, sgd", "adamw")
     assert (keys["fit.lr"].kind, keys["fit.lr"].default) == ("number, > 0", "0.0001")
-    assert keys["fit.batch"].kind == "whole number, >= 1"
-    assert keys["weights_scaling"].kind == "caffe, imagenet, lite, none or null"
+    assert keys["fit.batch"].kind == "whole number >= 1 or auto"
+    assert keys["fit.epochs"].kind == "whole number, >= 1"
+    assert keys["weights_scaling"].kind == "caffe, imagenet, inception, lite, none or null"
     assert keys["fit.augment.flip"].default == "true"
 
 

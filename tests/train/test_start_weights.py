@@ -35,6 +35,8 @@ def run(tmp_path: Path) -> Path:
     [
         ("imagenet", "vgg16gap", CAFFE),
         ("imagenet", "efficientnet-lite0", ((127 / 255,) * 3, (128 / 255,) * 3)),
+        ("imagenet", "timm:vit_tiny_patch16_224", ((0.5,) * 3, (0.5,) * 3)),
+        ("imagenet", "torchvision:mobilenet_v3_small", IMAGENET),
         ("none", "vgg16gap", IMAGENET),
     ],
 )
@@ -55,11 +57,23 @@ def test_other_files_need_it(run: Path) -> None:
     """A file without its own `model.json` needs `weights_scaling`."""
     file = run / "vgg16.safetensors"
     shutil.copyfile(run / model.WEIGHTS, file)
-    with pytest.raises(UserError, match=r"vgg16\.safetensors: .*--weights-scaling caffe, imagenet, lite, none"):
+    with pytest.raises(UserError, match=r"vgg16\.safetensors: .*--weights-scaling caffe, imagenet, inception, lite"):
         normalization(recipe(file))
     assert normalization(recipe(file, weights_scaling="caffe")) == CAFFE
     assert normalization(recipe(file, weights_scaling="imagenet")) == IMAGENET
     assert normalization(recipe(file, weights_scaling="none")) == ((0.0,) * 3, (1.0,) * 3)
+
+
+def test_a_file_of_timm_has_it_in_its_config(run: Path) -> None:
+    """`config.json` beside the weights, as timm and its hub write it; a different one is refused."""
+    file = run / "timm.safetensors"
+    shutil.copyfile(run / model.WEIGHTS, file)
+    (run / "config.json").write_text('{"pretrained_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}')
+    assert normalization(recipe(file)) == ((0.5,) * 3, (0.5,) * 3)
+    assert normalization(recipe(file, weights_scaling="inception")) == ((0.5,) * 3, (0.5,) * 3)
+    with pytest.raises(UserError, match=r"config\.json requires mean 0\.5"):
+        normalization(recipe(file, weights_scaling="caffe"))
+    assert normalization(recipe(run / model.WEIGHTS)) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))  # model.json comes first
 
 
 def test_missing_file(tmp_path: Path) -> None:
