@@ -163,7 +163,8 @@ class BeforeAfter:
 
     Attributes:
         help, cold_start: of `--help` and of `classify` of one image.
-        many: of `classify` of many images.
+        many: of `classify` of many images. Both checkouts run the earlier one's bundle.
+        cold_start_own, many_own: the same, with the bundle that each ships; the later one may check more in each image.
         images: how many.
         share_of_limit: throughput of the pipeline over what the cores allow, of each round, by side.
         bundles: by name.
@@ -172,6 +173,8 @@ class BeforeAfter:
     help: Turns
     cold_start: Turns
     many: Turns
+    cold_start_own: Turns
+    many_own: Turns
     images: int
     share_of_limit: Mapping[str, tuple[float, ...]]
     bundles: Mapping[str, BundleComparison]
@@ -185,6 +188,8 @@ class BeforeAfter:
                 ("edgewbc --help", self.help),
                 ("classify, 1 image", self.cold_start),
                 (f"classify, {self.images} images", self.many),
+                ("1 image, own bundles", self.cold_start_own),
+                (f"{self.images} images, own bundles", self.many_own),
             )
         ]  # fmt: skip
         shares = [f"{side} {median(self.share_of_limit[side]):.3f}" for side in SIDES if self.share_of_limit[side]]
@@ -236,18 +241,25 @@ def measure(
                 os.link(file, many / f"{copy:02d}-{file.name}")
             if index == 0:
                 os.link(file, one / file.name)
-        model = [("--model", str(side.bundle(bundle))) for side in sides.values()]
+        same, own = (
+            [("--model", str((sides["before"] if of_before else side).bundle(bundle))) for side in sides.values()]
+            for of_before in (True, False)
+        )
         say("start-up")
         short = _turns(sides, [["--help"]] * 2, starts)
-        cold = _turns(sides, [["classify", str(one), *each] for each in model], starts)
+        cold, cold_own = (
+            _turns(sides, [["classify", str(one), *each] for each in model], starts) for model in (same, own)
+        )
         say("throughput")
-        long = _turns(sides, [["classify", str(many), *each, "--json"] for each in model], rounds)
+        long, long_own = (
+            _turns(sides, [["classify", str(many), *each, "--json"] for each in model], rounds) for model in (same, own)
+        )
         of_limit = _shares_of_limit(sides, manifest, bundle, shares)
         bundles = {}
         for path in sorted((before / BUNDLES).iterdir()):
             say(f"labels of {path.name}")
             bundles[path.name] = _compare(sides, path.name, all_images)
-        return BeforeAfter(short, cold, long, sum(1 for _ in many.iterdir()), of_limit, bundles)
+        return BeforeAfter(short, cold, long, cold_own, long_own, sum(1 for _ in many.iterdir()), of_limit, bundles)
 
 
 def _turns(sides: Mapping[str, Side], arguments: Sequence[Sequence[str]], rounds: int) -> Turns:
@@ -317,7 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--starts", type=int, default=10, help="rounds of the short commands [default: 10]")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the long ones [default: 3]")
     parser.add_argument("--shares", type=int, default=2, help="rounds of bench --end-to-end [default: 2]")
-    parser.add_argument("--copies", type=int, default=8, help="copies of each image in a long command [default: 8]")
+    parser.add_argument("--copies", type=int, default=4, help="copies of each image in a long command [default: 4]")
     parser.add_argument("--out", type=Path, help="JSON file of the result")
     given = parser.parse_args(arguments)
 
