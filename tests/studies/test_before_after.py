@@ -66,12 +66,16 @@ def test_text_has_a_row_for_each_command() -> None:
     turns = Turns.of([{"before": (1.0, 0.5), "after": (0.5, 0.25)}])
     same = LabelComparison(3, 3, (), 0.0)
     compared = BundleComparison(("CARD.md",), same, LabelComparison(3, 2, ("c.jpg",), 0.1))
-    text = BeforeAfter(turns, turns, turns, 24, {"before": (0.8,), "after": (0.9,)}, {"tiny": compared}).text()
+    text = BeforeAfter(
+        turns, turns, turns, turns, turns, 24, {"before": (0.8,), "after": (0.9,)}, {"tiny": compared}
+    ).text()
     lines = text.splitlines()
-    assert [line.split("  ")[0] for line in lines[1:4]] == [
+    assert [line.split("  ")[0] for line in lines[1:6]] == [
         "edgewbc --help",
         "classify, 1 image",
         "classify, 24 images",
+        "1 image, own bundles",
+        "24 images, own bundles",
     ]
     assert lines[1].split()[-5:] == ["1.000", "0.500", "0.500", "0.250", "0.500"]
     assert lines[-2:] == [
