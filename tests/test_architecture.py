@@ -22,8 +22,6 @@ TESTED_ELSEWHERE = {
     "interop/form.py": "lab/test_handover.py",
     "lab/engine.py": "lab/test_pipeline.py",
     "lab/prepared_image.py": "lab/test_classify.py",
-    "nets/library_weights.py": "nets/test_library_network.py",
-    "nets/traced_layers.py": "nets/test_library_network.py",
     "serve/limits.py": "serve/test_admission.py",
     "serve/metrics.py": "serve/test_app.py",
     "serve/problems.py": "serve/test_response.py",
