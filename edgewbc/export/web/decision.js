@@ -100,7 +100,7 @@ function thresholdReason(label, probability, threshold) {
   if (probability >= threshold) return "";
   if (threshold > 1) return `every ${label} is for review`;
   const decimals = (String(threshold).split(".")[1] ?? "").length;
-  let digits = Math.max(3, decimals);
+  let digits = decimals <= 6 ? Math.max(3, decimals) : 4; // a computed threshold has more than six
   while (probability.toFixed(digits) === threshold.toFixed(digits)) digits++;
   return `probability ${probability.toFixed(digits)} is below ${threshold.toFixed(digits)}`;
 }
