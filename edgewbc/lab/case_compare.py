@@ -92,7 +92,7 @@ class Comparison:
         )  # fmt: skip
         lines = [text.table(header, rows), end]
         lines += [
-            f"{name}: {left} {'cell stands' if left == 1 else 'cells stand'} open, not compared: decide on each first"
+            f"{name}: {left} {'cell is' if left == 1 else 'cells are'} open, not compared: decide on each first"
             for name, left in zip(self.names, self.open, strict=True)
             if left
         ]

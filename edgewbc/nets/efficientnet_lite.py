@@ -22,6 +22,12 @@ BLOCKS = (
     (5, 1), (3, 1),
 )  # fmt: skip
 """Kernel size and stride of the depthwise convolution of each of the 16 blocks."""
+_OUTPUTS = (LITE0[1], *LITE0[3:-1:2])
+SHORTCUTS = tuple(
+    stride == 1 and before == after
+    for before, after, (_, stride) in zip((LITE0[0], *_OUTPUTS), _OUTPUTS, BLOCKS, strict=False)
+)
+"""Whether each block has a shortcut. Sizes that happen to be equal in a pruned network make none."""
 ENDS = (2, 4, 6, 12, 18)
 """Layers of `features` after which a block (in the sense of `Network.ends`) ends: the stem is layer 1."""
 
@@ -43,9 +49,11 @@ class SameConv2d(nn.Conv2d):
 
 
 class Inverted(nn.Module):
-    """Inverted residual block: 1 x 1 expansion, depthwise convolution, 1 x 1 projection; shortcut if shapes allow."""
+    """Inverted residual block: 1 x 1 expansion, depthwise convolution, 1 x 1 projection; in most blocks a shortcut."""
 
-    def __init__(self, before: int, expanded: int, after: int, kernel: int, stride: int, form: str) -> None:
+    def __init__(
+        self, before: int, expanded: int, after: int, kernel: int, stride: int, form: str, *, shortcut: bool
+    ) -> None:
         super().__init__()
         if expanded:
             self.expand: nn.Sequential | None = _unit(before, expanded, 1, 1, form)
@@ -53,7 +61,7 @@ class Inverted(nn.Module):
             self.expand, expanded = None, before
         self.depthwise = _unit(expanded, expanded, kernel, stride, form, groups=expanded)
         self.project = _unit(expanded, after, 1, 1, form, active=False)
-        self.adds = stride == 1 and before == after
+        self.adds = shortcut and before == after
 
     def forward(self, x: Tensor) -> Tensor:
         inner: Tensor = x if self.expand is None else self.expand(x)
@@ -98,8 +106,8 @@ class EfficientNetLite0(Network):
         pairs = [(0, first), *zip(inner[::2], inner[1::2], strict=True)]
         parts: list[nn.Module] = [_unit(3, stem, 3, 2, form)]
         before = stem
-        for (expanded, after), (kernel, stride) in zip(pairs, BLOCKS, strict=True):
-            parts.append(Inverted(before, expanded, after, kernel, stride, form))
+        for (expanded, after), (kernel, stride), shortcut in zip(pairs, BLOCKS, SHORTCUTS, strict=True):
+            parts.append(Inverted(before, expanded, after, kernel, stride, form, shortcut=shortcut))
             before = after
         parts.append(_unit(before, last, 1, 1, form))
         self.features = nn.Sequential(*parts)

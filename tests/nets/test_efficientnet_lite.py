@@ -59,3 +59,10 @@ def test_depthwise_layers_stay_float32_in_bfloat16() -> None:
             half = net(x)
     assert seen == {"depthwise": torch.float32, "project": torch.bfloat16}
     assert torch.allclose(half.float(), expected, atol=0.05 * float(expected.abs().max()))
+
+
+def test_shortcuts_do_not_depend_on_pruned_sizes() -> None:
+    """With equal sizes everywhere, the blocks that change their size in the unpruned network have no shortcut."""
+    equal = tuple(8 for _ in LITE0)
+    blocks = [part for part in EfficientNetLite0(3, equal).features if isinstance(part, Inverted)]
+    assert [number for number, block in enumerate(blocks) if block.adds] == [2, 4, 6, 7, 9, 10, 12, 13, 14]
