@@ -21,7 +21,10 @@ def command(
     model: Annotated[Path | None, typer.Argument(help="Bundle to adapt. [default: the shipped one]")] = None,
     cells: Annotated[
         Path | None,
-        typer.Option(help="Labeled cells: one folder per class, or a CSV with the columns path and label."),
+        typer.Option(
+            help="Labeled cells: one folder per class, a CSV with the columns path and label, or a signed case or a "
+            "folder of cases."
+        ),
     ] = None,
     unlabeled: Annotated[
         Path | None, typer.Option("--unlabeled", "--unlabelled", help="Folder of cells without labels.")

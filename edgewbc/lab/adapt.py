@@ -26,6 +26,7 @@ from edgewbc.lab import cell_views
 from edgewbc.lab.cell_views import SeenCells
 from edgewbc.lab.labeled_cells import LabeledFile
 from edgewbc.metrics import McNemar, Scores
+from edgewbc.pixels import Box
 from edgewbc.runtime import ir_head, trial
 from edgewbc.smear import learning
 from edgewbc.smear.microscope import Profile
@@ -171,11 +172,12 @@ def labeled(
     Raises:
         UserError: the same image has two labels, or no image can be used.
     """
-    seen = cell_views.see(bundle, [file.path for file in files], profile=profile, threads=threads, progress=progress)
+    paths, boxes = [file.path for file in files], [file.box for file in files]
+    seen = cell_views.see(bundle, paths, boxes=boxes, profile=profile, threads=threads, progress=progress)
     labels = np.array([files[index].label for index in seen.indices], dtype=np.int64)
-    first: dict[str, int] = {}
-    for number, digest in enumerate(seen.sha256):
-        other = first.setdefault(digest, number)
+    first: dict[tuple[str, Box | None], int] = {}
+    for number, cell in enumerate(zip(seen.sha256, seen.boxes, strict=True)):
+        other = first.setdefault(cell, number)
         if labels[other] != labels[number]:
             names = [files[int(seen.indices[place])] for place in (other, number)]
             raise UserError(

@@ -86,6 +86,7 @@ def see(
     bundle: Bundle,
     paths: Sequence[Path],
     *,
+    boxes: Sequence[Box | None] | None = None,
     fields: bool = False,
     precision: str | None = None,
     profile: Profile | None = None,
@@ -99,6 +100,7 @@ def see(
     Args:
         bundle: with the network.
         paths: image files.
+        boxes: of one cell in each image, in pixels; None, for one or for all, is an image of one cell.
         fields: use every located cell of an image (`Preparer.cells`); otherwise each image is of one cell, the central.
         precision: of the model; None is the bundle's default.
         profile: of the microscope, for bundles that use one.
@@ -106,8 +108,10 @@ def see(
         progress: shows the images.
 
     Raises:
-        UserError: no image could be used, or the model cannot run.
+        UserError: no image could be used, the model cannot run, or there are boxes and it takes images of one cell.
     """
+    if bundle.pixels.crop in ("whole", "centre") and any(boxes or ()):
+        raise UserError(f"{bundle.path}: takes images of one cell each: name a bundle that locates cells (wbc5-travel)")
     predictor = OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
     prepare = Preparer(bundle.pixels, profile)
     errors: list[tuple[int, str]] = []
@@ -118,7 +122,7 @@ def see(
         for index, path in enumerate(progress(paths, "cells", len(paths))):
             try:
                 image, sha256 = _read(path)
-                cells = _cells(prepare, image, fields)
+                cells = _cells(prepare, image, fields, None if boxes is None else boxes[index])
             except ImageError as error:
                 errors.append((index, str(error)))
                 continue
@@ -167,14 +171,14 @@ class _Kept:
     appearance: NDArray[np.float32]
 
 
-def _cells(prepare: Preparer, image: Image, fields: bool) -> list[tuple[Image, Box | None]]:
+def _cells(prepare: Preparer, image: Image, fields: bool, box: Box | None = None) -> list[tuple[Image, Box | None]]:
     """Return the network's input of each cell of an image, and the cell's box where the image is a field.
 
     Raises:
         ImageError: no whole white cell was located.
     """
     if not fields:
-        return [(prepare(image), None)]
+        return [(prepare(image, box), box)]
     found = [
         (cell.image, cell.box if cell.number else None)
         for cell in prepare.cells(image)

@@ -98,11 +98,11 @@ class Similar:
         progress: Progress = quiet,
     ) -> Similar:
         """Run a bundle's network on labeled cells. Raises UserError if none can be used."""
-        paths = [file.path for file in files]
-        seen = cell_views.see(bundle, paths, profile=profile, threads=threads, progress=progress)
+        paths, boxes = [file.path for file in files], [file.box for file in files]
+        seen = cell_views.see(bundle, paths, boxes=boxes, profile=profile, threads=threads, progress=progress)
         kept = tuple(files[index] for index in seen.indices)
         spec = PixelSpec(THUMBNAIL, THUMBNAIL)
-        views = tuple(prepare(decode(read(file.path).data).image, spec) for file in kept)
+        views = tuple(prepare(decode(read(file.path).data).image, spec, file.box) for file in kept)
         return cls(kept, seen.features[:, 0], views)
 
 

@@ -1,4 +1,4 @@
-"""Cells that a lab has labeled: one folder per class, or a table of image files with their labels."""
+"""Cells that a lab has labeled: one folder per class, a table of image files with their labels, or signed cases."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 from edgewbc.cells import SHORT
 from edgewbc.errors import UserError
 from edgewbc.images import discover
+from edgewbc.lab.case_file import CASE
+from edgewbc.lab.case_training import signed_cells
+from edgewbc.pixels import Box
 from edgewbc.utils.tables import read_table
 
 PATH, LABEL = "path", "label"
@@ -20,10 +23,17 @@ SKIPPED = ("", "?", "skip")
 
 @dataclass(frozen=True)
 class LabeledFile:
-    """An image of one cell with the index of its class."""
+    """A cell with the index of its class.
+
+    Attributes:
+        path: of its image.
+        label: index of its class.
+        box: of the cell in pixels, where its image shows others too; None for an image of one cell.
+    """
 
     path: Path
     label: int
+    box: Box | None = None
 
 
 def find(source: Path, classes: Sequence[str]) -> list[LabeledFile]:
@@ -31,7 +41,9 @@ def find(source: Path, classes: Sequence[str]) -> list[LabeledFile]:
 
     A folder holds one folder per class, with images at any depth; if it holds a `labels.csv` instead, that is read. A
     table (CSV) has the columns `path`, relative to the table's folder, and `label`. Rows without a label are skipped.
-    Case does not matter, and the usual abbreviations (NEU, LYM, ...) are understood. Classes may be missing.
+    Case does not matter, and the usual abbreviations (NEU, LYM, ...) are understood. Classes may be missing. A signed
+    case, or a folder of cases, gives the labels that were signed (see `case_training.signed_cells`); those that are no
+    class of the bundle are skipped.
 
     Args:
         source: folder or table.
@@ -42,12 +54,23 @@ def find(source: Path, classes: Sequence[str]) -> list[LabeledFile]:
             know.
     """
     if source.is_dir():
+        if (source / CASE).is_file() or any(source.glob(f"*/{CASE}")):
+            return _cases(source, classes)
         table = source / "labels.csv"
         return _table(table, classes) if table.is_file() else _folders(source, classes)
     if not source.is_file():
         raise UserError(f"{source}: no such folder or table; expected one folder per class, or a CSV with the columns "
                         f"{PATH} and {LABEL}")  # fmt: skip
     return _table(source, classes)
+
+
+def _cases(folder: Path, classes: Sequence[str]) -> list[LabeledFile]:
+    known = _names(classes)
+    signed = signed_cells([folder]).cells
+    found = [LabeledFile(cell.image, known[key], cell.box) for cell in signed if (key := _key(cell.label)) in known]
+    if not found:
+        raise UserError(f"{folder}: no signed cell of a class of the bundle; it has {', '.join(classes)}")
+    return found
 
 
 def _folders(folder: Path, classes: Sequence[str]) -> list[LabeledFile]:

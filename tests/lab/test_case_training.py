@@ -6,7 +6,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from edgewbc.cells import CLASSES
 from edgewbc.data.manifest import Manifest
+from edgewbc.errors import UserError
+from edgewbc.lab import labeled_cells
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
 from edgewbc.lab.case_training import signed_cells
@@ -92,3 +97,17 @@ def test_only_signed_cases_are_learned_from(tmp_path: Path, edgewbc: Callable[..
     assert (ran.code, "is missing: put the images back" in ran.err) == (2, True)
     ran = edgewbc("data", "manifest", "folder", folder, folder, "--to", tmp_path / "m")
     assert (ran.code, "takes one folder or file" in ran.err) == (2, True)
+
+
+def test_a_signed_case_is_a_set_of_labeled_cells(tmp_path: Path) -> None:
+    """With the box of each cell of a field; labels that are no class of the bundle are skipped."""
+    signed(tmp_path / "cases" / "a", "A", "neutrophil")
+    for source in (tmp_path / "cases" / "a", tmp_path / "cases"):
+        found = labeled_cells.find(source, CLASSES)
+        assert [CLASSES[each.label] for each in found] == ["neutrophil", "lymphocyte", "eosinophil"]
+        cells = signed_cells([tmp_path / "cases" / "a"]).cells
+        assert [(each.path, each.box) for each in found] == [
+            (each.image, each.box) for each in cells if each.label in CLASSES
+        ]
+    with pytest.raises(UserError, match="no signed cell of a class of the bundle; it has basophil"):
+        labeled_cells.find(tmp_path / "cases", ["basophil"])

@@ -11,9 +11,10 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images.encode import encode
 from edgewbc.lab import cell_views
-from edgewbc.pixels import prepare
+from edgewbc.pixels import PixelSpec, prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from tests.lab.tinted import tinted, write_cells
+from tests.tiny import make_bundle
 
 
 def test_eight_different_views_of_a_square() -> None:
@@ -58,3 +59,19 @@ def test_copies_are_numbered_alike_and_unusable_files_are_left_out(bundle: Bundl
 def test_no_usable_image(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="none of the 1 images could be used: .*absent.png: no such file"):
         cell_views.see(bundle, [tmp_path / "absent.png"])
+
+
+def test_cells_of_one_image_are_told_apart_by_their_boxes(bundle: Bundle, tmp_path: Path) -> None:
+    """Each box is prepared on its own. Two boxes of one image are not copies of each other; the same box twice is."""
+    image = np.concatenate([tinted(2, 0), tinted(4, 0)], axis=1)
+    path = tmp_path / "field.png"
+    path.write_bytes(encode(image, ".png"))
+    boxes = [(0.0, 0.0, 20.0, 20.0), (20.0, 0.0, 20.0, 20.0), (20.0, 0.0, 20.0, 20.0)]
+    located = make_bundle(tmp_path / "boxes", spec=PixelSpec(16, 16, crop="box"))
+    seen = cell_views.see(located, [path] * 3, boxes=boxes, threads=1)
+    assert seen.boxes == tuple(boxes)
+    assert not np.allclose(seen.features[0], seen.features[1])
+    assert np.array_equal(seen.features[1], seen.features[2])
+    assert seen.copies.tolist() == [0, 1, 1]
+    with pytest.raises(UserError, match="takes images of one cell each"):
+        cell_views.see(bundle, [path], boxes=boxes[:1], threads=1)
