@@ -36,6 +36,7 @@ from edgewbc.utils.files import read_json, write_text
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
+RESULTS, SCALING = Path("bench/results"), Path("docs/scaling.md")
 
 
 def between(text: str, path: Path) -> tuple[str, str, str]:
@@ -117,14 +118,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 3 if a file is out of date")
     parser.add_argument("--readme", type=Path, default=Path("README.md"), help="file with the headline table")
     parser.add_argument("--page", type=Path, default=Path("docs/results.md"), help="file with all results")
-    parser.add_argument("--scaling", type=Path, default=Path("docs/scaling.md"), help="page with parts to fill in")
-    parser.add_argument("--results", type=Path, default=Path("bench/results"), help="folder of the results as JSON")
+    parser.add_argument(
+        "--scaling", type=Path, help="page with parts to fill in [docs/scaling.md, for the results of the checkout]"
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results as JSON")
     options = parser.parse_args(arguments)
 
     def step() -> None:
         if not options.check:
             draw(options.results)
-        scaling = options.scaling if options.scaling.is_file() else None
+        scaling = options.scaling or (SCALING if options.results == RESULTS and SCALING.is_file() else None)
         for path, text in generated(options.readme, options.page, options.results, scaling).items():
             if path.is_file() and _read(path) == text:
                 continue
