@@ -15,7 +15,6 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +25,14 @@ from numpy.typing import NDArray
 
 from bench import console
 from edgewbc.bench import machine
+from edgewbc.bench.interleave import back_and_forth
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import say
 from edgewbc.errors import UserError, exit_code
 from edgewbc.export.integer_share import in_onnxruntime
+from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.selftest import GoldenSamples
+from edgewbc.runtime.throughput import run_for
 from edgewbc.utils.files import write_json
 from edgewbc.utils.optional import need
 from edgewbc.utils.text import markdown, percent
@@ -205,28 +207,23 @@ def measure(bundle: Bundle, *, rounds: int, seconds: float) -> IntegerRow:
     Raises:
         UserError: the bundle has no such model.
     """
-    runtime: Any = need("onnxruntime", "running an ONNX file")
     if not bundle.holds("onnx", "int8"):
         raise UserError(f"{bundle.path}: has no INT8 model for ONNX Runtime")
     images = GoldenSamples.from_bundle(bundle).images
     ours = bundle.read(bundle.model_files("onnx", "int8")[0])
     plain = to_float(ours)
     models = {FLOAT: plain, OWN: own_quantization(plain, images), BUNDLE: ours}
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    sessions = {
-        name: runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    predictors = {
+        name: ONNXRuntimePredictor(model, precision="f32" if name == FLOAT else "int8", threads=1)
         for name, model in models.items()
     }
-    labels = {name: session.run(None, {"image": images})[0].argmax(1) for name, session in sessions.items()}
+    labels = {name: predictor(images).probabilities.argmax(1) for name, predictor in predictors.items()}
     speeds = []
     for batch in BATCHES:
-        given = {"image": np.resize(images, (batch, *images.shape[1:]))}
-        found: list[dict[str, float]] = []
-        for number in range(rounds):
-            order = MODELS if number % 2 == 0 else MODELS[::-1]
-            found.append({name: _rate(sessions[name], given, batch, seconds) for name in order})
+        found: list[dict[str, float]] = [{} for _ in range(rounds)]
+        for place, name in enumerate(back_and_forth(MODELS, rounds)):
+            count, passed = run_for(predictors[name], images, batch, seconds)
+            found[place // len(MODELS)][name] = count * batch / passed
         speeds.append(Speed.of_rounds(batch, found))
     return IntegerRow(
         bundle.name,
@@ -236,15 +233,6 @@ def measure(bundle: Bundle, *, rounds: int, seconds: float) -> IntegerRow:
         len(images),
         tuple(speeds),
     )
-
-
-def _rate(session: Any, given: Mapping[str, NDArray[np.uint8]], batch: int, seconds: float) -> float:
-    session.run(None, given)
-    done, start = 0, time.perf_counter()
-    while (passed := time.perf_counter() - start) < seconds:
-        session.run(None, given)
-        done += batch
-    return done / passed
 
 
 def table(rows: Sequence[IntegerRow]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from edgewbc.cells import CLASSES, OTHER_CLASSES
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
+from edgewbc.lab.case_file import CASE
 from edgewbc.lab.case_labels import BLAST
 from edgewbc.pixels import Box
 from edgewbc.utils.files import sha256
@@ -149,16 +150,18 @@ def _holds_middle(one: Box, other: Box) -> bool:
     return 0 <= left + width / 2 - one[0] <= one[2] and 0 <= top + height / 2 - one[1] <= one[3]
 
 
+def cases_of(folder: Path) -> list[Path]:
+    """Return a folder that is a case, or else the cases one level below."""
+    return [folder] if (folder / CASE).is_file() else sorted(path.parent for path in folder.glob(f"*/{CASE}"))
+
+
 def _cases(folders: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for folder in folders:
-        if (folder / "case.json").is_file():
-            found.append(folder)
-            continue
-        below = sorted(path.parent for path in folder.glob("*/case.json"))
-        if not below:
+        cases = cases_of(folder)
+        if not cases:
             raise UserError(f"{folder}: is not a case and contains none: name folders that `edgewbc count` made")
-        found += below
+        found += cases
     return list({folder.resolve(): folder for folder in found}.values())
 
 

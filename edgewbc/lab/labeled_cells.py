@@ -10,8 +10,7 @@ from pathlib import Path
 from edgewbc.cells import SHORT
 from edgewbc.errors import UserError
 from edgewbc.images import discover
-from edgewbc.lab.case_file import CASE
-from edgewbc.lab.case_training import signed_cells
+from edgewbc.lab.case_training import cases_of, signed_cells
 from edgewbc.pixels import Box
 from edgewbc.utils.tables import read_table
 
@@ -54,7 +53,7 @@ def find(source: Path, classes: Sequence[str]) -> list[LabeledFile]:
             know.
     """
     if source.is_dir():
-        if (source / CASE).is_file() or any(source.glob(f"*/{CASE}")):
+        if cases_of(source):
             return _cases(source, classes)
         table = source / "labels.csv"
         return _table(table, classes) if table.is_file() else _folders(source, classes)

@@ -8,8 +8,9 @@ import torch
 from edgewbc.compress.channel_groups import Groups
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
-from edgewbc.nets.spec import LITE0, ModelSpec
+from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
+from tests.compress.architectures import ARCHITECTURES
 
 SPEC = ModelSpec("vgg16gap", tuple("abcde"), PixelSpec(16, 16), (32, "M", 64, 64, "M", 64), (12,))
 
@@ -19,19 +20,6 @@ def net() -> Network:
     """Return the network of `SPEC` with random weights."""
     torch.manual_seed(0)
     return model.build(SPEC).eval()
-
-
-ARCHITECTURES = {
-    "vgg16flatten": ModelSpec("vgg16flatten", tuple("abc"), PixelSpec(16, 24), (16, "M", 32, "M"), (40, 24)),
-    "efficientnet-lite0": ModelSpec(
-        "efficientnet-lite0", tuple("abc"), PixelSpec(32, 32), tuple(max(16, int(c) // 4) for c in LITE0), (), form="bn"
-    ),
-    "efficientnet-lite0 plain": ModelSpec(
-        "efficientnet-lite0", tuple("abc"), PixelSpec(32, 32), tuple(max(16, int(c) // 4) for c in LITE0), (24,)
-    ),
-    "edgenet": ModelSpec("edgenet", tuple("abc"), PixelSpec(32, 32), ("D", "/", 32, 48, "/", 64), (), form="bn"),
-    "edgenet plain": ModelSpec("edgenet", tuple("abc"), PixelSpec(32, 32), ("/", 32, 48, "M", 64), (32,)),
-}
 
 
 def test_predicted_cost_matches_the_pruned_network() -> None:

@@ -12,9 +12,10 @@ from edgewbc.compress.prune import prunable, shrink, taylor_gradients, train_los
 from edgewbc.errors import UserError
 from edgewbc.nets import model
 from edgewbc.nets.network import Network
-from edgewbc.nets.spec import LITE0, ModelSpec
+from edgewbc.nets.spec import ModelSpec
 from edgewbc.pixels import PixelSpec
 from tests.colored import make_manifest
+from tests.compress.architectures import ARCHITECTURES
 
 SPEC = ModelSpec("vgg16gap", tuple("abcde"), PixelSpec(16, 16), (32, "M", 64, 64, "M", 64), (12,))
 
@@ -96,19 +97,6 @@ def test_taylor_chooses_other_channels_than_magnitude(net: Network) -> None:
     kept, before = (each.get_parameter("features.0.weight") for each in (smaller, net))
     assert len(kept) <= 16
     assert all(any(torch.equal(row, other) for other in before[:16]) for row in kept)
-
-
-ARCHITECTURES = {
-    "vgg16flatten": ModelSpec("vgg16flatten", tuple("abc"), PixelSpec(16, 24), (16, "M", 32, "M"), (40, 24)),
-    "efficientnet-lite0": ModelSpec(
-        "efficientnet-lite0", tuple("abc"), PixelSpec(32, 32), tuple(max(16, int(c) // 4) for c in LITE0), (), form="bn"
-    ),
-    "efficientnet-lite0 plain": ModelSpec(
-        "efficientnet-lite0", tuple("abc"), PixelSpec(32, 32), tuple(max(16, int(c) // 4) for c in LITE0), (24,)
-    ),
-    "edgenet": ModelSpec("edgenet", tuple("abc"), PixelSpec(32, 32), ("D", "/", 32, 48, "/", 64), (), form="bn"),
-    "edgenet plain": ModelSpec("edgenet", tuple("abc"), PixelSpec(32, 32), ("/", 32, 48, "M", 64), (32,)),
-}
 
 
 @pytest.mark.parametrize("spec", ARCHITECTURES.values(), ids=ARCHITECTURES)
