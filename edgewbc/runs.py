@@ -18,6 +18,8 @@ from typing import Any
 from edgewbc._version import __version__
 from edgewbc.errors import UserError
 from edgewbc.lineage import FILES, SHA256, Lineage
+from edgewbc.nets.spec import SPEC as SPEC
+from edgewbc.nets.spec import WEIGHTS as WEIGHTS
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.utils.files import numbered, occupied, read_json, sha256, write_json
 from edgewbc.utils.optional import installed_versions
@@ -26,8 +28,6 @@ ROOT = Path("runs")
 LINEAGE = "lineage.json"
 QUANTIZATION = "quantize.json"
 """Report of a quantization, in the run folder that `edgewbc quantize` makes."""
-WEIGHTS = "model.safetensors"
-SPEC = "model.json"
 RECIPE = "recipe.yaml"
 HASHED = (SPEC, RECIPE, QUANTIZATION)
 """Files of a run, besides the weights, whose hashes the lineage holds. (Runs of earlier versions have none.)"""
@@ -53,7 +53,7 @@ def new(name: str, out: Path | None = None) -> Path:
     return folder
 
 
-def newest(root: Path = ROOT, holding: str = "model.safetensors", lacking: str | None = None) -> Path:
+def newest(root: Path = ROOT, holding: str = WEIGHTS, lacking: str | None = None) -> Path:
     """Return the most recently finished run under `root`.
 
     Args:

@@ -18,7 +18,7 @@ TESTED_ELSEWHERE = {
     "archive/tables.py": "archive/test_parquet.py",
     "archive/worker.py": "archive/test_engine.py",
     "bundle/model_facts.py": "bundle/test_match.py",
-    "cli/engine_name.py": "cli/test_commands.py",
+    "cli/options.py": "cli/test_commands.py",
     "interop/form.py": "lab/test_handover.py",
     "lab/engine.py": "lab/test_pipeline.py",
     "lab/prepared_image.py": "lab/test_classify.py",

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from edgewbc.errors import UserError
 from edgewbc.runtime import host
 from edgewbc.utils import temporaries
+from edgewbc.utils.http_server import LOOPBACK
 from edgewbc.utils.optional import install_command, need
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ ARCHIVE = install_command("archive")
 OBJECT_STORE = 256 << 20
 """Bytes of memory in which a Ray started here keeps names and rows on their way between processes."""
 
-_LOOPBACK = "127.0.0.1"
 _MAX_FOLDER = 40
 """Characters of the folder for Ray's files: the names of its sockets are 60 longer, and Linux allows 107 in all."""
 
@@ -209,7 +209,7 @@ def _started(ray: Any, options: ClusterOptions) -> Iterator[Cluster]:
                 "less busy, or leave out --engine ray"
             ) from None
         try:
-            if ray.util.get_node_ip_address() != _LOOPBACK:
+            if ray.util.get_node_ip_address() != LOOPBACK:
                 raise UserError(
                     "--engine ray: this version of Ray listens on the network: install another one "
                     f"({ARCHIVE}), or start a cluster yourself and name it with --address"

@@ -106,7 +106,7 @@ def baseline(side: int, folder: Path) -> BenchModel:
     spec = replace(spec, pixels=replace(spec.pixels, height=side, width=side))
     folder /= baseline_name(side)
     folder.mkdir(parents=True)
-    spec.write(folder / "model.json")
+    spec.write(folder / runs.SPEC)
     shutil.copyfile(network / runs.WEIGHTS, folder / runs.WEIGHTS)
     runs.seal_lineage(folder, runs.lineage(network))
     row = ("openvino", "f32")

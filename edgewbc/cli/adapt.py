@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgewbc.cli.console import emit, progress, say, wrote
+from edgewbc.cli.options import InferenceThreads, Json
 
 if TYPE_CHECKING:
     from edgewbc.bundle.bundle import Bundle
@@ -41,8 +42,8 @@ def command(
     force: Annotated[
         bool, typer.Option("--force", help="Write the bundle even if it is not shown to be better.")
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    threads: InferenceThreads = None,
+    as_json: Json = False,
 ) -> None:
     """Adapt a bundle to your microscope with a few labeled cells, and measure what that gains.
 

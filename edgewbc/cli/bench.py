@@ -5,6 +5,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from edgewbc.cli.options import Json
+
 STUDIES = ", ".join(f"`python -m bench.{name}`" for name in ("poster", "edge", "widths", "peers"))
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
@@ -62,7 +64,7 @@ def command(
         int, typer.Option(min=0, help="With --end-to-end: number of images for the memory measurement; 0 skips it.")
     ] = 2000,
     pictures: Annotated[int | None, typer.Option(min=0, hidden=True)] = None,  # the former name of --images
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Benchmark the speed, memory, size and accuracy of models on this CPU.
 
@@ -128,7 +130,7 @@ def command(
 def compare(
     first: Annotated[Path, typer.Argument(help="Earlier result of `bench --out`.")],
     second: Annotated[Path, typer.Argument(help="Later result of `bench --out`.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two results of `edgewbc bench`: which rows became faster or slower, and which predictions changed.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import progress, say
-from edgewbc.cli.engine_name import EngineName
+from edgewbc.cli.options import Cores, EngineName, Precision, RequireSignature, ShippedBundle, TrustedKeys
 from edgewbc.errors import GateError, UserError
 from edgewbc.lab.csv_table import CsvStyle
 
@@ -18,14 +18,8 @@ def command(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Image files, and folders of images (with all subfolders).")
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]"),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(help="int8 or f32, if the bundle has it. [default: what doctor chose, else the bundle's default]"),
-    ] = None,
+    model: ShippedBundle = None,
+    precision: Precision = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the rows to this file: CSV, or JSON Lines if it ends in .jsonl.")
     ] = None,
@@ -66,9 +60,7 @@ def command(
         ),
     ] = CsvStyle.PLAIN,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Write JSON Lines instead of CSV.")] = False,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Number of CPU cores to use. [default: what doctor chose, else all]")
-    ] = None,
+    threads: Cores = None,
     batch: Annotated[int, typer.Option(min=1, help="Images per inference call.")] = 32,
     engine: Annotated[
         EngineName,
@@ -97,15 +89,8 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object with the rows and the differential.")
     ] = False,
-    trust: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="KEYS", help="File of public keys whose bundles are trusted. [default: EDGEWBC_TRUSTED_KEYS]"
-        ),
-    ] = None,
-    require_signature: Annotated[
-        bool, typer.Option("--require-signature", help="Refuse a bundle that no trusted key has signed.")
-    ] = False,
+    trust: TrustedKeys = None,
+    require_signature: RequireSignature = False,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Exit with 3 if the images do not look like those the model was trained on."),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit
+from edgewbc.cli.options import Json
 
 
 def command(
@@ -16,7 +17,7 @@ def command(
         Path | None,
         typer.Argument(help="Second count of the same sample. [default: compare person and software on CASE]"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Compare two counts of one sample by the two-observer rule: do they differ by more than chance?
 

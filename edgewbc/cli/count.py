@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, progress, say
+from edgewbc.cli.options import Cores, Json, Precision, ShippedBundle
 
 
 def command(
@@ -28,11 +29,8 @@ def command(
     ] = None,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who counts.")] = None,
     accession: Annotated[str | None, typer.Option(help="Accession or order number, for the hand-over.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]")] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(help="int8 or f32, if the bundle has it. [default: what doctor chose, else the bundle's default]"),
-    ] = None,
+    model: ShippedBundle = None,
+    precision: Precision = None,
     review_below: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,11 +49,9 @@ def command(
             help="Profile of the microscope, from `edgewbc microscope learn`. [default: learned from the images]",
         ),
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Number of CPU cores to use. [default: what doctor chose, else all]")
-    ] = None,
+    threads: Cores = None,
     zeros: Annotated[bool, typer.Option("--zeros", help="Also print the types of which there is no cell.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Count a slide: images in, a case out, which a person reviews and signs.
 

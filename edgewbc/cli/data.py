@@ -1,25 +1,23 @@
-"""`edgewbc data`: create, describe and audit labeled data sets."""
+"""`edgewbc data`: create, join, split and describe labeled data sets."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgewbc.cli import data_audit
 from edgewbc.cli.console import emit, progress, say, wrote
-from edgewbc.cli.engine_name import EngineName
+from edgewbc.cli.options import Json
 
 if TYPE_CHECKING:
-    from edgewbc.data.label_audit import LabelAuditOptions
     from edgewbc.data.manifest import Manifest
     from edgewbc.data.sources.scan import SourceCells
     from edgewbc.data.sources.table import LabelTable
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Create, describe and check labeled data sets.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
 To = Annotated[Path, typer.Option(help="Folder to create.")]
 Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 
@@ -314,109 +312,4 @@ def card(
     wrote(folder / data_card.PAGE)
 
 
-@app.command()
-def audit(
-    where: Annotated[
-        Path | None, typer.Argument(metavar="MANIFEST", help="Manifest to check (default: the newest one here).")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="The same as the argument MANIFEST.")] = None,
-    near: Annotated[bool, typer.Option(help="Search for near duplicates too.")] = True,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN", help="Rank doubtful labels instead, using the features of a run folder or of 'imagenet'."
-        ),
-    ] = None,
-    to: Annotated[
-        Path | None, typer.Option(help="With --labels: folder to create (default: label-audits/<source>).")
-    ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="With --labels: number of cross-validation folds.")] = 5,
-    center: Annotated[
-        int | None,
-        typer.Option(
-            "--center", "--centre", min=1, help="With --labels: side of the central square to crop, in pixels."
-        ),
-    ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="With --labels: side of the square around a box, as a multiple of its longer side."),
-    ] = None,
-    engine: Annotated[
-        EngineName, typer.Option(help="Where images are read. pc: this process; ray: a process per core, for archives.")
-    ] = EngineName.PC,
-    address: Annotated[
-        str | None, typer.Option(help="Ray cluster to use, such as auto. [default: Ray is started on this PC]")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="With --engine ray: number of processes.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the result to this JSON file.")] = None,
-    json: Json = False,
-) -> None:
-    """Check a manifest for unusable images, suspicious images, duplicates, conflicting labels and split leaks.
-
-    Exits with 3 if a group or a duplicate is in more than one split, and with 2 if an image cannot be used. Suspicious
-    images (incomplete, grayscale, CMYK, 16-bit, partly transparent, several pages) are listed and are not errors. Of
-    more than 100,000 images, near duplicates are found by hashing: nearly all of them, in bounded memory.
-
-    With --labels: find labels that are probably wrong. Each cell is judged by a classifier trained without it and
-    without its group. The result is a folder with labels.csv and a contact sheet (sheet.html, sheet.png) for review by
-    a person; no label is changed, and flagged labels are not errors. A network that was trained on these labels
-    finds too few; imagenet has not seen them.
-
-    \b
-    Example:
-      edgewbc data audit manifests/mine
-      edgewbc data audit manifests/mine --labels imagenet --to doubtful
-      edgewbc data audit manifests/archive --engine ray
-    """
-    from edgewbc.cli import defaults
-    from edgewbc.data import audit as checks
-    from edgewbc.data.label_audit import LabelAuditOptions
-    from edgewbc.errors import UserError
-    from edgewbc.utils.files import write_json
-
-    if where is not None and data is not None and where != data:
-        raise UserError(f"{where} and --data {data}: name only one manifest")
-    if labels is None and (to, center, scale) != (None, None, None):
-        raise UserError("--to, --center and --scale require --labels RUN")
-    if engine is not EngineName.RAY and (threads, address) != (None, None):
-        raise UserError("--threads and --address require --engine ray")
-    if labels is not None:
-        if engine is EngineName.RAY:
-            raise UserError("--labels: is not computed on Ray: leave out --engine ray")
-        options = LabelAuditOptions(center=center, scale=scale, folds=folds, near=near)
-        _audit_labels(defaults.manifest(where or data), labels, to, options, out, json)
-        return
-    chosen = defaults.manifest(where or data)
-    if engine is EngineName.RAY:
-        from edgewbc.archive import objects
-        from edgewbc.archive.cluster import ClusterOptions, connected
-
-        with connected(ClusterOptions(address, threads), say) as cluster:
-            found = checks.audit(chosen, near=near, progress=progress, mapper=partial(objects.mapped, cluster))
-    else:
-        found = checks.audit(chosen, near=near, progress=progress)
-    if out is not None:
-        write_json(out, found.to_json())
-        wrote(out)
-    emit(found.to_json()) if json else print(found.to_text())
-    found.check()
-
-
-def _audit_labels(
-    chosen: Manifest, network: str, to: Path | None, options: LabelAuditOptions, out: Path | None, json: bool
-) -> None:
-    """Run the label audit, write its folder and print its result."""
-    from edgewbc.data import label_audit
-    from edgewbc.report import contact_sheet
-    from edgewbc.report import labels as report
-    from edgewbc.utils.files import write_json
-
-    folder = contact_sheet.folder(to, str(chosen.provenance.source or "labels"))
-    found = label_audit.run(chosen, network, options, progress=progress)
-    contact_sheet.write(found, folder, progress)
-    result = found.to_json()
-    if out is not None:
-        write_json(out, result)
-        wrote(out)
-    emit({**result, "folder": str(folder)}) if json else print(report.text(found))
-    say(f"review: {folder / contact_sheet.SHEET} ({folder / 'labels.csv'} lists all cells)")
+app.command("audit")(data_audit.command)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from edgewbc.cli.console import emit, say
+from edgewbc.cli.options import Json
 from edgewbc.errors import INTERRUPTED
 
 FIELDS = 10
@@ -26,7 +27,7 @@ def command(
     cells: Annotated[int, typer.Option(min=20, help="Number of synthetic cells of each class.")] = 160,
     seconds: Annotated[float, typer.Option(help="Seconds that bench times each row.")] = 2.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the cells and of the training.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Run the whole workflow on synthetic cells, from training to the report of counted fields.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgewbc.cli.console import emit, say
+from edgewbc.cli.options import Json, ShippedBundle
 from edgewbc.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,17 +19,14 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]"),
-    ] = None,
+    model: ShippedBundle = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Number of CPU cores to measure with and use later. [default: all]")
     ] = None,
     seconds: Annotated[
         float, typer.Option(min=0.0, help="Seconds to measure each configuration; with 0, nothing is saved.")
     ] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Describe this PC and find the fastest configuration for a bundle: precision, streams and threads.
 

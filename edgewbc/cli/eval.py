@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from edgewbc.cli.options import Json
+
 
 def command(
     model: Annotated[
@@ -26,7 +28,7 @@ def command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file.")] = None,
     png: Annotated[Path | None, typer.Option(help="Draw the confusion matrix to this PNG file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure the accuracy of a model on a split of a manifest.
 

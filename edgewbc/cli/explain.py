@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, progress, say, wrote
+from edgewbc.cli.options import InferenceThreads, Json, ShippedBundle
 
 
 def command(
     images: Annotated[list[Path], typer.Argument(help="Image files, and folders of images (with all subfolders).")],
     to: Annotated[Path, typer.Option(help="Folder to create.")] = Path("explained"),
-    model: Annotated[Path | None, typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]")] = None,
+    model: ShippedBundle = None,
     precision: Annotated[
         str | None, typer.Option(help="int8 or f32, if the bundle has it. [default: the bundle's]")
     ] = None,
@@ -33,8 +34,8 @@ def command(
         Path | None, typer.Option(help="Profile of the microscope. [default: learned from the images]")
     ] = None,
     most: Annotated[int, typer.Option("--cells", min=1, help="Largest number of cells to explain.")] = 300,
-    threads: Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    threads: InferenceThreads = None,
+    as_json: Json = False,
 ) -> None:
     """Show which parts of each cell's image its label rests on, with class activation maps.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgewbc.cli.console import emit, progress, say
+from edgewbc.cli.options import Json
 
 if TYPE_CHECKING:
     from edgewbc.bundle.bundle import Bundle
@@ -86,7 +87,7 @@ def command(
         Path | None,
         typer.Option(help="Archive of the npm package onnxruntime-web, for --as html. [default: downloaded by npm]"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write the bundle of a run: OpenVINO IR, ONNX, golden samples, model card and checksums.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, wrote
+from edgewbc.cli.options import Json
 from edgewbc.interop.form import Form
 
 
@@ -26,7 +27,7 @@ def command(
     draft: Annotated[
         bool, typer.Option("--draft", help="Hand over a case that is not signed, as preliminary.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a signed case into a folder, for a laboratory's information system to read.
 

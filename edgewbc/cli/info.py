@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgewbc.cli.console import emit, say
+from edgewbc.cli.options import Json
 from edgewbc.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def command(
     freeze: Annotated[
         int, typer.Option(min=0, help="Number of blocks to count as frozen, from the first; for the trainable total.")
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Describe a network layer by layer: output shape, parameters and multiply-adds, with totals.
 

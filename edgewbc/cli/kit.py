@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgewbc.cli.console import emit, say, wrote
+from edgewbc.cli.options import Json, ShippedBundle
 
 if TYPE_CHECKING:
     from edgewbc.kit.build import Kit
@@ -20,7 +21,7 @@ def command(
         list[str] | None,
         typer.Option(help="Python version of the lab's PC: 3.12 or 3.12,3.13; may be repeated. [default: 3.12]"),
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]")] = None,
+    model: ShippedBundle = None,
     wheels: Annotated[
         Path | None,
         typer.Option(help="Folder to take the wheels from, without using the network. [default: download them]"),
@@ -41,7 +42,7 @@ def command(
         ),
     ] = None,
     zip: Annotated[bool, typer.Option("--zip", help="Also write a zip of the folder, next to it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Build a folder that installs on a lab's PC without a network: wheels, bundle, launchers, guide, licenses.
 

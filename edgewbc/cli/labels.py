@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, say, wrote
+from edgewbc.cli.options import Json
 from edgewbc.interop.labels import LabelForm
 
 app = typer.Typer(
@@ -52,7 +53,7 @@ def import_(
         Path | None, typer.Option(help="With --to: folder of the images. [default: that of the labels]")
     ] = None,
     why: Annotated[str, typer.Option(help="Reason, which a correction of a signed case needs.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Read labels from Label Studio or FiftyOne, and record them in a case, or write them as a table.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, progress, say, wrote
+from edgewbc.cli.options import InferenceThreads, Json
 
 
 def command(
@@ -19,8 +20,8 @@ def command(
         Path | None, typer.Option(help="Profile of the microscope. [default: learned from the images]")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the choice.")] = 0,
-    threads: Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    threads: InferenceThreads = None,
+    as_json: Json = False,
 ) -> None:
     """Choose the cells that teach a bundle the most about your microscope, and lay them out to be labeled.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, say
+from edgewbc.cli.options import Json
 
 
 def command(
@@ -32,7 +33,7 @@ def command(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Set a key of the recipe, such as fit.epochs=2; repeatable.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Remove channels from a network, then recover its accuracy by distillation from the unpruned network.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from edgewbc.cli.console import emit, progress, say
+from edgewbc.cli.options import Json
 from edgewbc.errors import UserError
 
 RECIPE = "qat"
@@ -65,7 +66,7 @@ def command(
         typer.Option("--set", help="With --qat: set a key of the recipe, such as fit.epochs=2; repeatable."),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="New run folder (default: runs/<run>-int8, or -qat).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Quantize a network to int8, for OpenVINO and for ONNX Runtime.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgewbc.cli.console import emit
+from edgewbc.cli.options import InferenceThreads, Json
 
 if TYPE_CHECKING:
     from edgewbc.runtime.selftest import Report
@@ -19,11 +20,11 @@ def command(
         typer.Argument(help="Bundle, a folder or a zip. [default: the shipped one]"),
     ] = None,
     named: Annotated[Path | None, typer.Option("--model", help="The bundle, given as an option instead.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")] = None,
+    threads: InferenceThreads = None,
     backend: Annotated[
         str, typer.Option(help="Runtime to check: openvino, or onnx where ONNX Runtime is installed.")
     ] = "openvino",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check that a bundle is complete, and gives the same predictions on this PC as where it was exported.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import say
+from edgewbc.cli.options import Cores, Precision, RequireSignature, TrustedKeys
 
 
 def command(
@@ -34,10 +35,7 @@ def command(
         Path | None,
         typer.Option(help="File with the token that clients must send. [default: the variable EDGEWBC_SERVE_TOKEN]"),
     ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(help="int8 or f32, if the bundle has it. [default: what doctor chose, else the bundle's default]"),
-    ] = None,
+    precision: Precision = None,
     review_below: Annotated[
         list[str] | None,
         typer.Option(
@@ -45,9 +43,7 @@ def command(
             help="Review labels with a probability below P; repeat it for single classes. [default: the bundle's]",
         ),
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Number of CPU cores to use. [default: what doctor chose, else all]")
-    ] = None,
+    threads: Cores = None,
     batch: Annotated[int, typer.Option(min=1, max=1024, help="Most images per inference call.")] = 32,
     delay: Annotated[
         float, typer.Option(min=0, max=1000, help="Milliseconds that an image waits for others to fill a batch.")
@@ -58,15 +54,8 @@ def command(
     max_body: Annotated[int, typer.Option(min=1, max=1024, help="Largest request in MiB.")] = 64,
     max_pixels: Annotated[int, typer.Option(min=1, max=100, help="Largest image in millions of pixels.")] = 50,
     drain: Annotated[int, typer.Option(min=1, help="Seconds to finish accepted requests after SIGTERM.")] = 60,
-    trust: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="KEYS", help="File of public keys whose bundles are trusted. [default: EDGEWBC_TRUSTED_KEYS]"
-        ),
-    ] = None,
-    require_signature: Annotated[
-        bool, typer.Option("--require-signature", help="Refuse a bundle that no trusted key has signed.")
-    ] = False,
+    trust: TrustedKeys = None,
+    require_signature: RequireSignature = False,
 ) -> None:
     """Serve bundles over HTTP: images in, labels and their statuses out, by the Open Inference Protocol (KServe v2).
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgewbc.cli.console import emit, say
+from edgewbc.cli.options import Json
 
 if TYPE_CHECKING:
     from edgewbc.data.manifest import Manifest
@@ -61,7 +62,7 @@ def command(
         list[str] | None,
         typer.Option(help="Record the training with tensorboard, mlflow or wandb as well; repeatable."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Fine-tune a network on the train split of a manifest; the best epoch on the validation split is kept.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, say
+from edgewbc.cli.options import Json
 
 
 def command(
@@ -19,7 +20,7 @@ def command(
     require_signature: Annotated[
         bool, typer.Option("--require-signature", help="For a bundle: exit with 2 unless a trusted key has signed it.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Check that nothing in a case or a bundle was altered, and whose bundle it is.
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.metrics import calibration_error, probability_scores
+from edgewbc.probability_metrics import calibration_error, probability_scores
 
 METHOD = "temperature"
 LOWEST, HIGHEST = 0.02, 50.0

@@ -15,7 +15,8 @@ from edgewbc.data.manifest import SYNTHETIC, Entry, Manifest, facts
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.load import LoadedModel, load
 from edgewbc.evaluation.result import EvalResult, ReferenceComparison
-from edgewbc.metrics import probability_scores, score
+from edgewbc.metrics import score
+from edgewbc.probability_metrics import probability_scores
 from edgewbc.runtime.predictor import fault
 from edgewbc.utils.progress import Progress, quiet
 

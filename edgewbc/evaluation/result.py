@@ -49,7 +49,7 @@ class EvalResult(Scores):
         model_sha256: identifies the files that ran.
         precision: precision that actually ran.
         backend: runtime.
-        brier, log_loss, calibration_error: see `metrics.ProbabilityScores`.
+        brier, log_loss, calibration_error: see `probability_metrics.ProbabilityScores`.
         reference: the accuracy to compare with, and whether it is met.
     """
 

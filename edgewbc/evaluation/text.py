@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgewbc.evaluation.result import EvalResult
-from edgewbc.metrics import MAX_CALIBRATION_ERROR
+from edgewbc.probability_metrics import MAX_CALIBRATION_ERROR
 from edgewbc.utils.text import interval, percent, table
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle
-from edgewbc.bundle.paths import CARD
+from edgewbc.bundle.paths import CARD, FAMILIARITY
 from edgewbc.errors import GateError, UserError
-from edgewbc.export import client
+from edgewbc.export.client import CLIENT, DECIDE, ClientDescription
 from edgewbc.runtime import trial
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.selftest import GoldenSamples
@@ -65,15 +65,14 @@ def write(bundle: Bundle, to: Path, license: str | None = None, precision: str |
     opset = next(entry.version for entry in onnx.load_from_string(model.contents[0]).opset_import if not entry.domain)
     files = {MODEL: model.contents[0], "test_input.npy": _npy(image)}
     files |= {f"test_{name}.npy": _npy(values) for name, values in outputs.items()}
-    described, info = client.describe(bundle, model.precision), bundle.manifest.familiarity
+    described, info = ClientDescription.of(bundle, model.precision), bundle.manifest.familiarity
     if info is not None:
-        files["familiarity.npz"] = bundle.read(info.file)
-        described["familiarity"]["file"] = "familiarity.npz"
+        files[FAMILIARITY] = bundle.read(info.file)
     with whole_folder(to) as folder:
         for name, data in files.items():
             (folder / name).write_bytes(data)
-        write_json(folder / client.CLIENT, described)
-        files[client.CLIENT] = (folder / client.CLIENT).read_bytes()
+        write_json(folder / CLIENT, described.to_json())
+        files[CLIENT] = (folder / CLIENT).read_bytes()
         write_text(folder / README, readme(bundle, described))
         found = rdf(bundle, model.precision, files, outputs, opset, license)
         write_text(folder / RDF, yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=110))
@@ -137,7 +136,7 @@ def rdf(
         "tags": ["white-blood-cell", "hematology", "classification", "2d", "onnx", "edgewbc"],
         "documentation": README,
         "timestamp": str(values.get("created", "1970-01-01T00:00:00+00:00")),
-        "attachments": [source(name) for name in (client.CLIENT, "familiarity.npz") if name in files],
+        "attachments": [source(name) for name in (CLIENT, FAMILIARITY) if name in files],
         "inputs": [image],
         "outputs": [
             _output(name, array, bundle.classes, source(f"test_{name}.npy")) for name, array in outputs.items()
@@ -160,13 +159,12 @@ def rdf(
     return found
 
 
-def readme(bundle: Bundle, described: dict[str, Any]) -> str:
+def readme(bundle: Bundle, described: ClientDescription) -> str:
     """Return the documentation, with the section on validation that the specification asks for."""
     card = bundle.read(CARD).decode("utf-8") if CARD in bundle.sums else f"# {bundle.name}\n"
-    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(described["steps"], 1))
     return (
-        f"{card}\n## Preparation of an image\n\n{steps}\n\nCalibration: {described['calibrate']}. "
-        f"Decision: {described['decide']} ({described['review_below']:g}). {described['unfamiliar']}\n\n"
+        f"{card}\n## Preparation of an image\n\n{described.to_text()}\n\nCalibration: {described.calibrate}. "
+        f"Decision: {DECIDE} ({described.review_below:g}). {described.unfamiliar}\n\n"
         "## Validation\n\nOn images of your own, labeled and not used in training: `edgewbc eval BUNDLE --data "
         "MANIFEST` with the bundle that this folder was made from, or accuracy and recall by class of the labels that "
         "`client.json` defines.\n"

@@ -16,8 +16,8 @@ from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import FamiliarityInfo
 from edgewbc.lineage import Lineage
-from edgewbc.metrics import MAX_CALIBRATION_ERROR
 from edgewbc.pixels import PixelSpec
+from edgewbc.probability_metrics import MAX_CALIBRATION_ERROR
 from edgewbc.synth.outliers import SYNTHETIC as SYNTHETIC_KIND
 from edgewbc.utils.text import interval, percent
 

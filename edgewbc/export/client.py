@@ -6,15 +6,19 @@ A model server or another toolkit runs the graph alone. This description, as JSO
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.paths import FAMILIARITY as FAMILIARITY_FILE
 from edgewbc.cells import NOT_LEUKOCYTES
+from edgewbc.decision.familiarity import FamiliarityInfo
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import PixelSpec
 
 CLIENT: Final = "client.json"
 FORMAT: Final = 1
+DECIDE: Final = "the label is the class of the largest probability p; if p is below review_below, a person checks it"
 FAMILIARITY: Final = (
     "The outputs alone do not tell an unfamiliar cell, such as a blast, from the classes: before a cell is counted, "
     "compare its features with familiarity.npz (edgewbc.decision.familiarity.Familiarity) and count it only if "
@@ -25,57 +29,98 @@ NO_FAMILIARITY: Final = (
 )
 
 
-def describe(bundle: Bundle, precision: str | None = None) -> dict[str, Any]:
-    """Return the description as JSON values.
+@dataclass(frozen=True)
+class ClientDescription:
+    """What a client has to know of a bundle, beside the graph.
 
-    Args:
-        bundle: the bundle.
-        precision: of the model that is served; None takes the default one.
+    Attributes:
+        name, precision: of the bundle and of the model that is served.
+        classes: in the order of the probabilities.
+        pixels: how an image is prepared.
+        temperature: of the calibration; None without one.
+        review_below: probability below which a person checks a label.
+        familiarity: what the manifest says of the familiarity statistics, which lie in `FAMILIARITY_FILE` beside the
+            description; None without them.
     """
-    manifest, pixels = bundle.manifest, bundle.pixels
-    thresholds = ReviewThresholds().of_bundle(manifest)
-    calibration, info = manifest.calibration, manifest.familiarity
-    return {
-        "format": FORMAT,
-        "name": bundle.name,
-        "precision": precision or bundle.default_precision,
-        "classes": list(bundle.classes),
-        "not_leukocytes": [name for name in bundle.classes if name in NOT_LEUKOCYTES],
-        "input": {
-            "name": "image",
-            "dtype": "uint8",
-            "layout": "NHWC",
-            "color": "RGB",
-            "height": pixels.height,
-            "width": pixels.width,
-            "scaling": "none: mean and standard deviation are part of the graph",
-        },
-        "crop": {
-            "kind": pixels.crop,
-            "size": pixels.size if pixels.crop in ("centre", "cell") else None,
-            "scale": pixels.scale if pixels.crop == "box" else None,
-            "reference": None if pixels.reference is None else pixels.reference.to_json(),
-        },
-        "steps": steps(pixels),
-        "outputs": {
-            "probabilities": "float32 (n, classes), sum 1, in the order of `classes`; not calibrated",
-            "features": "float32 (n, d), of the layer before the classes",
-        },
-        "calibration": None
-        if calibration is None
-        else {"method": "temperature", "temperature": calibration.temperature},
-        "calibrate": (
-            "use the probabilities as they are"
-            if calibration is None
-            else "p[k] = q[k] / sum(q), where q[k] = max(probabilities[k], 1e-12) ** (1 / temperature)"
-        ),
-        "review_below": thresholds.default,
-        "decide": "the label is the class of the largest probability p; if p is below review_below, a person checks it",
-        "familiarity": None
-        if info is None
-        else {"file": info.file, "threshold": info.threshold, "score_threshold": info.score_threshold},
-        "unfamiliar": NO_FAMILIARITY if info is None else FAMILIARITY,
-    }
+
+    name: str
+    precision: str
+    classes: tuple[str, ...]
+    pixels: PixelSpec
+    temperature: float | None
+    review_below: float
+    familiarity: FamiliarityInfo | None
+
+    @classmethod
+    def of(cls, bundle: Bundle, precision: str | None = None) -> ClientDescription:
+        """Describe a bundle; the precision is that of the model that is served, None for the default one."""
+        manifest, calibration = bundle.manifest, bundle.manifest.calibration
+        return cls(
+            name=bundle.name,
+            precision=precision or bundle.default_precision,
+            classes=bundle.classes,
+            pixels=bundle.pixels,
+            temperature=None if calibration is None else calibration.temperature,
+            review_below=ReviewThresholds().of_bundle(manifest).of(bundle.classes[0]),  # the same for every class
+            familiarity=manifest.familiarity,
+        )
+
+    @property
+    def calibrate(self) -> str:
+        """The formula of the calibration."""
+        if self.temperature is None:
+            return "use the probabilities as they are"
+        return "p[k] = q[k] / sum(q), where q[k] = max(probabilities[k], 1e-12) ** (1 / temperature)"
+
+    @property
+    def unfamiliar(self) -> str:
+        """How an unfamiliar cell is detected, or that it cannot be."""
+        return NO_FAMILIARITY if self.familiarity is None else FAMILIARITY
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `client.json`."""
+        pixels, info = self.pixels, self.familiarity
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "precision": self.precision,
+            "classes": list(self.classes),
+            "not_leukocytes": [name for name in self.classes if name in NOT_LEUKOCYTES],
+            "input": {
+                "name": "image",
+                "dtype": "uint8",
+                "layout": "NHWC",
+                "color": "RGB",
+                "height": pixels.height,
+                "width": pixels.width,
+                "scaling": "none: mean and standard deviation are part of the graph",
+            },
+            "crop": {
+                "kind": pixels.crop,
+                "size": pixels.size if pixels.crop in ("centre", "cell") else None,
+                "scale": pixels.scale if pixels.crop == "box" else None,
+                "reference": None if pixels.reference is None else pixels.reference.to_json(),
+            },
+            "steps": steps(pixels),
+            "outputs": {
+                "probabilities": "float32 (n, classes), sum 1, in the order of `classes`; not calibrated",
+                "features": "float32 (n, d), of the layer before the classes",
+            },
+            "calibration": None
+            if self.temperature is None
+            else {"method": "temperature", "temperature": self.temperature},
+            "calibrate": self.calibrate,
+            "review_below": self.review_below,
+            "decide": DECIDE,
+            "familiarity": None
+            if info is None
+            else {"file": FAMILIARITY_FILE, "threshold": info.threshold, "score_threshold": info.score_threshold},
+            "unfamiliar": self.unfamiliar,
+        }
+
+    def to_text(self) -> str:
+        """Return the preparation of an image as a numbered list in Markdown."""
+        return "\n".join(f"{number}. {step}" for number, step in enumerate(steps(self.pixels), 1))
 
 
 def steps(pixels: PixelSpec) -> list[str]:

@@ -25,6 +25,7 @@ from edgewbc.export import bundle_manifest, decision, golden, graph, parity, tra
 from edgewbc.export.card import card
 from edgewbc.export.integer_share import in_onnxruntime
 from edgewbc.export.validation import ModelFile
+from edgewbc.lab.thresholds import REVIEW_BELOW
 from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.nets.torch_predictor import TorchPredictor
@@ -33,8 +34,6 @@ from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
 
-REVIEW_BELOW = 0.5
-"""Review threshold of a bundle that is exported without validation images."""
 PARITY_IMAGES = 64
 
 

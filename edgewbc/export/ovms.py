@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.paths import FAMILIARITY
 from edgewbc.errors import UserError
-from edgewbc.export import client
+from edgewbc.export.client import CLIENT, DECIDE, ClientDescription
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.text import address_part
 
@@ -44,11 +45,10 @@ def write(bundle: Bundle, to: Path, precision: str | None = None) -> str:
         for suffix, data in zip(("xml", "bin"), model.contents, strict=True):
             (version / f"model.{suffix}").write_bytes(data)
         write_json(folder / CONFIG, config(name))
-        described = client.describe(bundle, model.precision)
+        described = ClientDescription.of(bundle, model.precision)
         if info is not None:
-            (folder / "familiarity.npz").write_bytes(bundle.read(info.file))
-            described["familiarity"]["file"] = "familiarity.npz"
-        write_json(folder / client.CLIENT, {**described, "model_sha256": model.sha256, "served_as": name})
+            (folder / FAMILIARITY).write_bytes(bundle.read(info.file))
+        write_json(folder / CLIENT, {**described.to_json(), "model_sha256": model.sha256, "served_as": name})
         write_text(folder / README, readme(bundle, name, described))
     return name
 
@@ -66,9 +66,8 @@ def config(name: str, path: str | None = None) -> dict[str, Any]:
     return {"model_config_list": [{"config": entry}]}
 
 
-def readme(bundle: Bundle, name: str, described: dict[str, Any]) -> str:
+def readme(bundle: Bundle, name: str, described: ClientDescription) -> str:
     """Return how to start the server, and what a client does."""
-    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(described["steps"], 1))
     return (
         f"# {bundle.name} for OpenVINO Model Server\n\n"
         "    docker run --rm -v $PWD:/models:ro -p 9000:9000 -p 8000:8000 openvino/model_server:latest \\\n"
@@ -76,8 +75,8 @@ def readme(bundle: Bundle, name: str, described: dict[str, Any]) -> str:
         f"The model is served as `{name}`: input `image`, uint8 RGB (n, {bundle.pixels.height}, {bundle.pixels.width}, "
         "3); outputs `probabilities` and `features`. Outside a container, change `base_path` in "
         f"`{CONFIG}`. Prepare images as below and send pixels, and no JPEG files: the server would scale them as a "
-        f"whole, without the crop.\n\n## What a client does\n\n{steps}\n\n"
-        f"Calibration: {described['calibrate']}.\n\n"
-        f"Decision: {described['decide']} ({described['review_below']:g}).\n\n"
-        f"{described['unfamiliar']}\n\nThe same, for programs: `{client.CLIENT}`.\n"
+        f"whole, without the crop.\n\n## What a client does\n\n{described.to_text()}\n\n"
+        f"Calibration: {described.calibrate}.\n\n"
+        f"Decision: {DECIDE} ({described.review_below:g}).\n\n"
+        f"{described.unfamiliar}\n\nThe same, for programs: `{CLIENT}`.\n"
     )

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from edgewbc.data import images
 from edgewbc.data.manifest import Manifest, SplitFacts, facts
 from edgewbc.export import parity
-from edgewbc.metrics import ClassScore, Interval, probability_scores, score
+from edgewbc.metrics import ClassScore, Interval, score
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.probability_metrics import probability_scores
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Predictor
@@ -82,7 +83,7 @@ class EvidenceRow:
         interval: Wilson 95 % interval of the accuracy.
         balanced_accuracy: mean recall over the classes that have images.
         per_class: scores by class name.
-        calibration_error: see `metrics.calibration_error`.
+        calibration_error: see `probability_metrics.calibration_error`.
     """
 
     precision: str

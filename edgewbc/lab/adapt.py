@@ -27,6 +27,7 @@ from edgewbc.lab.cell_views import SeenCells
 from edgewbc.lab.labeled_cells import LabeledFile
 from edgewbc.metrics import McNemar, Scores
 from edgewbc.pixels import Box
+from edgewbc.probability_metrics import probability_scores
 from edgewbc.runtime import ir_head, trial
 from edgewbc.smear import learning
 from edgewbc.smear.microscope import Profile
@@ -263,7 +264,7 @@ def compare(
     """Compare the probabilities (n, K) of two heads for the same labeled cells."""
     labels = [probabilities.argmax(1) for probabilities in (before, after)]
     scores = [metrics.score(truth, found, classes) for found in labels]
-    losses = [metrics.probability_scores(truth, found).log_loss or 0.0 for found in (before, after)]
+    losses = [probability_scores(truth, found).log_loss or 0.0 for found in (before, after)]
     test = metrics.mcnemar(*(found == truth for found in labels))
     return Comparison(scores[0], scores[1], test, losses[0], losses[1], cells)
 

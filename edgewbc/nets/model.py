@@ -18,12 +18,11 @@ from edgewbc.nets.efficientnet_lite import EfficientNetLite0
 from edgewbc.nets.library_network import LibraryNetwork
 from edgewbc.nets.network import Network
 from edgewbc.nets.spec import PLAIN, ModelSpec, library
+from edgewbc.nets.spec import SPEC as SPEC
+from edgewbc.nets.spec import WEIGHTS as WEIGHTS
 from edgewbc.nets.vgg import VGG16GAP, VGG16Flatten
 from edgewbc.nets.weights_kind import check_kind
 from edgewbc.utils.files import atomic_write
-
-WEIGHTS = "model.safetensors"
-SPEC = "model.json"
 
 
 def build(spec: ModelSpec) -> Network:

@@ -13,6 +13,8 @@ from edgewbc.pixels import PixelSpec
 from edgewbc.utils.files import read_json, write_json
 
 FORMAT = 1
+WEIGHTS, SPEC = "model.safetensors", "model.json"
+"""Files of a network in a folder."""
 VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
 """Channels of configuration D, unpruned."""
 LITE0 = (32, 16, 96, 24, 144, 24, 144, 40, 240, 40, 240, 80, *(480, 80) * 2, 480, 112, *(672, 112) * 2, 672, 192,

@@ -12,7 +12,17 @@ import edgewbc.cli
 from edgewbc.cli.commands import SUMMARIES, load
 from edgewbc.cli.main import main
 
-_SHARED = {"commands", "console", "defaults", "engine_name", "main", "network_info", "training_progress", "__init__"}
+_SHARED = {
+    "commands",
+    "console",
+    "data_audit",
+    "defaults",
+    "main",
+    "network_info",
+    "options",
+    "training_progress",
+    "__init__",
+}
 """Modules of `edgewbc.cli` that are not commands."""
 _IMPORTED = """
 import sys

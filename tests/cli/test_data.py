@@ -235,39 +235,6 @@ def test_manifest_of_a_missing_folder(edgewbc: Run, tmp_path: Path, source: str)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_audit_of_a_clean_manifest(edgewbc: Run, cells: Path) -> None:
-    """Exit code 0, as text and as JSON, with the manifest as argument or --data; both together are an error."""
-    assert "no leak" in edgewbc("data", "audit", cells).out
-    ran = edgewbc("data", "audit", "--data", cells, "--json")
-    assert ran.code == 0
-    assert json.loads(ran.out)["thresholds"] == {"phash_bits": 12, "correlation": 0.9}
-    assert edgewbc("data", "audit", cells, "--data", cells.parent).code == 2
-
-
-def test_audit_exits_3_for_a_leak(edgewbc: Run, tmp_path: Path) -> None:
-    """Copies in several splits are printed, as text or as JSON, and the exit code is 3."""
-    (tmp_path / "p/monocyte").mkdir(parents=True)
-    for i in range(10):
-        (tmp_path / f"p/monocyte/{i}.png").write_bytes(encode(make_image(i // 10)))
-    made = edgewbc("data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "m", "--protocol", "poster")
-    assert made.code == 0
-    ran = edgewbc("data", "audit", tmp_path / "m")
-    assert ran.code == 3
-    assert "LEAKS" in ran.out
-    assert "leak (protocol poster)" in ran.err
-    ran = edgewbc("data", "audit", tmp_path / "m", "--json", "--no-near")
-    assert ran.code == 3
-    assert json.loads(ran.out)["counts"]["exact_leaks"] == 1
-
-
-def test_audit_exits_2_for_a_changed_image(edgewbc: Run, cells: Path) -> None:
-    """An image that differs from the manifest is reported, and the exit code is 2."""
-    (cells / "cells/monocyte/slide00_00000.png").write_bytes(b"")
-    ran = edgewbc("data", "audit", cells, "--no-near")
-    assert ran.code == 2
-    assert "changed: cells/monocyte/slide00_00000.png" in ran.out
-
-
 @pytest.mark.parametrize("command", ["synth", "augment", "manifest", "audit"])
 def test_help_has_an_example(edgewbc: Run, command: str) -> None:
     """The help of each command has an example on a line of its own."""

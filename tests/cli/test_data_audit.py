@@ -1,4 +1,4 @@
-"""Tests of `edgewbc data audit --labels` and `--out`."""
+"""Tests of `edgewbc data audit`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from edgewbc.data.manifest import Manifest
 from tests import colored
 from tests.data.test_label_audit import make_run
+from tests.tiny import encode, make_image
 
 Run = Callable[..., Any]
 WRONG = (1, 30, 70)
@@ -34,6 +35,46 @@ def run(cells: Path, tmp_path: Path) -> Path:
     """Return a run with random weights, whose lineage says that it was trained on the cells."""
     make_run(tmp_path / "run", manifest_sha256=Manifest.read(cells).sha256, source="colored")
     return tmp_path / "run"
+
+
+@pytest.fixture
+def drawn(edgewbc: Run, tmp_path: Path) -> Path:
+    """Return a folder of synthetic cells that the command drew."""
+    assert edgewbc("data", "synth", "--to", tmp_path / "c", "--cells", 10, "--size", 32, "--fields", 1).code == 0
+    return tmp_path / "c"
+
+
+def test_audit_of_a_clean_manifest(edgewbc: Run, drawn: Path) -> None:
+    """Exit code 0, as text and as JSON, with the manifest as argument or --data; both together are an error."""
+    assert "no leak" in edgewbc("data", "audit", drawn).out
+    ran = edgewbc("data", "audit", "--data", drawn, "--json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["thresholds"] == {"phash_bits": 12, "correlation": 0.9}
+    assert edgewbc("data", "audit", drawn, "--data", drawn.parent).code == 2
+
+
+def test_audit_exits_3_for_a_leak(edgewbc: Run, tmp_path: Path) -> None:
+    """Copies in several splits are printed, as text or as JSON, and the exit code is 3."""
+    (tmp_path / "p/monocyte").mkdir(parents=True)
+    for i in range(10):
+        (tmp_path / f"p/monocyte/{i}.png").write_bytes(encode(make_image(i // 10)))
+    made = edgewbc("data", "manifest", "folder", tmp_path / "p", "--to", tmp_path / "m", "--protocol", "poster")
+    assert made.code == 0
+    ran = edgewbc("data", "audit", tmp_path / "m")
+    assert ran.code == 3
+    assert "LEAKS" in ran.out
+    assert "leak (protocol poster)" in ran.err
+    ran = edgewbc("data", "audit", tmp_path / "m", "--json", "--no-near")
+    assert ran.code == 3
+    assert json.loads(ran.out)["counts"]["exact_leaks"] == 1
+
+
+def test_audit_exits_2_for_a_changed_image(edgewbc: Run, drawn: Path) -> None:
+    """An image that differs from the manifest is reported, and the exit code is 2."""
+    (drawn / "cells/monocyte/slide00_00000.png").write_bytes(b"")
+    ran = edgewbc("data", "audit", drawn, "--no-near")
+    assert ran.code == 2
+    assert "changed: cells/monocyte/slide00_00000.png" in ran.out
 
 
 def test_labels_are_ranked(edgewbc: Run, cells: Path, run: Path, tmp_path: Path) -> None:

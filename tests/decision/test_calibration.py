@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgewbc.decision.calibration import HIGHEST, LOWEST, Calibration, Scores
-from edgewbc.metrics import calibration_error
+from edgewbc.probability_metrics import calibration_error
 
 
 def cells(temperature: float, n: int = 4000, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -16,8 +16,9 @@ from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.evaluate import evaluate, reference, require
 from edgewbc.evaluation.load import load
 from edgewbc.evaluation.result import EvalResult, ReferenceComparison
-from edgewbc.metrics import probability_scores, wilson
+from edgewbc.metrics import wilson
 from edgewbc.pixels import prepare
+from edgewbc.probability_metrics import probability_scores
 from tests import labeled, tiny
 
 

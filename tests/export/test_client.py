@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.decision.calibration import Calibration
 from edgewbc.export import client
+from edgewbc.export.client import ClientDescription
 from edgewbc.pixels import PixelSpec, prepare
 from tests.export.client_side import prepared
 from tests.tiny import make_image
@@ -25,3 +27,14 @@ def test_the_description_matches_the_package() -> None:
     np.testing.assert_allclose(Calibration(0.5).apply(values), powers / powers.sum(), rtol=1e-6)
     assert any("20" in step and "INTER_AREA" in step for step in client.steps(PixelSpec(16, 20)))
     assert any("1.3" in step for step in client.steps(PixelSpec(8, 8, "box", scale=1.3)))
+
+
+def test_a_bundle_without_calibration_and_statistics(bundle: Bundle) -> None:
+    """The probabilities are used as they are, a threshold of 0 is a threshold, and a person looks at every image."""
+    found = ClientDescription.of(bundle, "f32")
+    assert (found.precision, found.temperature, found.review_below, found.familiarity) == ("f32", None, 0.0, None)
+    values = found.to_json()
+    assert (values["calibration"], values["calibrate"]) == (None, "use the probabilities as they are")
+    assert values["unfamiliar"] == client.NO_FAMILIARITY
+    assert found.to_text().startswith("1. Decode the image to 8-bit RGB")
+    assert len(found.to_text().splitlines()) == len(values["steps"])

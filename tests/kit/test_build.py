@@ -18,6 +18,7 @@ from edgewbc.errors import UserError
 from edgewbc.kit.build import Options, build, pack
 from edgewbc.kit.target import Platform, Target
 from tests.kit.conftest import Made
+from tests.tiny import make_bundle
 
 PIN = re.compile(r"([a-z0-9-]+)==(\S+) --hash=sha256:([0-9a-f]{64})")
 
@@ -165,6 +166,22 @@ def test_missing_wheel_leaves_no_kit(parts: tuple[Path, Bundle], tmp_path: Path)
     with pytest.raises(UserError, match=r"(numpy|openvino): no wheel for Linux \(x86-64\) and Python 3.19"):
         build([Target(Platform.LINUX, (3, 19))], tmp_path / "kit", parts[1], Options(wheels=parts[0]))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_without_openvino_files_leaves_no_kit(parts: tuple[Path, Bundle], tmp_path: Path) -> None:
+    """A bundle that ONNX Runtime alone can run is refused before anything is built, also one that has OpenVINO files in another precision alone."""
+    onnx, f32 = tmp_path / "onnx-only", tmp_path / "f32-only"
+    for folder, files in (
+        (onnx, {"int8": {"onnx": ["onnx/int8.onnx"]}}),
+        (f32, {"int8": {"onnx": ["onnx/int8.onnx"]}, "f32": {"openvino": ["openvino/f32.xml", "openvino/f32.bin"]}}),
+    ):
+        (folder / "onnx").mkdir(parents=True)
+        (folder / "onnx" / "int8.onnx").write_bytes(b"a network")
+        bundle = make_bundle(folder, files=files)
+        assert bundle.default_precision == "int8"
+        with pytest.raises(UserError, match=f"{folder.name}: has no OpenVINO files, which the lab's PC needs"):
+            build([Target(Platform.LINUX, (3, 12))], tmp_path / "kit", bundle, Options(wheels=parts[0]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f32-only", "onnx-only"]
 
 
 def test_a_kit_pins_keys(windows: Made, parts: tuple[Path, Bundle], tmp_path: Path) -> None:

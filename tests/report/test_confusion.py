@@ -10,7 +10,7 @@ import pytest
 
 from edgewbc.metrics import score
 from edgewbc.report.confusion import draw
-from tests.evaluation.test_text import RESULT
+from tests.evaluation.results import RESULT
 
 
 def test_png_of_a_confusion_matrix(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from edgewbc.bench.end_to_end_result import EndToEndResult
 from edgewbc.bench.process_metrics import MemoryUse, StartupTime
 from edgewbc.errors import UserError
 from edgewbc.utils.files import write_json
-from tests.evaluation.test_text import RESULT
+from tests.evaluation.results import RESULT
 from tests.report.results import by_hand
 from tests.studies.peers.test_report import results as peers
 

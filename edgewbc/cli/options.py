@@ -1,0 +1,41 @@
+"""Options that several commands have, each with its one help text."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class EngineName(StrEnum):
+    """Where images are read: in this process, or in processes of Ray (`edgewbc.archive`)."""
+
+    PC = "pc"
+    RAY = "ray"
+
+
+ShippedBundle = Annotated[Path | None, typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]")]
+
+Precision = Annotated[
+    str | None,
+    typer.Option(help="int8 or f32, if the bundle has it. [default: what doctor chose, else the bundle's default]"),
+]
+
+Cores = Annotated[
+    int | None, typer.Option(min=1, help="Number of CPU cores to use. [default: what doctor chose, else all]")
+]
+
+InferenceThreads = Annotated[int | None, typer.Option(min=1, help="Inference threads. [default: chosen by OpenVINO]")]
+
+TrustedKeys = Annotated[
+    Path | None,
+    typer.Option(metavar="KEYS", help="File of public keys whose bundles are trusted. [default: EDGEWBC_TRUSTED_KEYS]"),
+]
+
+RequireSignature = Annotated[
+    bool, typer.Option("--require-signature", help="Refuse a bundle that no trusted key has signed.")
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
