@@ -169,7 +169,7 @@ def test_missing_wheel_leaves_no_kit(parts: tuple[Path, Bundle], tmp_path: Path)
 
 
 def test_a_bundle_without_openvino_files_leaves_no_kit(parts: tuple[Path, Bundle], tmp_path: Path) -> None:
-    """A bundle that ONNX Runtime alone can run is refused before anything is built, also one that has OpenVINO files in another precision alone."""
+    """A bundle whose default precision has no OpenVINO files is refused before anything is built."""
     onnx, f32 = tmp_path / "onnx-only", tmp_path / "f32-only"
     for folder, files in (
         (onnx, {"int8": {"onnx": ["onnx/int8.onnx"]}}),
