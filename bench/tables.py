@@ -13,6 +13,7 @@ from bench.peers import report as peers_report
 from bench.peers.result import PeersResult
 from bench.poster import report as poster_report
 from bench.poster.result import PosterResult
+from bench.training import result as training
 from bench.travel import report as travel_report
 from bench.widths import report as widths_report
 from bench.widths.result import WidthsResult
@@ -36,6 +37,7 @@ WIDTHS = "widths.json"
 PEERS = "peers.json"
 ONNX_INT8 = "onnx-int8.json"
 NETWORKS = "networks.json"
+TRAINING = "training.json"
 LIMITS = "limits-abroad.json"
 UNKNOWN = "unknown.json"
 PEERS_FRONT = "peers-front.svg"
@@ -79,6 +81,7 @@ def results(folder: Path) -> str:
             (EDGE, "Search for small and fast networks", _edge, FRONT, edge_report.CAPTION),
             (ONNX_INT8, "INT8 under ONNX Runtime", onnx_int8.section, "", ""),
             (NETWORKS, "Networks of timm", networks.table, "", ""),
+            (TRAINING, "Training on a CPU", training.section, "", ""),
             (WIDTHS, "Cost of a channel", _widths, "", ""),
             (PEERS, "Comparison with other toolkits", _peers, PEERS_FRONT, peers_report.CAPTION),
         )  # fmt: skip

@@ -1,0 +1,190 @@
+"""What the study of training throughput measured, and its table."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from edgewbc.bench.machine import Machine
+from edgewbc.errors import UserError
+from edgewbc.utils.text import figure, markdown
+
+FORMAT = 1
+
+
+class Loop(StrEnum):
+    """A training loop: edgewbc's, one that a person would write, and the limit."""
+
+    EDGEWBC = "edgewbc"
+    PLAIN = "plain"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the study, and how much of it is trained in a measurement.
+
+    Attributes:
+        name: in the table.
+        recipe: name of a built-in recipe.
+        batch: images per step.
+        batches: steps per measurement.
+    """
+
+    name: str
+    recipe: str
+    batch: int
+    batches: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the loops of a row share.
+
+    Attributes:
+        network: its name.
+        precision: f32 or bf16.
+        threads: of torch, and the number of cores that the process may use.
+        kept: whether freed memory is kept (`edgewbc.train.heap`), as `edgewbc train` does on Linux.
+    """
+
+    network: str
+    precision: str
+    threads: int
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """Measurements of one setting.
+
+    Attributes:
+        setting: that was measured.
+        images_per_s: by loop, one value per round.
+        system: share of the time that the process spent in the kernel, by loop and round; without the plain loop,
+            whose images are decoded in other processes.
+    """
+
+    setting: Setting
+    images_per_s: Mapping[Loop, tuple[float, ...]]
+    system: Mapping[Loop, tuple[float, ...]]
+
+    def rate(self, loop: Loop) -> float:
+        """Return the median throughput of a loop, images/s."""
+        return statistics.median(self.images_per_s[loop])
+
+    def ratio(self, other: Loop) -> float:
+        """Return the median over the rounds of edgewbc's throughput divided by that of another loop."""
+        pairs = zip(self.images_per_s[Loop.EDGEWBC], self.images_per_s[other], strict=True)
+        return statistics.median(ours / theirs for ours, theirs in pairs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values as JSON types."""
+        return asdict(self.setting) | {
+            "images_per_s": {str(loop): list(found) for loop, found in self.images_per_s.items()},
+            "system": {str(loop): list(found) for loop, found in self.system.items()},
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Row:
+        """Read what `to_json` returned."""
+        setting = Setting(values["network"], values["precision"], values["threads"], values["kept"])
+        rates, system = (
+            {Loop(loop): tuple(found) for loop, found in values[key].items()} for key in ("images_per_s", "system")
+        )
+        return cls(setting, rates, system)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Result of the study.
+
+    Attributes:
+        machine: on which it was measured.
+        networks: that were measured.
+        rows: one for each setting.
+        source: of the images.
+        workers: threads of edgewbc, and processes of the plain loop, that decode and augment.
+    """
+
+    machine: Machine
+    networks: tuple[Network, ...]
+    rows: tuple[Row, ...]
+    source: str
+    workers: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values as JSON types."""
+        return {
+            "format": FORMAT,
+            "machine": self.machine.to_json(),
+            "networks": [asdict(one) for one in self.networks],
+            "rows": [row.to_json() for row in self.rows],
+            "source": self.source,
+            "workers": self.workers,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Result:
+        """Read what `to_json` returned.
+
+        Raises:
+            UserError: it is of another version.
+        """
+        if values["format"] != FORMAT:
+            raise UserError(f"results of training throughput: format {values['format']} is not {FORMAT}")
+        networks = tuple(Network(**one) for one in values["networks"])
+        rows = tuple(Row.from_json(row) for row in values["rows"])
+        return cls(Machine.from_json(values["machine"]), networks, rows, values["source"], values["workers"])
+
+
+def section(values: Mapping[str, Any]) -> str:
+    """Return the results as Markdown: a row for each network, precision and number of threads."""
+    result = Result.from_json(values)
+    rows = {row.setting: row for row in result.rows}
+    header = (
+        "network", "precision", "cores", "edgewbc, images/s", "plain loop, images/s", "limit, images/s",
+        "edgewbc / plain loop", "edgewbc / limit", "memory kept / returned", "in the kernel: kept, returned",
+    )  # fmt: skip
+    lines = [_line(row, rows.get(_returned(row.setting))) for row in result.rows if row.setting.kept]
+    rounds = len(result.rows[0].images_per_s[Loop.EDGEWBC]) if result.rows else 0
+    batches = ", ".join(f"{one.name} {one.batch}" for one in result.networks)
+    return (
+        f"{markdown(header, lines, range(2, len(header)))}\n\n"
+        f"Trained on {result.source}, decoded from JPEG and augmented as the recipe says, with {result.workers} "
+        "decoding threads. The plain loop is what a person would write: torchvision's transforms (crop, rotation, "
+        f"shift, scale, flips, color jitter, blur) in a DataLoader with {result.workers} worker processes, with the "
+        "same network, optimizer, precision and memory format, and memory returned to the system, as it is without "
+        "edgewbc. The limit trains on one batch that is in memory: forward, backward and step alone. Images per step: "
+        f"{batches}. Ratios are medians over {rounds} rounds, in each of which all loops took their turns; the plain "
+        "loop and the returned memory are measured in other processes than the limit. \"Kept\" is what `edgewbc "
+        "train` does on Linux with glibc; \"in the kernel\" is the share of the time that edgewbc's process spent "
+        f"there. {result.machine.cpu}, {result.machine.cores} cores."
+    )  # fmt: skip
+
+
+def _returned(setting: Setting) -> Setting:
+    return Setting(setting.network, setting.precision, setting.threads, kept=False)
+
+
+def _line(kept: Row, returned: Row | None) -> Sequence[str]:
+    """Return a row of the table; what was not measured is a dash."""
+    setting = kept.setting
+    cells = [setting.network, setting.precision, str(setting.threads), figure(kept.rate(Loop.EDGEWBC))]
+    share = statistics.median(kept.system[Loop.EDGEWBC])
+    if returned is None:
+        plain, ratio, gain, kernel = figure(kept.rate(Loop.PLAIN)), kept.ratio(Loop.PLAIN), "-", f"{share:.0%}"
+    else:
+        plain = figure(returned.rate(Loop.PLAIN))
+        ratio = _median_ratio(kept.images_per_s[Loop.EDGEWBC], returned.images_per_s[Loop.PLAIN])
+        gain = f"{_median_ratio(kept.images_per_s[Loop.EDGEWBC], returned.images_per_s[Loop.EDGEWBC]):.2f}"
+        kernel = f"{share:.0%}, {statistics.median(returned.system[Loop.EDGEWBC]):.0%}"
+    limit = figure(kept.rate(Loop.LIMIT))
+    return [*cells, plain, limit, f"{ratio:.2f}", f"{kept.ratio(Loop.LIMIT):.2f}", gain, kernel]
+
+
+def _median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
