@@ -74,10 +74,13 @@ def has_step(image: Image) -> bool:
     if min(height, width) < _MIN_SIDE:
         return False
     count = (height - 2) // 8  # boundaries with two rows of pixels on each side
-    first, above, below, last = (np.ascontiguousarray(image[row::8][:count]) for row in (6, 7, 8, 9))
+    first, above, below, last = (image[row::8][:count].reshape(count, -1) for row in (6, 7, 8, 9))
     # Twice the step across each boundary, less the mean of the steps on its two sides.
-    twice = 3 * np.subtract(below, above, dtype=np.int16) + np.subtract(first, last, dtype=np.int16)
-    steps = np.clip(twice, -2 * _CLIP, 2 * _CLIP)
+    twice = np.subtract(below, above, dtype=np.int16)
+    twice *= 3
+    twice += np.subtract(first, last, dtype=np.int16)
+    np.clip(twice, -2 * _CLIP, 2 * _CLIP, out=twice)
+    steps = twice.reshape(count, width, 3)
     halves = cv2.resize(steps, (2, count), interpolation=cv2.INTER_AREA)  # the mean of each half of the width
     return int(np.abs(halves).max()) > 2 * _STEP
 

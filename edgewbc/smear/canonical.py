@@ -67,7 +67,7 @@ def view(image: Image, gauge: Gauge, cell: LocatedCell | None, profile: Profile,
         x, y = left + width / 2, top + height / 2
         measured = nuclear_density(image, cell, gauge.background)
     gains = tuple(
-        float(np.clip(wanted / np.clip(found, usual / OWN, usual * OWN), MIN_GAIN, MAX_GAIN))
+        min(max(wanted / min(max(found, usual / OWN), usual * OWN), MIN_GAIN), MAX_GAIN)
         for wanted, found, usual in zip(reference.density, measured or profile.density, profile.density, strict=True)
     )
     part = (round(x - side / 2), round(y - side / 2), side, side)

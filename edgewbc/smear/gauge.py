@@ -68,10 +68,7 @@ def nuclear_density(image: Image, cell: LocatedCell, background: NDArray[np.uint
     nucleus = (stained > max(0.05, _WITHIN * darkest)).view(np.uint8)
     if not nucleus.any():
         return None
-    medians = [
-        stain.percentile(stain.histogram(np.ascontiguousarray(small[..., channel]), nucleus), 50)
-        for channel in range(3)
-    ]
+    medians = [stain.percentile(stain.histogram(small, nucleus, channel), 50) for channel in range(3)]
     red, green, blue = (
         math.log((float(level) + 1) / (median + 1)) for level, median in zip(background, medians, strict=True)
     )

@@ -7,8 +7,6 @@ Quantitative Cytology and Histology 23:291-299). One is added to both, so that b
 
 from __future__ import annotations
 
-from functools import cache
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,10 @@ from edgewbc.pixels import Image
 
 _DENSITY = -np.log((np.arange(256) + 1.0) / 256.0)
 """Optical density of each gray level against white."""
+_AGAINST = np.maximum(_DENSITY[:, None] - _DENSITY, 0.0).astype(np.float32)
+"""Optical density of each gray level (rows) against each background level (columns); 0 where brighter."""
+_NUCLEAR = np.array([[1.0, 0.5, -1.0]], np.float32)
+"""Weights of the optical densities in `nuclear_stain`."""
 
 _BRIGHT = 70
 """Percentile of the green channel above which a pixel counts as background: stain and red cells absorb green most."""
@@ -50,15 +52,26 @@ def background(image: Image) -> NDArray[np.uint8]:
     Args:
         image: uint8 RGB (height, width, 3); reduced in size and smoothed, for speed and against noise.
     """
-    channels = cv2.split(image)
-    least = percentile(histogram(channels[1]), _BRIGHT)
-    bright = (channels[1] >= least).view(np.uint8)
-    return np.array([percentile(histogram(channel, bright), 50) for channel in channels], np.uint8)
+    green = np.asarray(cv2.extractChannel(image, 1), dtype=np.uint8)
+    counts = histogram(green)
+    least = percentile(counts, _BRIGHT)
+    counts[:least] = 0
+    bright = (green >= least).view(np.uint8)
+    red, blue = (histogram(image, bright, channel) for channel in (0, 2))
+    return np.array([percentile(each, 50) for each in (red, counts, blue)], np.uint8)
 
 
-def histogram(values: NDArray[np.uint8], mask: NDArray[np.generic] | None = None) -> NDArray[np.float32]:
-    """Return the number of pixels of each gray level, float32 (256,); only of those where `mask`, uint8, is not 0."""
-    return np.asarray(cv2.calcHist([values], [0], mask, [256], [0, 256]), dtype=np.float32).ravel()
+def histogram(
+    values: NDArray[np.uint8], mask: NDArray[np.generic] | None = None, channel: int = 0
+) -> NDArray[np.float32]:
+    """Return the number of pixels of each gray level, float32 (256,); only of those where `mask`, uint8, is not 0.
+
+    Args:
+        values: uint8 (height, width) or (height, width, channels).
+        mask: uint8 (height, width); None counts all pixels.
+        channel: that is counted.
+    """
+    return np.asarray(cv2.calcHist([values], [channel], mask, [256], [0, 256]), dtype=np.float32).ravel()
 
 
 def percentile(counts: NDArray[np.float32], percent: float) -> int:
@@ -78,23 +91,14 @@ def otsu(counts: NDArray[np.float64]) -> int:
     return int(((mean * below - sums) ** 2 / np.maximum(below * (total - below), 1e-9)).argmax())
 
 
-@cache
-def density_table(level: int) -> NDArray[np.float32]:
-    """Return the optical density of each gray level against a background level, float32 (256,); 0 where brighter."""
-    found = np.asarray(np.maximum(_DENSITY - _DENSITY[level], 0.0), dtype=np.float32)
-    found.flags.writeable = False  # it is cached
-    return found
-
-
 def optical_density(image: Image, white: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the optical density of each channel, float32 (height, width, 3).
+    """Return the optical density of each channel, float32 (height, width, 3); 0 where brighter than the background.
 
     Args:
         image: uint8 RGB (height, width, 3).
         white: background color, uint8 (3,).
     """
-    tables = np.stack([density_table(int(level)) for level in white])
-    return np.stack([tables[channel][image[..., channel]] for channel in range(3)], axis=-1)
+    return np.asarray(cv2.LUT(image, _AGAINST[None, :, white]), dtype=np.float32)
 
 
 def nuclear_stain(image: Image, white: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -107,7 +111,4 @@ def nuclear_stain(image: Image, white: NDArray[np.uint8]) -> NDArray[np.float32]
         image: uint8 RGB (height, width, 3).
         white: background color, uint8 (3,).
     """
-    red, green, blue = (
-        cv2.LUT(channel, density_table(int(level))) for channel, level in zip(cv2.split(image), white, strict=True)
-    )
-    return np.asarray(cv2.subtract(cv2.scaleAdd(green, 0.5, red), blue), dtype=np.float32)
+    return np.asarray(cv2.transform(optical_density(image, white), _NUCLEAR), dtype=np.float32)
