@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import audits_report, limits_abroad, networks, onnx_int8, result_file, unknown
+from bench import audits_report, cpu_modes, limits_abroad, networks, onnx_int8, result_file, unknown
 from bench.edge import report as edge_report
 from bench.edge.result import EdgeResult
 from bench.peers import report as peers_report
@@ -36,6 +36,7 @@ LAB = "lab.json"
 WIDTHS = "widths.json"
 PEERS = "peers.json"
 ONNX_INT8 = "onnx-int8.json"
+CPU_MODES = "cpu-modes.json"
 NETWORKS = "networks.json"
 TRAINING = "training.json"
 LIMITS = "limits-abroad.json"
@@ -80,6 +81,7 @@ def results(folder: Path) -> str:
              poster_report.CAPTION),
             (EDGE, "Search for small and fast networks", _edge, FRONT, edge_report.CAPTION),
             (ONNX_INT8, "INT8 under ONNX Runtime", onnx_int8.section, "", ""),
+            (CPU_MODES, "Precision, batch size and streams by instruction set", cpu_modes.section, "", ""),
             (NETWORKS, "Networks of timm", networks.table, "", ""),
             (TRAINING, "Training on a CPU", training.section, "", ""),
             (WIDTHS, "Cost of a channel", _widths, "", ""),
