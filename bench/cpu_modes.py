@@ -223,7 +223,7 @@ def _latency(
     """Return the percentiles 50 and 99 of the milliseconds that single images take, one after the other."""
     if not mode.batch == mode.streams == 1:
         return (), ()
-    times = []
+    times: list[float] = []
     end = time.perf_counter() + 3 * seconds
     while (start := time.perf_counter()) < end:
         predictor(images[len(times) % len(images)][None])

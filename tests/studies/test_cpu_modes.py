@@ -13,6 +13,7 @@ from bench.console import CHECKOUT
 from bench.cpu_modes import Chosen, Mode, ModeSpeed
 from edgewbc.bench.machine import describe
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.runtime import host
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.selftest import GoldenSamples, selftest
 from edgewbc.runtime.synthetic_network import cpu_isa
@@ -97,7 +98,7 @@ def test_a_round_measures_every_mode(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Each has a speed, and single images have a latency."""
     bundle = cpu_modes.with_float_network(Bundle.open(RELEASED), tmp_path / "copy")
     monkeypatch.setattr(cpu_modes, "BATCHES", (1,))
-    monkeypatch.setattr(cpu_modes.host, "cores", lambda: 1)
+    monkeypatch.setattr(host, "cores", lambda: 1)
     found = cpu_modes.measure_round([bundle], 0.01)
     assert [each.mode for each in found] == cpu_modes.modes(cpu_isa(), "wbc5-edge", 1)
     for each in found:
