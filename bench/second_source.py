@@ -33,7 +33,7 @@ EPOCHS, SEEDS = 3, 2
 START = CHECKOUT / "export" / "networks" / "travel-lite0" / "model.safetensors"
 BCCD_CLASSES = ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
 """Those with enough cells to be divided by image; there are two basophils."""
-ABROAD = "jtsc"
+EXTERNAL = "jtsc"
 FINE_TUNING = {"fit.lr": 3e-4, "fit.head_lr": 4, "fit.average": 0.998}
 """What differs from the recipe, which starts from ImageNet."""
 
@@ -45,15 +45,15 @@ class Arm:
     Attributes:
         images: name of the training images.
         cells: number of training cells.
-        home: accuracy on PBC validation.
-        abroad: accuracy on the other laboratory's cells.
+        in_domain: accuracy on PBC validation.
+        external: accuracy on the other laboratory's cells.
         macro: mean recall over its classes with at least `ENOUGH` cells.
     """
 
     images: str
     cells: int
-    home: tuple[Accuracy, ...]
-    abroad: tuple[Accuracy, ...]
+    in_domain: tuple[Accuracy, ...]
+    external: tuple[Accuracy, ...]
     macro: tuple[float, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -61,22 +61,22 @@ class Arm:
         return {
             "images": self.images,
             "cells": self.cells,
-            "home": [each.to_json() for each in self.home],
-            "abroad": [each.to_json() for each in self.abroad],
+            "home": [each.to_json() for each in self.in_domain],
+            "abroad": [each.to_json() for each in self.external],
             "macro": list(self.macro),
             "spread": vars(Spread.of(self.macro)),
         }
 
     def __str__(self) -> str:
-        right = ", ".join(f"{each.correct} of {each.n}" for each in self.home)
-        return f"{self.images}: mean recall abroad {shown(Spread.of(self.macro))}; at home {right}"
+        right = ", ".join(f"{each.correct} of {each.n}" for each in self.in_domain)
+        return f"{self.images}: mean recall on the external set {shown(Spread.of(self.macro))}; in-domain {right}"
 
 
 def manifests(data: Path) -> dict[str, Manifest]:
     """Return the training images of each arm, by name."""
-    home = make("pbc", data / "pbc", protocol="published")
+    own = make("pbc", data / "pbc", protocol="published")
     other = make("bccd", data / "bccd", protocol="grouped", classes=BCCD_CLASSES)
-    return {"pbc": home, "pbc + bccd": join([home, other], ["bccd"])}
+    return {"pbc": own, "pbc + bccd": join([own, other], ["bccd"])}
 
 
 def measure(run: Path, manifest: Manifest, split: str) -> tuple[Accuracy, float]:
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from edgewbc.train.recipe import TrainRecipe
         from edgewbc.train.recipe_file import read
 
-        abroad = make(ABROAD, given.data / ABROAD, protocol="external")
+        external = make(EXTERNAL, given.data / EXTERNAL, protocol="external")
         reporter = stage_reporter()
         arms = []
         for name, manifest in manifests(given.data).items():
@@ -115,14 +115,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
                 folder = given.runs / f"{name.replace(' + ', '-')}-{seed}"
                 run = stages.train(folder, recipe, manifest, reporter)
-                found.append((measure(run, manifest, "val"), measure(run, abroad, "test")))
+                found.append((measure(run, manifest, "val"), measure(run, external, "test")))
             arms.append(
                 Arm(
                     name,
                     len(manifest.split("train")),
-                    tuple(home[0] for home, _ in found),
-                    tuple(away[0] for _, away in found),
-                    tuple(away[1] for _, away in found),
+                    tuple(own[0] for own, _ in found),
+                    tuple(other[0] for _, other in found),
+                    tuple(other[1] for _, other in found),
                 )
             )
             say(str(arms[-1]))
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "start_sha256": sha256(given.start),
                 "epochs": given.epochs,
                 "seeds": given.seeds,
-                "abroad": ABROAD,
+                "abroad": EXTERNAL,
                 "arms": [each.to_json() for each in arms],
             },
         )

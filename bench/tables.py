@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import audits_report, cpu_modes, limits_abroad, networks, onnx_int8, result_file, unknown
+from bench import audits_report, cpu_modes, limits_external, networks, onnx_int8, result_file, unknown
 from bench.edge import report as edge_report
 from bench.edge.result import EdgeResult
 from bench.peers import report as peers_report
@@ -74,7 +74,7 @@ def results(folder: Path) -> str:
             parts += ["## Speed on a CPU", speed_table(BenchResult.read(folder / BENCH))]
         sections: tuple[tuple[str, str, Callable[[Mapping[str, Any]], str], str, str], ...] = (
             (TRAVEL, "Images of other laboratories", travel_report.markdown, TRAVEL_FIGURE, travel_report.CAPTION),
-            (LIMITS, "What limits the accuracy in another laboratory", limits_abroad.section, "", ""),
+            (LIMITS, "What limits the accuracy in another laboratory", limits_external.section, "", ""),
             (LAB, "From file to label", _lab, "", ""),
             (UNKNOWN, "Cells of kinds that a network does not know", unknown.markdown_table, "", ""),
             (POSTER, "The poster's accuracies, with and without leakage", _poster, LEAK,

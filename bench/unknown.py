@@ -226,14 +226,14 @@ def _without_each(
 
 def compare(familiarity: Familiarity, known: _Cells, unknown: _Cells) -> KindResult:
     """Compare the scores of unknown cells with those of known ones."""
-    home, scores = familiarity.score(known.features), familiarity.score(unknown.features)
-    area, interval = auroc(home, scores)
+    ordinary, scores = familiarity.score(known.features), familiarity.score(unknown.features)
+    area, interval = auroc(ordinary, scores)
     familiar = ~familiarity.unfamiliar(unknown.features)
     return KindResult(
         n=len(scores),
         auroc=area,
         interval=interval,
-        accepted={f"{100 * kept:g}": Share.of(scores <= np.quantile(home, kept)) for kept in KEPT},
+        accepted={f"{100 * kept:g}": Share.of(scores <= np.quantile(ordinary, kept)) for kept in KEPT},
         familiar=Share.of(familiar),
         counted=Share.of(familiar & unknown.sure),
     )
@@ -316,13 +316,13 @@ counted, use a network of eight classes."""
 def markdown_table(found: Mapping[str, Any]) -> str:
     """Return the table of docs/results.md, with its explanation, for what `record` returned."""
     rows = [row for result in found["bundles"] for row in rows_of(result)]
-    home = ", ".join(
+    kept = ", ".join(
         f"{result['bundle']} {percent(result['unfamiliar']['share'])} unfamiliar and "
         f"{percent(result['counted']['share'])} counted, calibration error {result['before']['width']:.3f} before and "
         f"{result['after']['width']:.3f} after"
         for result in found["bundles"]
     )
-    known = f"Of the {found['bundles'][0]['known']} known test cells: {home}."
+    known = f"Of the {found['bundles'][0]['known']} known test cells: {kept}."
     return f"{markdown(HEADER, rows, numbers=(2, *range(4, len(HEADER))))}\n\n{known}\n\n{EXPLANATION}"
 
 

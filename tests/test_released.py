@@ -20,7 +20,7 @@ BUNDLES = {**FIVE, **EIGHT}
 """The released bundles, and the largest size of IR and ONNX together, in bytes."""
 
 LOSS = {"wbc5-travel": 0.004}
-"""Largest loss of accuracy at home that is accepted of a bundle, as a share: the price of other microscopes."""
+"""Largest loss of in-domain accuracy that is accepted of a bundle, as a share: the price of other microscopes."""
 
 
 def committed(name: str) -> EvalResult:

@@ -1,4 +1,4 @@
-"""Mean recall at home, and abroad over the number of labeled cells per class, as a figure with a panel for each set."""
+"""Mean recall in-domain, and on each external set over the number of labeled cells per class, as a figure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ TITLES = {"jtsc": "JTSC: another laboratory, stain and camera", "bccd": "BCCD: f
 
 
 def drawable(results: Mapping[str, Any]) -> bool:
-    """Return whether there is a part abroad, and one at home."""
-    homes = {part["home"] for part in results["parts"].values()}
-    return homes == {True, False}
+    """Return whether there is a part on an external set, and one in-domain."""
+    in_domain = {part["home"] for part in results["parts"].values()}
+    return in_domain == {True, False}
 
 
 def looks(results: Mapping[str, Any]) -> dict[str, Look]:
@@ -70,10 +70,10 @@ def _panel(axes: Any, results: Mapping[str, Any], name: str, kinds: Mapping[str,
     places = {number: index + 1.35 for index, number in enumerate(numbers)}
     for index, (key, look) in enumerate(kinds.items()):
         away = 0.07 * (index - (len(kinds) - 1) / 2)
-        home = next((p for p in results["parts"].values() if p["home"] and _key(p) == key), None)
+        own = next((p for p in results["parts"].values() if p["home"] and _key(p) == key), None)
         part = results["parts"].get(f"{key}/{name}")
-        if home is not None:
-            zero = home["zero_shot"]
+        if own is not None:
+            zero = own["zero_shot"]
             _mark(axes, look, away, zero["macro"], zero["macro_interval"])
         if part is None:
             continue
@@ -89,7 +89,7 @@ def _panel(axes: Any, results: Mapping[str, Any], name: str, kinds: Mapping[str,
     axes.axvline(0.68, color=MUTED, linewidth=1)
     axes.set_xlim(-0.4, max(places.values()) + 0.35)
     axes.set_ylim(0, 103)
-    axes.set_xticks([0, *places.values()], ["home", *map(str, numbers)])
+    axes.set_xticks([0, *places.values()], ["in-domain", *map(str, numbers)])
     axes.set_yticks(range(0, 101, 20))
     axes.grid(visible=False, axis="x")
     label_axes(axes, "labeled cells per class of the other laboratory", "mean recall, %")

@@ -1,4 +1,4 @@
-"""Results of the travel study as tables: accuracy, recall and accepted cells of each bundle at home and abroad."""
+"""Results of the travel study as tables: accuracy, recall and accepted cells of each bundle, in-domain and external."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgewbc.utils import text as words
 from edgewbc.utils.text import interval, percent
 
 CAPTION = (
-    "Mean recall at home and on images of two other laboratories, by the number of labeled cells per class that the "
+    "Mean recall in-domain and on images of two other laboratories, by the number of labeled cells per class that the "
     "head was adapted to. Bars are 95 % intervals without labels, and standard deviations over the draws with labels"
 )
 MODES = {
@@ -72,7 +72,7 @@ def shots(results: Mapping[str, Any]) -> list[int]:
 
 
 def _few(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Return a line for each bundle, crop and set abroad: what adapting to labeled cells gives."""
+    """Return a line for each bundle, crop and external set: what adapting to labeled cells gives."""
     numbers = shots(results)
     header = ["bundle, crop", "images", "figure", "0", *map(str, numbers)]
     rows = []
@@ -110,7 +110,7 @@ def _one_recall(one: Mapping[str, Any] | None) -> str:
 
 
 def _set(part: Part) -> str:
-    return f"{part['set']}, home" if part["home"] else str(part["set"])
+    return f"{part['set']}, in-domain" if part["home"] else str(part["set"])
 
 
 def _wrong(found: Mapping[str, Any], bounds: bool = True) -> str:
@@ -151,7 +151,7 @@ def _notes(results: Mapping[str, Any]) -> str:
     if any(part["bundle"] == ALONE for part in results["parts"].values()):
         alone = f" `{ALONE}` is the network that `wbc5-travel` was made from, trained on PBC alone."
     return (
-        "Home is the test split of the laboratory whose images the bundle was trained on. Mean recall is over the "
+        "In-domain: the test split of the laboratory whose images the bundle was trained on. Mean recall is over the "
         f"classes with at least 12 cells ({classes}); its interval is from a bootstrap within classes. Accepted is "
         "what `classify` counts: neither for review nor unfamiliar, with the bundle's own thresholds. Cells of fields "
         "are cut out as by hand for a bundle with its own crop. Copies of an image count once. Adapted: means and "

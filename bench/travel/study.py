@@ -27,8 +27,8 @@ from edgewbc.utils.files import read_json, write_json
 from edgewbc.utils.progress import Progress, quiet
 
 FORMAT = 2
-HOME = "pbc"
-ABROAD = ("jtsc", "bccd")
+IN_DOMAIN = "pbc"
+EXTERNAL = ("jtsc", "bccd")
 SHOTS = (2, 5, 10, 20)
 REPEATS = 10
 
@@ -71,8 +71,8 @@ class Sets:
         return self._manifests[key]
 
     def cells(self, name: str, classes: Sequence[str]) -> tuple[Manifest, list[Entry]]:
-        """Return a set's manifest and the test cells of classes: the test split at home, every cell abroad."""
-        if name == HOME:
+        """Return a set's manifest and the test cells of classes: the test split, or all of an external set."""
+        if name == IN_DOMAIN:
             eight = any(other in classes for other in OTHER_CLASSES)
             manifest = self.manifest(name, Protocol.PUBLISHED8 if eight else Protocol.PUBLISHED)
         else:
@@ -95,7 +95,7 @@ def systems(bundles: Sequence[Path], sets: Sets) -> list[System]:
             continue
         if bundle.pixels.crop != "centre":
             raise UserError(f"{path}: its crop is {bundle.pixels.crop}; the study compares the crops centre and cell")
-        reference = prepare.profile(sets.manifest(HOME, Protocol.PUBLISHED)).reference
+        reference = prepare.profile(sets.manifest(IN_DOMAIN, Protocol.PUBLISHED)).reference
         found += [
             System(bundle, PLAIN, trained_on),
             System(cells.canonical(bundle, reference), CANONICAL, trained_on),
@@ -144,20 +144,20 @@ def run(
     results["sets"] = before.get("sets", {}) if results["parts"] else {}
     for system in measured:
         head = old_head(system.bundle)
-        for name in (HOME, *ABROAD):
-            if name != HOME and name in system.trained_on:
+        for name in (IN_DOMAIN, *EXTERNAL):
+            if name != IN_DOMAIN and name in system.trained_on:
                 say(f"{system.key} on {name}: left out, since it was trained on {name}")
                 continue
             manifest, entries = sets.cells(name, system.bundle.classes)
             results["sets"].setdefault(f"{name}/{_protocol(manifest)}", about(manifest))
-            key, numbers = f"{system.key}/{name}", [] if name == HOME else list(shots)
+            key, numbers = f"{system.key}/{name}", [] if name == IN_DOMAIN else list(shots)
             facts: dict[str, Any] = {
                 "bundle": system.bundle.name,
                 "model_sha256": system.bundle.model_sha256(),
                 "manifest_json_sha256": system.bundle.sums["manifest.json"],
                 "mode": system.mode,
                 "set": name,
-                "home": name == HOME,
+                "home": name == IN_DOMAIN,
                 "protocol": _protocol(manifest),
                 "manifest_sha256": manifest.sha256,
                 "shots": numbers,
@@ -167,7 +167,7 @@ def run(
             part = kept.get(key)
             if part is None or {name: part.get(name) for name in facts} != facts:
                 say(f"{key}: {len(entries)} cells")
-                seen = cells.see(system.bundle, manifest, entries, work, views=name != HOME, progress=progress)
+                seen = cells.see(system.bundle, manifest, entries, work, views=name != IN_DOMAIN, progress=progress)
                 part = {**facts, "zero_shot": measure.zero_shot(system.bundle, seen), "few_shots": {}}
                 for number in numbers:
                     found = measure.few_shots(system.bundle, head, seen, number, repeats, progress)
@@ -208,7 +208,7 @@ def seeds(runs: Sequence[Path], sets: Sets, say: Callable[[str], None] = lambda 
     for path in runs:
         model = load(path, backend="torch", precision="f32", threads=1)
         hashes.setdefault(model.name, []).append(model.sha256)
-        for name in (HOME, *ABROAD):
+        for name in (IN_DOMAIN, *EXTERNAL):
             say(f"{path.name} on {name}")
             manifest, entries = sets.cells(name, model.classes)
             truth = images.truth(manifest, entries, model.classes)

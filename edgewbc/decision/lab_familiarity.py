@@ -91,7 +91,7 @@ def _moved(old: Familiarity, cells: Cells) -> Familiarity:
     unseen = np.stack([values[labels == name].mean(0) for name in names]).mean(0)
     unseen -= old.projection @ (old.projection.T @ unseen)
     others = old.others
-    if others is not None:  # the odds of another stain's cells are those of home again, on average
+    if others is not None:  # the odds of another stain's cells are those of the training stain again, on average
         first = cells.features[:, 0]
         others = others.shifted(old.scale[2, 0] - float(others.log_odds(transformed(first)).mean()))
     return replace(

@@ -51,8 +51,8 @@ def test_a_kind_that_was_shown_is_told_better(familiarity: Familiarity, shown: F
     """Without more than one in a hundred more false alarms."""
     new = others(300, seed=11).features
     assert shown.unfamiliar(new).mean() > familiarity.unfamiliar(new).mean() + 0.2
-    home = cells(4000, seed=2)[0]
-    assert shown.unfamiliar(home).mean() < familiarity.unfamiliar(home).mean() + 0.02
+    known = cells(4000, seed=2)[0]
+    assert shown.unfamiliar(known).mean() < familiarity.unfamiliar(known).mean() + 0.02
 
 
 def test_what_is_shown_never_makes_a_cell_familiar(familiarity: Familiarity, shown: Familiarity) -> None:

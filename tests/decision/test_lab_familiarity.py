@@ -22,7 +22,7 @@ def features(labels: NDArray[np.int64], seed: int, shift: NDArray[np.float64] | 
 
 
 @pytest.fixture(scope="module")
-def home() -> Familiarity:
+def trained() -> Familiarity:
     labels = np.repeat([0, 1, 2], 200)
     return Familiarity.fit(features(labels, 0), labels, features(labels, 1))
 
@@ -33,11 +33,11 @@ def lab(counts: tuple[int, ...], seed: int = 2) -> Cells:
     return Cells(views, labels, np.arange(len(labels)))
 
 
-def test_cells_of_the_laboratory_become_familiar_and_unknown_ones_do_not(home: Familiarity) -> None:
+def test_cells_of_the_laboratory_become_familiar_and_unknown_ones_do_not(trained: Familiarity) -> None:
     ordinary = features(np.repeat([0, 1, 2], 100), 7, SHIFT)
     unknown = features(np.full(100, 7), 8, SHIFT)
-    assert (home.score(ordinary) > home.threshold).mean() > 0.5
-    moved = lab_familiarity.move(home, lab((15, 15, 15)))
+    assert (trained.score(ordinary) > trained.threshold).mean() > 0.5
+    moved = lab_familiarity.move(trained, lab((15, 15, 15)))
     assert moved is not None
     assert (moved.score(ordinary) > moved.threshold).mean() < 0.1
     assert (moved.score(unknown) > moved.threshold).mean() > 0.95
@@ -47,18 +47,18 @@ def test_cells_of_the_laboratory_become_familiar_and_unknown_ones_do_not(home: F
     assert again.score(ordinary) == pytest.approx(moved.score(ordinary), abs=1e-6)
 
 
-def test_a_class_without_cells_moves_with_the_others(home: Familiarity) -> None:
-    moved = lab_familiarity.move(home, lab((20, 20, 0)))
+def test_a_class_without_cells_moves_with_the_others(trained: Familiarity) -> None:
+    moved = lab_familiarity.move(trained, lab((20, 20, 0)))
     assert moved is not None
     third = features(np.full(100, 2), 9, SHIFT)
-    assert (moved.score(third) > moved.threshold).mean() < (home.score(third) > home.threshold).mean()
+    assert (moved.score(third) > moved.threshold).mean() < (trained.score(third) > trained.threshold).mean()
 
 
-def test_kinds_that_were_shown_stay_unfamiliar(home: Familiarity) -> None:
-    """The odds of another stain's cells are those of home again, on average, and the thresholds are set anew."""
+def test_kinds_that_were_shown_stay_unfamiliar(trained: Familiarity) -> None:
+    """On average, the odds of another stain's cells become those of the training stain; thresholds are set anew."""
     labels = np.repeat([0, 1, 2], 200)
     kinds = Examples(features(np.full(100, 7), 3), np.full(100, "other"))
-    shown = home.shown(features(labels, 0), labels, features(labels, 1), kinds)
+    shown = trained.shown(features(labels, 0), labels, features(labels, 1), kinds)
     moved = lab_familiarity.move(shown, lab((15, 15, 15)))
     assert moved is not None
     assert moved.others is not None
@@ -68,5 +68,5 @@ def test_kinds_that_were_shown_stay_unfamiliar(home: Familiarity) -> None:
     assert moved.scale[2, 0] == pytest.approx(shown.scale[2, 0], abs=1.0)
 
 
-def test_few_cells_move_nothing(home: Familiarity) -> None:
-    assert lab_familiarity.move(home, lab((6, 6, 7))) is None
+def test_few_cells_move_nothing(trained: Familiarity) -> None:
+    assert lab_familiarity.move(trained, lab((6, 6, 7))) is None

@@ -178,7 +178,7 @@ def test_run_that_changed_after_quantization_is_refused(tmp_path: Path, name: st
 
 def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     """A non-empty folder or an existing zip is refused; an empty folder is used."""
-    run, _ = trained()
+    run, _ = quantized()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note.txt").write_text("mine")
     with pytest.raises(UserError, match="full: exists already"):
@@ -209,7 +209,7 @@ def test_failed_parity_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.Monk
         return Prediction(np.roll(found.probabilities, 1, axis=1), found.features)
 
     monkeypatch.setattr(TorchPredictor, "__call__", wrong)
-    run, manifest = trained()
+    run, manifest = quantized()
     with pytest.raises(GateError, match="torch and openvino f32 differ"):
         export(run, manifest=manifest, to=tmp_path / "b", precisions=["f32"])
     assert list(tmp_path.iterdir()) == []

@@ -28,17 +28,17 @@ from tests.smear.stains import stained
 from tests.tiny import encode, make_bundle
 
 SLIDE = Slide.draw(np.random.default_rng(5))
-ABROAD = ((0.8, 0.8, 0.8), (250, 250, 175))
+OTHER_STAIN = ((0.8, 0.8, 0.8), (250, 250, 175))
 
 
-def home(seed: int) -> Image:
+def usual(seed: int) -> Image:
     """An image of one cell of the microscope that the bundle was trained on, 150 x 150."""
     return draw_cell(CLASSES[seed % 5], np.random.default_rng(seed), 150, SLIDE)
 
 
-def abroad(seed: int) -> Image:
+def paler(seed: int) -> Image:
     """The same cell as another microscope shows it: half as large, paler, in yellow light."""
-    return stained(np.asarray(cv2.resize(home(seed), (75, 75), interpolation=cv2.INTER_AREA), np.uint8), *ABROAD)
+    return stained(np.asarray(cv2.resize(usual(seed), (75, 75), interpolation=cv2.INTER_AREA), np.uint8), *OTHER_STAIN)
 
 
 def folder(to: Path, images: list[Image]) -> Path:
@@ -51,12 +51,12 @@ def folder(to: Path, images: list[Image]) -> Path:
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A tiny bundle that was trained on 60 synthetic cells, with the range of their appearance."""
-    found = learning.learn([home(seed) for seed in range(60)])
+    found = learning.learn([usual(seed) for seed in range(60)])
     assert found is not None
     reference = Reference(found.nucleus, found.background, found.density)
     spec = PixelSpec(40, 40, crop="cell", size=120, reference=reference)
     prepare = Preparer(spec, found)
-    measured = [appearance.measure(prepare(home(seed))) for seed in range(60)]
+    measured = [appearance.measure(prepare(usual(seed))) for seed in range(60)]
     facts = TrainingImages.of(measured, [(150, 150)] * 60, {})
     return make_bundle(tmp_path_factory.mktemp("cell") / "tiny", spec=spec, training_images=facts.to_json())
 
@@ -78,7 +78,7 @@ def stored(journal: Path) -> dict[str, object]:
 
 def test_the_microscope_is_learned_from_the_images(run: Callable[..., Ran], tmp_path: Path) -> None:
     """It is said in one line and kept in the journal: later images do not change it, and another one is refused."""
-    images, out = folder(tmp_path / "cells", [abroad(seed) for seed in range(24)]), tmp_path / "rows.csv"
+    images, out = folder(tmp_path / "cells", [paler(seed) for seed in range(24)]), tmp_path / "rows.csv"
     first = run(images, "--out", out)
     assert first.code == 0, first.err
     line = next(line for line in first.err.splitlines() if line.startswith("microscope:"))
@@ -87,7 +87,7 @@ def test_the_microscope_is_learned_from_the_images(run: Callable[..., Ran], tmp_
     before = stored(tmp_path / "rows.csv.journal")
     assert before["unknown"] == ""
     assert before["sha256"] == Profile.from_json(before["profile"]).sha256  # type: ignore[arg-type]
-    (images / "more.png").write_bytes(encode(home(3)))
+    (images / "more.png").write_bytes(encode(usual(3)))
     assert run(images, "--out", out).code == 0
     assert stored(tmp_path / "rows.csv.journal") == before
     other = tmp_path / "scope.json"
@@ -101,7 +101,7 @@ def test_the_microscope_is_learned_from_the_images(run: Callable[..., Ran], tmp_
 
 def test_an_unknown_microscope_counts_nothing(run: Callable[..., Ran], tmp_path: Path) -> None:
     """Too few images, unlike those of training: every cell is for review, and the first lines say so."""
-    few = folder(tmp_path / "few", [abroad(seed) for seed in range(12)])
+    few = folder(tmp_path / "few", [paler(seed) for seed in range(12)])
     found = run(few, "--json")
     values = json.loads(found.out)
     assert {row["status"] for row in values["rows"]} == {"review"}
@@ -118,7 +118,7 @@ def test_an_unknown_microscope_counts_nothing(run: Callable[..., Ran], tmp_path:
 
 def test_few_images_of_the_training_microscope_are_classified(run: Callable[..., Ran], tmp_path: Path) -> None:
     """Too few to learn from, but they look like the training images."""
-    found = run(folder(tmp_path / "few", [home(seed) for seed in range(5)]), "--json")
+    found = run(folder(tmp_path / "few", [usual(seed) for seed in range(5)]), "--json")
     values = json.loads(found.out)
     assert values["microscope"] == {"profile": None, "sha256": None, "unknown": ""}
     assert "taken to be that of the training images" in found.err
@@ -127,7 +127,7 @@ def test_few_images_of_the_training_microscope_are_classified(run: Callable[...,
 
 def test_two_microscopes_in_a_folder_count_nothing(run: Callable[..., Ran], tmp_path: Path) -> None:
     """Cells of two magnifications are for review, with the sizes of their nuclei."""
-    mixed = folder(tmp_path / "mixed", [*map(home, range(20)), *map(abroad, range(20))])
+    mixed = folder(tmp_path / "mixed", [*map(usual, range(20)), *map(paler, range(20))])
     values = json.loads(run(mixed, "--json").out)
     assert {row["status"] for row in values["rows"]} == {"review"}
     assert "images of two magnifications, with nuclei of " in values["warnings"][0]
@@ -136,12 +136,12 @@ def test_two_microscopes_in_a_folder_count_nothing(run: Callable[..., Ran], tmp_
 def test_arrays_are_compared_with_the_training_microscope(bundle: Bundle) -> None:
     """Without a profile nothing is learned from single images: those of another microscope are for review."""
     plain = Classifier(bundle.path, threads=1)
-    assert "microscope" not in plain.classify(home(2))[0].reason
-    (row,) = plain.classify(abroad(2))
+    assert "microscope" not in plain.classify(usual(2))[0].reason
+    (row,) = plain.classify(paler(2))
     assert str(row.status) == "review"
     assert "not of the training images' microscope: background" in row.reason
-    found = learning.learn([abroad(seed) for seed in range(24)])
-    assert "microscope" not in Classifier(bundle.path, threads=1, microscope=found).classify(abroad(2))[0].reason
+    found = learning.learn([paler(seed) for seed in range(24)])
+    assert "microscope" not in Classifier(bundle.path, threads=1, microscope=found).classify(paler(2))[0].reason
 
 
 def swapped(image: Image) -> Image:
@@ -170,16 +170,19 @@ def test_images_that_are_not_of_the_microscope_are_for_review(
     bundle: Bundle, change: Callable[[Image], Image], learned: bool
 ) -> None:
     """Swapped channels, a negative, blur, noise and another light, among the images of a known microscope or alone."""
-    profile = learning.learn([home(seed) for seed in range(30)]) if learned else None
-    rows = Classifier(bundle.path, threads=1, microscope=profile).classify([change(home(seed)) for seed in range(6)])
+    profile = learning.learn([usual(seed) for seed in range(30)]) if learned else None
+    rows = Classifier(bundle.path, threads=1, microscope=profile).classify([change(usual(seed)) for seed in range(6)])
     assert rows
     assert {str(row.status) for row in rows} == {"review"}
 
 
 def test_most_cells_of_the_microscope_are_ok(bundle: Bundle) -> None:
-    """The gates let ordinary cells pass, at home and of another microscope whose profile is known."""
-    away = learning.learn([abroad(seed) for seed in range(24)])
-    for images, profile in (([home(seed) for seed in range(80, 100)], None), ([*map(abroad, range(80, 100))], away)):
+    """The gates let usual cells pass, and those of another microscope whose profile is known."""
+    other = learning.learn([paler(seed) for seed in range(24)])
+    for images, profile in (
+        ([usual(seed) for seed in range(80, 100)], None),
+        ([*map(paler, range(80, 100))], other),
+    ):
         rows = Classifier(bundle.path, threads=1, microscope=profile).classify(images)
         assert sum("microscope" in row.reason for row in rows) <= 1
 
@@ -187,7 +190,7 @@ def test_most_cells_of_the_microscope_are_ok(bundle: Bundle) -> None:
 def test_a_model_of_another_crop_takes_no_profile(edgewbc: Callable[..., Ran], tmp_path: Path, bundle: Bundle) -> None:
     """The option is refused for a model that locates no cells, and a file that is not a profile always."""
     whole = make_bundle(tmp_path / "whole")
-    images = folder(tmp_path / "cells", [home(1)])
+    images = folder(tmp_path / "cells", [usual(1)])
     scope = tmp_path / "scope.json"
     scope.write_text(json.dumps(Profile(30.0, (250.0,) * 3, (1.0, 1.5, 0.5), 50, 50).to_json()))
     refused = edgewbc("classify", "--model", whole.path, images, "--microscope", scope)
@@ -199,7 +202,7 @@ def test_a_model_of_another_crop_takes_no_profile(edgewbc: Callable[..., Ran], t
 
 def test_unreadable_images_are_left_out_of_the_profile(tmp_path: Path) -> None:
     """A broken file changes nothing; a folder without any readable image gives no profile."""
-    images = folder(tmp_path / "cells", [home(seed) for seed in range(4)])
+    images = folder(tmp_path / "cells", [usual(seed) for seed in range(4)])
     names = sorted(images.iterdir())
     whole = learn_files(names)
     (images / "x.png").write_bytes(b"not an image")

@@ -42,17 +42,15 @@ def known(images: list[Image]) -> Profile:
 
 def test_another_microscope_gives_the_same_input() -> None:
     """Half the size, 1.3 times the stain and yellower light: the canonical crops differ by a few levels."""
-    home = cells()
-    abroad = [other_laboratory(image) for image in home]
-    reference = known(home).reference
+    own = cells()
+    other = [other_laboratory(image) for image in own]
+    reference = known(own).reference
     spec = PixelSpec(48, 48, crop="cell", size=200, reference=reference)
-    at_home, away = Preparer(spec, known(home)), Preparer(spec, known(abroad))
-    canonical_difference = [np.abs(at_home(a).astype(int) - away(b)).mean() for a, b in zip(home, abroad, strict=True)]
+    mine, theirs = Preparer(spec, known(own)), Preparer(spec, known(other))
+    canonical_difference = [np.abs(mine(a).astype(int) - theirs(b)).mean() for a, b in zip(own, other, strict=True)]
     plain = PixelSpec(48, 48, crop="centre", size=200)
     unchanged = Preparer(plain)
-    plain_difference = [
-        np.abs(unchanged(a).astype(int) - unchanged(b)).mean() for a, b in zip(home, abroad, strict=True)
-    ]
+    plain_difference = [np.abs(unchanged(a).astype(int) - unchanged(b)).mean() for a, b in zip(own, other, strict=True)]
     assert np.median(canonical_difference) < 8
     assert np.median(plain_difference) > 3 * np.median(canonical_difference)
 

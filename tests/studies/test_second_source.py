@@ -21,7 +21,7 @@ def test_an_arm_has_the_spread_of_its_seeds() -> None:
     values = arm.to_json()
     assert values["spread"]["mean"] == pytest.approx(0.7)
     assert values["spread"]["deviation"] == pytest.approx(0.1 * 2**0.5)
-    assert str(arm) == "pbc: mean recall abroad 70.0 +- 14.1; at home 9 of 10, 10 of 10"
+    assert str(arm) == "pbc: mean recall on the external set 70.0 +- 14.1; in-domain 9 of 10, 10 of 10"
 
 
 def test_the_study_trains_each_arm_with_each_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_the_study_trains_each_arm_with_each_seed(tmp_path: Path, monkeypatch: p
 
 
 def test_what_is_committed() -> None:
-    """The second source helps abroad, with every seed, and costs nothing at home; the documentation quotes it."""
+    """The second source helps on the external set with every seed and costs nothing in-domain; a guide quotes it."""
     alone, both = read_json(RESULTS / "second-source.json", "the result")["arms"]
     assert (alone["images"], both["images"]) == ("pbc", "pbc + bccd")
     assert min(both["macro"]) > max(alone["macro"])

@@ -73,7 +73,7 @@ def test_finished_parts_and_features_are_kept(
 def test_a_bundle_of_canonical_crops_and_eight_classes(
     results: dict[str, Any], manifests: dict[str, Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is measured once, at home on the split of eight classes; parts of other bundles stay in the results."""
+    """It is measured once, in-domain on the split of eight classes; parts of other bundles stay in the results."""
     asked: list[tuple[str, str]] = []
 
     def make(source: str, folder: Path, *, protocol: str) -> Manifest:
@@ -92,7 +92,7 @@ def test_a_bundle_of_canonical_crops_and_eight_classes(
     assert found["parts"]["tiny/plain/pbc"] == results["parts"]["tiny/plain/pbc"]
 
 
-def test_a_set_that_was_trained_on_is_not_abroad(
+def test_a_set_that_was_trained_on_is_not_external(
     sets: dict[str, Manifest], bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bundle trained on pbc and bccd is measured on pbc's test split and on jtsc."""
@@ -112,7 +112,7 @@ def test_a_set_that_was_trained_on_is_not_abroad(
 
 
 def test_tables_and_figure(results: dict[str, Any], tmp_path: Path) -> None:
-    """A row for each part, three for each part abroad, and a figure that names every line."""
+    """A row for each part, three for each part on an external set, and a figure that names every line."""
     pytest.importorskip("matplotlib")
     results["seeds"] = {
         "recipe": {
@@ -124,7 +124,7 @@ def test_tables_and_figure(results: dict[str, Any], tmp_path: Path) -> None:
     lines = [line for line in page.splitlines() if line.startswith("| tiny")]
     assert len(lines) == 6 + 6 + 12
     assert len({line.count("|") for line in lines[:6]}) == 1
-    assert "| tiny, own crop | pbc, home |" in page
+    assert "| tiny, own crop | pbc, in-domain |" in page
     assert "recipe, 2 trainings with different seeds, mean recall without labels: jtsc 85.1 +- 1.0 %." in page
     assert "2 draws" in page
     assert "jtsc: neutrophil, lymphocyte, monocyte" in page
@@ -133,11 +133,11 @@ def test_tables_and_figure(results: dict[str, Any], tmp_path: Path) -> None:
     figure.draw(results, tmp_path / "travel.svg")
     drawn = (tmp_path / "travel.svg").read_text()
     assert drawn.count("tiny, canonical crop, not trained on it") == 1
-    assert "home" in drawn
+    assert "in-domain" in drawn
     figure.draw(results, tmp_path / "again.svg")
     assert (tmp_path / "again.svg").read_text() == drawn
-    home = {key: part for key, part in results["parts"].items() if part["home"]}
-    assert not figure.drawable({"parts": home})
+    own = {key: part for key, part in results["parts"].items() if part["home"]}
+    assert not figure.drawable({"parts": own})
 
 
 def test_command(sets: dict[str, Manifest], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench import limits_abroad
-from bench.limits_abroad import ALL, ON_WHITE, YELLOW
+from bench import limits_external
+from bench.limits_external import ALL, ON_WHITE, YELLOW
 from edgewbc.cells import CLASSES
 from edgewbc.pixels import PixelSpec, Reference
 from edgewbc.synth.cells import draw_cell
@@ -21,14 +21,14 @@ def test_each_background_has_scores_of_its_own() -> None:
     labels = np.array([0, 1, 2, 0])
     probabilities = np.eye(5)[[0, 1, 2, 1]]
     white = np.array([False, False, True, True])
-    found = limits_abroad.results(labels, probabilities, white, CLASSES)
+    found = limits_external.results(labels, probabilities, white, CLASSES)
     assert [(found[part]["correct"], found[part]["n"]) for part in (ALL, YELLOW, ON_WHITE)] == [(3, 4), (2, 2), (1, 2)]
-    assert ON_WHITE not in limits_abroad.results(labels[:2], probabilities[:2], white[:2], CLASSES)
+    assert ON_WHITE not in limits_external.results(labels[:2], probabilities[:2], white[:2], CLASSES)
 
 
 def test_mean_of_probabilities_is_geometric() -> None:
     """Of (0.9, 0.1) and (0.5, 0.5): square roots 0.67 and 0.22, normalized."""
-    mean = limits_abroad._mean([np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]])])
+    mean = limits_external._mean([np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]])])
     assert mean[0] == pytest.approx([0.75, 0.25])
 
 
@@ -48,7 +48,7 @@ def test_changes_are_predicted_from_what_the_network_would_see(tmp_path: Path) -
         calls.append(inputs)
         return np.full((24, 5), 0.2)
 
-    found = limits_abroad.changes(bundle, seen, white, predict)
+    found = limits_external.changes(bundle, seen, white, predict)
     assert len(calls) == 1 + 8 + 5 + 1
     assert list(found) == [
         "as classify does",

@@ -1,4 +1,4 @@
-"""What keeps a bundle from being right on another laboratory's cells: `python -m bench.limits_abroad $EDGEWBC_DATA`.
+"""What keeps a bundle from being right on another laboratory's cells: `python -m bench.limits_external $EDGEWBC_DATA`.
 
 The cells of JTSC are of two stains, one on a yellow background and one on white. The study gives the accuracy on each,
 and what three changes to the cells that the network sees would give, without changing the network: the mean over eight
@@ -137,7 +137,7 @@ def section(values: Mapping[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study and write `bench/results/limits-abroad.json`."""
-    parser = argparse.ArgumentParser(prog="python -m bench.limits_abroad", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.limits_external", description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of public sets (jtsc)")
     parser.add_argument("--bundle", type=Path, help="bundle with the crop `cell` (default: wbc5-travel)")
     parser.add_argument("--out", type=Path, default=RESULTS / "limits-abroad.json")
