@@ -17,6 +17,9 @@ NAMED = re.compile(
     r"`((?:edgewbc|bench|tests|recipes|export|docs)/[\w./-]*|[a-z_]+/[\w./-]*\.py|[a-z_]+/|[a-z_]+\.py)`"
 )
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+ANCHORED = re.compile(r"\]\(((?:[\w./-]+\.md)?)#([^)\s]+)\)")
+VARIABLE = re.compile(r"\bEDGEWBC_[A-Z_]+\b")
+TEXTS = {".md", ".py", ".toml", ".yaml", ".yml", ".js", ".css", ".html", ".j2", ".tmpl"}
 MADE = {
     "openvino/",
     "onnx/",
@@ -58,11 +61,53 @@ def test_the_site_builds_and_refers_to_nothing_outside(tmp_path: Path) -> None:
     assert re.findall(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["']?(?:https?:)?//[^>]*>""", text) == []
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_links_lead_to_sections(page: Path) -> None:
+    """The part after # is the anchor of a heading of the page that it leads to."""
+    wrong = []
+    for link, anchor in ANCHORED.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / link if link else page
+        if target.suffix == ".md" and anchor not in _anchors(target.read_text(encoding="utf-8")):
+            wrong.append(f"{link}#{anchor}")
+    assert wrong == []
+
+
+def _anchors(text: str) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and MkDocs make them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
+def test_no_file_has_an_unresolved_conflict() -> None:
+    """The marks that git leaves in a file after a conflict are in no text of the repository."""
+    marks = tuple(7 * mark + " " for mark in "<>")
+    folders = ("docs", "edgewbc", "bench", "tests", "recipes", ".github")
+    files = [file for folder in folders for file in (TOP / folder).rglob("*") if file.suffix in TEXTS]
+    files += [file for file in TOP.iterdir() if file.suffix in TEXTS]
+    assert len(files) > 1000
+    assert [file for file in files for line in _lines(file) if line.startswith(marks)] == []
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def test_environment_variables_are_described() -> None:
+    """Each variable that the package or a kit's launcher reads for a person is in docs/troubleshooting.md."""
+    described = set(VARIABLE.findall((TOP / "docs/troubleshooting.md").read_text(encoding="utf-8")))
+    read = {
+        name for file in (TOP / "edgewbc").rglob("*.py") for line in _lines(file) for name in VARIABLE.findall(line)
+    }
+    assert read - {"EDGEWBC_COMPLETE"} <= described  # COMPLETE: between a shell and click
+
+
 def test_the_architecture_lists_every_room() -> None:
-    """Each folder of the package has a line in docs/architecture.md."""
+    """Each folder of the package, and each module at its top, has a line in docs/architecture.md."""
     text = (TOP / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = sorted(path.parent.name for path in (TOP / "edgewbc").glob("*/__init__.py"))
     assert [room for room in rooms if f"| `{room}/` |" not in text] == []
+    modules = sorted(path.name for path in (TOP / "edgewbc").glob("[a-z]*.py"))
+    assert [module for module in modules if f"`{module}`" not in text] == []
 
 
 @pytest.mark.parametrize("page", ["docs/architecture.md", "docs/extending.md"])
