@@ -28,9 +28,9 @@ UNDESCRIBED = (
     "the bundle does not describe its training images: images unlike them are not detected, and are classified like "
     "any other (export it again with --data)"
 )
-"""What to tell about a bundle without `training_images`."""
+"""Remark on a bundle without `training_images`."""
 
-Spread = tuple[float, float, float]
+Percentiles = tuple[float, float, float]
 """Percentiles 1, 50 and 99."""
 
 
@@ -46,8 +46,8 @@ class TrainingImages:
     """
 
     appearance: Range
-    width: Spread
-    height: Spread
+    width: Percentiles
+    height: Percentiles
     notes: Mapping[str, float]
     unusual: float | None = None
 
@@ -66,7 +66,7 @@ class TrainingImages:
             ValueError: there are none.
         """
         found = Range.of(measured)
-        width, height = (_spread([size[axis] for size in sizes]) for axis in (0, 1))
+        width, height = (_percentiles([size[axis] for size in sizes]) for axis in (0, 1))
         return cls(found, width, height, {note: round(count / len(sizes), 4) for note, count in notes.items()})
 
     @classmethod
@@ -132,11 +132,11 @@ class TrainingImages:
         return ""
 
 
-def _spread(values: Sequence[int]) -> Spread:
+def _percentiles(values: Sequence[int]) -> Percentiles:
     low, middle, high = np.percentile(values, (1, 50, 99)).tolist()
     return low, middle, high
 
 
-def _three(values: Sequence[float]) -> Spread:
+def _three(values: Sequence[float]) -> Percentiles:
     low, middle, high = (float(value) for value in values)
     return low, middle, high

@@ -18,17 +18,25 @@ def command(
     device: Annotated[str, typer.Option(help="Device to benchmark (only `cpu` is supported).")] = "cpu",
     model: Annotated[
         list[Path] | None,
-        typer.Option(help="Bundle or run folder to benchmark; may be repeated [newest bundle and unpruned network]."),
+        typer.Option(
+            help="Bundle or run folder to benchmark; may be repeated. [default: newest bundle, unpruned network]"
+        ),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Manifest of labeled images [newest one here, if any].")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Manifest of labeled images. [default: the newest one here, if any]")
+    ] = None,
     split: Annotated[str, typer.Option(help="Split to predict: train, val or test.")] = "test",
     seconds: Annotated[float, typer.Option(min=0.01, help="Seconds of each measurement.")] = 2.0,
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each row; use at least 3 to see the spread.")] = 3,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Use at most N images, sampled evenly from the split.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each runtime [chosen by the runtime].")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Batch size for throughput [best of 1, 8 and 32].")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of each runtime. [default: chosen by the runtime]")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Batch size for throughput. [default: best of 1, 8 and 32]")
+    ] = None,
     require: Annotated[
         list[str] | None,
         typer.Option(

@@ -67,7 +67,7 @@ def augment(
     protocol: Annotated[str, typer.Option(help="grouped (by original image) or poster (by drawn image).")] = "grouped",
     json: Json = False,
 ) -> None:
-    """Draw an augmented data set as on the poster: rotated, shifted, sheared and flipped copies, balanced by class.
+    """Draw an augmented data set: rotated, shifted, sheared and flipped copies, balanced by class.
 
     Rotation up to 20 degrees, shift up to 10 %, shear up to 0.2 rad, horizontal and vertical flips; uncovered areas are
     black. The folder is also a manifest whose groups are the original images. To split the same images by the other
@@ -107,12 +107,12 @@ def manifest(
     to: To,
     protocol: Annotated[
         str | None,
-        typer.Option(help="published, published8, official, grouped, poster or external (default: by source)."),
+        typer.Option(help="published, published8, official, grouped, poster or external. [default: by source]"),
     ] = None,
     seed: Seed = 0,
     classes: Annotated[
         str | None,
-        typer.Option(help="Comma-separated classes to include (default: depends on the source). Others are left out."),
+        typer.Option(help="Comma-separated classes to include; others are left out. [default: depends on the source]"),
     ] = None,
     label_map: Annotated[
         str | None,
@@ -131,15 +131,15 @@ def manifest(
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="For table and coco: folder of the images (default: that of the file)."),
+        typer.Option(metavar="DIR", help="For table and coco: folder of the images. [default: that of the file]"),
     ] = None,
     path_column: Annotated[str, typer.Option(help="For table: column with the image path, relative to DIR.")] = "path",
     label_column: Annotated[str, typer.Option(help="For table: column with the class.")] = "label",
     group_column: Annotated[
-        str | None, typer.Option(help="For table: column with the slide or patient (default: each image on its own).")
+        str | None, typer.Option(help="For table: column with the slide or patient. [default: each image on its own]")
     ] = None,
     split_column: Annotated[
-        str | None, typer.Option(help="For table: column with train, val or test (default: the split is drawn).")
+        str | None, typer.Option(help="For table: column with train, val or test. [default: the split is drawn]")
     ] = None,
     box_columns: Annotated[
         str | None, typer.Option(help="For table: columns of a cell's box in pixels, as left,top,width,height.")
@@ -286,10 +286,10 @@ def folds(
 @app.command()
 def card(
     where: Annotated[
-        Path | None, typer.Argument(metavar="MANIFEST", help="Manifest to describe (default: the newest one here).")
+        Path | None, typer.Argument(metavar="MANIFEST", help="Manifest to describe. [default: the newest one here]")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="Folder to create, with card.html and card.json (default: data-cards/<source>).")
+        Path | None, typer.Option(help="Folder to create, with card.html and card.json. [default: data-cards/<source>]")
     ] = None,
     json: Json = False,
 ) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def command(
     where: Annotated[
-        Path | None, typer.Argument(metavar="MANIFEST", help="Manifest to check (default: the newest one here).")
+        Path | None, typer.Argument(metavar="MANIFEST", help="Manifest to check. [default: the newest one here]")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="The same as the argument MANIFEST.")] = None,
     near: Annotated[bool, typer.Option(help="Search for near duplicates too.")] = True,
@@ -29,7 +29,7 @@ def command(
         ),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="With --labels: folder to create (default: label-audits/<source>).")
+        Path | None, typer.Option(help="With --labels: folder to create. [default: label-audits/<source>]")
     ] = None,
     folds: Annotated[int, typer.Option(min=2, help="With --labels: number of cross-validation folds.")] = 5,
     center: Annotated[

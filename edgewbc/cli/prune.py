@@ -12,21 +12,21 @@ from edgewbc.cli.options import Json
 
 
 def command(
-    run: Annotated[Path | None, typer.Argument(help="Run folder to prune (default: the newest).")] = None,
+    run: Annotated[Path | None, typer.Argument(help="Run folder to prune. [default: the newest]")] = None,
     keep_macs: Annotated[
         float | None, typer.Option(help="Largest share of the multiply-adds to keep, such as 0.25.")
     ] = None,
     recipe: Annotated[str, typer.Option(help="YAML file or name of a built-in recipe.")] = "quarter",
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(help="Run with the same classes to learn from (default: RUN); repeat for an ensemble."),
+        typer.Option(help="Run with the same classes to learn from; repeat for an ensemble. [default: RUN]"),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Manifest folder (default: the newest here).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Manifest folder. [default: the newest one here]")] = None,
     to: Annotated[
         Path | None,
         typer.Option(
-            help="New run folder (default: runs/<run>-<recipe>; with --keep-macs runs/<run>-macs<percent kept>, "
-            "or with several steps runs/<run>-macs-max<percent>)."
+            help="New run folder. [default: runs/<run>-<recipe>; with --keep-macs runs/<run>-macs<percent kept>, "
+            "or with several steps runs/<run>-macs-max<percent>]"
         ),
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Interrupted run to resume.")] = None,

@@ -16,16 +16,16 @@ RECIPE = "qat"
 
 def command(
     run: Annotated[
-        Path | None, typer.Argument(help="Run folder to quantize (default: the newest that is not quantized).")
+        Path | None, typer.Argument(help="Run folder to quantize. [default: the newest that is not quantized]")
     ] = None,
     named: Annotated[Path | None, typer.Option("--run", help="The same, as an option.")] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Quantize to 8-bit integers (the default and only precision).")
     ] = True,
-    data: Annotated[Path | None, typer.Option(help="Manifest folder (default: the newest here).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Manifest folder. [default: the newest one here]")] = None,
     max_drop: Annotated[
         float | None,
-        typer.Option(help="Largest loss of validation accuracy, as a share: 0.003 is 0.3 points (default: no limit)."),
+        typer.Option(help="Largest loss of validation accuracy, as a share: 0.003 is 0.3 points. [default: no limit]"),
     ] = None,
     subset: Annotated[
         int, typer.Option(help="Number of calibration images, drawn from train, balanced by class.")
@@ -55,17 +55,17 @@ def command(
         bool, typer.Option("--qat", help="Quantization-aware fine-tuning (takes as long as a training).")
     ] = False,
     recipe: Annotated[
-        str | None, typer.Option(help="With --qat: YAML file or name of a built-in recipe (default: qat).")
+        str | None, typer.Option(help="With --qat: YAML file or name of a built-in recipe. [default: qat]")
     ] = None,
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(help="With --qat: run to learn from (default: RUN); repeat for an ensemble."),
+        typer.Option(help="With --qat: run to learn from; repeat for an ensemble. [default: RUN]"),
     ] = None,
     change: Annotated[
         list[str] | None,
         typer.Option("--set", help="With --qat: set a key of the recipe, such as fit.epochs=2; repeatable."),
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="New run folder (default: runs/<run>-int8, or -qat).")] = None,
+    to: Annotated[Path | None, typer.Option(help="New run folder. [default: runs/<run>-int8, or -qat]")] = None,
     as_json: Json = False,
 ) -> None:
     """Quantize a network to int8, for OpenVINO and for ONNX Runtime.

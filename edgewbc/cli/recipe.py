@@ -26,7 +26,8 @@ class Kind(StrEnum):
 
 
 Which = Annotated[
-    Kind | None, typer.Option(help="Command that the recipe is for: train, prune or qat (default: as its keys say).")
+    Kind | None,
+    typer.Option(help="Command of the recipe: train, prune or qat. [default: inferred from its keys]"),
 ]
 Change = Annotated[
     list[str] | None, typer.Option("--set", help="Set a key of the recipe, such as fit.epochs=2; repeatable.")
@@ -134,7 +135,7 @@ def check(
 def new(
     to: Annotated[Path, typer.Option(help="YAML file to create.")],
     start: Annotated[
-        str | None, typer.Option("--from", metavar="RECIPE", help="Recipe to copy (default: all keys, commented out).")
+        str | None, typer.Option("--from", metavar="RECIPE", help="Recipe to copy. [default: all keys, commented out]")
     ] = None,
     kind: Annotated[Kind, typer.Option(help="Command that the recipe is for: train, prune or qat.")] = Kind.TRAIN,
 ) -> None:

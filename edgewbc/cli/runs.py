@@ -79,7 +79,7 @@ def average(
     folders: Annotated[
         list[Path], typer.Argument(metavar="RUN RUN...", help="Runs that were fine-tuned from the same weights.")
     ],
-    to: Annotated[Path | None, typer.Option(help="New run folder (default: runs/<first run>-average).")] = None,
+    to: Annotated[Path | None, typer.Option(help="New run folder. [default: runs/<first run>-average]")] = None,
 ) -> None:
     """Average the weights of runs into a new one, which is often better on other microscopes than each of them.
 

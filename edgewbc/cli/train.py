@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def command(
     recipe: Annotated[
         str | None,
-        typer.Option(help="YAML file or name of a built-in recipe (default: vgg16gap-112; demo for synthetic cells)."),
+        typer.Option(help="YAML file or name of a built-in recipe. [default: vgg16gap-112; demo for synthetic cells]"),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Manifest folder (default: the newest here).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Manifest folder. [default: the newest one here]")] = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -46,7 +46,7 @@ def command(
         Path | None,
         typer.Option(help="Run whose architecture to train from random weights, as a baseline for a pruned run."),
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="New run folder (default: runs/<name of the recipe>).")] = None,
+    to: Annotated[Path | None, typer.Option(help="New run folder. [default: runs/<name of the recipe>]")] = None,
     resume: Annotated[Path | None, typer.Option(help="Interrupted run to resume.")] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Set a key of the recipe, such as fit.epochs=2; repeatable.")

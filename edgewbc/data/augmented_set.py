@@ -1,6 +1,7 @@
-"""Offline augmentation as on the poster: images drawn from a few originals, balanced over the classes.
+"""Offline augmentation: images drawn from a few originals, balanced over the classes.
 
-The poster (after Shahin et al. 2017) augments about 350 smear images to 12,515 before it splits them. This module draws
+The research poster that `bench.poster` reproduces (after Shahin et al. 2017) augments about 350 smear images to 12,515
+before it splits them. This module draws
 such a set from any manifest, and records the original of each image.
 """
 

@@ -14,7 +14,7 @@ from edgewbc.interop.report import Coding, Observation, Report
 SUFFIX = ".fhir.json"
 _TERMS = "http://terminology.hl7.org/CodeSystem"
 _SPACE = uuid.UUID("0a2b7b58-9e53-5c8a-9f0e-3f7d3b6f4a11")
-"""Name space of the identifiers: the same report has the same ones."""
+"""Namespace of the UUIDs, which are derived from the report: the same report has the same identifiers."""
 _MANTISSA = 15
 """Digits that a JSON number keeps wherever it is read."""
 

@@ -1,4 +1,4 @@
-"""VGG16 with global average pooling, as on the poster, and its predecessor with a flattening layer.
+"""VGG16 with global average pooling, and its predecessor with a flattening layer.
 
 Simonyan and Zisserman 2015 (arXiv 1409.1556), configuration D, without batch norm. Channel counts are parameters, so
 that a pruned network is the same class with other counts.

@@ -35,7 +35,7 @@ SHEET: Final = "sheet.html"
 SIDE: Final = 160  # pixels of a cell's image on the sheet
 QUALITY: Final = 88  # of its JPEG
 MIN_CELLS, MAX_CELLS = 48, 600  # cells on the HTML sheet: the first are shown even if they are not flagged
-ON_PNG, COLUMNS = 48, 8
+ON_PNG, COLUMNS = 48, 8  # cells on the PNG, and in each of its rows
 GAP, CAPTION, LINE = 10, 48, 15  # pixels on the PNG: between cells, under each, from one line of text to the next
 
 

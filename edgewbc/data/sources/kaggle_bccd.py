@@ -15,7 +15,7 @@ They were drawn by other generators with their own order, so k does not tell whi
     is in train whatever k means: the protocol to rely on, and the default.
 `grouped`: TRAIN and TEST are divided again by whole originals, as k tells. TEST_SIMPLE is left out, because an original
     could be in another split than its copies.
-`poster`: all 12,515 images at random, as on the poster. Groups are not used.
+`poster`: all 12,515 images at random, as on the research poster that `bench.poster` reproduces. Groups are not used.
 """
 
 from __future__ import annotations
