@@ -51,7 +51,7 @@ class Protocol(StrEnum):
         PUBLISHED8: the same, with the images and the split of three further classes.
         OFFICIAL: the folders TRAIN and TEST of a data set; validation is taken from TRAIN by whole groups.
         GROUPED: whole groups (original image, slide or patient), stratified by class: what a lab may rely on.
-        POSTER: at random over images, 20 % for test, as the research poster of `bench.poster` did; copies of one original
+        POSTER: at random over images, 20 % for test, as on the poster of `bench.poster`; copies of one original
             can be in two splits.
         JOINED: several manifests as one; each keeps its split.
         EXTERNAL: every image is in test, for data sets that are only for evaluation.
