@@ -38,7 +38,7 @@ from edgewbc.cli.console import progress
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sampling import spread
-from edgewbc.decision.calibration import Scores
+from edgewbc.decision.calibration import CalibrationScores
 from edgewbc.decision.familiarity import MIN_HELD_OUT, Familiarity
 from edgewbc.errors import UserError, exit_code
 from edgewbc.evaluation.load import LoadedModel, load
@@ -115,8 +115,8 @@ class BundleResult:
     known: int
     unfamiliar: Share
     counted: Share
-    before: Scores
-    after: Scores
+    before: CalibrationScores
+    after: CalibrationScores
     unfamiliar_by_class: dict[str, Share]
     shown: dict[str, int]
     unknown: dict[str, KindResult]
@@ -189,8 +189,8 @@ def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, prog
         known=len(known.labels),
         unfamiliar=Share.of(unfamiliar),
         counted=Share.of(known.sure & ~unfamiliar),
-        before=Scores.of(known.probabilities, truth),
-        after=Scores.of(calibrated(known.probabilities), truth),
+        before=CalibrationScores.of(known.probabilities, truth),
+        after=CalibrationScores.of(calibrated(known.probabilities), truth),
         unfamiliar_by_class={
             name: Share.of(unfamiliar[known.labels == name]) for name in bundle.classes if (known.labels == name).any()
         },

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from edgewbc.cli.recipe import Kind, section
+from edgewbc.cli.recipe import RecipeKind, section
 from edgewbc.train import recipe_reference
 
 FOLDER = Path(__file__).parent
@@ -14,10 +14,10 @@ FOLDER = Path(__file__).parent
 
 def files() -> dict[Path, str]:
     """Return the text of each file."""
-    kinds = {f"edgewbc {'quantize --qat' if kind == Kind.QAT else kind}": section(kind) for kind in Kind}
+    kinds = {f"edgewbc {'quantize --qat' if kind == RecipeKind.QAT else kind}": section(kind) for kind in RecipeKind}
     return {
         FOLDER / "recipe-reference.md": recipe_reference.page(kinds),
-        FOLDER / "recipe.schema.json": recipe_reference.schema(section(Kind.TRAIN)),
+        FOLDER / "recipe.schema.json": recipe_reference.schema(section(RecipeKind.TRAIN)),
     }
 
 

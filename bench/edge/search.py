@@ -89,7 +89,7 @@ class EdgeStudy:
 
     def quantized(self, run: Path) -> tuple[Path, QuantizationReport]:
         """Return the quantized run of a run and its report, fine-tuned if the loss of accuracy is above `QAT_ABOVE`."""
-        from edgewbc.compress.ptq import Options
+        from edgewbc.compress.ptq import PTQOptions
         from edgewbc.compress.qat import QatRecipe, finetune
         from edgewbc.compress.quantization_report import Checks, QuantizationReport
         from edgewbc.compress.quantize import quantize
@@ -109,7 +109,7 @@ class EdgeStudy:
             recipe = read(resources.folder("recipes") / "qat.yaml", QatRecipe)
             teachers = [self.trained(TEACHER)]
             finetune(
-                run, recipe, self.manifest, Options(overflow_fix="all"), teachers=teachers, to=tuned, checks=checks,
+                run, recipe, self.manifest, PTQOptions(overflow_fix="all"), teachers=teachers, to=tuned, checks=checks,
                 say=self.reporter.say, **self.reporter.training,
             )  # fmt: skip
         fine_tuned = tuned, QuantizationReport.read(tuned)

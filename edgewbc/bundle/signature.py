@@ -101,7 +101,7 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SignatureVerdict:
     """Whose bundle it is, as far as is known.
 
     Attributes:
@@ -182,7 +182,7 @@ def trusted(path: Path | None = None) -> tuple[PublicKey, ...]:
     return read_keys(Path(named)) if named else ()
 
 
-def judge(bundle: Bundle, keys: Sequence[PublicKey]) -> Verdict:
+def judge(bundle: Bundle, keys: Sequence[PublicKey]) -> SignatureVerdict:
     """Return whose bundle it is.
 
     Raises:
@@ -191,19 +191,21 @@ def judge(bundle: Bundle, keys: Sequence[PublicKey]) -> Verdict:
     found = read(bundle)
     if found is None:
         words = "is not signed: its checksums show that it is undamaged, not who made it"
-        return Verdict(Trust.UNSIGNED, None, f"{bundle.name}: {words}")
+        return SignatureVerdict(Trust.UNSIGNED, None, f"{bundle.name}: {words}")
     who = f"{found.key.name or 'someone without a name'} on {found.at[:10]} (key {found.key.fingerprint})"
     pinned = next((key for key in keys if key.data == found.key.data), None)
     if pinned is not None:
         by = f"{pinned.name or found.key.name} on {found.at[:10]} (trusted key {pinned.fingerprint})"
-        return Verdict(Trust.TRUSTED, found, f"{bundle.name}: signed by {by}")
+        return SignatureVerdict(Trust.TRUSTED, found, f"{bundle.name}: signed by {by}")
     if keys:
-        return Verdict(Trust.UNKNOWN_KEY, found, f"{bundle.name}: signed by a key that is not trusted here: {who}")
+        return SignatureVerdict(
+            Trust.UNKNOWN_KEY, found, f"{bundle.name}: signed by a key that is not trusted here: {who}"
+        )
     words = f"says that it is signed by {who}; no trusted keys are named ({TRUSTED})"
-    return Verdict(Trust.NOT_PINNED, found, f"{bundle.name}: {words}")
+    return SignatureVerdict(Trust.NOT_PINNED, found, f"{bundle.name}: {words}")
 
 
-def require(bundle: Bundle, keys: Sequence[PublicKey]) -> Verdict:
+def require(bundle: Bundle, keys: Sequence[PublicKey]) -> SignatureVerdict:
     """Return the verdict on a bundle that must be signed by a trusted key.
 
     Raises:

@@ -129,7 +129,7 @@ def command(
     if watch and listed:
         raise UserError("--list: a list is not watched: leave out --watch")
     keys = signature.trusted(trust)
-    verdicts: list[signature.Verdict] = []
+    verdicts: list[signature.SignatureVerdict] = []
 
     def opened() -> Bundle:
         bundle = Bundle.open(defaults.bundle(model))

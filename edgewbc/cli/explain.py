@@ -68,7 +68,7 @@ def command(
     if similar is not None:
         cells = labeled_cells.find(similar, bundle.classes)
         known = explain_folder.Similar.of(bundle, cells, profile=profile, threads=threads, progress=progress)
-    request = explain_folder.Request(tuple(paths), label, against, most)
+    request = explain_folder.ExplainRequest(tuple(paths), label, against, most)
     found = explain_folder.write(explainer, request, to, known, progress)
     for path, reason in found.errors[:10]:
         say(f"left out: {path}: {reason}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgewbc.bundle.bundle import Bundle
 
 
-class Form(StrEnum):
+class ExportForm(StrEnum):
     """What `export` writes."""
 
     BUNDLE = "bundle"
@@ -75,14 +75,14 @@ def command(
         bool, typer.Option("--network", help="Write only the network, as float16 safetensors, instead of a bundle.")
     ] = False,
     form: Annotated[
-        Form,
+        ExportForm,
         typer.Option(
             "--as",
             help="bundle: the bundle of a run; html: of a bundle, one file that classifies in a browser, offline; "
             "hub: of a bundle, a folder for a model hub; ovms: of a bundle, a repository for OpenVINO Model Server; "
             "bioimageio: of a bundle, a folder for the BioImage Model Zoo.",
         ),
-    ] = Form.BUNDLE,
+    ] = ExportForm.BUNDLE,
     runtime: Annotated[
         Path | None,
         typer.Option(help="Archive of the npm package onnxruntime-web, for --as html. [default: downloaded by npm]"),
@@ -106,13 +106,13 @@ def command(
       edgewbc export bundles/mine --as hub --license Apache-2.0 --to hub/mine
       edgewbc export bundles/mine --as ovms --to served
     """
-    if form == Form.HTML:
+    if form == ExportForm.HTML:
         _html(run or named, to, runtime, as_json)
         return
-    if form == Form.HUB:
+    if form == ExportForm.HUB:
         _hub(run or named, named if run is not None else None, to, license, as_json)
         return
-    if form in (Form.OVMS, Form.BIOIMAGEIO):
+    if form in (ExportForm.OVMS, ExportForm.BIOIMAGEIO):
         _package(form, run or named, to, license, _one(precision, form), as_json)
         return
     from edgewbc import runs
@@ -220,7 +220,7 @@ def _hub(model: Path | None, network: Path | None, to: Path | None, license: str
         print(f"{target}: {hub.README} (card and metadata), {hub.CONFIG}{added}, and the bundle; nothing was uploaded")
 
 
-def _one(precision: list[str] | None, form: Form) -> str | None:
+def _one(precision: list[str] | None, form: ExportForm) -> str | None:
     """Return the one precision that a form takes; None if none was given."""
     from edgewbc.errors import UserError
 
@@ -231,7 +231,7 @@ def _one(precision: list[str] | None, form: Form) -> str | None:
 
 
 def _package(
-    form: Form, model: Path | None, to: Path | None, license: str | None, precision: str | None, as_json: bool
+    form: ExportForm, model: Path | None, to: Path | None, license: str | None, precision: str | None, as_json: bool
 ) -> None:
     """Write a bundle as a folder for a model server or a model zoo."""
     from edgewbc.bundle.bundle import Bundle
@@ -241,7 +241,7 @@ def _package(
 
     bundle = Bundle.open(defaults.bundle_to_measure(model))
     target = to or Path(form.value) / address_part(bundle.name)
-    if form == Form.OVMS:
+    if form == ExportForm.OVMS:
         name = ovms.write(bundle, target, precision)
         held = f"{ovms.CONFIG}, {name}/1, and {client.CLIENT}: what a client must do"
     else:

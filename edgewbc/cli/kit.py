@@ -56,7 +56,7 @@ def command(
     """
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.errors import UserError
-    from edgewbc.kit.build import Options, build
+    from edgewbc.kit.build import KitOptions, build
     from edgewbc.kit.target import Target
     from edgewbc.utils import resources
 
@@ -66,7 +66,7 @@ def command(
     targets = sorted({Target.parse(platform, version) for version in versions}, key=lambda target: target.python)
     chosen = model or resources.shipped_bundle()
     say(f"model: {chosen}")
-    options = Options(wheels, whole_wheels, python_installer, vc_redist, zip, trust)
+    options = KitOptions(wheels, whole_wheels, python_installer, vc_redist, zip, trust)
     made = build(targets, to or Path(f"edgewbc-kit-{platform}"), Bundle.open(chosen), options, say)
     if as_json:
         emit(made.to_json())

@@ -91,7 +91,7 @@ def command(
             raise UserError(f"{option}: only for quantization-aware fine-tuning: add --qat")
     for module in ("torch", "safetensors", *(("accelerate", "pydantic", "yaml") if qat else ())):
         need(module, "edgewbc quantize")
-    from edgewbc.compress.ptq import Options
+    from edgewbc.compress.ptq import PTQOptions
     from edgewbc.compress.quantization_report import Checks, QuantizationReport
 
     settings: dict[str, Any] = {
@@ -102,7 +102,7 @@ def command(
         "fast_bias_correction": fast_bias_correction,
         "overflow_fix": "all" if safe else overflow_fix or "first",
     }
-    options, checks = Options(**settings), Checks(sensitivity=sensitivity, isa=check_isa)
+    options, checks = PTQOptions(**settings), Checks(sensitivity=sensitivity, isa=check_isa)
     chosen = defaults.run(run or named, lacking="openvino/int8.xml")
     manifest = defaults.manifest(data)
     try:

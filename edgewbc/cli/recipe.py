@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, check and start recipes.")
 
 
-class Kind(StrEnum):
+class RecipeKind(StrEnum):
     """Commands that take a recipe."""
 
     TRAIN = "train"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 Which = Annotated[
-    Kind | None,
+    RecipeKind | None,
     typer.Option(help="Command of the recipe: train, prune or qat. [default: inferred from its keys]"),
 ]
 Change = Annotated[
@@ -36,18 +36,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdo
 NAME = typer.Argument(metavar="RECIPE", help="YAML file or name of a built-in recipe.")
 
 
-def section(kind: Kind) -> type[Section]:
+def section(kind: RecipeKind) -> type[Section]:
     """Return the class of a kind of recipe."""
     from edgewbc.train import recipe
 
-    if kind == Kind.QAT:
+    if kind == RecipeKind.QAT:
         from edgewbc.compress.qat import QatRecipe
 
         return QatRecipe
-    return recipe.PruneRecipe if kind == Kind.PRUNE else recipe.TrainRecipe
+    return recipe.PruneRecipe if kind == RecipeKind.PRUNE else recipe.TrainRecipe
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of(path: Path) -> RecipeKind:
     """Return the command that a recipe is for: by its keys, and for qat by its name."""
     import yaml
 
@@ -56,13 +56,13 @@ def kind_of(path: Path) -> Kind:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return Kind.TRAIN  # reading it says what is wrong
+        return RecipeKind.TRAIN  # reading it says what is wrong
     found = set(values) if isinstance(values, dict) else set()
     if found & (PruneRecipe.model_fields.keys() - TrainRecipe.model_fields.keys()):
-        return Kind.PRUNE
+        return RecipeKind.PRUNE
     if not found & {"model", "weights"} and path.stem.startswith("qat"):
-        return Kind.QAT
-    return Kind.TRAIN
+        return RecipeKind.QAT
+    return RecipeKind.TRAIN
 
 
 @app.command("list")
@@ -128,7 +128,7 @@ def check(
         file = defaults.recipe(name)
         chosen = kind or kind_of(file)
         read(file, section(chosen))
-        print(f"{file}: a recipe for edgewbc {'quantize --qat' if chosen == Kind.QAT else chosen}")
+        print(f"{file}: a recipe for edgewbc {'quantize --qat' if chosen == RecipeKind.QAT else chosen}")
 
 
 @app.command()
@@ -137,7 +137,9 @@ def new(
     start: Annotated[
         str | None, typer.Option("--from", metavar="RECIPE", help="Recipe to copy. [default: all keys, commented out]")
     ] = None,
-    kind: Annotated[Kind, typer.Option(help="Command that the recipe is for: train, prune or qat.")] = Kind.TRAIN,
+    kind: Annotated[
+        RecipeKind, typer.Option(help="Command that the recipe is for: train, prune or qat.")
+    ] = RecipeKind.TRAIN,
 ) -> None:
     """Write a new recipe: every key with its default and meaning, commented out, or a copy of another recipe.
 
@@ -160,7 +162,7 @@ def new(
 
 
 @app.command()
-def schema(kind: Annotated[Kind, typer.Option(help="train, prune or qat.")] = Kind.TRAIN) -> None:
+def schema(kind: Annotated[RecipeKind, typer.Option(help="train, prune or qat.")] = RecipeKind.TRAIN) -> None:
     """Print the JSON Schema of recipes, by which editors complete and check YAML files.
 
     \b

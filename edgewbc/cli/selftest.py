@@ -11,7 +11,7 @@ from edgewbc.cli.console import emit
 from edgewbc.cli.options import InferenceThreads, Json
 
 if TYPE_CHECKING:
-    from edgewbc.runtime.selftest import Report
+    from edgewbc.runtime.selftest import SelftestReport
 
 
 def command(
@@ -50,7 +50,7 @@ def command(
     report.require()
 
 
-def _table(report: Report) -> str:
+def _table(report: SelftestReport) -> str:
     from edgewbc.bundle.training_images import UNDESCRIBED
     from edgewbc.utils import text
 

@@ -78,7 +78,9 @@ class Quantized(Network):
         return net
 
 
-def insert(net: Network, spec: ModelSpec, calibration: Sequence[NDArray[np.uint8]], options: ptq.Options) -> Quantized:
+def insert(
+    net: Network, spec: ModelSpec, calibration: Sequence[NDArray[np.uint8]], options: ptq.PTQOptions
+) -> Quantized:
     """Return a folded copy of a network with quantizers, whose ranges come from the calibration images.
 
     Args:

@@ -31,7 +31,7 @@ Labeled = tuple[NDArray[np.uint8], int]
 
 
 @dataclass(frozen=True)
-class Options:
+class PTQOptions:
     """How to quantize.
 
     Attributes:
@@ -64,7 +64,7 @@ class Options:
             raise UserError(f"--overflow-fix {self.overflow_fix}: use {', '.join(OVERFLOW_FIXES)}")
 
 
-def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[Labeled], options: Options) -> Any:
+def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[Labeled], options: PTQOptions) -> Any:
     """Quantize an f32 IR and return an `openvino.Model`.
 
     Args:
@@ -84,7 +84,7 @@ def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[L
         return _quantize(nncf, model, dataset, nncf.Dataset(control), accuracy, options, attends)
 
 
-def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: list[Labeled], options: Options) -> Any:
+def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: list[Labeled], options: PTQOptions) -> Any:
     """Quantize an f32 ONNX file and return an `onnx.ModelProto`; arguments as for `quantize_ir`."""
     import onnx
 
@@ -138,7 +138,7 @@ def is_transformer(kinds: Iterable[str]) -> bool:
 
 
 def _quantize(
-    nncf: Any, model: Any, calibration: Any, control: Any, accuracy: Any, options: Options, attends: bool
+    nncf: Any, model: Any, calibration: Any, control: Any, accuracy: Any, options: PTQOptions, attends: bool
 ) -> Any:
     """Quantize a model; with attention (`attends`), NNCF keeps the operations in float that int8 harms there."""
     settings = {
@@ -161,7 +161,7 @@ def _quantize(
     )
 
 
-def advanced(nncf: Any, options: Options) -> Any:
+def advanced(nncf: Any, options: PTQOptions) -> Any:
     """Return NNCF's advanced parameters."""
     return nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix[OVERFLOW_FIXES[options.overflow_fix]])
 

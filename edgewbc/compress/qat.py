@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from edgewbc import runs
 from edgewbc.compress import fake_quantize, nncf_extension
-from edgewbc.compress.ptq import Options
+from edgewbc.compress.ptq import PTQOptions
 from edgewbc.compress.quantization_report import (
     FAKE,
     PARENT,
@@ -78,7 +78,7 @@ def finetune(
     run: Path,
     options: QatRecipe,
     manifest: Manifest,
-    settings: Options,
+    settings: PTQOptions,
     *,
     teachers: Sequence[Path] = (),
     to: Path | None = None,

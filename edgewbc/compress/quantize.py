@@ -14,7 +14,7 @@ from typing import Any
 from edgewbc import runs
 from edgewbc.compress import ptq
 from edgewbc.compress.nncf_logging import quiet_nncf
-from edgewbc.compress.ptq import Options
+from edgewbc.compress.ptq import PTQOptions
 from edgewbc.compress.quantization_report import Checks, QuantizationReport, check_drop, file, measure, write_f32
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
@@ -47,7 +47,7 @@ def quantize(
         to: the new run folder; None is runs/<run>-int8.
         checks: optional measurements.
         progress: shows the progress.
-        **options: fields of `ptq.Options`.
+        **options: fields of `ptq.PTQOptions`.
 
     Returns:
         the new run folder, with the parent's weights, `openvino/` and `onnx/` in f32 and int8, and `quantize.json`.
@@ -62,7 +62,7 @@ def quantize(
         need(module, "edgewbc quantize")
     with quiet_nncf():  # if NNCF is missing, fail before the conversion
         pass
-    settings = Options(**options)
+    settings = PTQOptions(**options)
     check_float(run)
     runs.verify(run)
     net, spec = model.load(run)
@@ -99,7 +99,7 @@ def calibration(manifest: Manifest, chosen: Sequence[Entry], spec: ModelSpec, pr
 
 
 def _convert(
-    folder: Path, spec: ModelSpec, manifest: Manifest, chosen: Sequence[Entry], settings: Options, progress: Progress
+    folder: Path, spec: ModelSpec, manifest: Manifest, chosen: Sequence[Entry], settings: PTQOptions, progress: Progress
 ) -> None:
     """Write the int8 files from the f32 ones."""
     prepared = calibration(manifest, chosen, spec, progress)

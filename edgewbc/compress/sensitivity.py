@@ -37,7 +37,7 @@ _PASSED = ("MaxPool", "Pad", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
 
 
 @dataclass(frozen=True)
-class Change:
+class OutputChange:
     """The predictions of a partly quantized network against those of the float network.
 
     Attributes:
@@ -54,7 +54,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerMacs:
     """A convolution or dense layer of the network.
 
     Attributes:
@@ -77,10 +77,10 @@ class LayerSensitivity:
         change: of the predictions.
     """
 
-    layer: Layer
+    layer: LayerMacs
     operation: str
     kind: str
-    change: Change
+    change: OutputChange
 
     def to_json(self) -> dict[str, Any]:
         """Return one flat object."""
@@ -89,7 +89,7 @@ class LayerSensitivity:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LayerSensitivity:
         """Read what `to_json` wrote."""
-        return cls(take(Layer, values), values["operation"], values["kind"], take(Change, values))
+        return cls(take(LayerMacs, values), values["operation"], values["kind"], take(OutputChange, values))
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Sensitivity:
 
     data: SplitFacts
     n: int
-    all: Change
+    all: OutputChange
     layers: tuple[LayerSensitivity, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Sensitivity:
     def from_json(cls, values: Mapping[str, Any]) -> Sensitivity:
         """Read what `to_json` wrote."""
         layers = tuple(LayerSensitivity.from_json(one) for one in values["layers"])
-        return cls(SplitFacts.from_json(values), values["n"], take(Change, values["all"]), layers)
+        return cls(SplitFacts.from_json(values), values["n"], take(OutputChange, values["all"]), layers)
 
 
 def measure(f32: Path, int8: Path, spec: ModelSpec, manifest: Manifest, progress: Progress = quiet) -> Sensitivity:
@@ -210,14 +210,14 @@ def _probabilities(graph: Any, prepared: NDArray[np.uint8]) -> parity.Probabilit
     return np.concatenate(parts)
 
 
-def _change(truth: NDArray[np.int64], before: parity.Probabilities, after: parity.Probabilities) -> Change:
+def _change(truth: NDArray[np.int64], before: parity.Probabilities, after: parity.Probabilities) -> OutputChange:
     found = parity.accuracy_drop(truth, before, after)
-    return Change(kl(before, after), found.agreement, found.largest_difference, found.drop)
+    return OutputChange(kl(before, after), found.agreement, found.largest_difference, found.drop)
 
 
-def _layers(spec: ModelSpec, count: int) -> list[Layer]:
+def _layers(spec: ModelSpec, count: int) -> list[LayerMacs]:
     """Return the convolutions and dense layers of the network, in order."""
     found = [layer for layer in model.describe(replace(spec, form=PLAIN)) if layer.kind in ("conv", "dense")]
     if len(found) != count:
         raise RuntimeError(f"{len(found)} layers in the network and {count} in its int8 graph")
-    return [Layer(layer.name, layer.macs) for layer in found]
+    return [LayerMacs(layer.name, layer.macs) for layer in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgewbc.compress.isa_check import IsaComparison
 from edgewbc.compress.quantization_report import Measurements
-from edgewbc.compress.sensitivity import Change, Sensitivity
+from edgewbc.compress.sensitivity import OutputChange, Sensitivity
 from edgewbc.export.validation import EvidenceRow
 from edgewbc.metrics import Accuracy
 from edgewbc.utils.text import interval, percent, table
@@ -59,7 +59,7 @@ def _counted(row: Accuracy | EvidenceRow) -> list[str]:
     return [f"{row.correct} of {row.n}", percent(row.accuracy), interval(row.interval)]
 
 
-def _changed(change: Change) -> list[str]:
+def _changed(change: OutputChange) -> list[str]:
     return [
         f"{change.kl:.2e}",
         percent(change.agreement),

@@ -25,7 +25,7 @@ _EPSILON = 1e-12
 
 
 @dataclass(frozen=True)
-class Scores:
+class CalibrationScores:
     """Scores of probabilities, lower is better.
 
     Attributes:
@@ -38,7 +38,7 @@ class Scores:
     brier: float
 
     @classmethod
-    def of(cls, probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Scores:
+    def of(cls, probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> CalibrationScores:
         """Score probabilities (n, K), n at least 1, against class indices (n,)."""
         exact = probabilities.astype(np.float64)
         brier = probability_scores(truth, exact).brier or 0.0
@@ -58,8 +58,8 @@ class Calibration:
 
     temperature: float
     n: int = 0
-    before: Scores | None = None
-    after: Scores | None = None
+    before: CalibrationScores | None = None
+    after: CalibrationScores | None = None
 
     @classmethod
     def fit(cls, probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> Calibration:
@@ -88,7 +88,12 @@ class Calibration:
             middle = (low + high) / 2
             low, high = (low, middle) if slope(math.exp(middle)) > 0 else (middle, high)
         found = cls(round(math.exp(-low), 6), n)
-        return cls(found.temperature, n, Scores.of(probabilities, truth), Scores.of(found.apply(probabilities), truth))
+        return cls(
+            found.temperature,
+            n,
+            CalibrationScores.of(probabilities, truth),
+            CalibrationScores.of(found.apply(probabilities), truth),
+        )
 
     @classmethod
     def from_json(cls, values: Any) -> Calibration:
@@ -121,8 +126,8 @@ class Calibration:
         return _softmax(_logits(probabilities) / self.temperature).astype(np.float32)
 
 
-def _scores(values: Mapping[str, Any] | None) -> Scores | None:
-    return None if values is None else Scores(*(float(values[key]) for key in ("width", "mass", "brier")))
+def _scores(values: Mapping[str, Any] | None) -> CalibrationScores | None:
+    return None if values is None else CalibrationScores(*(float(values[key]) for key in ("width", "mass", "brier")))
 
 
 def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ from edgewbc.bundle.paths import SIGNATURE, SUMS
 from edgewbc.errors import UserError
 from edgewbc.kit import guide, licenses, own_wheel, templates
 from edgewbc.kit.collect import LEFT_OUT, Say, collect
-from edgewbc.kit.facts import KitFacts, ModelFacts, WheelFacts
+from edgewbc.kit.facts import KitFacts, KitModel, WheelFacts
 from edgewbc.kit.licenses import WheelLicense
 from edgewbc.kit.slim import Slimmed, slim
 from edgewbc.kit.target import GLIBC, Platform, Target
@@ -46,7 +46,7 @@ TRUSTED_KEYS: Final = "trusted-keys.txt"
 
 
 @dataclass(frozen=True)
-class Options:
+class KitOptions:
     """Options of `build`.
 
     Attributes:
@@ -94,7 +94,7 @@ class Kit:
 
 
 def build(
-    targets: Sequence[Target], to: Path, bundle: Bundle, options: Options | None = None, say: Say = lambda text: None
+    targets: Sequence[Target], to: Path, bundle: Bundle, options: KitOptions | None = None, say: Say = lambda text: None
 ) -> Kit:
     """Build a kit. The folder is created atomically, once it is complete.
 
@@ -102,13 +102,13 @@ def build(
         targets: one for each version of Python, all for the same system.
         to: folder to create.
         bundle: the model that `classify` will use.
-        options: see `Options`.
+        options: see `KitOptions`.
         say: receives a line for each download and each warning.
 
     Raises:
         UserError: `to` exists, an installer is not valid, a wheel is not available, or the bundle is damaged.
     """
-    options = options or Options()
+    options = options or KitOptions()
     platform = targets[0].platform
     packed = to.with_name(f"{to.name}.zip")
     for path in (to, packed) if options.zip else (to,):
@@ -164,7 +164,7 @@ def pack(folder: Path, to: Path) -> None:
             archive.writestr(info, file.read_bytes())
 
 
-def _wheels(targets: Sequence[Target], files: Path, work: Path, options: Options, say: Say) -> list[Slimmed]:
+def _wheels(targets: Sequence[Target], files: Path, work: Path, options: KitOptions, say: Say) -> list[Slimmed]:
     """Write the wheels of all targets into `files/wheels`, each once, and the pinned requirements of each target."""
     own = own_wheel.build(files / "wheels")
     kept: dict[str, Slimmed] = {own.name: slim(Wheel.read(own))}
@@ -185,7 +185,7 @@ def _wheels(targets: Sequence[Target], files: Path, work: Path, options: Options
     return [kept[name] for name in sorted(kept)]
 
 
-def _installers(options: Options, platform: Platform) -> dict[str, Path]:
+def _installers(options: KitOptions, platform: Platform) -> dict[str, Path]:
     given = {"python_installer": options.python_installer, "vc_redist": options.vc_redist}
     found = {name: path for name, path in given.items() if path is not None}
     for name, path in found.items():
@@ -205,7 +205,7 @@ def _facts(
         platform=targets[0].platform.value,
         pythons=tuple(target.version for target in targets),
         glibc=(2, GLIBC),
-        model=ModelFacts(bundle.name, bundle.default_precision, bundle.model_sha256()),
+        model=KitModel(bundle.name, bundle.default_precision, bundle.model_sha256()),
         wheels=tuple(
             WheelFacts(
                 item.wheel.path.name,

@@ -34,7 +34,7 @@ class WheelFacts:
 
 
 @dataclass(frozen=True)
-class ModelFacts:
+class KitModel:
     """The model of a kit: name of the bundle, default precision, and hash of that model."""
 
     name: str
@@ -61,7 +61,7 @@ class KitFacts:
     platform: str
     pythons: tuple[str, ...]
     glibc: tuple[int, int]
-    model: ModelFacts
+    model: KitModel
     wheels: tuple[WheelFacts, ...]
     left_out: Mapping[str, str]
     installers: Mapping[str, str]

@@ -39,7 +39,7 @@ AGREES = 0.02
 
 
 @dataclass(frozen=True)
-class Comparison:
+class HeadComparison:
     """The old and the adapted head on the same cells; each was held out of the head that it is measured with.
 
     Attributes:
@@ -98,7 +98,7 @@ class Adaptation:
     labels: NDArray[np.int64]
     unlabeled: int
     strength: float | None
-    comparison: Comparison | None
+    comparison: HeadComparison | None
     probabilities: tuple[NDArray[np.float64], NDArray[np.int64]] | None
     changed: float | None
     profile: Profile | None
@@ -260,13 +260,13 @@ def compare(
     before: NDArray[np.float64],
     after: NDArray[np.float64],
     cells: int = 0,
-) -> Comparison:
+) -> HeadComparison:
     """Compare the probabilities (n, K) of two heads for the same labeled cells."""
     labels = [probabilities.argmax(1) for probabilities in (before, after)]
     scores = [metrics.score(truth, found, classes) for found in labels]
     losses = [probability_scores(truth, found).log_loss or 0.0 for found in (before, after)]
     test = metrics.mcnemar(*(found == truth for found in labels))
-    return Comparison(scores[0], scores[1], test, losses[0], losses[1], cells)
+    return HeadComparison(scores[0], scores[1], test, losses[0], losses[1], cells)
 
 
 def shots(

@@ -43,7 +43,7 @@ class ComparedLine:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CountComparison:
     """Two counts compared.
 
     Attributes:
@@ -101,7 +101,7 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare(first: Case, second: Case) -> Comparison:
+def compare(first: Case, second: Case) -> CountComparison:
     """Compare the counts of two cases of one sample. Raises UserError if one of them counts no cell."""
     names = [name for name in allowed({*first.classes, *second.classes}) if name not in NOT_WHITE_CELLS]
     counts = [
@@ -111,7 +111,7 @@ def compare(first: Case, second: Case) -> Comparison:
     return _compared(names, counts[0], counts[1], _called(first, second), None, still_open)
 
 
-def compare_with_software(case: Case) -> Comparison:
+def compare_with_software(case: Case) -> CountComparison:
     """Compare what the software alone says of the cells of a case with what counts now. Raises UserError as `compare`.
 
     Cells that are excluded are in neither count. Of the others, the software's count has all that it gave a label, also
@@ -143,7 +143,7 @@ def _compared(
     called: tuple[str, str],
     agree: tuple[int, int] | None,
     still_open: tuple[int, int],
-) -> Comparison:
+) -> CountComparison:
     totals = sum(first), sum(second)
     for name, total in zip(called, totals, strict=True):
         if not total:
@@ -153,7 +153,7 @@ def _compared(
         for name, one, other in zip(names, first, second, strict=True)
         if one or other
     )
-    return Comparison(called, lines, totals, agree, still_open)
+    return CountComparison(called, lines, totals, agree, still_open)
 
 
 def expected_range(k: int, n: int, other: int) -> tuple[int, int]:

@@ -57,7 +57,7 @@ small{display:block;overflow-wrap:anywhere;font-size:.8rem}
 
 
 @dataclass(frozen=True)
-class Request:
+class ExplainRequest:
     """What to explain.
 
     Attributes:
@@ -179,7 +179,7 @@ class Written:
 
 
 def write(
-    explainer: Explainer, request: Request, to: Path, similar: Similar | None = None, progress: Progress = quiet
+    explainer: Explainer, request: ExplainRequest, to: Path, similar: Similar | None = None, progress: Progress = quiet
 ) -> Written:
     """Write the folder: all of it or none.
 
@@ -226,7 +226,7 @@ def write(
 
 def _cells(
     explainer: Explainer,
-    request: Request,
+    request: ExplainRequest,
     similar: Similar | None,
     errors: list[tuple[Path, str]],
     progress: Progress,

@@ -77,7 +77,7 @@ class ModelHash:
 
 
 @dataclass(frozen=True)
-class Report:
+class SelftestReport:
     """Result of `selftest`.
 
     Attributes:
@@ -114,7 +114,7 @@ class Report:
             raise GateError(f"{self.bundle}: {what} ({self.isa}): {mend}")
 
 
-def selftest(bundle: Bundle, threads: int | None = None, backend: str = Backend.OPENVINO) -> Report:
+def selftest(bundle: Bundle, threads: int | None = None, backend: str = Backend.OPENVINO) -> SelftestReport:
     """Check every file's hash, then run every golden sample in every precision and compare the predictions.
 
     This shows that a bundle is complete and works on this PC, but not who made it: anyone who replaces a file can also
@@ -146,7 +146,7 @@ def selftest(bundle: Bundle, threads: int | None = None, backend: str = Backend.
     if not checks:
         raise UserError(f"{bundle.path}: holds no model for {backend}, so nothing can be checked here")
     described = bundle.manifest.training_images is not None
-    return Report(str(bundle.path), files, models, isa, tuple(checks), described)
+    return SelftestReport(str(bundle.path), files, models, isa, tuple(checks), described)
 
 
 def _predictor(bundle: Bundle, backend: str, precision: str, threads: int | None) -> Predictor:

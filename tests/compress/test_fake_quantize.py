@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from edgewbc.compress import fake_quantize
-from edgewbc.compress.ptq import Options
+from edgewbc.compress.ptq import PTQOptions
 from edgewbc.export import graph
 from edgewbc.export.validation import ModelFile
 from edgewbc.nets import model
@@ -26,7 +26,9 @@ def test_files_predict_what_the_fake_quantized_network_does(arch: str, tmp_path:
     """After folding and export every layer is int8, with half of the range if requested, and predictions agree."""
     net, spec = normed(arch)
     shown = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
-    quantized = fake_quantize.insert(net, spec, [image[None] for image in shown], Options(subset=6, overflow_fix="all"))
+    quantized = fake_quantize.insert(
+        net, spec, [image[None] for image in shown], PTQOptions(subset=6, overflow_fix="all")
+    )
     plain = model.fold(net, spec)[1]
     assert (plain.form, set(quantized.network().state_dict())) == (PLAIN, set(model.build(plain).state_dict()))
     wanted = fake_quantize.predictor(quantized, plain)(shown).probabilities

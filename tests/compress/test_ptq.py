@@ -35,7 +35,7 @@ from tests.tiny_run import quantized
 def test_options_out_of_range_are_refused(options: dict[str, Any], line: str) -> None:
     """A value out of range is a UserError that names the option."""
     with pytest.raises(UserError, match=line):
-        ptq.Options(**options)
+        ptq.PTQOptions(**options)
 
 
 @pytest.mark.parametrize("precision", ["f32", "int8"])
@@ -75,7 +75,7 @@ def test_overflow_fix_halves_the_weights(fix: Literal["first", "all", "none"], h
     if fix != "first":  # `quantized` was made with it
         spec = runs.spec(run)
         shown = list(images.batches(manifest, manifest.split("train")[:4], spec.pixels, 1))
-        graph = ptq.quantize_ir(run / "openvino" / "f32.xml", shown, [], ptq.Options(subset=4, overflow_fix=fix))
+        graph = ptq.quantize_ir(run / "openvino" / "f32.xml", shown, [], ptq.PTQOptions(subset=4, overflow_fix=fix))
     else:
         graph = ov.Core().read_model(xml)
     largest = []
@@ -92,7 +92,7 @@ def test_exact_bias_correction(arch: str, tmp_path: Path) -> None:
     """For each architecture, in both formats, every layer is int8, predictions are close, batch norm is folded."""
     net, spec = normed(arch)
     shown = np.random.default_rng(0).integers(0, 256, (6, spec.pixels.height, spec.pixels.width, 3), dtype=np.uint8)
-    options = ptq.Options(subset=6, fast_bias_correction=False)
+    options = ptq.PTQOptions(subset=6, fast_bias_correction=False)
     quantization_report.write_f32(tmp_path, net, spec)
     expected = TorchPredictor.from_network(net, spec)(shown).probabilities  # with batch norm
     ir = ptq.quantize_ir(tmp_path / "openvino" / "f32.xml", [p[None] for p in shown], [], options)

@@ -10,7 +10,7 @@ import pytest
 
 from edgewbc import runs
 from edgewbc.compress import fake_quantize, qat
-from edgewbc.compress.ptq import Options
+from edgewbc.compress.ptq import PTQOptions
 from edgewbc.compress.qat import QatRecipe, finetune
 from edgewbc.compress.quantization_report import Checks, Measurements
 from edgewbc.errors import GateError, UserError
@@ -62,7 +62,7 @@ def test_incompatible_options_are_refused(
     """The error comes before anything is compiled or written."""
     run, manifest = trained()
     with pytest.raises(UserError, match=words):
-        finetune(run, options, manifest, Options(**settings), to=tmp_path / "new", checks=Checks(**checks))
+        finetune(run, options, manifest, PTQOptions(**settings), to=tmp_path / "new", checks=Checks(**checks))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -71,7 +71,7 @@ def test_several_processes_are_refused(options: QatRecipe, tmp_path: Path, monke
     monkeypatch.setenv("WORLD_SIZE", "2")
     run, manifest = trained()
     with pytest.raises(UserError, match="runs in one process"):
-        finetune(run, options, manifest, Options(), to=tmp_path / "new")
+        finetune(run, options, manifest, PTQOptions(), to=tmp_path / "new")
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_several_processes_are_refused(options: QatRecipe, tmp_path: Path, monke
 def test_a_run_is_fine_tuned(options: QatRecipe, tmp_path: Path) -> None:
     """Files, record and lineage are those of a quantized run; the weights changed; the files match the network."""
     run, manifest = trained()
-    made = finetune(run, options, manifest, Options(subset=10), to=tmp_path / "new", checks=Checks(isa=True))
+    made = finetune(run, options, manifest, PTQOptions(subset=10), to=tmp_path / "new", checks=Checks(isa=True))
     record = json.loads((made / "quantize.json").read_text())
     assert record["method"] == "qat"
     assert {row["n"] for row in record["validation"]} == {record["parent"]["n"], record["start"]["n"], 20} == {20}
@@ -106,7 +106,7 @@ def test_without_torchao_there_is_no_onnx(options: QatRecipe, tmp_path: Path, mo
     monkeypatch.setattr(fake_quantize, "has_onnx", lambda: False)
     run, manifest = trained()
     said: list[str] = []
-    made = finetune(run, options, manifest, Options(subset=10), to=tmp_path / "new", say=said.append)
+    made = finetune(run, options, manifest, PTQOptions(subset=10), to=tmp_path / "new", say=said.append)
     assert fake_quantize.INSTALL in said[-1]
     record = json.loads((made / "quantize.json").read_text())
     assert (list(record["drop"]), record["parity"]["int8"]) == (["openvino"], None)
@@ -131,5 +131,5 @@ def test_exceeded_max_drop_leaves_no_folder(
     monkeypatch.setattr(qat, "check_drop", refuse)
     run, manifest = trained()
     with pytest.raises(GateError, match="0.25"):
-        finetune(run, options, manifest, Options(subset=5, max_drop=0.25), to=tmp_path / "new")
+        finetune(run, options, manifest, PTQOptions(subset=5, max_drop=0.25), to=tmp_path / "new")
     assert list(tmp_path.iterdir()) == []

@@ -61,7 +61,7 @@ def test_all_layers_at_once_are_the_int8_file(arch: str, tmp_path: Path) -> None
     shown = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
     graph.save_ir(graph.to_openvino(net, spec), tmp_path / "f32.xml")
     core = ov.Core()
-    options = ptq.Options(subset=6)
+    options = ptq.PTQOptions(subset=6)
     int8 = ptq.quantize_ir(tmp_path / "f32.xml", [image[None] for image in shown], [], options)
     made = core.read_model(tmp_path / "f32.xml")
     donors = ptq.layers_ir(int8)

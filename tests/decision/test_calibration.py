@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgewbc.decision.calibration import HIGHEST, LOWEST, Calibration, Scores
+from edgewbc.decision.calibration import HIGHEST, LOWEST, Calibration, CalibrationScores
 from edgewbc.probability_metrics import calibration_error
 
 
@@ -31,10 +31,10 @@ def test_fit_finds_the_temperature(temperature: float) -> None:
     assert found.after is not None
     assert max(found.after.width, found.after.mass) < 0.02
     probabilities, truth = cells(temperature, seed=1)
-    after = Scores.of(found.apply(probabilities), truth)
+    after = CalibrationScores.of(found.apply(probabilities), truth)
     assert max(after.width, after.mass) < 0.03
     if temperature != 1:
-        before = Scores.of(probabilities, truth)
+        before = CalibrationScores.of(probabilities, truth)
         assert before.width > 2 * after.width
         assert before.brier > after.brier
 

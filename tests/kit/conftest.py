@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
-from edgewbc.kit.build import Kit, Options, build
+from edgewbc.kit.build import Kit, KitOptions, build
 from edgewbc.kit.target import Target
 from tests.kit.fake import index
 from tests.tiny import make_bundle
@@ -36,7 +36,7 @@ def _make(top: Path, parts: tuple[Path, Bundle], platform: str, pythons: list[st
     wheels, bundle = parts
     installer = top / "python-3.12.9-amd64.exe"
     installer.write_bytes(b"MZ")
-    options = Options(wheels=wheels, zip=True, python_installer=installer if platform == "windows" else None)
+    options = KitOptions(wheels=wheels, zip=True, python_installer=installer if platform == "windows" else None)
     messages: list[str] = []
     targets = [Target.parse(platform, python) for python in pythons]
     kit = build(targets, top / f"kit-{platform}", bundle, options, messages.append)

@@ -15,7 +15,7 @@ import pytest
 from edgewbc.bundle import signature
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.kit.build import Options, build, pack
+from edgewbc.kit.build import KitOptions, build, pack
 from edgewbc.kit.target import Platform, Target
 from tests.kit.conftest import Made
 from tests.tiny import make_bundle
@@ -127,7 +127,7 @@ def test_zip_has_the_files_of_the_folder(linux: Made, tmp_path: Path) -> None:
 
 def test_kit_is_reproducible(linux: Made, tmp_path: Path) -> None:
     """A kit depends neither on the time nor on the path or PC where it was built."""
-    options = Options(wheels=linux.index)
+    options = KitOptions(wheels=linux.index)
     build([Target(Platform.LINUX, (3, 12))], tmp_path / "other", linux.bundle, options)
     assert (tmp_path / "other" / "SHA256SUMS").read_bytes() == (linux.folder / "SHA256SUMS").read_bytes()
     assert list(tmp_path.iterdir()) == [tmp_path / "other"]
@@ -157,14 +157,14 @@ def test_invalid_options_leave_no_kit(
     }
     to = given.pop("to", tmp_path / "kit")
     with pytest.raises(UserError, match=words):
-        build([Target(Platform(platform), (3, 12))], to, parts[1], Options(**{"wheels": parts[0], **given}))
+        build([Target(Platform(platform), (3, 12))], to, parts[1], KitOptions(**{"wheels": parts[0], **given}))
     assert files(tmp_path) == before
 
 
 def test_missing_wheel_leaves_no_kit(parts: tuple[Path, Bundle], tmp_path: Path) -> None:
     """If a package has no wheel for a version of Python, the error names it and no folder is left."""
     with pytest.raises(UserError, match=r"(numpy|openvino): no wheel for Linux \(x86-64\) and Python 3.19"):
-        build([Target(Platform.LINUX, (3, 19))], tmp_path / "kit", parts[1], Options(wheels=parts[0]))
+        build([Target(Platform.LINUX, (3, 19))], tmp_path / "kit", parts[1], KitOptions(wheels=parts[0]))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -180,7 +180,7 @@ def test_a_bundle_without_openvino_files_leaves_no_kit(parts: tuple[Path, Bundle
         bundle = make_bundle(folder, files=files)
         assert bundle.default_precision == "int8"
         with pytest.raises(UserError, match=f"{folder.name}: has no OpenVINO files, which the lab's PC needs"):
-            build([Target(Platform.LINUX, (3, 12))], tmp_path / "kit", bundle, Options(wheels=parts[0]))
+            build([Target(Platform.LINUX, (3, 12))], tmp_path / "kit", bundle, KitOptions(wheels=parts[0]))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f32-only", "onnx-only"]
 
 
@@ -192,11 +192,11 @@ def test_a_kit_pins_keys(windows: Made, parts: tuple[Path, Bundle], tmp_path: Pa
     public = sign.new_key(tmp_path / "k", "City Hospital")
     targets = [Target.parse("windows", "3.12")]
     with pytest.raises(UserError, match="--require-signature: .* is not signed"):
-        build(targets, tmp_path / "kit", bundle, Options(wheels, trust=public))
+        build(targets, tmp_path / "kit", bundle, KitOptions(wheels, trust=public))
     assert not (tmp_path / "kit").exists()
     shutil.copytree(bundle.path, tmp_path / "b")
     sign.sign(tmp_path / "b", tmp_path / "k")
-    build(targets, tmp_path / "kit", Bundle.open(tmp_path / "b"), Options(wheels, trust=public))
+    build(targets, tmp_path / "kit", Bundle.open(tmp_path / "b"), KitOptions(wheels, trust=public))
     keys = signature.read_keys(tmp_path / "kit" / "files" / "trusted-keys.txt")
     model = Bundle.open(tmp_path / "kit" / "files" / "model")
     assert signature.require(model, keys).trust == "trusted"

@@ -15,7 +15,7 @@ from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.lab import explain_folder, labeled_cells
 from edgewbc.lab.explain import Explainer
-from edgewbc.lab.explain_folder import Request, Similar
+from edgewbc.lab.explain_folder import ExplainRequest, Similar
 from tests.lab.tinted import tinted, write_cells
 
 
@@ -29,7 +29,7 @@ def test_the_folder(explainer: Explainer, bundle: Bundle, tmp_path: Path) -> Non
     (smear / "<b>.png").write_bytes(encode(tinted(2, 9), ".png"))
     (smear / "broken.png").write_bytes(b"nothing")
     known = Similar.of(bundle, labeled_cells.find(write_cells(tmp_path / "known", {"basophil": 4}), CLASSES), threads=1)
-    request = Request(tuple(sorted(smear.rglob("*.png"))), against="basophil")
+    request = ExplainRequest(tuple(sorted(smear.rglob("*.png"))), against="basophil")
     found = explain_folder.write(explainer, request, tmp_path / "to", known)
     assert (found.cells, found.stopped, found.coarse) == (6, False, "")
     assert [path.name for path, _ in found.errors] == ["broken.png"]
@@ -58,12 +58,12 @@ def test_the_folder(explainer: Explainer, bundle: Bundle, tmp_path: Path) -> Non
 def test_it_stops_at_the_number_of_cells(explainer: Explainer, tmp_path: Path) -> None:
     smear = write_cells(tmp_path / "smear", {"neutrophil": 3})
     paths = tuple(sorted(smear.rglob("*.png")))
-    assert explain_folder.write(explainer, Request(paths, most=2), tmp_path / "two").stopped
-    assert not explain_folder.write(explainer, Request(paths, most=3), tmp_path / "three").stopped
+    assert explain_folder.write(explainer, ExplainRequest(paths, most=2), tmp_path / "two").stopped
+    assert not explain_folder.write(explainer, ExplainRequest(paths, most=3), tmp_path / "three").stopped
 
 
 def test_nothing_is_written_where_no_image_can_be_used(explainer: Explainer, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"nothing")
     with pytest.raises(UserError, match="none of the 1 images could be used"):
-        explain_folder.write(explainer, Request((tmp_path / "broken.png",)), tmp_path / "to")
+        explain_folder.write(explainer, ExplainRequest((tmp_path / "broken.png",)), tmp_path / "to")
     assert not (tmp_path / "to").exists()

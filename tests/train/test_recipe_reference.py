@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edgewbc.cli.recipe import Kind, section
+from edgewbc.cli.recipe import RecipeKind, section
 from edgewbc.train import recipe_reference
 from edgewbc.train.recipe import TrainRecipe
 from edgewbc.train.recipe_file import read
 from tests.docs.blocks import TOP
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_key_is_documented(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", RecipeKind)
+def test_every_key_is_documented(kind: RecipeKind) -> None:
     """Each key has a type and a meaning."""
     found = list(recipe_reference.keys(section(kind)))
     assert len(found) > 40
@@ -42,14 +42,14 @@ def test_pages_are_current() -> None:
     assert maker["main"](["--check"]) == 0
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_templates_are_recipes(kind: Kind, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", RecipeKind)
+def test_templates_are_recipes(kind: RecipeKind, tmp_path: Path) -> None:
     """A template is a recipe as it is, if its command needs no more, and with every key uncommented."""
     text = recipe_reference.template(section(kind), "mine")
     head, *lines = text.splitlines()
     whole = tmp_path / "whole.yaml"
     whole.write_text("\n".join(line.replace("#", "", 1) for line in lines), encoding="utf-8")
-    changes = {"fit.precision": "f32"} if kind == Kind.QAT else {}
+    changes = {"fit.precision": "f32"} if kind == RecipeKind.QAT else {}
     assert read(whole, section(kind), changes).model_dump()["name"] == "mine"
     assert yaml.safe_load(text) == {"name": "mine"}
     assert head.startswith("# Recipe of `edgewbc ")
