@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgewbc.cli.console import emit, progress, say
-from edgewbc.cli.options import Cores, Json, Precision, ShippedBundle
+from edgewbc.cli.options import Cores, Json, Precision
 
 
 def command(
@@ -29,7 +30,13 @@ def command(
     ] = None,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who counts.")] = None,
     accession: Annotated[str | None, typer.Option(help="Accession or order number, for the hand-over.")] = None,
-    model: ShippedBundle = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bundle, a folder or a zip. [default: the case's; else a shipped one, for fields wbc5-travel, which "
+            "locates their cells]"
+        ),
+    ] = None,
     precision: Precision = None,
     review_below: Annotated[
         list[str] | None,
@@ -85,7 +92,8 @@ def command(
         threads=threads,
         microscope=microscope,
     )
-    made = case_count.run(request, lambda: Bundle.open(defaults.bundle(model)), say=say, progress=progress)
+    named = None if model is None else partial(Bundle.open, defaults.named_bundle(model))
+    made = case_count.run(request, named, say=say, progress=progress)
     found = made.differential()
     if json:
         emit({"folder": str(to), "case": made.info.case, "state": str(made.state), "differential": found.to_json()})

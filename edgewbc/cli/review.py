@@ -29,6 +29,7 @@ def command(
     Example:
       edgewbc review case-17 --by "M. Curie"
     """
+    from edgewbc.cli import defaults
     from edgewbc.lab import case_maps
     from edgewbc.lab.case import Case
     from edgewbc.lab.case_file import check_text
@@ -39,7 +40,7 @@ def command(
 
     check_text(by, "name")
     with Case.open(case) as opened:
-        bundle = case_maps.find_bundle(opened.info, model)
+        bundle = case_maps.find_bundle(opened.info, model and defaults.named_bundle(model))
         maps = Maps() if bundle is None else Maps(case_maps.CaseMaps(opened.info, bundle), CAPTION)
         server.run(opened, by=by.strip(), port=port, maps=maps, open_browser=not no_open, say=say)
         left = len(opened.open_cells)

@@ -18,7 +18,7 @@ from edgewbc.errors import StalledError, UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.discover import search
 from edgewbc.images.files import read
-from edgewbc.lab import case_crops
+from edgewbc.lab import case_bundle, case_crops
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
 from edgewbc.lab.case_file import CASE, CELLS, CROPS, JOURNAL, CaseInfo, CellIndex, IndexedCell
@@ -77,7 +77,7 @@ class CountRequest:
 
 def run(
     request: CountRequest,
-    open_bundle: Callable[[], Bundle],
+    open_bundle: Callable[[], Bundle] | None = None,
     *,
     say: Callable[[str], None],
     progress: Progress = quiet,
@@ -90,7 +90,8 @@ def run(
 
     Args:
         request: what to count.
-        open_bundle: opens the bundle; called after the paths are checked.
+        open_bundle: opens the bundle that a person named; called after the paths are checked. None chooses one, see
+            `case_bundle.choose`.
         say: takes messages for a person, one line each.
         progress: shows the progress.
 
@@ -108,7 +109,11 @@ def run(
     for remark in found.remarks():
         say(remark)
     with end_if_frozen():
-        bundle = open_bundle()
+        if open_bundle is None:
+            bundle = case_bundle.choose(known, names, say)
+        else:
+            bundle = open_bundle()
+            case_bundle.check(known, bundle)
         model, journal = open_journal(
             bundle,
             request.to / JOURNAL,
@@ -125,7 +130,7 @@ def run(
             make_folder(request.to / CROPS)
             (request.to / CELLS).unlink(missing_ok=True)
             _describe(request, model, known or details)
-            fields = fields_warning(bundle, names)
+            fields = "" if open_bundle is None else fields_warning(bundle, names)
             try:
                 index = _Count(request, model, journal, fields).run(names, say, progress)
             except (KeyboardInterrupt, StalledError):

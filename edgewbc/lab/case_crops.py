@@ -9,18 +9,23 @@ from pathlib import Path
 import cv2
 
 from edgewbc.images.encode import encode
-from edgewbc.pixels import Box, Image
+from edgewbc.pixels import Box, Image, cut
 
 AROUND = 2.0
 """Side of a crop as a multiple of the longer side of the cell's box."""
 MAX_SIDE = 320
 """Longest side of a crop in pixels; a larger one is reduced."""
+BEYOND = 208, 208, 208
+"""Color of what lies beyond the edges of the image."""
 QUALITY = 95
 """Of JPEG, with full resolution of color: a person sees no difference."""
 
 
 def window(image: Image, box: Box | None) -> Box:
-    """Return the part of an image that is shown of a cell: left, top, width, height in pixels.
+    """Return the part of an image that is shown of a cell: left, top, width, height in whole pixels.
+
+    The cell is always in the middle, at an edge of the image too, so that nobody takes a neighbor for it; the part may
+    extend beyond the image.
 
     Args:
         image: uint8 RGB (height, width, 3).
@@ -29,21 +34,18 @@ def window(image: Image, box: Box | None) -> Box:
     height, width = image.shape[:2]
     if box is None:
         return 0.0, 0.0, float(width), float(height)
-    side = max(1.0, AROUND * max(box[2], box[3]))
-    wide, tall = min(float(round(side)), width), min(float(round(side)), height)
-    left = min(max(0.0, float(round(box[0] + box[2] / 2 - wide / 2))), width - wide)
-    top = min(max(0.0, float(round(box[1] + box[3] / 2 - tall / 2))), height - tall)
-    return left, top, float(wide), float(tall)
+    side = float(max(1, round(AROUND * max(box[2], box[3]))))
+    return float(round(box[0] + (box[2] - side) / 2)), float(round(box[1] + (box[3] - side) / 2)), side, side
 
 
 def crop(image: Image, part: Box) -> bytes:
-    """Return a part of an image as the bytes of a JPEG file, reduced to `MAX_SIDE` if it is larger."""
-    left, top, width, height = (round(value) for value in part)
-    pixels = image[top : top + height, left : left + width]
-    factor = MAX_SIDE / max(width, height)
-    if factor < 1:
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    """Return a part of an image as the bytes of a JPEG file, reduced to `MAX_SIDE` if it is larger.
+
+    What lies beyond the image is gray (`BEYOND`).
+    """
+    width, height = round(part[2]), round(part[3])
+    factor = min(1.0, MAX_SIDE / max(width, height))
+    pixels = cut(image, part, max(1, round(height * factor)), max(1, round(width * factor)), BEYOND)
     options = (cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111)
     return encode(pixels, ".jpg", options)
 

@@ -135,7 +135,7 @@ class CaseDifferential:
         if self.platelets:
             found.append(f"platelets: {self.platelets}, left out")
         if self.not_cells:
-            found.append(f"no cells: {self.not_cells}, left out")
+            found.append(f"labeled not a cell: {self.not_cells}, left out")
         return found
 
     def table(self, zeros: bool = False) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from edgewbc.cells import OTHER_CLASSES
-from edgewbc.lab.case_differential import CaseDifferential
+from edgewbc.lab.case_differential import CaseDifferential, Line
 from edgewbc.lab.case_labels import BLAST, OTHER, UNCERTAIN
-from edgewbc.lab.case_ranges import Ranges
+from edgewbc.lab.case_ranges import Range, Ranges
 
 FEW = 100
 """White cells below which a differential is called one of few cells; laboratories count 100 or more."""
@@ -14,8 +16,8 @@ FEW = 100
 def flags(found: CaseDifferential, ranges: Ranges) -> list[str]:
     """Return the flags of a differential, a sentence each; empty if there is nothing to say.
 
-    A value is flagged where it lies outside the laboratory's range. Where its 95 % limits reach into the range, the
-    flag says so: another count of the same slide could be within.
+    A value is flagged where it lies, as it is printed, outside the laboratory's range. Where its 95 % limits reach
+    into the range, the flag says so: another count of the same slide could be within.
     """
     lines = []
     if 0 < found.counted < FEW:
@@ -36,23 +38,49 @@ def flags(found: CaseDifferential, ranges: Ranges) -> list[str]:
             + ("" if found.wbc is None else " If the analyzer counted them as white cells, correct the WBC.")
         )
     for line in found.lines:
-        own = ranges.of(line.label)
-        if own.absolute is not None and line.absolute is not None:
-            lines += _outside(line.title, line.absolute, line.absolute_exact, own.absolute, "10^9/L", 2)
-        elif own.percent is not None and line.share is not None:
-            exact = None if line.exact is None else (100 * line.exact[0], 100 * line.exact[1])
-            lines += _outside(line.title, 100 * line.share, exact, own.percent, "%", 0)
+        told = _Reported.of(line, ranges.of(line.label))
+        if told is not None and told.outside:
+            lines.append(told.sentence(line.title))
     return lines
 
 
-def _outside(
-    name: str, value: float, exact: tuple[float, float] | None, own: tuple[float, float], unit: str, digits: int
-) -> list[str]:
-    """Return the flag of a value outside of a range; empty if it is inside."""
-    low, high = own
-    if low <= value <= high:
-        return []
-    side, bound = ("below", low) if value < low else ("above", high)
-    sentence = f"{name[:1].upper()}{name[1:]}: {value:.{digits}f} {unit}, {side} the range {low:g} to {high:g} {unit}"
-    reaches = exact is not None and exact[0] <= bound <= exact[1]
-    return [sentence + ("; within its 95 % limits it could be inside." if reaches else ".")]
+def is_outside(line: Line, own: Range) -> bool:
+    """Return whether the value of a type, as it is printed, lies outside of the laboratory's range.
+
+    The absolute count decides if there is one and it has a range, otherwise the percentage.
+    """
+    told = _Reported.of(line, own)
+    return told is not None and told.outside
+
+
+@dataclass(frozen=True)
+class _Reported:
+    """A value as the sheet prints it, with its 95 % limits, the laboratory's range, its unit and its decimals."""
+
+    value: float
+    exact: tuple[float, float] | None
+    own: tuple[float, float]
+    unit: str
+    digits: int
+
+    @classmethod
+    def of(cls, line: Line, own: Range) -> _Reported | None:
+        """Return the value of a type that is compared with a range; None if there is none."""
+        if own.absolute is not None and line.absolute is not None:
+            return cls(round(line.absolute, 2), line.absolute_exact, own.absolute, "10^9/L", 2)
+        if own.percent is not None and line.percent is not None:
+            exact = None if line.exact is None else (100 * line.exact[0], 100 * line.exact[1])
+            return cls(line.percent, exact, own.percent, "%", 0)
+        return None
+
+    @property
+    def outside(self) -> bool:
+        return not self.own[0] <= self.value <= self.own[1]
+
+    def sentence(self, name: str) -> str:
+        low, high = self.own
+        side, bound = ("below", low) if self.value < low else ("above", high)
+        said = f"{name[:1].upper()}{name[1:]}: {self.value:.{self.digits}f} {self.unit}, {side} the range"
+        reaches = self.exact is not None and self.exact[0] <= bound <= self.exact[1]
+        end = "; within its 95 % limits it could be inside." if reaches else "."
+        return f"{said} {low:g} to {high:g} {self.unit}{end}"

@@ -17,7 +17,7 @@ from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.case_differential import CaseDifferential, Line, limits
-from edgewbc.lab.case_flags import flags
+from edgewbc.lab.case_flags import flags, is_outside
 from edgewbc.lab.case_history import CaseState
 from edgewbc.lab.case_labels import NOT_A_CELL, title
 from edgewbc.lab.case_ranges import Ranges
@@ -101,7 +101,7 @@ def _facts(case: Case, found: CaseDifferential) -> str:
 
 
 def _table(found: CaseDifferential, ranges: Ranges, zeros: bool) -> str:
-    """Return the table of the differential."""
+    """Return the table of the differential; a type without a cell is in it where that is outside of its range."""
     absolute = found.wbc is not None
     with_percent = any(ranges.of(line.label).percent for line in found.lines)
     with_absolute = absolute and any(ranges.of(line.label).absolute for line in found.lines)
@@ -109,14 +109,17 @@ def _table(found: CaseDifferential, ranges: Ranges, zeros: bool) -> str:
     head += ["Range, %"] * with_percent + ["10<sup>9</sup>/L"] * absolute
     head += ["Range, 10<sup>9</sup>/L"] * with_absolute
     rows = []
-    for line in found.shown(zeros):
+    for line in found.lines:
         own = ranges.of(line.label)
+        outside = is_outside(line, own)
+        if not (line.n or zeros or outside):
+            continue
         row = [_safe(_capital(line.title)), str(line.n), _percent(line), limits(line.exact)]
         row += [_range(own.percent)] * with_percent
         row += ["-" if line.absolute is None else f"{line.absolute:.2f}"] * absolute
         row += [_range(own.absolute)] * with_absolute
-        out = _is_outside(line, own.percent, own.absolute)
-        rows.append(f"<tr{out}>{_cells(row)}</tr>")
+        marked = ' class="out"' if outside else ""
+        rows.append(f"<tr{marked}>{_cells(row)}</tr>")
     total = ["White cells", str(found.counted), "100" if found.counted else "-", ""]
     total += [""] * with_percent + ([f"{found.wbc:.2f}"] if found.wbc is not None else []) + [""] * with_absolute
     rows.append(f'<tr class="total">{_cells(total)}</tr>')
@@ -134,16 +137,6 @@ def _percent(line: Line) -> str:
 
 def _range(own: tuple[float, float] | None) -> str:
     return "-" if own is None else f"{own[0]:g}-{own[1]:g}"
-
-
-def _is_outside(line: Line, percent: tuple[float, float] | None, absolute: tuple[float, float] | None) -> str:
-    if absolute is not None and line.absolute is not None:
-        outside = not absolute[0] <= line.absolute <= absolute[1]
-    elif percent is not None and line.share is not None:
-        outside = not percent[0] <= 100 * line.share <= percent[1]
-    else:
-        outside = False
-    return ' class="out"' if outside else ""
 
 
 def _limits_note(found: CaseDifferential, ranges: Ranges) -> str:
@@ -245,8 +238,10 @@ def _changes(case: Case, cells: Sequence[CaseCell]) -> str:
     untouched = sum(1 for cell in cells if cell.label and not cell.decided)
     summary = (
         f"A person decided on {text.count(len(decided), 'cell')} and gave {len(changed)} of them another type than the "
-        f"software. {untouched} {'counts' if untouched == 1 else 'count'} as the software labeled them."
+        "software."
     )
+    if untouched:
+        summary += f" {text.count(untouched, 'cell counts', 'cells count')} as the software labeled them."
     return f"<section><h2>Review</h2><p>{summary}</p>{table}{rest}</section>"
 
 

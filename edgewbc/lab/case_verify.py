@@ -44,12 +44,10 @@ def verify(folder: Path) -> Verified:
     index = CellIndex.read(folder)
     problems = read_problems(folder / JOURNAL)
     problems += _crops(folder, index)
-    if problems:
-        return Verified(tuple(problems), (), "")
     try:
         case = Case.read(folder)
     except UserError as error:
-        return Verified((str(error),), (), "")
+        return Verified(tuple(problems or [str(error)]), (), "")
     problems += _signed_files(folder, case)
     changed, missing = _images(case)
     gone = text.count(missing, "image file is", "image files are")

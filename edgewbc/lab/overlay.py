@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.images.encode import encode
+from edgewbc.lab.case_crops import BEYOND
 from edgewbc.pixels import Box, Image, cut
 
 MARGIN = 0.15
@@ -60,12 +61,12 @@ def overlay(image: Image, part: Box, evidence: NDArray[np.float64], window: Box,
         image: uint8 RGB (height, width, 3); never modified.
         part: what the network sees, in pixels of the image; the map covers it.
         evidence: at each place, (h, w), in logits.
-        window: what to show, in whole pixels of the image; it may extend beyond it.
+        window: what to show, in whole pixels of the image; it may extend beyond it, where it is gray.
         side: longer side of the result in pixels.
     """
     scale = side / max(window[2], window[3])
     width, height = max(1, round(window[2] * scale)), max(1, round(window[3] * scale))
-    plain = cut(image, window, height, width)
+    plain = cut(image, window, height, width, BEYOND)
     highest = float(max(evidence.max(), 0.0))
     values = _placed(evidence / highest if highest else np.zeros_like(evidence), part, window, (height, width))
     colors = cv2.cvtColor(

@@ -6,6 +6,7 @@ And whether a bundle that takes each image for one cell was given fields of a sm
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgewbc.bundle.bundle import Bundle
@@ -56,6 +57,36 @@ def tell_microscope(model: LoadedBundle, say: Callable[[str], None]) -> None:
             say(warning)
 
 
+@dataclass(frozen=True)
+class FieldsAmong:
+    """How many images of a sample are fields of a smear; as text, such as "4 of 7 sampled images"."""
+
+    fields: int
+    looked_at: int
+
+    @property
+    def most(self) -> bool:
+        """Whether most of them are fields. (One or two that seem so do not tell, unless they are all there is.)"""
+        return self.fields >= min(MIN_FIELDS, max(1, self.looked_at)) and 2 * self.fields > self.looked_at
+
+    def __str__(self) -> str:
+        return f"{self.fields} of {self.looked_at} sampled images"
+
+
+def fields_among(files: Sequence[str]) -> FieldsAmong:
+    """Look at a sample of image files, and return how many are fields of a smear. One that cannot be read is none."""
+    looked_at = fields = 0
+    with one_thread_in_opencv():
+        for index in learning.sample(len(files), MAX_LOOKED_AT):
+            try:
+                seen = Gauge.of(decode(read(Path(files[index])).data).image)
+            except (ImageError, MemoryError):
+                continue
+            looked_at += 1
+            fields += bool(seen.cells) and seen.single is None
+    return FieldsAmong(fields, looked_at)
+
+
 def fields_warning(bundle: Bundle, files: Sequence[str]) -> str:
     """Return what to tell a person who gives fields of a smear to a bundle that takes each image for one cell.
 
@@ -68,19 +99,10 @@ def fields_warning(bundle: Bundle, files: Sequence[str]) -> str:
     """
     if bundle.pixels.crop == "cell":
         return ""
-    looked_at = fields = 0
-    with one_thread_in_opencv():
-        for index in learning.sample(len(files), MAX_LOOKED_AT):
-            try:
-                seen = Gauge.of(decode(read(Path(files[index])).data).image)
-            except (ImageError, MemoryError):
-                continue
-            looked_at += 1
-            fields += bool(seen.cells) and seen.single is None
-    if fields < MIN_FIELDS or 2 * fields <= looked_at:
+    found = fields_among(files)
+    if not found.most:
         return ""
     return (
-        f"{fields} of {looked_at} images that were looked at are fields of a smear, and {bundle.manifest.name} takes "
-        "each image for one cell, at the scale of its training images. Count fields with a bundle that locates their "
-        f"cells: --model {FIELD_BUNDLE}."
+        f"{found} are fields of a smear, and {bundle.manifest.name} takes each image for one cell, at the scale of its "
+        f"training images. Count fields with a bundle that locates their cells: --model {FIELD_BUNDLE}."
     )

@@ -10,6 +10,7 @@ from edgewbc.cells import ERYTHROBLAST, OTHER_CLASSES, PLATELET, SHORT
 from edgewbc.lab.case_differential import CaseDifferential, Line
 from edgewbc.lab.case_labels import BLAST, NOT_A_CELL, OTHER, UNCERTAIN, title
 from edgewbc.percentages import outwards
+from edgewbc.utils.text import count
 
 KEYS: Final = {
     "neutrophil": "1",
@@ -65,7 +66,7 @@ def table(found: CaseDifferential) -> dict[str, Any]:
     return {
         "columns": columns,
         "rows": rows,
-        "note": f"of {found.counted} white cells" if found.counted else "no white cell yet",
+        "note": f"of {count(found.counted, 'white cell')}" if found.counted else "no white cell yet",
         "remarks": [each for each in remarks if each],
     }
 

@@ -13,12 +13,23 @@ from edgewbc.lab import case_crops
 IMAGE = np.zeros((100, 200, 3), np.uint8)
 
 
-def test_the_window_is_twice_the_cell_and_stays_in_the_image() -> None:
-    """Square around the cell; shifted, not cut, at an edge; the image itself without a box."""
+def test_the_window_is_twice_the_cell_with_the_cell_in_the_middle() -> None:
+    """Square around the cell, at an edge of the image too; the image itself without a box."""
     assert case_crops.window(IMAGE, (90, 40, 20, 10)) == (80, 25, 40, 40)
-    assert case_crops.window(IMAGE, (0, 90, 20, 10)) == (0, 60, 40, 40)
-    assert case_crops.window(IMAGE, (0, 0, 90, 90)) == (0, 0, 180, 100)
+    assert case_crops.window(IMAGE, (0, 90, 20, 10)) == (-10, 75, 40, 40)
+    assert case_crops.window(IMAGE, (0, 0, 90, 90)) == (-45, -45, 180, 180)
     assert case_crops.window(IMAGE, None) == (0, 0, 200, 100)
+
+
+def test_beyond_the_image_a_crop_is_gray() -> None:
+    """So that what is not there is not taken for background; the cell keeps its place."""
+    image = IMAGE.copy()
+    image[80:90, 0:10] = (200, 40, 40)
+    found = decode(case_crops.crop(image, (-15, 65, 40, 40))).image.astype(int)
+    assert found.shape == (40, 40, 3)
+    assert np.abs(found[:31, :11] - case_crops.BEYOND).max() <= 8
+    assert np.abs(found[37:] - case_crops.BEYOND).max() <= 8
+    assert np.abs(found[17:23, 17:23] - (200, 40, 40)).max() <= 6
 
 
 def test_a_crop_is_that_part_of_the_image() -> None:

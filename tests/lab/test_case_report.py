@@ -47,6 +47,14 @@ def sign(folder: Path) -> None:
         case.sign_off("A. Jones")
 
 
+def test_a_type_without_a_cell_is_shown_where_that_is_outside_of_its_range(case: Path) -> None:
+    """Marked, with its value of 0; other types without a cell are not shown."""
+    ranges = Ranges("", {"eosinophil": Range((1, 6)), "basophil": Range((0, 1))})
+    page = report(Case.read(case), ranges)
+    assert '<tr class="out"><th scope="row">Eosinophil</th><td>0</td><td>0</td>' in page
+    assert '<th scope="row">Basophil</th>' not in page
+
+
 class Tags(HTMLParser):
     """Collects a page's tags, the addresses that it refers to, and its text."""
 

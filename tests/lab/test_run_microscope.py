@@ -47,7 +47,7 @@ def cells(count: int) -> list[Image]:
 def test_fields_are_told_with_the_bundle_for_them(bundle: Bundle, tmp_path: Path) -> None:
     files = write(tmp_path / "slide", [*fields(6), *cells(1)])
     told = fields_warning(bundle, files)
-    assert re.match("[4-6] of 7 images that were looked at are fields of a smear, and tiny takes each image for", told)
+    assert re.match("[4-6] of 7 sampled images are fields of a smear, and tiny takes each image for", told)
     assert told.endswith("Count fields with a bundle that locates their cells: --model wbc5-travel.")
 
 

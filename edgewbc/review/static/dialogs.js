@@ -150,6 +150,7 @@ export class Dialogs {
     if (unseen > 0) notes.unshift(make("p", { class: "note", text: `${count(unseen, "cell was", "cells were")} never on this screen. They keep the software's label or what was decided before.` }));
     body.replaceChildren(
       make("div", { class: "table" }, make("table", {}, make("tbody", {}, ...lines))),
+      make("ul", { class: "muted remarks" }, ...info.differential.remarks.map((text) => make("li", { text }))),
       make("dl", { class: "facts-list" }, ...facts.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })])),
       ...notes,
     );

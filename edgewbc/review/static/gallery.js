@@ -1,6 +1,6 @@
 // The gallery: groups of cells, of which only those on the screen are elements of the page.
 
-import { $, make, percent } from "./dom.js";
+import { $, count, make, percent } from "./dom.js";
 import { colorOf } from "./palette.js";
 
 const SIZES = [56, 72, 92, 120, 160, 220];
@@ -131,7 +131,7 @@ export class Gallery {
     }
     section.style.top = `${area.top}px`; // not a transform: the sticky heading would not know of it
     section.style.height = `${area.height}px`;
-    section.setAttribute("aria-label", `${title}, ${ids.length} cells`);
+    section.setAttribute("aria-label", `${title}, ${count(ids.length, "cell")}`);
     section.querySelector(".group-title").textContent = title;
     section.querySelector(".group-count").textContent = ids.length.toLocaleString("en");
     if (section.parentNode !== this.sheet) this.sheet.append(section);
@@ -179,7 +179,7 @@ export class Gallery {
   // What a screen reader says of a cell.
   describe(cell) {
     const title = (name) => this.cases.titleOf(name);
-    const software = cell.machine ? `software: ${title(cell.machine)} ${percent(cell.probability)}, ${STATUS[cell.status]}` : `software: no label`;
+    const software = cell.machine ? `software: ${title(cell.machine)} ${percent(cell.probability)}, ${cell.open && cell.status === "ok" ? "to confirm" : STATUS[cell.status]}` : `software: no label`;
     if (cell.open) return `Cell ${cell.order}, open, ${software}`;
     if (cell.excluded) return `Cell ${cell.order}, not counted: ${cell.excluded}`;
     return `Cell ${cell.order}, ${title(cell.label)}${cell.decided ? `, decided by ${cell.who || "you"}` : ""}, ${software}`;

@@ -10,6 +10,7 @@ const STATUS = {
   unfamiliar: "unlike the training cells",
   error: "could not be read",
 };
+const TO_CONFIRM = "a person has to confirm it";
 
 export class Panel {
   constructor(cases, thumbs, assign) {
@@ -72,7 +73,7 @@ export class Panel {
     }
     const title = (name) => cases.titleOf(name);
     $("detail-title").textContent = targets.length > 1 ? `${targets.length} cells selected` : `Cell ${cell.order}: ${cell.open ? "open" : cell.excluded ? "not counted" : title(cell.label)}`;
-    $("detail-status").textContent = targets.length > 1 ? "A key or a button assigns a class to all of them." : cell.machine ? `${title(cell.machine)} ${percent(cell.probability)}: ${STATUS[cell.status]}` : STATUS[cell.status];
+    $("detail-status").textContent = targets.length > 1 ? "A key or a button assigns a class to all of them." : cell.machine ? `${title(cell.machine)} ${percent(cell.probability)}: ${cell.open && cell.status === "ok" ? TO_CONFIRM : STATUS[cell.status]}` : STATUS[cell.status];
     $("detail-file").textContent = cell.number ? `${cell.name}, cell ${cell.number}` : cell.name;
     $("detail-file").title = cell.name;
     if (this.shown !== cell.id) {
@@ -142,7 +143,7 @@ export class Panel {
     }
     const name = (label) => (label ? this.cases.titleOf(label) : "no label");
     $("history").replaceChildren(
-      ...found.history.map((each) => make("li", { text: `${when(each.at)}: ${each.who}: ${name(each.old)} → ${each.new ? name(each.new) : "as before"}${each.why ? ` (${each.why})` : ""}` })),
+      ...found.history.map((each) => make("li", { text: `${when(each.at)}: ${each.who}${each.new && each.new === each.old ? ` confirmed ${name(each.new)}` : `: ${name(each.old)} → ${each.new ? name(each.new) : "as before"}`}${each.why ? ` (${each.why})` : ""}` })),
     );
     $("history").parentElement.hidden = !found.history.length;
   }
