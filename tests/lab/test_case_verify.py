@@ -79,6 +79,16 @@ def test_altered_files_are_named(signed: Path) -> None:
     )
 
 
+def test_a_missing_crop_hides_no_altered_details(signed: Path) -> None:
+    (signed / "crops" / "000002.png").unlink()
+    values = json.loads((signed / "case.json").read_text())
+    (signed / "case.json").write_text(json.dumps({**values, "wbc": 9.2}))
+    found = verify(signed).problems
+    assert found[0] == "crops/000002.png: is missing or cannot be read"
+    assert found[1].startswith("case.json: is not what sign-off 1 of Ada at ")
+    assert len(found) == 2
+
+
 def test_images_are_compared_as_far_as_they_are_there(signed: Path) -> None:
     images = signed.with_name("case-images")
     (images / "cell-001.png").write_bytes(b"other")
