@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Literal
 
 import cv2
@@ -180,9 +181,50 @@ def cut(image: Image, part: Box, height: int, width: int, fill: tuple[int, int, 
     found = image[top : top + tall, left : left + wide]
     if found.shape[:2] == (height, width):
         return found.copy()  # never a view of the caller's array
-    shrinks = tall >= height and wide >= width
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(found, (width, height), interpolation=how), dtype=np.uint8)
+    if tall >= height and wide >= width:
+        return _averaged(found, height, width)
+    return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+_LONGEST_PERIOD = 25
+"""Most pixels of a period for which `_averaged` computes by itself. Its sums are off by less than 5e-4, and OpenCV's
+too. The exact mean is a multiple of 1 / 25**2 or more, and with an odd period never halfway between two levels, but at
+least 8e-4 from that: so both round to the same level."""
+
+
+def _averaged(image: Image, height: int, width: int) -> Image:
+    """Reduce an image to the means of areas, as `cv2.resize` does with `INTER_AREA`, to the last bit.
+
+    Where the pattern of weights repeats after a few pixels (250 to 80: after 25), two products of matrices give it in
+    less than half of OpenCV's time, which computes area means of colors one by one.
+    """
+    rows, columns = _area_weights(image.shape[0], height, 1), _area_weights(image.shape[1], width, 3)
+    if rows is None or columns is None:
+        return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    # A product for each period of rows: for large ones, BLAS would start threads of its own.
+    lines = image.astype(np.float32).reshape(-1, rows.shape[1], 3 * image.shape[1])
+    narrow = np.matmul(rows, lines).reshape(len(lines), -1, columns.shape[1])
+    found = np.matmul(narrow, columns.T.copy())
+    return np.rint(found, out=found).astype(np.uint8).reshape(height, width, 3)
+
+
+@cache
+def _area_weights(before: int, after: int, channels: int) -> NDArray[np.float32] | None:
+    """Return the weights of a period's values in each of its new values; None if OpenCV is to compute them.
+
+    Args:
+        before, after: length of the image in pixels.
+        channels: values of a pixel, which are not mixed.
+
+    Returns:
+        float32 (channels * new pixels, channels * old pixels).
+    """
+    old, new = before // math.gcd(before, after), after // math.gcd(before, after)
+    if new == 1 or old % 2 == 0 or not new < old <= _LONGEST_PERIOD:  # whole factors are fast in OpenCV
+        return None
+    one, other = np.arange(new)[:, None] * old, np.arange(old) * new  # where pixels begin
+    overlap = np.minimum(one + old, other + new) - np.maximum(one, other)
+    return np.asarray(np.kron(np.maximum(overlap, 0) / old, np.eye(channels)), dtype=np.float32)
 
 
 def fit_map(spec: PixelSpec, part: Box) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewbc.pixels import PixelSpec, fit_map, prepare
+from edgewbc.pixels import PixelSpec, cut, fit_map, prepare
 
 
 def numbered(height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -47,6 +48,19 @@ def test_shrinking_averages_exactly() -> None:
     checks = np.zeros((8, 8, 3), np.uint8)
     checks[::2] = 200
     assert (prepare(checks, PixelSpec(2, 2)) == 100).all()
+
+
+def test_area_means_are_those_of_opencv() -> None:
+    """Every level is the same, where the pixel pipeline computes the means by itself and where it does not."""
+    random = np.random.default_rng(0)
+    odd = [(old, new) for old in range(3, 26, 2) for new in range(2, old) if math.gcd(old, new) == 1]
+    for old, new in [*odd, (4, 3), (3, 1), (27, 8), (125, 56)]:
+        tall, wide = old * int(random.integers(1, 60 // old + 2)), 3 * old
+        for levels in (np.arange(256), np.array([0, 255])):
+            image = random.choice(levels, (tall, wide, 3)).astype(np.uint8)
+            size = (tall // old * new, 3 * new)
+            expected = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+            np.testing.assert_array_equal(cut(image, (0, 0, wide, tall), *size), expected, err_msg=f"{old} to {new}")
 
 
 def test_growing_is_bilinear() -> None:

@@ -21,7 +21,8 @@ from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.lab.csv_table import write_csv
 from edgewbc.lab.pipeline import BATCH
-from edgewbc.lab.prepared_image import ImagePreparer
+from edgewbc.lab.prepared_image import ImagePreparer, Output
+from edgewbc.pixels import Image
 from edgewbc.smear.prepare import Preparer
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Stages:
         list, read: from a folder in the page cache.
         decode: of the JPEG alone.
         prepare: decoding, checks and crop together.
-        network: in batches.
+        network: with the familiarity of the cells, in batches.
         rows: label, status and reason, and the line of the table.
     """
 
@@ -154,11 +155,11 @@ def stages(bundle: Bundle, files: Sequence[Path]) -> tuple[Stages, Samples]:
     prepared = [image for _, image in taken]
     images = [image for one in prepared for image in one.images]
     network = []
-    outputs = []
+    outputs: list[Output] = []
     for start in range(0, len(images), BATCH):
-        seconds, found = _cpu(partial(model.engine, np.stack(images[start : start + BATCH])))
+        seconds, found = _cpu(partial(_infer, model, images[start : start + BATCH]))
         network.append(seconds)
-        outputs += list(zip(found.probabilities, found.features, strict=True))
+        outputs += found
     each = iter(outputs)
     results = [one.result(each) for one in prepared]
     text = io.StringIO()
@@ -212,6 +213,12 @@ def _jpeg(data: bytes) -> object:
         return simplejpeg.decode_jpeg(data)
     except ValueError:  # no JPEG: it is not counted here
         return None
+
+
+def _infer(model: LoadedBundle, images: Sequence[Image]) -> list[Output]:
+    """Run the network on a batch, as the pipeline does."""
+    found = model.engine(np.stack(images))
+    return list(zip(found.probabilities, found.features, model.scores(found.features), strict=True))
 
 
 def _cpu(step: Callable[[], T]) -> tuple[float, T]:

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.decision.others import Examples, Others
+from edgewbc.decision.others import Examples, Others, each_times
 from edgewbc.errors import UserError
 from edgewbc.reasons import Reason, ReasonKind
 from edgewbc.utils.arrays import read_arrays, write_arrays
@@ -337,15 +337,23 @@ class Familiarity:
             return distances, distances
         return distances, distances + np.maximum(standard[:, 2], 0.0) + np.maximum(parts[:, 2], 0.0)
 
-    def reason(self, features: NDArray[np.float32]) -> Reason | None:
-        """Return why a cell with these features (d,) is unfamiliar; None if it is not.
+    def scores(self, features: NDArray[np.float32]) -> list[tuple[float, float]]:
+        """Return distance and score of each cell; those of a cell do not depend on the others, to the last digit.
+
+        Args:
+            features: (n, d). Of a cell with features that are not finite, the distance is not a number.
 
         Raises:
             ValueError: these are not as many features as the statistics are of.
         """
-        if features.shape != self.center.shape:
-            raise ValueError(f"the model gives {features.size} features, the statistics are of {self.center.size}")
-        distance, score = (float(each[0]) for each in self.combined(self.parts(transformed(features[None]))))
+        if features.shape[1:] != self.center.shape:
+            raise ValueError(f"the model gives {features.shape[1]} features, the statistics are of {self.center.size}")
+        with np.errstate(invalid="ignore", over="ignore"):
+            distances, scores = self.combined(self.parts(transformed(features)))
+        return list(zip(distances.tolist(), scores.tolist(), strict=True))
+
+    def reason(self, distance: float, score: float) -> Reason | None:
+        """Return why a cell with this distance and score is unfamiliar; None if it is not."""
         if not distance <= self.threshold:
             text = f"distance {distance:.2f} is above {self.threshold:.2f}"
         elif not score <= self.score_threshold:
@@ -357,12 +365,12 @@ class Familiarity:
     def logarithms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithms of distance and residual, (n, 2), of transformed features (n, d)."""
         centered = (values - self.center).astype(np.float32)
-        projected = centered @ self.projection
+        projected = each_times(centered, self.projection)
         offsets = (projected / self.spread)[:, None, :] - self.means
         whitened = np.matmul(self.whitening, offsets[..., None])[..., 0]
         distance = np.square(whitened).sum(2, dtype=np.float64).min(1)
         # Not as a difference of squares: the columns are rounded, and so only nearly orthonormal.
-        rest = centered - projected @ self.projection.T if self.counts_residual else np.zeros((len(values), 1))
+        rest = centered - each_times(projected, self.projection.T) if self.counts_residual else centered[:, :0]
         residual = np.square(rest).sum(1, dtype=np.float64)
         found: NDArray[np.float64] = np.log(np.maximum(np.stack([distance, residual], axis=1), _EPSILON))
         return found

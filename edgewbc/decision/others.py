@@ -13,6 +13,7 @@ less, and never decides alone: see `decision.familiarity`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,10 +110,23 @@ class Others:
 
     def log_odds(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithm of the odds of another kind, (n,), of transformed features (n, d)."""
-        logits = values @ self.weights.T.astype(np.float64) + self.bias
+        logits: NDArray[np.float64] = each_times(values, self.weights.T.astype(np.float64)) + self.bias
         classes = len(self.bias) - len(self.kinds)
         found: NDArray[np.float64] = _log_sum(logits[:, classes:]) - _log_sum(logits[:, :classes])
         return found
+
+
+def each_times(rows: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+    """Return `rows @ matrix`, (n, b), row by row: the last digits of a row do not depend on how many others there are.
+
+    A result must not depend on which cells happened to share a batch.
+
+    Args:
+        rows: (n, a).
+        matrix: (a, b).
+    """
+    found: NDArray[Any] = np.matmul(rows[:, None, :], matrix)[:, 0]
+    return found
 
 
 def _log_sum(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgewbc import reasons
 from edgewbc.bundle.bundle import Bundle
@@ -15,7 +19,7 @@ from edgewbc.decision.familiarity import Familiarity
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.microscope import Microscope
-from edgewbc.lab.prepared_image import CellResult, ImageResult
+from edgewbc.lab.prepared_image import CellResult, ImageResult, Scores
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
@@ -107,7 +111,14 @@ class LoadedBundle:
         """Run the model on image files and arrays, in order; see `pipeline.run`."""
         measure = self._trained_on is not None
         profile = self.microscope.profile
-        return pipeline.run(self.engine, self.bundle.pixels, paths, batch=batch, measure=measure, profile=profile)
+        options = (self.engine, self.bundle.pixels, paths)
+        return pipeline.run(*options, batch=batch, measure=measure, profile=profile, score=self.scores)
+
+    def scores(self, features: NDArray[np.float32]) -> Sequence[Scores | None]:
+        """Return distance and score of cells (n, d); None each where the bundle cannot tell, or has none for these."""
+        if self.familiarity is None or features.shape[1:] != self.familiarity.center.shape:
+            return [None] * len(features)
+        return self.familiarity.scores(features)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -128,7 +139,7 @@ class LoadedBundle:
         """Return why a cell does not look like those of training. Raises ValueError if it cannot be compared."""
         if self.familiarity is None:
             return None
-        return self.familiarity.reason(cell.features)
+        return self.familiarity.reason(*(cell.scores or self.familiarity.scores(cell.features[None])[0]))
 
     def _decides(self) -> dict[str, Any]:
         """Return calibration, familiarity and a guarantee of the threshold, as far as there are any."""
@@ -146,25 +157,23 @@ class LoadedBundle:
 
     def rows(self, result: ImageResult) -> list[ResultRow]:
         """Return the rows for an image, at least one: of each cell, its error, or that no white cell was located."""
-        row = ResultRow(
+        row = partial(
+            ResultRow,
             str(result.path),
-            "",
-            None,
             model_sha256=self.sha256,
             image_sha256=result.sha256,
             classified_at=utc_now(),
         )
         if result.error:
-            return [replace(row, status=Status.ERROR, reason=result.error)]
+            return [row("", None, status=Status.ERROR, reason=result.error)]
         if not result.cells:
-            return [replace(row, status=Status.REVIEW, reason=reasons.write([NO_CELL, *_of_image(result.notes)]))]
-        return [self._cell_row(row, result, cell) for cell in result.cells]
+            return [row("", None, status=Status.REVIEW, reason=reasons.write([NO_CELL, *_of_image(result.notes)]))]
+        return [self._cell_row(partial(row, cell=cell.number, box=cell.box), result, cell) for cell in result.cells]
 
-    def _cell_row(self, row: ResultRow, result: ImageResult, cell: CellResult) -> ResultRow:
-        """Return the row of a cell: its label and status, or an error."""
-        row = replace(row, cell=cell.number, box=cell.box)
+    def _cell_row(self, row: Callable[..., ResultRow], result: ImageResult, cell: CellResult) -> ResultRow:
+        """Return the row of a cell: its label and status, or an error. `row` knows what is not of the prediction."""
         if why := fault(cell.probabilities, cell.features):  # never a label: it would be counted
-            return replace(row, status=Status.ERROR, reason=why)
+            return row("", None, status=Status.ERROR, reason=why)
         calibration = self.bundle.manifest.calibration
         calibrated = cell.probabilities if calibration is None else calibration.apply(cell.probabilities)
         probabilities = dict(zip(self.bundle.classes, calibrated.tolist(), strict=True))
@@ -172,14 +181,13 @@ class LoadedBundle:
         try:
             unfamiliar = self._unfamiliar(cell)
         except ValueError as error:  # never a label: it would be counted unchecked
-            return replace(row, status=Status.ERROR, reason=str(error))
+            return row("", None, status=Status.ERROR, reason=str(error))
         found = [unfamiliar, *self._reasons(result, cell), self.thresholds.reason(label, probabilities[label])]
         reason = reasons.write(filter(None, found))
-        return replace(
-            row,
-            label=label,
-            probability=probabilities[label],
-            probabilities=probabilities,
+        return row(
+            label,
+            probabilities[label],
+            probabilities,
             status=Status.UNFAMILIAR if unfamiliar else Status.REVIEW if reason else Status.OK,
             reason=reason,
         )

@@ -158,7 +158,11 @@ class Explainer:
             raise UserError(f"{self.bundle.path}: {why}: run `edgewbc selftest --model {self.bundle.path}`")
         try:
             views = [class_maps(self._head, *view) for view in zip(found.features, found.maps, strict=True)]
-            unfamiliar = None if self._familiarity is None else self._familiarity.reason(found.features[0])
+            unfamiliar = (
+                None
+                if self._familiarity is None
+                else self._familiarity.reason(*self._familiarity.scores(found.features)[0])
+            )
         except ValueError as error:
             raise UserError(f"{self.bundle.path}: {error}") from None
         parts = cell_views.upright(np.stack([view.parts for view in views])).mean(0)

@@ -26,6 +26,8 @@ from edgewbc.lab.results import ResultRow, Status
 from edgewbc.utils.text import utc_now
 
 _LATEST = f"{journal_review.RESULTS} WHERE path = ? AND reading = (SELECT max(reading) FROM results WHERE path = ?)"  # noqa: S608
+_MARKS = ", ".join("?" * (len(RESULT_COLUMNS) + 2))
+_INSERT = f"INSERT INTO results (id, {', '.join(RESULT_COLUMNS)}, checksum) VALUES ({_MARKS})"  # noqa: S608
 
 
 class Journal:
@@ -75,13 +77,9 @@ class Journal:
         self._file.check_lock()
         with self._file.errors(), self._file.transaction(needed=len(rows) > 1) as execute:
             first = execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()[0]
-            marks = ", ".join("?" * (len(RESULT_COLUMNS) + 2))
             for number, row in enumerate(rows, first):
                 values = (number, self._file.run, first, utc_now(), key(row.path), *self._values(row, version, sha256))
-                execute(
-                    f"INSERT INTO results (id, {', '.join(RESULT_COLUMNS)}, checksum) VALUES ({marks})",  # noqa: S608
-                    (*values, checksum(values)),
-                )
+                execute(_INSERT, (*values, checksum(values)))
         self._file.flush_if_due()
 
     def _values(self, row: ResultRow, version: FileVersion, sha256: str) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ batch size costs about 10 ms once, 5 padding images 25 ms.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from edgewbc.images.decode import ImageError
 from edgewbc.images.files import Contents, read
 from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
-from edgewbc.lab.prepared_image import NO_MEMORY, ImagePreparer, ImageResult, PreparedImage
+from edgewbc.lab.prepared_image import NO_MEMORY, ImagePreparer, ImageResult, Output, PreparedImage, Scores
 from edgewbc.lab.watchdog import LIMIT, Activity
 from edgewbc.pixels import Image, PixelSpec
 from edgewbc.runtime.pool import PredictorPool
@@ -52,6 +52,9 @@ READERS = 2
 PREFETCH = 8 << 20
 """Bytes of files that are prefetched per group; the rest is read when its turn comes."""
 
+Score = Callable[[NDArray[np.float32]], Sequence[Scores | None]]
+"""Returns the scores of the familiarity of cells, given their features (n, d)."""
+
 GRACE = 5.0
 """Seconds for which a run that ends early waits for its threads to finish their current step."""
 
@@ -65,6 +68,7 @@ def run(
     readers: int = READERS,
     measure: bool = False,
     profile: Profile | None = None,
+    score: Score | None = None,
 ) -> Iterator[ImageResult]:
     """Run the network on images; yield an `ImageResult` each, in the order given.
 
@@ -85,6 +89,7 @@ def run(
         readers: threads that fetch files.
         measure: also measure the appearance of each prepared cell.
         profile: of the microscope, for the crop `cell`; None takes it to be the reference's.
+        score: computes the familiarity of each batch's cells; called by the workers.
 
     Raises:
         ValueError: batch or readers below 1. (Raised at once.)
@@ -92,16 +97,16 @@ def run(
     """
     if batch < 1 or readers < 1:
         raise ValueError(f"batch {batch} and readers {readers} must be 1 or more")
-    return _run(engine, Preparer(spec, profile), paths, batch, readers, measure)
+    return _run(engine, ImagePreparer(Preparer(spec, profile), measure), score, paths, batch, readers)
 
 
 def _run(
     engine: PredictorPool,
-    preparer: Preparer,
+    prepare: ImagePreparer,
+    score: Score | None,
     paths: Iterable[Path | Image | None],
     batch: int,
     readers: int,
-    measure: bool,
 ) -> Iterator[ImageResult]:
     submitted: deque[Future[list[ImageResult]]] = deque()
     group: list[Path | PreparedImage] = []
@@ -112,8 +117,8 @@ def _run(
         _thread_pool("reader", readers) as reading,
     ):
         activity = Activity(LIMIT * max(1, batch / BATCH))
-        prepare, groups, crowding = ImagePreparer(preparer, measure), 0, 1.0
-        work = _Worker(engine, prepare, batch, activity)
+        groups, crowding = 0, 1.0
+        work = _Worker(engine, prepare, score, batch, activity)
         with activity.stage("loading OpenCV"):  # its first use is in one thread too, before any worker starts
             cv2.resize(cv2.cvtColor(np.zeros((4, 4, 3), np.uint8), cv2.COLOR_BGR2RGB), (2, 2))
             cv2.imdecode(cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1], cv2.IMREAD_COLOR)
@@ -140,9 +145,11 @@ _Item = Path | tuple[Path, Contents | str] | PreparedImage
 class _Worker:
     """The work of the worker threads."""
 
-    def __init__(self, engine: PredictorPool, prepare: ImagePreparer, batch: int, activity: Activity) -> None:
+    def __init__(
+        self, engine: PredictorPool, prepare: ImagePreparer, score: Score | None, batch: int, activity: Activity
+    ) -> None:
         self._engine, self._batch, self._budget = engine, batch, CpuBudget(engine)
-        self._activity, self._prepare = activity, prepare
+        self._activity, self._prepare, self._score = activity, prepare, score
 
     def results(self, fetched: Future[list[_Item]]) -> list[ImageResult]:
         """Turn the fetched files of a group into results; it is emptied, so that files are released at once.
@@ -153,7 +160,7 @@ class _Worker:
         group.reverse()
         prepared: list[PreparedImage] = []
         waiting: list[Image] = []
-        outputs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        outputs: list[Output] = []
         while group or waiting:
             self._decode_some(group, prepared, waiting)
             while waiting and (not group or len(waiting) >= self._batch):
@@ -162,10 +169,11 @@ class _Worker:
         each = iter(outputs)
         return [item.result(each) for item in prepared]
 
-    def _infer(self, images: Sequence[Image]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    def _infer(self, images: Sequence[Image]) -> Iterator[Output]:
         with self._budget.inference(), self._activity.stage(f"running the network on {len(images)} images"):
-            predictions = self._engine(np.stack(images))
-        return zip(predictions.probabilities, predictions.features, strict=True)
+            found = self._engine(np.stack(images))
+            scores = [None] * len(images) if self._score is None else self._score(found.features)
+        return zip(found.probabilities, found.features, scores, strict=True)
 
     def _decode_some(self, group: list[_Item], prepared: list[PreparedImage], waiting: list[Image]) -> None:
         """Decode and prepare images from the end of a group until `GROUP` batches of cells wait or it is empty."""

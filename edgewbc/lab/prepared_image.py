@@ -27,6 +27,11 @@ FileFacts: TypeAlias = tuple[Path, str, FileVersion]
 NO_FILE: FileFacts = (Path(), "", NOT_READ)
 """Of an image that was given as an array or as bytes."""
 
+Scores: TypeAlias = tuple[float, float]
+"""Distance and score of a cell's familiarity (see `decision.familiarity`)."""
+Output: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32], Scores | None]
+"""Probabilities (K,), features (d,) and familiarity of a cell."""
+
 
 @dataclass(frozen=True)
 class CellResult:
@@ -39,6 +44,7 @@ class CellResult:
         box: of the cell in whole pixels of the image; None where the whole image is prepared.
         reasons: why a person should look at the cell (see `smear.prepare.PreparedCell`).
         appearance: of the prepared cell, from `appearance.measure`; None where it was not asked for.
+        scores: distance and score of its familiarity; None where they were not computed.
     """
 
     probabilities: NDArray[np.float32]
@@ -47,6 +53,7 @@ class CellResult:
     box: Box | None = None
     reasons: tuple[Reason, ...] = ()
     appearance: NDArray[np.float32] | None = None
+    scores: Scores | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +87,9 @@ class CellFacts(NamedTuple):
     reasons: tuple[Reason, ...]
     appearance: NDArray[np.float32] | None
 
-    def result(self, probabilities: NDArray[np.float32], features: NDArray[np.float32]) -> CellResult:
-        return CellResult(probabilities, features, self.number, self.box, self.reasons, self.appearance)
+    def result(self, output: Output) -> CellResult:
+        probabilities, features, scores = output
+        return CellResult(probabilities, features, self.number, self.box, self.reasons, self.appearance, scores)
 
 
 @dataclass(frozen=True)
@@ -97,9 +105,9 @@ class PreparedImage:
     error: str = ""
     shape: tuple[int, int] | None = None
 
-    def result(self, outputs: Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> ImageResult:
+    def result(self, outputs: Iterator[Output]) -> ImageResult:
         """Return the image's result; takes the output of each of its cells from `outputs`."""
-        cells = tuple(cell.result(*next(outputs)) for cell in self.cells)
+        cells = tuple(cell.result(next(outputs)) for cell in self.cells)
         return ImageResult(self.path, self.sha256, self.version, cells, self.notes, self.error, self.shape)
 
 

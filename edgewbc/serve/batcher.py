@@ -16,13 +16,13 @@ from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from functools import partial
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
-from edgewbc.lab.prepared_image import ImagePreparer, PreparedImage
+from edgewbc.lab.prepared_image import ImagePreparer, Output, PreparedImage
 from edgewbc.lab.results import ResultRow
 from edgewbc.pixels import Image
 from edgewbc.serve.limits import Limits
@@ -203,7 +203,7 @@ class Batcher:
     def _rows(self, sources: list[Source]) -> list[list[ResultRow]]:
         prepared: list[PreparedImage] = []
         waiting: list[Image] = []
-        outputs: list[tuple[Any, Any]] = []
+        outputs: list[Output] = []
         for source in sources:
             with self.budget.decoding():
                 image = self._prepared(source)
@@ -222,10 +222,11 @@ class Batcher:
             return self._prepare.data(source, limit=self._limits.pixels)
         return self._prepare.pixels(source)
 
-    def _infer(self, images: Sequence[Image]) -> list[tuple[Any, Any]]:
+    def _infer(self, images: Sequence[Image]) -> list[Output]:
         with self.budget.inference():
             found = self._model.engine(np.stack(images))
-        return list(zip(found.probabilities, found.features, strict=True))
+            scores = self._model.scores(found.features)
+        return list(zip(found.probabilities, found.features, scores, strict=True))
 
 
 def _complete(group: Sequence[Pending]) -> None:

@@ -68,7 +68,7 @@ def test_what_is_shown_never_makes_a_cell_familiar(familiarity: Familiarity, sho
 def test_the_reason_says_which_threshold_it_was(shown: Familiarity) -> None:
     """A distance that is not too long, and a score that is too high, is the other kind."""
     new = others(300, seed=11).features
-    texts = [reason.text for each in new if (reason := shown.reason(each)) is not None]
+    texts = [reason.text for each in shown.scores(new) if (reason := shown.reason(*each)) is not None]
     assert len(texts) == shown.unfamiliar(new).sum()
     assert any(text.startswith("unlike the training cells: more like other kinds: score ") for text in texts)
 
@@ -133,27 +133,32 @@ def test_threshold_is_the_order_statistic_of_split_conformal_prediction(familiar
 
 def test_reason_is_in_words(familiarity: Familiarity) -> None:
     """A familiar cell has no reason; an unfamiliar one has its distance and the threshold."""
-    far = np.full(20, 30, np.float32)
-    assert familiarity.reason(cells(1, seed=5)[0][0]) is None
-    reason = familiarity.reason(far)
+    far = np.full((1, 20), 30, np.float32)
+    assert familiarity.reason(*familiarity.scores(cells(1, seed=5)[0])[0]) is None
+    reason = familiarity.reason(*familiarity.scores(far)[0])
     assert reason is not None
     assert reason.kind is ReasonKind.UNFAMILIAR
     assert reason.text.endswith(f" is above {familiarity.threshold:.2f}")
     with pytest.raises(ValueError, match="the model gives 3 features, the statistics are of 20"):
-        familiarity.reason(far[:3])
+        familiarity.scores(far[:, :3])
 
 
-def test_values_beyond_float32_are_unfamiliar(familiarity: Familiarity) -> None:
-    """Overflow makes a cell unfamiliar, never familiar."""
-    with np.errstate(all="ignore"):
-        assert familiarity.reason(np.full(20, 3e38, np.float32))
+@pytest.mark.parametrize("value", [3e38, np.inf, np.nan])
+def test_values_beyond_float32_are_unfamiliar(familiarity: Familiarity, shown: Familiarity, value: float) -> None:
+    """Overflow makes a cell unfamiliar, never familiar, and changes nothing for the cells beside it."""
+    features = cells(3, seed=5)[0]
+    for statistics in (familiarity, shown):
+        before = statistics.scores(features)
+        after = statistics.scores(np.insert(features, 1, np.float32(value), axis=0))
+        assert statistics.reason(*after[1])
+        assert [after[0], *after[2:]] == before
 
 
-def test_single_cells_score_as_in_a_batch(familiarity: Familiarity) -> None:
-    """The score of a cell does not depend on its batch."""
+def test_single_cells_score_as_in_a_batch(familiarity: Familiarity, shown: Familiarity) -> None:
+    """The scores of a cell do not depend on its batch, to the last digit."""
     features = cells(30, seed=6)[0]
-    single = [float(familiarity.score(each[None])[0]) for each in features]
-    np.testing.assert_allclose(familiarity.score(features), single, atol=1e-3)
+    for statistics in (familiarity, shown):
+        assert statistics.scores(features) == [statistics.scores(each[None])[0] for each in features]
 
 
 def test_the_residual_counts_where_more_is_dropped_than_kept() -> None:

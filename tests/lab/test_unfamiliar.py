@@ -94,13 +94,30 @@ def test_probabilities_are_calibrated(knowing: Bundle) -> None:
 
 
 def test_a_model_of_other_features_gives_errors(knowing: Bundle) -> None:
-    """Where familiarity cannot be told, no label is given."""
+    """Where familiarity cannot be told, no label is given, and the run goes on."""
     model = LoadedBundle.load(knowing, threads=1)
     (result,) = model.results([FAR])
     (cell,) = result.cells
-    (row,) = model.rows(replace(result, cells=(replace(cell, features=cell.features[:3]),)))
+    assert model.familiarity is not None
+    assert [cell.scores] == model.familiarity.scores(cell.features[None])
+    (row,) = model.rows(replace(result, cells=(replace(cell, features=cell.features[:3], scores=None),)))
     assert (row.status, row.label) == (Status.ERROR, "")
     assert row.reason.startswith("the model gives 3 features")
+    other = replace(model, familiarity=replace(model.familiarity, center=model.familiarity.center[:3]))
+    rows = [row for result in other.results([FAR, plain(3)]) for row in other.rows(result)]
+    assert [(row.status, row.label) for row in rows] == [(Status.ERROR, "")] * 2
+
+
+def test_a_cell_without_scores_is_compared_all_the_same(knowing: Bundle) -> None:
+    """A result that did not come through the pipeline gives the same row; features that are not finite an error."""
+    model = LoadedBundle.load(knowing, threads=1)
+    (result,) = model.results([FAR])
+    (cell,) = result.cells
+    bare = replace(result, cells=(replace(cell, scores=None),))
+    assert model.rows(bare) == model.rows(result)
+    broken = replace(cell, features=np.full_like(cell.features, np.nan))
+    (row,) = model.rows(replace(result, cells=(broken,)))
+    assert (row.status, row.label) == (Status.ERROR, "")
 
 
 def test_a_run_records_what_decides(knowing: Bundle, tmp_path: Path) -> None:
