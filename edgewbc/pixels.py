@@ -205,7 +205,7 @@ def _averaged(image: Image, height: int, width: int) -> Image:
     lines = image.astype(np.float32).reshape(-1, rows.shape[1], 3 * image.shape[1])
     narrow = np.matmul(rows, lines).reshape(len(lines), -1, columns.shape[1])
     found = np.matmul(narrow, columns.T.copy())
-    return np.rint(found, out=found).astype(np.uint8).reshape(height, width, 3)
+    return np.asarray(np.rint(found, out=found), dtype=np.uint8).reshape(height, width, 3)
 
 
 @cache

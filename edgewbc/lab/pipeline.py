@@ -2,10 +2,10 @@
 
 Images are handled in groups, so that threads exchange few messages: readers fetch the files of a group; a worker
 decodes and prepares them one by one and then runs the network on one batch at a time (OpenCV and OpenVINO release the
-interpreter lock meanwhile). There are as many workers as the engine has threads, and a `CpuBudget` of as many cores: a
-group is decoded on one core, a batch is inferred on as many as its stream has threads. So no core is idle while there
-is work, and the engine's number of threads is the number of cores used in total. (One task per image, or more working
-threads than cores, is slower with a small network.)
+interpreter lock meanwhile), and computes the familiarity of the batch's cells. There are as many workers as the engine
+has threads, and a `CpuBudget` of as many cores: a group is decoded on one core, a batch is inferred on as many as its
+stream has threads. So no core is idle while there is work, and the engine's number of threads is the number of cores
+used in total. (One task per image, or more working threads than cores, is slower with a small network.)
 
 Measured and rejected (PBC validation, n = 1,030, 112 x 112 input): decoding JPEG at half scale saves 0.4 of 6.3 ms of
 CPU time per image, but changes 4 labels, all 4 to a wrong one. The last batch is left smaller rather than padded: a new
