@@ -20,6 +20,7 @@ TESTED_ELSEWHERE = {
     "bundle/model_facts.py": "bundle/test_match.py",
     "cli/options.py": "cli/test_commands.py",
     "interop/form.py": "lab/test_handover.py",
+    "lab/case_report_page.py": "lab/test_case_report.py",
     "lab/engine.py": "lab/test_pipeline.py",
     "lab/prepared_image.py": "lab/test_classify.py",
     "serve/limits.py": "serve/test_admission.py",

@@ -35,13 +35,13 @@ def manifest(path: Path | None) -> Manifest:
         NoManifest: `path` is None and there is no default manifest.
         UserError: the manifest cannot be read, or its files have changed.
     """
-    from edgewbc.data.manifest import Manifest
+    from edgewbc.data.manifest import TABLE, Manifest
 
     if path is not None:
         return Manifest.read(path)
     found = _manifests()
     if found:
-        newest = max(found, key=lambda folder: (folder / "manifest.csv").stat().st_mtime_ns)
+        newest = max(found, key=lambda folder: (folder / TABLE).stat().st_mtime_ns)
         say(f"data: {newest} (the newest manifest here)")
         return Manifest.read(newest)
     data = os.environ.get("EDGEWBC_DATA")
@@ -91,12 +91,12 @@ def manifest_of_run(path: Path | None, run: Path, sha256: str, recorded: Path | 
     Raises:
         UserError: no manifest with that hash is found, or the one at `path` cannot be read.
     """
-    from edgewbc.data.manifest import Manifest
+    from edgewbc.data.manifest import TABLE, Manifest
 
     if path is not None:
         return Manifest.read(path)
     for folder in (*([] if recorded is None else [recorded]), *_manifests()):
-        file = folder / "manifest.csv"
+        file = folder / TABLE
         if file.is_file() and files.sha256(file) == sha256:
             say(f"data: {folder} (the manifest that {run} was started on)")
             return Manifest.read(folder)
@@ -108,7 +108,9 @@ def manifest_of_run(path: Path | None, run: Path, sha256: str, recorded: Path | 
 
 def _manifests() -> list[Path]:
     """Return the folders of manifests up to two levels down."""
-    return [file.parent for pattern in ("*/manifest.csv", "*/*/manifest.csv") for file in Path().glob(pattern)]
+    from edgewbc.data.manifest import TABLE
+
+    return [file.parent for pattern in (f"*/{TABLE}", f"*/*/{TABLE}") for file in Path().glob(pattern)]
 
 
 def manifest_or_none(path: Path | None) -> Manifest | None:

@@ -27,6 +27,8 @@ SYNTHETIC = "synthetic"
 """Source of images that the toolkit drew itself. They test the toolkit; accuracy on them says nothing about cells."""
 
 FORMAT = 1
+TABLE, DESCRIPTION = "manifest.csv", "manifest.json"
+"""Files of a manifest in its folder."""
 COLUMNS = ("path", "label", "group", "split", "sha256", "box")
 MICROSCOPE = "microscope"
 """Last column of a manifest of several microscopes; others do not have it."""
@@ -243,16 +245,16 @@ class Manifest:
         """Write `manifest.csv` and `manifest.json` into a folder. Raises UserError if it holds another manifest."""
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder}: is a file, but a manifest is a folder: choose another --to")
-        old = folder / "manifest.csv"
+        old = folder / TABLE
         if old.exists() and sha256(old) != self.sha256:
             raise UserError(f"{old}: this folder already holds another manifest: choose another --to")
         try:
             relative = Path(os.path.relpath(self.root.resolve(), folder.resolve())).as_posix()
         except ValueError:  # another drive on Windows
             relative = None
-        write_text(folder / "manifest.csv", self.to_csv())
+        write_text(folder / TABLE, self.to_csv())
         write_json(
-            folder / "manifest.json",
+            folder / DESCRIPTION,
             {
                 "format": FORMAT,
                 **self.provenance.to_json(),
@@ -273,9 +275,9 @@ class Manifest:
             UserError: a file is missing, malformed or changed, or the folder of images does not exist.
         """
         folder = path if path.is_dir() else path.parent
-        if not (folder / "manifest.csv").is_file():
+        if not (folder / TABLE).is_file():
             raise UserError(f"{path}: not a manifest: create one with `edgewbc data manifest SOURCE DIR --to {path}`")
-        description = folder / "manifest.json"
+        description = folder / DESCRIPTION
         facts = read_json(description, "the description of a manifest")
         try:
             known = {k: facts.pop(k) for k in ("format", "protocol", "classes", "csv_sha256", "root", "root_from_here")}
@@ -294,10 +296,10 @@ class Manifest:
         root = next((r for r in roots if r.is_dir()), None)
         if root is None:
             raise UserError(f"{roots[0]}: the images of {folder} are no longer here: recreate the manifest")
-        text = (folder / "manifest.csv").read_bytes()
+        text = (folder / TABLE).read_bytes()
         if hashlib.sha256(text).hexdigest() != known["csv_sha256"]:
-            raise UserError(f"{folder / 'manifest.csv'}: was edited (the hash in manifest.json differs): recreate it")
-        entries = tuple(_parse(text.decode(), folder / "manifest.csv"))
+            raise UserError(f"{folder / TABLE}: was edited (the hash in manifest.json differs): recreate it")
+        entries = tuple(_parse(text.decode(), folder / TABLE))
         return cls(root, entries, tuple(known["classes"]), protocol, Provenance.from_json(facts), folder)
 
 

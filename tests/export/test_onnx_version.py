@@ -89,6 +89,8 @@ def test_a_version_that_the_operators_need_is_kept() -> None:
     needed = proto.SerializeToString(deterministic=True)
     assert onnx_version.with_lowest_version(needed) == needed
     assert onnx_version.with_lowest_version(tiny_onnx(7)) == tiny_onnx(7)
+    repeated = tiny_onnx(8) + onnx.ModelProto(ir_version=8).SerializeToString()  # valid, but not as it would be written
+    assert onnx_version.with_lowest_version(repeated) == repeated
 
 
 def test_a_prediction_that_differs_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

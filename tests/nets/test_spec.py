@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgewbc.errors import UserError
-from edgewbc.nets.spec import ModelSpec
+from edgewbc.nets.spec import ModelSpec, kind, library
 from edgewbc.pixels import PixelSpec
 
 SPEC = ModelSpec("vgg16gap", ("a", "b"), PixelSpec(30, 40, "centre", 25), (4, "M", 8), (6,), 0.1, {"k": 1})
@@ -36,3 +36,12 @@ def test_missing_and_broken_files(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
         ModelSpec.read(tmp_path / "model.json")
+
+
+def test_names_of_library_networks() -> None:
+    """`LIBRARY:NAME` needs both; a network of a library has no channels before it is pruned."""
+    assert library("timm:resnet18") == ("timm", "resnet18")
+    assert [library(arch) for arch in ("timm:", "timm", ":resnet18", "keras:resnet18", "vgg16gap")] == [None] * 5
+    assert (kind("torchvision:resnet18").channels, kind("torchvision:resnet18").forms) == ((), ("plain",))
+    with pytest.raises(ValueError, match="timm:"):
+        kind("timm:")
