@@ -44,3 +44,5 @@ def test_remarks_on_limitations() -> None:
     assert line.startswith("the probabilities are not to be trusted: on average they are 24.5 points away")
     (line,) = text.remarks(replace(RESULT, **vars(score([0, 0], [0, 1], ("neutrophil", "monocyte")))))
     assert line.startswith("all images are of one class (neutrophil)")
+    empty = replace(RESULT, **vars(score([], [], ("neutrophil", "monocyte"))), calibration_error=None)
+    assert text.remarks(empty) == []
