@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +47,13 @@ NARROW: Final = 340.0
 
 SIZE: Final = 11.5
 """Font size in CSS pixels."""
+
+
+FALLBACKS: Final = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei", "Microsoft YaHei", "SimHei",
+    "PingFang SC", "Hiragino Sans GB", "Yu Gothic", "Malgun Gothic", "Segoe UI", "Arial Unicode MS", "Noto Sans",
+)  # fmt: skip
+"""Fonts for characters that matplotlib's own does not have; those that are installed are used."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,9 @@ def chart(draw: Callable[[float], Any], name: str, label: str) -> Chart:
         name: of the chart, unique on its page: the prefix of ids.
         label: what the chart shows, in words.
     """
-    return Chart(label, svg(draw(WIDE), f"{name}-wide", label), svg(draw(NARROW), f"{name}-narrow", label))
+    with settings():
+        wide, narrow = draw(WIDE), draw(NARROW)
+    return Chart(label, svg(wide, f"{name}-wide", label), svg(narrow, f"{name}-narrow", label))
 
 
 def svg(figure: Any, name: str, label: str) -> str:
@@ -160,12 +171,34 @@ def svg(figure: Any, name: str, label: str) -> str:
 
 
 @contextmanager
-def settings() -> Iterator[None]:
-    """Use matplotlib settings that make text of text, and the same bytes of the same figure."""
+def settings(*, pixels: bool = False) -> Iterator[None]:
+    """Use matplotlib settings that make text of text, and the same bytes of the same figure.
+
+    Texts are shown as they are: a `$` in a name is not the start of a formula.
+
+    Args:
+        pixels: whether the figure becomes pixels: then installed fonts draw what matplotlib's own lacks. (The viewer of
+            an SVG does so by itself.)
+    """
     import matplotlib as mpl
 
-    with mpl.rc_context({"svg.hashsalt": "edgewbc", "svg.fonttype": "none", "hatch.linewidth": 1}):
+    changed: dict[str, Any] = {
+        "svg.hashsalt": "edgewbc", "svg.fonttype": "none", "hatch.linewidth": 1, "text.parse_math": False
+    }  # fmt: skip
+    if pixels:
+        changed["font.family"] = [*mpl.rcParams["font.family"], *_fallbacks()]
+    with mpl.rc_context(changed), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)  # a box says so in the figure
         yield
+
+
+@lru_cache(maxsize=1)
+def _fallbacks() -> tuple[str, ...]:
+    """Return which of `FALLBACKS` are installed."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in FALLBACKS if name in installed)
 
 
 @contextmanager
@@ -180,10 +213,11 @@ def saved(path: Path, width: float, height: float, purpose: str) -> Iterator[Any
         UserError: matplotlib is not installed.
     """
     need("matplotlib", purpose, REPORT)
-    drawn = figure(width, height)
-    drawn.set_facecolor(PAPER)
-    yield drawn
     vector = path.suffix == ".svg"
     metadata = {"Date": None} if vector else {"Software": None}
-    with settings(), atomic_write(path) as temporary:
-        drawn.savefig(temporary, format=path.suffix[1:], metadata=metadata, dpi=72 if vector else 144)
+    with settings(pixels=not vector):
+        drawn = figure(width, height)
+        drawn.set_facecolor(PAPER)
+        yield drawn
+        with atomic_write(path) as temporary:
+            drawn.savefig(temporary, format=path.suffix[1:], metadata=metadata, dpi=72 if vector else 144)

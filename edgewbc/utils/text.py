@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -45,13 +46,19 @@ def figure(value: float | None) -> str:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Format a table with columns separated by two spaces; the first `left` are left-aligned, the others right."""
     lines = [list(header), *map(list, rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i < left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
+    widths = [max(columns(line[i]) for line in lines) for i in range(len(header))]
+
+    def padded(cell: str, index: int) -> str:
+        space = " " * (widths[index] - columns(cell))
+        return cell + space if index < left else space + cell
+
+    return "\n".join("  ".join(padded(cell, i) for i, cell in enumerate(line)).rstrip() for line in lines)
+
+
+def columns(text: str) -> int:
+    """Return the width of a text in a terminal: East Asian characters take two columns, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text
     )
 
 

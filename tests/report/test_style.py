@@ -85,3 +85,28 @@ def test_a_missing_matplotlib_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(UserError, match=r"a figure needs matplotlib, which is not installed: pip install .*report"):
         style.saved(tmp_path / "a.svg", 10, 10, "a figure").__enter__()
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png"])
+def test_any_name_is_drawn_as_it_is(tmp_path: Path, suffix: str, recwarn: pytest.WarningsRecorder) -> None:
+    """A `$` starts no formula, and characters without a font give no warning: class names are a laboratory's own."""
+    path = tmp_path / f"a{suffix}"
+    with style.saved(path, 200, 100, "a figure") as figure:
+        (axes,) = style.axes(figure, 30, 10, 10, 30)
+        axes.set_xticks([0, 1], [r"CD$\4$_x", "\u5355\u6838\u7ec6\u80de"])
+    assert path.stat().st_size > 0
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
+    if suffix == ".svg":
+        assert r"CD$\4$_x" in path.read_text(encoding="utf-8")
+
+
+def test_fonts_that_are_installed_fill_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only for pixels, and after matplotlib's own, so that other figures do not depend on the machine."""
+    import matplotlib as mpl
+
+    own = [*mpl.rcParams["font.family"]]
+    monkeypatch.setattr(style, "_fallbacks", lambda: ("Noto Sans CJK SC",))
+    with style.settings(pixels=True):
+        assert mpl.rcParams["font.family"] == [*own, "Noto Sans CJK SC"]
+    with style.settings():
+        assert mpl.rcParams["font.family"] == own

@@ -20,3 +20,10 @@ def test_undefined_values_are_dashes() -> None:
 def test_a_number_has_its_noun() -> None:
     assert [text.count(n, "cell") for n in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
     assert [text.count(n, "cell is", "cells are") for n in (1, 2)] == ["1 cell is", "2 cells are"]
+
+
+def test_columns_of_east_asian_names_are_aligned() -> None:
+    """A Chinese character takes two columns of a terminal, and a combining accent none."""
+    assert text.columns("\u5355\u6838") == 4
+    assert text.columns("Gro\u00df") == text.columns("Gros\u0301") == 4
+    assert text.table(["x", "n"], [["\u5355\u6838", "1"], ["b", "2"]]) == "x     n\n\u5355\u6838  1\nb     2"
