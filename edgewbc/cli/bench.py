@@ -1,15 +1,26 @@
 """`edgewbc bench`: measure models on this CPU, and compare two results."""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from edgewbc.cli.options import Json
 
 STUDIES = ", ".join(f"`python -m bench.{name}`" for name in ("poster", "edge", "widths", "peers"))
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+
+class BenchGroup(TyperGroup):
+    """Says how a bundle is named: other commands take it without an option."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        if args and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"{args[0]} is not a command: name a bundle or run folder with --model {args[0]}")
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(rich_markup_mode=None, cls=BenchGroup, invoke_without_command=True)
 
 
 @app.callback()

@@ -10,6 +10,7 @@ import typer
 
 from edgewbc.cli.console import emit, progress, say
 from edgewbc.cli.options import Json
+from edgewbc.errors import UserError
 
 if TYPE_CHECKING:
     from edgewbc.bundle.bundle import Bundle
@@ -189,7 +190,10 @@ def _html(model: Path | None, to: Path | None, runtime: Path | None, as_json: bo
     from edgewbc.export import web_page
 
     bundle = Bundle.open(defaults.bundle(model))
-    target = to or Path(f"{bundle.name}.html")
+    name = f"{bundle.name}.html"
+    target = to / name if to is not None and to.is_dir() else to or Path(name)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"--to {to}: a browser knows a page by its suffix: name a file that ends in .html")
     size = web_page.write(bundle, target, runtime)
     if as_json:
         emit({"html": str(target), "bytes": size})

@@ -102,8 +102,8 @@ class TrainingProgress:
             f"validation accuracy {result.val_accuracy:.2%} ({result.val_correct} of {result.val_n}, "
             f"protocol {result.protocol}), {result.seconds:.0f} s{left}"
         )
-        if self._trackers is not None:
-            self._trackers.log(result)
+        for failed in [] if self._trackers is None else self._trackers.log(result):
+            say(failed)
         if self._run is not None and time.monotonic() - self._drawn > DRAW_SECONDS:
             self._draw(self._run)
 
@@ -133,8 +133,8 @@ class TrainingProgress:
         """Draw the last state of a run, and finish its trackers."""
         if self._run is not None and self.first:
             self._draw(self._run)
-        if self._trackers is not None:
-            self._trackers.finish()
+        for failed in [] if self._trackers is None else self._trackers.finish():
+            say(failed)
         self._run = self._trackers = None
 
     def _draw(self, run: Path) -> None:

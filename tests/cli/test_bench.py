@@ -129,3 +129,10 @@ def test_unknown_suite_is_named(edgewbc: Callable[..., Any]) -> None:
     assert ran.code == 2
     assert "--suite roster: there is no such study" in ran.err
     assert "`python -m bench.poster`, `python -m bench.edge`" in ran.err
+
+
+def test_a_bundle_without_its_option(edgewbc: Callable[..., Any]) -> None:
+    """Other commands take a bundle by itself: the error names the option."""
+    ran = edgewbc("bench", "bundles/mine")
+    assert ran.code == 2
+    assert "bundles/mine is not a command: name a bundle or run folder with --model bundles/mine" in ran.err

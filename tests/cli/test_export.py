@@ -140,6 +140,9 @@ def test_a_page_needs_the_right_runtime(
     assert (ran.code, ran.out) == (2, "")
     assert "web.tgz: is not the archive of onnxruntime-web 1.30.0 (wrong hash)" in ran.err
     assert not Path("page.html").exists()
+    ran = edgewbc("export", "--as", "html", "--to", "page", "--runtime", "web.tgz")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--to page: a browser knows a page by its suffix: name a file that ends in .html" in ran.err
     ran = edgewbc("export", str(resources.folder("export/bundles") / "wbc5-travel"), "--as", "html")
     assert ran.code == 2
     assert "use edgewbc classify" in ran.err
