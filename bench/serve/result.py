@@ -12,7 +12,7 @@ from edgewbc.utils.json_values import take
 from edgewbc.utils.text import figure, markdown
 
 LEAST_RATIO = 0.8
-"""Share of the engine's throughput that the server is to reach at `Result.clients` clients."""
+"""Share of the engine's throughput that the server is to reach at `Result.clients` clients, for any size of request."""
 MOST_GROWTH = 1.05
 """Most memory at the end of the soak, as a ratio to that after its warm-up."""
 
@@ -47,6 +47,14 @@ class Rate:
     def ratio(self) -> float:
         """The median of the rounds' ratios to the engine's throughput."""
         return median(one / other for one, other in zip(self.images_per_s, self.engine_per_s, strict=True))
+
+    @property
+    def cpu_ratio(self) -> float:
+        """The throughput over what the engine would reach with the CPU time that the server's process used.
+
+        Other than `ratio`, it does not count the CPU time of the clients, nor time in which cores were idle.
+        """
+        return self.engine_ms / self.server_ms if self.server_ms else 0.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,7 @@ class Result:
         values["machine"] = self.machine.to_json()
         for rate, found in zip(self.rates, values["rates"], strict=True):
             found["ratio"] = round(rate.ratio, 3)
+            found["cpu_ratio"] = round(rate.cpu_ratio, 3)
         values["soak"]["growth"] = round(self.soak.growth, 4)
         values["unmet"] = self.unmet()
         return values
@@ -134,11 +143,12 @@ class Result:
 
     def unmet(self) -> list[str]:
         """Return what the server did not reach, a line each."""
-        best = max(self.rates, key=lambda rate: rate.ratio)
+        least = min(self.rates, key=lambda rate: rate.ratio)
         wrong = sum(rate.wrong for rate in self.rates) + self.soak.load.wrong + self.flood.wrong
         lost = self.drained[0] - self.drained[1]
         found = {
-            f"{best.ratio:.0%} of the engine's throughput at best, not {LEAST_RATIO:.0%}": best.ratio < LEAST_RATIO,
+            f"{least.ratio:.0%} of the engine's throughput with {least.images} images per request, not "
+            f"{LEAST_RATIO:.0%}": least.ratio < LEAST_RATIO,
             f"{wrong} responses were not as expected: {'; '.join(self.soak.load.shown[:2])}": wrong > 0,
             f"{self.soak.errors_500} errors of the server": self.soak.errors_500 > 0,
             f"memory grew to {self.soak.growth:.2f} times": self.soak.growth > MOST_GROWTH,
@@ -160,7 +170,7 @@ def table(values: Mapping[str, Any]) -> str:
     machine, soak = result.machine, result.soak
     header = (
         *("images per request", "images/s", "of `classify`", "p50 / p99 ms", "server, ms per image"),
-        *("`classify`, ms", "CPU of the clients"),
+        *("`classify`, ms", "CPU efficiency", "CPU of the clients"),
     )
     lines = [
         [
@@ -170,6 +180,7 @@ def table(values: Mapping[str, Any]) -> str:
             f"{figure(rate.latency_ms.get('p50'))} / {figure(rate.latency_ms.get('p99'))}",
             f"{rate.server_ms:.2f}",
             f"{rate.engine_ms:.2f}",
+            f"{rate.cpu_ratio:.0%}",
             f"{rate.client_cpu_share:.0%}",
         ]
         for rate in result.rates
@@ -181,7 +192,10 @@ def table(values: Mapping[str, Any]) -> str:
         f"{markdown(header, lines, range(len(header)))}\n\n"
         f"{result.model} {result.precision} on {machine.cpu}, {machine.cores} cores, {result.clients} clients, each "
         "with one request at a time; server, clients and `classify` on the same cores, in turns "
-        f"({len(result.rates[0].images_per_s)} rounds, medians). Milliseconds per image are CPU time.\n\n"
+        f"({len(result.rates[0].images_per_s)} rounds, medians). Of `classify`: images/s over its own, when it "
+        "has the cores to itself. Milliseconds per image are CPU time. CPU efficiency: images/s over those that "
+        "`classify` would reach with the CPU time that the server's process used, that is, its milliseconds over the "
+        "server's. CPU of the clients: of all cores.\n\n"
         f"Soak: {soak.load.seconds / 60:.0f} minutes, {count:,} requests, {bad:,} of them bad on purpose; "
         f"{soak.load.wrong} responses not as expected, {soak.errors_500} errors of the server; p50 / p99 "
         f"{figure(soak.load.latency_ms.get('p50'))} / {figure(soak.load.latency_ms.get('p99'))} ms; memory "

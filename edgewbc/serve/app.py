@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from time import monotonic
 from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edgewbc._version import __version__
 from edgewbc.lab.cpu_budget import CpuBudget
@@ -28,10 +29,21 @@ from edgewbc.serve.metrics import Metrics
 from edgewbc.serve.models import VERSION, ServedModel
 from edgewbc.serve.problems import BadImage, Code, Problem, bad_request, too_large
 from edgewbc.serve.request import Source
-from edgewbc.serve.response import Rows
+from edgewbc.serve.response import Encoded, Rows
 
 LOG = logging.getLogger("edgewbc.serve")
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+_JSON_LENGTH: Final = requests.LENGTH_HEADER.encode()
+
+
+class _Bare:
+    """An ASGI application as the endpoint of a route: without a `Request` and a `Response`, which cost CPU time."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 class Service:
@@ -63,14 +75,17 @@ class Service:
     def routes(self) -> list[Route]:
         """Return the addresses."""
         model, version = "/v2/models/{name:str}", "/v2/models/{name:str}/versions/{version:str}"
+        infer = _Bare(self.infer)
         return [
+            *(
+                Route(f"{each}/infer", infer, methods=["POST"]) for each in (model, version)
+            ),  # routes are tried in order
             Route("/v2", self.server),
             Route("/v2/", self.server),
             Route("/v2/health/live", self.live),
             Route("/v2/health/ready", self.ready),
             *(Route(each, self.model) for each in (model, version)),
             *(Route(f"{each}/ready", self.model_ready) for each in (model, version)),
-            *(Route(f"{each}/infer", self.infer, methods=["POST"]) for each in (model, version)),
             Route("/metrics", self.prometheus),
         ]
 
@@ -96,37 +111,41 @@ class Service:
 
     async def model(self, request: Request) -> Response:
         """Metadata of a model."""
-        return JSONResponse(self._model(request).metadata())
+        return JSONResponse(self._model(request.path_params).metadata())
 
     async def model_ready(self, request: Request) -> Response:
         """Whether a model takes requests."""
-        model, ready = self._model(request), not self.admission.stopping
+        model, ready = self._model(request.path_params), not self.admission.stopping
         return JSONResponse({"name": model.name, "ready": ready}, 200 if ready else 503)
 
     async def prometheus(self, _: Request) -> Response:
         """Metrics in Prometheus' text format."""
         return Response(self.metrics.text(), headers={"content-type": _TEXT})
 
-    async def infer(self, request: Request) -> Response:
+    async def infer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Classify the images of a request."""
         begun, name, code = monotonic(), "", 500
         try:
-            model = self._model(request)
+            model = self._model(scope["path_params"])
             name = model.name
-            found = await self._infer(request, model)
-            code = found.status_code
-            return found
+            found = await self._infer(scope, receive, model)
+            code = 200
         except Problem as problem:
             code = problem.status
             raise
         finally:
             self.metrics.requests.labels(name, str(code)).inc()
             self.metrics.seconds.labels(name).observe(monotonic() - begun)
+        headers = {**found.headers, "content-length": str(len(found.body))}
+        lines = [(key.encode(), text.encode()) for key, text in headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": lines})
+        await send({"type": "http.response.body", "body": found.body})
 
-    async def _infer(self, request: Request, model: ServedModel) -> Response:
-        with self.admission.receive(_length(request, self._limits.body)):
-            body = await self._body(request)
-            wanted = requests.parse(body, request.headers.get(requests.LENGTH_HEADER), self._limits)
+    async def _infer(self, scope: Scope, receive: Receive, model: ServedModel) -> Encoded:
+        headers = {name: text.decode("latin-1") for name, text in reversed(scope["headers"])}
+        with self.admission.receive(_length(headers, self._limits.body)):
+            body = await self._body(receive)
+            wanted = requests.parse(body, headers.get(_JSON_LENGTH), self._limits)
             del body
             outputs = responses.check(wanted)
             batcher = self._batchers[model.name]
@@ -136,29 +155,30 @@ class Service:
                 count = f"{len(bad)} of {len(rows)} images" if len(rows) > 1 else "the image"
                 raise Problem(400, Code.IMAGE, f"{count} cannot be used: {bad[0].reason}", bad)
             self.metrics.rows(model.name, rows)
-            found = responses.encode(model.name, VERSION, wanted, outputs, rows, model.classes)
-        return Response(found.body, headers=found.headers)
+            return responses.encode(model.name, VERSION, wanted, outputs, rows, model.classes)
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, receive: Receive) -> bytes:
         """Receive a request. Raises Problem if it is too large, comes too slowly, or not whole."""
         parts: list[bytes] = []
-        size = 0
+        size, more = 0, True
         try:
             async with asyncio.timeout(self._limits.receive):
-                async for part in request.stream():
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise bad_request("the client closed the connection")
+                    part, more = message.get("body", b""), message.get("more_body", False)
                     size += len(part)
                     if size > self._limits.body:
                         raise too_large(f"the request is larger than {self._limits.body:,} bytes")
                     parts.append(part)
         except TimeoutError:
             raise Problem(408, Code.TIMEOUT, f"the request did not come within {self._limits.receive:g} s") from None
-        except ClientDisconnect:
-            raise bad_request("the client closed the connection") from None
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _model(self, request: Request) -> ServedModel:
-        """Return the model that an address names. Raises Problem if there is none."""
-        name, version = request.path_params["name"], request.path_params.get("version", VERSION)
+    def _model(self, path: Mapping[str, Any]) -> ServedModel:
+        """Return the model that the parts of an address name. Raises Problem if there is none."""
+        name, version = path["name"], path.get("version", VERSION)
         found = self._models.get(name)
         if found is None or version != VERSION:
             raise Problem(404, Code.NOT_FOUND, f"no such model; the models are {', '.join(self._models)}, version 1")
@@ -197,15 +217,15 @@ async def _rows(batcher: Batcher, images: Sequence[Source]) -> Rows:
     return await waiting
 
 
-def _length(request: Request, most: int) -> int:
+def _length(headers: Mapping[bytes, str], most: int) -> int:
     """Return the bytes to hold for a request: as many as it says, or the most that there may be.
 
     Raises:
         Problem: it is compressed, or its length is no number.
     """
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if headers.get(b"content-encoding", "identity") != "identity":
         raise Problem(415, Code.REQUEST, "compressed requests are not taken: images are compressed already")
-    length = request.headers.get("content-length")
+    length = headers.get(b"content-length")
     if length is None:
         return most
     if not length.isascii() or not length.isdigit():

@@ -114,6 +114,7 @@ class Batcher:
         self._collecting = threading.Lock()
         self._closed = False
         self._idle = 0
+        self._enough = 0
         self._seconds = 0.0
         self._resources = ExitStack()
         self._resources.enter_context(one_thread_in_opencv())
@@ -138,7 +139,8 @@ class Batcher:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
             self._jobs.extend(_Job(pending, index, source) for index, source in enumerate(images))
-            self._changed.notify_all()
+            if len(self._jobs) >= self._enough:  # each time that a worker is woken takes the lock of the interpreter
+                self._changed.notify_all()
         return pending.future
 
     @property
@@ -179,8 +181,10 @@ class Batcher:
             self._idle += 1
         try:
             with self._collecting, self._changed:
+                self._enough = 1
                 while not self._jobs and not self._closed:
                     self._changed.wait()
+                self._enough = most
                 until = self._jobs[0].arrived + self._limits.delay if self._jobs else 0.0
                 while len(self._jobs) < most and not self._closed and (left := until - monotonic()) > 0:
                     self._changed.wait(left)

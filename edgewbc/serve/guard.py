@@ -7,9 +7,9 @@ could send: a foreign host name (DNS rebinding), and any request that a browser 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +19,10 @@ from edgewbc.utils.http_server import bears, is_loopback
 
 OPEN: Final = ("/v2/health/live", "/v2/health/ready")
 """Addresses that need no token: a probe has none."""
+_HEADERS: Final = tuple(
+    (name.lower().encode(), text.encode())
+    for name, text in {**http_server.HEADERS, "Cache-Control": "no-store"}.items()
+)
 
 
 class Guard:
@@ -40,9 +44,7 @@ class Guard:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(http_server.HEADERS)
-                headers["Cache-Control"] = "no-store"
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
         problem = self._problem(scope)
@@ -53,19 +55,25 @@ class Guard:
 
     def _problem(self, scope: Scope) -> Problem | None:
         """Return why a request is not allowed; None if it is."""
-        headers = Headers(scope=scope)
+        headers = {name: text.decode("latin-1") for name, text in reversed(scope["headers"])}
         if self._token is not None:
-            if scope["path"] in OPEN or bears(headers.get("authorization", ""), self._token):
+            if scope["path"] in OPEN or bears(headers.get(b"authorization", ""), self._token):
                 return None
             message = "wrong token, or none: send it as `Authorization: Bearer TOKEN`"
             return Problem(401, Code.TOKEN, message, headers={"WWW-Authenticate": "Bearer"})
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or not is_loopback(_name(hosts[0])):
+        hosts = sum(name == b"host" for name, _ in scope["headers"])
+        if hosts != 1 or not _is_own(headers[b"host"]):
             message = "without a token, this server responds only at this computer's own address"
             return Problem(421, Code.FOREIGN, message)
-        if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
+        if b"origin" in headers or headers.get(b"sec-fetch-site", "none") != "none":
             return Problem(403, Code.FOREIGN, "requests of web pages are refused: start the server with a token")
         return None
+
+
+@lru_cache(64)  # of all requests, most have the same
+def _is_own(host: str) -> bool:
+    """Return whether a `Host` header names this computer's own address."""
+    return is_loopback(_name(host))
 
 
 def _name(host: str) -> str:

@@ -122,7 +122,7 @@ def _serving(
     """Yield a server that is not started yet, its socket, and its address."""
     check()
     uvicorn = need("uvicorn", "serving", SERVE)
-    from edgewbc.serve import app  # needs starlette
+    from edgewbc.serve import app, connection  # they need starlette and uvicorn
 
     with http_server.listen(host, port) as listener:
         service = app.Service(models, limits)
@@ -133,6 +133,9 @@ def _serving(
                 timeout_graceful_shutdown=limits.drain,
                 timeout_keep_alive=KEEP_ALIVE,
                 limit_concurrency=CONNECTIONS,
+                http=connection.bounded(limits.receive),
+                ws="none",
+                proxy_headers=False,
             )
             name = f"[{host}]" if ":" in host else host
             yield server, listener, f"http://{name}:{listener.getsockname()[1]}"

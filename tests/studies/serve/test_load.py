@@ -81,7 +81,7 @@ def test_a_result_is_read_back_and_shown() -> None:
     """The table has the ratio to the engine, and the sentences what else was seen."""
     assert Result.from_json(RESULT.to_json()) == RESULT
     text = table(RESULT.to_json())
-    assert "| 8 | 85.0 | 85% | 10.0 / 20.0 | 1.20 | 1.10 | 4% |" in text
+    assert "| 8 | 85.0 | 85% | 10.0 / 20.0 | 1.20 | 1.10 | 92% | 4% |" in text
     assert "1 minutes, 110 requests, 10 of them bad on purpose" in text
     assert "7 answered, 3 refused with 429" in text
     assert RESULT.unmet() == []
@@ -90,7 +90,10 @@ def test_a_result_is_read_back_and_shown() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"rates": (replace(RATE, engine_per_s=(200.0,) * 3),)}, "42% of the engine"),
+        (
+            {"rates": (replace(RATE, images=1, engine_per_s=(200.0,) * 3), RATE)},
+            "42% of the engine's throughput with 1 ",
+        ),
         ({"rates": (replace(RATE, wrong=2),)}, "2 responses"),
         ({"soak": replace(SOAK, errors_500=1)}, "1 errors of the server"),
         ({"soak": replace(SOAK, rss_mb=tuple((float(s), 200.0 + 2 * s) for s in range(60)))}, "memory grew to 1.4"),

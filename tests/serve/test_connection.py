@@ -1,0 +1,106 @@
+"""Tests of edgewbc.serve.connection: what is refused before there is a request, with each parser that is installed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from edgewbc.serve import models, server
+from edgewbc.serve.connection import MOST_HEAD
+from edgewbc.serve.limits import Limits
+from edgewbc.serve.models import ServedModel
+from tests.serve.client import files, outputs
+from tests.tiny import encode, make_bundle, make_image
+
+PARSERS = {"h11": ("h11_impl", "H11Protocol"), "httptools": ("httptools_impl", "HttpToolsProtocol")}
+SECONDS = 0.5
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> list[ServedModel]:
+    """Return a tiny model."""
+    from edgewbc.bundle.bundle import Bundle
+
+    folder = tmp_path_factory.mktemp("connection") / "b"
+    make_bundle(folder)
+    return models.load({"m": Bundle.open(folder)}, {}, threads=1)
+
+
+@pytest.fixture(params=PARSERS)
+def address(
+    request: pytest.FixtureRequest, served: list[ServedModel], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, int]]:
+    """Return host and port of a server that gives a request's headers half a second."""
+    pytest.importorskip(request.param)
+    module, name = PARSERS[request.param]
+    found = getattr(importlib.import_module(f"uvicorn.protocols.http.{module}"), name)
+    monkeypatch.setattr("uvicorn.protocols.http.auto.AutoHTTPProtocol", found)
+    with server.serving(served, Limits(receive=SECONDS)) as where:
+        url = httpx.URL(where)
+        yield url.host, url.port or 0
+
+
+def reply(connection: socket.socket) -> bytes:
+    """Return what a server sends until it closes the connection."""
+    found = b""
+    connection.settimeout(20)
+    try:
+        while part := connection.recv(4096):
+            found += part
+    except ConnectionResetError:  # it did not read all that was sent
+        pass
+    return found
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /v2 HT", b"GET /v2 HTTP/1.1\r\nHost: 127.0.0.1\r\nX-"])
+def test_a_connection_without_a_request_ends(address: tuple[str, int], sent: bytes) -> None:
+    """One that sends nothing, or never ends its headers, does not keep its place."""
+    with socket.create_connection(address) as connection:
+        connection.sendall(sent)
+        begun = time.monotonic()
+        assert reply(connection).startswith(b"HTTP/1.1 408 ")
+        assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("head", [b"GET /v2 HTTP/1.1\r\n", b"GET /"])
+def test_headers_without_an_end_are_refused(address: tuple[str, int], head: bytes) -> None:
+    """They are not collected for as long as a client sends them; a long address neither."""
+    line = b"X-Filler: " + b"x" * 2000 + b"\r\n" if head.endswith(b"\n") else b"x" * 2000
+    with socket.create_connection(address) as connection:
+        connection.settimeout(20)
+        sent = 0
+        with pytest.raises(OSError, match=r"[Bb]roken pipe|reset|abort"):  # noqa: PT012 - until it is closed
+            connection.sendall(head)
+            for _ in range(5000):
+                connection.sendall(line)
+                sent += len(line)
+                time.sleep(0.001)
+        assert sent < 100 * MOST_HEAD
+
+
+def test_an_idle_connection_is_kept(address: tuple[str, int]) -> None:
+    """Between two requests, the time for headers does not run; other connections are not harmed."""
+    body = json.dumps(files([encode(make_image(1))]))
+    with (
+        socket.create_connection(address),
+        httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=20) as client,
+    ):
+        for _ in range(2):
+            assert len(outputs(client.post("/v2/models/m/infer", content=body))["label"]) == 1
+            time.sleep(1.5 * SECONDS)
+        assert len(client._transport._pool.connections) == 1  # type: ignore[attr-defined]  # the same one
+
+
+def test_large_bodies_and_refusals_are_no_headers(address: tuple[str, int]) -> None:
+    """A body of more bytes than headers may have is received, also where its request is refused before it came."""
+    with httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=20) as client:
+        content = json.dumps(files([encode(make_image(1))] * 200, id="x" * 2 * MOST_HEAD))
+        assert len(outputs(client.post("/v2/models/m/infer", content=content))["label"]) == 200
+        assert client.post("/v2/models/none/infer", content=content[:1000]).status_code == 404
+        assert client.get("/v2").status_code == 200
