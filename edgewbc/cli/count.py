@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, progress, say
-from edgewbc.cli.options import Cores, Json, Precision
+from edgewbc.cli.options import Cores, Json, Precision, SlideBundle
 
 
 def command(
@@ -30,13 +30,7 @@ def command(
     ] = None,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who counts.")] = None,
     accession: Annotated[str | None, typer.Option(help="Accession or order number, for the hand-over.")] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="Bundle, a folder or a zip. [default: the case's; else a shipped one, for fields wbc5-travel, which "
-            "locates their cells]"
-        ),
-    ] = None,
+    model: SlideBundle = None,
     precision: Precision = None,
     review_below: Annotated[
         list[str] | None,

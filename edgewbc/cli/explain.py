@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, progress, say, wrote
-from edgewbc.cli.options import InferenceThreads, Json, ShippedBundle
+from edgewbc.cli.options import InferenceThreads, Json, SlideBundle
 
 
 def command(
     images: Annotated[list[Path], typer.Argument(help="Image files, and folders of images (with all subfolders).")],
     to: Annotated[Path, typer.Option(help="Folder to create.")] = Path("explained"),
-    model: ShippedBundle = None,
+    model: SlideBundle = None,
     precision: Annotated[
         str | None, typer.Option(help="int8 or f32, if the bundle has it. [default: the bundle's]")
     ] = None,
@@ -52,16 +52,20 @@ def command(
     from edgewbc.cli.adapt import profile_of
     from edgewbc.errors import UserError
     from edgewbc.images import discover
-    from edgewbc.lab import explain_folder, labeled_cells
+    from edgewbc.lab import case_bundle, explain_folder, labeled_cells
     from edgewbc.lab.explain import Explainer, index_of
     from edgewbc.utils.files import occupied
+    from edgewbc.utils.text import count
 
     if occupied(to):
         raise UserError(f"{to}: exists already and is not overwritten: give another --to")
-    bundle = Bundle.open(defaults.bundle(model))
+    paths = discover.find(images)
+    if model is None:
+        bundle = case_bundle.choose(None, [str(path) for path in paths], say)
+    else:
+        bundle = Bundle.open(defaults.named_bundle(model))
     for name in filter(None, (label, against)):
         index_of(bundle.classes, name)
-    paths = discover.find(images)
     profile = profile_of(bundle, microscope, paths)
     explainer = Explainer(bundle, precision=precision, profile=profile, threads=threads)
     known = None
@@ -75,9 +79,9 @@ def command(
     if found.coarse:
         say(found.coarse)
     if found.stopped:
-        say(f"stopped after {found.cells} cells: --cells explains more")
+        say(f"stopped after {count(found.cells, 'cell')}: --cells explains more")
     if as_json:
         emit({"folder": str(to), "cells": found.cells, "left_out": len(found.errors), "coarse": found.coarse})
     else:
-        print(f"{found.cells} cells are explained in {to}/{explain_folder.SHEET}")
+        print(f"{count(found.cells, 'cell is', 'cells are')} explained in {to}/{explain_folder.SHEET}")
     wrote(to)

@@ -18,6 +18,11 @@ class EngineName(StrEnum):
 
 ShippedBundle = Annotated[Path | None, typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]")]
 
+SlideBundle = Annotated[
+    Path | None,
+    typer.Option(help="Bundle, a folder or a zip. [default: a shipped one: for fields, wbc5-travel]"),
+]
+
 Precision = Annotated[
     str | None,
     typer.Option(help="int8 or f32, if the bundle has it. [default: what doctor chose, else the bundle's default]"),

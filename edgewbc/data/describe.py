@@ -9,6 +9,7 @@ from typing import Any
 
 from edgewbc.data.manifest import SPLITS, Manifest
 from edgewbc.utils.json_values import values_of
+from edgewbc.utils.text import count
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def text(manifest: Manifest, where: Path) -> str:
         lines.append(f"{name:<{wide}}" + "".join(f"{n:>8}" for n in (*row, sum(row))))
     row = [sum(counts[side].values()) for side in sides]
     lines.append(f"{'all':<{wide}}" + "".join(f"{n:>8}" for n in (*row, sum(row))))
-    lines.append(f"{facts.images} images in {facts.groups} groups")
+    lines.append(f"{count(facts.images, 'image')} in {count(facts.groups, 'group')}")
     lines.append(f"{where}: {facts.source}, protocol {facts.protocol}, sha256 {facts.manifest_sha256}")
     return "\n".join(lines)
 

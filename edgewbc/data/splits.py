@@ -149,7 +149,8 @@ def _divide(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[S, floa
         if number < len(shares):
             raise UserError(
                 f"class {label!r} has {number} group{'s' * (number != 1)} (slide, patient or image), but {protocol} "
-                f"needs {len(shares)}, one for each of {', '.join(shares)}: add more groups or leave the class out"
+                f"needs {len(shares)}, one for each of {', '.join(shares)}: add more groups, leave "
+                "the class out with --classes, or take all for evaluation with --protocol external"
             )
     shuffler = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
     best: tuple[float, dict[str, S]] | None = None
