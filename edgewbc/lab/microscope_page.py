@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgewbc import pixels
 from edgewbc.images.encode import encode
 from edgewbc.pixels import Box, Image, PixelSpec, Reference
-from edgewbc.smear import canonical
+from edgewbc.smear import canonical, frame
 from edgewbc.smear.gauge import Observation
 from edgewbc.smear.microscope import Profile
 
@@ -55,6 +55,7 @@ class Gallery:
             self.images.append(_boxed(image, [cell.box for cell in observation.gauge.cells]))
         whole = [cell for cell in observation.gauge.cells if not cell.cut_off]
         if self.spec is not None and whole and len(self.pairs) < SHOWN:
+            image = frame.cleared(image)
             view = canonical.view(image, observation.gauge, whole[0], self.profile, self.spec)
             red, green, blue = (int(level) for level in view.background)
             before = pixels.cut(image, view.part, self.spec.height, self.spec.width, fill=(red, green, blue))

@@ -16,7 +16,7 @@ from edgewbc.images.files import read
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.lab.microscope import Microscope, learn
-from edgewbc.smear import learning
+from edgewbc.smear import frame, learning
 from edgewbc.smear.gauge import Gauge
 from edgewbc.smear.microscope import Profile
 from edgewbc.utils.progress import Progress
@@ -79,7 +79,7 @@ def fields_among(files: Sequence[str]) -> FieldsAmong:
     with one_thread_in_opencv():
         for index in learning.sample(len(files), MAX_LOOKED_AT):
             try:
-                seen = Gauge.of(decode(read(Path(files[index])).data).image)
+                seen = Gauge.of(frame.cleared(decode(read(Path(files[index])).data).image))
             except (ImageError, MemoryError):
                 continue
             looked_at += 1

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.pixels import Channels, Image
-from edgewbc.smear import locate, red_cells, stain
+from edgewbc.smear import frame, locate, red_cells, stain
 from edgewbc.smear.locate import LocatedCell
 
 _WORK = 64
@@ -94,6 +94,7 @@ class Observation:
 
 def observe(image: Image) -> Observation:
     """Measure an image to learn from, uint8 RGB (height, width, 3): a field or a single cell."""
+    image = frame.cleared(image)
     gauge = Gauge.of(image)
     measured = [
         (math.sqrt(cell.nucleus_area), density)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgewbc import pixels
 from edgewbc.pixels import Box, Image, PixelSpec
 from edgewbc.reasons import CUT_OFF, Reason, ReasonKind
-from edgewbc.smear import canonical
+from edgewbc.smear import canonical, frame
 from edgewbc.smear.canonical import View
 from edgewbc.smear.gauge import Gauge
 from edgewbc.smear.locate import LocatedCell
@@ -57,13 +57,16 @@ class Preparer:
 
     def prepared(self, image: Image, box: Box | None, view: View | None) -> Image:
         """Return the network's input of a cell whose view is known already; see `view`."""
-        return pixels.prepare(image, self.spec, box) if view is None else canonical.crop(image, view, self.spec)
+        if view is None:
+            return pixels.prepare(image, self.spec, box)
+        return canonical.crop(frame.cleared(image), view, self.spec)
 
     def view(self, image: Image, box: Box | None = None) -> View | None:
         """Return the canonical view of an image's one cell; None where the crop is not `cell`."""
         if self.spec.crop != "cell" or self.spec.reference is None:
             return None
         profile = self.profile or Profile.of_reference(self.spec.reference)
+        image = frame.cleared(image)
         gauge = Gauge.of(image, profile.nucleus)
         cell = gauge.central if box is None else _in_box(gauge, box)
         return canonical.view(image, gauge, cell, profile, self.spec)
@@ -81,6 +84,7 @@ class Preparer:
         if self.spec.crop != "cell" or self.spec.reference is None:
             return self._without_location(image, box)
         profile = self.profile or Profile.of_reference(self.spec.reference)
+        image = frame.cleared(image)
         gauge = Gauge.of(image, profile.nucleus)
         cell = gauge.central if box is None else _in_box(gauge, box)
         view = canonical.view(image, gauge, cell, profile, self.spec)
@@ -104,6 +108,7 @@ class Preparer:
         if self.spec.crop != "cell" or self.spec.reference is None:
             return [self._without_location(image)]
         profile = self.profile or Profile.of_reference(self.spec.reference)
+        image = frame.cleared(image)
         gauge = Gauge.of(image, profile.nucleus)
         single = gauge.single
         found = []

@@ -46,17 +46,20 @@ def reduced(image: Image, work: int) -> tuple[Image, float]:
     return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8), work / longer
 
 
-def background(image: Image) -> NDArray[np.uint8]:
+def background(image: Image, part: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     """Return the background color, uint8 (3,): the median of the pixels that absorb the least green light.
 
     Args:
         image: uint8 RGB (height, width, 3); reduced in size and smoothed, for speed and against noise.
+        part: which pixels to look at, 0 or 1; None takes all.
     """
     green = np.asarray(cv2.extractChannel(image, 1), dtype=np.uint8)
-    counts = histogram(green)
+    counts = histogram(green, part)
     least = percentile(counts, _BRIGHT)
     counts[:least] = 0
     bright = (green >= least).view(np.uint8)
+    if part is not None:
+        bright &= part
     red, blue = (histogram(image, bright, channel) for channel in (0, 2))
     return np.array([percentile(each, 50) for each in (red, counts, blue)], np.uint8)
 
