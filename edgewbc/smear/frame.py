@@ -103,7 +103,7 @@ def _surroundings(image: Image, color: NDArray[np.float64]) -> NDArray[np.uint8]
     height, width = image.shape[:2]
     alike = cv2.inRange(image, np.floor(color - _FLAT), np.ceil(color + _FLAT)) // 255
     _, labels = cv2.connectedComponents(alike)
-    found = (labels == labels[0, 0]).view(np.uint8)
+    found = np.asarray(labels == labels[0, 0], dtype=np.uint8)
     rest = image[..., 1][found == 0]
     if len(rest) < _MIN_REST * height * width or (rest > color[1] + _BRIGHTER).mean() < _MIN_BRIGHTER:
         return np.zeros((height, width), np.uint8)
