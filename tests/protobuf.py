@@ -27,6 +27,7 @@ def onnx_model(
     size: tuple[int, int] = (8, 8),
     operations: Sequence[str] = ("Relu",),
     node: bytes = b"",
+    element: int = 2,
 ) -> bytes:
     """Return an ONNX file that has an input, operations and labels, and cannot run.
 
@@ -35,10 +36,11 @@ def onnx_model(
         size: height and width of the input.
         operations: type of each node.
         node: more fields of each node.
+        element: type of the input's elements, by its number in TensorProto; 2 is uint8.
     """
     sides = [message((2, b"batch")), *(message((1, side)) for side in (*size, 3))]
     shape = message(*((1, side) for side in sides))
-    image = message((1, b"image"), (2, message((1, message((1, 2), (2, shape))))))
+    image = message((1, b"image"), (2, message((1, message((1, element), (2, shape))))))
     graph = message(*((1, message((4, name.encode())) + node) for name in operations), (11, image))
     metadata = [] if labels is None else [(14, message((1, b"model_info labels"), (2, labels.encode())))]
     return message((1, 8), (7, graph), *metadata)

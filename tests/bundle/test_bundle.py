@@ -20,6 +20,7 @@ from edgewbc.bundle.paths import MANIFEST, SUMS
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
 from tests.bundle.conftest import WILD, opens_or_is_refused
+from tests.tiny import make_bundle
 
 
 def test_properties_come_from_the_manifest(made: Bundle) -> None:
@@ -39,6 +40,16 @@ def test_the_models_hash_is_that_of_its_files_in_turn(made: Bundle) -> None:
     assert made.model_sha256() == hashlib.sha256(data).hexdigest()
     assert made.size("openvino", "int8") == len(data)
     assert made.model_sha256("openvino", "f32") != made.model_sha256()
+
+
+def test_a_model_is_of_the_default_precision_unless_another_is_named(tmp_path: Path) -> None:
+    """The default is the manifest's, and what is read says which precision it is."""
+    bundle = make_bundle(tmp_path / "b", default_precision="f32")
+    assert bundle.read_model().precision == "f32"
+    assert (
+        bundle.read_model().sha256 == bundle.model_sha256("openvino", "f32") != bundle.model_sha256("openvino", "int8")
+    )
+    assert bundle.read_model(precision="int8").precision == "int8"
 
 
 def test_every_file_is_verified(made: Bundle) -> None:

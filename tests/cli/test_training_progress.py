@@ -8,6 +8,7 @@ import pytest
 
 from edgewbc.cli import training_progress
 from edgewbc.cli.training_progress import TrainingProgress
+from edgewbc.errors import UserError
 from edgewbc.train.history import EpochResult
 
 RESULT = EpochResult(1, "grouped", 1e-3, 0.25, 0.5, 20, 18, 0.9, (0.699, 0.972), 0.88, 30.0)
@@ -32,8 +33,8 @@ def test_an_epoch_is_a_line_with_the_time_that_is_left(
     line = capsys.readouterr().err.splitlines()[-1]
     assert line == (
         "epoch 1: train loss 0.2500, validation loss 0.5000, validation accuracy 90.00% (18 of 20, protocol grouped), "
-        "30 s, at most 90 s left"
-    ) or line.endswith("30 s, at most 2 min left")
+        "30 s, at most 2 min left"
+    )
     shown.report(EpochResult(**{**vars(RESULT), "epoch": 4}))
     assert "left" not in capsys.readouterr().err
 
@@ -51,3 +52,9 @@ def test_only_the_first_of_several_processes_prints(monkeypatch: pytest.MonkeyPa
     assert TrainingProgress().first
     monkeypatch.setenv("RANK", "1")
     assert not TrainingProgress().first
+
+
+def test_an_unknown_tracker_is_refused() -> None:
+    """Before the training starts."""
+    with pytest.raises(UserError, match="nothing"):
+        TrainingProgress(["nothing"])

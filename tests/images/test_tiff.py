@@ -41,3 +41,21 @@ def test_parts_beyond_the_end_or_too_small_are_damage() -> None:
     assert tiff.reason_to_refuse(found, len(data) - 1) == ""
     short = samples.tiff_like(samples.PLAIN, rows=8, tags={tiff.STRIP_BYTES: [480, 480, 479]})
     assert tiff.reason_to_refuse(tiff.read_directory(short), len(short)) == ""
+
+
+@pytest.mark.parametrize(
+    ("photometric", "tags", "reason"),
+    [
+        (2, {tiff.BITS: [8, 16, 8]}, "a TIFF with samples other than unsigned integers of up to 8 or 16 bits"),
+        (2, {tiff.BITS: [12, 12, 12]}, "a TIFF with samples other than unsigned integers of up to 8 or 16 bits"),
+        (2, {tiff.FORMAT: [3, 3, 3]}, "a TIFF with samples other than unsigned integers of up to 8 or 16 bits"),
+        (2, {tiff.COMPRESSION: [34712]}, "a TIFF with compression 34712 (use LZW, deflate, JPEG or none)"),
+        (8, {}, "a TIFF in CIE L*a*b* (use RGB)"),
+        (1, {}, "a TIFF with 3 channels in grayscale (use RGB, RGB with alpha, or grayscale)"),
+        (6, {tiff.BITS: [16, 16, 16]}, "a TIFF with 16 bits in YCbCr (use RGB, or 8 bits)"),
+    ],
+)
+def test_layouts_that_are_not_read(photometric: int, tags: dict[int, list[int]], reason: str) -> None:
+    """Each is named, with what to use instead."""
+    data = samples.tiff_like(samples.PLAIN, photometric, tags=tags)
+    assert tiff.reason_to_refuse(tiff.read_directory(data), len(data)) == reason

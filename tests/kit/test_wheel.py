@@ -38,6 +38,13 @@ def test_metadata_is_read(tmp_path: Path) -> None:
     assert record_is_right(path)
 
 
+def test_metadata_of_a_vendored_package_is_not_the_wheels(tmp_path: Path) -> None:
+    """Only the .dist-info folder at the top counts, also where another one comes first in the archive."""
+    vendored = {"aa/_vendor/b-9.dist-info/METADATA": b"Metadata-Version: 2.4\nName: b\nVersion: 9\n"}
+    found = Wheel.read(wheel(tmp_path, "zz", "1.5", members=vendored))
+    assert (found.name, found.version, found.info) == ("zz", "1.5", "zz-1.5.dist-info")
+
+
 @pytest.mark.parametrize(
     ("facts", "license"),
     [

@@ -145,7 +145,9 @@ def test_rows_of_other_images_are_not_replaced(tmp_path: Path, style: CsvStyle, 
         check_same_images(out, [tmp_path / "a"], lambda name: "3.png" not in name)
 
 
-@pytest.mark.parametrize("content", [b"patient,diagnosis\nx,y\n", b"\xff\xfe\0", b"{}\n", b"old", b"{1"])
+@pytest.mark.parametrize(
+    "content", [b"patient,diagnosis\nx,y\n", b"\xff\xfe\0", b"{}\n", b"old", b"{1", b'{"path": "a", "label": "b"}\n']
+)
 def test_a_file_that_is_no_results_file_is_not_replaced(tmp_path: Path, content: bytes) -> None:
     """Anything else under the name is refused; an empty file is not worth keeping."""
     out = tmp_path / "rows.csv"

@@ -43,3 +43,10 @@ def test_the_suggested_conversion_works(tmp_path: Path) -> None:
     command = str(caught.value).split('python -c "')[1].rstrip('"')
     subprocess.run([sys.executable, "-c", command], check=True)
     assert model.read_tensors(file.with_suffix(".safetensors"))["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["missing.safetensors", "folder"])
+def test_what_is_not_a_file_is_left_to_the_reader(tmp_path: Path, name: str) -> None:
+    """A missing file or a folder has no format to complain about; reading it says what is wrong."""
+    (tmp_path / "folder").mkdir()
+    check_kind(tmp_path / name)

@@ -54,6 +54,14 @@ def test_another_host_name_gets_nothing(client: TestClient, host: str, path: str
     assert ANSWER not in answer.text
 
 
+@pytest.mark.parametrize("hosts", [("127.0.0.1", "evil.example"), ("evil.example", "127.0.0.1")])
+def test_two_host_headers_get_nothing(client: TestClient, hosts: tuple[str, str]) -> None:
+    """A proxy and this server could each believe another one of them."""
+    names = [f"{host}:{PORT}" if host == "127.0.0.1" else host for host in hosts]
+    answer = client.get("/", headers=[("Host", name) for name in names])
+    assert answer.status_code == 421
+
+
 @pytest.mark.parametrize(
     "authorization", ["", "Bearer ", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", TOKEN, f"Basic {TOKEN}", "Bearer \xe9"]
 )

@@ -16,6 +16,7 @@ from edgewbc.cells import CLASSES
 from edgewbc.data.sources.bccd import wbc_boxes
 from edgewbc.images.decode import decode
 from edgewbc.pixels import Image
+from edgewbc.smear import locate as locate_module
 from edgewbc.smear.locate import LocatedCell, central, is_single, locate
 from edgewbc.synth.cells import draw_cell, draw_field
 from edgewbc.synth.smear import Slide, density, develop, empty, platelet, surroundings, white_cell
@@ -158,6 +159,18 @@ def test_platelets_in_a_field_are_no_cells_once_the_size_of_nuclei_is_known() ->
     assert locate(alone, nucleus=55.0) == []
     among = smear(("lymphocyte", 50, 40, 6), platelets=((20, 20), (85, 60), *clump), scale=6)
     assert len(locate(among, nucleus=55.0)) == 1
+
+
+def test_parts_below_four_percent_of_the_largest_are_no_lobes() -> None:
+    """Of a mask with parts of 2500, 121 (4.8 %), 81 (3.2 %) and 4 pixels, two can be lobes; the largest comes first."""
+    mask = np.zeros((120, 120), np.uint8)
+    for left, side in ((5, 11), (20, 50), (80, 9), (100, 2)):
+        mask[20 : 20 + side, left : left + side] = 1
+    found = locate_module._components(mask)
+    assert [(part.left, part.top, part.right, part.bottom, part.area) for part in found] == [
+        (20, 20, 70, 70, 2500),
+        (5, 20, 16, 31, 121),
+    ]
 
 
 def test_stain_dirt_is_left_out() -> None:
