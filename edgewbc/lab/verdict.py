@@ -23,6 +23,8 @@ FACTOR = 3.0
 """How many times as many images as in validation must be doubtful."""
 LOWEST = 0.10
 """Share of doubtful images up to which a run is accepted, however few there were in validation."""
+MOST_CUT_OFF = 2.0
+"""Cells that are cut off, as a multiple of the whole ones, above which no shares are given."""
 UNKNOWN = 0.05
 """Share of doubtful images that is expected of a bundle that was exported without validation images."""
 
@@ -65,6 +67,7 @@ class Verdict:
         doubtful: number of rows with a prediction that is in doubt.
         unfamiliar: number of those whose cell does not look like the cells of training.
         empty: number of images in which no white cell was located.
+        cut_off: number of rows with a prediction whose cell is cut off by the edge of its image.
         warnings: what is known before any image is classified (`lab.microscope.Microscope.warnings`).
     """
 
@@ -73,13 +76,17 @@ class Verdict:
     doubtful: int = 0
     unfamiliar: int = 0
     empty: int = 0
+    cut_off: int = 0
     warnings: Sequence[str] = ()
 
     def add(self, row: ResultRow) -> None:
         """Count a row. A cell at the edge of a field is for review on every microscope, and does not count."""
         kinds = {reason.kind for reason in row.reasons}
         self.empty += ReasonKind.NO_CELL in kinds
-        if row.probability is None or ReasonKind.CUT_OFF in kinds:
+        if row.probability is None:
+            return
+        if ReasonKind.CUT_OFF in kinds:
+            self.cut_off += 1
             return
         self.images += 1
         self.unfamiliar += row.status == Status.UNFAMILIAR
@@ -90,9 +97,14 @@ class Verdict:
     def unlike(self) -> bool:
         """Whether the images do not look like those that the model was trained on, so that no percentages are given.
 
-        So it is where there are warnings, or far more images are doubtful than in validation.
+        So it is where there are warnings, far more images are doubtful than in validation, or most cells are cut off.
         """
-        return bool(self.warnings) or self.doubted
+        return bool(self.warnings) or self.doubted or self.mostly_cut_off
+
+    @property
+    def mostly_cut_off(self) -> bool:
+        """Whether most cells are cut off, far more than in fields, so that the others are no sample of them."""
+        return self.cut_off >= MIN_IMAGES and self.cut_off > MOST_CUT_OFF * self.images
 
     @property
     def doubted(self) -> bool:
@@ -117,6 +129,11 @@ class Verdict:
                 f"No white cell was located in {self.empty} images: if they show white cells, check light, stain and "
                 "magnification."
             )
+        if self.mostly_cut_off:
+            found.append(
+                f"{self.cut_off} of {self.cut_off + self.images} cells are cut off by the edge of their image: take "
+                "images with more around each cell, without borders."
+            )
         if self.doubted:
             unfamiliar = f", {self.unfamiliar} of them unfamiliar cells" if self.unfamiliar else ""
             found.append(
@@ -138,5 +155,6 @@ class Verdict:
             **({"unfamiliar": self.unfamiliar} if self.unfamiliar else {}),
             "usual_percent": round(100 * self.usual.share, 2),
             **({"no_white_cell": self.empty} if self.empty else {}),
+            **({"cut_off": self.cut_off} if self.cut_off else {}),
             "message": self.sentence,
         }

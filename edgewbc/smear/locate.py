@@ -87,6 +87,11 @@ class LocatedCell:
     nucleus_area: float
     cut_off: bool
 
+    @property
+    def extent(self) -> float:
+        """Longer side of the box around the nucleus alone, in pixels of the image."""
+        return max(self.box[2:]) - 2 * _MARGIN * float(np.sqrt(self.nucleus_area))
+
 
 @dataclass(frozen=True)
 class _Component:

@@ -120,6 +120,21 @@ def test_cells_at_the_edge_and_images_without_a_cell() -> None:
     assert verdict.sentence == ""
 
 
+def test_most_cells_cut_off() -> None:
+    """Where they are more than two thirds, the others are no sample: it is said, and no shares are given."""
+    verdict = Verdict(Usual(0.9, 0.05))
+    for number in range(20):
+        verdict.add(row() if number < 6 else row(status=Status.REVIEW, reason=CUT_OFF.text))
+    assert (verdict.images, verdict.cut_off, verdict.doubted, verdict.unlike) == (6, 14, False, True)
+    assert verdict.sentence == (
+        "14 of 20 cells are cut off by the edge of their image: take images with more around each cell, without "
+        "borders. No differential is given."
+    )
+    assert verdict.to_json()["cut_off"] == 14
+    verdict.add(row())
+    assert not verdict.unlike
+
+
 def test_warnings_come_first_and_withhold_the_shares() -> None:
     """What is known before any image is classified holds, whatever the probabilities are."""
     verdict = Verdict(Usual(0.9, 0.05), warnings=("The light is off.",))

@@ -75,6 +75,8 @@ def test_an_image_unlike_its_microscope() -> None:
     assert profile.unlike(np.array([240, 240, 200], np.uint8), stain, None) == ["background"]
     assert profile.unlike(usual, (0.3, 1.6, 0.5), 200.0) == ["stain of the nucleus", "size of the nucleus"]
     assert profile.unlike(usual, None, None) == []
+    assert profile.unlike(usual, stain, 80.0, 2.3 * profile.nucleus) == []
+    assert profile.unlike(usual, stain, 80.0, 2.4 * profile.nucleus) == ["length of the nucleus (two cells?)"]
 
 
 def test_far_from_a_reference() -> None:
