@@ -28,18 +28,18 @@ def corpus() -> dict[str, bytes]:
     jpg = [cv2.IMWRITE_JPEG_QUALITY, 90]
     found = dict(samples.VALID)
     found |= {
-        "jpg grey": encode(rgb[..., 0], ".jpg"),
+        "jpg gray": encode(rgb[..., 0], ".jpg"),
         "jpg restarts": encode(rgb, ".jpg", [*jpg, cv2.IMWRITE_JPEG_RST_INTERVAL, 1]),
         "jpg 4:4:4": encode(rgb, ".jpg", [*jpg, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]),
         "jpg rotated": samples.jpeg_with_exif(encode(rgb, ".jpg"), 6),
-        "png grey 16": encode(deep[..., 0]),
+        "png gray 16": encode(deep[..., 0]),
         "png palette": samples.png([bytes([0, 1]), bytes([1, 0])], 2, 8, 3, samples.chunk(b"PLTE", bytes(range(6)))),
         "png rotated": samples.png_with(samples.VALID["png"], b"eXIf", samples.exif(6)),
         "png animated": samples.animation(".png"),
         "webp animated": samples.animation(".webp"),
         "webp alpha": encode(samples.with_alpha(100), ".webp", [cv2.IMWRITE_WEBP_QUALITY, 70]),
         "webp rotated": samples.webp_with_exif(samples.VALID["webp"], 6),
-        "bmp grey": encode(rgb[..., 0], ".bmp"),
+        "bmp gray": encode(rgb[..., 0], ".bmp"),
         "bmp 32": encode(alpha, ".bmp"),
         "bmp rle8": _bmp_rle(1),
         "bmp rle4": _bmp_rle(2),
@@ -61,7 +61,7 @@ def corpus() -> dict[str, bytes]:
                 rgb[..., 0], 3, order=order, big=big, tags={320: [257 * (i % 256) for i in range(768)]}
             ),
             f"{name} cmyk": samples.tiff_like(alpha, 5, order=order, big=big, compression=8),
-            f"{name} grey inverted": samples.tiff_like(deep[..., 0], 0, order=order, big=big),
+            f"{name} gray inverted": samples.tiff_like(deep[..., 0], 0, order=order, big=big),
         }
     return found
 

@@ -34,7 +34,7 @@ FOREIGN = (
     "imagehash",
     "jinja2",
 )
-ROOMS = ("lab", "images", "runtime", "bundle", "interop", "utils")
+ROOMS = ("lab", "images", "runtime", "bundle", "decision", "smear", "interop", "utils")
 """What a microscope PC runs, beside the modules at the top of the package."""
 LAB = (
     "edgewbc.cells",
@@ -77,9 +77,9 @@ def test_the_lab_side_runs_without_the_training_side(tmp_path: Path) -> None:
     """Importing every module of the lab side, --help, classify, selftest and doctor load nothing of training."""
     made = make_bundle(tmp_path / "tiny")
     (tmp_path / "cell.png").write_bytes(samples.LOSSLESS["png"])
-    (tmp_path / "grey.tif").write_bytes(samples.pages())
+    (tmp_path / "gray.tif").write_bytes(samples.pages())
     (tmp_path / "bad.jpg").write_bytes(b"no")
-    images = [str(tmp_path / name) for name in ("cell.png", "grey.tif", "bad.jpg")]
+    images = [str(tmp_path / name) for name in ("cell.png", "gray.tif", "bad.jpg")]
     model = ["--model", str(made.path)]
     _run(
         [

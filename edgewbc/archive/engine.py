@@ -54,7 +54,11 @@ class RayEngine(Engine):
     def classify(
         self, model: LoadedBundle, journal: Journal, names: Sequence[str], batch: int
     ) -> Iterator[list[ResultRow]]:
-        """Classify; see `Engine`. Ray is only started if there is anything to classify."""
+        """Classify; see `Engine`. Ray is only started if there is anything to classify.
+
+        Raises:
+            UserError: a worker ended, and images came back without a result.
+        """
         if not names:
             return
         left = len(names)

@@ -109,7 +109,11 @@ def predict(
     progress: Progress = quiet,
     seen: images.Seen | None = None,
 ) -> NDArray[np.float32]:
-    """Return the probabilities (n, K) of entries, calibrated if the model is; `seen` counts the images."""
+    """Return the probabilities of entries, float32 (n, K), calibrated if the model is; `seen` counts the images.
+
+    Raises:
+        UserError: an image cannot be used, or the model gives values that are not probabilities.
+    """
     prepared = images.batches(manifest, entries, loaded.pixels, batch, seen)
     batches = progress(prepared, "eval", -(-len(entries) // batch))
     found = np.concatenate([prediction.probabilities for prediction in loaded.predictor.stream(batches)])

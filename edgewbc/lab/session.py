@@ -317,7 +317,12 @@ class _Output:
         write_csv(rows, self.classes, self._stdout, style=style, header=header, by_cell=by_cell)
 
     def save(self, rows: Iterable[ResultRow]) -> ClassifySummary:
-        """Write all rows to the results file, and its summary; return that."""
+        """Write all rows to the results file, and its summary; return that.
+
+        Raises:
+            ValueError: there is no results file.
+            UserError: it cannot be written.
+        """
         out, count = self._request.out, Differential.of(self._model.bundle.manifest, self._model.warnings)
         if out is None:
             raise ValueError("there is no results file")

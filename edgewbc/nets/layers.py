@@ -43,7 +43,11 @@ class Layer:
 
 
 def layers(net: Network, height: int, width: int) -> list[Layer]:
-    """Return the layers of a network for an input size in pixels, in order, without activations and dropout."""
+    """Return the layers of a network for an input size in pixels, in order, without activations and dropout.
+
+    Raises:
+        ValueError: the head does not take the features of that size.
+    """
     if isinstance(net, LibraryNetwork):
         found = list(_of_library(net, height, width))
     else:

@@ -53,6 +53,9 @@ def save(folder: Path, net: nn.Module, spec: ModelSpec, dtype: torch.dtype = tor
     """Write `model.safetensors` and `model.json`, atomically.
 
     Batch norm's batch counters are left out: they do not affect predictions, and float16 could not hold them.
+
+    Raises:
+        UserError: the weights cannot be written.
     """
     tensors = {
         name: value.detach().to("cpu", dtype).contiguous()

@@ -72,7 +72,11 @@ def initialize(module: nn.Module) -> None:
 
 @torch.no_grad()
 def fuse(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of the convolution equivalent to `convolution` followed by `norm` in evaluation mode."""
+    """Return weight and bias of the convolution equivalent to `convolution` followed by `norm` in evaluation mode.
+
+    Raises:
+        ValueError: `norm` has no running statistics.
+    """
     if norm.running_mean is None or norm.running_var is None:
         raise ValueError("batch norm without statistics cannot be folded")
     gain = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()

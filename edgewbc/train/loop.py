@@ -311,7 +311,11 @@ class Trainer:
         self._clock = self._saved = time.monotonic()
 
     def plan(self, number: int) -> Plan:
-        """Return this process's share of an epoch's batches; every process takes equally many steps."""
+        """Return this process's share of an epoch's batches; every process takes equally many steps.
+
+        Raises:
+            UserError: there are fewer batches than processes.
+        """
         options, (index, count) = self.options, self.setting.process
         plan = batches.plan(
             self.labels, options.batch, options.balance, options.seed, number, microscopes=self.microscopes

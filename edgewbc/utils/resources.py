@@ -11,7 +11,11 @@ SHIPPED_BUNDLE = "wbc5-edge"
 
 
 def folder(name: str) -> Path:
-    """Return the folder of `recipes`, `export/bundles` or `export/networks` in a checkout or an installation."""
+    """Return the folder of `recipes`, `export/bundles` or `export/networks` in a checkout or an installation.
+
+    Raises:
+        UserError: it is missing from the installation.
+    """
     for top in (_PACKAGE.parent, _PACKAGE / "_shipped"):
         if (top / name).is_dir():
             return top / name
@@ -26,7 +30,11 @@ def recipes() -> dict[str, Path]:
 
 
 def shipped_bundle() -> Path:
-    """Return the released bundle that `classify`, `selftest`, `doctor` and `Classifier` use unless another is named."""
+    """Return the released bundle that `classify`, `selftest`, `doctor` and `Classifier` use unless another is named.
+
+    Raises:
+        UserError: it is missing from the installation.
+    """
     path = folder("export/bundles") / SHIPPED_BUNDLE
     if not path.is_dir():
         raise UserError(f"this installation has no released bundle: name one with --model ({path} is missing)")

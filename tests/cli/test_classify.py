@@ -37,7 +37,7 @@ def smear(tmp_path: Path) -> Path:
     folder.mkdir()
     for seed in range(4):
         (folder / f"{seed}.png").write_bytes(encode(make_image(seed)))
-    (folder / "grey.png").write_bytes(encode(samples.PLAIN[..., 0]))
+    (folder / "gray.png").write_bytes(encode(samples.PLAIN[..., 0]))
     (folder / "cut.jpg").write_bytes(samples.VALID["jpg"][:-40])
     return folder
 
@@ -50,7 +50,7 @@ def test_rows_go_to_stdout_and_the_differential_to_stderr(
     assert ran.code == 0
     rows = list(csv.DictReader(io.StringIO(ran.out)))
     assert ran.out.splitlines()[0] == HEADER
-    assert [Path(row["path"]).name for row in rows] == ["0.png", "1.png", "2.png", "3.png", "cut.jpg", "grey.png"]
+    assert [Path(row["path"]).name for row in rows] == ["0.png", "1.png", "2.png", "3.png", "cut.jpg", "gray.png"]
     assert [row["status"] for row in rows] == ["ok"] * 4 + ["error", "review"]
     assert rows[4]["reason"] == "truncated or damaged"
     assert rows[5]["reason"] == "grayscale: the stain's colors are missing"
@@ -317,7 +317,7 @@ def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, ho
     out = early + rest
     assert child.returncode == 0, err
     assert "stopped" in err
-    names = ["0.png", "1.png", "2.png", "3.png", "grey.png", "new.png"]
+    names = ["0.png", "1.png", "2.png", "3.png", "gray.png", "new.png"]
     if how == "json":
         printed = json.loads(out)
         assert sorted(Path(row["path"]).name for row in printed["rows"]) == names

@@ -21,7 +21,7 @@ from tests.lab import samples
 from tests.lab.samples import PLAIN
 from tests.tiny import encode, make_image
 
-GREY = ("grayscale: the stain's colors are missing",)
+GRAY = ("grayscale: the stain's colors are missing",)
 CLEAR = ("partly transparent: shown on white",)
 DEEP = ("16 bits per channel: scaled to 8",)
 EMPTY = ("possibly truncated: part of the JPEG is missing or empty",)
@@ -86,7 +86,7 @@ def test_greyscale_is_noted(suffix: str) -> None:
     assert found.image.shape == PLAIN.shape
     assert np.ptp(found.image, axis=2).max() == 0
     assert np.abs(found.image[..., 0].astype(int) - PLAIN[..., 1]).max() <= 4
-    assert found.notes == GREY
+    assert found.notes == GRAY
 
 
 def test_equal_channels_are_not_called_greyscale() -> None:
@@ -100,7 +100,7 @@ def test_palette_needs_no_note_unless_it_is_grey() -> None:
     colors = decode(samples.png(rows, 2, 8, 3, samples.chunk(b"PLTE", bytes([250, 10, 20, 30, 40, 50]))))
     np.testing.assert_array_equal(colors.image[0], [[250, 10, 20], [30, 40, 50]])
     assert colors.notes == ()
-    assert decode(samples.png(rows, 2, 8, 3, samples.chunk(b"PLTE", bytes([9, 9, 9, 70, 70, 70])))).notes == GREY
+    assert decode(samples.png(rows, 2, 8, 3, samples.chunk(b"PLTE", bytes([9, 9, 9, 70, 70, 70])))).notes == GRAY
 
 
 def test_cmyk_is_noted() -> None:
@@ -129,7 +129,7 @@ def test_16_bits_of_grey_has_both_notes() -> None:
     """A 16-bit grayscale image has a note for each of the two."""
     found = decode(encode(PLAIN[..., 0].astype(np.uint16) * 257))
     np.testing.assert_array_equal(found.image[..., 2], PLAIN[..., 0])
-    assert found.notes == GREY + DEEP
+    assert found.notes == GRAY + DEEP
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".webp"])
@@ -213,10 +213,10 @@ def test_tiffs_of_every_layout_keep_every_pixel(order: str, big: bool, compressi
                 np.testing.assert_array_equal(found.image, pixels, err_msg=f"{layout} {bits} {planar}")
                 assert found.notes == notes
             inverse = np.invert(stored[..., 1])
-            for photometric, grey in ((1, stored[..., 1]), (0, inverse)):
-                found = decode(samples.tiff_like(grey, photometric, **how, **layout))
+            for photometric, gray in ((1, stored[..., 1]), (0, inverse)):
+                found = decode(samples.tiff_like(gray, photometric, **how, **layout))
                 np.testing.assert_array_equal(found.image, np.repeat(pixels[..., 1:2], 3, axis=2))
-                assert found.notes == GREY + notes
+                assert found.notes == GRAY + notes
 
 
 def test_jpeg_in_tiff_and_palettes() -> None:
