@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from edgewbc.errors import UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.encode import encode
 from edgewbc.images.files import read
-from edgewbc.lab import cell_views
+from edgewbc.lab import case_crops, cell_views
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.lab.explain import CAPTION, TOO_COARSE, Explainer, Explanation
 from edgewbc.lab.labeled_cells import LabeledFile
 from edgewbc.lab.overlay import Overlay, overlay, window_of
-from edgewbc.pixels import Image, PixelSpec, prepare
+from edgewbc.pixels import Box, Image, PixelSpec, cut, prepare
 from edgewbc.smear.microscope import Profile
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
@@ -101,9 +102,15 @@ class Similar:
         paths, boxes = [file.path for file in files], [file.box for file in files]
         seen = cell_views.see(bundle, paths, boxes=boxes, profile=profile, threads=threads, progress=progress)
         kept = tuple(files[index] for index in seen.indices)
-        spec = PixelSpec(THUMBNAIL, THUMBNAIL)
-        views = tuple(prepare(decode(read(file.path).data).image, spec, file.box) for file in kept)
+        views = tuple(_thumbnail(decode(read(file.path).data).image, file.box) for file in kept)
         return cls(kept, seen.features[:, 0], views)
+
+
+def _thumbnail(image: Image, box: Box | None) -> Image:
+    """Return a small square image of a cell: with some surroundings, or the whole image where it shows one cell."""
+    if box is None:
+        return prepare(image, PixelSpec(THUMBNAIL, THUMBNAIL))
+    return cut(image, case_crops.window(image, box), THUMBNAIL, THUMBNAIL, case_crops.BEYOND)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,9 +255,20 @@ def _cells(
             drawn = overlay(image, cell.part, evidence, window_of(image, cell.part), SIDE)
             near: tuple[tuple[int, float], ...] = ()
             if similar is not None:
-                order, values = nearest(cell.features, similar.features, NEIGHBORS)
-                near = tuple(zip(order.tolist(), values.tolist(), strict=True))
+                order, values = nearest(cell.features, similar.features, NEIGHBORS + 1)
+                found_near = zip(order.tolist(), values.tolist(), strict=True)
+                others = (each for each in found_near if not _is_itself(path, cell, similar.files[each[0]]))
+                near = tuple(islice(others, NEIGHBORS))
             yield Explained(path, cell, label, evidence, drawn, f"{MAPS}/{number:04d}.png", near)
+
+
+def _is_itself(path: Path, cell: Explanation, file: LabeledFile) -> bool:
+    """Return whether a labeled cell is the very cell that is explained."""
+    if path.resolve() != file.path.resolve():
+        return False
+    if cell.box is None or file.box is None:
+        return True
+    return all(abs(one - other) <= 1 for one, other in zip(cell.box, file.box, strict=True))
 
 
 def _sheet(items: Sequence[str], bundle: Bundle, against: str, coarse: str) -> str:

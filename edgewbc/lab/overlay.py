@@ -46,12 +46,20 @@ class Overlay:
 
 
 def window_of(image: Image, part: Box) -> Box:
-    """Return what to show of an image, in whole pixels: a part with a margin around it, within the image's edges."""
-    left, top, width, height = part
-    x, y = MARGIN * width, MARGIN * height
-    right, bottom = min(image.shape[1], round(left + width + x)), min(image.shape[0], round(top + height + y))
-    left, top = max(0, round(left - x)), max(0, round(top - y))
-    return left, top, max(1, right - left), max(1, bottom - top)
+    """Return what to show of an image, in whole pixels: a part with a margin around it, the part in the middle.
+
+    At an edge of the image it extends beyond it; where the part covers the image from side to side it does not.
+    """
+    left, width = _with_margin(part[0], part[2], image.shape[1])
+    top, height = _with_margin(part[1], part[3], image.shape[0])
+    return left, top, width, height
+
+
+def _with_margin(start: float, length: float, whole: int) -> tuple[int, int]:
+    first, end = round(start - MARGIN * length), round(start + length + MARGIN * length)
+    if start <= 0 and start + length >= whole:
+        return 0, whole
+    return first, max(1, end - first)
 
 
 def overlay(image: Image, part: Box, evidence: NDArray[np.float64], window: Box, side: int = 320) -> Overlay:

@@ -13,7 +13,7 @@ from edgewbc.cells import CLASSES
 from edgewbc.errors import UserError
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
-from edgewbc.lab import explain_folder, labeled_cells
+from edgewbc.lab import case_crops, explain_folder, labeled_cells
 from edgewbc.lab.explain import Explainer
 from edgewbc.lab.explain_folder import ExplainRequest, Similar
 from tests.lab.tinted import tinted, write_cells
@@ -67,3 +67,26 @@ def test_nothing_is_written_where_no_image_can_be_used(explainer: Explainer, tmp
     with pytest.raises(UserError, match="none of the 1 images could be used"):
         explain_folder.write(explainer, ExplainRequest((tmp_path / "broken.png",)), tmp_path / "to")
     assert not (tmp_path / "to").exists()
+
+
+def test_a_similar_cell_of_a_field_is_shown_alone() -> None:
+    """In the middle of its thumbnail, twice the size of its box; an image of one cell is shown whole."""
+    field = np.full((300, 400, 3), 220, np.uint8)
+    field[10:46, 10:46] = (90, 30, 140)
+    shown = explain_folder._thumbnail(field, (10, 10, 36, 36))
+    assert shown.shape == (72, 72, 3)
+    assert (shown[18:54, 18:54] == (90, 30, 140)).all()
+    assert (shown[:8] == case_crops.BEYOND).all()
+    assert (shown[56:, 20:50] == 220).all()
+    assert explain_folder._thumbnail(field, None).shape == (72, 72, 3)
+
+
+def test_a_cell_is_not_similar_to_itself(explainer: Explainer, bundle: Bundle, tmp_path: Path) -> None:
+    """A labeled cell that is explained is compared with the others."""
+    smear = write_cells(tmp_path / "smear", {"neutrophil": 5})
+    paths = tuple(sorted(smear.rglob("*.png")))
+    known = Similar.of(bundle, labeled_cells.find(smear, CLASSES), threads=1)
+    explain_folder.write(explainer, ExplainRequest(paths), tmp_path / "to", known)
+    for cell in json.loads((tmp_path / "to" / "maps.json").read_text(encoding="utf-8"))["cells"]:
+        assert len(cell["similar"]) == 3
+        assert cell["path"] not in [each["path"] for each in cell["similar"]]

@@ -49,7 +49,12 @@ def test_nothing_is_colored_where_nothing_speaks_for_the_label(gray: Image, valu
 
 @pytest.mark.parametrize(
     ("part", "wanted"),
-    [((0, 0, 80, 60), (0, 0, 80, 60)), ((30, 20, 20, 20), (27, 17, 26, 26)), ((-10, -10, 40, 40), (0, 0, 36, 36))],
+    [
+        ((0, 0, 80, 60), (0, 0, 80, 60)),
+        ((30, 20, 20, 20), (27, 17, 26, 26)),
+        ((-10, 5, 40, 40), (-16, -1, 52, 52)),
+        ((-9, 20, 90, 20), (0, 17, 80, 26)),
+    ],
 )
-def test_the_window_stays_within_the_image(gray: Image, part: Box, wanted: Box) -> None:
+def test_the_window_has_the_part_in_the_middle(gray: Image, part: Box, wanted: Box) -> None:
     assert window_of(gray, part) == wanted
