@@ -58,6 +58,7 @@ export class Dialogs {
 
   drawPerson() {
     $("person-name").textContent = this.who || "Name?";
+    $("person").title = `Who decides${this.who ? `: ${this.who}` : ""} (n)`;
   }
 
   askPerson() {
