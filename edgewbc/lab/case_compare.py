@@ -51,7 +51,7 @@ class CountComparison:
         lines: of the types that occur.
         totals: number of white cells in each.
         agree: number of cells to which both gave the same label, and of those that both labeled; None where the counts
-            are not of the same cells.
+            have no cell of the same image in common.
         open: number of open cells in each, which are not compared.
     """
 
@@ -102,13 +102,17 @@ class CountComparison:
 
 
 def compare(first: Case, second: Case) -> CountComparison:
-    """Compare the counts of two cases of one sample. Raises UserError if one of them counts no cell."""
+    """Compare the counts of two cases of one sample, cell by cell too where both show the same cells.
+
+    Raises:
+        UserError: one of them counts no cell.
+    """
     names = [name for name in allowed({*first.classes, *second.classes}) if name not in NOT_WHITE_CELLS]
     counts = [
         [sum(cell.label == name for cell in cells) for name in names] for cells in (first.cells(), second.cells())
     ]
     still_open = len(first.open_cells), len(second.open_cells)
-    return _compared(names, counts[0], counts[1], _called(first, second), None, still_open)
+    return _compared(names, counts[0], counts[1], _called(first, second), _agreement(first, second), still_open)
 
 
 def compare_with_software(case: Case) -> CountComparison:
@@ -124,6 +128,16 @@ def compare_with_software(case: Case) -> CountComparison:
     both = [cell for cell in cells if cell.machine and cell.label]
     same = sum(cell.machine == cell.label for cell in both)
     return _compared(names, software, person, ("software", "person"), (same, len(both)), (0, len(case.open_cells)))
+
+
+def _agreement(first: Case, second: Case) -> tuple[int, int] | None:
+    """Return how many cells of the same images have the same label in both cases, of those that both labeled."""
+    one, other = (
+        {(cell.image_sha256, cell.box): cell.label for cell in case.cells() if cell.label and cell.image_sha256}
+        for case in (first, second)
+    )
+    both = one.keys() & other.keys()
+    return (sum(one[key] == other[key] for key in both), len(both)) if both else None
 
 
 def _called(first: Case, second: Case) -> tuple[str, str]:

@@ -43,6 +43,21 @@ def test_open_cells_are_told_and_counts_of_one_case_id_are_told_apart(tmp_path: 
     b = make_case(tmp_path / "bob", [cell("neutrophil")], case="S-1")
     found = compare(Case.read(a), Case.read(b))
     assert (found.names, found.open) == (("ada", "bob"), (1, 0))
-    assert found.table().splitlines()[-1] == "ada: 1 cell is open, not compared: decide on each first"
+    assert found.table().splitlines()[-2:] == [
+        "ada: 1 cell is open, not compared: decide on each first",
+        "same label for 1 of 1 cells that both labeled",
+    ]
     assert compare(Case.read(b), Case.read(b)).names == ("first", "second")
     assert compare_with_software(Case.read(a)).open == (0, 1)
+
+
+def test_two_people_on_the_same_images_are_compared_cell_by_cell(tmp_path: Path) -> None:
+    """By the image and the place of a cell; an open one is not compared, and of other images there is no agreement."""
+    labels = [cell("neutrophil"), cell("monocyte"), cell("lymphocyte", Status.REVIEW)]
+    ada, bob = make_case(tmp_path / "ada", labels), make_case(tmp_path / "bob", labels)
+    with Case.open(bob) as case:
+        case.decide(2, "lymphocyte", "Bob")
+        case.decide(3, "lymphocyte", "Bob")
+    assert compare(Case.read(ada), Case.read(bob)).agree == (1, 2)
+    elsewhere = make_case(tmp_path / "elsewhere", labels, seed=8)
+    assert compare(Case.read(ada), Case.read(elsewhere)).agree is None

@@ -27,9 +27,14 @@ def test_buttons_name_the_keys_that_press_them() -> None:
     buttons = Buttons((STATIC / "index.html").read_text(encoding="utf-8")).found
     does = dict(re.findall(r'case "(.)": return actions\.(\w+)\(', (STATIC / "keys.js").read_text(encoding="utf-8")))
     expected = {
-        "undo": "undo", "help": "help", "person": "person", "sign": "sign", "show-large": "enlarge", "show-field": "field",
+        "undo": "undo",
+        "help": "help",
+        "person": "person",
+        "sign": "sign",
+        "show-large": "enlarge",
+        "show-field": "field",
         "show-map": "map",
-    }  # fmt: skip
+    }
     for name, action in expected.items():
         key = buttons[name]["aria-keyshortcuts"].split()[0]
         assert does[key] == action
