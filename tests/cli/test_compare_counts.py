@@ -19,7 +19,10 @@ def test_a_difference_is_found(tmp_path: Path, edgewbc: Callable[..., Ran]) -> N
     assert found.differ == ["neutrophil", "lymphocyte"]
     assert [line.second for line in found.lines] == [40, 58, 1]
     ran = edgewbc("compare-counts", a, b)
-    assert ran.out.splitlines()[-1] == "counts differ by more than chance in: neutrophil, lymphocyte"
+    assert ran.out.splitlines()[-2:] == [
+        "counts differ by more than chance in: neutrophil, lymphocyte",
+        "same label for 78 of 99 cells that both labeled",
+    ]
 
 
 def test_the_person_is_compared_with_the_software(tmp_path: Path, edgewbc: Callable[..., Ran]) -> None:
