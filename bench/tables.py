@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import audits_report, cpu_modes, limits_external, networks, onnx_int8, result_file, unknown
+from bench import audits_report, cpu_modes, limits_external, networks, onnx_int8, orientations, result_file, unknown
 from bench.edge import report as edge_report
 from bench.edge.result import EdgeResult
 from bench.peers import report as peers_report
@@ -37,6 +37,7 @@ WIDTHS = "widths.json"
 PEERS = "peers.json"
 ONNX_INT8 = "onnx-int8.json"
 CPU_MODES = "cpu-modes.json"
+ORIENTATIONS = "orientations.json"
 NETWORKS = "networks.json"
 TRAINING = "training.json"
 LIMITS = "limits-abroad.json"
@@ -82,6 +83,7 @@ def results(folder: Path) -> str:
             (EDGE, "Search for small and fast networks", _edge, FRONT, edge_report.CAPTION),
             (ONNX_INT8, "INT8 under ONNX Runtime", onnx_int8.section, "", ""),
             (CPU_MODES, "Precision, batch size and streams by instruction set", cpu_modes.section, "", ""),
+            (ORIENTATIONS, "Averaging over orientations", orientations.section, "", ""),
             (NETWORKS, "Networks of timm", networks.table, "", ""),
             (TRAINING, "Training on a CPU", training.section, "", ""),
             (WIDTHS, "Cost of a channel", _widths, "", ""),
