@@ -64,8 +64,7 @@ def nuclear_density(image: Image, cell: LocatedCell, background: NDArray[np.uint
     around = image[int(top) : math.ceil(top + height), int(left) : math.ceil(left + width)]
     small = _reduced(around, _WORK)
     stained = stain.nuclear_stain(small, background)
-    darkest = float(np.percentile(stained, 95))
-    nucleus = (stained > max(0.05, _WITHIN * darkest)).view(np.uint8)
+    nucleus = (stained > max(0.05, _WITHIN * _quantile(stained, 0.95))).view(np.uint8)
     if not nucleus.any():
         return None
     medians = [stain.percentile(stain.histogram(small, nucleus, channel), 50) for channel in range(3)]
@@ -107,6 +106,16 @@ def observe(image: Image) -> Observation:
         tuple(density for _, density in measured),
         tuple(red_cells.diameters(image, gauge.background).tolist()),
     )
+
+
+def _quantile(values: NDArray[np.float32], share: float) -> float:
+    """Return the quantile between two values, as `np.quantile` does to the last digit, in a fifth of its time."""
+    place = (values.size - 1) * share
+    low, high = int(place), min(int(place) + 1, values.size - 1)
+    one, other = np.partition(values, (low, high), axis=None)[[low, high]]
+    part = place - low
+    step = other - one
+    return float(one + step * np.float32(part) if part < 0.5 else other - step * np.float32(1 - part))
 
 
 def _reduced(image: Image, longest: int) -> Image:

@@ -249,8 +249,9 @@ def central(cells: Sequence[LocatedCell], height: int, width: int) -> LocatedCel
 
 def _nuclei(stained: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return the mask of nuclei, uint8 0 or 1, by Otsu's threshold on the nuclear stain within fixed bounds."""
-    counts = np.asarray(cv2.calcHist([stained], [0], None, [_BINS], [0.0, _BINS * _BIN]), dtype=np.float64).ravel()
     weak = round(_WEAK_STAIN / _BIN)
+    some = stained[stained >= weak * _BIN]  # to count all pixels would take twice as long, and change nothing
+    counts = np.asarray(cv2.calcHist([some], [0], None, [_BINS], [0.0, _BINS * _BIN]), dtype=np.float64).ravel()
     strong = counts[weak:]
     if strong.sum() < _MIN_STAINED_PIXELS:
         return np.zeros(stained.shape, np.uint8)
@@ -262,7 +263,8 @@ def _nuclei(stained: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def _components(mask: NDArray[np.uint8]) -> list[_Component]:
     """Return the connected parts of a mask that can be lobes of a nucleus, the largest first."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    bits = cv2.CV_16U if mask.size < 1 << 16 else cv2.CV_32S  # 16 bits take a third of the time
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, ltype=bits)
     order = sorted(range(1, count), key=lambda index: -int(stats[index, cv2.CC_STAT_AREA]))[:_MAX_COMPONENTS]
     found = []
     for index in order:
