@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 """Format of times, always UTC."""
@@ -13,7 +13,7 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 def utc_now() -> str:
     """Return the time in the form 2026-11-28T01:02:03Z (UTC)."""
-    return datetime.now(UTC).strftime(TIME)
+    return time.strftime(TIME, time.gmtime())
 
 
 def address_part(name: str) -> str:
