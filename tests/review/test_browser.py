@@ -350,6 +350,28 @@ def test_the_sign_off_shows_what_it_signs(show: Callable[..., Any], tmp_path: Pa
         assert [line["n"] for line in case.sign_offs[0].seen["differential"]["lines"][:5]] == [2, 2, 1, 0, 1]
 
 
+def test_a_reload_keeps_what_was_shown(show: Callable[..., Any], tmp_path: Path) -> None:
+    """The sign-off does not say that cells were not shown because the page was loaded again."""
+    with browser.served(make_case(tmp_path / "case", 6, status=REVIEW)) as (url, case):
+        page = show(url)
+        page.keyboard.press("a")
+        page.keyboard.press("1")
+        wait_text(page, "#progress-text", "none open")
+        settled(page)
+        page.keyboard.press("s")
+        while "6 of 6 cells" not in text(page, "#sign-body"):
+            page.keyboard.press("Escape")
+            page.wait_for_timeout(100)
+            page.keyboard.press("s")
+        page.reload()
+        page.wait_for_selector("body.ready")
+        page.keyboard.press("s")
+        wait_text(page, "#sign-body", "6 of 6 cells")
+        page.keyboard.press("Enter")
+        wait_text(page, "#case-state", "signed")
+        assert case.sign_offs[0].seen["shown"] == 6
+
+
 def test_markup_in_names_is_text(show: Callable[..., Any], tmp_path: Path) -> None:
     """In the name of a file, of a class, of a case and of a person."""
     evil = "<img src=x onerror=alert(1)>"

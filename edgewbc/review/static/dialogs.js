@@ -143,12 +143,12 @@ export class Dialogs {
       ["Case", `${info.name}, version ${info.version}`],
       ["Signed by", this.who],
       ["Decided by people", `${count(decided.length, "cell")}, ${changed.length.toLocaleString("en")} of them changed`],
-      ["Shown on this screen", `${this.cases.seen.size.toLocaleString("en")} of ${count(this.cases.cells.size, "cell")}`],
+      ["Shown in this window", `${this.cases.seen.size.toLocaleString("en")} of ${count(this.cases.cells.size, "cell")}`],
       ["Software", `${info.bundle} ${info.hashes.bundle.slice(0, 12)}`],
       ["Microscope profile", info.hashes.profile ? info.hashes.profile.slice(0, 12) : "none"],
     ];
     const notes = [make("p", { text: "Signing closes the case: what is signed is never changed, only corrected in a new version." })];
-    if (unseen > 0) notes.unshift(make("p", { class: "note", text: `${count(unseen, "cell was", "cells were")} never on this screen. They keep the software's label or what was decided before.` }));
+    if (unseen > 0) notes.unshift(make("p", { class: "note", text: `${count(unseen, "cell was", "cells were")} not shown in this window. They keep the software's label or what was decided before.` }));
     body.replaceChildren(
       make("div", { class: "table" }, make("table", {}, make("tbody", {}, ...lines))),
       make("ul", { class: "muted remarks" }, ...info.differential.remarks.map((text) => make("li", { text }))),

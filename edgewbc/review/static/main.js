@@ -12,6 +12,7 @@ import { Sync } from "./sync.js";
 import { Thumbs } from "./thumbs.js";
 
 const TAB = "edgewbc-tab";
+const SEEN = "edgewbc-seen";
 const UNLIKE = "This slide looks unlike the training images: a person confirms every cell.";
 
 const cases = new Cases();
@@ -233,14 +234,18 @@ function listenToSync() {
   sync.addEventListener("saved", () => hideBanner("conflict"));
 }
 
-// Notes which cells were on the screen for half a second: the sign-off records how many.
+// Notes which cells were on the screen for half a second: the sign-off records how many. A reload keeps it.
 function watchSeen() {
+  const stored = `${SEEN} ${cases.info.folder}`;
+  for (const id of JSON.parse(sessionStorage.getItem(stored) ?? "[]")) if (cases.cells.has(id)) cases.seen.add(id);
   let before = [];
   setInterval(() => {
     if (document.hidden || !gallery.visible) return;
     const now = stage.open ? [cases.focus] : gallery.visible;
     const still = new Set(before);
+    const known = cases.seen.size;
     for (const id of now) if (still.has(id) && (stage.open || thumbs.get(id) !== "")) cases.seen.add(id);
+    if (cases.seen.size > known) sessionStorage.setItem(stored, JSON.stringify([...cases.seen]));
     before = now;
   }, 500);
 }
