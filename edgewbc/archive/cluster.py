@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import secrets
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from edgewbc.errors import UserError
 from edgewbc.runtime import host
 from edgewbc.utils import temporaries
-from edgewbc.utils.http_server import LOOPBACK
+from edgewbc.utils.http_server import LOOPBACK, is_loopback
 from edgewbc.utils.optional import install_command, need
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ ARCHIVE = install_command("archive")
 
 OBJECT_STORE = 256 << 20
 """Bytes of memory in which a Ray started here keeps names and rows on their way between processes."""
+
+REACHED = 10.0
+"""Seconds in which a cluster must accept a connection."""
 
 _MAX_FOLDER = 40
 """Characters of the folder for Ray's files: the names of its sockets are 60 longer, and Linux allows 107 in all."""
@@ -57,6 +61,38 @@ def check_installed() -> None:
     for module in ("ray", "pyarrow"):
         if find_spec(module) is None:
             raise UserError(f"--engine ray needs {module}, which is not installed: {ARCHIVE}")
+
+
+def check_address(address: str | None) -> None:
+    """Raise UserError if an address is not that of a cluster, or nobody listens there.
+
+    Ray would try for minutes and write its log to stderr meanwhile, and `local` would start one that others reach.
+    """
+    if address is None:
+        return
+    if address in ("", "local"):
+        raise UserError(f"--address {address or repr(address)}: is no cluster: leave out --address to use this PC")
+    name, _, port = address.rpartition(":")
+    if "://" in address or not name or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        return  # `auto`, and what Ray refuses at once
+    names = [name.strip("[]")]
+    if is_loopback(names[0]):
+        names.append(socket.gethostname())  # where Ray looks instead
+    for each in names:
+        try:
+            socket.create_connection((each, int(port)), REACHED).close()
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+        else:
+            return
+    raise _no_cluster(address, why)
+
+
+def _no_cluster(address: str | None, why: str) -> UserError:
+    return UserError(
+        f"--address {address}: no Ray cluster answers there ({why}): start one with `ray start --head`, or leave out "
+        "--address to use this PC"
+    )
 
 
 @dataclass(frozen=True)
@@ -144,6 +180,7 @@ def connected(options: ClusterOptions, say: Callable[[str], None] = lambda _: No
     Raises:
         UserError: Ray is not installed, there is no cluster at the address, or Ray cannot be started.
     """
+    check_address(options.address)
     before = {name: os.environ.get(name) for name in _ENVIRONMENT}
     if options.address is None:
         os.environ.update(_ENVIRONMENT)
@@ -173,10 +210,7 @@ def _joined(ray: Any, options: ClusterOptions) -> Iterator[Cluster]:
     try:
         ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"--address {options.address}: no Ray cluster answers there ({_first_line(error)}): start one with "
-            "`ray start --head`, or leave out --address to use this PC"
-        ) from None
+        raise _no_cluster(options.address, _first_line(error)) from None
     try:
         yield Cluster(_workers(options, ray), False, _scratch())
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from edgewbc.archive import parquet
-from edgewbc.archive.cluster import ClusterOptions, check_installed
+from edgewbc.archive.cluster import ClusterOptions, check_address, check_installed
 from edgewbc.archive.engine import RayEngine
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
@@ -37,6 +37,7 @@ def classify(
     if out.suffix.lower() == ".parquet":
         raise UserError(f"{out}: give --out {out.with_suffix('.csv')}; {out.name} is written next to it")
     check_installed()
+    check_address(options.address)
     also = None if request.jsonl or out.suffix.lower() == ".jsonl" else parquet.path_of(out)
     if also is not None:
         parquet.check(also)

@@ -196,7 +196,9 @@ def create(service: Service, token: str | None = None) -> Guard:
         token: that requests must carry; None where only this computer reaches the server.
     """
     handlers: dict[Any, Any] = {Problem: _problem, HTTPException: _http, Exception: _bug}
-    return Guard(Starlette(routes=service.routes(), exception_handlers=handlers), token)
+    application = Starlette(routes=service.routes(), exception_handlers=handlers)
+    application.router.redirect_slashes = False  # the address of a redirect would be this server's, not its proxy's
+    return Guard(application, token)
 
 
 async def _rows(batcher: Batcher, images: Sequence[Source]) -> Rows:

@@ -75,7 +75,11 @@ def parse(body: bytes, header_length: str | None, limits: Limits) -> InferReques
     head, tail = _split(body, header_length)
     try:
         values = parse_json(head)
-    except ValueError as error:  # also what is no UTF-8
+    except UnicodeDecodeError:
+        raise bad_request(
+            f"the body is not JSON: send image files as Base64 in it, or as binary data after it with {LENGTH_HEADER}"
+        ) from None
+    except ValueError as error:
         raise bad_request(f"the body is not JSON: {str(error)[:200]}") from None
     if not isinstance(values, dict):
         raise bad_request("the body is not a JSON object")

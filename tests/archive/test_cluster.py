@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ import pytest
 
 from bench.archive.processes import family
 from edgewbc.archive import cluster as clusters
-from edgewbc.archive.cluster import Cluster, ClusterOptions, connected
+from edgewbc.archive.cluster import Cluster, ClusterOptions, check_address, connected
 from edgewbc.archive.engine import RayEngine
 from edgewbc.errors import UserError
 from edgewbc.lab.engine import ThisProcess
@@ -105,6 +106,33 @@ def test_ray_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         connected(ClusterOptions()),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "[::1]", "localhost", "no-such-host.invalid", "\u0000"])
+def test_an_address_without_a_cluster_is_one_line(name: str) -> None:
+    """At once, before Ray is imported: it would try for minutes, and log to stderr."""
+    begun = time.monotonic()
+    with pytest.raises(UserError, match="no Ray cluster answers there.*ray start --head"):
+        check_address(f"{name}:1")
+    assert time.monotonic() - begun < clusters.REACHED + 5
+
+
+@pytest.mark.parametrize("address", ["", "local"])
+def test_a_cluster_that_would_be_started_is_refused(address: str) -> None:
+    """Ray would start one that listens on the network and reports its usage."""
+    with (
+        pytest.raises(UserError, match="is no cluster: leave out --address"),
+        connected(ClusterOptions(address=address)),
+    ):
+        pass
+
+
+def test_an_address_with_a_listener_is_left_to_ray() -> None:
+    """So is what has no port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        check_address(f"127.0.0.1:{listener.getsockname()[1]}")
+    for address in (None, "auto", "ray://127.0.0.1:1", "host:port", ":1", "host:99999"):
+        check_address(address)
 
 
 def test_remarks_of_ray_stay_out_of_the_results(capsys: pytest.CaptureFixture[str]) -> None:

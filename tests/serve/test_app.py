@@ -129,6 +129,8 @@ def test_an_image_that_cannot_be_used_as_a_row(client: TestClient) -> None:
         ("POST", "/v2/models/other/infer", 404, "not_found"),
         ("POST", "/v2/models/tiny/versions/2/infer", 404, "not_found"),
         ("GET", "/", 404, "not_found"),
+        ("GET", "/v2/models/tiny/", 404, "not_found"),  # no redirect: behind a proxy it would lead elsewhere
+        ("POST", "/v2/models/tiny/infer/", 404, "not_found"),
         ("GET", "/v2/models/tiny/infer", 405, "method_not_allowed"),
         ("POST", "/v2", 405, "method_not_allowed"),
         ("POST", "/v2/models/tiny/infer", 400, "bad_request"),

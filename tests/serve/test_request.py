@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edgewbc.serve.limits import Limits
 from edgewbc.serve.problems import Problem
-from edgewbc.serve.request import InferRequest, Wanted, parse
+from edgewbc.serve.request import LENGTH_HEADER, InferRequest, Wanted, parse
 from tests.serve.client import binary, files, pixels
 
 LIMITS = Limits(images=4, pixels=60)
@@ -158,6 +158,12 @@ def test_what_is_no_json(body: bytes) -> None:
     """Also what nests too deeply, names a key twice, or holds what JSON has not."""
     with pytest.raises(Problem, match="not JSON"):
         parse(body, None, LIMITS)
+
+
+def test_an_image_file_as_the_whole_request() -> None:
+    """The error says how image files are sent."""
+    with pytest.raises(Problem, match=f"Base64.*binary data after it with {LENGTH_HEADER}"):
+        parse(b"\xff\xd8\xff\xe0\x00\x10JFIF", None, LIMITS)
 
 
 VALUES = st.recursive(
