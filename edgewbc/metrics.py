@@ -192,6 +192,18 @@ class Scores:
         return cls(**scores_from_json(values))
 
 
+def kappa(confusion: Sequence[Sequence[int]]) -> float:
+    """Return Cohen's kappa of a confusion matrix: agreement beyond chance, 0 for none and 1 for all.
+
+    It is 1 where all images are of one class and classified as such. (Cohen 1960, Educational and Psychological
+    Measurement 20:37-46.)
+    """
+    counts = np.asarray(confusion, dtype=np.float64)
+    n = max(1.0, float(counts.sum()))
+    agree, chance = float(counts.trace()) / n, float(counts.sum(axis=0) @ counts.sum(axis=1)) / n**2
+    return 1.0 if chance >= 1 else (agree - chance) / (1 - chance)
+
+
 def scores_from_json(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of `Scores` by name, from JSON values; a missing macro-F1 is None.
 

@@ -17,6 +17,7 @@ from edgewbc.metrics import (
     Spread,
     cluster_bootstrap,
     confusion,
+    kappa,
     mcnemar,
     score,
     wilson,
@@ -174,3 +175,12 @@ def test_one_group_has_no_interval() -> None:
 def test_a_spread_of_one_value_has_no_deviation() -> None:
     assert Spread.of([0.25]) == Spread(0.25, 0.0, 0.25, 0.25)
     assert Spread.of([1, 2, 6]).to_json() == {"mean": 3, "deviation": pytest.approx(7**0.5), "low": 1, "high": 6}
+
+
+def test_kappa_is_agreement_beyond_chance() -> None:
+    """Cohen's example of two raters, chance, perfect agreement, and one class alone."""
+    assert kappa([[20, 5], [10, 15]]) == pytest.approx(0.4)
+    assert kappa([[10, 10], [10, 10]]) == pytest.approx(0.0)
+    assert kappa([[3, 0], [0, 4]]) == 1.0
+    assert kappa([[7, 0], [0, 0]]) == 1.0
+    assert kappa([[0, 0], [0, 0]]) == 0.0

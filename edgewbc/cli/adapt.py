@@ -13,7 +13,7 @@ from edgewbc.cli.options import InferenceThreads, Json
 if TYPE_CHECKING:
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.decision.shots import ShotsRow
-    from edgewbc.lab.adapt import Adaptation
+    from edgewbc.lab.adapt import Adaptation, Comparison
     from edgewbc.lab.labeled_cells import LabeledFile
     from edgewbc.smear.microscope import Profile
 
@@ -104,10 +104,21 @@ def _finish(found: Adaptation, target: Path, force: bool, as_json: bool) -> None
         wrote(target)
         say("it holds OpenVINO files only: an ONNX file cannot be adapted on this PC")
     if keep:
-        why = "no cell could be held out" if found.comparison is None else "the adapted head is not better on them"
-        raise GateError(
-            f"kept {found.bundle.name}, nothing was written: {why}. Label more cells of each class, or use --force"
+        raise GateError(f"kept {found.bundle.name}, nothing was written: {_why(found.comparison)}, or use --force")
+
+
+def _why(compared: Comparison | None) -> str:
+    """Return why the adapted head is not kept, and what to do."""
+    from edgewbc.lab.adapt import MIN_AGREEMENT
+
+    if compared is None:
+        return "no cell could be held out. Label more cells of each class"
+    if compared.agreement < MIN_AGREEMENT:
+        return (
+            f"the labels hardly agree with what the cells look like (Cohen's kappa {compared.agreement:.2f}): labels "
+            "or files may be mixed up. Check them"
         )
+    return "the adapted head is not better on them. Label more cells of each class"
 
 
 def _summary(found: Adaptation) -> str:

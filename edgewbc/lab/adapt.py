@@ -36,6 +36,9 @@ from edgewbc.utils.progress import Progress, quiet
 
 AGREES = 0.02
 """Largest difference of `head.npz` from the weights in the model, as a share of the largest weight (int8: 0.8 %)."""
+MIN_AGREEMENT = 0.2
+"""Least agreement beyond chance (Cohen's kappa) of labels with the adapted head: below it is slight (Landis and Koch
+1977, Biometrics 33:159-174), as where labels were exchanged."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,18 @@ class HeadComparison:
     cells: int
 
     @property
+    def agreement(self) -> float:
+        """Agreement of the labels with the adapted head beyond chance: Cohen's kappa."""
+        return metrics.kappa(self.after.confusion)
+
+    @property
     def gains(self) -> bool:
-        """Whether the adapted head is better: more cells right, or as many with a smaller loss."""
+        """Whether the adapted head is better: more cells right, or as many with a smaller loss.
+
+        A head that hardly agrees with the labels has learned nothing from them, and is not better by chance.
+        """
+        if self.agreement < MIN_AGREEMENT:
+            return False
         if self.after.correct != self.before.correct:
             return self.after.correct > self.before.correct
         return self.loss_after < self.loss_before

@@ -142,6 +142,21 @@ def test_which_head_is_better() -> None:
     assert adapt.compare(classes, truth, wrong, unsure).gains
 
 
+def test_labels_that_disagree_with_the_cells_gain_nothing() -> None:
+    """Where the adapted head is right hardly more often than by chance, more cells right are chance too."""
+    truth = np.arange(40) % 4
+    classes = ("a", "b", "c", "d")
+    before = np.eye(4)[np.zeros(40, int)]  # right on 10 of 40
+    chance = np.eye(4)[np.where(np.arange(40) < 12, truth, (truth + 1) % 4)]  # on 12
+    found = adapt.compare(classes, truth, before, chance)
+    assert (found.before.correct, found.after.correct) == (10, 12)
+    assert found.agreement < adapt.MIN_AGREEMENT
+    assert not found.gains
+    better = adapt.compare(classes, truth, before, np.eye(4)[np.where(np.arange(40) < 20, truth, 0)])
+    assert better.agreement == pytest.approx(0.5)
+    assert better.gains
+
+
 def test_single_cells_cannot_show_a_gain(bundle: Bundle, tmp_path: Path) -> None:
     folder = write_cells(tmp_path, {"neutrophil": 1, "monocyte": 1})
     found = adapt.run(bundle, files_of(folder), threads=1)
