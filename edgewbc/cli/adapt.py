@@ -13,7 +13,7 @@ from edgewbc.cli.options import InferenceThreads, Json
 if TYPE_CHECKING:
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.decision.shots import ShotsRow
-    from edgewbc.lab.adapt import Adaptation, Comparison
+    from edgewbc.lab.adapt import Adaptation, HeadComparison
     from edgewbc.lab.labeled_cells import LabeledFile
     from edgewbc.smear.microscope import Profile
 
@@ -107,7 +107,7 @@ def _finish(found: Adaptation, target: Path, force: bool, as_json: bool) -> None
         raise GateError(f"kept {found.bundle.name}, nothing was written: {_why(found.comparison)}, or use --force")
 
 
-def _why(compared: Comparison | None) -> str:
+def _why(compared: HeadComparison | None) -> str:
     """Return why the adapted head is not kept, and what to do."""
     from edgewbc.lab.adapt import MIN_AGREEMENT
 
