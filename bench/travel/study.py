@@ -89,7 +89,7 @@ def systems(bundles: Sequence[Path], sets: Sets) -> list[System]:
     found = []
     for path in bundles:
         bundle = Bundle.open(path)
-        trained_on = frozenset(re.split(r"[^a-z0-9_]+", str((bundle.manifest.values.get("data") or {}).get("source"))))
+        trained_on = frozenset(re.split(r"[^a-z0-9_]+", bundle.manifest.source or ""))
         if bundle.pixels.crop == "cell":
             found.append(System(bundle, TRAINED, trained_on))
             continue

@@ -135,13 +135,41 @@ class BundleManifest:
     @property
     def trained_on(self) -> str | None:
         """SHA-256 of the manifest of the training images; None if the manifest does not state it."""
-        data = self.values.get("data")
-        return _text(data.get("training_manifest_sha256")) if isinstance(data, Mapping) else None
+        return self._data("training_manifest_sha256")
+
+    @property
+    def source(self) -> str | None:
+        """Source of the images, such as pbc; None if the manifest does not state it."""
+        return self._data("source")
+
+    @property
+    def citation(self) -> str | None:
+        """What to cite for the images; None if the manifest does not state it."""
+        return self._data("citation")
+
+    @property
+    def created(self) -> str | None:
+        """Time of the export, UTC; None if the manifest does not state it."""
+        return _text(self.values.get("created"))
+
+    @property
+    def accepted(self) -> float | None:
+        """Share of the validation images that needed no review, 0 to 1; None if the manifest does not state it."""
+        review = self.values.get("review")
+        try:
+            return float(review["accepted"]) / float(review["n"]) if review else None
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            return None
 
     @property
     def weights_license(self) -> str | None:
         """License of the weights; None if the manifest does not state it."""
         return _text(self.values.get("weights_license"))
+
+    def _data(self, name: str) -> str | None:
+        """Return what the manifest states about the images under a name."""
+        data = self.values.get("data")
+        return _text(data.get(name)) if isinstance(data, Mapping) else None
 
     def holds(self, backend: str, precision: str) -> bool:
         """Return whether there are files of a precision for a backend."""

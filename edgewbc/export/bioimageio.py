@@ -106,7 +106,6 @@ def rdf(
         opset: version of the ONNX operators.
         license: SPDX identifier, if it is known.
     """
-    values = bundle.manifest.values
     tolerance = bundle.manifest.onnx_tolerance.get(precision, 1e-4)
 
     def source(name: str) -> dict[str, str]:
@@ -131,11 +130,11 @@ def rdf(
         "name": _name(bundle.name),
         "description": f"White blood cells: {', '.join(bundle.classes)}"[:1000],
         "authors": [],
-        "cite": _cited(values.get("data", {}).get("citation")),
+        "cite": _cited(bundle.manifest.citation),
         **({"license": license} if license else {}),
         "tags": ["white-blood-cell", "hematology", "classification", "2d", "onnx", "edgewbc"],
         "documentation": README,
-        "timestamp": str(values.get("created", "1970-01-01T00:00:00+00:00")),
+        "timestamp": bundle.manifest.created or "1970-01-01T00:00:00+00:00",
         "attachments": [source(name) for name in (CLIENT, FAMILIARITY) if name in files],
         "inputs": [image],
         "outputs": [
@@ -199,9 +198,9 @@ def _name(name: str) -> str:
     return f"{text} white blood cells"
 
 
-def _cited(citation: object) -> list[dict[str, str]]:
+def _cited(citation: str | None) -> list[dict[str, str]]:
     """Return the citation of the training data, if it names a DOI: the specification wants a DOI or an address."""
-    match = re.search(r"10\.\d{4,9}/[^\s,;)]+", citation) if isinstance(citation, str) else None
+    match = re.search(r"10\.\d{4,9}/[^\s,;)]+", citation or "")
     return [{"text": str(citation), "doi": match.group().rstrip(".")}] if match else []
 
 

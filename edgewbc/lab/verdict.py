@@ -45,11 +45,7 @@ class Usual:
     def of(cls, manifest: BundleManifest) -> Usual:
         """Read it from a bundle's manifest."""
         below = REVIEW_BELOW if manifest.review_below is None else manifest.review_below
-        review = manifest.values.get("review")
-        try:
-            share = 1 - float(review["accepted"]) / float(review["n"]) if review else UNKNOWN
-        except (KeyError, TypeError, ValueError, ZeroDivisionError):
-            share = UNKNOWN
+        share = UNKNOWN if manifest.accepted is None else 1 - manifest.accepted
         if manifest.training_images is not None:
             share += manifest.training_images.unusual or 0.0
         if manifest.familiarity is not None:

@@ -16,6 +16,7 @@ from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.bundle.paths import MANIFEST
 from edgewbc.errors import UserError
 from tests.bundle.conftest import WILD, opens_or_is_refused
+from tests.tiny import make_bundle
 
 THRESHOLDS: tuple[Any, ...] = (-5, 1.5, True, False, "0.5", [])
 
@@ -182,3 +183,22 @@ def test_any_bytes_as_a_manifest_are_rejected(folder: Path, data: bytes) -> None
             Bundle.open(folder)
     finally:
         (folder / MANIFEST).write_bytes(original)
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({}, (None, None, None, None)),
+        ({"data": "?", "review": {}, "created": 3}, (None, None, None, None)),
+        ({"review": {"n": 0, "accepted": 0}}, (None, None, None, None)),
+        ({"review": {"n": "many", "accepted": 1}}, (None, None, None, None)),
+        (
+            {"data": {"source": "pbc", "citation": "A 2020"}, "created": "2026", "review": {"n": 8, "accepted": 6}},
+            ("pbc", "A 2020", "2026", 0.75),
+        ),
+    ],
+)
+def test_what_is_not_stated_is_none(tmp_path: Path, stated: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    """Facts that only some manifests state, and values that are none."""
+    found = make_bundle(tmp_path / "b", **stated).manifest
+    assert (found.source, found.citation, found.created, found.accepted) == expected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -11,6 +11,7 @@ from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.lab.differential import Differential
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.verdict import UNKNOWN, Usual, Verdict
+from edgewbc.pixels import PixelSpec
 from edgewbc.reasons import CUT_OFF, NO_CELL
 
 
@@ -66,14 +67,16 @@ def test_a_threshold_of_the_user_changes_nothing() -> None:
 
 def manifest(**values: Any) -> BundleManifest:
     """What the verdict reads of a manifest."""
-    return cast(
-        BundleManifest,
-        SimpleNamespace(
-            review_below=values.pop("review_below", 0.9),
-            training_images=values.pop("training", None),
-            familiarity=values.pop("familiarity", None),
-            values=values,
-        ),
+    return BundleManifest(
+        "tiny",
+        ("neutrophil",),
+        PixelSpec(8, 8),
+        {},
+        "int8",
+        review_below=values.pop("review_below", 0.9),
+        training_images=values.pop("training", None),
+        familiarity=values.pop("familiarity", None),
+        values=values,
     )
 
 
