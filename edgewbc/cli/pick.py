@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -67,4 +68,6 @@ def command(
     else:
         print(f"{len(found.cells)} of {found.found} cells are in {to}; fill in the column label of {to}/labels.csv")
     wrote(to)
-    say(f"next: edgewbc adapt --cells {to}/labels.csv")
+    named = [*([str(model)] if model else []), "--cells", f"{to}/labels.csv"]
+    scope = ["--microscope", str(microscope)] if microscope else []
+    say(f"next: edgewbc adapt {' '.join(map(shlex.quote, [*named, *scope]))}")

@@ -19,7 +19,7 @@ def test_a_folder_to_label(edgewbc: Run, bundle: Bundle, tmp_path: Path) -> None
     ran = edgewbc("pick", smear, "--n", 4, "--to", to, "--model", bundle.path, "--threads", 1)
     assert ran.code == 0, ran.err
     assert "4 of 9 cells" in ran.out
-    assert "next: edgewbc adapt --cells" in ran.err
+    assert f"next: edgewbc adapt {bundle.path} --cells {to}/labels.csv" in ran.err
     assert sorted(path.name for path in to.iterdir()) == [
         "cells", "label-studio.json", "label-studio.xml", "labels.csv", "sheet.html",
     ]  # fmt: skip
