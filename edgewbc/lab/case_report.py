@@ -76,8 +76,8 @@ def report(case: Case, ranges: Ranges | None = None, *, shown: int = SHOWN, zero
 def _state(case: Case) -> str:
     """Return the mark at the top of the page."""
     if not case.signed:
-        what = "unsigned" if case.state == CaseState.UNSIGNED else f"correction of version {len(case.sign_offs)}"
-        return f'<strong class="state draft">DRAFT, NOT SIGNED</strong> {_safe(what)}'
+        of = "" if case.state == CaseState.UNSIGNED else f" correction of version {len(case.sign_offs)}"
+        return f'<strong class="state draft">DRAFT, NOT SIGNED</strong>{of}'
     last = case.sign_offs[-1]
     mark = "SIGNED" if case.state == CaseState.SIGNED else f"CORRECTED, version {case.version}"
     return f'<strong class="state">{mark}</strong> by {_safe(last.who)}, {_time(last.at)}'
