@@ -14,6 +14,7 @@ from edgewbc.errors import UserError
 
 if TYPE_CHECKING:
     from edgewbc.bundle.bundle import Bundle
+    from edgewbc.cli.network_info import NetworkInfo
 
 
 def command(
@@ -65,14 +66,14 @@ def command(
 
     found = info(resolve(net, classes, None if input is None else _size(input)), freeze)
     if as_json:
-        emit(found)
+        emit(found.to_json())
         return
     print(_table(found))
-    say(f"head: {found['parts']['head']:,} of the {found['parameters']:,} parameters")
+    say(f"head: {found.parts['head']:,} of the {found.parameters:,} parameters")
 
 
 def bundle_summary(bundle: Bundle) -> dict[str, Any]:
-    """Return the summary in a bundle's manifest, as JSON; keys shared with `network_info.info` mean the same."""
+    """Return the summary in a bundle's manifest, as JSON; keys shared with `NetworkInfo.to_json` mean the same."""
     manifest = bundle.manifest.to_json()
     sizes = {p: {b: bundle.size(b, p) for b in backends} for p, backends in manifest["files"].items()}
     return {
@@ -146,20 +147,20 @@ def _size(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[-1])
 
 
-def _table(found: dict[str, Any]) -> str:
-    """Return the layers and totals of `network_info.info` as aligned columns."""
+def _table(found: NetworkInfo) -> str:
+    """Return the layers and totals of a network as aligned columns."""
     from edgewbc.utils.text import table
 
     rows = [
         [
-            layer["name"],
-            layer["kind"],
-            " x ".join(str(size) for size in layer["output"]),
-            f"{layer['parameters']:,}",
-            f"{layer['macs']:,}",
+            layer.name,
+            layer.kind,
+            " x ".join(str(size) for size in layer.output),
+            f"{layer.parameters:,}",
+            f"{layer.macs:,}",
         ]
-        for layer in found["layers"]
+        for layer in found.layers
     ]
-    rows.append([found["arch"], found["form"], "total", f"{found['parameters']:,}", f"{found['macs']:,}"])
-    rows.append(["", "", "trainable", f"{found['trainable']:,}", ""])
+    rows.append([found.spec.arch, found.spec.form, "total", f"{found.parameters:,}", f"{found.macs:,}"])
+    rows.append(["", "", "trainable", f"{found.trainable:,}", ""])
     return table(["layer", "kind", "output", "parameters", "multiply-adds"], rows, left=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import CLASSES
 from edgewbc.errors import UserError
 from edgewbc.nets import layers, model
+from edgewbc.nets.layers import Layer
 from edgewbc.nets.spec import ARCHITECTURES, ModelSpec, kind, library
 from edgewbc.pixels import PixelSpec
+from edgewbc.utils.json_values import plain
 
 STOCK = "vgg16"
 """VGG16 as published (Simonyan and Zisserman 2015): 1000 ImageNet classes, Flatten, two dense layers of 4096."""
@@ -68,17 +70,66 @@ def net_and_size(spec: ModelSpec) -> str:
     return f"{spec.arch} at {spec.pixels.height} x {spec.pixels.width}"
 
 
-def info(spec: ModelSpec, frozen: int = 0) -> dict[str, Any]:
-    """Return the layers and totals of a network, as JSON.
+@dataclass(frozen=True)
+class NetworkInfo:
+    """The layers of a network, with totals.
+
+    Attributes:
+        spec: the network.
+        layers: in order; outputs are without the batch axis.
+    """
+
+    spec: ModelSpec
+    layers: tuple[Layer, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def trainable(self) -> int:
+        """Number of parameters that are not frozen."""
+        return sum(layer.trainable for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds for one image."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Number of parameters of `features` and `head`."""
+        return {
+            part: sum(layer.parameters for layer in self.layers if layer.name.startswith(part))
+            for part in ("features", "head")
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return network, layers, totals and parts as JSON values."""
+        spec = self.spec
+        return {
+            "arch": spec.arch,
+            "form": spec.form,
+            "classes": len(spec.classes),
+            "height": spec.pixels.height,
+            "width": spec.pixels.width,
+            "channels": list(spec.channels),
+            "head": list(spec.head),
+            "layers": plain(self.layers),
+            "parameters": self.parameters,
+            "trainable": self.trainable,
+            "macs": self.macs,
+            "parts": self.parts,
+        }
+
+
+def info(spec: ModelSpec, frozen: int = 0) -> NetworkInfo:
+    """Return the layers and totals of a network.
 
     Args:
         spec: the network.
         frozen: number of blocks that training leaves unchanged, from the first.
-
-    Returns:
-        arch, form, classes, height, width, channels, head; `layers` (name, kind, output without the batch axis,
-        parameters, macs, trainable); the totals `parameters`, `trainable`, `macs`; and `parts`, the parameters of
-        features and head.
 
     Raises:
         UserError: the input is too small for the network.
@@ -94,20 +145,4 @@ def info(spec: ModelSpec, frozen: int = 0) -> dict[str, Any]:
         raise UserError(f"{net_and_size(spec)}: {error}") from None
     if min(min(layer.output) for layer in found) < 1:
         raise UserError(f"{net_and_size(spec)}: so small an input leaves an empty map")
-    return {
-        "arch": spec.arch,
-        "form": spec.form,
-        "classes": len(spec.classes),
-        "height": spec.pixels.height,
-        "width": spec.pixels.width,
-        "channels": list(spec.channels),
-        "head": list(spec.head),
-        "layers": [{**asdict(layer), "output": list(layer.output)} for layer in found],
-        "parameters": sum(layer.parameters for layer in found),
-        "trainable": sum(layer.trainable for layer in found),
-        "macs": sum(layer.macs for layer in found),
-        "parts": {
-            part: sum(layer.parameters for layer in found if layer.name.startswith(part))
-            for part in ("features", "head")
-        },
-    }
+    return NetworkInfo(spec, tuple(found))

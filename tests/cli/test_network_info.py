@@ -15,10 +15,10 @@ def test_published_numbers_of_vgg16() -> None:
     spec = network_info.resolve("vgg16")
     assert (len(spec.classes), network_info.net_and_size(spec)) == (1000, "vgg16flatten at 224 x 224")
     found = network_info.info(spec)
-    assert found["parameters"] == 138_357_544
-    assert found["macs"] == pytest.approx(15.47e9, rel=1e-3)
-    assert found["parts"]["features"] == 14_714_688
-    assert found["parts"]["features"] + found["parts"]["head"] == found["parameters"]
+    assert found.parameters == 138_357_544
+    assert found.macs == pytest.approx(15.47e9, rel=1e-3)
+    assert found.parts["features"] == 14_714_688
+    assert found.parts["features"] + found.parts["head"] == found.parameters
 
 
 def test_frozen_blocks_are_not_trainable() -> None:
@@ -27,9 +27,9 @@ def test_frozen_blocks_are_not_trainable() -> None:
     assert spec.classes == CLASSES
     two = 3 * 64 * 9 + 64 + 64 * 64 * 9 + 64
     free, one, every = (network_info.info(spec, frozen) for frozen in (0, 1, 99))
-    assert free["trainable"] == free["parameters"]
-    assert free["trainable"] - one["trainable"] == two
-    assert every["trainable"] == every["parts"]["head"]
+    assert free.trainable == free.parameters
+    assert free.trainable - one.trainable == two
+    assert every.trainable == every.parts["head"]
 
 
 def test_what_cannot_be_described() -> None:

@@ -18,35 +18,35 @@ KERAS = [1792, 36928, 73856, 147584, 295168, 590080, 590080, 1180160, *[2359808]
 def test_poster_vgg16_gap_parameters() -> None:
     """VGG16-GAP with four classes has the poster's 14,776,492 parameters, 61,804 of them in the dense layers."""
     found = info(resolve("vgg16gap", classes=4))
-    assert found["parameters"] == found["trainable"] == 14_776_492
-    assert found["parts"] == {"features": 14_714_688, "head": 61_804}
-    convolutions = [layer for layer in found["layers"] if layer["kind"] == "conv"]
-    assert [layer["parameters"] for layer in convolutions] == KERAS
-    assert convolutions[-1]["output"] == [512, 14, 14]
-    assert [layer["parameters"] for layer in found["layers"] if layer["kind"] == "dense"] == [51_300, 10_100, 404]
-    assert found["macs"] == 15_346_630_656 + 512 * 100 + 100 * 100 + 100 * 4
+    assert found.parameters == found.trainable == 14_776_492
+    assert found.parts == {"features": 14_714_688, "head": 61_804}
+    convolutions = [layer for layer in found.layers if layer.kind == "conv"]
+    assert [layer.parameters for layer in convolutions] == KERAS
+    assert convolutions[-1].output == (512, 14, 14)
+    assert [layer.parameters for layer in found.layers if layer.kind == "dense"] == [51_300, 10_100, 404]
+    assert found.macs == 15_346_630_656 + 512 * 100 + 100 * 100 + 100 * 4
 
 
 def test_original_vgg16_parameters() -> None:
     """VGG16 as it was published has 138,357,544 parameters, 123,642,856 of them in the dense layers."""
     found = info(resolve("vgg16"))
-    assert (found["parameters"], found["classes"]) == (138_357_544, 1000)
-    dense = [layer["parameters"] for layer in found["layers"] if layer["kind"] == "dense"]
+    assert (found.parameters, len(found.spec.classes)) == (138_357_544, 1000)
+    dense = [layer.parameters for layer in found.layers if layer.kind == "dense"]
     assert dense == [102_764_544, 16_781_312, 4_097_000]
-    assert found["layers"][-4]["output"] == [25_088]
+    assert found.layers[-4].output == (25_088,)
 
 
 def test_efficientnet_lite0() -> None:
     """EfficientNet-Lite0 has 4,652,008 parameters, as in the published implementation."""
     found = info(resolve("efficientnet-lite0", classes=1000))
-    assert found["parameters"] == 4_652_008
-    assert found["layers"][-2]["output"] == [1280]
+    assert found.parameters == 4_652_008
+    assert found.layers[-2].output == (1280,)
 
 
 def test_frozen_blocks_are_not_trainable() -> None:
     """With two blocks frozen, the first four convolutions do not count as trainable."""
     found = info(resolve("vgg16gap", classes=4), frozen=2)
-    assert found["trainable"] == 14_776_492 - sum(KERAS[:4])
+    assert found.trainable == 14_776_492 - sum(KERAS[:4])
 
 
 SMALL = {
