@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-MOST_HEAD: Final = 64 << 10
+MOST_HEAD: Final = 16 << 10
 """Bytes of a request's line and headers."""
 
 
@@ -57,8 +57,10 @@ def bounded(seconds: float) -> type[asyncio.Protocol]:
 
         def _end(self, status: bytes) -> None:
             self._stop()
-            if not self.transport.is_closing():
+            if self.transport.is_closing():
+                return
+            if self.cycle is None or not self.cycle.more_body:  # else this is the rest of a request that was refused
                 self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                self.transport.close()
+            self.transport.close()
 
     return Connection

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -53,7 +54,7 @@ def reply(connection: socket.socket) -> bytes:
     try:
         while part := connection.recv(4096):
             found += part
-    except ConnectionResetError:  # it did not read all that was sent
+    except (ConnectionResetError, BrokenPipeError):  # it did not read all that was sent
         pass
     return found
 
@@ -104,3 +105,18 @@ def test_large_bodies_and_refusals_are_no_headers(address: tuple[str, int]) -> N
         assert len(outputs(client.post("/v2/models/m/infer", content=content))["label"]) == 200
         assert client.post("/v2/models/none/infer", content=content[:1000]).status_code == 404
         assert client.get("/v2").status_code == 200
+
+
+def test_a_refused_request_gets_one_response(address: tuple[str, int]) -> None:
+    """The rest of its body is not taken for another request."""
+    head = b"POST /v2/models/none/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10000000\r\n\r\n"
+    with socket.create_connection(address) as connection:
+        connection.settimeout(20)
+        connection.sendall(head)
+        found = connection.recv(4096)
+        assert found.startswith(b"HTTP/1.1 404 ")
+        for _ in range(3):
+            with suppress(OSError):  # the server may have closed the connection
+                connection.sendall(b"x" * MOST_HEAD)
+        found += reply(connection)
+    assert found.count(b"HTTP/1.1 ") == 1
