@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,22 +48,75 @@ SHORT_NAMES: Final = {
 """Names that laboratories give to the cell types."""
 
 
+NOT_WHITE_CELLS: Final = frozenset(
+    {
+        "rbc",
+        "rbcs",
+        "erythrocyte",
+        "erythrocytes",
+        "artifact",
+        "artifacts",
+        "artefact",
+        "artefacts",
+        "debris",
+        "background",
+    }
+)
+"""Words in names of classes that hold no white cells, besides erythroblasts and platelets."""
+
+
 def meant(names: Sequence[str]) -> dict[str, str]:
-    """Return the cell type of each class name that is not one itself, but looks like one."""
-    types = {short: name for name, shorts in SHORT_NAMES.items() for short in shorts}
-    plain = {name: " ".join(name.casefold().replace("_", " ").split()) for name in names}
-    return {name: types[key] for name, key in plain.items() if key in types}
+    """Return the cell type of each class name that is not one itself, but looks like one.
+
+    It is one of `SHORT_NAMES`, or all of its words are of one cell type, such as `Seg. Neutrophil`.
+    """
+    types = _types()
+    found = {}
+    for name in names:
+        words = _words(name)
+        of_words = {types.get(word) for word in words}
+        cell = types.get(" ".join(words)) or (of_words.pop() if len(of_words) == 1 else None)
+        if cell is not None and name not in SHORT:
+            found[name] = cell
+    return found
+
+
+def no_white_cells(names: Sequence[str]) -> list[str]:
+    """Return the class names that a differential counts as white cells although a word of theirs names something else.
+
+    `platelet clump` and `plt/nrbc` are such names; `platelet` and `erythroblast` are not, as the differential knows
+    them.
+    """
+    types = _types()
+    others = {word for word, cell in types.items() if cell in NOT_LEUKOCYTES} | NOT_WHITE_CELLS
+    return [name for name in names if name not in NOT_LEUKOCYTES and others & {" ".join(_words(name)), *_words(name)}]
+
+
+def _types() -> dict[str, str]:
+    """Return the cell type of each name and short name."""
+    return {name: name for name in SHORT} | {short: name for name, shorts in SHORT_NAMES.items() for short in shorts}
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a class name, in lower case and without punctuation."""
+    return re.findall(r"[^\W_]+", name.casefold())
 
 
 def advice(names: Sequence[str]) -> str:
     """Return what to do about class names that only look like cell types; empty if there are none."""
-    found = meant(names)
-    if not found:
-        return ""
-    wrong = [name for name, cell in found.items() if cell in NOT_LEUKOCYTES]
-    cost = f"; as they are, {' and '.join(wrong)} would be counted as white cells" if wrong else ""
-    pairs = ",".join(f"{name}={cell}" for name, cell in found.items())
-    return f"a differential knows cell types by their full names{cost}: rename labels with --map '{pairs}'"
+    found, others = meant(names), no_white_cells(names)
+    said = []
+    if found:
+        wrong = [name for name in others if name in found]
+        cost = f"; as they are, {' and '.join(wrong)} would be counted as white cells" if wrong else ""
+        pairs = ",".join(f"{name}={cell}" for name, cell in found.items())
+        said.append(f"a differential knows cell types by their full names{cost}: rename labels with --map '{pairs}'")
+    if rest := [name for name in others if name not in found]:
+        said.append(
+            f"{' and '.join(rest)} would be counted as white cells: leave such cells out with --classes, or give "
+            "platelets and erythroblasts classes of their own"
+        )
+    return "; ".join(said)
 
 
 @dataclass(frozen=True)

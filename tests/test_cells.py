@@ -53,6 +53,33 @@ def test_short_names_mean_cell_types() -> None:
     assert not set(every) & {*cells.CLASSES, *cells.OTHER_CLASSES}
 
 
+def test_names_of_several_words() -> None:
+    """Words of one cell type mean it; words of two, or with others, mean none."""
+    names = (
+        "Seg. Neutrophil",
+        "segmented_neutrophil",
+        "immature_granulocyte",
+        "plt/nrbc",
+        "giant platelet",
+        "neutrophil",
+    )
+    assert cells.meant(names) == {
+        "Seg. Neutrophil": "neutrophil", "segmented_neutrophil": "neutrophil",
+        "immature_granulocyte": "immature granulocyte",
+    }  # fmt: skip
+
+
+def test_names_that_are_not_white_cells() -> None:
+    """What a differential would count although the name says otherwise; it knows erythroblasts and platelets."""
+    names = (*cells.CLASSES, *cells.OTHER_CLASSES, "plt/nrbc", "Platelet clump", "RBC", "A&B", "smudge", "\u5355\u6838")
+    assert cells.no_white_cells(names) == ["plt/nrbc", "Platelet clump", "RBC"]
+    assert cells.advice(("plt/nrbc", "seg")) == (
+        "a differential knows cell types by their full names: rename labels with --map 'seg=neutrophil'; plt/nrbc "
+        "would be counted as white cells: leave such cells out with --classes, or give platelets and erythroblasts "
+        "classes of their own"
+    )
+
+
 def test_advice() -> None:
     """It names what would be counted as white cells, and nothing where all names are known or unknown."""
     assert cells.advice((*cells.CLASSES, *cells.OTHER_CLASSES, "smudge")) == ""

@@ -206,14 +206,18 @@ def judge(bundle: Bundle, keys: Sequence[PublicKey]) -> SignatureVerdict:
 
 
 def require(bundle: Bundle, keys: Sequence[PublicKey]) -> SignatureVerdict:
-    """Return the verdict on a bundle that must be signed by a trusted key.
+    """Return the verdict on a bundle that must be signed by a trusted key, after checking every file of it.
+
+    Without this, a file is checked when it is read, and some, such as the model card, are not needed to classify.
 
     Raises:
-        UserError: it is not, or no trusted keys are named.
+        UserError: it is not, no trusted keys are named, or a file is not the one that was signed.
     """
     if not keys:
         raise UserError(f"--require-signature: name the file of trusted keys with --trust or in {TRUSTED}")
     verdict = judge(bundle, keys)
     if verdict.trust != Trust.TRUSTED:
         raise UserError(f"{bundle.path}: --require-signature: {verdict.line}")
+    for name in bundle.sums:
+        bundle.read(name)
     return verdict

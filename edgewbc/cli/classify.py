@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edgewbc.cells import no_white_cells
 from edgewbc.cli.console import progress, say
 from edgewbc.cli.options import Cores, EngineName, Precision, RequireSignature, ShippedBundle, TrustedKeys
 from edgewbc.errors import GateError, UserError
@@ -162,6 +163,8 @@ def command(
     count = summary.differential
     for verdict in verdicts:
         say(verdict.line)
+    for name in no_white_cells(count.classes):
+        say(f"{name}: counted as white cells, although the name of the class says otherwise")
     if not as_json:
         (say if out is None else print)(f"{count.table()}\n{summary.summary.lines()}")
     if count.nothing_readable and count.first_error is not None:

@@ -13,6 +13,9 @@ from edgewbc.errors import UserError
 FRACTIONS: Final = (0.7, 0.1, 0.2)
 """Shares of train, val and test."""
 
+CROSS_VALIDATION: Final = "cross-validation"
+"""What assigns groups to folds, in error messages."""
+
 _TRIES = 16  # shuffles, of which the one with the most even result is used
 
 S = TypeVar("S", bound=str)
@@ -130,11 +133,11 @@ def folds(
         UserError: a class has too few groups.
     """
     names = [f"fold {number}" for number in range(1, count + 1)]
-    parts = _divide(cells, seed, dict.fromkeys(names, 1 / count), "cross-validation")
+    parts = _divide(cells, seed, dict.fromkeys(names, 1 / count), CROSS_VALIDATION)
     found = []
     for name in names:
         rest = [(group, label) for group, label in cells if parts[group] != name]
-        inner = _divide(rest, seed, {Split.TRAIN: 1 - val, Split.VAL: val}, "cross-validation")
+        inner = _divide(rest, seed, {Split.TRAIN: 1 - val, Split.VAL: val}, CROSS_VALIDATION)
         found.append({group: Split.TEST if part == name else inner[group] for group, part in parts.items()})
     return found
 
@@ -147,16 +150,18 @@ def _divide(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[S, floa
     groups_of = Counter(label for group in counts.values() for label in group)
     for label, number in sorted(groups_of.items()):
         if number < len(shares):
+            crossed = protocol == CROSS_VALIDATION
+            mend = (
+                "add more groups, or make fewer folds with --folds"
+                if crossed
+                else "add more groups, leave the class out with --classes, or take all for evaluation with --protocol "
+                "external"
+            )
+            each = "" if crossed else f", one for each of {', '.join(shares)}"
             raise UserError(
                 f"class {label!r} has {number} group{'s' * (number != 1)} (slide, patient or image), but {protocol} "
-                f"needs {len(shares)}, one for each of {', '.join(shares)}: add more groups, leave "
-                "the class out with --classes, or take all for evaluation with --protocol external"
+                f"needs {len(shares)}{each}: {mend}"
             )
-    shuffler = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
-    best: tuple[float, dict[str, S]] | None = None
-    missing = ""
-    for _ in range(_TRIES):
-        order = sorted(counts)
         shuffler.shuffle(order)
         sides, failed = _assign(order, counts, groups_of, shares)
         if failed:

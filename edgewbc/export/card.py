@@ -161,7 +161,8 @@ def _data(m: Mapping[str, Any]) -> str:
         f"| {split} | " + " | ".join(str(found.get(name, 0)) for name in m["classes"]) + " |"
         for split, found in data["counts"].items()
     ]
-    table = "\n".join(["| split | " + " | ".join(m["classes"]) + " |", "|---" * (len(m["classes"]) + 1) + "|", *counts])
+    names = [name.replace("|", "\\|") for name in m["classes"]]
+    table = "\n".join(["| split | " + " | ".join(names) + " |", "|---" * (len(m["classes"]) + 1) + "|", *counts])
     if data["source"] == SYNTHETIC:
         lines.insert(0, "**The toolkit drew these images itself. The figures show that the workflow runs, and say "
                         "nothing about real cells.**\n")  # fmt: skip
@@ -229,7 +230,7 @@ def _calibration(found: Calibration) -> str:
     if found.before is None or found.after is None:
         return f"{text}."
     return (
-        f"{text}: on the {found.n} validation images that it was fitted on, the expected calibration error falls from "
+        f"{text}: on the {found.n} validation images that it was fitted on, the expected calibration error goes from "
         f"{found.before.width:.3f} to {found.after.width:.3f} (bins of equal width; of equal mass: "
         f"{found.before.mass:.3f} to {found.after.mass:.3f}), the Brier score from {found.before.brier:.4f} to "
         f"{found.after.brier:.4f}."

@@ -8,6 +8,8 @@ weights take RGB with the scaling `caffe`.
 from __future__ import annotations
 
 import pickle
+import re
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,12 +45,14 @@ def read(path: Path) -> dict[str, torch.Tensor]:
 def _torch(path: Path) -> dict[str, torch.Tensor]:
     """Read a state dict, also one under the key `state_dict` or `model`, or saved from several GPUs (`module.`)."""
     try:
-        values: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise UserError(
-            f"{path}: not a state dict that can be read safely ({reason}): save net.state_dict() instead of the network"
-        ) from None
+        with warnings.catch_warnings(action="ignore"):  # about old protocols of pickle
+            values: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        what = f"it holds {found[1]}, which is not loaded" if found else "it is damaged, or holds more than tensors"
+        raise UserError(f"{path}: not a state dict of tensors ({what}): save net.state_dict()") from None
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError):
+        raise UserError(f"{path}: not a file that torch.save wrote, or it is damaged: copy it again") from None
     for key in ("state_dict", "model"):
         if isinstance(values, dict) and isinstance(values.get(key), dict):
             values = values[key]

@@ -78,7 +78,7 @@ class Section(BaseModel):
     `former_names` maps names that keys of a recipe had in earlier versions to their present names; both are read.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     former_names: ClassVar[Mapping[str, str]] = {}
 
 

@@ -44,6 +44,8 @@ def read(
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         raise UserError(f"{path}: {where}not YAML: {getattr(error, 'problem', error)}") from None
+    if (repeated := _repeated(tree)) is not None:
+        raise UserError(f"{path}: line {repeated.start_mark.line + 1}: {repeated.value}: the key occurs twice")
     if not isinstance(values, dict):
         raise UserError(f"{path}: a recipe is a mapping of keys to values, such as `name: mine`")
     values = _with_present_names(values, kind)
@@ -126,6 +128,8 @@ def _message(
     keys = [str(part) for part in first["loc"]]
     dotted = ".".join(keys)
     change = next((key for key in changed if dotted == key or dotted.startswith(f"{key}.")), None)
+    if change is None and first["type"] == "extra_forbidden" and not _written(tree, keys):  # made by a change in it
+        change = next((key for key in changed if key.startswith(f"{dotted}.")), None)
     if change is None and first["type"] == "value_error":  # of a whole section: a change inside it is the likely cause
         change = next((key for key in changed if key.startswith(f"{dotted}.") or not dotted), None)
     where = f"--set {change}" if change is not None else f"{path}: line {_line(tree, keys)}"
@@ -157,6 +161,32 @@ def _keys(kind: type[BaseModel], before: str = "") -> Iterator[str]:
         yield f"{before}{name}"
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _keys(field.annotation, f"{before}{name}.")
+
+
+def _repeated(node: yaml.Node | None) -> yaml.ScalarNode | None:
+    """Return the first key that a mapping of a file has twice; None if there is none."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    seen: set[str] = set()
+    for key, value in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                return key
+            seen.add(key.value)
+        if (found := _repeated(value)) is not None:
+            return found
+    return None
+
+
+def _written(node: yaml.Node | None, keys: Sequence[str]) -> bool:
+    """Return whether a file itself has a key."""
+    for name in keys:
+        if not isinstance(node, yaml.MappingNode):
+            return False
+        node = next((value for key, value in node.value if key.value == name), None)
+        if node is None:
+            return False
+    return True
 
 
 def _line(node: yaml.Node | None, keys: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Experiment trackers: TensorBoard, MLflow and Weights & Biases, by accelerate's trackers. None is on by default.
 
-None uses the network unless the user has asked for it: TensorBoard and MLflow write into the run folder, unless
+None uses the network unless the user has asked for it: TensorBoard and MLflow (a database) write into the run folder, unless
 MLFLOW_TRACKING_URI names a server, and Weights & Biases is offline, unless WANDB_MODE says otherwise.
 """
 

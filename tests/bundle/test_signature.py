@@ -47,6 +47,17 @@ def test_verdicts(signed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert signature.require(Bundle.open(signed), signature.trusted()).trust == Trust.TRUSTED
 
 
+def test_every_file_of_a_required_signature_is_checked(signed: Path, tmp_path: Path) -> None:
+    """One changed byte of a file that classification does not read is found too."""
+    lab = signature.read_keys(tmp_path / "lab.key.pub")
+    card = bytearray((signed / "CARD.md").read_bytes())
+    card[3] ^= 1
+    (signed / "CARD.md").write_bytes(card)
+    assert signature.judge(Bundle.open(signed), lab).trust == Trust.TRUSTED
+    with pytest.raises(UserError, match=r"CARD.md is not the file that was released \(wrong hash\)"):
+        signature.require(Bundle.open(signed), lab)
+
+
 def test_an_altered_bundle_is_refused(signed: Path) -> None:
     """Whoever replaces a file and rewrites the checksums, or the name of the signer, cannot make a signature."""
     card = signed / "CARD.md"

@@ -61,6 +61,15 @@ def test_rows_go_to_stdout_and_the_differential_to_stderr(
     assert "4 counted, 1 to review, 1 could not be read" in ran.err
 
 
+def test_classes_that_hold_no_white_cells_are_named(edgewbc: Callable[..., Any], smear: Path, tmp_path: Path) -> None:
+    """The differential knows two of them; any other is counted, and the user is told."""
+    made = make_bundle(tmp_path / "odd", classes=("neutrophil", "plt-nrbc", "platelet", "a&b"))
+    ran = edgewbc("classify", "--model", made.path, smear)
+    assert ran.code == 0
+    said = [line for line in ran.err.splitlines() if "counted as white cells" in line]
+    assert said == ["plt-nrbc: counted as white cells, although the name of the class says otherwise"]
+
+
 def test_out_writes_the_rows_and_prints_the_differential(
     edgewbc: Callable[..., Any], bundle: Bundle, smear: Path, tmp_path: Path
 ) -> None:

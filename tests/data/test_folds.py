@@ -34,5 +34,7 @@ def test_errors(slides: Path) -> None:
     manifest = make("folder", slides)
     with pytest.raises(UserError, match="class 'lymphocyte' has 6 groups .* cross-validation needs 7"):
         folds.make(manifest, 7)
+    with pytest.raises(UserError, match="cross-validation needs 50: add more groups, or make fewer folds"):
+        folds.make(manifest, 50)
     with pytest.raises(UserError, match="at least 2"):
         folds.make(manifest, 1)

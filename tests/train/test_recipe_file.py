@@ -61,6 +61,8 @@ def test_defaults_and_round_trip(recipe: Make) -> None:
         ("fit: {epochs: 2}\n", r"line 1: name: Field required"),
         ("name: ../../up\n", r"line 1: name: "),
         ("- a\n", r"a recipe is a mapping of keys to values"),
+        ("name: a\nfit:\n  lr: 0.1\n  batch: 2\n  lr: 0.2\n", r"line 5: lr: the key occurs twice"),
+        ("name: a\nfit: {lr: .inf}\n", r"line 2: fit.lr: Input should be a finite number"),
     ],
 )
 def test_errors_name_file_and_line(recipe: Make, text: str, message: str) -> None:
@@ -79,6 +81,8 @@ def test_errors_name_file_and_line(recipe: Make, text: str, message: str) -> Non
         ("fit.epocs=2", r"^--set fit.epocs: fit.epocs: no such key; did you mean epochs\?$"),
         ("fit.lr=-1", r"^--set fit.lr: fit.lr: .*greater than 0"),
         ("model.input.crop=centre", r"^--set model.input.crop: model.input: crop: centre needs a size"),
+        ("foo.bar=2", r"^--set foo.bar: foo: no such key; use name, "),
+        ("fit.lr=.inf", r"^--set fit.lr: fit.lr: Input should be a finite number"),
         ("name.first=2", r"^--set name.first: name is a value, not a section"),
         ("fit.epochs", r"^--set fit.epochs: write it as key=value"),
         ("fit.epochs=[", r"^--set fit.epochs=\[: the value is not YAML"),

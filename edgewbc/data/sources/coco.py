@@ -12,6 +12,7 @@ from edgewbc.data.sources import boxes, sides
 from edgewbc.data.sources.boxes import Annotated, LabeledBox
 from edgewbc.data.sources.scan import SourceCells, images_below, require_folder
 from edgewbc.errors import UserError
+from edgewbc.pixels import Box
 from edgewbc.utils.files import read_json
 
 KEYS: Final = ("images", "annotations", "categories")
@@ -105,9 +106,19 @@ def _annotated(
             if each.get("iscrowd"):
                 left_out["annotation of a crowd"] += 1
                 continue
-            left, top, width, height = (float(value) for value in each["bbox"])
-            of_image[each["image_id"]].append(LabeledBox(names[each["category_id"]], (left, top, width, height)))
+            if each["category_id"] not in names:
+                raise ValueError(f"category_id {each['category_id']!r} is not among the categories")
+            of_image[each["image_id"]].append(LabeledBox(names[each["category_id"]], _box(each["bbox"])))
         images = [(each["id"], str(each["file_name"])) for each in values["images"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{file}: not COCO annotations: {type(error).__name__} {error}") from None
+        problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{file}: not COCO annotations: {problem}") from None
     return [Annotated(places.path(name, file, side), tuple(of_image[key]), side) for key, name in images]
+
+
+def _box(values: Any) -> Box:
+    """Return left, top, width and height. Raises ValueError if they are not four numbers."""
+    if not (isinstance(values, list) and len(values) == 4 and all(isinstance(v, int | float) for v in values)):
+        raise ValueError(f"bbox {str(values)[:60]}: expected four numbers: left, top, width, height")
+    left, top, width, height = (float(value) for value in values)
+    return left, top, width, height

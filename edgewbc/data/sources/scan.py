@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 import os
 import re
 import unicodedata
@@ -208,20 +209,45 @@ def hash_images(root: Path, cells: Iterable[Cell], left_out: Counter[str]) -> li
     `left_out` (once for each file).
 
     Raises:
-        UserError: a file cannot be read, or its name is not valid UTF-8 (which a manifest is written in).
+        UserError: a file cannot be read, its name is not valid UTF-8 (which a manifest is written in), or a box lies
+            outside of its image.
     """
-    known: dict[str, str] = {}
+    known: dict[str, _ImageFile | None] = {}
     done = []
     for cell in cells:
         if cell.path not in known:
             known[cell.path] = _hash_image(root, cell.path, left_out)
-        if known[cell.path]:
-            done.append(replace(cell, sha256=known[cell.path]))
+        if (file := known[cell.path]) is not None:
+            _check_box(root, cell, file)
+            done.append(replace(cell, sha256=file.sha256))
     return done
 
 
-def _hash_image(root: Path, path: str, left_out: Counter[str]) -> str:
-    """Return the hash of an image file, or an empty string if it is not an image."""
+@dataclass(frozen=True)
+class _ImageFile:
+    """Hash of an image file, and its size in pixels as it is shown."""
+
+    sha256: str
+    width: int
+    height: int
+
+
+def _check_box(root: Path, cell: Cell, file: _ImageFile) -> None:
+    """Raise UserError if a cell's box has no pixel of its image: it may be of another image, or in other units."""
+    if cell.box is None:
+        return
+    left, top, width, height = cell.box
+    right, bottom = left + width, top + height
+    if not (all(map(math.isfinite, (right, bottom))) and max(left, 0) + 1 <= min(right, file.width)
+            and max(top, 0) + 1 <= min(bottom, file.height)):  # fmt: skip
+        raise UserError(
+            f"{root / cell.path}: the box {left:g}, {top:g}, {width:g}, {height:g} (left, top, width, height) of class "
+            f"{cell.label!r} is outside of the image of {file.width} x {file.height} pixels: correct it"
+        )
+
+
+def _hash_image(root: Path, path: str, left_out: Counter[str]) -> _ImageFile | None:
+    """Return the hash and size of an image file, or None if it is not an image."""
     check_utf8(root / path)
     try:
         data = (root / path).read_bytes()
@@ -230,11 +256,13 @@ def _hash_image(root: Path, path: str, left_out: Counter[str]) -> str:
     try:
         if not data:
             raise ValueError("empty file")
-        headers.read(data)
+        header = headers.read(data)
     except ValueError as error:
         left_out[f"not a readable image ({error})"] += 1
-        return ""
-    return hashlib.sha256(data).hexdigest()
+        return None
+    turned = header.orientation >= 5
+    width, height = (header.height, header.width) if turned else (header.width, header.height)
+    return _ImageFile(hashlib.sha256(data).hexdigest(), width, height)
 
 
 def check_utf8(path: Path) -> None:

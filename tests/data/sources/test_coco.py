@@ -58,5 +58,27 @@ def test_coco_errors(put: Put, image_folder: Path) -> None:
     wrong = coco(["a.png"])
     wrong["annotations"][0]["category_id"] = 7
     write(file, json.dumps(wrong))
-    with pytest.raises(UserError, match="not COCO annotations: KeyError 7"):
+    with pytest.raises(UserError, match="not COCO annotations: category_id 7 is not among the categories"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ([1, 2, 3], r"not COCO annotations: bbox \[1, 2, 3\]: expected four numbers"),
+        (["a", 2, 3, 4], r"not COCO annotations: bbox .*: expected four numbers"),
+        (None, r"not COCO annotations: bbox None: expected four numbers"),
+        ([1, 2, 0, 0], r"a.png: a box of class 'seg' has no area"),
+        ([500, 2, 8, 9], r"a.png: the box 500, 2, 8, 9 .* of class 'seg' is outside of the image of "),
+        ([1e308, 2, 1e308, 9], r"is outside of the image of "),
+    ],
+)
+def test_boxes_that_cannot_be(put: Put, image_folder: Path, box: object, message: str) -> None:
+    put("a.png", size=SIZE)
+    wrong = coco(["a.png"])
+    wrong["annotations"][0]["bbox"] = box
+    wrong["annotations"][0].pop("iscrowd", None)
+    wrong["annotations"][0]["category_id"] = next(c["id"] for c in wrong["categories"] if c["name"].lower() == "seg")
+    write(image_folder / "cells.json", json.dumps(wrong))
+    with pytest.raises(UserError, match=message):
+        make("coco", image_folder, annotations=image_folder / "cells.json", protocol="external")

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import pytest
 
 from edgewbc.data.sources.scan import (
@@ -143,3 +144,15 @@ def test_require_folder_names_the_expected_contents(tmp_path: Path) -> None:
     (tmp_path / "y").write_text("")
     with pytest.raises(UserError, match="not a folder; expected images"):
         require_folder(tmp_path / "y", "images")
+
+
+def test_boxes_must_show_something_of_their_image(put: Put, image_folder: Path) -> None:
+    """A box may reach beyond the image, but needs a pixel of it; sizes are those of the image as it is shown."""
+    path = put("a.png")
+    height, width = cv2.imread(str(path)).shape[:2]
+    inside = [(0.0, 0.0, width, height), (-5.0, -5.0, 6.0, 6.0), (width - 1.0, height - 1.0, 99.0, 99.0)]
+    cells = [Cell("a.png", "x", box=box) for box in inside]
+    assert len(hash_images(image_folder, cells, Counter())) == 3
+    for box in ((-5.0, 0.0, 5.0, 5.0), (width, 0.0, 5.0, 5.0), (0.0, height, 5.0, 5.0), (0.0, 0.0, float("inf"), 5.0)):
+        with pytest.raises(UserError, match=f"is outside of the image of {width} x {height} pixels: correct it"):
+            hash_images(image_folder, [Cell("a.png", "x", box=box)], Counter())
