@@ -162,6 +162,11 @@ def _divide(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[S, floa
                 f"class {label!r} has {number} group{'s' * (number != 1)} (slide, patient or image), but {protocol} "
                 f"needs {len(shares)}{each}: {mend}"
             )
+    shuffler = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
+    best: tuple[float, dict[str, S]] | None = None
+    missing = ""
+    for _ in range(_TRIES):
+        order = sorted(counts)
         shuffler.shuffle(order)
         sides, failed = _assign(order, counts, groups_of, shares)
         if failed:

@@ -1,7 +1,7 @@
 """Experiment trackers: TensorBoard, MLflow and Weights & Biases, by accelerate's trackers. None is on by default.
 
-None uses the network unless the user has asked for it: TensorBoard and MLflow (a database) write into the run folder, unless
-MLFLOW_TRACKING_URI names a server, and Weights & Biases is offline, unless WANDB_MODE says otherwise.
+None uses the network unless the user has asked for it: TensorBoard and MLflow (a database) write into the run folder,
+unless MLFLOW_TRACKING_URI names a server, and Weights & Biases is offline, unless WANDB_MODE says otherwise.
 """
 
 from __future__ import annotations

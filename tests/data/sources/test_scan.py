@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from edgewbc.data.sources.scan import (
@@ -149,7 +150,7 @@ def test_require_folder_names_the_expected_contents(tmp_path: Path) -> None:
 def test_boxes_must_show_something_of_their_image(put: Put, image_folder: Path) -> None:
     """A box may reach beyond the image, but needs a pixel of it; sizes are those of the image as it is shown."""
     path = put("a.png")
-    height, width = cv2.imread(str(path)).shape[:2]
+    height, width = np.asarray(cv2.imread(str(path))).shape[:2]
     inside = [(0.0, 0.0, width, height), (-5.0, -5.0, 6.0, 6.0), (width - 1.0, height - 1.0, 99.0, 99.0)]
     cells = [Cell("a.png", "x", box=box) for box in inside]
     assert len(hash_images(image_folder, cells, Counter())) == 3
