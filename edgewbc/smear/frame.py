@@ -27,8 +27,10 @@ _BRIGHTER, _MIN_BRIGHTER = 10, 0.2
 comes through a smear nowhere better than where nothing is."""
 _BLOCK = 10
 """Lines over which the edge of a padding may be blurred: JPEG's blocks have 8."""
-_MAX_ALIKE = 0.3
-"""Largest share of pixels of a bright padding's color just inside of it: a background does not end abruptly."""
+_RINGING = 24
+"""Largest difference in levels from a padding's color in such a block."""
+_MAX_ALIKE = 0.1
+"""Largest share of pixels of a bright padding's color just inside of it, and of others in its last lines."""
 _MIN_REST = 0.05
 """Minimum share of an image that is not border."""
 _ALL = np.ones((3, 3), np.uint8)
@@ -142,12 +144,17 @@ def _depth(lines: Image) -> int:
 
 
 def _end(lines: Image, deep: int, first: int, last: int) -> int:
-    """Return up to where the color of the first lines is common; 0 if it goes on.
+    """Return where the color of the first lines ends abruptly; 0 if it does not.
 
-    It ends where the lines have one color, or within the block of a JPEG after them.
+    A JPEG's block that holds the end is of nearly that color up to it. A cell on a background of this color begins
+    with a narrow part of its outline.
     """
     color = np.median(lines[0], axis=0)
-    for at in range(deep, min(deep + _BLOCK, len(lines))):
-        if (np.abs(lines[at, first:last] - color).max(axis=1) <= _FLAT).mean() <= _MAX_ALIKE:
-            return at
-    return 0
+
+    def alike(at: int, levels: int) -> float:
+        return float((np.abs(lines[at, first:last] - color).max(axis=1) <= levels).mean())
+
+    end = min(deep + _BLOCK, len(lines) - 2)
+    while deep < end and alike(deep, _RINGING) > 1 - _MAX_ALIKE:
+        deep += 1
+    return deep if deep < end and alike(deep + 1, _FLAT) <= _MAX_ALIKE else 0

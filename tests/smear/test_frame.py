@@ -127,6 +127,19 @@ def test_white_light_that_is_too_bright_is_background() -> None:
     assert frame.cleared(bright) is bright
 
 
+@pytest.mark.parametrize("across", [12, 20, 40, 90, 150])
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_cell_on_flat_white_keeps_its_outline(across: int, suffix: str) -> None:
+    """A background that is white throughout is not taken for padding up to the cell, however small or near the edge."""
+    for left, top in ((60, 60), (5, 70), (40, 3)):
+        image = np.full((220, 220, 3), 255, np.uint8)
+        center = left + across // 2, top + across // 2
+        cv2.ellipse(image, (center, (across, round(0.8 * across)), 30), (190, 150, 190), -1, cv2.LINE_AA)
+        cv2.circle(image, center, across // 3, (70, 40, 120), -1, cv2.LINE_AA)
+        image = decode(encode(image, suffix)).image
+        assert frame.mask(image) is None
+
+
 @pytest.mark.parametrize("color", [0, 128, 255])
 def test_an_image_of_one_color_is_all_or_nothing(color: int) -> None:
     """There is nothing to measure in it, and it is left as it is."""
