@@ -173,12 +173,18 @@ class Case:
             The cells as they are now.
 
         Raises:
-            UserError: an unknown cell or label, no name, no reason for a correction, or the disk is full.
+            UserError: an unknown cell or label, an image that could not be read called a cell, no name, no reason for a
+                correction, or the disk is full.
         """
         with self._lock:
             for number, label in labels.items():
-                self.cell(number)
+                cell = self.cell(number)
                 case_labels.check(label, self.classes)
+                if cell.status == Status.ERROR and label != case_labels.NOT_A_CELL:
+                    raise UserError(
+                        f"{cell.image.name}: could not be read, so nobody has seen a cell in it: decide "
+                        f"{case_labels.NOT_A_CELL!r}, and nothing is counted"
+                    )
             if check_text(why, "reason").strip() == UNDO:
                 raise UserError(f"{UNDO} is not a reason: give another")
             if self._history.sign_offs and not why.strip():

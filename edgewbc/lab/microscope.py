@@ -23,7 +23,7 @@ from edgewbc.utils.progress import Progress, quiet
 
 LEARN = "edgewbc microscope learn"
 REMEDY = (
-    f"collect images of this microscope, 50 or more, run `{LEARN} FOLDER --to scope.json`, and classify with "
+    f"collect images of this microscope, 50 or more, run `{LEARN} FOLDER --to scope.json`, and name it with "
     "--microscope scope.json"
 )
 ADAPT = "adapt a model to your own cells (`edgewbc adapt`)"

@@ -144,6 +144,22 @@ def test_bad_entries_are_refused_and_nothing_is_recorded(case: Path) -> None:
         assert opened.decisions == []
 
 
+def test_an_image_that_could_not_be_read_is_never_a_cell(tmp_path: Path) -> None:
+    """Nobody has seen a cell in it: a person can only leave it out, and a mixed decision is refused as a whole."""
+    folder = make_case(tmp_path / "case", [cell("neutrophil"), cell("", Status.ERROR, name="broken.png")])
+    with Case.open(folder) as opened:
+        for labels in ({2: "lymphocyte"}, {2: "uncertain"}, {1: "monocyte", 2: "monocyte"}):
+            with pytest.raises(UserError, match=r"broken\.png: could not be read, .* decide 'not a cell'"):
+                opened.decide_each(labels, "Ada")
+        assert (opened.decisions, len(opened.open_cells)) == ([], 1)
+        opened.decide(2, "not a cell", "Ada")
+        opened.undo("Ada")
+        assert len(opened.open_cells) == 1
+        opened.decide(2, "not a cell", "Ada")
+        opened.sign_off("Ada")
+        assert (opened.differential().counted, opened.differential().not_cells) == (1, 1)
+
+
 def test_a_case_is_open_for_one_process_only(case: Path) -> None:
     with Case.open(case), pytest.raises(UserError, match="another edgewbc is writing it: wait .* or count into"):
         Case.open(case)

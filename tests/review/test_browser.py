@@ -372,6 +372,28 @@ def test_a_reload_keeps_what_was_shown(show: Callable[..., Any], tmp_path: Path)
         assert case.sign_offs[0].seen["shown"] == 6
 
 
+def test_an_image_that_cannot_be_read_is_only_left_out(show: Callable[..., Any], tmp_path: Path) -> None:
+    """Its tile says that there is no image; a type is refused with the reason, and the page goes on."""
+    folder = make_case(tmp_path / "case", 3, status=(Status.ERROR,))
+    for crop in (folder / "crops").iterdir():
+        crop.unlink()
+    with browser.served(folder) as (url, case):
+        page = show(url)
+        page.wait_for_selector(".tile.focused .thumb.none")
+        content = "getComputedStyle(document.querySelector('.tile.focused .thumb'), '::after').content"
+        assert page.evaluate(content) == '"no image"'
+        page.keyboard.press("2")
+        wait_text(page, "#banners", "could not be read, so nobody has seen a cell in it: decide 'not a cell'")
+        wait_text(page, "#progress-text", "3 open cells")
+        for _ in range(3):
+            page.keyboard.press("Home")
+            page.keyboard.press("x")
+        wait_text(page, "#progress-text", "none open")
+        settled(page)
+        assert text(page, "#banners") == ""
+        assert [each.new for each in case.decisions] == ["not a cell"] * 3
+
+
 def test_markup_in_names_is_text(show: Callable[..., Any], tmp_path: Path) -> None:
     """In the name of a file, of a class, of a case and of a person."""
     evil = "<img src=x onerror=alert(1)>"

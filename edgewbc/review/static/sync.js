@@ -112,7 +112,7 @@ export class Sync extends EventTarget {
         await this.deliver(step);
         this.queue.shift();
       } catch (error) {
-        if (error instanceof Refused && error.status === 409) {
+        if (error instanceof Refused && (error.status === 409 || error.status === 400)) { // only this one is refused
           this.queue.shift();
           this.release(step);
           if (error.body?.changes) this.take(error.body.changes, step.ids);
