@@ -93,6 +93,7 @@ class Result:
         flood: many more clients than the queue has room for: each gets a response, 200 or 429.
         drained: requests under way at SIGTERM, and those that were answered.
         exit_code: of the server.
+        parser: of HTTP, a module's name; empty in results of before it was noted.
     """
 
     machine: Machine
@@ -105,6 +106,7 @@ class Result:
     flood: Load
     drained: tuple[int, int]
     exit_code: int
+    parser: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values; ratios and what was met are there to be read."""
@@ -139,6 +141,7 @@ class Result:
             take(Load, values["flood"]),
             (values["drained"][0], values["drained"][1]),
             values["exit_code"],
+            values.get("parser", ""),
         )
 
     def unmet(self) -> list[str]:
@@ -188,10 +191,11 @@ def table(values: Mapping[str, Any]) -> str:
     count = sum(soak.load.requests.values())
     bad = sum(number for kind, number in soak.load.requests.items() if not kind.startswith("good "))
     flood = result.flood.requests
+    parsed = f", HTTP parsed by {result.parser}" if result.parser else ""
     return (
         f"{markdown(header, lines, range(len(header)))}\n\n"
         f"{result.model} {result.precision} on {machine.cpu}, {machine.cores} cores, {result.clients} clients, each "
-        "with one request at a time; server, clients and `classify` on the same cores, in turns "
+        f"with one request at a time{parsed}; server, clients and `classify` on the same cores, in turns "
         f"({len(result.rates[0].images_per_s)} rounds, medians). Of `classify`: images/s over its own, when it "
         "has the cores to itself. Milliseconds per image are CPU time. CPU efficiency: images/s over those that "
         "`classify` would reach with the CPU time that the server's process used, that is, its milliseconds over the "

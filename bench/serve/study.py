@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from bench.serve import load, requests
@@ -152,7 +153,17 @@ def run(options: Options, say: Callable[[str], None]) -> Result:
         drained, code = _drain(server, last, say)
     precision = engine.engine.info.precision
     return Result(
-        machine.describe(), bundle.name, precision, len(data), options.clients, tuple(rates), soak, flood, drained, code
+        machine.describe(),
+        bundle.name,
+        precision,
+        len(data),
+        options.clients,
+        tuple(rates),
+        soak,
+        flood,
+        drained,
+        code,
+        "httptools" if find_spec("httptools") else "h11",
     )
 
 

@@ -29,7 +29,7 @@ SOAK = Soak(
     0,
 )
 RESULT = Result(
-    MACHINE, "wbc5-edge", "int8", 64, 32, (RATE,), SOAK, Load(requests={"good 200": 7, "good 429": 3}), (8, 8), 0
+    MACHINE, "wbc5-edge", "int8", 64, 32, (RATE,), SOAK, Load(requests={"good 200": 7, "good 429": 3}), (8, 8), 0, "h11"
 )
 
 
@@ -84,6 +84,7 @@ def test_a_result_is_read_back_and_shown() -> None:
     assert "| 8 | 85.0 | 85% | 10.0 / 20.0 | 1.20 | 1.10 | 92% | 4% |" in text
     assert "1 minutes, 110 requests, 10 of them bad on purpose" in text
     assert "7 answered, 3 refused with 429" in text
+    assert "HTTP parsed by h11;" in text
     assert RESULT.unmet() == []
 
 
