@@ -160,6 +160,32 @@ def test_undo_confirm_and_many_at_once(show: Callable[..., Any], tmp_path: Path)
         assert page.locator(".tile").count() == 6
 
 
+def test_keys_after_an_undo_mean_the_cell_that_it_brings_back(show: Callable[..., Any], tmp_path: Path) -> None:
+    """Also where the server is slow to answer: they wait for it, and none reaches the next cell."""
+    with browser.served(make_case(tmp_path / "case", 6, status=REVIEW)) as (url, case):
+        page = show(url)
+        page.keyboard.press("1")
+        wait_text(page, "#progress-text", "5 open")
+        settled(page)
+        (wrong,) = (each.result for each in case.decisions)
+        held: list[Any] = []
+        page.route("**/api/undo", lambda route: held.append(route))
+        for key in "z3z4":
+            page.keyboard.press(key)
+        page.wait_for_timeout(200)
+        assert len(case.decisions) == 1
+        for _ in range(2):
+            while not held:
+                page.wait_for_timeout(20)
+            held.pop().continue_()
+        page.wait_for_function("() => document.querySelector('#progress-text').textContent.startsWith('5 open')")
+        settled(page)
+        while len(case.decisions) < 5:
+            page.wait_for_timeout(20)
+        assert {each.result for each in case.decisions} == {wrong}
+        assert case.cell(wrong).label == "eosinophil"
+
+
 def test_two_windows_learn_of_each_other(chromium: Any, tmp_path: Path) -> None:
     """A decision shows in the other window; one on a cell that changed meanwhile is refused and says so."""
     errors: list[str] = []

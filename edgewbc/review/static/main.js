@@ -27,10 +27,20 @@ const gallery = new Gallery(cases, thumbs, (id) => {
 sync.tab = sessionStorage.getItem(TAB) ?? crypto.randomUUID();
 sessionStorage.setItem(TAB, sync.tab);
 
+// Keys that were pressed while an undo was on its way: they mean the cell that it brings back.
+const waiting = [];
+
+function waits(action) {
+  if (!sync.undoing && !waiting.length) return false;
+  waiting.push(action);
+  return true;
+}
+
 const actions = {
   inDialog: () => dialogs.open,
   labelOf: (key) => cases.labels?.find((label) => label.key === key)?.name ?? "",
   assign(label) {
+    if (waits(() => actions.assign(label))) return true;
     const ids = cases.targets();
     if (!ids.length) return true;
     if (cases.info.closed) {
@@ -56,6 +66,7 @@ const actions = {
     return true;
   },
   confirm() {
+    if (waits(() => actions.confirm())) return true;
     const ids = cases.targets();
     const cell = cases.cells.get(ids[0]);
     if (!cell) return true;
@@ -70,7 +81,8 @@ const actions = {
   },
   undo() {
     if (cases.info.closed || sync.gone || !dialogs.who) return true;
-    sync.undo(dialogs.who);
+    if (waiting.length) waiting.push(() => actions.undo());
+    else sync.undo(dialogs.who);
     return true;
   },
   move(key, extend) {
@@ -213,9 +225,13 @@ function listenToSync() {
   });
   sync.addEventListener("busy", () => {
     document.body.classList.toggle("busy", sync.busy);
+    if (!sync.undoing) for (const action of waiting.splice(0)) action();
     dialogs.refreshSign();
   });
-  sync.addEventListener("connection", drawConnection);
+  sync.addEventListener("connection", () => {
+    waiting.length = 0;
+    drawConnection();
+  });
   sync.addEventListener("undone", (event) => {
     const [id] = event.detail;
     if (!id) return;
@@ -228,6 +244,7 @@ function listenToSync() {
     setTimeout(() => hideBanner("elsewhere"), 6000);
   });
   sync.addEventListener("conflict", (event) => {
+    waiting.length = 0;
     const { message } = event.detail;
     banner("conflict", "error", `Not saved: ${message}`, make("button", { type: "button", text: "Close", onclick: () => hideBanner("conflict") }));
   });

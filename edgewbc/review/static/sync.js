@@ -102,6 +102,11 @@ export class Sync extends EventTarget {
     return this.sending || this.queue.length > 0;
   }
 
+  // Whether an undo was not answered yet: which cell it brings back is not known before.
+  get undoing() {
+    return this.queue.some((step) => step.kind === "undo");
+  }
+
   async send() {
     if (this.sending || this.gone) return;
     this.sending = true;
