@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -278,24 +279,34 @@ def _lineage(adaptation: Adaptation) -> dict[str, Any]:
 def _training_images(adaptation: Adaptation) -> TrainingImages | None:
     """Return the parent's facts about its training images, widened to the lab's."""
     found, seen = adaptation.bundle.manifest.training_images, adaptation.seen
-    return found if found is None or seen is None else widened(found, seen.appearance, seen.sizes)
+    return found if found is None or seen is None else widened(found, seen.appearance, seen.sizes, seen.notes)
 
 
-def widened(found: TrainingImages, appearance: NDArray[np.float32], sizes: Sequence[tuple[int, int]]) -> TrainingImages:
+def widened(
+    found: TrainingImages,
+    appearance: NDArray[np.float32],
+    sizes: Sequence[tuple[int, int]],
+    notes: Sequence[Sequence[str]] = (),
+) -> TrainingImages:
     """Return facts about training images, widened to a laboratory's: those are no longer unusual.
 
     Args:
         found: facts to widen.
         appearance: of the laboratory's cells (see `smear.appearance`), (n, q), n at least 1.
         sizes: width and height of each of its images in pixels.
+        notes: of the decoder on each. What most of the images carry, such as 16 bits per channel, is how the laboratory
+            saves its images.
     """
+    counts = Counter(note for each in notes for note in set(each))
+    usual = {note: round(count / len(notes), 4) for note, count in counts.items() if 2 * count > len(notes)}
     own, old = Range.of(list(appearance)), found.appearance
     low = {name: min(value, own.low[name]) for name, value in old.low.items()}
     high = {name: max(value, own.high[name]) for name, value in old.high.items()}
     spread = np.percentile(np.array(sizes, dtype=np.float64), (1, 50, 99), axis=0).T
     width, height = ((float(low), float(middle), float(high)) for low, middle, high in spread)
     images = old.images + len(appearance)
-    return replace(found, appearance=Range(low, high, images), width=width, height=height, unusual=None)
+    known = {**found.notes, **usual}
+    return replace(found, appearance=Range(low, high, images), width=width, height=height, notes=known, unusual=None)
 
 
 def _cells(adaptation: Adaptation) -> str:

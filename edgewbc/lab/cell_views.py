@@ -40,6 +40,7 @@ class SeenCells:
         probabilities: of the views, float32 (n, views, K).
         appearance: see `smear.appearance`, float32 (n, q).
         sizes: width and height of each image in pixels.
+        notes: of the decoder on each image (see `decode.Decoded`); never damage.
         errors: place and reason of the files that could not be used.
     """
 
@@ -50,6 +51,7 @@ class SeenCells:
     probabilities: NDArray[np.float32]
     appearance: NDArray[np.float32]
     sizes: tuple[tuple[int, int], ...]
+    notes: tuple[tuple[str, ...], ...]
     errors: tuple[tuple[int, str], ...]
 
     def __len__(self) -> int:
@@ -121,14 +123,14 @@ def see(
         waiting: list[NDArray[np.uint8]] = []
         for index, path in enumerate(progress(paths, "cells", len(paths))):
             try:
-                image, sha256 = _read(path)
+                image, sha256, notes = _read(path)
                 cells = _cells(prepare, image, fields, None if boxes is None else boxes[index])
             except ImageError as error:
                 errors.append((index, str(error)))
                 continue
             for prepared, box in cells:
                 size = image.shape[1], image.shape[0]
-                kept.append(_Kept(index, sha256, box, size, appearance.measure(prepared)))
+                kept.append(_Kept(index, sha256, box, size, notes, appearance.measure(prepared)))
                 waiting.append(views(prepared))
                 if len(waiting) == GROUP:
                     yield np.concatenate(waiting)
@@ -156,6 +158,7 @@ def see(
         probabilities,
         np.stack([each.appearance for each in kept]),
         tuple(each.size for each in kept),
+        tuple(each.notes for each in kept),
         tuple(errors),
     )
 
@@ -168,6 +171,7 @@ class _Kept:
     sha256: str
     box: Box | None
     size: tuple[int, int]
+    notes: tuple[str, ...]
     appearance: NDArray[np.float32]
 
 
@@ -189,11 +193,15 @@ def _cells(prepare: Preparer, image: Image, fields: bool, box: Box | None = None
     return found
 
 
-def _read(path: Path) -> tuple[Image, str]:
-    """Return an image and the hash of its file. Raises ImageError if it cannot be read or is damaged."""
+def _read(path: Path) -> tuple[Image, str, tuple[str, ...]]:
+    """Return an image, the hash of its file and the decoder's notes.
+
+    Raises:
+        ImageError: it cannot be read or is damaged.
+    """
     contents = read(path)
     decoded = decode(contents.data)
     for note in decoded.notes:
         if is_damage(note):
             raise ImageError(note)
-    return decoded.image, contents.sha256
+    return decoded.image, contents.sha256, decoded.notes

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -20,6 +21,7 @@ from edgewbc.lab.adapt import Adaptation
 from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.labeled_cells import LabeledFile
 from edgewbc.runtime.selftest import selftest
+from edgewbc.smear.appearance import QUANTITIES
 from edgewbc.utils.arrays import write_arrays
 from edgewbc.utils.files import write_json
 from tests.lab.tinted import write_cells
@@ -140,6 +142,23 @@ def test_which_head_is_better() -> None:
     assert not adapt.compare(classes, truth, sure, sure).gains  # an equal head is not worth a new bundle
     assert not adapt.compare(classes, truth, unsure, wrong).gains
     assert adapt.compare(classes, truth, wrong, unsure).gains
+
+
+def test_how_a_laboratory_saves_its_images_is_not_unusual_after_it_was_adapted(bundle: Bundle, tmp_path: Path) -> None:
+    """16 bits per channel in most labeled images is a note that is known; in one of them it is not."""
+    deep = "16 bits per channel: scaled to 8"
+    found = TrainingImages.of([np.full(len(QUANTITIES), 0.5, np.float32)] * 9, [(20, 20)] * 9, {})
+    for name, deeper in (("most", 6), ("one", 1)):
+        folder = write_cells(tmp_path / name, {"neutrophil": 4, "monocyte": 4})
+        for path in sorted(folder.glob("*/*.png"))[:deeper]:
+            image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            assert image is not None
+            assert cv2.imwrite(str(path), image.astype(np.uint16) * 257)
+        seen = adapt.run(bundle, files_of(folder), threads=1).seen
+        assert seen is not None
+        assert sum(deep in notes for notes in seen.notes) == deeper
+        known = adapted_bundle.widened(found, seen.appearance, seen.sizes, seen.notes)
+        assert (known.reasons(bundle.pixels, None, (deep,), None) == []) == (name == "most")
 
 
 def test_labels_that_disagree_with_the_cells_gain_nothing() -> None:
