@@ -12,6 +12,7 @@ import pytest
 
 from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.bundle.paths import FAMILIARITY
+from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.cells import CLASSES
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.head import Head
