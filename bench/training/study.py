@@ -21,11 +21,11 @@ from edgewbc.train.recipe import Fit
 from edgewbc.utils import subprocesses
 
 NETWORKS = (
-    Network("vgg16gap-112", "vgg16gap-112", 16, 2),
-    Network("edgenet", "edge/edgenet", 64, 10),
-    Network("efficientnet-lite0", "edge/lite0", 32, 8),
+    Network("vgg16gap-112", "vgg16gap-112", 8, 2),
+    Network("edgenet", "edge/edgenet", 64, 5),
+    Network("efficientnet-lite0", "edge/lite0", 32, 4),
 )
-"""By built-in recipes. Half the recipe's images per step for VGG16-GAP, whose steps take seconds."""
+"""By built-in recipes. A quarter of the recipe's images per step for VGG16-GAP, whose steps take seconds."""
 TIMEOUT = 900.0
 """Seconds after which a process is stopped."""
 

@@ -102,8 +102,10 @@ def _load(path: Path) -> Ed25519PrivateKey:
         password = getpass.getpass(f"password of {path}: ")
     try:
         key = load_pem_private_key(data, password.encode() if password and b"ENCRYPTED" in data else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UserError(f"{path}: not a private key in PEM, or the password ({PASSWORD}) is wrong: {error}") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        if data.startswith(b"edgewbc-ed25519 "):
+            raise UserError(f"{path}: is a public key, which verifies: sign with the private one beside it") from None
+        raise UserError(f"{path}: not a private key in PEM, or the password ({PASSWORD}) is wrong") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise UserError(f"{path}: not an Ed25519 key: make one with `edgewbc sign --new-key {path} --name YOU`")
+        raise UserError(f"{path}: not an Ed25519 key: make one with `edgewbc sign --new-key lab.key --name YOU`")
     return key

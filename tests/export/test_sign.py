@@ -29,6 +29,17 @@ def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         sign.sign(tmp_path / "b", tmp_path / "k")
     with pytest.raises(UserError, match="never overwritten"):
         sign.new_key(tmp_path / "k", "x")
+    with pytest.raises(UserError, match="is a public key, which verifies: sign with the private one beside it"):
+        sign.sign(tmp_path / "b", public)
+    from cryptography.hazmat.primitives import serialization as forms
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
+    other = generate_private_key(SECP256R1())
+    (tmp_path / "ec").write_bytes(
+        other.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption())
+    )
+    with pytest.raises(UserError, match="ec: not an Ed25519 key: make one with `edgewbc sign --new-key lab.key"):
+        sign.sign(tmp_path / "b", tmp_path / "ec")
     public.write_text("# a comment\n\nedgewbc-ed25519 AAAA x\n")
     with pytest.raises(UserError, match="line 3: expected `edgewbc-ed25519 KEY NAME`"):
         signature.read_keys(public)

@@ -130,7 +130,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     arguments = [str(tmp_path / "m"), "--networks", "edgenet", "--threads", "1", "--rounds", "2", "--out", str(out)]
     assert main([*arguments, "--batch", "3"]) == 0
     written = Result.from_json(json.loads(out.read_text()))
-    assert written.networks == (Network("edgenet", "edge/edgenet", 3, 10),)
+    assert written.networks == (Network("edgenet", "edge/edgenet", 3, 5),)
     assert len(written.rows) == 4
     shown = capsys.readouterr()
     assert "| edgenet | f32 | 1 |" in shown.out
