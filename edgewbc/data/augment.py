@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.pixels import Box, Image, PixelSpec, fit_map
-from edgewbc.smear import stain
+from edgewbc.smear import frame, stain
 from edgewbc.smear.canonical import View, recolor
 
 
@@ -90,8 +90,9 @@ def augment(
     size = (spec.width * fine, spec.height * fine)
     border = cv2.BORDER_REFLECT_101 if view is None else cv2.BORDER_CONSTANT
     fill = (0, 0, 0) if view is None else tuple(int(level) for level in view.background)
+    source = image if view is None else frame.cleared(image)
     drawn = cv2.warpAffine(
-        image, _compose(finer, total), size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill
+        source, _compose(finer, total), size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill
     )
     if fine > 1:
         drawn = cv2.resize(drawn, (spec.width, spec.height), interpolation=cv2.INTER_AREA)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -83,6 +85,17 @@ def test_without_ranges_the_canonical_crop_agrees_with_prepare() -> None:
     difference = np.abs(got - canonical.crop(gradients(), view, CELL))
     assert difference.mean() < 1.5
     assert np.percentile(difference, 95) <= 8
+
+
+def test_training_sees_no_border_that_the_lab_side_replaces() -> None:
+    """Black around an image is background in both, where the canonical crop reaches it."""
+    image = np.full((140, 140, 3), 240, np.uint8)
+    cv2.circle(image, (70, 70), 18, (90, 60, 140), -1)
+    padded = np.asarray(cv2.copyMakeBorder(image, 40, 40, 40, 40, cv2.BORDER_CONSTANT), dtype=np.uint8)
+    view = View((30, 30, 160, 160), np.array([240, 240, 240], np.uint8), (1.0, 1.0, 1.0))
+    got = augment(padded, CELL, None, NONE, np.random.default_rng(0), view).astype(int)
+    expected = augment(image, CELL, None, NONE, np.random.default_rng(0), replace(view, part=(-10, -10, 160, 160)))
+    assert np.abs(got - expected).max() <= 2
 
 
 def test_density_is_varied_within_its_range() -> None:
