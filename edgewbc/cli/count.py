@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgewbc.cli.console import emit, progress, say
-from edgewbc.cli.options import Cores, Json, Precision, SlideBundle
+from edgewbc.cli.options import Cores, Json, Precision, SlideBundle, decimal
 
 
 def command(
@@ -26,7 +26,11 @@ def command(
     ] = None,
     wbc: Annotated[
         float | None,
-        typer.Option(help="White cells in 10^9/L from the analyzer, such as 7.2, for absolute counts."),
+        typer.Option(
+            parser=decimal,
+            metavar="NUMBER",
+            help="White cells in 10^9/L from the analyzer, such as 7.2 (or 7,2), for absolute counts.",
+        ),
     ] = None,
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who counts.")] = None,
     accession: Annotated[str | None, typer.Option(help="Accession or order number, for the hand-over.")] = None,

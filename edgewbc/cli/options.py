@@ -44,3 +44,15 @@ RequireSignature = Annotated[
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def decimal(text: str) -> float:
+    """Read a number with a decimal point or a decimal comma, such as 7.2 or 7,2.
+
+    Raises:
+        typer.BadParameter: it is something else.
+    """
+    try:
+        return float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number such as 7.2 or 7,2") from None
