@@ -290,11 +290,17 @@ def table(speeds: Sequence[ModeSpeed], chosen: Sequence[Chosen]) -> str:
 
         first = Mode(isa, bundle, precision, compute, 1, 1)
         pick = picked.get((isa, bundle, first.kind))
-        mark = "" if pick is None else f"{pick.streams} streams, {100 * pick.share:.0f} %"
+        streams = "" if pick is None else f"{pick.streams} {'stream' if pick.streams == 1 else 'streams'}"
+        mark = "" if pick is None else f"{streams}, {100 * pick.share:.0f} %"
         latency = [f"{median(getattr(by_mode[first], name)):.2f}" for name in ("p50_ms", "p99_ms")]
         speed = [*(of(batch, 1) for batch in BATCHES), of(8, most), of(32, most)]
-        lines.append([isa, bundle, first.kind, *speed, *latency, mark])
+        lines.append([_short(isa), bundle, first.kind, *speed, *latency, mark])
     return markdown(header, lines, range(3, len(header)))
+
+
+def _short(isa: str) -> str:
+    """Return an instruction set without what stands in every row, such as `AVX10.1 and AMX`."""
+    return isa.replace("Intel ", "").split(" with bfloat16")[0]
 
 
 def section(values: Mapping[str, Any]) -> str:

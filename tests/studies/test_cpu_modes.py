@@ -22,10 +22,10 @@ RELEASED = CHECKOUT / "export" / "bundles" / "wbc5-edge"
 
 
 def speed(kind: str, streams: int, *images_per_s: float, batch: int = 8) -> ModeSpeed:
-    """Return the speed of a mode of the bundle `wbc` under the instruction set `AVX2`."""
+    """Return the speed of a mode of the bundle `wbc` under the instruction set `Intel AVX2`."""
     precision, compute = ("int8", "f32") if kind == "int8" else ("f32", kind)
     latency = ((0.5,), (0.75,)) if batch == streams == 1 else ((), ())
-    return ModeSpeed(Mode("AVX2", "wbc", precision, compute, batch, streams), images_per_s, *latency)
+    return ModeSpeed(Mode("Intel AVX2", "wbc", precision, compute, batch, streams), images_per_s, *latency)
 
 
 def test_copy_has_the_float_network_and_passes_its_own_golden_samples(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_choice_is_compared_with_the_fastest_mode_at_its_batch_size() -> None:
         speed("f32", 2, 1.0, 1.0, 1.0),
         speed("int8", 2, 999.0, batch=32),
     ]
-    assert cpu_modes.judge([("AVX2", "wbc", "int8", 1)], speeds) == [Chosen("AVX2", "wbc", "int8", 1, 0.8)]
+    assert cpu_modes.judge([("Intel AVX2", "wbc", "int8", 1)], speeds) == [Chosen("Intel AVX2", "wbc", "int8", 1, 0.8)]
 
 
 def test_table_marks_what_is_chosen() -> None:
@@ -80,12 +80,12 @@ def test_table_marks_what_is_chosen() -> None:
         for batch in cpu_modes.BATCHES
         for streams in (1, 2)
     ]
-    chosen = [Chosen("AVX2", "wbc", "int8", 2, 0.987)]
+    chosen = [Chosen("Intel AVX2", "wbc", "int8", 2, 0.987), Chosen("Intel AVX2", "wbc", "f32", 1, 0.5)]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in cpu_modes.table(speeds, chosen).splitlines()]
     assert rows[2] == [
         *("AVX2", "wbc", "int8", "1,000", "8,000", "32,000", "16,000", "64,000", "0.50", "0.75", "2 streams, 99 %"),
     ]
-    assert rows[3][2:] == ["f32", "100", "800", "3,200", "1,600", "6,400", "0.50", "0.75", ""]
+    assert rows[3][2:] == ["f32", "100", "800", "3,200", "1,600", "6,400", "0.50", "0.75", "1 stream, 50 %"]
     values = {
         "machine": describe().to_json(),
         "rows": [each.to_json() for each in speeds],
