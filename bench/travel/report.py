@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from bench.console import CHECKOUT
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.utils import text as words
 from edgewbc.utils.text import interval, percent
 
@@ -21,11 +24,18 @@ MODES = {
 ALONE = "travel-pbc"
 """Name of the bundle that was trained on one microscope, for which BCCD is another laboratory; it is not released."""
 
+BUNDLES = CHECKOUT / "export" / "bundles"
+
 Part = Mapping[str, Any]
 
 
-def markdown(results: Mapping[str, Any]) -> str:
-    """Return the tables in Markdown, and how they were measured."""
+def markdown(results: Mapping[str, Any], bundles: Path = BUNDLES) -> str:
+    """Return the tables in Markdown, and how they were measured.
+
+    Args:
+        results: of the study.
+        bundles: folder of the released bundles, with which those that were measured are compared.
+    """
     parts = [
         words.markdown(ZERO, zero_rows(results), range(2, len(ZERO))),
         "Recall by class without labels, with the number of cells and 95 % intervals:",
@@ -34,7 +44,8 @@ def markdown(results: Mapping[str, Any]) -> str:
     if shots(results):
         header, rows = _few(results)
         parts += ["Adapted to labeled cells, `edgewbc adapt`:", words.markdown(header, rows, range(3, len(header)))]
-    return "\n\n".join([*parts, _seeds(results), _notes(results)]).replace("\n\n\n\n", "\n\n")
+    notes = _notes(results) + _renewed(results, bundles)
+    return "\n\n".join([*parts, _seeds(results), notes]).replace("\n\n\n\n", "\n\n")
 
 
 def text(results: Mapping[str, Any]) -> str:
@@ -161,4 +172,22 @@ def _notes(results: Mapping[str, Any]) -> str:
         "Wrong among accepted: of all draws together. JTSC was looked at during development (that a second microscope "
         "helps, and that the old head's logits are to be scaled), so its figures are somewhat optimistic; nothing "
         f"was trained on it. Sets that a bundle was trained on are left out.{alone} Manifests: {manifests}."
+    )
+
+
+def _renewed(results: Mapping[str, Any], bundles: Path) -> str:
+    """Return a sentence on bundles that have another manifest by now, which decides what is accepted."""
+    renewed = []
+    for name, part in {part["bundle"]: part for part in results["parts"].values()}.items():
+        if (bundles / name).is_dir():
+            bundle = Bundle.open(bundles / name)
+            if bundle.sums["manifest.json"] != part["manifest_json_sha256"]:
+                renewed.append(
+                    f"`{name}`" + ("" if bundle.model_sha256() == part["model_sha256"] else " (its network, too)")
+                )
+    if not renewed:
+        return ""
+    return (
+        f" Thresholds or familiarity were renewed after this was measured: {', '.join(renewed)}; what is accepted "
+        "differs by now."
     )

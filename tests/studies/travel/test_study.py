@@ -111,6 +111,17 @@ def test_a_set_that_was_trained_on_is_not_external(
     assert lines[-1] == "tiny/canonical on bccd: left out, since it was trained on bccd"
 
 
+def test_page_says_that_a_bundle_was_renewed(results: dict[str, Any], bundle: Path) -> None:
+    """What is accepted depends on thresholds and familiarity, which stand in its manifest."""
+    assert "were renewed" not in report.markdown(results, bundle.parent)
+    for part in results["parts"].values():
+        part["manifest_json_sha256"] = "0" * 64
+    assert "renewed after this was measured: `tiny`; what is accepted" in report.markdown(results, bundle.parent)
+    for part in results["parts"].values():
+        part["model_sha256"] = "0" * 64
+    assert "`tiny` (its network, too)" in report.markdown(results, bundle.parent)
+
+
 def test_tables_and_figure(results: dict[str, Any], tmp_path: Path) -> None:
     """A row for each part, three for each part on an external set, and a figure that names every line."""
     pytest.importorskip("matplotlib")
