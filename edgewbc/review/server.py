@@ -50,11 +50,11 @@ def run(
         token = new_token()
         address = f"http://{LOOPBACK}:{port}/#token={token}"
         server = _server(uvicorn, app.create(case, token, port, by, maps))
-        say(f"review page: {address}")
-        say("press Ctrl-C to end; every decision is saved at once")
-        if open_browser:
-            _show(address)
         with suppress(KeyboardInterrupt):  # uvicorn ends its work first, then raises what it caught
+            say(f"review page: {address}")
+            say("press Ctrl-C to end; every decision is saved at once")
+            if open_browser:
+                _show(address)
             server.run(sockets=[listener])
 
 

@@ -15,6 +15,13 @@ from edgewbc.lab.case import Case
 from tests.conftest import Ran
 from tests.review.cases import make_case
 
+HEARD = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
+from edgewbc.__main__ import main
+main()
+"""
+
 
 def test_what_cannot_be_reviewed_is_one_line(edgewbc: Callable[..., Ran], tmp_path: Path) -> None:
     """No case, a name that cannot be printed, a bundle of another case, a port in use."""
@@ -53,7 +60,7 @@ def test_a_missing_web_server_is_one_line(
 def test_a_case_that_is_open_already_is_refused(tmp_path: Path) -> None:
     """One line says so; the case is not touched."""
     folder = make_case(tmp_path / "case", 3)
-    command = [sys.executable, "-m", "edgewbc", "review", str(folder), "--no-open"]
+    command = [sys.executable, "-c", HEARD, "review", str(folder), "--no-open"]
     with Case.open(folder):
         ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 2
@@ -65,7 +72,7 @@ def test_a_case_that_is_open_already_is_refused(tmp_path: Path) -> None:
 def test_ctrl_c_ends_with_one_line(tmp_path: Path) -> None:
     """The address is printed, Ctrl-C ends the server, and the exit code is 0: that is how a review ends."""
     folder = make_case(tmp_path / "case", 3)
-    command = [sys.executable, "-m", "edgewbc", "review", str(folder), "--no-open"]
+    command = [sys.executable, "-c", HEARD, "review", str(folder), "--no-open"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("review page: http://127.0.0.1:")
