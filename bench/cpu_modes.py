@@ -20,7 +20,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,8 +31,9 @@ import numpy as np
 
 from bench import console
 from bench.onnx_int8 import to_float
-from edgewbc.bench import machine
+from edgewbc.bench import machine, timing
 from edgewbc.bench.interleave import back_and_forth
+from edgewbc.bench.summary import percentiles
 from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.bundle.paths import GOLDEN, MANIFEST
 from edgewbc.cli.console import say
@@ -41,7 +41,7 @@ from edgewbc.errors import UserError, exit_code
 from edgewbc.runtime import golden, host, tuning
 from edgewbc.runtime.golden import ExpectedOutputs
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
-from edgewbc.runtime.openvino_import import capabilities, openvino
+from edgewbc.runtime.openvino_import import capabilities, core, openvino
 from edgewbc.runtime.predictor import Compute
 from edgewbc.runtime.selftest import GoldenSamples
 from edgewbc.runtime.synthetic_network import cpu_isa
@@ -153,7 +153,7 @@ def with_float_network(bundle: Bundle, to: Path) -> Bundle:
     plain = to / "float.onnx"
     plain.write_bytes(to_float(bundle.read(bundle.model_files("onnx", "int8")[0])))
     network = ov.convert_model(plain)
-    own = ov.Core().read_model(to / "openvino" / "int8.xml").get_rt_info()["model_info"]
+    own = core().read_model(to / "openvino" / "int8.xml").get_rt_info()["model_info"]
     for name in own:
         network.set_rt_info(own[name], ["model_info", name])
     ov.save_model(network, to / "openvino" / "f32.xml", compress_to_fp16=False)
@@ -220,16 +220,11 @@ def measure_round(bundles: Sequence[Bundle], seconds: float) -> list[ModeSpeed]:
 def _latency(
     predictor: OpenVINOPredictor, images: np.ndarray[Any, np.dtype[np.uint8]], mode: Mode, seconds: float
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the percentiles 50 and 99 of the milliseconds that single images take, one after the other."""
+    """Return the percentiles 50 and 99 of the milliseconds of single images, as `edgewbc bench` measures them."""
     if not mode.batch == mode.streams == 1:
         return (), ()
-    times: list[float] = []
-    end = time.perf_counter() + 3 * seconds
-    while (start := time.perf_counter()) < end:
-        predictor(images[len(times) % len(images)][None])
-        times.append(1000 * (time.perf_counter() - start))
-    low, high = np.percentile(times, (50, 99))
-    return (round(float(low), 4),), (round(float(high), 4),)
+    found = percentiles(timing.latency(predictor, images, 3 * seconds))
+    return (found.p50,), (found.p99,)
 
 
 def merge(rounds: Sequence[Sequence[ModeSpeed]]) -> list[ModeSpeed]:
@@ -253,9 +248,7 @@ def choose(bundles: Sequence[Bundle], seconds: float) -> list[tuple[str, str, st
             best = tuning.best_of(bundle, tuning.measure(bundle, seconds))
         if best is None:
             raise UserError(f"{bundle.path}: no model gives the expected predictions on this CPU")
-        choice = best.choice
-        kind = choice.precision if choice.precision == "int8" else choice.compute
-        found.append((cpu_isa(), bundle.name, kind, choice.streams))
+        found.append((cpu_isa(), bundle.name, best.choice.kind, best.choice.streams))
     return found
 
 

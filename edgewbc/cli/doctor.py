@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from edgewbc.lab.doctor import Diagnosis, TuningResult
     from edgewbc.runtime.int8_speedup import Int8Speedup
-    from edgewbc.runtime.tuning import Choice, Measured
+    from edgewbc.runtime.tuning import Measured
 
 
 def command(
@@ -84,7 +84,7 @@ def _best(tuned: TuningResult) -> str:
     choice = tuned.choice
     if choice is None:
         return "no model of the bundle reproduces its golden samples here: run edgewbc selftest"
-    best = f"{_kind(choice)}, {choice.threads} threads in {choice.streams} streams"
+    best = f"{choice.kind}, {choice.threads} threads in {choice.streams} streams"
     return f"{best}: saved in {tuned.remembered}" if tuned.remembered else f"{best}: not saved ({tuned.reason})"
 
 
@@ -94,7 +94,7 @@ def _table(measured: Sequence[Measured]) -> list[str]:
     golden = {True: "match", False: "differ: not used", None: "not known"}
     rows = [
         [
-            _kind(row.choice),
+            row.choice.kind,
             str(row.choice.threads),
             str(row.choice.streams),
             f"{row.images_per_s:.1f}",
@@ -103,10 +103,6 @@ def _table(measured: Sequence[Measured]) -> list[str]:
         for row in measured
     ]
     return text.table(["precision", "threads", "streams", "images/s", "golden samples"], rows).splitlines()
-
-
-def _kind(choice: Choice) -> str:
-    return "bf16" if choice.compute == "bf16" else choice.precision
 
 
 def _verdict(int8: Int8Speedup) -> str:

@@ -49,6 +49,11 @@ class Choice:
     threads: int
     streams: int
 
+    @property
+    def kind(self) -> str:
+        """What a person calls it: bf16, or the precision of the model."""
+        return "bf16" if self.compute == "bf16" else self.precision
+
     def files(self, bundle: Bundle) -> ModelFiles:
         """Read the bundle's model of this precision. Raises UserError as `trial.read_model`."""
         return trial.read_model(bundle, "openvino", self.precision)

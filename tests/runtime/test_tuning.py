@@ -13,6 +13,7 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.runtime import host, tuning, tuning_cache
+from edgewbc.runtime.predictor import Compute
 from edgewbc.runtime.tuning import Choice, Measured, best_of, candidates, chosen, default, measure, remember
 
 
@@ -172,3 +173,11 @@ def test_bf16_requires_golden_samples(tmp_path: Path, bundle: Bundle) -> None:
     best = best_of(bare, tried)
     assert best is not None
     assert best.choice.compute == "f32"
+
+
+@pytest.mark.parametrize(
+    ("precision", "compute", "kind"), [("int8", "f32", "int8"), ("f32", "f32", "f32"), ("f32", "bf16", "bf16")]
+)
+def test_kind_of_a_choice(precision: str, compute: Compute, kind: str) -> None:
+    """A float network is called by the precision that it is computed in."""
+    assert Choice(precision, compute, 2, 1).kind == kind
