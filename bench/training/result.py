@@ -78,8 +78,7 @@ class Row:
 
     def ratio(self, other: Loop) -> float:
         """Return the median over the rounds of edgewbc's throughput divided by that of another loop."""
-        pairs = zip(self.images_per_s[Loop.EDGEWBC], self.images_per_s[other], strict=True)
-        return statistics.median(ours / theirs for ours, theirs in pairs)
+        return _median_ratio(self.images_per_s[Loop.EDGEWBC], self.images_per_s[other])
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as JSON types."""
