@@ -71,8 +71,7 @@ class Side:
         ran = subprocesses.run(["-c", COMMAND, *arguments], environment=environment, timeout=timeout)
         seconds = time.perf_counter() - start
         if ran.returncode:
-            last = subprocesses.last_line(ran.stderr)
-            raise UserError(f"{self.checkout}: edgewbc {arguments[0]} exited with code {ran.returncode}: {last}")
+            raise UserError(f"{self.checkout}: edgewbc {arguments[0]} {subprocesses.failure(ran)}")
         return ran.stdout, seconds, _children() - used
 
     def bundle(self, name: str) -> Path:

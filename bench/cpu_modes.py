@@ -317,10 +317,7 @@ def _child(task: str, bundles: Sequence[Path], isa: str, seconds: float) -> Any:
     environment = {**os.environ, LIMIT: isa, "PYTHONPATH": str(console.CHECKOUT)}
     arguments = ["-m", "bench.cpu_modes", *map(str, bundles), "--seconds", str(seconds), "--child", task]
     ran = subprocesses.run(arguments, environment=environment, timeout=1800)
-    found = subprocesses.read_result(ran)
-    if found is None:
-        raise UserError(f"{isa}: the process exited with code {ran.returncode}: {subprocesses.last_line(ran.stderr)}")
-    return found
+    return subprocesses.require_result(ran, f"{isa}: the process")
 
 
 def _supported(isas: Sequence[str]) -> list[str]:

@@ -7,10 +7,8 @@ Each measurement runs in a process of its own, so that its peak memory is its ow
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
-import subprocess  # noqa: S404
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.console import CHECKOUT
 from edgewbc.data import similar_hashes
 from edgewbc.data.duplicates import HASH_BITS, fingerprint, near_pairs
 from edgewbc.data.image_facts import FactStore, ImageFacts, ImageToCheck, check
@@ -28,6 +27,7 @@ from edgewbc.data.similar_hashes import Hashes, Pairs
 from edgewbc.errors import exit_code
 from edgewbc.images.decode import decode
 from edgewbc.pixels import Image
+from edgewbc.utils import subprocesses
 
 PLANTED = (2, 4, 6, 8)
 """Bits in which the planted copies of synthetic hashes differ."""
@@ -43,11 +43,15 @@ def measured(kind: str, n: int, sources: Sequence[Path]) -> dict[str, Any]:
 
 
 def in_a_process(kind: str, n: int, data: Path) -> dict[str, Any]:
-    """Measure in a process of its own."""
-    command = [sys.executable, "-m", "bench.archive.audits", kind, str(n), "--data", str(data)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)  # noqa: S603
-    return dict(json.loads(ran.stdout))
+    """Measure in a process of its own.
+
+    Raises:
+        UserError: the process failed.
+    """
+    command = ["-m", "bench.archive.audits", kind, str(n), "--data", str(data)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
+    ran = subprocesses.run(command, environment=environment)
+    return dict(subprocesses.require_result(ran, f"the measurement of {n} {kind}"))
 
 
 def _of_hashes(n: int) -> dict[str, Any]:
@@ -141,7 +145,7 @@ def images_of(data: Path) -> list[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure once and print the result as JSON; return the exit code."""
+    """Measure once and send the result to the parent process; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.archive.audits", description=__doc__)
     parser.add_argument("kind", choices=["images", "views", "hashes"])
     parser.add_argument("n", type=int)
@@ -150,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def step() -> None:
         sources = [] if options.kind == "hashes" else images_of(options.data)
-        print(json.dumps(measured(options.kind, options.n, sources)))
+        subprocesses.write_result(measured(options.kind, options.n, sources))
 
     return exit_code(step)
 

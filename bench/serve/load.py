@@ -179,16 +179,13 @@ def run(job: Job, folder: Path) -> Load:
     """Run a job in a process of its own; `folder` holds the description of the job.
 
     Raises:
-        RuntimeError: the process failed.
+        UserError: the process failed.
     """
     path = folder / "job.json"
     path.write_text(json.dumps(asdict(job)), encoding="utf-8")
     command = "import sys; sys.path.insert(0, sys.argv[1]); from bench.serve.load import main; main(sys.argv[2])"
     ran = subprocesses.run(["-c", command, str(Path(__file__).resolve().parents[2]), str(path)])
-    found = subprocesses.read_result(ran)
-    if found is None:
-        raise RuntimeError(f"the load generator failed: {subprocesses.last_line(ran.stderr)}")
-    return take(Load, found)
+    return take(Load, subprocesses.require_result(ran, "the load generator"))
 
 
 def main(path: str) -> None:

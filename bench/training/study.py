@@ -67,9 +67,7 @@ def execute(job: Job) -> list[Measured]:
     """
     command = ["-m", "bench.training.loops"]
     ran = subprocesses.run(command, given=job.to_json(), environment=environment(job.threads), timeout=TIMEOUT)
-    found = subprocesses.read_result(ran)
-    if found is None:
-        raise UserError(f"a measurement exited with code {ran.returncode}: {subprocesses.last_line(ran.stderr)}")
+    found = subprocesses.require_result(ran, "a measurement")
     if isinstance(found, Mapping):
         raise UserError(str(found["error"]))
     return [Measured(**{**one, "loop": Loop(one["loop"])}) for one in found]

@@ -21,6 +21,7 @@ from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.prepare import BenchOptions, PlannedRow
 from edgewbc.bench.resource_use import OtherLoad
 from edgewbc.bench.worker import RowJob
+from edgewbc.errors import UserError
 from edgewbc.utils import subprocesses
 from edgewbc.utils.progress import Progress
 
@@ -43,10 +44,10 @@ def execute(job: AnyJob) -> dict[str, Any]:
         ran = subprocesses.run(["-m", "edgewbc.bench.worker"], given=job.to_json(), timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         return {"error": f"gave no result in {TIMEOUT} s"}
-    result = subprocesses.read_result(ran)
-    if result is None:
-        return {"error": f"the process exited with code {ran.returncode}: {subprocesses.last_line(ran.stderr)}"}
-    return dict(result)
+    try:
+        return dict(subprocesses.require_result(ran, "the process"))
+    except UserError as error:
+        return {"error": str(error)}
 
 
 @dataclass(eq=False)

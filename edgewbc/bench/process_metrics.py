@@ -170,6 +170,5 @@ def _run(script: str, arguments: Sequence[str]) -> Any:
     except subprocess.TimeoutExpired:
         raise UserError(f"edgewbc {arguments[0]} did not finish in {TIMEOUT} s: use fewer --images") from None
     if ran.returncode:
-        last = subprocesses.last_line(ran.stderr)
-        raise UserError(f"edgewbc {arguments[0]} exited with code {ran.returncode}: {last}")
+        raise UserError(f"edgewbc {arguments[0]} {subprocesses.failure(ran)}")
     return subprocesses.read_result(ran)

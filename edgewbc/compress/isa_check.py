@@ -175,7 +175,7 @@ def _subprocess(job: dict[str, str], limits: dict[str, str]) -> dict[str, Any]:
         raise UserError(
             f"{job['model']}: could not be run in a subprocess"
             + (f" ({', '.join(f'{k}={v}' for k, v in limits.items())})" if limits else "")
-            + f"; it ended with exit code {ran.returncode}: {subprocesses.last_line(ran.stderr)}"
+            + f"; it {subprocesses.failure(ran)}"
         )
     return dict(result)
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgewbc.errors import UserError
+
 MARKER = "edgewbc-told:"
 """Prefix of the line that holds the result, which separates it from what runtimes print."""
 
@@ -69,6 +71,27 @@ def read_result(ran: subprocess.CompletedProcess[str]) -> Any:
     """Return the value that a subprocess sent with `write_result`; None if it sent none."""
     found = [line.removeprefix(MARKER) for line in ran.stdout.splitlines() if line.startswith(MARKER)]
     return json.loads(found[-1]) if found else None
+
+
+def require_result(ran: subprocess.CompletedProcess[str], what: str) -> Any:
+    """Return the value that a subprocess sent with `write_result`, whatever its exit code.
+
+    Args:
+        ran: the subprocess, which has ended.
+        what: names it at the beginning of the error, such as `a measurement`.
+
+    Raises:
+        UserError: it sent none; the message ends as `failure` says.
+    """
+    found = read_result(ran)
+    if found is None:
+        raise UserError(f"{what} {failure(ran)}")
+    return found
+
+
+def failure(ran: subprocess.CompletedProcess[str]) -> str:
+    """Return how a subprocess failed, such as `exited with code 1: no such file`, with the last line of its stderr."""
+    return f"exited with code {ran.returncode}: {last_line(ran.stderr)}"
 
 
 def last_line(output: str) -> str:

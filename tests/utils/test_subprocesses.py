@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edgewbc.errors import UserError
 from edgewbc.utils import subprocesses
 
 ECHO = """
@@ -27,6 +28,20 @@ def test_a_failed_subprocess_has_no_result() -> None:
     ran = subprocesses.run(["-c", "import sys; print('why\\n', file=sys.stderr); sys.exit(3)"])
     assert (ran.returncode, subprocesses.read_result(ran), subprocesses.last_line(ran.stderr)) == (3, None, "why")
     assert subprocesses.last_line(" \n") == "no output"
+
+
+def test_a_missing_result_is_an_error_of_one_line() -> None:
+    """The error names process, exit code and the last line of stderr; a result counts whatever the exit code."""
+    marked = f"{subprocesses.MARKER}{{}}\n"
+    good = subprocess.CompletedProcess([], 0, f"noise\n{subprocesses.MARKER}[1, 2]\nmore\n", "warning")
+    late = subprocess.CompletedProcess([], -11, marked, "Segmentation fault")
+    bad = subprocess.CompletedProcess([], 3, "noise\n", "Traceback\n\n  why \n\n")
+    assert subprocesses.require_result(good, "a measurement") == [1, 2]
+    assert subprocesses.require_result(late, "a measurement") == {}
+    with pytest.raises(UserError) as error:
+        subprocesses.require_result(bad, "a measurement")
+    assert str(error.value) == "a measurement exited with code 3: why"
+    assert subprocesses.failure(late) == "exited with code -11: Segmentation fault"
 
 
 def test_the_environment_and_the_time_limit_are_the_callers() -> None:

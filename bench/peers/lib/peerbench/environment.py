@@ -75,9 +75,7 @@ def make(peer: Peer, folder: Path) -> Environment:
             return Environment(python, error=f"its environment could not be created: {error}")
         write_text(folder.with_name(f"{folder.name}.log"), ran.stdout + ran.stderr)
         if ran.returncode:
-            return Environment(
-                python, error=f"its environment could not be created: {subprocesses.last_line(ran.stderr)}"
-            )
+            return Environment(python, error=f"its environment could not be created: {subprocesses.failure(ran)}")
     mb = size_mb(folder)
     write_json(made, {**wanted, "mb": mb})
     return Environment(python, mb)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgewbc.errors import UserError
 from edgewbc.utils import subprocesses
 from edgewbc.utils.files import read_json, sha256, write_json
 from peerbench.catalog import HOME, Variant
@@ -109,10 +110,10 @@ def prepare(
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"error": f"its preparation failed: {error}"}
     folder.with_name(f"{folder.name}.log").write_text(ran.stdout + ran.stderr, encoding="utf-8")
-    result = subprocesses.read_result(ran)
-    if not isinstance(result, dict):
-        last = subprocesses.last_line(ran.stderr)
-        return {"error": f"its preparation exited with code {ran.returncode}: {last}"}
+    try:
+        result = dict(subprocesses.require_result(ran, "its preparation"))
+    except UserError as error:
+        return {"error": str(error)}
     if result.get("error"):
         return {"error": str(result["error"])}
     result |= {"seconds": round(time.monotonic() - start, 1), "key": key, "work": _work(folder)}

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from edgewbc.bench import interleave
 from edgewbc.bench.resource_use import OtherLoad
 from edgewbc.bench.worker import RowJob
+from edgewbc.errors import UserError
 from edgewbc.utils import subprocesses
 from edgewbc.utils.progress import Progress, quiet
 from peerbench import environment
@@ -113,12 +114,10 @@ def execute_peer(python: Path, script: Path, folder: Path, prepared: dict[str, A
         values = {"action": "measure", "folder": str(folder.resolve()), "row": prepared, **asdict(job)}
         try:
             ran = environment.run(python, script, json.dumps(values), folder.resolve(), job.threads, TIMEOUT)
+            return dict(subprocesses.require_result(ran, "a measurement"))
         except (OSError, subprocess.TimeoutExpired) as error:
             return {"error": f"a measurement failed: {error}"}
-        result = subprocesses.read_result(ran)
-        if not isinstance(result, dict):
-            last = subprocesses.last_line(ran.stderr)
-            return {"error": f"a measurement exited with code {ran.returncode}: {last}"}
-        return result
+        except UserError as error:
+            return {"error": str(error)}
 
     return execute
