@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.pixels import Box, Image, PixelSpec, fit_map
-from edgewbc.smear import frame, stain
+from edgewbc.smear import stain
 from edgewbc.smear.canonical import View, recolor
 
 
@@ -72,7 +72,7 @@ def augment(
     """Return a random variant of the prepared image (`smear.prepare.Preparer`).
 
     Args:
-        image: uint8 RGB, (h, w, 3).
+        image: uint8 RGB, (h, w, 3); with a view, the image without borders that it was located in (`Preparer.source`).
         spec: input size and crop of the network.
         box: of the cell, in pixels of the image; None without one.
         ranges: how far each property may vary; each value is drawn uniformly, blur in half of the images.
@@ -90,9 +90,8 @@ def augment(
     size = (spec.width * fine, spec.height * fine)
     border = cv2.BORDER_REFLECT_101 if view is None else cv2.BORDER_CONSTANT
     fill = (0, 0, 0) if view is None else tuple(int(level) for level in view.background)
-    source = image if view is None else frame.cleared(image)
     drawn = cv2.warpAffine(
-        source, _compose(finer, total), size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill
+        image, _compose(finer, total), size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill
     )
     if fine > 1:
         drawn = cv2.resize(drawn, (spec.width, spec.height), interpolation=cv2.INTER_AREA)

@@ -52,15 +52,20 @@ class EntryPreparer:
         }
         self._views: dict[Entry, View | None] = {}
 
-    def view(self, image: Image, entry: Entry) -> View | None:
-        """Return the canonical view of an entry's cell; None where the crop is not `cell`."""
+    def source(self, image: Image, entry: Entry) -> Image:
+        """Return the image that the cell is located in and drawn from: without borders if the crop is `cell`."""
+        return self._preparers[entry.microscope].source(image)
+
+    def view(self, source: Image, entry: Entry) -> View | None:
+        """Return the canonical view of the cell of an entry's `source`; None where the crop is not `cell`."""
         if entry not in self._views:
-            self._views[entry] = self._preparers[entry.microscope].view(image, entry.box)
+            self._views[entry] = self._preparers[entry.microscope].view(source, entry.box)
         return self._views[entry]
 
     def __call__(self, image: Image, entry: Entry) -> Image:
         """Return the network's input of an entry's decoded image, uint8 RGB (spec.height, spec.width, 3)."""
-        return self._preparers[entry.microscope].prepared(image, entry.box, self.view(image, entry))
+        source = self.source(image, entry)
+        return self._preparers[entry.microscope].prepared(source, entry.box, self.view(source, entry))
 
 
 def preparer(manifest: Manifest, spec: PixelSpec) -> EntryPreparer:

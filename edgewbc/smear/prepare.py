@@ -53,23 +53,27 @@ class Preparer:
             image: uint8 RGB (height, width, 3); never modified.
             box: of the cell in pixels of the image, if the image holds others too.
         """
-        return self.prepared(image, box, self.view(image, box))
+        source = self.source(image)
+        return self.prepared(source, box, self.view(source, box))
 
-    def prepared(self, image: Image, box: Box | None, view: View | None) -> Image:
-        """Return the network's input of a cell whose view is known already; see `view`."""
+    def source(self, image: Image) -> Image:
+        """Return the image that cells are located in and drawn from: without borders if the crop is `cell`."""
+        return image if self.spec.crop != "cell" or self.spec.reference is None else frame.cleared(image)
+
+    def prepared(self, source: Image, box: Box | None, view: View | None) -> Image:
+        """Return the network's input of a cell of a `source` whose `view` is known already."""
         if view is None:
-            return pixels.prepare(image, self.spec, box)
-        return canonical.crop(frame.cleared(image), view, self.spec)
+            return pixels.prepare(source, self.spec, box)
+        return canonical.crop(source, view, self.spec)
 
-    def view(self, image: Image, box: Box | None = None) -> View | None:
-        """Return the canonical view of an image's one cell; None where the crop is not `cell`."""
+    def view(self, source: Image, box: Box | None = None) -> View | None:
+        """Return the canonical view of the one cell of a `source`; None where the crop is not `cell`."""
         if self.spec.crop != "cell" or self.spec.reference is None:
             return None
         profile = self.profile or Profile.of_reference(self.spec.reference)
-        image = frame.cleared(image)
-        gauge = Gauge.of(image, profile.nucleus)
+        gauge = Gauge.of(source, profile.nucleus)
         cell = gauge.central if box is None else _in_box(gauge, box)
-        return canonical.view(image, gauge, cell, profile, self.spec)
+        return canonical.view(source, gauge, cell, profile, self.spec)
 
     def one(self, image: Image, box: Box | None = None) -> PreparedCell:
         """Prepare an image's one cell, or the one in a box, with the reasons that `cells` would give.

@@ -108,17 +108,12 @@ def augmented(
     def draw(number: int, index: int) -> tuple[Image, ...]:
         entry = entries[batches[number][index]]
         image = read(manifest, entry)
-        return tuple(
-            augment(
-                image,
-                spec,
-                entry.box,
-                ranges,
-                np.random.default_rng((*seed, number, place + index)),
-                prepare.view(image, entry),
-            )
-            for spec, prepare in zip(specs, preparers, strict=True)
-        )
+        drawn = []
+        for spec, prepare in zip(specs, preparers, strict=True):
+            source = prepare.source(image, entry)
+            random = np.random.default_rng((*seed, number, place + index))
+            drawn.append(augment(source, spec, entry.box, ranges, random, prepare.view(source, entry)))
+        return tuple(drawn)
 
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[tuple[int, list[Future[tuple[Image, ...]]]]] = deque()

@@ -13,6 +13,7 @@ from edgewbc.data.augment import augment
 from edgewbc.pixels import Image, PixelSpec, Reference, prepare
 from edgewbc.smear import canonical, stain
 from edgewbc.smear.canonical import View
+from edgewbc.smear.prepare import Preparer
 from edgewbc.train.recipe import Augment
 
 NONE = Augment(rotate=0, flip=False, scale=0, shift=0, brightness=0, contrast=0, saturation=0, color=0, blur=0)
@@ -93,7 +94,7 @@ def test_training_sees_no_border_that_the_lab_side_replaces() -> None:
     cv2.circle(image, (70, 70), 18, (90, 60, 140), -1)
     padded = np.asarray(cv2.copyMakeBorder(image, 40, 40, 40, 40, cv2.BORDER_CONSTANT), dtype=np.uint8)
     view = View((30, 30, 160, 160), np.array([240, 240, 240], np.uint8), (1.0, 1.0, 1.0))
-    got = augment(padded, CELL, None, NONE, np.random.default_rng(0), view).astype(int)
+    got = augment(Preparer(CELL).source(padded), CELL, None, NONE, np.random.default_rng(0), view).astype(int)
     expected = augment(image, CELL, None, NONE, np.random.default_rng(0), replace(view, part=(-10, -10, 160, 160)))
     assert np.abs(got - expected).max() <= 2
 

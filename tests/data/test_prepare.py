@@ -9,10 +9,12 @@ from edgewbc.data import images, prepare
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
 from edgewbc.errors import UserError
-from edgewbc.pixels import PixelSpec
-from edgewbc.smear import learning
+from edgewbc.pixels import Image, PixelSpec
+from edgewbc.smear import frame, learning
 from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import write
+from edgewbc.train.batches import augmented
+from edgewbc.train.recipe import Augment
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,32 @@ def test_an_entry_is_prepared_as_by_the_lab_side(manifest: Manifest) -> None:
     image = images.read(manifest, entry)
     np.testing.assert_array_equal(prepared(image, entry), Preparer(spec, profile)(image))
     assert prepared.view(image, entry) is prepared.view(np.zeros_like(image), entry)
+
+
+def test_borders_are_looked_for_once_per_image(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locating a cell and drawing it share one cleared image, in training too; other crops need none."""
+    cleared: list[Image] = []
+    original = frame.cleared
+
+    def counted(image: Image) -> Image:
+        cleared.append(image)
+        return original(image)
+
+    monkeypatch.setattr(frame, "cleared", counted)
+    entries = manifest.entries[:3]
+    order = [np.array([0, 1, 2])]
+    for spec, count in (
+        (PixelSpec(24, 24, crop="cell", size=80, reference=prepare.profile(manifest).reference), 3),
+        (PixelSpec(24, 24), 0),
+    ):
+        prepared = prepare.EntryPreparer(manifest, spec)
+        cleared.clear()
+        for entry in entries:
+            prepared(images.read(manifest, entry), entry)
+        assert len(cleared) == count
+        cleared.clear()
+        list(augmented(manifest, entries, [spec], order, ranges=Augment(), seed=(0,)))
+        assert len(cleared) == count
 
 
 def test_images_without_a_white_cell(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
