@@ -1,7 +1,8 @@
 """The training loops, measured in a process of their own: `python -m bench.training.loops` with a `Job` on stdin.
 
 A measurement is an epoch of a few batches, from the first image that is decoded to the last step: what a loop prepares
-ahead is used within it, and none of it comes from the time before.
+ahead is used within it, and none of it comes from the time before. Each loop trains for an epoch before it is measured,
+in which its heap grows and its worker processes start.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Job:
         networks: to train.
         precisions: f32, bf16 or both.
         threads: of torch; the process is limited to as many cores, on Linux.
-        kept: whether freed memory is kept.
+        kept: whether freed memory is kept; the loops are those that are measured with it (`Loop.kept`).
         backwards: whether the order of the measurements is reversed.
     """
 
@@ -108,8 +109,10 @@ def measure(job: Job) -> list[Measured]:
     found = []
     for network, precision in pairs[::-1] if job.backwards else pairs:
         with tempfile.TemporaryDirectory() as folder:
-            epochs = loops(network, precision, manifest, Path(folder))
-            for loop in [*epochs][::-1] if job.backwards else [*epochs]:
+            wanted = [loop for loop in Loop if loop.kept == job.kept]
+            epochs = loops(network, precision, manifest, Path(folder), wanted)
+            for loop in wanted[::-1] if job.backwards else wanted:
+                epochs[loop]()
                 started, system = time.perf_counter(), os.times().system
                 images = epochs[loop]()
                 seconds, kernel = time.perf_counter() - started, os.times().system - system
@@ -130,14 +133,17 @@ def part_of(manifest: Manifest, images: int) -> Manifest:
     return replace(manifest, entries=tuple(kept))
 
 
-def loops(network: Network, precision: str, manifest: Manifest, folder: Path) -> Mapping[Loop, Epoch]:
-    """Return the loops of a network, each of which has taken its first step.
+def loops(
+    network: Network, precision: str, manifest: Manifest, folder: Path, wanted: Sequence[Loop]
+) -> Mapping[Loop, Epoch]:
+    """Return loops of a network, which start from the same weights.
 
     Args:
         network: to train.
         precision: f32 or bf16.
         manifest: of the images.
         folder: for what a training writes.
+        wanted: the loops.
     """
     import torch
 
@@ -155,10 +161,11 @@ def loops(network: Network, precision: str, manifest: Manifest, folder: Path) ->
     freeze(net, recipe.fit.freeze_blocks)
     made: dict[Loop, Callable[[Net], Epoch]] = {
         Loop.EDGEWBC: lambda own: _edgewbc(own, spec, recipe.fit, part, folder),
+        Loop.RETURNED: lambda own: _edgewbc(own, spec, recipe.fit, part, folder),
         Loop.PLAIN: lambda own: _plain(own, spec, recipe.fit, part),
         Loop.LIMIT: lambda own: _limit(own, spec, recipe.fit, network.batches),
     }
-    return {loop: make(copy.deepcopy(net)) for loop, make in made.items()}
+    return {loop: made[loop](copy.deepcopy(net)) for loop in wanted}
 
 
 def _edgewbc(net: Net, spec: ModelSpec, fit: Fit, manifest: Manifest, folder: Path) -> Epoch:
@@ -174,8 +181,6 @@ def _edgewbc(net: Net, spec: ModelSpec, fit: Fit, manifest: Manifest, folder: Pa
         trainer.state.epoch, trainer.state.batch, trainer.state.seen = trainer.state.epoch + 1, 0, 0
         return seen
 
-    for batch in trainer.inputs.training(trainer.plan(0)[:1], 0, 0):
-        trainer.train_batch(batch, 1)
     return epoch
 
 
@@ -195,6 +200,8 @@ def _stepper(net: Net, fit: Fit) -> Callable[[torch.Tensor, torch.Tensor], float
             logits = net(x)
         loss = cross_entropy(logits.float(), target, label_smoothing=fit.label_smoothing)
         torch.autograd.backward(loss)
+        if fit.clip:
+            torch.nn.utils.clip_grad_norm_(net.parameters(), fit.clip)
         optimizer.step()
         return float(loss.detach())
 
@@ -215,7 +222,6 @@ def _limit(net: Net, spec: ModelSpec, fit: Fit, batches: int) -> Epoch:
             step(x, target)
         return batches * len(x)
 
-    step(x, target)
     return epoch
 
 
@@ -270,15 +276,13 @@ def _plain(net: Net, spec: ModelSpec, fit: Fit, manifest: Manifest) -> Epoch:
         images, int(fit.batch), shuffle=True, drop_last=True, num_workers=fit.workers, persistent_workers=True
     )
 
-    def epoch(steps: int | None = None) -> int:
+    def epoch() -> int:
         seen = 0
-        for number, (x, target) in enumerate(loader):
-            if steps is None or number < steps:
-                step(x.contiguous(memory_format=torch.channels_last), target)
-                seen += len(x)
+        for x, target in loader:
+            step(x.contiguous(memory_format=torch.channels_last), target)
+            seen += len(x)
         return seen
 
-    epoch(1)  # reads every image: the worker processes start, and none of it is left for the measurement
     return epoch
 
 

@@ -16,11 +16,17 @@ FORMAT = 1
 
 
 class Loop(StrEnum):
-    """A training loop: edgewbc's, one that a person would write, and the limit."""
+    """A training loop: edgewbc's, the limit, edgewbc's with memory returned, and one that a person would write."""
 
     EDGEWBC = "edgewbc"
-    PLAIN = "plain"
     LIMIT = "limit"
+    RETURNED = "returned"
+    PLAIN = "plain"
+
+    @property
+    def kept(self) -> bool:
+        """Whether freed memory is kept (`edgewbc.train.heap`), as `edgewbc train` does on Linux."""
+        return self in (Loop.EDGEWBC, Loop.LIMIT)
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,11 @@ class Setting:
         network: its name.
         precision: f32 or bf16.
         threads: of torch, and the number of cores that the process may use.
-        kept: whether freed memory is kept (`edgewbc.train.heap`), as `edgewbc train` does on Linux.
     """
 
     network: str
     precision: str
     threads: int
-    kept: bool
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ class Row:
 
     def ratio(self, other: Loop) -> float:
         """Return the median over the rounds of edgewbc's throughput divided by that of another loop."""
-        return _median_ratio(self.images_per_s[Loop.EDGEWBC], self.images_per_s[other])
+        pairs = zip(self.images_per_s[Loop.EDGEWBC], self.images_per_s[other], strict=True)
+        return statistics.median(ours / theirs for ours, theirs in pairs)
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as JSON types."""
@@ -90,7 +95,7 @@ class Row:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Row:
         """Read what `to_json` returned."""
-        setting = Setting(values["network"], values["precision"], values["threads"], values["kept"])
+        setting = Setting(values["network"], values["precision"], values["threads"])
         rates, system = (
             {Loop(loop): tuple(found) for loop, found in values[key].items()} for key in ("images_per_s", "system")
         )
@@ -143,47 +148,34 @@ class Result:
 def section(values: Mapping[str, Any]) -> str:
     """Return the results as Markdown: a row for each network, precision and number of threads."""
     result = Result.from_json(values)
-    rows = {row.setting: row for row in result.rows}
     header = (
         "network", "precision", "cores", "edgewbc, images/s", "plain loop, images/s", "limit, images/s",
         "edgewbc / plain loop", "edgewbc / limit", "memory kept / returned", "in the kernel: kept, returned",
     )  # fmt: skip
-    lines = [_line(row, rows.get(_returned(row.setting))) for row in result.rows if row.setting.kept]
+    lines = [_line(row) for row in result.rows]
     rounds = len(result.rows[0].images_per_s[Loop.EDGEWBC]) if result.rows else 0
+    ratios = f"medians over {rounds} rounds, in each of which" if rounds > 1 else "those of one round, in which"
     batches = ", ".join(f"{one.name} {one.batch}" for one in result.networks)
     return (
         f"{markdown(header, lines, range(2, len(header)))}\n\n"
         f"Trained on {result.source}, decoded from JPEG and augmented as the recipe says, with {result.workers} "
         "decoding threads. The plain loop is what a person would write: torchvision's transforms (crop, rotation, "
         f"shift, scale, flips, color jitter, blur) in a DataLoader with {result.workers} worker processes, with the "
-        "same network, optimizer, precision and memory format, and memory returned to the system, as it is without "
-        "edgewbc. The limit trains on one batch that is in memory: forward, backward and step alone. Images per step: "
-        f"{batches}. Ratios are medians over {rounds} rounds, in each of which all loops took their turns; the plain "
-        "loop and the returned memory are measured in other processes than the limit. \"Kept\" is what `edgewbc "
-        "train` does on Linux with glibc; \"in the kernel\" is the share of the time that edgewbc's process spent "
-        f"there. {result.machine.cpu}, {result.machine.cores} cores."
-    )  # fmt: skip
+        "same network, optimizer, clipping of gradients, precision and memory format, and freed memory returned to the "
+        "system, as it is without edgewbc. It does not check images against the manifest's hashes and for damage, "
+        "which edgewbc does in every epoch. The limit trains on one batch that is in memory: forward, backward and "
+        "step alone; decoding and augmentation take cores from it. Images per step: "
+        f"{batches}. Each loop trained for an epoch before it was measured. Ratios are {ratios} all loops took "
+        'their turns; the plain loop and the returned memory are measured in other processes than the limit. "Kept" '
+        'is what `edgewbc train` does on Linux with glibc; "in the kernel" is the share of the time that edgewbc\'s '
+        f"process spent there. {result.machine.cpu}, {result.machine.cores} cores."
+    )
 
 
-def _returned(setting: Setting) -> Setting:
-    return Setting(setting.network, setting.precision, setting.threads, kept=False)
-
-
-def _line(kept: Row, returned: Row | None) -> Sequence[str]:
-    """Return a row of the table; what was not measured is a dash."""
-    setting = kept.setting
-    cells = [setting.network, setting.precision, str(setting.threads), figure(kept.rate(Loop.EDGEWBC))]
-    share = statistics.median(kept.system[Loop.EDGEWBC])
-    if returned is None:
-        plain, ratio, gain, kernel = figure(kept.rate(Loop.PLAIN)), kept.ratio(Loop.PLAIN), "-", f"{share:.0%}"
-    else:
-        plain = figure(returned.rate(Loop.PLAIN))
-        ratio = _median_ratio(kept.images_per_s[Loop.EDGEWBC], returned.images_per_s[Loop.PLAIN])
-        gain = f"{_median_ratio(kept.images_per_s[Loop.EDGEWBC], returned.images_per_s[Loop.EDGEWBC]):.2f}"
-        kernel = f"{share:.0%}, {statistics.median(returned.system[Loop.EDGEWBC]):.0%}"
-    limit = figure(kept.rate(Loop.LIMIT))
-    return [*cells, plain, limit, f"{ratio:.2f}", f"{kept.ratio(Loop.LIMIT):.2f}", gain, kernel]
-
-
-def _median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+def _line(row: Row) -> Sequence[str]:
+    """Return a row of the table."""
+    setting = row.setting
+    kernel = ", ".join(f"{statistics.median(row.system[loop]):.0%}" for loop in (Loop.EDGEWBC, Loop.RETURNED))
+    rates = [figure(row.rate(loop)) for loop in (Loop.EDGEWBC, Loop.PLAIN, Loop.LIMIT)]
+    ratios = [f"{row.ratio(loop):.2f}" for loop in (Loop.PLAIN, Loop.LIMIT, Loop.RETURNED)]
+    return [setting.network, setting.precision, str(setting.threads), *rates, *ratios, kernel]
