@@ -1,7 +1,11 @@
-"""Bounds of a connection before there is a request to judge: the size of its headers, and the time they may take.
+"""A connection: bounds before there is a request to judge, and responses that leave in one piece.
+
+Bounds are the size of a request's headers, and the time that they may take.
 
 uvicorn parses with httptools where it is installed, at half the CPU time for a request that h11 takes, but httptools
-collects headers without a limit; and with neither does a connection end that sends nothing.
+collects headers without a limit; and with neither does a connection end that sends nothing. uvicorn also hands head and
+body of a response to the system one after the other: each time takes the interpreter lock from the workers, and wakes
+the client.
 """
 
 from __future__ import annotations
@@ -13,8 +17,39 @@ MOST_HEAD: Final = 16 << 10
 """Bytes of a request's line and headers."""
 
 
+class Joined:
+    """A transport that sends together what is written within one step of the event loop, head and body of a response.
+
+    Everything but writing and closing is the transport's own.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        """Write to a transport of the loop."""
+        self._transport, self._loop = transport, loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes before the event loop's next step."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Send what was written, then close."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+            self._parts = []
+
+
 def bounded(seconds: float) -> type[asyncio.Protocol]:
-    """Return uvicorn's connection with bounds; needs uvicorn.
+    """Return uvicorn's connection with bounds and joined responses; needs uvicorn.
 
     Args:
         seconds: from its first byte, or from the start of the connection, in which a request's headers must be there.
@@ -28,7 +63,7 @@ def bounded(seconds: float) -> type[asyncio.Protocol]:
         _head = 0
 
         def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
+            super().connection_made(Joined(transport, self.loop))
             self._wait()
 
         def connection_lost(self, exc: Exception | None) -> None:

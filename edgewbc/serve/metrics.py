@@ -44,6 +44,11 @@ class Metrics:
         )
         self.size = Gauge("edgewbc_request_bytes_in_flight", "Bytes of requests in memory.", registry=self._registry)
 
+    def request(self, model: str, code: int, seconds: float) -> None:
+        """Count a request that was responded to."""
+        self.requests.labels(model, str(code)).inc()
+        self.seconds.labels(model).observe(seconds)
+
     def rows(self, model: str, rows: Sequence[Sequence[ResultRow]]) -> None:
         """Count the rows of a request by their status."""
         for found in rows:

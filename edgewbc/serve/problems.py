@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -67,6 +68,10 @@ class Problem(Exception):
         """Return the response: `error` as the protocol has it, and what a program can act on."""
         images = {"images": [asdict(each) for each in self.images]} if self.images else {}
         return {"error": self.message, "code": str(self.code), **images}
+
+    def body(self) -> bytes:
+        """Return the response as bytes."""
+        return json.dumps(self.to_json()).encode()
 
 
 def bad_request(message: str) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import socket
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from edgewbc.serve import models, server
-from edgewbc.serve.connection import MOST_HEAD
+from edgewbc.serve.connection import MOST_HEAD, Joined
 from edgewbc.serve.limits import Limits
 from edgewbc.serve.models import ServedModel
 from tests.serve.client import files, outputs
@@ -45,6 +46,40 @@ def address(
     with server.serving(served, Limits(receive=SECONDS)) as where:
         url = httpx.URL(where)
         yield url.host, url.port or 0
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is done with it."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1)})
+        self.did: list[bytes | str] = []
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self.did.append(data)
+
+    def close(self) -> None:
+        self.did.append("close")
+
+
+def test_what_is_written_in_one_step_is_sent_together() -> None:
+    """Head and body of a response are one system call, and closing loses nothing."""
+
+    async def write() -> list[bytes | str]:
+        transport = Transport()
+        joined = Joined(transport, asyncio.get_running_loop())
+        for part in (b"head ", b"body"):
+            joined.write(part)
+        assert not transport.did
+        await asyncio.sleep(0)
+        joined.write(b"next ")
+        joined.write(b"last")
+        joined.close()
+        await asyncio.sleep(0)
+        assert joined.get_extra_info("peername") == ("127.0.0.1", 1)
+        return transport.did
+
+    assert asyncio.run(write()) == [b"head body", b"next last", "close"]
 
 
 def reply(connection: socket.socket) -> bytes:
