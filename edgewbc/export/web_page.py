@@ -26,6 +26,8 @@ from edgewbc._version import __version__
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import NOT_LEUKOCYTES
 from edgewbc.errors import UserError
+from edgewbc.images import discover
+from edgewbc.images.files import MAX_BYTES as MAX_BYTES_OF_IMAGE
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.lab.verdict import Usual
 from edgewbc.utils.files import atomic_write
@@ -117,6 +119,12 @@ def facts(bundle: Bundle, sha256: str) -> dict[str, Any]:
         "name": bundle.name,
         "classes": list(bundle.classes),
         "not_leukocytes": list(NOT_LEUKOCYTES),
+        "files": {
+            "suffixes": sorted(discover.SUFFIXES),
+            "temporary": list(discover.TEMPORARY),
+            "system_folders": sorted(discover.SYSTEM_FOLDERS),
+            "max_bytes": MAX_BYTES_OF_IMAGE,
+        },
         "pixels": bundle.pixels.to_dict(),
         "model_sha256": sha256,
         "temperature": None if manifest.calibration is None else manifest.calibration.temperature,

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.export import web_page
+from edgewbc.images import discover
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.lab.classify import LoadedBundle
@@ -37,7 +39,7 @@ ARCHIVE = "EDGEWBC_ONNXRUNTIME_WEB"
 
 CLASSIFY = """async ([name, packed]) => {
     const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
-    const row = await edgewbc.classify(name, bytes);
+    const row = await edgewbc.classify(name, () => bytes);
     edgewbc.rows.push(row);
     return {
         ...row,
@@ -205,6 +207,7 @@ def test_files_are_shown_counted_and_saved(page: Any, bundle: Bundle, tmp_path: 
     page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('2 images')")
     with page.expect_download() as saved:
         page.click("#save")
+    assert page.inner_text("#warning").endswith("1 file left out: hidden, or not named like an image.")
     lines = Path(saved.value.path()).read_text(encoding="utf-8").splitlines()
     assert lines[0] == ",".join(["path", "label", "probability", *bundle.classes, "status", "reason", "model_sha256"])
     assert lines[1].startswith("./=1+1.png,")
@@ -212,6 +215,62 @@ def test_files_are_shown_counted_and_saved(page: Any, bundle: Bundle, tmp_path: 
     assert len(lines) == 3
     page.click("#clear")
     page.wait_for_function("() => document.querySelectorAll('#rows li').length === 0")
+
+
+def test_a_folder_has_the_rows_of_classify(page: Any, bundle: Bundle, tmp_path: Path) -> None:
+    """The same files of a folder and its subfolders; no row for hidden and temporary ones, nor for a system's."""
+    cell = png(draw_cell("monocyte", np.random.default_rng(3), size=363))
+    names = ("a.PNG", "b.jfif", "c.jpe", "d.txt", "e", "._a.png", "~b.png", "$RECYCLE.BIN/f.png", ".x/g.png", "y/h.bmp")
+    for name in names:
+        path = tmp_path / "smear" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cell)
+    page.evaluate("() => { edgewbc.rows.length = 0; }")
+    page.set_input_files("#folder", str(tmp_path / "smear"))
+    page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('4 images')")
+    found = page.evaluate("() => edgewbc.rows.map((row) => row.path)")
+    assert found == [path.relative_to(tmp_path).as_posix() for path in discover.find([tmp_path / "smear"])]
+    assert "6 files left out" in page.inner_text("#warning")
+    page.click("#clear")
+
+
+def test_a_file_that_cannot_be_read_is_a_row_and_the_others_follow(page: Any) -> None:
+    """A file that is gone by then, or is too large; what is added later is classified too."""
+    cell = base64.b64encode(png(draw_cell("monocyte", np.random.default_rng(3), size=363))).decode()
+    rows = page.evaluate(
+        """async (packed) => {
+            edgewbc.rows.length = 0;
+            const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+            edgewbc.add([["a.png", () => { throw new Error("gone"); }], ["b.png", () => ({ size: 2 ** 30 + 1 })]]);
+            await edgewbc.add([["c.png", () => new File([bytes], "c.png")]]);
+            return edgewbc.rows.map((row) => [row.path, row.status, row.label, row.reason]);
+        }""",
+        cell,
+    )
+    assert rows[0] == ["a.png", "error", "", "cannot be read: gone"]
+    assert rows[1] == ["b.png", "error", "", "too large: the file has more than 1024 MiB"]
+    assert rows[2][0] == "c.png"
+    assert rows[2][2]
+    page.click("#clear")
+
+
+def test_sizes_that_classify_refuses_are_refused_alike(page: Any, bundle: Bundle, tmp_path: Path) -> None:
+    """Too many pixels, for their number of bytes, and with an alpha channel."""
+    blank = png(np.full((400, 400, 3), 255, np.uint8))
+
+    def claiming(width: int, height: int, kind: int) -> bytes:
+        header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, kind, 0, 0, 0])
+        return blank[:12] + header + zlib.crc32(header).to_bytes(4, "big") + blank[33:]
+
+    images = {
+        "huge.png": claiming(20_000, 6_000, 2),
+        "alpha.png": claiming(10_000, 6_000, 6),
+        "sparse.png": claiming(4_000, 3_000, 2),
+    }
+    for row, (name, data) in zip(rows_of(bundle, images, tmp_path), images.items(), strict=True):
+        found = in_page(page, name, data)
+        assert (found["status"], found["reason"]) == (row.status, row.reason), name
+        assert "too large: " in row.reason, name
 
 
 def test_licenses_and_policy_are_in_the_file(file: Path, bundle: Bundle) -> None:

@@ -4,7 +4,7 @@
 
 const DAMAGED = "truncated or damaged";
 const TRUNCATED = "possibly truncated: part of the JPEG is missing or empty";
-const LIMIT = 100e6;
+const LIMIT = 100e6, SMALL = 4e6, MAX_PIXELS_PER_BYTE = 1000;
 
 const text = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, to));
 const word = (bytes, at) => (bytes[at] << 8) | bytes[at + 1];
@@ -85,7 +85,8 @@ function readPng(bytes) {
   let gray = kind === 0 || kind === 4;
   if (kind === 3) gray = palette.every((value, place) => value === palette[place - (place % 3)]);
   const size = new DataView(header.buffer, header.byteOffset);
-  return { kind: "PNG", width: size.getUint32(0), height: size.getUint32(4), gray, animated: seen.has("acTL") };
+  const alpha = kind === 4 || kind === 6 || seen.has("tRNS");
+  return { kind: "PNG", width: size.getUint32(0), height: size.getUint32(4), gray, alpha, animated: seen.has("acTL") };
 }
 
 function hasFilledCorner({ width, height, data }) {
@@ -129,7 +130,13 @@ async function decode(bytes) {
   }
   const header = jpeg ? readJpeg(bytes) : readPng(bytes), { width, height } = header;
   if (width < 1 || height < 1) throw new Error(DAMAGED);
-  if (width * height > LIMIT) throw new Error(`too large: ${width} x ${height} pixels`);
+  const area = width * height, decimal = (count) => count.toLocaleString("en-US");
+  if (area * (header.alpha || header.animated ? 2 : 1) > LIMIT) {
+    throw new Error(`too large: ${width} x ${height} pixels; the limit is ${decimal(LIMIT)}`);
+  }
+  if (area > Math.max(SMALL, MAX_PIXELS_PER_BYTE * bytes.length)) {
+    throw new Error(`too large: ${width} x ${height} pixels in a file of ${decimal(bytes.length)} bytes`);
+  }
   let bitmap;
   try {
     const plain = { colorSpaceConversion: "none", premultiplyAlpha: "none" };

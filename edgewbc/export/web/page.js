@@ -37,10 +37,11 @@ const sha256 = async (bytes) => {
   return [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 };
 
-/** Classify the bytes of a file: a row with a status, and a label unless the status is "error". */
-async function classify(path, bytes) {
+/** Classify a file, given a function that returns its bytes: a row with a status, and a label unless that is "error". */
+async function classify(path, read) {
   const row = { path, label: "", probability: null, probabilities: [], status: "error", reason: "", sha256: "" };
   try {
+    const bytes = await read();
     row.sha256 = await sha256(bytes);
     const decoded = await decode(bytes), prepared = prepare(decoded.image, bundle.pixels);
     const outputs = await (await network)(prepared);
@@ -125,22 +126,29 @@ function summarize() {
       `${found.predicted} need review. No differential is given. Check stain, magnification and camera.`);
   }
   if (found.copies) warnings.push(`${plural(found.copies, "image")} with the same bytes as another: counted again.`);
+  if (leftOut) warnings.push(`${plural(leftOut, "file")} left out: hidden, or not named like an image.`);
   for (const { name, n } of found.others) if (n) warnings.push(`${plural(n, name)}, not among the white cells.`);
   element("warning").textContent = warnings.join(" ");
   element("warning").hidden = warnings.length === 0;
 }
 
-/** Return the files of a drop, folders with all that is in them, as [path, File]. */
+/** Return the files of a drop, folders with all that is in them, as [path, how to get its File]. */
 async function dropped(items) {
   const found = [];
   const walk = async (entry, path) => {
     if (entry.isFile) {
-      found.push([path + entry.name, await new Promise((done, failed) => entry.file(done, failed))]);
+      found.push([path + entry.name, () => new Promise((done, failed) => entry.file(done, failed))]);
       return;
     }
     const reader = entry.createReader();
     for (;;) { // a reader gives at most a hundred entries at a time
-      const part = await new Promise((done, failed) => reader.readEntries(done, failed));
+      let part;
+      try {
+        part = await new Promise((done, failed) => reader.readEntries(done, failed));
+      } catch (error) {
+        found.push([path + entry.name, () => { throw new Error(`this folder cannot be read: ${error.message}`); }]);
+        return;
+      }
       if (!part.length) return;
       for (const each of part) await walk(each, `${path}${entry.name}/`);
     }
@@ -149,43 +157,71 @@ async function dropped(items) {
   return found;
 }
 
-let queue = Promise.resolve();
+/** Return whether a file is one that classify would find in a folder (edgewbc/images/discover.py). */
+function isImage(path) {
+  const { suffixes, temporary, system_folders: system } = bundle.files, folders = path.split("/"), name = folders.pop();
+  if (folders.some((each) => each.startsWith(".") || system.includes(each.toLowerCase()))) return false;
+  return suffixes.some((suffix) => name.toLowerCase().endsWith(suffix)) && !temporary.includes(name[0]);
+}
+
+let queue = Promise.resolve(), leftOut = 0, saved = true;
+
+/** Return the bytes of a file; throws an Error with the reason why it cannot be read. */
+async function contents(get) {
+  let file;
+  try {
+    file = await get();
+    if (file.size <= bundle.files.max_bytes) return new Uint8Array(await file.arrayBuffer());
+  } catch (error) {
+    throw new Error(`cannot be read: ${error.message}`);
+  }
+  throw new Error(`too large: the file has more than ${bundle.files.max_bytes / 2 ** 20} MiB`);
+}
 
 /** Classify files, after those that were added before, and show each row when it is ready. */
 function add(files) {
-  const wanted = files.filter(([path]) => /\.(jpe?g|png|bmp|tiff?|gif|webp)$/i.test(path));
-  wanted.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
-  if (!wanted.length) element("progress").textContent = "There is no image among these files.";
+  const chosen = files.filter(([path]) => isImage(path));
+  chosen.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
   stopped = false;
   queue = queue.then(async () => {
     let done = 0;
-    for (const [path, file] of wanted) {
+    leftOut += files.length - chosen.length;
+    for (const [path, get] of chosen) {
       if (stopped) break;
-      element("progress").textContent = `${++done} of ${wanted.length}: ${path}`;
-      const row = await classify(path, new Uint8Array(await file.arrayBuffer()));
+      if (done++ % 20 === 0) element("progress").textContent = `${done} of ${chosen.length}: ${path}`; // read out, too
+      const row = await classify(path, () => contents(get));
       delete row.outputs;
       rows.push(row);
+      saved = false;
       show(row);
-      if (done % 20 === 0 || done === wanted.length) summarize();
+      if (done % 20 === 0) summarize();
     }
     summarize();
-    if (wanted.length) element("progress").textContent = "";
+    element("progress").textContent = chosen.length ? "" : "There is no image among these files.";
   });
   return queue;
 }
 
-element("files").addEventListener("change", (event) => add([...event.target.files].map((file) => [file.name, file])));
-element("folder").addEventListener("change", (event) => add([...event.target.files].map((file) => [file.webkitRelativePath, file])));
+/** Classify the files that were chosen; the same ones may be chosen again. */
+function choose(event, path) {
+  add([...event.target.files].map((file) => [file[path], () => file]));
+  event.target.value = "";
+}
+
+element("files").addEventListener("change", (event) => choose(event, "name"));
+element("folder").addEventListener("change", (event) => choose(event, "webkitRelativePath"));
 element("clear").addEventListener("click", () => {
   stopped = true;
-  queue = queue.then(() => { rows.length = 0; element("rows").replaceChildren(); summarize(); });
+  queue = queue.then(() => { saved = true; rows.length = leftOut = 0; element("rows").replaceChildren(); summarize(); });
 });
 element("save").addEventListener("click", () => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([csv(rows)], { type: "text/csv" }));
   link.download = `${bundle.name}.csv`;
   link.click();
+  saved = true;
 });
+addEventListener("beforeunload", (event) => { if (!saved) event.preventDefault(); });
 addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("over"); });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("over"); });
 addEventListener("drop", async (event) => {
@@ -195,4 +231,4 @@ addEventListener("drop", async (event) => {
 });
 network.then(() => { element("progress").textContent = ""; },
   (error) => { element("progress").textContent = `This browser cannot run the model: ${error.message ?? error}`; });
-globalThis.edgewbc = { classify, csv, differential, prepare, measure, bundle, rows };
+globalThis.edgewbc = { add, classify, csv, differential, prepare, measure, bundle, rows };
