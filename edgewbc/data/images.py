@@ -66,18 +66,18 @@ def microscopes(entries: Sequence[Entry]) -> NDArray[np.int64]:
 
 
 def truth(manifest: Manifest, entries: Sequence[Entry], classes: Sequence[str]) -> NDArray[np.int64]:
-    """Return the class index of each entry, int64 (n,).
+    """Return the class index of each entry, int64 (n,). Upper and lower case make no difference.
 
     Raises:
         UserError: an entry has a label that is not among `classes`.
     """
-    index = {name: i for i, name in enumerate(classes)}
+    index = {name.lower(): i for i, name in enumerate(classes)}
     for entry in entries:
-        if entry.label not in index:
+        if entry.label.lower() not in index:
             raise UserError(
                 f"{manifest.file(entry)}: its label {entry.label!r} is not a class of the model ({', '.join(classes)})"
             )
-    return np.array([index[entry.label] for entry in entries], dtype=np.int64)
+    return np.array([index[entry.label.lower()] for entry in entries], dtype=np.int64)
 
 
 def batches(

@@ -17,6 +17,8 @@ from edgewbc.errors import UserError
 def join(manifests: Sequence[Manifest], train_only: Sequence[str] = ()) -> Manifest:
     """Join manifests. Each cell keeps its split; the microscope of each manifest is named after its source.
 
+    Class names that differ in upper and lower case alone are one class, by the name of the first manifest.
+
     The first manifest is the one whose profile becomes the reference of a network with the crop `cell`.
 
     Args:
@@ -37,6 +39,9 @@ def join(manifests: Sequence[Manifest], train_only: Sequence[str] = ()) -> Manif
         root = Path(os.path.commonpath([each.root.resolve() for each in manifests]))
     except ValueError:
         raise UserError("the images of the manifests are on different drives: copy them to one") from None
+    spelling: dict[str, str] = {}
+    for label in (label for each in manifests for label in each.classes):
+        spelling.setdefault(label.lower(), label)
     entries: list[Entry] = []
     left_out: Counter[str] = Counter()
     for name, each in zip(names, manifests, strict=True):
@@ -48,6 +53,7 @@ def join(manifests: Sequence[Manifest], train_only: Sequence[str] = ()) -> Manif
             entries.append(
                 replace(
                     entry,
+                    label=spelling[entry.label.lower()],
                     path=entry.path if below == "." else f"{below}/{entry.path}",
                     group=f"{name}/{entry.group}",
                     split=Split.TRAIN if name in train_only else entry.split,
@@ -55,7 +61,7 @@ def join(manifests: Sequence[Manifest], train_only: Sequence[str] = ()) -> Manif
                 )
             )
     _require_different(entries)
-    classes = in_order({label for each in manifests for label in each.classes})
+    classes = in_order([*spelling.values()])
     found = [each.provenance for each in manifests]
     provenance = Provenance(
         source=" + ".join(names),

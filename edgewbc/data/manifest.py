@@ -74,7 +74,7 @@ class Entry:
 
     Attributes:
         path: image file, relative to the manifest's root, with forward slashes.
-        label: class name in lower case.
+        label: class name.
         group: original image, slide or patient.
         split: train, val or test.
         sha256: hash of the image file.

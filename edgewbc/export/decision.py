@@ -221,7 +221,8 @@ def examples(
 
 
 def _of_other_kinds(others: Manifest, classes: Sequence[str]) -> list[Entry]:
-    return [entry for entry in others.split(Split.TRAIN) if entry.label not in classes]
+    own = {name.lower() for name in classes}
+    return [entry for entry in others.split(Split.TRAIN) if entry.label.lower() not in own]
 
 
 def _familiarity(

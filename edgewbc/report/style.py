@@ -7,6 +7,7 @@ imported only when a chart is drawn.
 from __future__ import annotations
 
 import io
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -54,6 +55,10 @@ FALLBACKS: Final = (
     "PingFang SC", "Hiragino Sans GB", "Yu Gothic", "Malgun Gothic", "Segoe UI", "Arial Unicode MS", "Noto Sans",
 )  # fmt: skip
 """Fonts for characters that matplotlib's own does not have; those that are installed are used."""
+
+_LOG: Final = logging.getLogger("edgewbc.report")
+_MISSING: Final = r"Glyph (\d+) .*missing from"
+"""matplotlib's warning of a character that no font has; it draws a box."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,7 @@ def settings(*, pixels: bool = False) -> Iterator[None]:
     if pixels:
         changed["font.family"] = [*mpl.rcParams["font.family"], *_fallbacks()]
     with mpl.rc_context(changed), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)  # a box says so in the figure
+        warnings.filterwarnings("ignore", _MISSING, UserWarning)  # `saved` says so once
         yield
 
 
@@ -199,6 +204,37 @@ def _fallbacks() -> tuple[str, ...]:
 
     installed = {font.name for font in fontManager.ttflist}
     return tuple(name for name in FALLBACKS if name in installed)
+
+
+@lru_cache(maxsize=1)
+def _said() -> set[str]:
+    """Return the characters that this process has said to be missing."""
+    return set()
+
+
+@contextmanager
+def _missing_once(path: Path, *, told: bool) -> Iterator[None]:
+    """Say in one line which characters of a figure no installed font has, and each of them once in a process.
+
+    Args:
+        path: of the figure.
+        told: nothing is to be said: the viewer of the figure brings fonts of its own.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    missing: dict[str, None] = {}
+    for warning in caught:
+        if found := re.match(_MISSING, str(warning.message)):
+            missing[chr(int(found[1]))] = None
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if new := [character for character in missing if not told and character not in _said()]:
+        _said().update(new)
+        _LOG.warning(
+            "%s: no installed font has %s: they are drawn as boxes; install a font that does, such as %s",
+            path, " ".join(new), FALLBACKS[0],
+        )  # fmt: skip
 
 
 @contextmanager
@@ -219,5 +255,5 @@ def saved(path: Path, width: float, height: float, purpose: str) -> Iterator[Any
         drawn = figure(width, height)
         drawn.set_facecolor(PAPER)
         yield drawn
-        with atomic_write(path) as temporary:
+        with atomic_write(path) as temporary, _missing_once(path, told=vector):
             drawn.savefig(temporary, format=path.suffix[1:], metadata=metadata, dpi=72 if vector else 144)

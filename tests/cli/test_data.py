@@ -110,7 +110,7 @@ def test_own_data(edgewbc: Run, tmp_path: Path) -> None:
     ran = edgewbc("data", "manifest", "folder", tmp_path / "own", *options, "--to", to)
     assert ran.code == 0
     assert "protocol official" in ran.out
-    assert Manifest.read(to).classes == ("neutrophil", "ly")
+    assert Manifest.read(to).classes == ("neutrophil", "Ly")
     ran = edgewbc("data", "folds", to, "--folds", 2, "--to", tmp_path / "folds", "--json")
     assert [summary["counts"]["test"] for summary in json.loads(ran.out)] == [{"neutrophil": 6, "ly": 3}] * 2
     ran = edgewbc("data", "card", to, "--to", tmp_path / "card")
@@ -252,7 +252,7 @@ def test_names_that_look_like_cell_types(edgewbc: Callable[..., Any], tmp_path: 
             (tmp_path / "cells" / name / f"{index}.png").write_bytes(image)
     ran = edgewbc("data", "manifest", "folder", tmp_path / "cells", "--to", tmp_path / "m")
     assert ran.code == 0, ran.err
-    renamed = "plt=platelet,seg=neutrophil"
-    assert f"plt would be counted as white cells: rename labels with --map '{renamed}'" in ran.err
+    renamed = "PLT=platelet,Seg=neutrophil"
+    assert f"PLT would be counted as white cells: rename labels with --map '{renamed}'" in ran.err
     ran = edgewbc("data", "manifest", "folder", tmp_path / "cells", "--map", renamed, "--to", tmp_path / "m2")
     assert (ran.code, ran.err) == (0, "")

@@ -41,6 +41,7 @@ def test_truth(slides: Path) -> None:
     manifest = make("folder", slides, protocol="external")
     found = truth(manifest, manifest.entries, ("neutrophil", "lymphocyte"))
     assert found.dtype == np.int64
+    assert truth(manifest, manifest.entries, ("Neutrophil", "LYMPHOCYTE")).tolist() == found.tolist()
     assert found.tolist() == [1] * 12 + [0] * 12  # Lymphocyte/ comes before neutrophil/
     with pytest.raises(UserError, match=r"slide0/0\.png: its label 'lymphocyte' is not a class of the model"):
         truth(manifest, manifest.entries, ("neutrophil",))

@@ -44,6 +44,21 @@ def test_each_cell_keeps_its_split(parts: tuple[Manifest, Manifest], tmp_path: P
     assert read.sha256 == joined.sha256
 
 
+def test_names_that_differ_in_case_are_one_class(parts: tuple[Manifest, Manifest]) -> None:
+    """The first manifest names it."""
+    first, second = (
+        replace(
+            part,
+            classes=tuple(change(name) for name in part.classes),
+            entries=tuple(replace(entry, label=change(entry.label)) for entry in part.entries),
+        )
+        for part, change in zip(parts, (str.title, str.upper), strict=True)
+    )
+    joined = join([first, second])
+    assert sorted(joined.classes) == sorted(first.classes)
+    assert {entry.label for entry in joined.entries} == {*first.classes}
+
+
 def test_a_source_for_training_alone(parts: tuple[Manifest, Manifest]) -> None:
     """Its validation images are for training, its test images are left out: validation and test are the other's."""
     joined = join(parts, ["other"])

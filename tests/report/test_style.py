@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,30 @@ def test_any_name_is_drawn_as_it_is(tmp_path: Path, suffix: str, recwarn: pytest
     assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
     if suffix == ".svg":
         assert r"CD$\4$_x" in path.read_text(encoding="utf-8")
+
+
+def test_missing_characters_are_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each character once in a process, for pixels alone; other warnings pass."""
+    monkeypatch.setattr(style, "_fallbacks", tuple)
+    style._said.cache_clear()
+
+    def draw(name: str, text: str) -> list[str]:
+        caplog.clear()
+        with style.saved(tmp_path / name, 200, 100, "a figure") as figure:
+            (axes,) = style.axes(figure, 30, 10, 10, 30)
+            axes.set_xticks([0, 1], [text, text])
+        return [record.getMessage() for record in caplog.records]
+
+    assert draw("a.svg", "\u5355\u6838") == []
+    (line,) = draw("a.png", "\u5355\u6838")
+    assert line.startswith(f"{tmp_path / 'a.png'}: no installed font has \u5355 \u6838: they are drawn as boxes")
+    assert draw("b.png", "\u5355") == []
+    assert len(draw("b.png", "\u5355\u7ec6")) == 1
+    with pytest.warns(DeprecationWarning, match="old"), style._missing_once(tmp_path, told=False):
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+    style._said.cache_clear()
 
 
 def test_fonts_that_are_installed_fill_in(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,7 @@ from edgewbc.data.sources.scan import (
     hash_images,
     normalize_label,
     require_folder,
+    spelled,
 )
 from edgewbc.data.sources.table import LabelTable
 from edgewbc.errors import UserError
@@ -141,7 +143,11 @@ def make(
     check_utf8(folder.resolve())
     mapped = label_map is not None or name in BOXES
     if cases is not None:
-        found = cases if wanted is None else select(cases, wanted)
+        found = replace(
+            cases,
+            cells=[replace(cell, label=normalize_label(cell.label), name=cell.label) for cell in cases.cells],
+        )
+        found = found if wanted is None else select(found, wanted)
     else:
         found = _find(name, folder, chosen, None if mapped else wanted, group_pattern, labels, annotations)
     if label_map is not None:
@@ -157,7 +163,8 @@ def make(
     cells = group_copies(hash_images(folder, found.cells, left_out))
     for label in sorted({cell.label for cell in found.cells} - {cell.label for cell in cells}):
         raise UserError(f"{folder}: no readable image of class {label!r}: add images, or exclude it with --classes")
-    names = in_order({cell.label for cell in cells})
+    by_label = spelled(cells)
+    names = in_order([*by_label.values()])
     if wrong := problem(names):
         raise UserError(f"{folder}: {wrong}: rename it, or exclude it with --classes")
     if chosen not in (Protocol.PUBLISHED, Protocol.PUBLISHED8) or own or name == SourceName.TABLE:
@@ -171,7 +178,7 @@ def make(
         splits=splits if chosen in (Protocol.OFFICIAL, Protocol.GROUPED, Protocol.POSTER) else None,
         edgewbc=__version__,
     )
-    entries = _entries(cells, chosen, seed, splits)
+    entries = tuple(replace(entry, label=by_label[entry.label]) for entry in _entries(cells, chosen, seed, splits))
     return Manifest(folder, entries, names, chosen, provenance)
 
 

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from edgewbc.data.augmented_set import FACTS, ORIGINALS
 from edgewbc.data.manifest import SYNTHETIC
-from edgewbc.data.sources.scan import Cell, SourceCells, check_relative, not_selected, read_rows, require_folder
+from edgewbc.data.sources.scan import (
+    Cell,
+    SourceCells,
+    check_relative,
+    normalize_label,
+    not_selected,
+    read_rows,
+    require_folder,
+)
 from edgewbc.errors import UserError
 from edgewbc.utils.files import read_json
 
@@ -34,11 +42,12 @@ def find(folder: Path, classes: Sequence[str] | None = None) -> SourceCells:
     left_out: Counter[str] = Counter()
     cells = []
     for row in rows:
-        if classes is not None and row["label"] not in classes:
-            left_out[not_selected(row["label"])] += 1
+        label = normalize_label(row["label"])
+        if classes is not None and label not in classes:
+            left_out[not_selected(label)] += 1
         else:
             check_relative(row["path"], folder / ORIGINALS, folder)
-            cells.append(Cell(row["path"], row["label"], row["group"]))
+            cells.append(Cell(row["path"], label, row["group"], name=row["label"]))
     for name in classes or ():
         if not any(cell.label == name for cell in cells):
             raise UserError(f"{folder / ORIGINALS}: no image of class {name!r}: remove it from --classes")

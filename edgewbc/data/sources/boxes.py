@@ -60,7 +60,7 @@ def cells(
                 raise UserError(f"{folder / image.path}: a box has no label")
             if not (each.box[2] > 0 and each.box[3] > 0):
                 raise UserError(f"{folder / image.path}: a box of class {label!r} has no area: correct it")
-            found.append(Cell(image.path, label, group, box=each.box, split=side))
+            found.append(Cell(image.path, label, group, box=each.box, split=side, name=each.label))
     if not found:
         raise UserError(f"{folder}: no boxes with a class were found")
     return SourceCells(found, +left_out)

@@ -70,10 +70,10 @@ def find(folder: Path, classes: Sequence[str] | None = None, group_pattern: str 
             left_out += found.left_out
         if not images:
             raise UserError(f"{paths[0]}: no image in this class folder: add images, or exclude it with --classes")
-        for image in images:
+        for top, image in [(top, image) for top, found in zip(paths, below, strict=True) for image in found.paths]:
             path = image.relative_to(folder).as_posix()
             group = subfolder_group(path, 2 if parts else 1) if pattern is None else group_of(path, pattern, folder)
-            cells.append(Cell(path, label, group, split=sides.of_path(path) if parts else None))
+            cells.append(Cell(path, label, group, split=sides.of_path(path) if parts else None, name=top.name))
     for above in (folder, *parts.values()):
         left_out["image outside of the class folders"] += sum(is_image(path) for path in above.iterdir())
     return SourceCells(cells, +left_out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +23,11 @@ class LabelMap:
     Attributes:
         classes: class for each label, both normalized (see `scan.normalize_label`); an empty class leaves cells of the
             label out. Labels that are not in it keep their name.
+        names: each class as it was written, by its normalized name.
     """
 
     classes: Mapping[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> LabelMap:
@@ -39,15 +41,17 @@ class LabelMap:
         """
         pairs = _inline(text) if "=" in text else _from_file(Path(text))
         found: dict[str, str] = {}
+        names: dict[str, str] = {}
         for label, name in pairs:
             key, value = normalize_label(label), normalize_label(name)
             if not key:
                 raise UserError(f"--map {text}: a label is empty: {USAGE}")
+            names.setdefault(value, name)
             if found.setdefault(key, value) != value:
                 raise UserError(f"--map {text}: {label!r} is mapped twice")
         if not found:
             raise UserError(f"--map {text}: maps no label: {USAGE}")
-        return cls(found)
+        return cls(found, names)
 
     def apply(self, found: SourceCells) -> SourceCells:
         """Return the cells with their classes; those of a label with an empty class are counted in `left_out`.
@@ -64,9 +68,9 @@ class LabelMap:
         left_out = Counter(found.left_out)
         cells = []
         for cell in found.cells:
-            name = self.classes.get(cell.label, cell.label)
-            if name:
-                cells.append(replace(cell, label=name))
+            label = self.classes.get(cell.label, cell.label)
+            if label:
+                cells.append(replace(cell, label=label, name=self.names.get(label, cell.name)))
             else:
                 left_out[f"label {cell.label} is mapped to nothing"] += 1
         return replace(found, cells=cells, left_out=left_out)

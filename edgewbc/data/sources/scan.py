@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from edgewbc.cells import SHORT
 from edgewbc.errors import UserError
 from edgewbc.images import headers
 from edgewbc.images.discover import SUFFIXES
@@ -31,11 +32,12 @@ class Cell:
 
     Attributes:
         path: image file, relative to the source's folder, with forward slashes.
-        label: class name, see `normalize_label`.
+        label: class name as it is compared, see `normalize_label`.
         group: what must not be divided by the split; empty if the image is a group of its own.
         sha256: hash of the image file; empty until `hash_images` has run.
         box: left, top, width and height in pixels, if the image holds other cells too.
         split: split that the data set assigns the cell to, if it comes with one.
+        name: class name as the source writes it, see `spelled`; empty where it is the label.
     """
 
     path: str
@@ -44,6 +46,7 @@ class Cell:
     sha256: str = ""
     box: Box | None = None
     split: str | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,22 @@ class FolderImages:
 
 
 def normalize_label(name: str) -> str:
-    """Return a class name in lower case and Unicode form NFC, without leading and trailing whitespace."""
+    """Return a class name as it is compared: in lower case and Unicode form NFC, without whitespace at its ends."""
     return unicodedata.normalize("NFC", name).strip().lower()
+
+
+def spelled(cells: Iterable[Cell]) -> dict[str, str]:
+    """Return the name of each label: as the source writes it, most often where it does so in several ways.
+
+    Cell types that a differential knows are in lower case, whatever the source writes.
+    """
+    names: dict[str, Counter[str]] = {}
+    for cell in cells:
+        names.setdefault(cell.label, Counter())[unicodedata.normalize("NFC", cell.name).strip() or cell.label] += 1
+    return {
+        label: label if label in SHORT else min(found, key=lambda name: (-found[name], name))
+        for label, found in names.items()
+    }
 
 
 def not_selected(label: str) -> str:

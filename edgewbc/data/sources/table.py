@@ -94,15 +94,16 @@ def find(folder: Path, table: LabelTable, classes: Sequence[str] | None = None) 
             split = sides.WORDS.get(row[table.split_column].lower())
             if split is None:
                 raise UserError(f"{where}: split {row[table.split_column]!r}: expected train, val or test")
-        label = normalize_label(label)
+        name, label = label, normalize_label(label)
         if classes is not None and label not in classes:
             left_out[not_selected(label)] += 1
         else:
-            cells.append(Cell(path, label, row[table.group_column] if table.group_column else "", "", box, split))
+            group = row[table.group_column] if table.group_column else ""
+            cells.append(Cell(path, label, group, "", box, split, name))
     labels = {cell.label for cell in cells}
-    for name in classes or ():
-        if name not in labels:
-            raise UserError(f"{table.path}: no image of class {name!r}: remove it from --classes")
+    for wanted in classes or ():
+        if wanted not in labels:
+            raise UserError(f"{table.path}: no image of class {wanted!r}: remove it from --classes")
     below = images_below(folder)
     listed = {folder / path for path, _ in seen}
     left_out["no row in the table"] += sum(path not in listed for path in below.paths)

@@ -35,7 +35,7 @@ def test_coco_with_a_file_per_side(put: Put, image_folder: Path) -> None:
         write(image_folder / f"annotations/instances_{side}2017.json", json.dumps(coco([f"{side}.png"])))
     put("train2017/more.png", seed=8)
     made = make("coco", image_folder, annotations=image_folder / "annotations")
-    assert (made.protocol, made.classes, len(made.entries)) == ("published", ("ly", "seg"), 6)
+    assert (made.protocol, made.classes, len(made.entries)) == ("published", ("Ly", "Seg"), 6)
     assert made.entries[0].path == "test2017/test.png"
     assert (made.entries[0].box, made.entries[0].split) == ((1, 2, 8, 9), "test")
     assert made.provenance.left_out == {"annotation of a crowd": 3, "image that no annotation file names": 1}

@@ -25,12 +25,19 @@ def test_labels_are_merged_and_left_out(cells: Path) -> None:
     """Labels become classes, an empty class leaves a label out, and --classes selects from the classes."""
     mapping = LabelMap.parse("Seg=Neutrophil, band = neutrophil,Smudge=")
     made = make("folder", cells, label_map=mapping)
-    assert made.classes == ("neutrophil", "ly")
+    assert made.classes == ("neutrophil", "Ly")
     assert sum(entry.label == "neutrophil" for entry in made.entries) == 6
     assert made.provenance.left_out == {"label smudge is mapped to nothing": 3}
     assert make("folder", cells, label_map=mapping, classes=["neutrophil"]).classes == ("neutrophil",)
     with pytest.raises(UserError, match="no cell of class 'seg' in --classes; found ly, neutrophil"):
         make("folder", cells, label_map=mapping, classes=["seg"])
+
+
+def test_a_class_is_named_as_the_map_names_it(cells: Path) -> None:
+    """Labels that it does not name keep their own names."""
+    made = make("folder", cells, label_map=LabelMap.parse("SEG=Neutro,band=neutro,smudge= Rest "))
+    assert made.classes == ("Ly", "Neutro", "Rest")
+    assert {entry.label for entry in made.entries} == {*made.classes}
 
 
 def test_yaml(cells: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from edgewbc.data.sources.scan import (
     normalize_label,
     read_rows,
     require_folder,
+    spelled,
 )
 from edgewbc.errors import UserError
 from tests.data.conftest import Put, write_csv
@@ -125,6 +126,15 @@ def test_group_copies_fills_in_missing_groups() -> None:
 def test_normalize_label(name: str) -> None:
     """Composed and decomposed accents, letter case and outer whitespace make no difference."""
     assert normalize_label(name) == "\u00e9osinophile"
+
+
+def test_names_are_spelled_as_the_source_spells_them_most_often() -> None:
+    """Cell types that a differential knows are in lower case; a label without a name is its own."""
+    written = ["Seg", "SEG", "seg", "Seg", " NRBC ", "Neutrophil", "e\u0301os", "b", "B"]
+    cells = [Cell(str(place), normalize_label(name), name=name) for place, name in enumerate(written)]
+    assert spelled([*cells, Cell("x", "smudge")]) == {
+        "seg": "Seg", "nrbc": "NRBC", "neutrophil": "neutrophil", "\u00e9os": "\u00e9os", "b": "B", "smudge": "smudge",
+    }  # fmt: skip
 
 
 def test_read_rows_returns_the_requested_columns(tmp_path: Path) -> None:

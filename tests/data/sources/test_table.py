@@ -43,6 +43,18 @@ def test_delimiters_and_encodings(images: Path, tmp_path: Path, delimiter: str, 
     assert made.provenance.source == "table"
 
 
+def test_names_are_kept_as_they_are_written(images: Path, tmp_path: Path) -> None:
+    """Upper and lower case make one class, by its commonest name; a differential's own types are in lower case."""
+    names = ["Zelle (Gro\u00df)", "zelle (gro\u00df) ", "Zelle (Gro\u00df)", "MONOCYTE"]
+    table = tmp_path / "t.csv"
+    write_csv(table, ["path,label", *(f"{path},{name}" for (path, _), name in zip(ROWS, names, strict=True))])
+    made = make("table", images, protocol="external", labels=LabelTable(table))
+    assert made.classes == ("monocyte", "Zelle (Gro\u00df)")
+    assert [entry.label for entry in made.entries] == [made.classes[1]] * 3 + ["monocyte"]
+    chosen = make("table", images, protocol="external", labels=LabelTable(table), classes=["ZELLE (Gro\u00df)"])
+    assert chosen.classes == ("Zelle (Gro\u00df)",)
+
+
 def test_split_and_group_columns(images: Path, tmp_path: Path) -> None:
     """The split column makes the protocol published; the group column names the group; backslashes are accepted."""
     table = tmp_path / "labels.csv"

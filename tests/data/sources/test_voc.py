@@ -22,8 +22,8 @@ def test_voc(put: Put, image_folder: Path, beside: bool) -> None:
         write(image_folder / "ImageSets" / "Main" / f"{side}.txt", f"{name}\n")
     made = make("voc", image_folder)
     assert [(e.path, e.label, e.box, e.split) for e in made.entries][:3] == [
-        ("JPEGImages/a.png", "ly", (0, 0, 5, 6), "train"),
-        ("JPEGImages/a.png", "seg", (1, 2, 10, 10), "train"),
-        ("JPEGImages/b.png", "ly", (0, 0, 5, 6), "val"),
+        ("JPEGImages/a.png", "Ly", (0, 0, 5, 6), "train"),
+        ("JPEGImages/a.png", "Seg", (1, 2, 10, 10), "train"),
+        ("JPEGImages/b.png", "Ly", (0, 0, 5, 6), "val"),
     ]
     assert made.provenance.left_out == {"image in no list of ImageSets": 1}

@@ -29,11 +29,11 @@ def yolo(put: Put, image_folder: Path) -> Path:
 def test_yolo(yolo: Path) -> None:
     """Boxes are in pixels, a polygon has its bounding box, the side is that of the folder, the group is the image."""
     made = make("yolo", yolo)
-    assert (made.protocol, made.classes) == ("published", ("ly", "seg"))
+    assert (made.protocol, made.classes) == ("published", ("Ly", "Seg"))
     found = {(entry.path, entry.label): entry for entry in made.entries}
-    seg = found["images/test/test.png", "seg"]
+    seg = found["images/test/test.png", "Seg"]
     assert (seg.box, seg.split, seg.group) == ((15, 5, 10, 10), "test", "images/test/test.png")
-    assert found["images/val/val.png", "ly"].box == pytest.approx((4, 2, 8, 6))
+    assert found["images/val/val.png", "Ly"].box == pytest.approx((4, 2, 8, 6))
     assert made.provenance.left_out == {"image without a file of boxes": 1, "image without boxes": 1}
     mapped = make("yolo", yolo, label_map=LabelMap.parse("Seg=neutrophil"), classes=["neutrophil"])
     assert mapped.classes == ("neutrophil",)
@@ -64,4 +64,4 @@ def test_yolo_names_in_a_text_file(yolo: Path) -> None:
     with pytest.raises(UserError, match="no class names: add data.yaml"):
         make("yolo", yolo)
     write(yolo / "classes.txt", "Zelle (gro\u00df)\natyp. Ly\n")
-    assert make("yolo", yolo).classes == ("atyp. ly", "zelle (gro\u00df)")
+    assert make("yolo", yolo).classes == ("Zelle (gro\u00df)", "atyp. Ly")
