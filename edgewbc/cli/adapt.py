@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgewbc.cli.console import emit, progress, say, wrote
+from edgewbc.cli.console import emit, left_out, progress, say, wrote
 from edgewbc.cli.options import InferenceThreads, Json
 
 if TYPE_CHECKING:
@@ -161,10 +161,7 @@ def _shots_table(rows: list[ShotsRow]) -> str:
 def _report_errors(found: Adaptation, files: list[LabeledFile]) -> None:
     if found.seen is None or not found.seen.errors:
         return
-    for index, reason in found.seen.errors[:10]:
-        say(f"left out: {files[index].path}: {reason}")
-    if len(found.seen.errors) > 10:
-        say(f"and {len(found.seen.errors) - 10} more")
+    left_out([(files[index].path, reason) for index, reason in found.seen.errors])
 
 
 def _numbers(text: str) -> list[int]:

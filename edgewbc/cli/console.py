@@ -9,12 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgewbc.utils.text import printable
+
 T = TypeVar("T")
 
 
 def say(text: str) -> None:
-    """Print a message for the user on stderr; stdout is for results."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a message for the user on stderr; stdout is for results. Line ends stay, other codes become escapes."""
+    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
+
+
+def left_out(files: Sequence[tuple[object, str]]) -> None:
+    """Report files that were not used, each with the reason: the first ten on a line each, and how many more."""
+    for path, reason in files[:10]:
+        say(f"left out: {printable(path)}: {printable(reason)}")
+    if len(files) > 10:
+        say(f"and {len(files) - 10} more")
 
 
 def wrote(path: Path) -> None:

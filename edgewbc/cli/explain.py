@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgewbc.cli.console import emit, progress, say, wrote
+from edgewbc.cli.console import emit, left_out, progress, say, wrote
 from edgewbc.cli.options import InferenceThreads, Json, SlideBundle
 
 
@@ -74,8 +74,7 @@ def command(
         known = explain_folder.Similar.of(bundle, cells, profile=profile, threads=threads, progress=progress)
     request = explain_folder.ExplainRequest(tuple(paths), label, against, most)
     found = explain_folder.write(explainer, request, to, known, progress)
-    for path, reason in found.errors[:10]:
-        say(f"left out: {path}: {reason}")
+    left_out(found.errors)
     if found.coarse:
         say(found.coarse)
     if found.stopped:

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from edgewbc._version import __version__
 from edgewbc.cli.commands import SUMMARIES, load
 from edgewbc.errors import INTERRUPTED, GateError, StalledError, UserError
+from edgewbc.utils.text import printable
 
 _SAFE_PATHS = ("PYTHONSAFEPATH", "NoDefaultCurrentDirectoryInExePath")
 
@@ -123,7 +124,7 @@ def _report(error: Exception) -> int:
             return INTERRUPTED
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, UserError | GateError | StalledError):
-        print(f"edgewbc: {error}", file=sys.stderr)
+        print(f"edgewbc: {printable(error)}", file=sys.stderr)  # one line, whatever a file is named
         return error.exit_code
     traceback.print_exception(error)
     print("edgewbc: this is a bug; please report the lines above", file=sys.stderr)

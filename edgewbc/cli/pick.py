@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edgewbc.cli.console import emit, progress, say, wrote
+from edgewbc.cli.console import emit, left_out, progress, say, wrote
 from edgewbc.cli.options import InferenceThreads, Json
 
 
@@ -49,8 +49,7 @@ def command(
     profile = profile_of(bundle, microscope, paths)
     found = pick_folder.choose(bundle, paths, n, seed=seed, profile=profile, threads=threads, progress=progress)
     pick_folder.write(bundle, found, to, profile)
-    for path, reason in found.errors[:10]:
-        say(f"left out: {path}: {reason}")
+    left_out(found.errors)
     if as_json:
         emit(
             {

@@ -18,6 +18,7 @@ from edgewbc.data.manifest import SPLITS, Entry, Manifest, Protocol, Split
 from edgewbc.data.similar_hashes import Hashes
 from edgewbc.errors import GateError, UserError
 from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.text import printable
 
 SHOWN = 20  # findings of each kind in the text; the JSON has all
 
@@ -182,7 +183,7 @@ def _section(title: str, rows: Sequence[str]) -> list[str]:
     if not rows:
         return []
     more = [f"  ... and {len(rows) - SHOWN} more (--json has all)"] if len(rows) > SHOWN else []
-    return [f"{title}:", *(f"  {row}" for row in rows[:SHOWN]), *more]
+    return [f"{title}:", *(f"  {printable(row)}" for row in rows[:SHOWN]), *more]
 
 
 def audit(

@@ -7,8 +7,6 @@ such a set from any manifest, and records the original of each image.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from collections.abc import Sequence
@@ -30,6 +28,7 @@ from edgewbc.images.encode import encode
 from edgewbc.pixels import Image
 from edgewbc.utils.files import read_json, whole_folder, write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.tables import csv_text
 
 ORIGINALS = "originals.csv"
 FACTS = "augmented.json"
@@ -154,10 +153,7 @@ def write(
             except BaseException:  # otherwise leaving the pool would wait for all images
                 pool.shutdown(cancel_futures=True)
                 raise
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([("path", "label", "group"), *sorted(rows)])
-        write_text(made / ORIGINALS, text.getvalue())
+        write_text(made / ORIGINALS, csv_text([("path", "label", "group"), *sorted(rows)]))
         write_json(made / FACTS, asdict(drawn))
     return drawn
 

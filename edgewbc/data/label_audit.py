@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ from edgewbc.data.manifest import Manifest
 from edgewbc.pixels import Box
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.tables import csv_text
 
 COLUMNS: Final = (
     "path", "box", "split", "group", "given", "suggested", "p_given", "p_suggested", "quality", "flagged", "rank"
@@ -72,15 +72,13 @@ class LabelAudit:
 
     def to_csv(self) -> str:
         """Return all cells by rank as CSV with `COLUMNS`; boxes are left, top, width and height in pixels."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        rows: list[Sequence[object]] = [COLUMNS]
         for c in self.judgment.cells:
             entry = c.entry
             values = (f"{c.p_given:.6f}", f"{c.p_suggested:.6f}", f"{c.quality:.6f}", "yes" if c.flagged else "no")
             names = (c.given, c.suggested)
-            writer.writerow([entry.path, _box(entry.box), entry.split, entry.group, *names, *values, c.rank])
-        return text.getvalue()
+            rows.append([entry.path, _box(entry.box), entry.split, entry.group, *names, *values, c.rank])
+        return csv_text(rows)
 
     def to_json(self) -> dict[str, Any]:
         """Return the result with the flagged cells only; `to_csv` has all cells."""

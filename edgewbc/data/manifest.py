@@ -22,6 +22,7 @@ from typing import Any
 from edgewbc.errors import UserError
 from edgewbc.pixels import Box
 from edgewbc.utils.files import read_json, sha256, write_json, write_text
+from edgewbc.utils.tables import csv_text
 
 SYNTHETIC = "synthetic"
 """Source of images that the toolkit drew itself. They test the toolkit; accuracy on them says nothing about cells."""
@@ -231,15 +232,13 @@ class Manifest:
 
     def to_csv(self) -> str:
         """Return the text of `manifest.csv`."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         several = any(e.microscope for e in self.entries)
-        writer.writerow([*COLUMNS, MICROSCOPE] if several else COLUMNS)
+        rows: list[Sequence[str]] = [[*COLUMNS, MICROSCOPE] if several else COLUMNS]
         for e in self.entries:
             box = "" if e.box is None else " ".join(f"{value:g}" for value in e.box)
             values = [e.path, e.label, e.group, e.split, e.sha256, box]
-            writer.writerow([*values, e.microscope] if several else values)
-        return text.getvalue()
+            rows.append([*values, e.microscope] if several else values)
+        return csv_text(rows)
 
     def write(self, folder: Path) -> None:
         """Write `manifest.csv` and `manifest.json` into a folder. Raises UserError if it holds another manifest."""
@@ -299,7 +298,10 @@ class Manifest:
         text = (folder / TABLE).read_bytes()
         if hashlib.sha256(text).hexdigest() != known["csv_sha256"]:
             raise UserError(f"{folder / TABLE}: was edited (the hash in manifest.json differs): recreate it")
-        entries = tuple(_parse(text.decode(), folder / TABLE))
+        try:
+            entries = tuple(_parse(text.decode(), folder / TABLE))
+        except csv.Error as error:  # an older version left carriage returns bare
+            raise UserError(f"{folder / TABLE}: cannot be read as CSV: {error}: recreate it") from None
         return cls(root, entries, tuple(known["classes"]), protocol, Provenance.from_json(facts), folder)
 
 

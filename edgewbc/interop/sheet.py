@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Sequence
 
 from edgewbc.interop.report import Report
+from edgewbc.utils.tables import csv_text
 
 SUFFIX = ".csv"
 COLUMNS = (
@@ -17,9 +17,7 @@ _FORMULA = tuple("=+-@\t\r\n'＝＋－＠")  # noqa: RUF001  (full-width forms, 
 
 def encoded(report: Report) -> bytes:
     """Return the table in UTF-8, with a header."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[str]] = [COLUMNS]
     for each in report.observations:
         row = [
             report.case, str(report.version), report.accession, str(report.stage), report.counted_at, report.signed_by,
@@ -27,8 +25,8 @@ def encoded(report: Report) -> bytes:
             each.unit.code, "" if each.n is None else str(each.n), str(report.counted), each.low, each.high,
             report.software, report.signature,
         ]  # fmt: skip
-        writer.writerow([_safe(value) for value in row])
-    return text.getvalue().encode()
+        rows.append([_safe(value) for value in row])
+    return csv_text(rows).encode()
 
 
 def _safe(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -22,6 +21,7 @@ from edgewbc.lab.case_labels import NOT_A_CELL, title
 from edgewbc.lab.case_ranges import Ranges
 from edgewbc.lab.case_report_page import PAGE
 from edgewbc.utils import text
+from edgewbc.utils.text import markup
 
 SHOWN = 8
 """Cells of each type that the gallery shows."""
@@ -54,22 +54,22 @@ def report(case: Case, ranges: Ranges | None = None, *, shown: int = SHOWN, zero
     found, ranges = case.differential(), ranges or Ranges()
     cells = case.cells()
     return PAGE.substitute(
-        title=_safe(f"Differential of {case.info.case}"),
+        title=markup(f"Differential of {case.info.case}"),
         mark="" if case.signed else ' class="draft"',
         state=_state(case),
-        case=_safe(case.info.case),
+        case=markup(case.info.case),
         facts=_facts(case, found),
         warning=_paragraphs([case.index.warning], "problem"),
         open=_paragraphs([_sentence(found.open_line())], "problem"),
         table=_table(found, ranges, zeros),
         notes=_paragraphs([_sentence(line) for line in (*found.others_lines(), found.excluded_line())], "note"),
-        limits=_safe(_limits_note(found, ranges)),
+        limits=markup(_limits_note(found, ranges)),
         flags=_flags(flags(found, ranges)),
         gallery=_gallery(case, cells, shown),
         changes=_changes(case, cells),
         signatures=_signatures(case),
         made_with=_made_with(case),
-        research=_safe(WARNING),
+        research=markup(WARNING),
     )
 
 
@@ -80,7 +80,7 @@ def _state(case: Case) -> str:
         return f'<strong class="state draft">DRAFT, NOT SIGNED</strong>{of}'
     last = case.sign_offs[-1]
     mark = "SIGNED" if case.state == CaseState.SIGNED else f"CORRECTED, version {case.version}"
-    return f'<strong class="state">{mark}</strong> by {_safe(last.who)}, {_time(last.at)}'
+    return f'<strong class="state">{mark}</strong> by {markup(last.who)}, {_time(last.at)}'
 
 
 def _facts(case: Case, found: CaseDifferential) -> str:
@@ -96,7 +96,7 @@ def _facts(case: Case, found: CaseDifferential) -> str:
         ("Counted at", _time(info.created)),
     ]
     safe = {"WBC, as given", "Counted at"}
-    cells = (f"<div><dt>{name}</dt><dd>{value if name in safe else _safe(value)}</dd></div>" for name, value in facts)
+    cells = (f"<div><dt>{name}</dt><dd>{value if name in safe else markup(value)}</dd></div>" for name, value in facts)
     return f"<dl>{''.join(cells)}</dl>"
 
 
@@ -114,7 +114,7 @@ def _table(found: CaseDifferential, ranges: Ranges, zeros: bool) -> str:
         outside = is_outside(line, own)
         if not (line.n or zeros or outside):
             continue
-        row = [_safe(_capital(line.title)), str(line.n), _percent(line), limits(line.exact)]
+        row = [markup(_capital(line.title)), str(line.n), _percent(line), limits(line.exact)]
         row += [_range(own.percent)] * with_percent
         row += ["-" if line.absolute is None else f"{line.absolute:.2f}"] * absolute
         row += [_range(own.absolute)] * with_absolute
@@ -153,7 +153,7 @@ def _limits_note(found: CaseDifferential, ranges: Ranges) -> str:
 def _flags(lines: Sequence[str]) -> str:
     if not lines:
         return ""
-    items = "".join(f"<li>{_safe(line)}</li>" for line in lines)
+    items = "".join(f"<li>{markup(line)}</li>" for line in lines)
     return f"<section><h2>Flags</h2><ul>{items}</ul></section>"
 
 
@@ -183,7 +183,7 @@ def _group(name: str, cells: Sequence[CaseCell], shown: int, digests: Mapping[in
     if not images:
         return ""
     count = f"{len(cells)}" if len(cells) <= shown else f"{shown} of {len(cells)}"
-    return f'<div class="group"><h3>{_safe(name)} <span>{count}</span></h3><div>{images}</div></div>'
+    return f'<div class="group"><h3>{markup(name)} <span>{count}</span></h3><div>{images}</div></div>'
 
 
 def _image(cell: CaseCell, digest: str) -> str:
@@ -211,7 +211,7 @@ def _image(cell: CaseCell, digest: str) -> str:
     changed = ' class="changed"' if cell.changed else ""
     words = f"cell {cell.order}, {cell.label or 'open'}"
     encoded = base64.b64encode(jpeg.tobytes()).decode()
-    return f'<img{changed} src="data:image/jpeg;base64,{encoded}" alt="{_safe(words)}" width="{SIDE}" height="{SIDE}">'
+    return f'<img{changed} src="data:image/jpeg;base64,{encoded}" alt="{markup(words)}" width="{SIDE}" height="{SIDE}">'
 
 
 def _changes(case: Case, cells: Sequence[CaseCell]) -> str:
@@ -223,11 +223,11 @@ def _changes(case: Case, cells: Sequence[CaseCell]) -> str:
     rows = [
         [
             str(cell.order),
-            _safe(title(cell.machine)) or "-",
-            _safe(title(cell.decided)),
-            _safe(cell.who),
+            markup(title(cell.machine)) or "-",
+            markup(title(cell.decided)),
+            markup(cell.who),
             _time(cell.at),
-            _safe(cell.why) or "-",
+            markup(cell.why) or "-",
         ]
         for cell in changed[:CHANGES]
     ]
@@ -248,7 +248,7 @@ def _changes(case: Case, cells: Sequence[CaseCell]) -> str:
 def _signatures(case: Case) -> str:
     """Return who signed which version; a line to sign by hand for a draft."""
     rows = [
-        [str(number), _safe(each.who), _time(each.at), f"<code>{_safe(each.hash[:16])}</code>"]
+        [str(number), markup(each.who), _time(each.at), f"<code>{markup(each.hash[:16])}</code>"]
         for number, each in enumerate(case.sign_offs, 1)
     ]
     if not rows:
@@ -278,12 +278,12 @@ def _made_with(case: Case) -> str:
         f"Microscope profile: {info.profile_sha256 or 'that of the training images'}.",
         f"Counted with {versions}; page by edgewbc {__version__}.",
     ]
-    return "".join(f"<p>{_safe(line)}</p>" for line in lines)
+    return "".join(f"<p>{markup(line)}</p>" for line in lines)
 
 
 def _paragraphs(lines: Iterable[str], kind: str) -> str:
     """Return paragraphs; what is between backticks is a command."""
-    found = (re.sub("`([^`]+)`", r"<code>\1</code>", _safe(line)) for line in lines if line)
+    found = (re.sub("`([^`]+)`", r"<code>\1</code>", markup(line)) for line in lines if line)
     return "".join(f'<p class="{kind}">{line}</p>' for line in found)
 
 
@@ -297,10 +297,4 @@ def _capital(name: str) -> str:
 
 def _time(at: str) -> str:
     """Return a time of the journal as people read it, in UTC."""
-    return _safe(at.replace("T", " ").removesuffix("Z") + " UTC") if at else "-"
-
-
-def _safe(value: str) -> str:
-    """Return text for HTML; what does not print, and bytes of a name that are not Unicode, become escapes."""
-    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in value)
-    return html.escape(shown)
+    return markup(at.replace("T", " ").removesuffix("Z") + " UTC") if at else "-"

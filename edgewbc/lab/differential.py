@@ -65,7 +65,7 @@ class Copies:
         times = f"{self.counted} times" if self.originals == 1 else f"{self.counted} times for {self.originals} images"
         return (
             f"{self.images} {'image is a copy' if one else 'images are copies'} of {whose} (same SHA-256): counted "
-            f"{times}, such as {self.examples[0][0]} and {self.examples[0][1]}"
+            f"{times}, such as {text.printable(self.examples[0][0])} and {text.printable(self.examples[0][1])}"
         )
 
 

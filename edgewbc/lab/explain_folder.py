@@ -29,6 +29,7 @@ from edgewbc.pixels import Box, Image, PixelSpec, cut, prepare
 from edgewbc.smear.microscope import Profile
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.text import markup
 
 SHEET, VALUES, MAPS = "sheet.html", "maps.json", "maps"
 FORMAT = 1
@@ -301,9 +302,9 @@ def _item(each: Explained, similar: Similar | None) -> str:
     unfamiliar = f"<small><b>unfamiliar: {escape(cell.unfamiliar)}</b></small>" if cell.unfamiliar else ""
     return (
         f'<li><figure><img class="pair" src="{_jpeg(each.drawn.pair())}" '
-        f'alt="{escape(where, quote=True)}: image and map for {escape(each.label, quote=True)}">'
+        f'alt="{markup(where)}: image and map for {escape(each.label, quote=True)}">'
         f"<figcaption><b>{escape(each.label)}, {probability}</b>{unfamiliar}"
-        f"<small>highest {each.drawn.highest:.2f}; {escape(where)}</small></figcaption></figure>"
+        f"<small>highest {each.drawn.highest:.2f}; {markup(where)}</small></figcaption></figure>"
         f"{_near(each, similar)}</li>"
     )
 

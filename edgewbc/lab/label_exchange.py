@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +19,7 @@ from edgewbc.lab.case_file import CASE
 from edgewbc.lab.csv_table import encode_name
 from edgewbc.lab.labeled_cells import LABEL, PATH, SKIPPED
 from edgewbc.utils.files import occupied, read_json, whole_folder, write_json, write_text
-from edgewbc.utils.tables import read_table
+from edgewbc.utils.tables import csv_text, read_table
 
 IMAGES = "cells"
 
@@ -214,20 +212,18 @@ def to_table(images: Sequence[LabeledImage], root: Path, table: Path) -> Importe
     """
     if table.exists():
         raise UserError(f"{table}: exists already and is not overwritten: give another --to")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([PATH, LABEL])
+    rows = [[PATH, LABEL]]
     counts: Counter[str] = Counter()
     for image in images:
         if not image.label.strip():
             continue
         file = _find(root, image.file)
         relative = os.path.relpath(file, table.parent).replace(os.sep, "/")
-        writer.writerow([encode_name(relative), image.label])
+        rows.append([encode_name(relative), image.label])
         counts[image.label] += 1
     if not counts:
         raise UserError("no image has a label")
-    write_text(table, text.getvalue())
+    write_text(table, csv_text(rows))
     return Imported(dict(counts), 0, len(images) - counts.total())
 
 

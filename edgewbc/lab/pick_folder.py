@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -30,6 +28,7 @@ from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.cell_sheet import STYLE
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.tables import csv_text
 
 IMAGES = "cells"
 TABLE = "labels.csv"
@@ -152,12 +151,11 @@ def cut_out(image: Image, box: Box) -> Image:
 
 def _table(picking: Picking) -> str:
     """Return the table to fill in: `label` is empty, so that nobody confirms a suggestion unseen."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([PATH, LABEL, "suggestion", "probability", "original"])
-    for cell in picking.cells:
-        writer.writerow([cell.copy, "", cell.suggestion, f"{cell.probability:.4f}", encode_name(str(cell.original))])
-    return text.getvalue()
+    rows = [
+        [cell.copy, "", cell.suggestion, f"{cell.probability:.4f}", encode_name(str(cell.original))]
+        for cell in picking.cells
+    ]
+    return csv_text([[PATH, LABEL, "suggestion", "probability", "original"], *rows])
 
 
 def _sheet(items: Sequence[str], classes: Sequence[str]) -> str:

@@ -30,6 +30,7 @@ from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.lab.watchdog import end_if_frozen
 from edgewbc.utils.files import sha256
 from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.text import printable
 
 if TYPE_CHECKING:
     from edgewbc.lab.watch import FolderWatcher
@@ -218,7 +219,7 @@ def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, outp
 
     def step(watcher: FolderWatcher) -> bool:
         for name in watcher.deleted:
-            output.say(f"{name}: was deleted before it could be classified")
+            output.say(f"{printable(name)}: was deleted before it could be classified")
         watcher.deleted.clear()
         counter.report()
         output.found = watcher.left_out()

@@ -29,6 +29,7 @@ from edgewbc.report.labels import at, headline
 from edgewbc.utils.cell_sheet import STYLE
 from edgewbc.utils.files import numbered, occupied, whole_folder, write_text
 from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.text import markup
 
 ROOT: Final = Path("label-audits")
 SHEET: Final = "sheet.html"
@@ -127,7 +128,7 @@ def html(audit: LabelAudit, cells: Sequence[Judged], views: Sequence[Image]) -> 
 
 def _item(cell: Judged, view: Image) -> str:
     data = base64.b64encode(encode(view, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, QUALITY])).decode()
-    name = escape(cell.entry.path + at(cell.entry.box))
+    name = markup(cell.entry.path + at(cell.entry.box))
     given, suggested = escape(cell.given), escape(cell.suggested)
     labels = f"{given} &rarr; {suggested}" if cell.given != cell.suggested else given
     kind = "" if cell.flagged else ' class="kept"'

@@ -18,6 +18,7 @@ from edgewbc.errors import UserError
 from edgewbc.report.thumbnails import crop, jpeg
 from edgewbc.utils.files import numbered, occupied, whole_folder, write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.text import markup
 
 ROOT: Final = Path("data-cards")
 PAGE: Final = "card.html"
@@ -145,7 +146,7 @@ def _counts(described: DataCard) -> str:
 def _figures(entries: Sequence[Entry], thumbnails: Mapping[Entry, bytes]) -> str:
     return "".join(
         f'<img src="data:image/jpeg;base64,{base64.b64encode(thumbnails[entry]).decode()}" '
-        f'alt="{escape(entry.path)}" title="{escape(f"{entry.path}, {entry.split}")}">'
+        f'alt="{markup(entry.path)}" title="{markup(f"{entry.path}, {entry.split}")}">'
         for entry in entries
     )
 

@@ -7,7 +7,7 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,27 @@ from edgewbc.utils.optional import install_command, need
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 WORKBOOKS: Final = (".xlsx", ".xlsm")
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV with commas and line feeds, in which a field with any line end is quoted.
+
+    `csv` leaves a carriage return bare where lines end with line feeds (before Python 3.13), and then cannot read it.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        fields = list(map(str, row))
+        if any("\r" in field for field in fields):
+            text.write(",".join(map(_quoted, fields)) + "\n")
+        else:
+            writer.writerow(fields)
+    return text.getvalue()
+
+
+def _quoted(field: str) -> str:
+    """Return a field of a CSV file as `csv` writes it, with a carriage return quoted too."""
+    return '"' + field.replace('"', '""') + '"' if re.search('[",\r\n]', field) else field
 
 
 def read_table(

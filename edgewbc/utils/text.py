@@ -21,6 +21,22 @@ def address_part(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
 
 
+def printable(text: object) -> str:
+    """Return a text, such as a file's name, on one line: what does not print becomes an escape, such as `\\n`.
+
+    A name may hold line ends, the codes that color a terminal or turn the direction of writing, and bytes that are not
+    Unicode. Names are written as they are where programs read them back, in JSON and CSV.
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
+
+
+def markup(text: object) -> str:
+    """Return a text for HTML; what does not print becomes an escape, as in `printable`."""
+    from html import escape  # its table of entities costs time that most commands need not spend
+
+    return escape(printable(text))
+
+
 def count(n: int, one: str, many: str = "") -> str:
     """Return a number with its noun, such as `1 cell` or `2 cells`; `many` is for a plural that does not end in s."""
     return f"{n} {one if n == 1 else many or f'{one}s'}"
@@ -44,8 +60,11 @@ def figure(value: float | None) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Format a table with columns separated by two spaces; the first `left` are left-aligned, the others right."""
-    lines = [list(header), *map(list, rows)]
+    """Format a table with columns separated by two spaces; the first `left` are left-aligned, the others right.
+
+    What does not print becomes an escape (see `printable`), so that a name cannot break a line.
+    """
+    lines = [list(map(printable, line)) for line in (header, *rows)]
     widths = [max(columns(line[i]) for line in lines) for i in range(len(header))]
 
     def padded(cell: str, index: int) -> str:
@@ -65,4 +84,5 @@ def columns(text: str) -> int:
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> str:
     """Format a Markdown table; columns whose index is in `numbers` are right-aligned."""
     rule = ["---:" if index in numbers else "---" for index in range(len(header))]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *rows))
+    lines = ([printable(cell).replace("|", r"\|") for cell in line] for line in rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *lines))

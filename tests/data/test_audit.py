@@ -87,6 +87,21 @@ def test_group_in_two_splits_is_a_leak(slides: Path) -> None:
     assert values["thresholds"] is None
 
 
+def test_a_name_with_a_line_end_is_one_line(put: Put, image_folder: Path) -> None:
+    """As is one with the codes of a terminal."""
+    for i, name in enumerate(("a\nb", "c\x1b[31m", "d")):
+        put(f"monocyte/{name}.png", seed=min(i, 1))
+    text = audit(make("folder", image_folder, protocol="external"), near=False).to_text()
+    assert r"monocyte/c\x1b[31m.png = monocyte/d.png" in text
+    (image_folder / "monocyte/a\nb.png").unlink()
+    manifest = make("folder", image_folder, protocol="external")
+    (image_folder / "monocyte/d.png").unlink()
+    (image_folder / "monocyte/c\x1b[31m.png").write_bytes(b"")
+    text = audit(manifest, near=False).to_text()
+    assert r": monocyte/c\x1b[31m.png: " in text
+    assert "\x1b" not in text
+
+
 def test_unusable_images_are_listed(put: Put, image_folder: Path) -> None:
     """Missing, changed and unreadable images are listed, and the check names the first."""
     for i in range(3):

@@ -44,9 +44,10 @@ def test_round_trip(written: Path, slides: Path) -> None:
     assert made.sha256 == hashlib.sha256((written / "manifest.csv").read_bytes()).hexdigest()
 
 
-def test_keeps_boxes_and_odd_names(tmp_path: Path) -> None:
-    """Boxes, commas, quotes and umlauts in a path survive the CSV."""
-    entry = Entry('Zellen, "neu"/ä b.png', "neutrophil", "g,1", Split.TEST, "0" * 64, (1.5, 2.0, 30.25, 40.0))
+@pytest.mark.parametrize("name", ['Zellen, "neu"/ä b.png', "a\rb.png", "a\r\nb.png", "\x1b[31m.png"])
+def test_keeps_boxes_and_odd_names(tmp_path: Path, name: str) -> None:
+    """Boxes, and commas, quotes, umlauts and control characters in a path survive the CSV."""
+    entry = Entry(name, "neutrophil", "g,1", Split.TEST, "0" * 64, (1.5, 2.0, 30.25, 40.0))
     (tmp_path / "images").mkdir()
     Manifest(tmp_path / "images", (entry,), ("neutrophil",), Protocol.EXTERNAL).write(tmp_path / "m")
     assert Manifest.read(tmp_path / "m").entries == (entry,)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
 
 from edgewbc.errors import UserError
-from edgewbc.utils.tables import read_table
+from edgewbc.utils.tables import csv_text, read_table
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -32,3 +34,16 @@ def test_a_missing_column_says_what_to_do(tmp_path: Path) -> None:
     path.write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="no column 'c'; found a, b: name it"):
         read_table(path, ["c"], "name it")
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\nb", 'a"\r,b', "a,b", "=1", "", " a "])
+def test_any_text_comes_back_from_csv(name: str) -> None:
+    """Also a carriage return, which would end the row for other readers."""
+    rows = [["path", "n"], [name, "1"]]
+    text = csv_text(rows)
+    assert list(csv.reader(io.StringIO(text, newline=""))) == rows
+    assert ("\r" in text) == ("\r" in name)
+
+
+def test_a_carriage_return_changes_no_other_row() -> None:
+    assert csv_text([["a", 1], ["b\r", 2], ["c d", ""]]) == 'a,1\n"b\r",2\nc d,\n'

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edgewbc.utils import text
 
 
 def test_table_is_aligned() -> None:
     """The first column is left-aligned, the others right-aligned; no line ends with blanks."""
     assert text.table(["x", "n"], [["one", "1"], ["b", "222"]]) == "x      n\none    1\nb    222"
+
+
+NAMES = {
+    "a\nb.png": r"a\nb.png",
+    "\x1b[31mred.png": r"\x1b[31mred.png",
+    "u\u202egnp.exe": r"u\u202egnp.exe",  # what follows would be shown from right to left
+    "f\udcff.png": r"f\udcff.png",  # a byte that is not Unicode
+    "Zelle \u00df \u5355.png": "Zelle \u00df \u5355.png",
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES.items())
+def test_names_stay_on_one_line(name: str, shown: str) -> None:
+    """Line ends, codes of a terminal, turned writing and bytes that are no text, in tables and pages too."""
+    assert text.printable(name) == shown
+    assert text.table(["name", "n"], [[name, "1"]]).splitlines()[1] == f"{shown}  1"
+    assert text.markdown(["name"], [[name]], []).splitlines()[2] == f"| {shown} |"
+    assert text.markup(f"<{name}>") == f"&lt;{shown}&gt;"
+
+
+def test_a_bar_in_a_name_is_no_column() -> None:
+    assert text.markdown(["name"], [["d|e"]], []).splitlines()[2] == r"| d\|e |"
 
 
 def test_undefined_values_are_dashes() -> None:
