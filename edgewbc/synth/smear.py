@@ -184,19 +184,20 @@ def surroundings(
     tall, wide = canvas.shape[:2]
     unit = RED_CELL_RADIUS * scale
     number = round(slide.crowding * (tall + 2 * unit) * (wide + 2 * unit) / (np.pi * unit**2))
-    placed: list[Array] = []
+    placed, count = np.empty((number, 2)), 0
     for _ in range(4 * number):
         at = rng.uniform((-unit, -unit), (wide + unit, tall + unit))
         radius = unit * rng.uniform(0.86, 1.12)
         # The outline of a red cell extends to 1.1 radii: it may touch a white cell, which then covers a part of it.
         if any(np.hypot(*(at - c)) < r + 1.02 * radius for c, r in taken):
             continue
-        nearest = min((float(np.hypot(*(at - other))) for other in placed), default=np.inf)
+        nearest = np.hypot(*(at - placed[:count]).T).min(initial=np.inf)
         if nearest < unit * (1.95 if rng.random() < 0.85 else 1.2):
             continue
-        placed.append(at)
+        placed[count] = at
+        count += 1
         _red_cell(canvas, rng, slide, at, radius)
-        if len(placed) >= number:
+        if count >= number:
             break
     for _ in range(rng.poisson(1.2e-3 * tall * wide / scale**2)):
         at = rng.uniform((0, 0), (wide, tall))
@@ -207,7 +208,12 @@ def surroundings(
 def platelet(canvas: Array, rng: np.random.Generator, at: Array, scale: float) -> None:
     """Add a platelet of 1.4 to 2.8 micrometers at (x, y) in pixels, in place."""
     outline = blob(rng, at, rng.uniform(0.7, 1.4) * scale, 0.15)
-    canvas += fill(canvas.shape[:2], [outline], soft=0.25 * scale)[..., None] * density((176, 140, 190))
+    soft = 0.25 * scale
+    reach = 2 + np.ceil(5 * soft)  # beyond the outline's antialiasing and its blur
+    left, top = np.maximum(np.floor(outline.min(0) - reach), 0).astype(int)
+    right, bottom = np.maximum(np.ceil(outline.max(0) + reach), 0).astype(int)
+    view = canvas[top:bottom, left:right]
+    view += fill(view.shape[:2], [outline - (left, top)], soft)[..., None] * density((176, 140, 190))
 
 
 def _red_cell(canvas: Array, rng: np.random.Generator, slide: Slide, at: Array, radius: float) -> None:
