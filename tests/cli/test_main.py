@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgewbc import __version__
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli import main as program
 from edgewbc.errors import GateError, StalledError, UserError
 from tests.conftest import Ran
@@ -128,10 +129,12 @@ def test_subprocesses_do_not_import_from_the_working_folder(
 @pytest.mark.parametrize(
     ("redirection", "code"), [(">/dev/full", 2), (">&-", 2), ("| true", 2), ("2>&- >{out}", 0), ("2>&1 >/dev/null", 0)]
 )
-def test_output_that_cannot_be_written(tmp_path: Path, redirection: str, code: int) -> None:
+def test_output_that_cannot_be_written(bundle: Bundle, tmp_path: Path, redirection: str, code: int) -> None:
     """A full or closed stdout is one line and exit code 2; without stderr the result is still on stdout alone."""
     out = tmp_path / "out"
-    command = f"set -o pipefail; {sys.executable} -m edgewbc info vgg16gap --json {redirection.format(out=out)}"
+    command = (
+        f"set -o pipefail; {sys.executable} -m edgewbc selftest {bundle.path} --json {redirection.format(out=out)}"
+    )
     ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert ran.returncode == code, ran.stderr
     assert len(ran.stderr.splitlines()) == (1 if code else 0)

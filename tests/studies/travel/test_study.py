@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,21 @@ def run(bundle: Path, tmp_path: Path, **more: Any) -> dict[str, Any]:
     return study.run(tmp_path, [bundle], tmp_path / "work", tmp_path / "travel.json", **options)
 
 
+@pytest.fixture(scope="module")
+def measured(manifests: dict[str, Manifest], bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the results of a bundle with both crops. Tests must not modify it."""
+    folder = tmp_path_factory.mktemp("measured")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "make", lambda source, folder, *, protocol: manifests[source])
+        run(bundle, folder)
+    return folder
+
+
 @pytest.fixture
-def results(sets: dict[str, Manifest], bundle: Path, tmp_path: Path) -> dict[str, Any]:
-    """Results of a bundle with both crops."""
-    return run(bundle, tmp_path)
+def results(measured: Path, sets: dict[str, Manifest], tmp_path: Path) -> dict[str, Any]:
+    """Return those results, in a folder of the test's own that holds what the study keeps."""
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    return dict(read_json(tmp_path / "travel.json", "results"))
 
 
 def test_parts(results: dict[str, Any], sets: dict[str, Manifest]) -> None:
