@@ -39,7 +39,8 @@ from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sampling import spread
 from edgewbc.decision.calibration import CalibrationScores
-from edgewbc.decision.familiarity import MIN_HELD_OUT, Familiarity
+from edgewbc.decision.familiarity import Familiarity
+from edgewbc.decision.familiarity_fit import MIN_HELD_OUT, show_others
 from edgewbc.errors import UserError, exit_code
 from edgewbc.evaluation.load import LoadedModel, load
 from edgewbc.export import decision
@@ -221,7 +222,9 @@ def _without_each(
     seen, held_out = run(manifest, train), run(manifest, val)
     labels = np.array([bundle.classes.index(label) for label in seen.labels], dtype=np.int64)
     examples = decision.examples(loaded.predictor, manifest, train, bundle.classes, bundle.pixels, manifest, progress)
-    return {kind: alone.shown(seen.features, labels, held_out.features, examples.without(kind)) for kind in kinds}
+    return {
+        kind: show_others(alone, seen.features, labels, held_out.features, examples.without(kind)) for kind in kinds
+    }
 
 
 def compare(familiarity: Familiarity, known: _Cells, unknown: _Cells) -> KindResult:

@@ -30,7 +30,8 @@ from edgewbc.cli.console import progress
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sampling import balanced, spread
-from edgewbc.decision.familiarity import COMPONENTS, Familiarity
+from edgewbc.decision import familiarity_fit
+from edgewbc.decision.familiarity_fit import COMPONENTS
 from edgewbc.errors import UserError, exit_code
 from edgewbc.evaluation.load import load
 from edgewbc.pixels import Image
@@ -60,7 +61,7 @@ def methods(features: Features, labels: NDArray[np.int64], held_out: Features) -
         labels: their class indices, (n,).
         held_out: features of validation cells, (m, d).
     """
-    own = Familiarity.fit(features, labels, held_out)
+    own = familiarity_fit.fit(features, labels, held_out)
     values = features.astype(np.float64)
     names, group = np.unique(labels, return_inverse=True)
     means = np.stack([values[labels == name].mean(0) for name in names])

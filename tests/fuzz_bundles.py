@@ -20,6 +20,7 @@ import numpy as np
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import FAMILIARITY, MANIFEST, SUMS
+from edgewbc.decision import familiarity_fit
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.errors import UserError
 from tests.protobuf import onnx_model
@@ -41,7 +42,7 @@ NAMES = (
 def statistics() -> Familiarity:
     """Return familiarity statistics of three features and two classes."""
     features = np.random.default_rng(0).gamma(2, 1, (200, 3)).astype(np.float32)
-    return Familiarity.fit(features, np.arange(200) % 2, features)
+    return familiarity_fit.fit(features, np.arange(200) % 2, features)
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import Any
 from edgewbc import cells
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision.calibration import Calibration
-from edgewbc.decision.familiarity import FamiliarityInfo
+from edgewbc.decision.familiarity_info import FamiliarityInfo
 from edgewbc.decision.risk import RiskTable
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec

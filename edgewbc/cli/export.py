@@ -171,7 +171,7 @@ def command(
 def _warnings(bundle: Bundle) -> list[str]:
     """Return what the differential of a bundle will not do, one line each."""
     from edgewbc import cells
-    from edgewbc.decision.familiarity import MIN_CELLS, MIN_HELD_OUT
+    from edgewbc.decision.familiarity_fit import MIN_CELLS, MIN_HELD_OUT
 
     found = [cells.advice(bundle.classes)]
     if bundle.manifest.familiarity is None:

@@ -16,7 +16,8 @@ import numpy as np
 
 from edgewbc.decision import adapt
 from edgewbc.decision.adapt import Cells
-from edgewbc.decision.familiarity import FALSE_ALARMS, Familiarity, order_statistic, rounded, scale_of, transformed
+from edgewbc.decision.familiarity import Familiarity, transformed
+from edgewbc.decision.familiarity_fit import FALSE_ALARMS, order_statistic, rounded, scale_of
 
 WEIGHT = 2.0
 """Cells that the old mean of a class counts as."""

@@ -14,7 +14,7 @@ from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.decision.calibration import Calibration
-from edgewbc.decision.familiarity import FamiliarityInfo
+from edgewbc.decision.familiarity_info import FamiliarityInfo
 from edgewbc.lineage import Lineage
 from edgewbc.pixels import PixelSpec
 from edgewbc.probability_metrics import MAX_CALIBRATION_ERROR

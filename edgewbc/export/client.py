@@ -12,7 +12,7 @@ from typing import Any, Final
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import FAMILIARITY as FAMILIARITY_FILE
 from edgewbc.cells import NOT_LEUKOCYTES
-from edgewbc.decision.familiarity import FamiliarityInfo
+from edgewbc.decision.familiarity_info import FamiliarityInfo
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import PixelSpec
 

@@ -14,7 +14,7 @@ from edgewbc.bundle.paths import FAMILIARITY
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest, Split
 from edgewbc.data.sampling import balanced, spread
-from edgewbc.decision import review_threshold, risk
+from edgewbc.decision import familiarity_fit, review_threshold, risk
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.others import Examples
@@ -150,7 +150,7 @@ def measure(
         familiarity = _familiarity(features, labels, seen.features)
         if familiarity is not None:
             shown = examples(predictor, manifest, entries, classes, pixels, others, progress)
-            familiarity = familiarity.shown(features, labels, seen.features, shown)
+            familiarity = familiarity_fit.show_others(familiarity, features, labels, seen.features, shown)
     return DecisionSettings(calibration, threshold, review, table, familiarity)
 
 
@@ -185,7 +185,7 @@ def show(
     ]
     found = examples(predictor, manifest, entries, classes, pixels, others, progress)
     try:
-        return familiarity.shown(features[0], labels, features[1], found)
+        return familiarity_fit.show_others(familiarity, features[0], labels, features[1], found)
     except ValueError as error:
         raise UserError(f"--others: {error}") from None
 
@@ -230,7 +230,7 @@ def _familiarity(
 ) -> Familiarity | None:
     """Return the statistics; None if there are too few cells for any."""
     try:
-        return Familiarity.fit(features, labels, held_out)
+        return familiarity_fit.fit(features, labels, held_out)
     except ValueError:
         return None
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgewbc.decision import lab_familiarity
+from edgewbc.decision import familiarity_fit, lab_familiarity
 from edgewbc.decision.adapt import Cells
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.others import Examples
@@ -24,7 +24,7 @@ def features(labels: NDArray[np.int64], seed: int, shift: NDArray[np.float64] | 
 @pytest.fixture(scope="module")
 def trained() -> Familiarity:
     labels = np.repeat([0, 1, 2], 200)
-    return Familiarity.fit(features(labels, 0), labels, features(labels, 1))
+    return familiarity_fit.fit(features(labels, 0), labels, features(labels, 1))
 
 
 def lab(counts: tuple[int, ...], seed: int = 2) -> Cells:
@@ -58,7 +58,7 @@ def test_kinds_that_were_shown_stay_unfamiliar(trained: Familiarity) -> None:
     """On average, the odds of another stain's cells become those of the training stain; thresholds are set anew."""
     labels = np.repeat([0, 1, 2], 200)
     kinds = Examples(features(np.full(100, 7), 3), np.full(100, "other"))
-    shown = trained.shown(features(labels, 0), labels, features(labels, 1), kinds)
+    shown = familiarity_fit.show_others(trained, features(labels, 0), labels, features(labels, 1), kinds)
     moved = lab_familiarity.move(shown, lab((15, 15, 15)))
     assert moved is not None
     assert moved.others is not None

@@ -14,7 +14,7 @@ from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.bundle.paths import FAMILIARITY
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.cells import CLASSES
-from edgewbc.decision.familiarity import Familiarity
+from edgewbc.decision import familiarity_fit
 from edgewbc.decision.head import Head
 from edgewbc.errors import UserError
 from edgewbc.lab import adapt, adapted_bundle, labeled_cells
@@ -95,7 +95,7 @@ def test_familiarity_moves_with_the_head(cells: Path, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     labels = np.repeat(np.arange(5), 200)
     features = (random.uniform(0, 5, size=(5, 8))[labels] + random.normal(size=(1000, 8))).astype(np.float32)
-    home = Familiarity.fit(features, labels, features[::2])
+    home = familiarity_fit.fit(features, labels, features[::2])
     (parent.path / FAMILIARITY).write_bytes(home.to_bytes())
     values = {**parent.manifest.to_json(), "format": 2, "familiarity": home.info(FAMILIARITY).to_json()}
     write_json(parent.path / "manifest.json", values)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.bundle.manifest import FORMAT
 from edgewbc.cli.main import app
+from edgewbc.decision import familiarity_fit
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.risk import RiskTable
@@ -51,7 +52,7 @@ def statistics(bundle: Bundle, seeds: range = range(200)) -> Familiarity:
     """Return the statistics of light images, labeled in turn."""
     images = np.stack([plain(seed) for seed in seeds])
     features = OpenVINOPredictor.from_bundle(bundle)(images).features
-    return Familiarity.fit(features, np.arange(len(seeds)) % 5, features[:150])
+    return familiarity_fit.fit(features, np.arange(len(seeds)) % 5, features[:150])
 
 
 @pytest.fixture(scope="module")

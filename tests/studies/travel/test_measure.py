@@ -11,8 +11,8 @@ from bench.travel import measure
 from bench.travel.cells import SeenSet
 from bench.travel.measure import Judge
 from edgewbc.bundle.training_images import TrainingImages
+from edgewbc.decision import familiarity_fit
 from edgewbc.decision.calibration import Calibration
-from edgewbc.decision.familiarity import Familiarity
 from edgewbc.pixels import PixelSpec
 from edgewbc.smear.appearance import QUANTITIES
 
@@ -56,7 +56,7 @@ def test_unfamiliar_cells() -> None:
     random = np.random.default_rng(0)
     labels = np.arange(400) % 2
     features = (random.uniform(1, 2, (400, 4)) + 4 * labels[:, None]).astype(np.float32)
-    familiarity = Familiarity.fit(features[:200], labels[:200], features[200:])
+    familiarity = familiarity_fit.fit(features[:200], labels[:200], features[200:])
     seen = make_seen([0, 1], [[0.9, 0.1]] * 2)
     seen.features[0], seen.features[1] = 1.5, 60
     assert Judge(SPEC, None, 0.5, familiarity, None).unfamiliar(seen).tolist() == [False, True]
