@@ -7,10 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
-import typer
 
-from edgewbc.cli.options import decimal
 from edgewbc.images.encode import encode
 from tests.conftest import Ran
 from tests.lab.tinted import write_cells
@@ -52,16 +49,3 @@ def test_a_wbc_is_above_zero(edgewbc: Callable[..., Ran], tmp_path: Path) -> Non
     assert len(ran.err.splitlines()) == 1
     assert "wbc" in ran.err
     assert not (tmp_path / "case").exists()
-
-
-@pytest.mark.parametrize(("text", "value"), [("7.2", 7.2), ("7,2", 7.2), ("12", 12.0)])
-def test_a_decimal_comma_is_read(text: str, value: float) -> None:
-    """As analyzers of many countries print it."""
-    assert decimal(text) == value
-
-
-@pytest.mark.parametrize("text", ["1,234.5", "1,2,3", "seven", ""])
-def test_other_numbers_are_refused(text: str) -> None:
-    """A comma between thousands could be meant otherwise."""
-    with pytest.raises(typer.BadParameter, match="is not a number such as 7.2 or 7,2"):
-        decimal(text)
