@@ -17,6 +17,7 @@ from edgewbc.images.files import read
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.pixels import Box, Image
 from edgewbc.reasons import CUT_OFF
+from edgewbc.runtime import golden_proof
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import fault
 from edgewbc.smear import appearance
@@ -115,6 +116,7 @@ def see(
     if bundle.pixels.crop in ("whole", "centre") and any(boxes or ()):
         raise UserError(f"{bundle.path}: takes images of one cell each: name a bundle that locates cells (wbc5-travel)")
     predictor = OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
+    golden_proof.require(bundle, predictor, precision or bundle.default_precision)
     prepare = Preparer(bundle.pixels, profile)
     errors: list[tuple[int, str]] = []
     kept: list[_Kept] = []

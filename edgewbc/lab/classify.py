@@ -24,7 +24,7 @@ from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
 from edgewbc.reasons import NO_CELL, Reason, ReasonKind
-from edgewbc.runtime import trial, tuning
+from edgewbc.runtime import golden_proof, trial, tuning
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.predictor import fault
 from edgewbc.utils.text import utc_now
@@ -77,11 +77,16 @@ class LoadedBundle:
 
     @classmethod
     def of(cls, bundle: Bundle, choice: tuning.Choice, thresholds: ReviewThresholds = ASK_BUNDLE) -> LoadedBundle:
-        """Compile a bundle's model in the given configuration. Raises UserError as `load` does."""
+        """Compile a bundle's model in the given configuration, which must reproduce its golden samples here.
+
+        Raises:
+            UserError: as `load` does, or they are not reproduced.
+        """
         resolved, familiarity = thresholds.of_bundle(bundle.manifest), bundle.familiarity()
         files = choice.files(bundle)
         engine = choice.pool(files)
         trial.check_info(bundle, engine.info)
+        golden_proof.require(bundle, engine, choice.precision)
         return cls(bundle, engine, resolved, files.sha256, familiarity)
 
     @property

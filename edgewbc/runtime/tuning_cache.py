@@ -100,7 +100,7 @@ def cache_folder() -> Path:
 
 
 def _file(bundle: Bundle, limit: int | None) -> Path:
-    name = f"{_sha256(bundle)} {host.processor()} {limit}"
+    name = f"{bundle_hash(bundle)} {host.processor()} {limit}"
     return cache_folder() / "tuning" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
 
@@ -113,7 +113,7 @@ def _key(bundle: Bundle, limit: int | None) -> dict[str, str | int | None]:
     """Return everything that must be unchanged for a measurement to be valid."""
     return {
         "format": FORMAT,
-        "bundle": _sha256(bundle),
+        "bundle": bundle_hash(bundle),
         "cpu": host.processor(),
         "cores": host.cores(),
         "openvino": openvino().get_version(),
@@ -121,7 +121,7 @@ def _key(bundle: Bundle, limit: int | None) -> dict[str, str | int | None]:
     }
 
 
-def _sha256(bundle: Bundle) -> str:
+def bundle_hash(bundle: Bundle) -> str:
     """Return a hash that identifies a bundle: over the hashes of all its files."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(bundle.sums.items()))
     return hashlib.sha256(lines.encode()).hexdigest()

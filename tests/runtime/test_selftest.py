@@ -14,7 +14,7 @@ from edgewbc.bundle.paths import GOLDEN
 from edgewbc.errors import GateError, UserError
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Batch, Prediction
-from edgewbc.runtime.selftest import GoldenSamples, ModelHash, selftest
+from edgewbc.runtime.selftest import GoldenSamples, ModelHash, mend, selftest
 from edgewbc.utils import resources
 
 
@@ -133,3 +133,17 @@ def test_missing_tolerances_raise_user_error(own: Bundle) -> None:
     """A bundle whose manifest has no golden.tolerance cannot be checked."""
     with pytest.raises(UserError, match=r"golden\.tolerance"):
         selftest(change(own, lambda values: values.pop("golden") and None, "manifest.json"))
+
+
+def test_what_to_do_depends_on_the_instruction_set() -> None:
+    """Names that OpenVINO reports."""
+    for lesser in ("Intel AVX2", "Intel AVX-512"):
+        assert "no VNNI" in mend(lesser)
+    for isa in (
+        "Intel AVX2 with Intel DL Boost",
+        "Intel AVX-512 with Intel DL Boost and bfloat16 support",
+        "Intel AVX10.1 and Intel AMX with bfloat16 and 8-bit integer support",
+        "unknown",
+        None,
+    ):
+        assert mend(isa) == "copy the bundle again, or update the runtime"
