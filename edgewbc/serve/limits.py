@@ -13,6 +13,8 @@ class Limits:
         body: bytes of the largest request.
         images: images of the largest request.
         pixels: of the largest image.
+        values: of the JSON of a request, such as the numbers of an image of a million pixels: while JSON is read,
+            nobody else is served.
         queue: images of all requests that are waiting or being classified; more are refused with 429.
         memory: bytes of all requests that are being received, waiting or being classified.
         batch: images per inference call.
@@ -24,6 +26,7 @@ class Limits:
     body: int = 64 << 20
     images: int = 256
     pixels: int = 50_000_000
+    values: int = 3_000_000
     queue: int = 1024
     memory: int = 512 << 20
     batch: int = 32

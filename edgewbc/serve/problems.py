@@ -71,7 +71,7 @@ class Problem(Exception):
 
     def body(self) -> bytes:
         """Return the response as bytes."""
-        return json.dumps(self.to_json()).encode()
+        return json.dumps(self.to_json(), separators=(",", ":")).encode()
 
 
 def bad_request(message: str) -> Problem:

@@ -73,6 +73,11 @@ def parse(body: bytes, header_length: str | None, limits: Limits) -> InferReques
         Problem: it is not a request of the protocol, has another input, or is beyond a limit.
     """
     head, tail = _split(body, header_length)
+    if (commas := head.count(b",")) > limits.values:
+        raise too_large(
+            f"the JSON holds more than {limits.values:,} values ({commas:,}): send pixels as binary data, with "
+            f"{LENGTH_HEADER}"
+        )
     try:
         values = parse_json(head)
     except UnicodeDecodeError:

@@ -58,12 +58,16 @@ def parse_json(data: bytes | str) -> Any:
     """Parse JSON as the standard has it: no key twice in an object, no NaN or Infinity.
 
     Raises:
-        ValueError: it is not such JSON, or nests too deeply.
+        ValueError: it is not such JSON, nests too deeply, or has a number of thousands of digits.
     """
     try:
         return json.loads(data, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except ValueError as error:
+        if "set_int_max_str_digits" in str(error):  # Python's advice, which is none for a user
+            raise ValueError("a number has too many digits") from None
+        raise
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -34,8 +34,12 @@ def new_token() -> str:
 
 
 def bears(authorization: str, token: str) -> bool:
-    """Return whether an `Authorization` header, as latin-1, carries a token; in constant time."""
-    return hmac.compare_digest(authorization.encode("latin-1"), f"Bearer {token}".encode())
+    """Return whether an `Authorization` header, as latin-1, carries a token; in constant time.
+
+    The name of the scheme, `Bearer`, may be in any case (RFC 9110, section 11.1).
+    """
+    scheme, _, carried = authorization.partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(carried.encode("latin-1"), token.encode())
 
 
 def is_loopback(host: str) -> bool:

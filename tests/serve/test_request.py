@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,19 @@ def test_limits() -> None:
     assert raised.value.status == 413
 
 
+def test_json_of_very_many_values_is_refused() -> None:
+    """Reading it would hold up all other requests; the same pixels as binary data are taken."""
+    small = replace(LIMITS, values=200)
+    white = np.full((1, 10, 6, 3), 255, np.uint8)
+    assert len(parse(json.dumps(pixels(white)).encode(), None, small).images) == 1
+    several = np.concatenate([white, white])
+    with pytest.raises(Problem, match="more than 200 values.*binary data") as raised:
+        parse(json.dumps(pixels(several)).encode(), None, small)
+    assert raised.value.status == 413
+    body, headers = binary(several)
+    assert len(parse(body, headers["inference-header-content-length"], small).images) == 2
+
+
 @pytest.mark.parametrize("length", ["x", "-1", "", "99999", "1e3", "²"])
 def test_a_wrong_length_of_the_json(length: str) -> None:
     """The header is part of the request."""
@@ -153,11 +167,15 @@ def test_damaged_binary_data() -> None:
         parse(head + data, str(len(head)), LIMITS)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"id":"a","id":"b"}', b'{"id":NaN}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"id":"a","id":"b"}', b'{"id":NaN}', b'{"id":%s}' % (b"9" * 5000)],
+)
 def test_what_is_no_json(body: bytes) -> None:
     """Also what nests too deeply, names a key twice, or holds what JSON has not."""
-    with pytest.raises(Problem, match="not JSON"):
+    with pytest.raises(Problem, match="not JSON") as raised:
         parse(body, None, LIMITS)
+    assert "sys." not in raised.value.message
 
 
 def test_an_image_file_as_the_whole_request() -> None:

@@ -19,7 +19,17 @@ def test_tokens_are_random_and_long() -> None:
 
 @pytest.mark.parametrize(
     ("header", "carries"),
-    [("Bearer abc", True), ("bearer abc", False), ("abc", False), ("Bearer abcd", False), ("", False), ("\xff", False)],
+    [
+        ("Bearer abc", True),
+        ("bearer abc", True),
+        ("Basic abc", False),
+        ("Bearer  abc", False),
+        ("Bearer", False),
+        ("abc", False),
+        ("Bearer abcd", False),
+        ("", False),
+        ("\xff", False),
+    ],
 )
 def test_a_token_is_compared_as_a_whole(header: str, carries: bool) -> None:
     """Any header that a client may send is compared, not only ASCII."""
