@@ -15,8 +15,8 @@ by side, with the bundle's own distances throughout:
 
 For each kind, and for all of them together: the area under the ROC curve against the known cells, and the share that is
 accepted where 95 % or 99 % of the known cells are, or at the bundle's own thresholds. A cell is *counted* if it is
-familiar and its calibrated probability reaches the review threshold. The cells of another laboratory (`--beside`) are
-of known types, and unknown only as images; they are reported as one set.
+familiar and its calibrated probability reaches the review threshold, in every view that the bundle looks at. The cells
+of another laboratory (`--beside`) are of known types, and unknown only as images; they are reported as one set.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from edgewbc.data.sampling import spread
 from edgewbc.decision.calibration import CalibrationScores
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.familiarity_fit import MIN_HELD_OUT, show_others
+from edgewbc.decision.views import lowest
 from edgewbc.errors import UserError, exit_code
 from edgewbc.evaluation.load import LoadedModel, load
 from edgewbc.export import decision
@@ -169,7 +170,13 @@ def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, prog
         found = [loaded.predictor(batch) for batch in batches]
         features = np.concatenate([each.features for each in found])
         probabilities = np.concatenate([each.probabilities for each in found])
-        sure = calibrated(probabilities).max(1) >= (bundle.manifest.review_below or 0.0)
+        surest = calibrated(probabilities).max(1)
+        if (views := bundle.manifest.views) is not None:
+            more = images.view_batches(of, entries, bundle.pixels, views, BATCH)
+            others = np.concatenate([loaded.predictor(batch).probabilities for batch in more])
+            others = others.reshape(len(entries), len(views) - 1, -1)
+            surest = lowest(calibrated(probabilities), calibrated(others))
+        sure = surest >= (bundle.manifest.review_below or 0.0)
         return _Cells(np.array([entry.label for entry in entries]), features, probabilities, sure)
 
     cells = run(manifest, manifest.split("test"))

@@ -23,7 +23,7 @@ from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.files import atomic_write
 from edgewbc.utils.progress import Progress, quiet
 
-FORMAT = 2
+FORMAT = 3
 HAND_CUT = 1.6
 """Side of the image that a person would cut out of a field, in units of the longer side of the cell's box."""
 LOWEST_SIDE = 8
@@ -41,6 +41,8 @@ class SeenSet:
         sizes: width and height of the images in pixels, (n, 2).
         notes: of the decoder, joined by line feeds, (n,).
         doubtful: cells that a person should look at, (n,): cut off, unlike their microscope's, or not located.
+        others: features of the views that the bundle looks at beside the first, float32 (n, m, d).
+        other_probabilities: of these views, float32 (n, m, K).
     """
 
     features: NDArray[np.float32]
@@ -50,6 +52,8 @@ class SeenSet:
     sizes: NDArray[np.int64]
     notes: NDArray[np.str_]
     doubtful: NDArray[np.bool_]
+    others: NDArray[np.float32]
+    other_probabilities: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -100,6 +104,7 @@ def see(
         "manifest": manifest.sha256,
         "cells": [entry.sha256 + str(entry.box) for entry in once],
         "views": views,
+        "looked": None if bundle.manifest.views is None else bundle.manifest.views.to_json(),
         "code": code_sha256(),
     }
     name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
@@ -137,9 +142,11 @@ def hand_cut(image: Image, box: Box) -> Image:
 def _compute(bundle: Bundle, manifest: Manifest, entries: list[Entry], views: bool, progress: Progress) -> SeenSet:
     labels = images.truth(manifest, entries, bundle.classes)
     by_cell = bundle.pixels.crop == "cell"
-    prepared = Preparer(bundle.pixels, prepare.profile(manifest) if by_cell else None)
+    looked = bundle.manifest.views if by_cell else None
+    prepared = Preparer(bundle.pixels, prepare.profile(manifest) if by_cell else None, looked)
     predictor = OpenVINOPredictor.from_bundle(bundle, threads=1)
     features, probabilities, looks, sizes, notes, doubtful = [], [], [], [], [], []
+    others, other_probabilities = [], []
     for entry in progress(entries, f"{bundle.name}, {bundle.pixels.crop}, {manifest.provenance.source}", len(entries)):
         decoded = images.read_decoded(manifest, entry)
         image, box = decoded.image, entry.box
@@ -147,9 +154,12 @@ def _compute(bundle: Bundle, manifest: Manifest, entries: list[Entry], views: bo
             image, box = hand_cut(image, box), None
         cell = prepared.one(image, box)
         shown = cell.image
-        found = predictor(cell_views.views(shown) if views else shown[None])
-        features.append(found.features)
+        own = cell_views.views(shown) if views else shown[None]
+        found = predictor(np.stack([*own, *cell.others]))
+        features.append(found.features[: len(own)])
         probabilities.append(found.probabilities[0])
+        others.append(found.features[len(own) :])
+        other_probabilities.append(found.probabilities[len(own) :])
         looks.append(appearance.measure(shown))
         sizes.append((image.shape[1], image.shape[0]))
         notes.append("\n".join(decoded.notes))
@@ -162,4 +172,6 @@ def _compute(bundle: Bundle, manifest: Manifest, entries: list[Entry], views: bo
         np.array(sizes, dtype=np.int64),
         np.array(notes, dtype=np.str_),
         np.array(doubtful, dtype=np.bool_),
+        np.stack(others),
+        np.stack(other_probabilities),
     )

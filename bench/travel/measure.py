@@ -18,7 +18,8 @@ from edgewbc.decision.adapt import Cells
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.head import Head, softmax
-from edgewbc.lab.adapt import compare
+from edgewbc.decision.views import lowest
+from edgewbc.lab.adapt import HeldOut, compare
 from edgewbc.lab.adapted_bundle import Confidence, widened
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.metrics import Spread, score, wilson
@@ -64,12 +65,23 @@ class Judge:
             return np.zeros(len(seen), np.bool_)
         return self.familiarity.unfamiliar(seen.features[:, 0])
 
-    def doubtful(self, seen: SeenSet, probabilities: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Return which cells a person should look at, (n,): of the probabilities (n, K), or of their image."""
-        found = probabilities.astype(np.float32)
-        calibrated = found if self.calibration is None else self.calibration.apply(found)
-        doubtful: NDArray[np.bool_] = seen.doubtful | (calibrated.max(1) < self.below)
+    def doubtful(
+        self, seen: SeenSet, probabilities: NDArray[np.floating], others: NDArray[np.floating]
+    ) -> NDArray[np.bool_]:
+        """Return which cells a person should look at, (n,), because of their image or of their probabilities.
+
+        Args:
+            seen: the cells.
+            probabilities: of the first view, (n, K).
+            others: of further views, (n, m, K).
+        """
+        sure = lowest(self._calibrated(probabilities), self._calibrated(others))
+        doubtful: NDArray[np.bool_] = seen.doubtful | (sure < self.below)
         return doubtful | np.array([bool(self._reasons(seen, index)) for index in range(len(seen))], dtype=np.bool_)
+
+    def _calibrated(self, probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
+        found = probabilities.astype(np.float32)
+        return found if self.calibration is None else self.calibration.apply(found)
 
     def _reasons(self, seen: SeenSet, index: int) -> Sequence[str | Reason]:
         notes = [note for note in str(seen.notes[index]).split("\n") if note]
@@ -112,14 +124,15 @@ def zero_shot(bundle: Bundle, seen: SeenSet, *, seed: int = 0) -> dict[str, Any]
             if one.n
         },
         "confusion": found.confusion,
-        **_accepted(Judge.of(bundle), seen, seen.probabilities),
+        **_accepted(Judge.of(bundle), seen),
     }
 
 
-def _accepted(judge: Judge, seen: SeenSet, probabilities: NDArray[np.floating]) -> dict[str, Any]:
-    unfamiliar, doubtful = judge.unfamiliar(seen), judge.doubtful(seen, probabilities)
+def _accepted(judge: Judge, seen: SeenSet) -> dict[str, Any]:
+    doubtful = judge.doubtful(seen, seen.probabilities, seen.other_probabilities)
+    unfamiliar = judge.unfamiliar(seen)
     accepted = ~(unfamiliar | doubtful)
-    wrong = accepted & (probabilities.argmax(1) != seen.labels)
+    wrong = accepted & (seen.probabilities.argmax(1) != seen.labels)
     return {
         "accepted": _proportion(int(accepted.sum()), len(seen)),
         "wrong_accepted": _proportion(int(wrong.sum()), int(accepted.sum())),
@@ -164,21 +177,23 @@ def adapt_once(bundle: Bundle, head: Head, seen: SeenSet, shots: int, seed: Sequ
     classes = counted_classes(seen.labels)
     drawn = draw(seen.labels, classes, shots, np.random.default_rng(list(seed)))
     part, rest = take(seen, drawn), take(seen, ~drawn)
-    cells = Cells(part.features, part.labels, np.arange(len(part)))
+    cells = Cells(part.features, part.labels, np.arange(len(part)), part.others)
     tested = adapt.cross_validate(cells, head, seed=seed[-1])
-    after = adapt.fit(cells, head, tested.strength, tested.scale).logits(head, rest.features[:, 0])
-    before = head.logits(rest.features[:, 0])
+    correction = adapt.fit(cells, head, tested.strength, tested.scale)
+    judged = np.concatenate([rest.features[:, :1], rest.others], 1)
+    all_after, all_before = correction.logits(head, judged), head.logits(judged)
+    after, before = all_after[:, 0], all_before[:, 0]
     out = tested.held_out
     gains = False
     if out.any():
         old = softmax(head.logits(part.features[out, 0]))
         gains = compare(bundle.classes, part.labels[out], old, tested.probabilities[out]).gains
-    kept, judge = before, Judge.of(bundle)
+    kept, judge, probabilities = before, Judge.of(bundle), softmax(all_before)
     if gains:
-        kept = after
-        judge = adapted_judge(bundle, judge, part, cells, (tested.probabilities[out], part.labels[out]))
-    probabilities = softmax(kept)
-    accepted = ~(judge.unfamiliar(rest) | judge.doubtful(rest, probabilities))
+        kept, probabilities = after, softmax(all_after)
+        judge = adapted_judge(bundle, judge, part, cells, HeldOut.of(tested, part.labels))
+    doubtful = judge.doubtful(rest, probabilities[:, 0], probabilities[:, 1:])
+    accepted = ~(judge.unfamiliar(rest) | doubtful)
     right = kept.argmax(1) == rest.labels
     recalls = tuple(float(right[rest.labels == label].mean()) for label in classes)
     return Draw(
@@ -198,7 +213,7 @@ def adapted_judge(
     old: Judge,
     part: SeenSet,
     cells: Cells,
-    held_out: tuple[NDArray[np.floating], NDArray[np.int64]],
+    held_out: HeldOut | None,
 ) -> Judge:
     """Return what an adapted bundle decides by (see `lab.adapted_bundle`)."""
     confidence = Confidence.of(bundle.manifest, held_out)

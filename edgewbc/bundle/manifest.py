@@ -2,7 +2,8 @@
 
 Format policy: a reader accepts every older format and rejects a newer one. Format 2 added `calibration`, `risk` and
 `familiarity`: a reader that ignored them would compare probabilities with a threshold that is not meant for them, and
-count cells that are unfamiliar.
+count cells that are unfamiliar. Format 3 added `views`: a reader that ignored them would compare the probability of one
+view with a threshold for the lowest of several.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from edgewbc.decision.familiarity_info import FamiliarityInfo
 from edgewbc.decision.risk import RiskTable
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
+from edgewbc.smear.views import Views
 
-FORMAT = 2
+FORMAT = 3
 """The format that this edgewbc writes, and the newest that it reads."""
 PRECISIONS = ("int8", "f32")
 """Precisions that a bundle can hold; the first of those that it does hold is its default."""
@@ -59,6 +61,8 @@ class BundleManifest:
         values: the complete file, as JSON values.
         onnx_tolerance: the same for ONNX Runtime; empty in bundles of older versions, which state only what OpenVINO
             predicts.
+        views: further views of a cell; the lowest probability that any of them gives the label is compared with the
+            review threshold. None for the upright one alone.
     """
 
     name: str
@@ -74,6 +78,7 @@ class BundleManifest:
     familiarity: FamiliarityInfo | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     onnx_tolerance: Mapping[str, float] = field(default_factory=dict)
+    views: Views | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> BundleManifest:
@@ -121,6 +126,7 @@ class BundleManifest:
             None if values.get("familiarity") is None else FamiliarityInfo.from_json(values["familiarity"]),
             values,
             _tolerance(values, "tolerance_onnx"),
+            _views(values, pixels),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -201,6 +207,13 @@ def _tolerance(values: dict[str, Any], name: str) -> dict[str, float]:
                 f"it must be a number above 0, at most {MAX_TOLERANCE}"
             )
     return {precision: float(value) for precision, value in tolerance.items()}
+
+
+def _views(values: dict[str, Any], pixels: PixelSpec) -> Views | None:
+    found = None if values.get("views") is None else Views.from_json(values["views"])
+    if found is not None and (pixels.crop != "cell" or (found.turns == 4 and pixels.height != pixels.width)):
+        raise ValueError("views that its crop does not allow")
+    return found
 
 
 def _review_below(values: dict[str, Any]) -> float | None:

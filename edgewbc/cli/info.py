@@ -91,6 +91,7 @@ def bundle_summary(bundle: Bundle) -> dict[str, Any]:
         "sizes": sizes,
         "default_precision": bundle.default_precision,
         "review_below": manifest.get("review_below"),
+        "views": manifest.get("views"),
         "calibration": manifest.get("calibration"),
         "familiarity": manifest.get("familiarity"),
         "evidence": manifest.get("evidence", []),
@@ -101,6 +102,7 @@ def bundle_summary(bundle: Bundle) -> dict[str, Any]:
 
 def _summary_table(summary: dict[str, Any]) -> str:
     """Return a bundle's summary as two columns."""
+    from edgewbc.smear.views import Views
     from edgewbc.utils.text import interval, percent, table
 
     def number(key: str) -> str:
@@ -125,8 +127,9 @@ def _summary_table(summary: dict[str, Any]) -> str:
         for row in summary["evidence"]
     ]
     calibration, known = summary["calibration"], summary["familiarity"]
+    views = "" if summary["views"] is None else f", by the lowest of {len(Views.from_json(summary['views']))} views"
     rows += [
-        ["review below", "not stated" if summary["review_below"] is None else f"{summary['review_below']:.4f}"],
+        ["review below", "not stated" if summary["review_below"] is None else f"{summary['review_below']:.4f}{views}"],
         ["calibration", "none" if calibration is None else f"temperature {calibration['temperature']:g}"],
         [
             "unfamiliar cells",

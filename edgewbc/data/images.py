@@ -16,7 +16,8 @@ from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.prepare import preparer
 from edgewbc.errors import UserError
 from edgewbc.images.decode import Decoded, is_damage
-from edgewbc.pixels import PixelSpec
+from edgewbc.pixels import Image, PixelSpec
+from edgewbc.smear.views import Views
 
 
 @dataclass
@@ -96,3 +97,21 @@ def batches(
                 seen.add(entry.path, decoded)
             part.append(prepare(decoded.image, entry))
         yield np.stack(part)
+
+
+def view_batches(
+    manifest: Manifest, entries: Sequence[Entry], spec: PixelSpec, views: Views, size: int = 32
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield further views of the cells in order, in batches of uint8 (up to `size`, spec.height, spec.width, 3).
+
+    Each cell has `len(views) - 1` of them, in the order of `Views.others`.
+    """
+    prepare = preparer(manifest, spec)
+    waiting: list[Image] = []
+    for entry in entries:
+        waiting += prepare.others(read_decoded(manifest, entry).image, entry, views)
+        while len(waiting) >= size:
+            yield np.stack(waiting[:size])
+            del waiting[:size]
+    if waiting:
+        yield np.stack(waiting)

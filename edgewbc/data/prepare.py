@@ -12,6 +12,7 @@ from edgewbc.smear import learning
 from edgewbc.smear.canonical import View
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
+from edgewbc.smear.views import Views
 
 _profiles: dict[tuple[str, str], Profile] = {}
 _preparers: OrderedDict[tuple[str, PixelSpec], EntryPreparer] = OrderedDict()
@@ -66,6 +67,14 @@ class EntryPreparer:
         """Return the network's input of an entry's decoded image, uint8 RGB (spec.height, spec.width, 3)."""
         source = self.source(image, entry)
         return self._preparers[entry.microscope].prepared(source, entry.box, self.view(source, entry))
+
+    def others(self, image: Image, entry: Entry, views: Views) -> tuple[Image, ...]:
+        """Return further views of an entry's cell, each as the network's input; the crop must be `cell`."""
+        preparer, source = self._preparers[entry.microscope], self.source(image, entry)
+        view = self.view(source, entry)
+        if view is None:
+            raise ValueError("only the crop `cell` has views")
+        return views.others(source, view, preparer.prepared(source, entry.box, view), preparer.spec)
 
 
 def preparer(manifest: Manifest, spec: PixelSpec) -> EntryPreparer:

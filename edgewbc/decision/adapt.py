@@ -62,22 +62,33 @@ class Cells:
         features: of each view of each cell, (n, views, d); the first view is the image as it is.
         labels: class indices, (n,).
         groups: cells with the same number are copies of one image, (n,).
+        others: features of the views that say how sure the network is (see `decision.views`), beside the first,
+            (n, m, d); None where it is the first view alone. They are not learned from.
     """
 
     features: NDArray[np.float32]
     labels: Integers
     groups: Integers
+    others: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.features.ndim != 3 or not len(self.labels) == len(self.groups) == len(self.features):
             raise ValueError("features must be (n, views, d), with one label and one group each")
+        if self.others is not None and (self.others.ndim != 3 or len(self.others) != len(self.features)):
+            raise ValueError("others must be (n, m, d)")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, chosen: NDArray[np.bool_] | Integers) -> Cells:
         """Return some of the cells."""
-        return Cells(self.features[chosen], self.labels[chosen], self.groups[chosen])
+        others = None if self.others is None else self.others[chosen]
+        return Cells(self.features[chosen], self.labels[chosen], self.groups[chosen], others)
+
+    @property
+    def judged(self) -> NDArray[np.float32]:
+        """The features of the first view and of `others`, (n, 1 + m, d)."""
+        return self.features[:, :1] if self.others is None else np.concatenate([self.features[:, :1], self.others], 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,12 +126,14 @@ class CrossValidation:
         losses: mean log loss of the held-out cells, by scale and strength.
         probabilities: of each cell, from a head that was fitted without it, (n, K); its strength and scale were chosen
             without it too. NaN for cells that were never held out.
+        others: of each cell's other views, from the same head, (n, m, K).
     """
 
     strength: float
     scale: float
     losses: dict[tuple[float, float], float]
     probabilities: Floats
+    others: Floats
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
@@ -205,7 +218,8 @@ def cross_validate(
     images = [len(np.unique(cells.groups[cells.labels == label])) for label in np.unique(cells.labels)]
     scales = SCALES if min(images, default=0) >= ENOUGH_TO_SCALE else SCALES[:1]
     settings = [(scale, strength) for scale in scales for strength in strengths]
-    probabilities = np.full((len(settings), len(cells), head.classes), np.nan)
+    judged = cells.judged
+    views = np.full((len(settings), *judged.shape[:2], head.classes), np.nan)
     for fold in range(folds):
         out = part == fold
         if not out.any():
@@ -214,22 +228,22 @@ def cross_validate(
             path = sorted(strengths, reverse=True)
             fits = fit_path(cells.take(~out), head, path, space, scale)
             for strength, correction in zip(path, fits, strict=True):
-                logits = correction.logits(head, cells.features[out, 0])
-                probabilities[settings.index((scale, strength)), out] = softmax(logits)
+                views[settings.index((scale, strength)), out] = softmax(correction.logits(head, judged[out]))
     held_out = part >= 0
     if not held_out.any():
-        return CrossValidation(DEFAULT, 1.0, {}, probabilities[0])
-    true = probabilities[:, np.arange(len(cells)), cells.labels]
+        return CrossValidation(DEFAULT, 1.0, {}, views[0, :, 0], views[0, :, 1:])
+    true = views[:, np.arange(len(cells)), 0, cells.labels]
     losses = -np.log(np.maximum(true, np.exp(-MAX_LOSS)))
-    chosen = np.full_like(probabilities[0], np.nan)
+    chosen = np.full_like(views[0], np.nan)
     for fold in range(folds):
         out, others = part == fold, held_out & (part != fold)
         if out.any():
             basis = losses[:, others if others.any() else held_out]
-            chosen[out] = probabilities[int(basis.mean(1).argmin()), out]
+            chosen[out] = views[int(basis.mean(1).argmin()), out]
     means = losses[:, held_out].mean(1)
     scale, strength = settings[int(means.argmin())]
-    return CrossValidation(strength, scale, dict(zip(settings, means.tolist(), strict=True)), chosen)
+    losses_by_setting = dict(zip(settings, means.tolist(), strict=True))
+    return CrossValidation(strength, scale, losses_by_setting, chosen[:, 0], chosen[:, 1:])
 
 
 def assign_folds(cells: Cells, folds: int = FOLDS, seed: int = 0) -> Integers:

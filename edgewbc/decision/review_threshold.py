@@ -33,6 +33,7 @@ class ReviewCount:
 def choose(
     probabilities: NDArray[np.float32],
     truth: NDArray[np.int64],
+    sure: NDArray[np.floating] | None = None,
     *,
     max_wrong: float = 0.001,
     max_review: float = 0.05,
@@ -48,11 +49,12 @@ def choose(
     Args:
         probabilities: probabilities of the validation images, (n, K).
         truth: class indices, (n,).
+        sure: what the threshold is compared with, (n,); None takes each image's highest probability.
         max_wrong: share of the accepted images that may be misclassified.
         max_review: share of all images that may be sent to a person.
         lowest: smallest threshold to return.
     """
-    confidence = probabilities.max(1).astype(np.float64)
+    confidence = (probabilities.max(1) if sure is None else sure).astype(np.float64)
     errors = probabilities.argmax(1) != truth
     limit = max(lowest, float(np.sort(confidence)[min(int(max_review * len(confidence)), len(confidence) - 1)]))
     for threshold in [lowest, *sorted({float(p) for p in confidence if lowest < p < limit})]:
@@ -62,8 +64,13 @@ def choose(
     return limit
 
 
-def count_accepted(probabilities: NDArray[np.float32], truth: NDArray[np.int64], threshold: float) -> ReviewCount:
-    """Count the validation images at or above a threshold, and those of them that are misclassified."""
-    accepted = probabilities.max(1).astype(np.float64) >= threshold
+def count_accepted(
+    probabilities: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    threshold: float,
+    sure: NDArray[np.floating] | None = None,
+) -> ReviewCount:
+    """Count the validation images at or above a threshold, and those misclassified; the arguments are `choose`'s."""
+    accepted = (probabilities.max(1) if sure is None else sure).astype(np.float64) >= threshold
     errors = probabilities.argmax(1) != truth
     return ReviewCount(len(truth), int(accepted.sum()), int((errors & accepted).sum()))

@@ -83,14 +83,21 @@ class RiskTable:
     wrong: tuple[int, ...]
 
     @classmethod
-    def of(cls, probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> RiskTable:
+    def of(
+        cls,
+        probabilities: NDArray[np.float32],
+        truth: NDArray[np.int64],
+        sure: NDArray[np.floating] | None = None,
+    ) -> RiskTable:
         """Count validation cells.
 
         Args:
             probabilities: calibrated, (n, K).
             truth: class indices, (n,).
+            sure: what a threshold is compared with, (n,); None takes each cell's highest probability.
         """
-        surest, wrong = probabilities.max(1).astype(np.float64), probabilities.argmax(1) != truth
+        surest = (probabilities.max(1) if sure is None else sure).astype(np.float64)
+        wrong = probabilities.argmax(1) != truth
         reach = [surest >= threshold for threshold in GRID]
         counts = [int(each.sum()) for each in reach]
         return cls(len(truth), GRID, tuple(counts), tuple(int((each & wrong).sum()) for each in reach))

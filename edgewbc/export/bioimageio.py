@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import CARD, FAMILIARITY
 from edgewbc.errors import GateError, UserError
-from edgewbc.export.client import CLIENT, DECIDE, ClientDescription
+from edgewbc.export.client import CLIENT, ClientDescription
 from edgewbc.runtime import trial
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.selftest import GoldenSamples
@@ -163,7 +163,7 @@ def readme(bundle: Bundle, described: ClientDescription) -> str:
     card = bundle.read(CARD).decode("utf-8") if CARD in bundle.sums else f"# {bundle.name}\n"
     return (
         f"{card}\n## Preparation of an image\n\n{described.to_text()}\n\nCalibration: {described.calibrate}. "
-        f"Decision: {DECIDE} ({described.review_below:g}). {described.unfamiliar}\n\n"
+        f"Decision: {described.decide} ({described.review_below:g}). {described.unfamiliar}\n\n"
         "## Validation\n\nOn images of your own, labeled and not used in training: `edgewbc eval BUNDLE --data "
         "MANIFEST` with the bundle that this folder was made from, or accuracy and recall by class of the labels that "
         "`client.json` defines.\n"

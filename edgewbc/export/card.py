@@ -18,6 +18,7 @@ from edgewbc.decision.familiarity_info import FamiliarityInfo
 from edgewbc.lineage import Lineage
 from edgewbc.pixels import PixelSpec
 from edgewbc.probability_metrics import MAX_CALIBRATION_ERROR
+from edgewbc.smear.views import Views
 from edgewbc.synth.outliers import SYNTHETIC as SYNTHETIC_KIND
 from edgewbc.utils.text import interval, percent
 
@@ -79,8 +80,8 @@ def _limits(m: Mapping[str, Any]) -> str:
         "camera or microscope the accuracy can be far lower. Before it is used anywhere, measure it there on cells "
         "that an expert has labeled:\n"
         "`edgewbc data manifest folder DIR --to M`, then `edgewbc eval BUNDLE --data M --split test`.\n\n"
-        f"A cell whose {'calibrated ' if m.get('calibration') else ''}probability is below {m['review_below']:.4f} "
-        "should be looked at by a person"
+        f"A cell whose {'calibrated ' if m.get('calibration') else ''}probability {_views(m)}is below "
+        f"{m['review_below']:.4f} should be looked at by a person"
         + (
             f": {m['review']['accepted']} of the {m['review']['n']} validation images (protocol "
             f"{m['data']['protocol']}) are at or above this threshold, and {m['review']['wrong']} of those were "
@@ -92,6 +93,11 @@ def _limits(m: Mapping[str, Any]) -> str:
         + _unusual(m)
         + _unfamiliar(m)
     )
+
+
+def _views(m: Mapping[str, Any]) -> str:
+    """Say of how many views the probability is the lowest; empty for one."""
+    return "" if m.get("views") is None else f"in any of {len(Views.from_json(m['views']))} views "
 
 
 def _guarantee(m: Mapping[str, Any]) -> str:

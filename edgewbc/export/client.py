@@ -15,10 +15,10 @@ from edgewbc.cells import NOT_LEUKOCYTES
 from edgewbc.decision.familiarity_info import FamiliarityInfo
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import PixelSpec
+from edgewbc.smear.views import Views
 
 CLIENT: Final = "client.json"
 FORMAT: Final = 1
-DECIDE: Final = "the label is the class of the largest probability p; if p is below review_below, a person checks it"
 FAMILIARITY: Final = (
     "The outputs alone do not tell an unfamiliar cell, such as a blast, from the classes: before a cell is counted, "
     "compare its features with familiarity.npz (edgewbc.decision.familiarity.Familiarity) and count it only if "
@@ -41,6 +41,7 @@ class ClientDescription:
         review_below: probability below which a person checks a label.
         familiarity: what the manifest says of the familiarity statistics, which lie in `FAMILIARITY_FILE` beside the
             description; None without them.
+        views: further views of a cell that are looked at; None for the upright one alone.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ClientDescription:
     temperature: float | None
     review_below: float
     familiarity: FamiliarityInfo | None
+    views: Views | None = None
 
     @classmethod
     def of(cls, bundle: Bundle, precision: str | None = None) -> ClientDescription:
@@ -63,6 +65,7 @@ class ClientDescription:
             temperature=None if calibration is None else calibration.temperature,
             review_below=ReviewThresholds().of_bundle(manifest).of(bundle.classes[0]),  # the same for every class
             familiarity=manifest.familiarity,
+            views=manifest.views,
         )
 
     @property
@@ -71,6 +74,17 @@ class ClientDescription:
         if self.temperature is None:
             return "use the probabilities as they are"
         return "p[k] = q[k] / sum(q), where q[k] = max(probabilities[k], 1e-12) ** (1 / temperature)"
+
+    @property
+    def decide(self) -> str:
+        """How a label is taken from the probabilities, and when a person checks it."""
+        label = "the label is the class of the largest probability p"
+        if self.views is None:
+            return f"{label}; if p is below review_below, a person checks it"
+        return (
+            f"{label} of the upright view; if the lowest probability of that class in any of the {len(self.views)} "
+            "views is below review_below, a person checks it"
+        )
 
     @property
     def unfamiliar(self) -> str:
@@ -111,7 +125,8 @@ class ClientDescription:
             else {"method": "temperature", "temperature": self.temperature},
             "calibrate": self.calibrate,
             "review_below": self.review_below,
-            "decide": DECIDE,
+            "decide": self.decide,
+            "views": None if self.views is None else self.views.to_json(),
             "familiarity": None
             if info is None
             else {"file": FAMILIARITY_FILE, "threshold": info.threshold, "score_threshold": info.score_threshold},
@@ -141,7 +156,7 @@ def steps(pixels: PixelSpec) -> list[str]:
         )
     elif pixels.crop == "cell":
         found.append(
-            "Locate the cell, bring it to the size and colors of `reference`, and cut it: "
+            "Locate the cell, bring it to the size and colors of `reference`, and cut it, and its other `views`: "
             "edgewbc.smear.prepare.Preparer does all of it, and nothing shorter gives the same pixels."
         )
         return [*found, "Send the result as uint8, without scaling, as a tensor."]

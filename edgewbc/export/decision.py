@@ -20,11 +20,13 @@ from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.others import Examples
 from edgewbc.decision.review_threshold import ReviewCount
 from edgewbc.decision.risk import RiskChoice, RiskTable
+from edgewbc.decision.views import lowest
 from edgewbc.errors import UserError
 from edgewbc.export import validation
 from edgewbc.export.training_images import MAX_IMAGES
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.predictor import Prediction, Predictor, fault
+from edgewbc.smear.views import Views
 from edgewbc.synth import outliers
 from edgewbc.utils.progress import Progress, quiet
 
@@ -42,6 +44,7 @@ class DecisionSettings:
         review: counts of the validation cells at this threshold, and its guarantee if it was chosen by risk control.
         table: errors of the validation cells by threshold.
         familiarity: which cells look like those of training; None if the training images are not available, or too few.
+        views: further views of a cell whose lowest probability the threshold is for; None for the upright view alone.
     """
 
     calibration: Calibration
@@ -49,9 +52,10 @@ class DecisionSettings:
     review: ReviewCount | RiskChoice
     table: RiskTable
     familiarity: Familiarity | None
+    views: Views | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entries of a bundle's manifest; `familiarity` only where there are statistics."""
+        """Return the entries of a bundle's manifest; `familiarity` and `views` only where there are any."""
         known = self.familiarity
         return {
             "calibration": self.calibration.to_json(),
@@ -59,6 +63,7 @@ class DecisionSettings:
             "review": self.review.to_json(),
             "risk": self.table.to_json(),
             **({} if known is None else {"familiarity": known.info(FAMILIARITY).to_json()}),
+            **({} if self.views is None else {"views": self.views.to_json()}),
         }
 
     def write(self, folder: Path) -> None:
@@ -133,11 +138,13 @@ def measure(
     truth = images.truth(manifest, held_out, classes)
     seen = _predict(predictor, manifest, held_out, pixels, progress, "decision: validation images")
     calibration = Calibration.fit(seen.probabilities, truth)
-    probabilities = calibration.apply(seen.probabilities)
-    table = RiskTable.of(probabilities, truth)
+    probabilities, views, sure = calibration.apply(seen.probabilities), Views.of(pixels), None
+    if views is not None:
+        sure = lowest(probabilities, calibration.apply(_views(predictor, manifest, held_out, pixels, views, progress)))
+    table = RiskTable.of(probabilities, truth, sure)
     if max_error is None:
-        threshold = review_threshold.choose(probabilities, truth)
-        review: ReviewCount | RiskChoice = review_threshold.count_accepted(probabilities, truth, threshold)
+        threshold = review_threshold.choose(probabilities, truth, sure)
+        review: ReviewCount | RiskChoice = review_threshold.count_accepted(probabilities, truth, threshold, sure)
     else:
         review = choice = table.choose(max_error)
         threshold = choice.threshold
@@ -151,7 +158,7 @@ def measure(
         if familiarity is not None:
             shown = examples(predictor, manifest, entries, classes, pixels, others, progress)
             familiarity = familiarity_fit.show_others(familiarity, features, labels, seen.features, shown)
-    return DecisionSettings(calibration, threshold, review, table, familiarity)
+    return DecisionSettings(calibration, threshold, review, table, familiarity, views)
 
 
 def show(
@@ -251,3 +258,20 @@ def _predict(
     if why := fault(probabilities, features):
         raise UserError(f"{why}: train or quantize the network again")
     return Prediction(probabilities, features)
+
+
+def _views(
+    predictor: Predictor,
+    manifest: Manifest,
+    entries: Sequence[Entry],
+    pixels: PixelSpec,
+    views: Views,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """Return the probabilities of further views of each entry's cell, (n, m, K)."""
+    batches = images.view_batches(manifest, entries, pixels, views, validation.BATCH)
+    count = -(-len(entries) * (len(views) - 1) // validation.BATCH)
+    found = np.concatenate([predictor(batch).probabilities for batch in progress(batches, "decision: views", count)])
+    if why := fault(found):
+        raise UserError(f"{why}: train or quantize the network again")
+    return found.reshape(len(entries), len(views) - 1, -1)

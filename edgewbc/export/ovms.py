@@ -12,7 +12,7 @@ from typing import Any, Final
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import FAMILIARITY
 from edgewbc.errors import UserError
-from edgewbc.export.client import CLIENT, DECIDE, ClientDescription
+from edgewbc.export.client import CLIENT, ClientDescription
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.text import address_part
 
@@ -77,6 +77,6 @@ def readme(bundle: Bundle, name: str, described: ClientDescription) -> str:
         f"`{CONFIG}`. Prepare images as below and send pixels, and no JPEG files: the server would scale them as a "
         f"whole, without the crop.\n\n## What a client does\n\n{described.to_text()}\n\n"
         f"Calibration: {described.calibrate}.\n\n"
-        f"Decision: {DECIDE} ({described.review_below:g}).\n\n"
+        f"Decision: {described.decide} ({described.review_below:g}).\n\n"
         f"{described.unfamiliar}\n\nThe same, for programs: `{CLIENT}`.\n"
     )

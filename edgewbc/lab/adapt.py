@@ -16,7 +16,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import HEAD
 from edgewbc.decision import adapt, self_training
 from edgewbc.decision import shots as draws
-from edgewbc.decision.adapt import Cells
+from edgewbc.decision.adapt import Cells, CrossValidation
 from edgewbc.decision.head import Head, softmax
 from edgewbc.decision.shots import ShotsRow
 from edgewbc.errors import UserError
@@ -89,6 +89,29 @@ class HeadComparison:
 
 
 @dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Labeled cells, each classified by a head that was fitted without it.
+
+    Attributes:
+        probabilities: of the upright view, (n, K).
+        others: of further views, (n, m, K); m is 0 where the bundle looks at one view.
+        labels: class indices, (n,).
+    """
+
+    probabilities: NDArray[np.float32]
+    others: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, tested: CrossValidation, labels: NDArray[np.int64]) -> HeldOut | None:
+        """Return those that a cross-validation held out, of cells with these labels; None if there are none."""
+        out = tested.held_out
+        if not out.any():
+            return None
+        return cls(tested.probabilities[out].astype(np.float32), tested.others[out].astype(np.float32), labels[out])
+
+
+@dataclass(frozen=True, eq=False)
 class Adaptation:
     """A head adapted to a laboratory's cells.
 
@@ -100,7 +123,7 @@ class Adaptation:
         unlabeled: number of unlabeled cells that were used.
         strength: of the penalty; None without labels.
         comparison: old head against adapted head; None where no cell could be held out.
-        probabilities: of the held-out cells by the adapted head, (m, K), and their labels, (m,).
+        held_out: probabilities of the held-out cells by the adapted head; None where no cell could be held out.
         changed: share of the unlabeled cells whose label changed; None without unlabeled cells.
         profile: of the microscope; None where the bundle does not use one.
     """
@@ -112,7 +135,7 @@ class Adaptation:
     unlabeled: int
     strength: float | None
     comparison: HeadComparison | None
-    probabilities: tuple[NDArray[np.float64], NDArray[np.int64]] | None
+    held_out: HeldOut | None
     changed: float | None
     profile: Profile | None
 
@@ -245,7 +268,7 @@ def run(
     seen, labels = labeled(bundle, files, profile=profile, threads=threads, progress=progress)
     if len(np.unique(labels)) < 2:
         raise UserError("the labeled cells are all of one class: label cells of two classes or more")
-    cells = Cells(seen.features, labels, seen.copies)
+    cells = Cells(seen.features, labels, seen.copies, seen.others)
     tested = adapt.cross_validate(cells, head)
     correction = adapt.fit(cells, head, tested.strength, tested.scale)
     out = tested.held_out
@@ -261,7 +284,7 @@ def run(
         unlabeled_cells,
         tested.strength,
         comparison,
-        (tested.probabilities[out], labels[out]) if out.any() else None,
+        HeldOut.of(tested, labels),
         changed,
         profile,
     )

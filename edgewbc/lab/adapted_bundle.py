@@ -22,8 +22,9 @@ from edgewbc.decision.adapt import Cells
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.risk import RiskTable
+from edgewbc.decision.views import lowest
 from edgewbc.errors import UserError
-from edgewbc.lab.adapt import Adaptation
+from edgewbc.lab.adapt import Adaptation, HeldOut
 from edgewbc.runtime import golden, ir_head, trial
 from edgewbc.runtime.golden import ExpectedOutputs, GoldenEntry, GoldenSample
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
@@ -71,7 +72,9 @@ class Review:
     bound: float
 
     @classmethod
-    def choose(cls, probabilities: NDArray[np.floating], truth: NDArray[np.int64]) -> Review:
+    def choose(
+        cls, probabilities: NDArray[np.floating], truth: NDArray[np.int64], sure: NDArray[np.floating] | None = None
+    ) -> Review:
         """Choose the lowest threshold at which at most `EXPECTED_ERROR` of what is accepted is expected to be wrong.
 
         More wrong ones among the held-out cells than that explains (binomial test) rule a threshold out.
@@ -79,10 +82,12 @@ class Review:
         Args:
             probabilities: calibrated, of held-out cells, (n, K), n at least 1.
             truth: their class indices, (n,).
+            sure: what the threshold is compared with, (n,); None takes each cell's highest probability.
         """
         surest, right = probabilities.max(1).astype(np.float64), probabilities.argmax(1) == truth
-        for threshold in (LOWEST, *np.sort(surest[surest > LOWEST]).tolist()):
-            chosen = surest >= threshold
+        compared = surest if sure is None else sure.astype(np.float64)
+        for threshold in (LOWEST, *np.sort(compared[compared > LOWEST]).tolist()):
+            chosen = compared >= threshold
             accepted, wrong = int(chosen.sum()), int((chosen & ~right).sum())
             if not accepted:
                 break
@@ -188,25 +193,25 @@ class Confidence:
     risk: RiskTable | None
 
     @classmethod
-    def of(cls, parent: BundleManifest, held_out: tuple[NDArray[np.floating], NDArray[np.int64]] | None) -> Confidence:
+    def of(cls, parent: BundleManifest, held_out: HeldOut | None) -> Confidence:
         """Measure on held-out cells; without any, keep what the parent says, but no guarantee.
 
         Where there are too few to calibrate on, nobody knows what a probability means: every cell is for review.
 
         Args:
             parent: manifest of the bundle that was adapted.
-            held_out: probabilities of held-out cells by the adapted head, (m, K), and their class indices, (m,).
+            held_out: labeled cells by the adapted head.
         """
         if held_out is None:
             return cls(parent.calibration, parent.review_below, None, None)
-        probabilities, truth = held_out
-        single = probabilities.astype(np.float32)
+        truth = held_out.labels
         if len(truth) < MIN_TO_CALIBRATE:
             return cls(None, REVIEW_ALL, None, None)
-        calibration = Calibration.fit(single, truth)
-        calibrated = calibration.apply(single)
-        review = Review.choose(calibrated, truth)
-        return cls(calibration, review.below, review, RiskTable.of(calibrated, truth))
+        calibration = Calibration.fit(held_out.probabilities, truth)
+        calibrated = calibration.apply(held_out.probabilities)
+        sure = lowest(calibrated, calibration.apply(held_out.others))
+        review = Review.choose(calibrated, truth, sure)
+        return cls(calibration, review.below, review, RiskTable.of(calibrated, truth, sure))
 
     def to_json(self) -> dict[str, Any]:
         """Return the manifest's entries."""
@@ -240,7 +245,7 @@ def _manifest(
         "golden": GoldenEntry(tolerance).to_json(),
         "evidence": [],
         "parity": {},
-        **Confidence.of(parent.manifest, adaptation.probabilities).to_json(),
+        **Confidence.of(parent.manifest, adaptation.held_out).to_json(),
         "familiarity": None if familiarity is None else familiarity.info(FAMILIARITY).to_json(),
         "training_images": None if seen is None else seen.to_json(),
         "adaptation": adaptation.to_json(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import fault
 from edgewbc.smear import appearance
 from edgewbc.smear.microscope import Profile
-from edgewbc.smear.prepare import Preparer
+from edgewbc.smear.prepare import PreparedCell, Preparer
 from edgewbc.utils.progress import Progress, quiet
 
 GROUP = 4
@@ -39,6 +39,8 @@ class SeenCells:
         boxes: of each in its image; None where the image shows one cell.
         features: of each view of each cell, float32 (n, views, d); the first view is the image as it is.
         probabilities: of the views, float32 (n, views, K).
+        others: features of the views that the bundle looks at beside the first (see `smear.views`), float32 (n, m, d);
+            None for a bundle that looks at one view.
         appearance: see `smear.appearance`, float32 (n, q).
         sizes: width and height of each image in pixels.
         notes: of the decoder on each image (see `decode.Decoded`); never damage.
@@ -54,6 +56,7 @@ class SeenCells:
     sizes: tuple[tuple[int, int], ...]
     notes: tuple[tuple[str, ...], ...]
     errors: tuple[tuple[int, str], ...]
+    others: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -117,7 +120,9 @@ def see(
         raise UserError(f"{bundle.path}: takes images of one cell each: name a bundle that locates cells (wbc5-travel)")
     predictor = OpenVINOPredictor.from_bundle(bundle, precision, threads=threads)
     golden_proof.require(bundle, predictor, precision or bundle.default_precision)
-    prepare = Preparer(bundle.pixels, profile)
+    looked = bundle.manifest.views
+    scaled = None if looked is None else replace(looked, turns=1)  # the turns are among the eight views
+    prepare = Preparer(bundle.pixels, profile, scaled)
     errors: list[tuple[int, str]] = []
     kept: list[_Kept] = []
 
@@ -130,10 +135,10 @@ def see(
             except ImageError as error:
                 errors.append((index, str(error)))
                 continue
-            for prepared, box in cells:
+            for cell, box in cells:
                 size = image.shape[1], image.shape[0]
-                kept.append(_Kept(index, sha256, box, size, notes, appearance.measure(prepared)))
-                waiting.append(views(prepared))
+                kept.append(_Kept(index, sha256, box, size, notes, appearance.measure(cell.image)))
+                waiting.append(np.stack([*views(cell.image), *cell.others]))
                 if len(waiting) == GROUP:
                     yield np.concatenate(waiting)
                     waiting.clear()
@@ -150,18 +155,21 @@ def see(
         joined = np.concatenate(arrays)
         parts.append(joined.reshape(len(kept), -1, joined.shape[-1]))
     features, probabilities = parts
+    count = features.shape[1] - (0 if looked is None else len(looked.scales))
+    others = None if looked is None else np.concatenate([features[:, 1 : looked.turns], features[:, count:]], 1)
     if why := fault(probabilities, features):
         raise UserError(f"{bundle.path}: {why}: run `edgewbc selftest --model {bundle.path}`")
     return SeenCells(
         np.array([each.index for each in kept], dtype=np.int64),
         tuple(each.sha256 for each in kept),
         tuple(each.box for each in kept),
-        features,
-        probabilities,
+        features[:, :count],
+        probabilities[:, :count],
         np.stack([each.appearance for each in kept]),
         tuple(each.size for each in kept),
         tuple(each.notes for each in kept),
         tuple(errors),
+        others,
     )
 
 
@@ -177,16 +185,18 @@ class _Kept:
     appearance: NDArray[np.float32]
 
 
-def _cells(prepare: Preparer, image: Image, fields: bool, box: Box | None = None) -> list[tuple[Image, Box | None]]:
-    """Return the network's input of each cell of an image, and the cell's box where the image is a field.
+def _cells(
+    prepare: Preparer, image: Image, fields: bool, box: Box | None = None
+) -> list[tuple[PreparedCell, Box | None]]:
+    """Return each cell of an image, prepared, and its box where the image is a field.
 
     Raises:
         ImageError: no whole white cell was located.
     """
     if not fields:
-        return [(prepare(image, box), box)]
+        return [(prepare.one(image, box), box)]
     found = [
-        (cell.image, cell.box if cell.number else None)
+        (cell, cell.box if cell.number else None)
         for cell in prepare.cells(image)
         if not (cell.number and CUT_OFF in cell.reasons)
     ]

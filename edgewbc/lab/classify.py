@@ -16,6 +16,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision.calibration import METHOD
 from edgewbc.decision.familiarity import Familiarity
+from edgewbc.decision.views import lowest
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.microscope import Microscope
@@ -117,7 +118,8 @@ class LoadedBundle:
         measure = self._trained_on is not None
         profile = self.microscope.profile
         options = (self.engine, self.bundle.pixels, paths)
-        return pipeline.run(*options, batch=batch, measure=measure, profile=profile, score=self.scores)
+        views = self.bundle.manifest.views
+        return pipeline.run(*options, batch=batch, measure=measure, profile=profile, score=self.scores, views=views)
 
     def scores(self, features: NDArray[np.float32]) -> Sequence[Scores | None]:
         """Return distance and score of cells (n, d); None each where the bundle cannot tell, or has none for these."""
@@ -147,9 +149,9 @@ class LoadedBundle:
         return self.familiarity.reason(*(cell.scores or self.familiarity.scores(cell.features[None])[0]))
 
     def _decides(self) -> dict[str, Any]:
-        """Return calibration, familiarity and a guarantee of the threshold, as far as there are any."""
+        """Return views, calibration, familiarity and a guarantee of the threshold, as far as there are any."""
         manifest, familiarity = self.bundle.manifest, self.bundle.manifest.familiarity
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {} if manifest.views is None else {"views": manifest.views.to_json()}
         if self.thresholds.choice is not None:
             found["max_error"] = self.thresholds.choice.to_json()
         if manifest.calibration is not None:
@@ -179,23 +181,29 @@ class LoadedBundle:
         """Return the row of a cell: its label and status, or an error. `row` knows what is not of the prediction."""
         if why := fault(cell.probabilities, cell.features):  # never a label: it would be counted
             return row("", None, status=Status.ERROR, reason=why)
-        calibration = self.bundle.manifest.calibration
-        calibrated = cell.probabilities if calibration is None else calibration.apply(cell.probabilities)
-        probabilities = dict(zip(self.bundle.classes, calibrated.tolist(), strict=True))
-        label = max(probabilities, key=probabilities.__getitem__)
+        calibrated = self._calibrated(cell.probabilities)
+        label, sure = self.bundle.classes[int(calibrated.argmax())], float(calibrated.max())
+        if cell.others is not None:
+            if why := fault(cell.others):
+                return row("", None, status=Status.ERROR, reason=why)
+            sure = float(lowest(calibrated[None], self._calibrated(cell.others)[None])[0])
         try:
             unfamiliar = self._unfamiliar(cell)
         except ValueError as error:  # never a label: it would be counted unchecked
             return row("", None, status=Status.ERROR, reason=str(error))
-        found = [unfamiliar, *self._reasons(result, cell), self.thresholds.reason(label, probabilities[label])]
+        found = [unfamiliar, *self._reasons(result, cell), self.thresholds.reason(label, sure)]
         reason = reasons.write(filter(None, found))
         return row(
             label,
-            probabilities[label],
-            probabilities,
+            sure,
+            dict(zip(self.bundle.classes, calibrated.tolist(), strict=True)),
             status=Status.UNFAMILIAR if unfamiliar else Status.REVIEW if reason else Status.OK,
             reason=reason,
         )
+
+    def _calibrated(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        calibration = self.bundle.manifest.calibration
+        return probabilities if calibration is None else calibration.apply(probabilities)
 
 
 def _of_image(notes: Iterable[str]) -> list[Reason]:

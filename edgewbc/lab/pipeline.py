@@ -38,6 +38,7 @@ from edgewbc.runtime.pool import PredictorPool
 from edgewbc.smear import appearance
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
+from edgewbc.smear.views import Views
 
 BATCH = 32
 """Default batch size, in images."""
@@ -69,6 +70,7 @@ def run(
     measure: bool = False,
     profile: Profile | None = None,
     score: Score | None = None,
+    views: Views | None = None,
 ) -> Iterator[ImageResult]:
     """Run the network on images; yield an `ImageResult` each, in the order given.
 
@@ -90,6 +92,7 @@ def run(
         measure: also measure the appearance of each prepared cell.
         profile: of the microscope, for the crop `cell`; None takes it to be the reference's.
         score: computes the familiarity of each batch's cells; called by the workers.
+        views: further views of each cell that the network is run on, for the crop `cell`.
 
     Raises:
         ValueError: batch or readers below 1. (Raised at once.)
@@ -97,7 +100,7 @@ def run(
     """
     if batch < 1 or readers < 1:
         raise ValueError(f"batch {batch} and readers {readers} must be 1 or more")
-    return _run(engine, ImagePreparer(Preparer(spec, profile), measure), score, paths, batch, readers)
+    return _run(engine, ImagePreparer(Preparer(spec, profile, views), measure), score, paths, batch, readers)
 
 
 def _run(
@@ -117,7 +120,8 @@ def _run(
         _thread_pool("reader", readers) as reading,
     ):
         activity = Activity(LIMIT * max(1, batch / BATCH))
-        groups, crowding = 0, 1.0
+        views = 1 if prepare.preparer.views is None else len(prepare.preparer.views)
+        groups, crowding = 0, float(views)
         work = _Worker(engine, prepare, score, batch, activity)
         with activity.stage("loading OpenCV"):  # its first use is in one thread too, before any worker starts
             cv2.resize(cv2.cvtColor(np.zeros((4, 4, 3), np.uint8), cv2.COLOR_BGR2RGB), (2, 2))
@@ -125,7 +129,7 @@ def _run(
             appearance.measure(np.zeros((4, 4, 3), np.uint8))
         for path in chain(paths, (None,)):
             full = batch if batch == 1 or groups < 2 * workers else GROUP * batch
-            full = max(1, round(full / crowding))  # fields hold more cells to a group's batches
+            full = max(1, round(full / crowding))  # a field holds more cells, and a cell has more views
             if path is not None:
                 group.append(prepare.pixels(path) if isinstance(path, np.ndarray) else path)
             if group and (path is None or len(group) >= full):
@@ -134,7 +138,7 @@ def _run(
                 groups = 0 if path is None else groups + 1
             while len(submitted) >= (1 if path is None else 2 * workers):
                 found = activity.result(submitted.popleft())
-                crowding = max(1.0, sum(len(result.cells) for result in found) / len(found))
+                crowding = max(1.0, views * sum(len(result.cells) for result in found) / len(found))
                 yield from found
 
 

@@ -45,6 +45,7 @@ class CellResult:
         reasons: why a person should look at the cell (see `smear.prepare.PreparedCell`).
         appearance: of the prepared cell, from `appearance.measure`; None where it was not asked for.
         scores: distance and score of its familiarity; None where they were not computed.
+        others: probabilities of further views of the cell, float32 (m, K); None where the bundle looks at one view.
     """
 
     probabilities: NDArray[np.float32]
@@ -54,6 +55,7 @@ class CellResult:
     reasons: tuple[Reason, ...] = ()
     appearance: NDArray[np.float32] | None = None
     scores: Scores | None = None
+    others: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,24 @@ class ImageResult:
 
 
 class CellFacts(NamedTuple):
-    """What is known of a prepared cell before the network has run; see `CellResult`."""
+    """What is known of a prepared cell before the network has run; see `CellResult`. `others` counts further views."""
 
     number: int
     box: Box | None
     reasons: tuple[Reason, ...]
     appearance: NDArray[np.float32] | None
+    others: int = 0
 
-    def result(self, output: Output) -> CellResult:
-        probabilities, features, scores = output
-        return CellResult(probabilities, features, self.number, self.box, self.reasons, self.appearance, scores)
+    def result(self, outputs: Iterator[Output]) -> CellResult:
+        """Take the outputs of the cell's views, the upright one first."""
+        probabilities, features, scores = next(outputs)
+        others = np.stack([next(outputs)[0] for _ in range(self.others)]) if self.others else None
+        return CellResult(probabilities, features, self.number, self.box, self.reasons, self.appearance, scores, others)
 
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """An image that was read: its cells and, until the network has run, their prepared images."""
+    """An image that was read: its cells and, until the network has run, the prepared images of all their views."""
 
     path: Path
     sha256: str = ""
@@ -106,8 +111,8 @@ class PreparedImage:
     shape: tuple[int, int] | None = None
 
     def result(self, outputs: Iterator[Output]) -> ImageResult:
-        """Return the image's result; takes the output of each of its cells from `outputs`."""
-        cells = tuple(cell.result(next(outputs)) for cell in self.cells)
+        """Return the image's result; takes the outputs of its cells' views from `outputs`."""
+        cells = tuple(cell.result(outputs) for cell in self.cells)
         return ImageResult(self.path, self.sha256, self.version, cells, self.notes, self.error, self.shape)
 
 
@@ -127,10 +132,16 @@ class ImagePreparer:
         """Prepare the cells of a decoded image, uint8 RGB (height, width, 3)."""
         cells = self.preparer.cells(image)
         facts = tuple(
-            CellFacts(cell.number, cell.box, cell.reasons, appearance.measure(cell.image) if self.measure else None)
+            CellFacts(
+                cell.number,
+                cell.box,
+                cell.reasons,
+                appearance.measure(cell.image) if self.measure else None,
+                len(cell.others),
+            )
             for cell in cells
         )
-        images = tuple(cell.image for cell in cells)
+        images = tuple(view for cell in cells for view in (cell.image, *cell.others))
         return PreparedImage(*file, facts, images, notes, shape=(image.shape[1], image.shape[0]))
 
     def data(self, data: bytes, file: FileFacts = NO_FILE, limit: int = LIMIT) -> PreparedImage:

@@ -106,9 +106,9 @@ class Batcher:
         """
         self.budget = CpuBudget(model.engine, share)
         self._model, self._limits, self._seen = model, limits, seen
-        self._prepare = ImagePreparer(
-            Preparer(model.bundle.pixels, model.microscope.profile), model.bundle.manifest.training_images is not None
-        )
+        bundle = model.bundle
+        prepare = Preparer(bundle.pixels, model.microscope.profile, bundle.manifest.views)
+        self._prepare = ImagePreparer(prepare, bundle.manifest.training_images is not None)
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._collecting = threading.Lock()

@@ -7,7 +7,7 @@ multiplied so that nuclei have the reference's density.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -46,6 +46,13 @@ class View:
         density = np.maximum(np.log((white + 1) / (levels + 1)), 0) * self.gains
         mapped = (np.array(reference.background) + 1) * np.exp(-density) - 1
         return np.asarray(np.clip(np.rint(mapped), 0, 255), dtype=np.uint8)[None]
+
+    def scaled(self, factor: float) -> View:
+        """Return the view of a larger or smaller square around the same point."""
+        left, top, side, _ = self.part
+        new = max(1, round(side * factor))
+        shift = (side - new) / 2
+        return replace(self, part=(round(left + shift), round(top + shift), new, new))
 
 
 def view(image: Image, gauge: Gauge, cell: LocatedCell | None, profile: Profile, spec: PixelSpec) -> View:

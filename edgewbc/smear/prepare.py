@@ -13,6 +13,7 @@ from edgewbc.smear.canonical import View
 from edgewbc.smear.gauge import Gauge
 from edgewbc.smear.locate import LocatedCell
 from edgewbc.smear.microscope import Profile
+from edgewbc.smear.views import Views
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class PreparedCell:
         box: of the cell in whole pixels of the image; None where the whole image is prepared.
         reasons: why a person should look at the cell, whatever the network says.
         part: left, top, width and height of what the network sees, in pixels of the image; it may extend beyond it.
+        others: further views of the cell, each as `image` (see `smear.views`).
     """
 
     image: Image
@@ -32,6 +34,7 @@ class PreparedCell:
     box: Box | None = None
     reasons: tuple[Reason, ...] = ()
     part: Box = (0, 0, 0, 0)
+    others: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,12 @@ class Preparer:
     Attributes:
         spec: crop and input size of the network.
         profile: of the microscope, for the crop `cell`; None takes the images to be of the reference's.
+        views: which further views `one` and `cells` prepare, for the crop `cell`; None prepares none.
     """
 
     spec: PixelSpec
     profile: Profile | None = None
+    views: Views | None = None
 
     def __call__(self, image: Image, box: Box | None = None) -> Image:
         """Return the network's input of an image of one cell, uint8 RGB (spec.height, spec.width, 3).
@@ -93,9 +98,10 @@ class Preparer:
         cell = gauge.central if box is None else _in_box(gauge, box)
         view = canonical.view(image, gauge, cell, profile, self.spec)
         crop = canonical.crop(image, view, self.spec)
+        others = self._others(image, view, crop)
         if cell is None:
-            return PreparedCell(crop, part=view.part)
-        return PreparedCell(crop, 0, _whole_pixels(cell.box), self._reasons(profile, view, cell), view.part)
+            return PreparedCell(crop, part=view.part, others=others)
+        return PreparedCell(crop, 0, _whole_pixels(cell.box), self._reasons(profile, view, cell), view.part, others)
 
     def cells(self, image: Image) -> list[PreparedCell]:
         """Prepare the white cells of an image, the one with the largest nucleus first.
@@ -121,8 +127,12 @@ class Preparer:
             crop = canonical.crop(image, view, self.spec)
             reasons = self._reasons(profile, view, cell)
             number = number if single is None else 0
-            found.append(PreparedCell(crop, number, _whole_pixels(cell.box), reasons, view.part))
+            others = self._others(image, view, crop)
+            found.append(PreparedCell(crop, number, _whole_pixels(cell.box), reasons, view.part, others))
         return found
+
+    def _others(self, image: Image, view: View, crop: Image) -> tuple[Image, ...]:
+        return () if self.views is None else self.views.others(image, view, crop, self.spec)
 
     def _without_location(self, image: Image, box: Box | None = None) -> PreparedCell:
         part = self.spec.rectangle(image.shape[0], image.shape[1], box)

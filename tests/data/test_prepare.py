@@ -12,6 +12,7 @@ from edgewbc.errors import UserError
 from edgewbc.pixels import Image, PixelSpec
 from edgewbc.smear import frame, learning
 from edgewbc.smear.prepare import Preparer
+from edgewbc.smear.views import Views
 from edgewbc.synth.cells import write
 from edgewbc.train.batches import augmented
 from edgewbc.train.recipe import Augment
@@ -68,6 +69,18 @@ def test_borders_are_looked_for_once_per_image(manifest: Manifest, monkeypatch: 
         cleared.clear()
         list(augmented(manifest, entries, [spec], order, ranges=Augment(), seed=(0,)))
         assert len(cleared) == count
+
+
+def test_further_views_are_those_of_the_lab_side(manifest: Manifest) -> None:
+    """In batches of any size, one cell's after the other's; a crop that is not `cell` has none."""
+    profile, views = prepare.profile(manifest), Views(4, (0.8,))
+    spec = PixelSpec(24, 24, crop="cell", size=80, reference=profile.reference)
+    entries = list(manifest.entries[:3])
+    found = np.concatenate(list(images.view_batches(manifest, entries, spec, views, 5)))
+    wanted = [Preparer(spec, profile, views).one(images.read(manifest, entry)).others for entry in entries]
+    np.testing.assert_array_equal(found, np.stack([view for cell in wanted for view in cell]))
+    with pytest.raises(ValueError, match="only the crop `cell` has views"):
+        list(images.view_batches(manifest, entries, PixelSpec(24, 24), views))
 
 
 def test_images_without_a_white_cell(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,15 @@ import pytest
 
 from edgewbc.bundle.paths import FAMILIARITY
 from edgewbc.cells import CLASSES
+from edgewbc.data import images, prepare
 from edgewbc.data.manifest import Manifest
+from edgewbc.data.sources import make
+from edgewbc.decision.calibration import Calibration
 from edgewbc.errors import UserError
 from edgewbc.export import decision
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.predictor import Batch, Prediction, Predictor
+from edgewbc.synth.cells import write
 from tests.colored import make_manifest
 
 PIXELS = PixelSpec(16, 16)
@@ -85,3 +90,35 @@ def test_outputs_that_are_no_probabilities_are_refused(manifest: Manifest) -> No
 
     with pytest.raises(UserError, match="train or quantize the network again"):
         decision.measure(Broken(), manifest, CLASSES, PIXELS, trained_on=None)
+
+
+class Corner(Predictor):
+    """Predicts the second class, the more surely the darker the upper left quarter is: turned views differ."""
+
+    def __call__(self, images: Batch) -> Prediction:
+        dark = 0.6 + 0.3 * (1 - images[:, :12, :12].mean((1, 2, 3)) / 255)
+        rest = np.repeat((1 - dark)[:, None] / 4, 4, 1)
+        found = np.column_stack([rest[:, :1], dark, rest[:, 1:]]).astype(np.float32)
+        return Prediction(found, images.mean((2, 3)).astype(np.float32))
+
+
+def test_the_threshold_of_a_bundle_that_locates_cells_is_for_the_lowest_view(tmp_path: Path) -> None:
+    """Threshold and table count the lowest probability of six views; the calibration is of the upright one."""
+    write(tmp_path / "set", cells=20)
+    cells = make("synthetic", tmp_path / "set")
+    cells = replace(cells, entries=tuple(entry for entry in cells.entries if entry.label == CLASSES[1]))
+    reference = prepare.profile(cells).reference
+    spec = PixelSpec(24, 24, crop="cell", size=80, reference=reference)
+    found = decision.measure(Corner(), cells, CLASSES, spec, trained_on="0" * 64)
+    assert found.views is not None
+    assert found.to_json()["views"] == {"turns": 4, "scales": [0.85, 1.17]}
+    entries = cells.split("val")
+    upright = np.concatenate(list(images.batches(cells, entries, spec)))
+    others = np.concatenate(list(images.view_batches(cells, entries, spec, found.views)))
+    calibrate = found.calibration.apply
+    assert found.calibration == Calibration.fit(Corner()(upright).probabilities, images.truth(cells, entries, CLASSES))
+    own = calibrate(Corner()(upright).probabilities)[:, 1]
+    all_views = np.column_stack([own, calibrate(Corner()(others).probabilities)[:, 1].reshape(len(entries), -1)])
+    accepted = [int((all_views.min(1) >= threshold).sum()) for threshold in found.table.thresholds]
+    assert list(found.table.accepted) == accepted
+    assert accepted != [int((own >= threshold).sum()) for threshold in found.table.thresholds]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.manifest import REVIEW_ALL
+from edgewbc.lab.adapt import HeldOut
 from edgewbc.lab.adapted_bundle import MIN_TO_CALIBRATE, Confidence, Review, accepted
 
 
@@ -22,6 +23,16 @@ def test_the_review_threshold_is_the_lowest_at_which_few_errors_are_expected() -
     assert found.expected == pytest.approx(0.055 / 3, abs=1e-6)
     assert found.bound == pytest.approx(1 - 0.05 ** (1 / 3), abs=1e-5)
     assert Review.choose(probabilities_of([0.9] * 4), np.zeros(4, np.int64)) == Review(REVIEW_ALL, 4, 0, 0, None, 1.0)
+
+
+def test_the_threshold_is_for_the_lowest_of_several_views() -> None:
+    """The threshold is of the lowest view, the expected error of the probabilities of what reaches it."""
+    surest, sure, truth = probabilities_of([0.99] * 40), np.full(40, 0.97), np.zeros(40, np.int64)
+    sure[:4], truth[:4] = 0.6, 1
+    found = Review.choose(surest, truth, sure)
+    assert (found.below, found.accepted, found.wrong) == (0.97, 36, 0)
+    assert found.expected == pytest.approx(0.01, abs=1e-6)
+    assert Review.choose(surest, truth).below == REVIEW_ALL
 
 
 def test_one_sure_mistake_of_many_does_not_decide_alone() -> None:
@@ -41,12 +52,18 @@ def test_what_cells_without_an_error_prove(n: int, bound: float) -> None:
     assert Review.choose(probabilities_of([0.99] * n), np.zeros(n, np.int64)).bound == pytest.approx(bound, abs=1e-4)
 
 
+def held_out(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> HeldOut:
+    """Return held-out cells of which the bundle looks at one view."""
+    single = probabilities.astype(np.float32)
+    return HeldOut(single, np.zeros((len(single), 0, single.shape[1]), np.float32), truth)
+
+
 def test_too_few_held_out_cells_to_calibrate_leave_every_cell_for_review(bundle: Bundle) -> None:
     """With 19 held-out cells nobody knows what a probability means; with 20 it is calibrated."""
     probabilities, truth = np.tile([[0.9, 0.1], [0.2, 0.8]], (10, 1)), np.tile(np.array([0, 1]), 10)
-    few = Confidence.of(bundle.manifest, (probabilities[:19], truth[:19]))
+    few = Confidence.of(bundle.manifest, held_out(probabilities[:19], truth[:19]))
     assert few == Confidence(None, REVIEW_ALL, None, None)
-    enough = Confidence.of(bundle.manifest, (probabilities, truth))
+    enough = Confidence.of(bundle.manifest, held_out(probabilities, truth))
     assert enough.calibration is not None
     assert enough.below is not None
     assert enough.below <= 1
@@ -65,7 +82,7 @@ def test_the_entries_agree_with_the_held_out_cells(bundle: Bundle) -> None:
     sure = np.full(MIN_TO_CALIBRATE, 0.8)
     probabilities, truth = np.stack([sure, 1 - sure], axis=1), np.zeros(MIN_TO_CALIBRATE, np.int64)
     truth[:4] = 1  # four of twenty are wrong, as 0.8 says: nothing to calibrate, and nothing to accept
-    entries = Confidence.of(bundle.manifest, (probabilities, truth)).to_json()
+    entries = Confidence.of(bundle.manifest, held_out(probabilities, truth)).to_json()
     assert entries["calibration"]["temperature"] == pytest.approx(1.0, abs=0.1)
     assert entries["review"] == {"n": 20, "accepted": 0, "wrong": 0, "bound": 1.0, "expected": None}
     assert entries["review_below"] == REVIEW_ALL

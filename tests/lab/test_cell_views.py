@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.cells import CLASSES
 from edgewbc.errors import UserError
 from edgewbc.images.encode import encode
 from edgewbc.lab import cell_views
 from edgewbc.pixels import PixelSpec, prepare
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.smear import learning
+from edgewbc.smear.prepare import Preparer
+from edgewbc.smear.views import Views
+from edgewbc.synth.cells import draw_cell
 from tests.lab.tinted import tinted, write_cells
 from tests.tiny import make_bundle
 
@@ -42,6 +47,29 @@ def test_features_are_those_of_each_view(bundle: Bundle, tmp_path: Path) -> None
     wanted = predictor(cell_views.views(prepare(tinted(2, 5), bundle.pixels)))
     assert seen.features[5] == pytest.approx(wanted.features, abs=1e-4)
     assert seen.copies.tolist() != [0] * 6
+
+
+def test_the_views_that_a_bundle_looks_at(tmp_path: Path) -> None:
+    """The quarter turns are among the eight views; further crops are added. Neither changes the eight."""
+    images = {f"{seed}.png": draw_cell(CLASSES[seed], np.random.default_rng(seed), 150) for seed in range(4)}
+    for name, image in images.items():
+        (tmp_path / name).write_bytes(encode(image, ".png"))
+    found = learning.learn(images.values())
+    assert found is not None
+    spec = PixelSpec(24, 24, crop="cell", size=150, reference=found.reference)
+    views = Views(4, (0.8, 1.25))
+    plain = make_bundle(tmp_path / "plain", spec=spec)
+    bundle = make_bundle(tmp_path / "views", spec=spec, views=views.to_json(), format=3)
+    paths = [tmp_path / name for name in images]
+    one, seen = (cell_views.see(each, paths, threads=1) for each in (plain, bundle))
+    assert one.others is None
+    assert seen.features == pytest.approx(one.features, abs=1e-5)
+    assert seen.others is not None
+    assert seen.others.shape == (4, 5, 8)
+    assert np.array_equal(seen.others[:, :3], seen.features[:, 1:4])
+    (prepared,) = Preparer(spec, views=views).cells(images["0.png"])
+    wanted = OpenVINOPredictor.from_bundle(bundle, threads=1)(np.stack(prepared.others))
+    assert seen.others[0] == pytest.approx(wanted.features, abs=1e-4)
 
 
 def test_copies_are_numbered_alike_and_unusable_files_are_left_out(bundle: Bundle, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from edgewbc.pixels import Image, PixelSpec, Reference
 from edgewbc.reasons import CUT_OFF, NO_CELL
 from edgewbc.smear import learning
 from edgewbc.smear.prepare import Preparer
+from edgewbc.smear.views import Views
 from edgewbc.synth.cells import draw_cell, draw_field
 from edgewbc.synth.smear import Slide
 from tests.tiny import encode, make_bundle
@@ -104,6 +105,31 @@ def test_a_cell_at_the_edge_is_for_review(bundle: Bundle) -> None:
     rows = Classifier(bundle.path, threads=1).classify(np.ascontiguousarray(image[:, middle:]))
     assert [(str(row.status), row.reason) for row in rows] == [("review", CUT_OFF.text)]
     assert rows[0].label
+
+
+def test_the_lowest_probability_of_several_views_counts(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
+    """Labels are those of the upright view; a cell that another view doubts is for review."""
+    views = Views(4, (0.8, 1.25))
+    other = make_bundle(tmp_path / "views", spec=bundle.pixels, views=views.to_json(), format=3)
+    single, several = rows_of(bundle, folder), rows_of(other, folder)
+    assert [(row.path, row.cell, row.label, row.box, row.probabilities) for row in single] == [
+        (row.path, row.cell, row.label, row.box, row.probabilities) for row in several
+    ]
+    engine = LoadedBundle.load(other, threads=1).engine
+    lower = 0
+    for seed, row in ((2, several[3]), (2, Classifier(other.path, threads=1).classify(cell(2))[0])):
+        (prepared,) = Preparer(bundle.pixels, views=views).cells(cell(seed))
+        assert len(prepared.others) == 5
+        found = engine(np.stack([prepared.image, *prepared.others])).probabilities
+        assert row.probability == pytest.approx(found[:, found[0].argmax()].min(), abs=1e-5)
+        lower += row.probability < row.probabilities[row.label] - 1e-6
+    assert lower == 2
+    below = (several[3].probability + single[3].probability) / 2
+    strict = Classifier(other.path, threads=1, review_below=below).classify(cell(2))
+    assert (str(strict[0].status), str(strict[0].reason)[:11]) == ("review", "probability")
+    assert str(Classifier(bundle.path, threads=1, review_below=below).classify(cell(2))[0].status) == "ok"
+    assert LoadedBundle.load(other, threads=1).settings["views"] == {"turns": 4, "scales": [0.8, 1.25]}
+    assert "views" not in LoadedBundle.load(bundle, threads=1).settings
 
 
 def test_the_network_sees_each_cell_of_a_field(bundle: Bundle) -> None:

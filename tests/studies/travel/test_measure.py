@@ -30,7 +30,14 @@ def make_seen(labels: list[int], probabilities: list[list[float]]) -> SeenSet:
         np.full((n, 2), 40),
         np.array([""] * n),
         np.zeros(n, np.bool_),
+        np.zeros((n, 0, 4), np.float32),
+        np.zeros((n, 0, len(probabilities[0])), np.float32),
     )
+
+
+def doubtful(judge: Judge, seen: SeenSet) -> list[bool]:
+    found: list[bool] = judge.doubtful(seen, seen.probabilities, seen.other_probabilities).tolist()
+    return found
 
 
 def test_doubtful_cells_are_not_accepted() -> None:
@@ -38,17 +45,24 @@ def test_doubtful_cells_are_not_accepted() -> None:
     seen = make_seen([0, 0, 0, 0, 0], [[0.9, 0.1]] * 4 + [[0.6, 0.4]])
     seen = replace(seen, notes=np.array(["", "truncated", "", "", ""]), doubtful=np.array([0, 0, 1, 0, 0], np.bool_))
     seen.sizes[3] = 100
-    assert Judge(SPEC, None, 0.8, None, None).doubtful(seen, seen.probabilities).tolist() == [0, 1, 1, 0, 1]
+    assert doubtful(Judge(SPEC, None, 0.8, None, None), seen) == [0, 1, 1, 0, 1]
     known = TrainingImages.of([np.zeros(len(QUANTITIES), np.float32)] * 50, [(40, 40)] * 50, {})
     judge = Judge(SPEC, None, 0.8, None, known)
-    assert judge.doubtful(seen, seen.probabilities).tolist() == [0, 1, 1, 1, 1]
+    assert doubtful(judge, seen) == [0, 1, 1, 1, 1]
 
 
 def test_probabilities_are_calibrated_before_the_threshold() -> None:
     """With a temperature above 1 a probability of 0.9 is below a threshold of 0.8."""
     seen = make_seen([0], [[0.9, 0.1]])
-    assert not Judge(SPEC, None, 0.8, None, None).doubtful(seen, seen.probabilities).any()
-    assert Judge(SPEC, Calibration(3.0), 0.8, None, None).doubtful(seen, seen.probabilities).all()
+    assert doubtful(Judge(SPEC, None, 0.8, None, None), seen) == [False]
+    assert doubtful(Judge(SPEC, Calibration(3.0), 0.8, None, None), seen) == [True]
+
+
+def test_a_cell_that_one_view_doubts_is_doubtful() -> None:
+    """The lowest probability that any view gives the label counts."""
+    seen = make_seen([0, 0], [[0.9, 0.1]] * 2)
+    views = np.array([[[0.85, 0.15], [0.9, 0.1]], [[0.9, 0.1], [0.7, 0.3]]], np.float32)
+    assert doubtful(Judge(SPEC, None, 0.8, None, None), replace(seen, other_probabilities=views)) == [False, True]
 
 
 def test_unfamiliar_cells() -> None:
