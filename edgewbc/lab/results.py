@@ -31,7 +31,7 @@ class ResultRow:
     Attributes:
         path: the image file, as given or found.
         label: the class of the highest probability; empty for an error, or where no white cell was located.
-        probability: of the label, 0 to 1; None without a label.
+        probability: of the label, 0 to 1, the lowest of all views that the bundle looks at; None without a label.
         probabilities: by class, in the bundle's order; empty without a label.
         status: `ok`; `review`: a person should look; `unfamiliar`: unlike the training cells; `error`: no prediction.
         reason: why the status is not `ok`, as `reasons.write` writes it; empty if it is.

@@ -5,7 +5,7 @@ label          BYTES (n)      most probable class; empty for status `error`, or 
 status         BYTES (n)      ok, review, unfamiliar or error; only `ok` may be counted without a person
 counted        BOOL (n)       whether the status is `ok`
 reason         BYTES (n)      why the status is not `ok`
-probability    FP32 (n)       of the label; 0 without one
+probability    FP32 (n)       of the label, the lowest of the views that the bundle looks at; 0 without one
 probabilities  FP32 (n, K)    of each class, calibrated; 0 without a label
 cell           INT32 (n)      number of the cell in its image, from 1; 0 where the image shows one cell
 box            FP32 (n, 4)    left, top, width and height in pixels of the image; 0 where no cell was located
