@@ -63,7 +63,7 @@ class Stages:
         list, read: from a folder in the page cache.
         decode: of the JPEG alone.
         prepare: decoding, checks and crop together.
-        network: with the familiarity of the cells, in batches.
+        network: with familiarity and appearance of the cells, in batches.
         rows: label, status and reason, and the line of the table.
     """
 
@@ -152,7 +152,7 @@ def stages(bundle: Bundle, files: Sequence[Path]) -> tuple[Stages, Samples]:
         reading = [_cpu(partial(read, file))[0] for file in files]
         decoding = [_cpu(partial(_jpeg, each))[0] for each in data]
         taken = [_cpu(partial(prepare.data, each)) for each in data]
-    prepared = [image for _, image in taken]
+        measuring, prepared = _cpu(partial(prepare.measured, [image for _, image in taken]))
     images = [image for one in prepared for image in one.images]
     network = []
     outputs: list[Output] = []
@@ -170,7 +170,7 @@ def stages(bundle: Bundle, files: Sequence[Path]) -> tuple[Stages, Samples]:
 
     writing, _ = _cpu(write)
     count = len(files)
-    per_image = sum(network) / count
+    per_image = (sum(network) + measuring) / count
     services = [
         1e3 * (one + other + per_image + writing / count) for one, (other, _) in zip(reading, taken, strict=True)
     ]

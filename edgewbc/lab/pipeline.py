@@ -181,21 +181,26 @@ class _Worker:
 
     def _decode_some(self, group: list[_Item], prepared: list[PreparedImage], waiting: list[Image]) -> None:
         """Decode and prepare images from the end of a group until `GROUP` batches of cells wait or it is empty."""
-        most = GROUP * self._batch
+        room, taken = GROUP * self._batch - len(waiting), list[PreparedImage]()
 
         def take(item: PreparedImage) -> None:
-            waiting.extend(item.images)
-            prepared.append(replace(item, images=()))
+            nonlocal room
+            room -= len(item.images)
+            taken.append(item)
 
-        while group and len(waiting) < most:
+        while group and room > 0:
             if isinstance(path := group[-1], Path):
                 group.pop()
                 take(self._read_and_decode(path))
                 continue
             with self._budget.decoding():
-                while group and not isinstance(item := group[-1], Path) and len(waiting) < most:
+                while group and not isinstance(item := group[-1], Path) and room > 0:
                     group.pop()
                     take(self._decode(*item) if isinstance(item, tuple) else item)
+        with self._budget.decoding(), self._activity.stage(f"measuring {len(taken)} images"):
+            for item in self._prepare.measured(taken):
+                waiting.extend(item.images)
+                prepared.append(replace(item, images=()))
 
     def _read_and_decode(self, path: Path) -> PreparedImage:
         """Read and decode a file that was not prefetched."""

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import TypeAlias
@@ -208,16 +209,20 @@ class Batcher:
         prepared: list[PreparedImage] = []
         waiting: list[Image] = []
         outputs: list[Output] = []
-        for source in sources:
+        taken: list[PreparedImage] = []
+        for number, source in enumerate(sources, 1):
             with self.budget.decoding():
-                image = self._prepared(source)
-            prepared.append(image)
-            waiting += image.images
-            while len(waiting) >= self._limits.batch:  # an image may hold many cells
+                taken.append(self._prepared(source))
+                cells = len(waiting) + sum(len(image.images) for image in taken)
+                if number < len(sources) and cells < self._limits.batch:  # an image may hold many cells
+                    continue
+                for image in self._prepare.measured(taken):
+                    prepared.append(replace(image, images=()))
+                    waiting += image.images
+                taken.clear()
+            while waiting and (number == len(sources) or len(waiting) >= self._limits.batch):
                 outputs += self._infer(waiting[: self._limits.batch])
                 del waiting[: self._limits.batch]
-        if waiting:
-            outputs += self._infer(waiting)
         each = iter(outputs)
         return [self._model.rows(image.result(each)) for image in prepared]
 

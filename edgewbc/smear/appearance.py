@@ -129,47 +129,95 @@ def measure(image: Image) -> NDArray[np.float32]:
     Args:
         image: uint8 RGB (height, width, 3), prepared for the network (`pixels.prepare`).
     """
-    height, width = image.shape[:2]
+    found: NDArray[np.float32] = measure_all(image[None])[0]
+    return found
+
+
+def measure_all(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Measure images of one size, float32 (n, len(QUANTITIES)).
+
+    Each step is done for all of them before the next: the images are small, and most of the time would go into calls.
+
+    Args:
+        images: uint8 RGB (n, height, width, 3), prepared for the network; at least one.
+    """
+    small = _reduced(images)
+    white = stain.backgrounds(small)
+    nuclei = (stain.nuclear_stains(small, white) > _NUCLEUS).view(np.uint8)
+    sides = nuclei[:, 0], nuclei[:, -1], nuclei[:, :, 0], nuclei[:, :, -1]
+    found = np.empty((len(images), len(QUANTITIES)), np.float32)
+    found[:, :3] = white
+    found[:, 3:6] = _densities(small, nuclei, white)
+    found[:, 6], found[:, 7], found[:, 8] = _nuclei(nuclei)
+    found[:, 9] = sum(np.count_nonzero(side, axis=1) for side in sides) / sum(side.shape[1] for side in sides)
+    found[:, 10], found[:, 11] = _sharpness(images)
+    return found
+
+
+def _reduced(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return images with a shorter side of at most `SIDE` pixels."""
+    height, width = images.shape[1:3]
     factor = min(1.0, SIDE / min(height, width))
-    small = image
-    if factor < 1:
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    white = stain.background(small)
-    nuclei = (stain.nuclear_stain(small, white) > _NUCLEUS).view(np.uint8)
-    area, cells, offset = _nucleus(nuclei)
-    density = [0.0, 0.0, 0.0]
-    if area:
-        mean = cv2.mean(small, nuclei)
-        density = [math.log((level + 1.0) / (mean[channel] + 1.0)) for channel, level in enumerate(white.tolist())]
-    sides = (nuclei[0], nuclei[-1], nuclei[:, 0], nuclei[:, -1])
-    rim = sum(int(np.count_nonzero(side)) for side in sides) / sum(len(side) for side in sides)
-    edge, grain = _sharpness(image)
-    values = [*white.tolist(), *density, math.sqrt(area / nuclei.size), cells, offset, rim, edge, grain]
-    return np.array(values, np.float32)
+    if factor == 1:
+        return images
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    found = np.empty((len(images), size[1], size[0], 3), np.uint8)
+    for image, small in zip(images, found, strict=True):
+        cv2.resize(image, size, small, interpolation=cv2.INTER_AREA)
+    return found
 
 
-def _nucleus(nuclei: NDArray[np.uint8]) -> tuple[int, int, float]:
-    """Area of the largest nucleus in pixels, number of nuclei, and distance from the center as a share of the width."""
-    height, width = nuclei.shape
-    _, _, stats, centers = cv2.connectedComponentsWithStats(cv2.dilate(nuclei, _LOBES))
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    if not len(areas):
-        return 0, 0, 1.0
-    off = np.hypot(centers[1:, 0] - (width - 1) / 2, centers[1:, 1] - (height - 1) / 2) / width
-    middle = int((areas * np.exp(-((off / 0.22) ** 2) / 2)).argmax())
-    return int(areas.max()), int((areas >= _CELL * areas.max()).sum()), float(off[middle])
+def _densities(
+    images: NDArray[np.uint8], nuclei: NDArray[np.uint8], white: NDArray[np.uint8]
+) -> list[tuple[float, ...]]:
+    """Return the mean optical density of the nuclei in each channel, of each image; 0 without nuclei."""
+    found = []
+    for image, mask, background in zip(images, nuclei, white.tolist(), strict=True):
+        mean = cv2.mean(image, mask) if mask.any() else background
+        found.append(tuple(math.log((level + 1.0) / (of + 1.0)) for level, of in zip(background, mean, strict=False)))
+    return found
 
 
-def _sharpness(image: Image) -> tuple[float, float]:
-    """Steepest edges as a share of the contrast, and the mean difference from the mean of the neighbors."""
-    green = np.asarray(cv2.extractChannel(image, 1), dtype=np.uint8)
-    counts = stain.histogram(green)
-    contrast = stain.percentile(counts, 90) - stain.percentile(counts, 1)
-    rough = cv2.mean(cv2.absdiff(green, cv2.blur(green, (3, 3))))[0]
-    return max(_steepness(green[:, 1:], green[:, :-1]), _steepness(green[1:], green[:-1])) / max(1, contrast), rough
+def _nuclei(nuclei: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return of each image what is said of its nuclei: size, number, and distance from the center.
+
+    The size is the square root of the largest one's share of the area; the distance, of the one nearest to the center
+    for its size, is a share of the width.
+    """
+    height, width = nuclei.shape[1:]
+    found = [cv2.connectedComponentsWithStats(cv2.dilate(mask, _LOBES))[2:] for mask in nuclei]
+    areas = np.concatenate([stats[1:, cv2.CC_STAT_AREA] for stats, _ in found])
+    x, y = np.concatenate([centers[1:] for _, centers in found]).T
+    off = np.hypot(x - (width - 1) / 2, y - (height - 1) / 2) / width
+    central = areas * np.exp(-((off / 0.22) ** 2) / 2)
+    size, number, offset = np.zeros(len(nuclei)), np.zeros(len(nuclei)), np.ones(len(nuclei))
+    end = 0
+    for index, (stats, _) in enumerate(found):
+        each = slice(end, end := end + len(stats) - 1)
+        if each.start < end:
+            size[index] = largest = areas[each].max()
+            number[index] = np.count_nonzero(areas[each] >= _CELL * largest)
+            offset[index] = off[each.start + central[each].argmax()]
+    return np.sqrt(size / (height * width)), number, offset
 
 
-def _steepness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
-    """Percentile 99 of the differences between neighbors."""
-    return stain.percentile(stain.histogram(np.asarray(cv2.absdiff(one, other), dtype=np.uint8)), 99) if one.size else 0
+def _sharpness(images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], list[float]]:
+    """Return steepest edges as a share of the contrast, and the mean difference from the mean of the neighbors."""
+    count, height, width = images.shape[:3]
+    green = np.ascontiguousarray(images[..., 1])
+    counts = stain.histograms(green)
+    contrast = stain.percentiles(counts, 90) - stain.percentiles(counts, 1)
+    smooth = np.empty_like(green)
+    for image, found in zip(green, smooth, strict=True):
+        cv2.blur(image, (3, 3), found)
+    rows = green.reshape(-1, width)
+    rough = cv2.absdiff(rows, smooth.reshape(-1, width)).reshape(green.shape)
+    lines = green.reshape(count, -1)
+    across = _steepness(rows[:, 1:], rows[:, :-1], count)
+    down = _steepness(lines[:, width:], lines[:, :-width], count)
+    return np.maximum(across, down) / np.maximum(1, contrast), [cv2.mean(image)[0] for image in rough]
+
+
+def _steepness(one: NDArray[np.uint8], other: NDArray[np.uint8], count: int) -> NDArray[np.int64] | int:
+    """Return percentile 99 of the differences between neighbors, of each of so many images; 0 where there are none."""
+    return stain.percentiles(stain.histograms(cv2.absdiff(one, other).reshape(count, -1)), 99) if one.size else 0

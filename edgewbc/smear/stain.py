@@ -53,15 +53,26 @@ def background(image: Image, part: NDArray[np.uint8] | None = None) -> NDArray[n
         image: uint8 RGB (height, width, 3); reduced in size and smoothed, for speed and against noise.
         part: which pixels to look at, 0 or 1; None takes all.
     """
-    green = np.asarray(cv2.extractChannel(image, 1), dtype=np.uint8)
-    counts = histogram(green, part)
-    least = percentile(counts, _BRIGHT)
-    counts[:least] = 0
-    bright = (green >= least).view(np.uint8)
-    if part is not None:
-        bright &= part
-    red, blue = (histogram(image, bright, channel) for channel in (0, 2))
-    return np.array([percentile(each, 50) for each in (red, counts, blue)], np.uint8)
+    found: NDArray[np.uint8] = backgrounds(image[None], None if part is None else part[None])[0]
+    return found
+
+
+def backgrounds(images: NDArray[np.uint8], parts: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """Return the background color of each image, uint8 (n, 3); see `background`.
+
+    Args:
+        images: uint8 RGB (n, height, width, 3).
+        parts: which pixels to look at, 0 or 1, (n, height, width); None takes all.
+    """
+    green = np.ascontiguousarray(images[..., 1])
+    counts = histograms(green, parts)
+    least = percentiles(counts, _BRIGHT)
+    counts[np.arange(256) < least[:, None]] = 0
+    bright = (green >= least[:, None, None]).view(np.uint8)
+    if parts is not None:
+        bright &= parts
+    red, blue = (histograms(images, bright, channel) for channel in (0, 2))
+    return np.stack([percentiles(each, 50) for each in (red, counts, blue)], axis=1).astype(np.uint8)
 
 
 def histogram(
@@ -77,10 +88,33 @@ def histogram(
     return np.asarray(cv2.calcHist([values], [channel], mask, [256], [0, 256]), dtype=np.float32).ravel()
 
 
+def histograms(
+    values: NDArray[np.uint8], masks: NDArray[np.uint8] | None = None, channel: int = 0
+) -> NDArray[np.float32]:
+    """Return what `histogram` does of each of several images, float32 (n, 256).
+
+    Args:
+        values: uint8 (n, height, width) or (n, height, width, channels).
+        masks: uint8 (n, height, width); None counts all pixels.
+        channel: that is counted.
+    """
+    found = np.empty((len(values), 256), np.float32)
+    for index, each in enumerate(values):
+        found[index] = cv2.calcHist([each], [channel], None if masks is None else masks[index], [256], [0, 256])
+    return found
+
+
 def percentile(counts: NDArray[np.float32], percent: float) -> int:
     """Return the least gray level that at least this share of the pixels does not exceed, from their histogram."""
     below = counts.cumsum()
     return int(below.searchsorted(percent / 100 * below[-1]))
+
+
+def percentiles(counts: NDArray[np.float32], percent: float) -> NDArray[np.int64]:
+    """Return what `percentile` does of each of several histograms (n, 256), int64 (n,)."""
+    below = counts.cumsum(axis=1)
+    found: NDArray[np.int64] = (below >= percent / 100 * below[:, -1:]).argmax(axis=1)
+    return found
 
 
 def otsu(counts: NDArray[np.float64]) -> int:
@@ -115,3 +149,17 @@ def nuclear_stain(image: Image, white: NDArray[np.uint8]) -> NDArray[np.float32]
         white: background color, uint8 (3,).
     """
     return np.asarray(cv2.transform(optical_density(image, white), _NUCLEAR), dtype=np.float32)
+
+
+def nuclear_stains(images: NDArray[np.uint8], white: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what `nuclear_stain` does of each of several images (n, height, width, 3), float32 (n, height, width).
+
+    Args:
+        images: uint8 RGB (n, height, width, 3).
+        white: background color of each, uint8 (n, 3).
+    """
+    density = np.empty(images.shape, np.float32)
+    for image, color, found in zip(images, white, density, strict=True):
+        cv2.LUT(image, _AGAINST[None, :, color], found)
+    stained = cv2.transform(density.reshape(-1, images.shape[2], 3), _NUCLEAR)
+    return np.asarray(stained, dtype=np.float32).reshape(images.shape[:3])

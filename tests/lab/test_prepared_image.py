@@ -10,7 +10,7 @@ import pytest
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.files import FileVersion
 from edgewbc.lab import prepared_image
-from edgewbc.lab.prepared_image import NO_MEMORY, ImagePreparer, Output
+from edgewbc.lab.prepared_image import NO_MEMORY, CellFacts, ImagePreparer, Output, PreparedImage
 from edgewbc.pixels import PixelSpec
 from edgewbc.smear import appearance
 from edgewbc.smear.prepare import Preparer
@@ -40,8 +40,24 @@ def test_bytes_become_cells_and_cells_a_result() -> None:
 
 def test_appearance_is_measured_where_asked() -> None:
     """Of the prepared cell, as the training images were."""
-    facts = ImagePreparer(PREPARE.preparer, measure=True).pixels(make_image(1)).cells[0]
-    np.testing.assert_array_equal(facts.appearance, appearance.measure(PREPARE.preparer(make_image(1))))
+    prepare = ImagePreparer(PREPARE.preparer, measure=True)
+    images = [make_image(seed) for seed in range(40)]
+    found = prepare.measured([*map(prepare.pixels, images), PreparedImage(FILE[0], error="damaged")])
+    assert (len(found), found[-1].cells) == (41, ())
+    for image, one in zip(images, found, strict=False):
+        np.testing.assert_array_equal(one.cells[0].appearance, appearance.measure(PREPARE.preparer(image)))
+    assert PREPARE.measured([PREPARE.pixels(images[0])])[0].cells[0].appearance is None
+
+
+def test_appearance_is_that_of_the_upright_view() -> None:
+    """The first of each cell's views; the others are for the network alone."""
+    images = tuple(PREPARE.preparer(make_image(seed)) for seed in range(5))
+    facts = CellFacts(1, None, (), others=1), CellFacts(2, None, (), others=2)
+    (found,) = ImagePreparer(PREPARE.preparer, measure=True).measured(
+        [PreparedImage(FILE[0], cells=facts, images=images)]
+    )
+    for cell, image in zip(found.cells, (images[0], images[2]), strict=True):
+        np.testing.assert_array_equal(cell.appearance, appearance.measure(image))
 
 
 def test_an_image_that_cannot_be_decoded_is_a_result_with_a_reason() -> None:

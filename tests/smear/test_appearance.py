@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from edgewbc.cells import CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.pixels import Image, PixelSpec, prepare
-from edgewbc.smear.appearance import QUANTITIES, Range, measure
+from edgewbc.smear.appearance import QUANTITIES, Range, measure, measure_all
 from edgewbc.synth.cells import draw_cell
 
 SPEC = PixelSpec(64, 64, "centre", 100)
@@ -47,6 +47,30 @@ def test_quantities_against_values_by_hand() -> None:
     assert found["border"] == 0
     # 197 pixels in the disk; joining lobes widens it by 2 pixels on each side.
     assert found["nucleus"] == pytest.approx(np.sqrt(np.pi * 10.25**2) / 40, rel=0.05)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (40, 40), (64, 80), (95, 41)])
+def test_several_images_are_measured_as_each_alone(size: tuple[int, int]) -> None:
+    """Bit by bit: cells, a blank image without a nucleus, and noise with several."""
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    drawn = [np.asarray(cv2.resize(cell, size[::-1]), dtype=np.uint8) for cell in cells(5)]
+    images = np.stack([*drawn, np.full_like(noise, 230), noise])
+    np.testing.assert_array_equal(measure_all(images), [measure(image) for image in images])
+
+
+def test_quantities_of_several_nuclei_against_values_by_hand() -> None:
+    """Two disks of one size and a smaller dot: two cells count, and the one in the middle gives the distance."""
+    image = np.full((40, 40, 3), (240, 220, 200), np.uint8)
+    for center, radius in (((20, 20), 6), ((5, 5), 6), ((34, 34), 0)):
+        cv2.circle(image, center, radius, (80, 40, 160), -1)
+    found = dict(zip(QUANTITIES, measure(image).tolist(), strict=True))
+    assert found["cells"] == 2
+    assert found["offset"] == pytest.approx(0.0125 * np.sqrt(2), abs=1e-3)
+    stained = image[..., 1] == 40
+    at_edge = sum(int(side.sum()) for side in (stained[0], stained[-1], stained[:, 0], stained[:, -1]))
+    assert found["border"] == pytest.approx(at_edge / 160)
+    blank = dict(zip(QUANTITIES, measure(np.full((40, 40, 3), 230, np.uint8)).tolist(), strict=True))
+    assert [blank[name] for name in ("nucleus", "cells", "offset", "density_red", "edge")] == [0, 0, 1, 0, 0]
 
 
 def test_new_images_of_the_same_kind_are_usual(usual: Range) -> None:

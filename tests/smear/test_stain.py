@@ -31,3 +31,23 @@ def test_nuclei_stand_out_from_red_cells_of_the_same_red_density() -> None:
         found[0], [np.log(2) + np.log(4) / 2 - np.log(4 / 3), 1.5 * np.log(2) - np.log(8)], rtol=1e-5
     )
     assert found[0, 1] < 0 < 1 < found[0, 0]
+
+
+def test_several_images_give_what_each_alone_gives() -> None:
+    """Histograms, percentiles and nuclear stain of several images, against the functions for one; bit by bit."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (5, 12, 9, 3), dtype=np.uint8)
+    images[1], images[2, :6] = 200, 30
+    masks = random.integers(0, 2, images.shape[:3], dtype=np.uint8)
+    masks[3] = 0
+    counts = stain.histograms(images, masks, 1)
+    for count, image, mask in zip(counts, images, masks, strict=True):
+        np.testing.assert_array_equal(count, stain.histogram(image, mask, 1))
+    for percent in (0, 1, 50, 99, 100):
+        expected = [stain.percentile(count, percent) for count in counts]
+        assert stain.percentiles(counts, percent).tolist() == expected
+    white = stain.backgrounds(images)
+    assert white.dtype == np.uint8
+    for color, image, stained in zip(white, images, stain.nuclear_stains(images, white), strict=True):
+        np.testing.assert_array_equal(color, stain.background(image))
+        np.testing.assert_array_equal(stained, stain.nuclear_stain(image, color))
