@@ -6,6 +6,7 @@ import csv
 import json
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ from tests.tiny import encode, make_bundle
 SLIDE = Slide.draw(np.random.default_rng(5))
 
 
+@cache
 def cell(seed: int) -> Image:
     """An image of one cell at the magnification of the fields, 150 x 150."""
     return draw_cell(CLASSES[seed % 5], np.random.default_rng(seed), 150, SLIDE)
 
 
+@cache
 def field(seed: int, cells: int = 3) -> Image:
     """A field of 480 x 640 with that many white cells."""
     labels = [CLASSES[(seed + number) % 5] for number in range(cells)]
