@@ -3,7 +3,7 @@
 Fields (bccd): annotated white cells with a located one at IoU >= 0.3, and located cells without an annotated one.
 Images of one cell (the test splits of pbc, and jtsc): whether the central cell covers the middle of the image, and
 whether more than one whole cell was located. Both: whether fields and images of one cell are told apart. The thresholds
-in `edgewbc.smear.locate` were chosen on pbc's train split, jtsc and bccd.
+in `edgewbc.smear.locate` were chosen on pbc's train split, jtsc and bccd. Cells that touch: see `bench.touching`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,23 @@ from typing import Any
 import cv2
 import numpy as np
 
+from bench import touching
 from edgewbc.data.sources.bccd import wbc_boxes
 from edgewbc.data.sources.scan import images_below, read_rows, require_folder
 from edgewbc.errors import exit_code
 from edgewbc.images.decode import decode
 from edgewbc.metrics import wilson
 from edgewbc.pixels import Box, Image
+from edgewbc.smear.learning import learn
 from edgewbc.smear.locate import LocatedCell, central, is_single, locate
 from edgewbc.utils.files import write_json
 
 IOU = 0.3
 REPEATS = 30
+PROFILED = 3
+"""One in so many fields is learned from where the microscope is known."""
+TOUCHING = 60
+"""Images of each class out of which cells are cut that are made to touch."""
 
 
 def overlap(first: Box, second: Box) -> float:
@@ -56,11 +62,16 @@ def proportion(count: int, n: int) -> dict[str, Any]:
     return {"count": count, "n": n, "share": count / n if n else None, "interval": wilson(count, n)}
 
 
-def fields(images: Iterable[tuple[Image, Sequence[Box]]]) -> dict[str, Any]:
-    """Return recall, false cells per field and fields taken for an image of one cell."""
+def fields(images: Iterable[tuple[Image, Sequence[Box]]], nucleus: float | None = None) -> dict[str, Any]:
+    """Return recall, false cells per field and fields taken for an image of one cell.
+
+    Args:
+        images: with the boxes of their white cells.
+        nucleus: square root of the usual nuclear area in pixels, if the microscope is to be known.
+    """
     hits = boxes = extra = single = n = 0
     for image, expected in images:
-        cells = locate(image)
+        cells = locate(image, nucleus=nucleus)
         found, more = matched(cells, expected)
         hits, boxes, extra, n = hits + found, boxes + len(expected), extra + more, n + 1
         single += is_single(cells, *image.shape[:2])
@@ -132,22 +143,34 @@ def measure(data: Path, timed: bool = False) -> dict[str, Any]:
         (bccd / "JPEGImages" / f"{path.stem}.jpg", wbc_boxes(path))
         for path in sorted((bccd / "Annotations").glob("*.xml"))
     ]
-    by_class: dict[str, list[Path]] = {}
-    for table in ("test.csv", "eight_test.csv"):
-        for row in read_rows(pbc / "splits" / table, ("path", "label")):
-            by_class.setdefault(row["label"], []).append(pbc / row["path"])
+    by_class = _by_class(pbc, "test.csv", "eight_test.csv")
+    to_touch = {name: paths[:TOUCHING] for name, paths in _by_class(pbc, "val.csv").items()}
     others = images_below(jtsc).paths
     example = next(iter(by_class.values()))[0]
+    profile = learn([_image(path) for path, _ in smears[::PROFILED]])
+    nucleus = None if profile is None else profile.nucleus
     found: dict[str, Any] = {
-        "fields": {"bccd": fields((_image(path), boxes) for path, boxes in smears)},
+        "fields": {
+            "bccd": fields((_image(path), boxes) for path, boxes in smears),
+            "bccd, microscope known": fields(((_image(path), boxes) for path, boxes in smears), nucleus),
+        },
         "one_cell": {
             "pbc": {name: singles(map(_image, paths)) for name, paths in by_class.items()},
             "jtsc": singles(map(_image, others)),
         },
+        "touching": touching.measure({name: [_image(path) for path in paths] for name, paths in to_touch.items()}),
     }
     if timed:
         examples = {"bccd": smears[0][0], "pbc": example, "jtsc": others[0]}
         found["speed"] = {name: speed(path) for name, path in examples.items()}
+    return found
+
+
+def _by_class(pbc: Path, *tables: str) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for table in tables:
+        for row in read_rows(pbc / "splits" / table, ("path", "label")):
+            found.setdefault(row["label"], []).append(pbc / row["path"])
     return found
 
 

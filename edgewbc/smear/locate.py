@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.pixels import Box, Image
-from edgewbc.smear import stain
+from edgewbc.smear import pairs, stain
+from edgewbc.smear.lobes import Body, Component
 
 WORK = 240
 """Longer side in pixels of the reduced image that is searched."""
@@ -44,12 +44,6 @@ _MAX_SHARED_GAP = 1.0
 """Largest gap between lobes that one body of cytoplasm holds, in the unit of `_MAX_GAP`."""
 _MIN_SHARED_LOBE = 0.1
 """Minimum area of such a lobe, as a share of the largest component."""
-_MIN_CYTOPLASM_DENSITY = 0.08
-"""Minimum optical density of cytoplasm in green light."""
-_MIN_WAIST = 0.92, 0.72
-"""Minimum width of a cell between two lobes, as a share of the width of the narrower lobe, and of the cell there."""
-_REACH = 0.65
-"""Width that is looked at on each side, in units of the square root of the area of both lobes."""
 _MIN_CELL = 0.16
 """Minimum nuclear area of a cell, as a share of the cell with the largest one."""
 _MIN_NUCLEUS = 0.5, 0.35
@@ -69,7 +63,6 @@ _MARGIN = 0.3
 _MAX_COMPONENTS = 64
 """Maximum number of components that are looked at, the largest first: noise has thousands."""
 
-_Point = NDArray[np.float32]
 _OPENING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 
 
@@ -81,89 +74,18 @@ class LocatedCell:
         box: around nucleus and cytoplasm, in pixels of the image, clipped to it.
         nucleus_area: square pixels of the image.
         cut_off: whether the nucleus touches the edge of the image, so that a part of the cell is missing.
+        maybe_two: whether this may be two cells that touch (see `smear.pairs`); known only where the size of nuclei is.
     """
 
     box: Box
     nucleus_area: float
     cut_off: bool
+    maybe_two: bool = False
 
     @property
     def extent(self) -> float:
         """Longer side of the box around the nucleus alone, in pixels of the image."""
         return max(self.box[2:]) - 2 * _MARGIN * float(np.sqrt(self.nucleus_area))
-
-
-@dataclass(frozen=True)
-class _Component:
-    """A connected part of the nuclear mask, in pixels of the reduced image."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    area: int
-    outline: NDArray[np.float32]
-
-    @property
-    def convexity(self) -> float:
-        return self.area / max(1.0, float(cv2.contourArea(cv2.convexHull(self.outline))))
-
-    @property
-    def center(self) -> _Point:
-        return np.asarray(self.outline.mean(axis=0), dtype=np.float32)
-
-    def nearest(self, other: _Component) -> tuple[float, _Point, _Point]:
-        """Return the distance between two outlines in pixels, and the nearest point of each."""
-        mine, others = self.outline[::2], other.outline[::2]
-        steps = ((mine[:, None] - others[None]) ** 2).sum(axis=2)
-        one, two = divmod(int(steps.argmin()), len(others))
-        return float(np.sqrt(steps[one, two])), mine[one], others[two]
-
-
-class _Body:
-    """Where an image absorbs green light: cells, whether red or white, with their cytoplasm."""
-
-    def __init__(self, small: Image, white: NDArray[np.uint8]) -> None:
-        self._green = np.asarray(cv2.extractChannel(small, 1), dtype=np.uint8)
-        self._level = (int(white[1]) + 1) * float(np.exp(-_MIN_CYTOPLASM_DENSITY)) - 1
-
-    def holds(self, first: _Component, second: _Component, one: _Point, other: _Point) -> bool:
-        """Whether one cell holds two lobes: no background between them, and no waist either.
-
-        A cell is at least as wide between two lobes as the smaller one is; two cells that touch are not.
-
-        Args:
-            first, second: the lobes.
-            one, other: the nearest points of their outlines.
-        """
-        steps = int(np.hypot(*(other - one))) + 1
-        between = one + (other - one) * (np.arange(steps + 1) / steps)[:, None]
-        if not self._inside(between).all():
-            return False
-        axis = second.center - first.center
-        across = np.array((-axis[1], axis[0])) / max(1e-6, float(np.hypot(*axis)))
-        reach = int(_REACH * np.sqrt(first.area + second.area)) + 1
-        waist = self._width((one + other) / 2, across, reach)
-        of_lobe, of_cell = _MIN_WAIST
-        return waist >= of_lobe * min(float(np.ptp(lobe.outline @ across)) for lobe in (first, second)) and (
-            waist >= of_cell * min(self._width(lobe.center, across, reach) for lobe in (first, second))
-        )
-
-    def _width(self, middle: NDArray[np.floating[Any]], across: NDArray[np.float64], reach: int) -> int:
-        """Return how wide the body is at a point, in pixels, up to `reach` to each side."""
-        width = 0
-        for side in (-1, 1):
-            outside = ~self._inside(middle + side * across * np.arange(reach)[:, None])
-            width += int(outside.argmax()) if outside.any() else reach
-        return width
-
-    def _inside(self, points: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-        """Return whether points (n, 2) are in a cell; those outside of the image are not."""
-        x, y = np.rint(points).astype(np.intp).T
-        height, width = self._green.shape
-        within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        absorbing = self._green[y.clip(0, height - 1), x.clip(0, width - 1)] <= self._level
-        return np.asarray(within & absorbing, dtype=np.bool_)
 
 
 def locate(image: Image, work: int = WORK, nucleus: float | None = None) -> list[LocatedCell]:
@@ -188,10 +110,13 @@ def search(image: Image, work: int = WORK, nucleus: float | None = None) -> tupl
     small, factor = stain.reduced(image, work)
     small = np.asarray(cv2.GaussianBlur(small, (5, 5), 0), dtype=np.uint8)
     white = stain.background(small)
-    components = _components(_nuclei(stain.nuclear_stain(small, white)))
-    joined = _cells(components, _Body(small, white))
-    joined.sort(key=lambda cell: (-sum(part.area for part in cell), cell[0].top, cell[0].left))
-    cells = [_located(cell, small.shape[1], small.shape[0], factor) for cell in joined]
+    components = _components(nuclei(stain.nuclear_stain(small, white)))
+    body = Body(small, white)
+    joined = [(cell, False) for cell in _cells(components, body)]
+    if nucleus is not None:
+        joined = [each for cell, _ in joined for each in _apart(cell, body, nucleus * factor)]
+    joined.sort(key=lambda each: (-sum(part.area for part in each[0]), each[0][0].top, each[0][0].left))
+    cells = [_located(cell, small.shape[1], small.shape[0], factor, maybe) for cell, maybe in joined]
     cells = [cell for cell in cells if cell.nucleus_area >= _MIN_CELL * cells[0].nucleus_area]
     return cells if nucleus is None else _large(cells, image.shape[0], image.shape[1], nucleus), white
 
@@ -247,7 +172,7 @@ def central(cells: Sequence[LocatedCell], height: int, width: int) -> LocatedCel
     return max(cells, key=weight, default=None)
 
 
-def _nuclei(stained: NDArray[np.float32]) -> NDArray[np.uint8]:
+def nuclei(stained: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return the mask of nuclei, uint8 0 or 1, by Otsu's threshold on the nuclear stain within fixed bounds."""
     weak = round(_WEAK_STAIN / _BIN)
     some = stained[stained >= weak * _BIN]  # to count all pixels would take twice as long, and change nothing
@@ -261,7 +186,7 @@ def _nuclei(stained: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _OPENING), dtype=np.uint8)
 
 
-def _components(mask: NDArray[np.uint8]) -> list[_Component]:
+def _components(mask: NDArray[np.uint8]) -> list[Component]:
     """Return the connected parts of a mask that can be lobes of a nucleus, the largest first."""
     bits = cv2.CV_16U if mask.size < 1 << 16 else cv2.CV_32S  # 16 bits take a third of the time
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, ltype=bits)
@@ -274,11 +199,11 @@ def _components(mask: NDArray[np.uint8]) -> list[_Component]:
         part = (labels[top : top + height, left : left + width] == index).astype(np.uint8)
         outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(left, top))
         outline = np.asarray(outlines[0], dtype=np.float32)[:, 0]
-        found.append(_Component(left, top, left + width, top + height, area, outline))
+        found.append(Component(left, top, left + width, top + height, area, outline))
     return found
 
 
-def _cells(components: list[_Component], body: _Body) -> list[list[_Component]]:
+def _cells(components: list[Component], body: Body) -> list[list[Component]]:
     """Join the components that are lobes of one nucleus."""
     if not components:
         return []
@@ -291,7 +216,7 @@ def _cells(components: list[_Component], body: _Body) -> list[list[_Component]]:
     ]
 
 
-def _one_nucleus(first: _Component, second: _Component, components: list[_Component], body: _Body) -> bool:
+def _one_nucleus(first: Component, second: Component, components: list[Component], body: Body) -> bool:
     """Whether two components are lobes of one nucleus. The first is the larger one."""
     unit = float(np.sqrt(components[0].area))
     apart = max(
@@ -312,7 +237,17 @@ def _one_nucleus(first: _Component, second: _Component, components: list[_Compon
     )
 
 
-def _located(cell: list[_Component], width: int, height: int, factor: float) -> LocatedCell:
+def _apart(cell: list[Component], body: Body, usual: float) -> list[tuple[list[Component], bool]]:
+    """Return the cells that were joined into one, and whether each may still be two."""
+    form = pairs.form(cell, body, usual)
+    if form is None:
+        return [(cell, False)]
+    if not form.certainly_two:
+        return [(cell, form.maybe_two)]
+    return [each for side in pairs.split(cell, form) for each in _apart(side, body, usual)]
+
+
+def _located(cell: list[Component], width: int, height: int, factor: float, maybe_two: bool = False) -> LocatedCell:
     area = sum(part.area for part in cell)
     left, top = min(part.left for part in cell), min(part.top for part in cell)
     right, bottom = max(part.right for part in cell), max(part.bottom for part in cell)
@@ -322,4 +257,4 @@ def _located(cell: list[_Component], width: int, height: int, factor: float) -> 
     box_width = min(float(width), right + margin) - left_edge
     box_height = min(float(height), bottom + margin) - top_edge
     box = (left_edge / factor, top_edge / factor, box_width / factor, box_height / factor)
-    return LocatedCell(box, area / factor**2, cut_off)
+    return LocatedCell(box, area / factor**2, cut_off, maybe_two)

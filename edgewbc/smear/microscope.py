@@ -194,6 +194,7 @@ class Profile:
         density: Channels | None,
         nucleus: float | None,
         extent: float | None = None,
+        maybe_two: bool = False,
     ) -> list[str]:
         """Return in what an image is far from this microscope's, in words for a person; empty if it is not.
 
@@ -202,6 +203,7 @@ class Profile:
             density: optical density of its nucleus; None if it was not measured.
             nucleus: square root of its nuclear area in pixels; None if it is not to be compared.
             extent: longer side of its nucleus in pixels; the same.
+            maybe_two: whether its form is that of two nuclei.
         """
         spread = self.spread or Spread.around(self.reference)
         found = []
@@ -215,7 +217,7 @@ class Profile:
                 found.append("stain of the nucleus")
         if nucleus is not None and not spread.nucleus[0] / FAR_SIZE <= nucleus <= spread.nucleus[1] * FAR_SIZE:
             found.append("size of the nucleus")
-        if extent is not None and extent > FAR_EXTENT * self.nucleus:
+        if maybe_two or (extent is not None and extent > FAR_EXTENT * self.nucleus):
             found.append("length of the nucleus (two cells?)")
         return found
 

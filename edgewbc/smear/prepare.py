@@ -141,7 +141,7 @@ class Preparer:
     def _reasons(self, profile: Profile, view: View, cell: LocatedCell) -> tuple[Reason, ...]:
         """Return why a person should look at a cell: it is cut off, or its image is unlike its microscope's."""
         nucleus, extent = (None, None) if cell.cut_off else (math.sqrt(cell.nucleus_area), cell.extent)
-        unlike = profile.unlike(view.background, view.density, nucleus, extent)
+        unlike = profile.unlike(view.background, view.density, nucleus, extent, cell.maybe_two)
         what = "not of the training images' microscope" if self.profile is None else "unlike this microscope's images"
         return (
             *([CUT_OFF] if cell.cut_off else []),
