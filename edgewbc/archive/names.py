@@ -36,9 +36,12 @@ def read(path: Path, urls: bool = False) -> list[str]:
 
 def _of_text(path: Path) -> list[str]:
     try:
-        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    if b"\0" in text:
+        raise UserError(f"{path}: is not a text: give a list with a name on each line, and name images without --list")
+    lines = text.split(b"\n")
     return [os.fsdecode(line) for line in (line.removesuffix(b"\r") for line in lines) if line.strip()]
 
 

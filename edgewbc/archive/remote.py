@@ -82,21 +82,26 @@ class LocalCopies:
 
     def _fetch(self, url: str, copy: Path) -> None:
         core = need("fsspec.core", "a URL", ARCHIVE)
+        scheme, separator, rest = url.partition("://")
         try:
-            files, path = core.url_to_fs(url)
-            with files.open(path, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            files, path = core.url_to_fs(f"{scheme.lower()}{separator}{rest}")
         except ImportError as error:
             raise UserError(f"{url}: {error}: install what fsspec needs for it on each machine") from None
         except ValueError as error:
             raise UserError(f"{url}: {error}: name a URL that fsspec knows") from None
+        try:
+            with files.open(path, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
         except Exception as error:  # each kind of storage has errors of its own
             self._failed[url] = f"cannot be fetched: {_first_line(error)}"
             return
         if len(data) > MAX_BYTES:
             self._failed[url] = f"too large: the file has more than {MAX_BYTES >> 20} MiB"
             return
-        copy.write_bytes(data)
+        try:
+            copy.write_bytes(data)
+        except OSError as error:
+            raise UserError(f"{copy.parent}: {url} cannot be copied there ({error.strerror}): make room") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from edgewbc.archive import names
 from edgewbc.errors import UserError
+from tests.tiny import encode, make_image
 
 needs_pyarrow = pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed (extra archive)")
 
@@ -45,6 +46,13 @@ def test_empty(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(content)
     with pytest.raises(UserError, match="lists no image"):
         names.read(tmp_path / "list.txt")
+
+
+def test_an_image_is_no_list(tmp_path: Path) -> None:
+    """Its bytes are not taken for names of files that are missing."""
+    (tmp_path / "a.png").write_bytes(encode(make_image(1)))
+    with pytest.raises(UserError, match=r"a\.png: is not a text: .*without --list"):
+        names.read(tmp_path / "a.png")
 
 
 def test_missing(tmp_path: Path) -> None:
