@@ -135,8 +135,11 @@ class Cluster:
             worker: the class, at the top of a module.
             argument: for each worker; pickled.
             tables: each goes to one worker.
+
+        Raises:
+            UserError: Ray itself has ended, or a machine of the cluster is gone.
         """
-        data = need("ray.data", "--engine ray", ARCHIVE)
+        data, errors = (need(module, "--engine ray", ARCHIVE) for module in ("ray.data", "ray.exceptions"))
         blocks = list(tables)
         if not blocks:
             return
@@ -147,7 +150,14 @@ class Cluster:
             worker, batch_size=None, batch_format="pyarrow", compute=pool, fn_constructor_args=(argument,), num_cpus=1
         )
         del blocks
-        yield from made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
+        try:
+            yield from made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
+        except errors.RayTaskError:  # raised by the worker's own code
+            raise
+        except errors.RayError as error:
+            raise UserError(
+                f"--engine ray: Ray ended unexpectedly ({type(error).__name__}): run the same command again"
+            ) from None
 
 
 class _Remarks(io.TextIOBase):

@@ -108,6 +108,32 @@ def test_ray_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+def test_a_ray_that_ends_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its processes may be killed too; an error of a worker's own code keeps its stack trace."""
+    errors = pytest.importorskip("ray.exceptions")
+    pa = pytest.importorskip("pyarrow")
+
+    class Dataset:
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def map_batches(self, *_: object, **__: object) -> Dataset:
+            return self
+
+        def iter_batches(self, **_: object) -> Iterator[object]:
+            yield pa.table({"n": [1]})
+            raise self.error
+
+    def found(error: Exception) -> list[object]:
+        monkeypatch.setattr("ray.data.from_arrow", lambda _: Dataset(error))
+        return list(Cluster(1, True, tmp_path).map(object, None, [pa.table({"n": [1]})]))
+
+    with pytest.raises(UserError, match=r"Ray ended unexpectedly \(ActorDiedError\): run the same command again"):
+        found(errors.ActorDiedError())
+    with pytest.raises(errors.RayTaskError):
+        found(errors.RayTaskError("f", "trace", ValueError("own")))
+
+
 @pytest.mark.parametrize("name", ["127.0.0.1", "[::1]", "localhost", "no-such-host.invalid", "\u0000"])
 def test_an_address_without_a_cluster_is_one_line(name: str) -> None:
     """At once, before Ray is imported: it would try for minutes, and log to stderr."""
