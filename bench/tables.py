@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import audits_report, cpu_modes, limits_external, networks, onnx_int8, orientations, result_file, unknown
+from bench import (
+    audits_report,
+    cpu_modes,
+    decoders,
+    limits_external,
+    networks,
+    onnx_int8,
+    orientations,
+    result_file,
+    unknown,
+)
 from bench.edge import report as edge_report
 from bench.edge.result import EdgeResult
 from bench.peers import report as peers_report
@@ -38,6 +48,7 @@ PEERS = "peers.json"
 ONNX_INT8 = "onnx-int8.json"
 CPU_MODES = "cpu-modes.json"
 ORIENTATIONS = "orientations.json"
+DECODERS = "decoders.json"
 NETWORKS = "networks.json"
 TRAINING = "training.json"
 LIMITS = "limits-abroad.json"
@@ -77,6 +88,7 @@ def results(folder: Path) -> str:
             (TRAVEL, "Images of other laboratories", travel_report.markdown, TRAVEL_FIGURE, travel_report.CAPTION),
             (LIMITS, "What limits the accuracy in another laboratory", limits_external.section, "", ""),
             (LAB, "From file to label", _lab, "", ""),
+            (DECODERS, "Ways to decode a JPEG", decoders.section, "", ""),
             (UNKNOWN, "Cells of kinds that a network does not know", unknown.markdown_table, "", ""),
             (POSTER, "The poster's accuracies, with and without leakage", _poster, LEAK,
              poster_report.CAPTION),

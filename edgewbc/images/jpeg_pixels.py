@@ -3,22 +3,13 @@
 A JPEG has no checksums. Where its data are damaged, libjpeg decodes on and says so in a warning, which OpenCV drops:
 then an image whose lower half is noise looks like any other. `simplejpeg` gives the warning.
 
-Faster ways to decode were measured with wbc5-edge on PBC's 1,030 validation images (simplejpeg 1.9, CPU
-time of one core, on a busy machine), and none gives the predictions that the networks were trained for:
-
-    decoding                        time   other label   a probability differs by more than 0.01   at most
-    as here                         1.00             -                                         -         -
-    without smooth chroma           0.77             0                              0.1 % of images      0.034
-    fast DCT                        0.89             0                                       1.6 %      0.051
-    scaled by 1/2 in the DCT        0.60             3                                       5.0 %       0.48
-    scaled by 3/8 in the DCT        0.42             4                                       6.4 %       0.49
-
-(The scaled images were cut at the fractional position of the same crop, and averaged over areas.) A network that is
+Faster ways to decode, with shortcuts or scaled in the DCT, give other predictions than the pixels that the networks were
+trained on: `python -m bench.decoders` measures them (docs/results.md, "Ways to decode a JPEG"). A network that is
 trained on scaled images could use them; then damage has to be looked for at that scale as well.
 
 Decoding only the 250 x 250 pixels of the crop (`tj3SetCroppingRegion` of libjpeg-turbo 3) gave the same pixels for 400
-of 400 PBC images in 0.63 of the time. It is not used: simplejpeg does not offer it, PyTurboJPEG expects the library to
-be installed, no maintained wheel carries it, and damage below the crop would go unnoticed.
+of 400 PBC images in 0.63 of the time. It is not used: no maintained wheel offers it (simplejpeg decodes whole images,
+PyTurboJPEG expects the library to be installed), and damage below the crop would go unnoticed.
 
 The pixels are the same as OpenCV's (compared on the 11,526 JPEGs of PBC, and for every subsampling, progressive or
 not), in 0.7 of its time.
