@@ -92,7 +92,7 @@ def test_tasks_of_label_studio(bundle: Bundle, picking: Picking, tmp_path: Path)
 def test_cells_of_fields_are_cut_out(tmp_path: Path) -> None:
     reference = {"nucleus": 20.0, "background": [235.0, 225.0, 215.0], "density": [1.0, 1.6, 0.5]}
     pixels = PixelSpec(16, 16, crop="cell", size=60, reference=Reference.from_json(reference))
-    bundle = make_bundle(tmp_path / "bundle", pixels=pixels.to_dict())
+    bundle = make_bundle(tmp_path / "bundle", spec=pixels)
     field, boxes = draw_field(np.random.default_rng(0), ["neutrophil", "monocyte", "lymphocyte"])
     path = tmp_path / "field.png"
     path.write_bytes(encode(field, ".png"))
