@@ -3,8 +3,8 @@
 A JPEG has no checksums. Where its data are damaged, libjpeg decodes on and says so in a warning, which OpenCV drops:
 then an image whose lower half is noise looks like any other. `simplejpeg` gives the warning.
 
-Faster ways to decode, with shortcuts or scaled in the DCT, give other predictions than the pixels that the networks were
-trained on: `python -m bench.decoders` measures them (docs/results.md, "Ways to decode a JPEG"). A network that is
+Faster ways to decode, with shortcuts or scaled in the DCT, give other predictions than the pixels that the networks
+were trained on: `python -m bench.decoders` measures them (docs/results.md, "Ways to decode a JPEG"). A network that is
 trained on scaled images could use them; then damage has to be looked for at that scale as well.
 
 Decoding only the 250 x 250 pixels of the crop (`tj3SetCroppingRegion` of libjpeg-turbo 3) gave the same pixels for 400
