@@ -177,7 +177,8 @@ def quickly_prepared(image: Image, size: tuple[int, int], spec: PixelSpec) -> Im
     """Return about the same at the cost that an implementation would have: cut at whole pixels, for the timing."""
     if (image.shape[1], image.shape[0]) == size:
         return prepare(image, spec)
-    left, top, across, down = (each * _eighths(image.shape[1], size[0]) // 8 for each in spec.rectangle(size[1], size[0]))
+    eighths = _eighths(image.shape[1], size[0])
+    left, top, across, down = (each * eighths // 8 for each in spec.rectangle(size[1], size[0]))
     cut = image[top : top + down, left : left + across]
     return np.asarray(cv2.resize(cut, (spec.width, spec.height), interpolation=cv2.INTER_AREA), np.uint8)
 
