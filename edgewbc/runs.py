@@ -26,6 +26,7 @@ from edgewbc.utils.optional import installed_versions
 
 ROOT = Path("runs")
 LINEAGE = "lineage.json"
+STARTED = "started.json"
 QUANTIZATION = "quantize.json"
 """Report of a quantization, in the run folder that `edgewbc quantize` makes."""
 RECIPE = "recipe.yaml"
@@ -75,6 +76,11 @@ def newest(root: Path = ROOT, holding: str = WEIGHTS, lacking: str | None = None
 def is_run(path: Path) -> bool:
     """Return whether a folder contains a network."""
     return (path / SPEC).is_file() and (path / WEIGHTS).is_file()
+
+
+def is_begun(path: Path) -> bool:
+    """Return whether a folder is that of a run which has not written its network yet."""
+    return (path / STARTED).is_file() and (path / SPEC).is_file() and not (path / WEIGHTS).is_file()
 
 
 def spec(run: Path) -> ModelSpec:
@@ -134,6 +140,8 @@ def _changed(file: Path, since: str = "finished") -> UserError:
 
 def check_finished(run: Path) -> None:
     """Raise UserError unless a folder is a run folder whose step has ended."""
+    if is_begun(run):
+        raise UserError(f"{run}: is not finished (it has no {WEIGHTS}): finish it with --resume, or make a new run")
     if not is_run(run):
         raise UserError(f"{run}: not a run folder ({SPEC} and {WEIGHTS} are not both in it)")
     if not (run / LINEAGE).is_file():

@@ -122,5 +122,10 @@ def test_verify_finds_other_weights(tmp_path: Path) -> None:
     runs.check_weights(weights)  # weights from elsewhere, without a lineage beside them
     with pytest.raises(UserError, match="is not finished"):
         runs.verify(run)
+    (run / "started.json").write_text("{}")
+    weights.unlink()
+    assert runs.is_begun(run)
+    with pytest.raises(UserError, match=r"is not finished \(it has no model.safetensors\): finish it with --resume"):
+        runs.verify(run)
     with pytest.raises(UserError, match="not a run folder"):
         runs.verify(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,24 @@ def manifest_or_synthetic(path: Path | None) -> Manifest:
     cells.write(folder, cells=SYNTHETIC_CELLS, fields=0, seed=0)
     make("synthetic", folder).write(folder)
     return Manifest.read(folder)
+
+
+def resumed_as_started(run: Path, given: Mapping[str, object]) -> None:
+    """Refuse options that would change a run that is resumed: it goes on by the recipe that it was started with.
+
+    Args:
+        run: run folder.
+        given: value of each option that belongs to a new run, by the option's name; None where it was not given.
+
+    Raises:
+        UserError: one of them was given.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise UserError(
+                f"{name}: {run} is resumed as it was started ({run / 'recipe.yaml'}): leave {name} "
+                "out, or make a new run"
+            )
 
 
 def manifest_of_run(path: Path | None, run: Path, sha256: str, recorded: Path | None) -> Manifest:

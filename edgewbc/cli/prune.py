@@ -59,6 +59,8 @@ def command(
     shown = TrainingProgress()
     if resume is not None:
         started = StartRecord.read(resume)
+        new = {"RUN": run, "--set": change, "--keep-macs": keep_macs, "--teacher": teacher, "--to": to}
+        defaults.resumed_as_started(resume, new)
         recorded = None if started.manifest is None else Path(started.manifest)
         manifest = defaults.manifest_of_run(data, resume, started.manifest_sha256, recorded)
         with shown.interruptible():

@@ -92,6 +92,11 @@ def command(
         if seeds is not None:
             raise UserError("--seeds: run the same command again to resume, without --resume")
         started = steps.StartRecord.read(resume)
+        new = {
+            "--set": change, "--recipe": recipe, "--weights": weights, "--weights-scaling": weights_scaling,
+            "--teacher": teacher, "--shape": shape, "--to": to,
+        }  # fmt: skip
+        defaults.resumed_as_started(resume, new)
         recorded = None if started.manifest is None else Path(started.manifest)
         manifest = defaults.manifest_of_run(data, resume, started.manifest_sha256, recorded)
         with shown.interruptible():

@@ -76,6 +76,8 @@ def load(
         UserError: there is no model at `path`, it lacks that precision, a run is not finished or has changed, the
             runtime is not installed or rejects the model, or the CPU cannot compute in that precision.
     """
+    if runs.is_begun(path):
+        runs.check_finished(path)
     bundle = None if runs.is_run(path) else Bundle.open(path)
     if precision is None:
         precision = "f32" if bundle is None else bundle.default_precision

@@ -100,7 +100,7 @@ class _TimmBody(Body):
     def __init__(self, name: str, height: int, width: int) -> None:
         super().__init__()
         timm: Any = need("timm", f"timm:{name}", INSTALL)
-        _check_name(name.partition(".")[0], timm.list_models(), "timm")
+        check_name(name.partition(".")[0], timm.list_models(), "timm")
         self.net = create(timm, name, height, width)
         norm = getattr(getattr(self.net, "head", None), "norm", None)
         self._has_norm = isinstance(norm, nn.LayerNorm)  # LayerNorm2d, which normalizes the channels of each place
@@ -151,7 +151,7 @@ class _TorchvisionBody(Body):
     def __init__(self, name: str) -> None:
         super().__init__()
         models: Any = need("torchvision", f"torchvision:{name}").models
-        _check_name(name, models.list_models(module=models), "torchvision")
+        check_name(name, models.list_models(module=models), "torchvision")
         self.net = models.get_model(name, weights=None)
         names = [key for key, _ in self.net.named_children()]
         if any(key.lower().startswith("aux") for key in names) or "encoder" in names:
@@ -255,7 +255,7 @@ def _drop_unused(body: _TimmBody, height: int, width: int) -> None:
             setattr(body.net, name, nn.Identity())
 
 
-def _check_name(name: str, known: Sequence[str], where: str) -> None:
+def check_name(name: str, known: Sequence[str], where: str) -> None:
     """Raise UserError unless a library has a network of this name."""
     if name not in known:
         close = ", ".join(difflib.get_close_matches(name, known, 3))

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from edgewbc.errors import UserError
-from edgewbc.nets.library_network import INSTALL, LibraryNetwork
+from edgewbc.nets.library_network import INSTALL, LibraryNetwork, check_name
 from edgewbc.nets.spec import library
 from edgewbc.utils.files import read_json
 from edgewbc.utils.optional import need
@@ -30,7 +30,9 @@ def published_normalization(arch: str) -> tuple[Values, Values]:
     """
     where, name = _parts(arch)
     if where == "timm":
-        config = need("timm", arch, INSTALL).get_pretrained_cfg(name)
+        timm: Any = need("timm", arch, INSTALL)
+        check_name(name.partition(".")[0], timm.list_models(), where)
+        config = timm.get_pretrained_cfg(name)
         found = None if config is None else (config.mean, config.std)
     else:
         default = _torchvision_weights(arch, name)
@@ -147,8 +149,10 @@ def _online() -> Iterator[None]:
 
 
 def _torchvision_weights(arch: str, name: str) -> Any:
+    models: Any = need("torchvision", arch).models
+    check_name(name, models.list_models(), "torchvision")
     try:
-        return need("torchvision", arch).models.get_model_weights(name).DEFAULT
+        return models.get_model_weights(name).DEFAULT
     except (ValueError, AttributeError):
         raise UserError(f"{arch}: torchvision has no published weights of it") from None
 

@@ -158,7 +158,7 @@ def read(run: Path) -> RunRow:
 
 def _started(run: Path) -> Mapping[str, Any]:
     """Return the entries of a run's `started.json`; none where it has none, as a quantization."""
-    return read_json(run / "started.json", "how a run was started") if (run / "started.json").is_file() else {}
+    return read_json(run / runs.STARTED, "how a run was started") if (run / runs.STARTED).is_file() else {}
 
 
 def _data(run: Path, lineage: Lineage, manifest_sha256: str) -> str:

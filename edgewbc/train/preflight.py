@@ -57,7 +57,7 @@ def check_images(manifest: Manifest, splits: Iterable[str] = ("train", "val")) -
         try:
             seen.add(entry.path, decode(manifest.read_bytes(entry)))
         except UserError as error:
-            return str(error).partition("; ")[0]
+            return str(error).partition("; ")[0].removesuffix(": recreate the manifest")
         except ImageError as error:
             return f"{manifest.file(entry)}: {error}"
         return None

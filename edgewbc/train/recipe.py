@@ -140,7 +140,7 @@ class ModelRecipe(Section):
         if not marks <= set(its.marks):
             raise ValueError(f"{self.arch} has no {sorted(marks - set(its.marks))[0]!r} among its channels")
         if library(self.arch) is not None and self.width != 1:
-            raise ValueError(f"{self.arch} has one width: choose a smaller network of the library, or prune it")
+            raise ValueError(f"{self.arch} takes no model.width ({self.width:g}): use --recipe timm, or set it to 1")
         if self.channels is not None and self.width != 1:
             raise ValueError("give either the channels or a width")
         if self.arch == "efficientnet-lite0" and len(self.channels or LITE0) != len(LITE0):

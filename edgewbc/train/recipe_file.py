@@ -136,6 +136,8 @@ def _message(
     if change is not None and change in options:
         where, dotted = options[change], f"{first['input']}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if where == f"--set {dotted}":
+        return f"{where}: {_problem(first, keys, kind)}{more}"
     return f"{where}: {dotted or 'recipe'}: {_problem(first, keys, kind)}{more}"
 
 
@@ -149,7 +151,7 @@ def _problem(first: ErrorDetails, keys: Sequence[str], kind: type[BaseModel]) ->
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return "no such key"
         section = inner
-    close = difflib.get_close_matches(keys[-1], section.model_fields, n=1)
+    close = [".".join([*keys[:-1], key]) for key in difflib.get_close_matches(keys[-1], section.model_fields, n=1)]
     if not close:  # the right name, but in another section
         close = [key for key in _keys(kind) if key.rpartition(".")[2] == keys[-1]]
     return f"no such key; did you mean {close[0]}?" if close else f"no such key; use {', '.join(section.model_fields)}"

@@ -23,7 +23,7 @@ from edgewbc.train.teacher import Teacher, TeacherRecord
 from edgewbc.utils.files import read_json, write_json, write_text
 
 RECIPE = runs.RECIPE
-STARTED = "started.json"
+STARTED = runs.STARTED
 
 
 def train(

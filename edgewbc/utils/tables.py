@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import math
 import re
@@ -58,14 +59,24 @@ def read_table(
     header = lines[0][1] if lines else []
     for name in columns:
         if header.count(name) != 1:
-            problem = "no column" if name not in header else "more than one column"
-            raise UserError(f"{path}: {problem} {name!r}; found {', '.join(header) or 'none'}: {mend}")
+            if name in header:
+                problem = f"more than one column {name!r}"
+            elif len(header) == 1 and name in re.split(r"\W", header[0]):
+                raise UserError(f"{path}: its delimiter is not known: save it with one of , ; | or tabs")
+            else:
+                close = difflib.get_close_matches(name.casefold(), folded := [one.casefold() for one in header], 1)
+                meant = f" (did you mean {header[folded.index(close[0])]!r}?)" if close else ""
+                problem = f"no column {name!r}{meant}"
+            raise UserError(f"{path}: {problem}; found {', '.join(header) or 'none'}: {mend}")
     rows = []
     for line, values in lines[1:]:
         if not any(values):
             continue
         if len(values) != len(header):
-            raise UserError(f"{path}: line {line} has {len(values)} values, but the header has {len(header)}")
+            raise UserError(
+                f"{path}: line {line} has {len(values)} values, but the header has {len(header)}: put values in which "
+                "the delimiter occurs in double quotes"
+            )
         row = dict(zip(header, values, strict=True))
         for name in columns:
             if not row[name] and name not in empty:

@@ -112,7 +112,7 @@ def test_own_data(edgewbc: Run, tmp_path: Path) -> None:
     assert "protocol official" in ran.out
     assert Manifest.read(to).classes == ("neutrophil", "Ly")
     ran = edgewbc("data", "folds", to, "--folds", 2, "--to", tmp_path / "folds", "--json")
-    assert [summary["counts"]["test"] for summary in json.loads(ran.out)] == [{"neutrophil": 6, "ly": 3}] * 2
+    assert [summary["counts"]["test"] for summary in json.loads(ran.out)] == [{"neutrophil": 6, "Ly": 3}] * 2
     ran = edgewbc("data", "card", to, "--to", tmp_path / "card")
     assert ran.code == 0
     assert "cells: 18 of 2 classes" in ran.out

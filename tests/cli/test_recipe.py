@@ -30,7 +30,7 @@ def test_show(edgewbc: Run) -> None:
     assert json.loads(edgewbc("recipe", "show", "demo", "--set", "fit.lr=3e-4", "--json").out) == values
     ran = edgewbc("recipe", "show", "demo", "--set", "fit.lrr=1")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert "did you mean lr?" in ran.err
+    assert "did you mean fit.lr?" in ran.err
 
 
 def test_check_and_new(edgewbc: Run, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_check_and_new(edgewbc: Run, tmp_path: Path) -> None:
     copied.write_text(copied.read_text() + "  epocs: 3\n")
     ran = edgewbc("recipe", "check", copied)
     assert ran.code == 2
-    assert "did you mean epochs?" in ran.err
+    assert "did you mean fit.epochs?" in ran.err
     assert "line " in ran.err
 
 

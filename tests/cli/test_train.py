@@ -56,6 +56,12 @@ def test_interrupted_training_says_how_to_resume(
         ran = edgewbc("train", "--recipe", "tiny.yaml", "--set", "fit.epochs=2")
     assert ran.code == 130
     assert "resume with: edgewbc train --resume runs/tiny" in ran.err.replace("\\", "/")
+    assert edgewbc("eval", "runs/tiny").err.endswith(
+        "runs/tiny: is not finished (it has no model.safetensors): finish it with --resume, or make a new run\n"
+    )
+    changed = edgewbc("train", "--resume", "runs/tiny", "--set", "fit.epochs=3")
+    assert changed.code == 2
+    assert "--set: runs/tiny is resumed as it was started (runs/tiny/recipe.yaml): leave --set out" in changed.err
     again = edgewbc("train", "--resume", "runs/tiny")
     assert again.code == 0, again.err
     assert (again.err.count("epoch 1:"), again.err.count("epoch 2:")) == (0, 1)
@@ -90,7 +96,7 @@ def test_resume_finds_the_manifest_by_its_hash(
         (["--recipe", "nothing"], "nothing: no such recipe"),
         (
             ["--recipe", "tiny.yaml", "--set", "fit.epocs=3"],
-            "--set fit.epocs: fit.epocs: no such key; did you mean epochs?",
+            "--set fit.epocs: no such key; did you mean fit.epochs?",
         ),
         (["--recipe", "tiny.yaml", "--weights", "absent.safetensors"], "absent.safetensors: no such file"),
         (

@@ -50,6 +50,10 @@ def test_the_weights_of_a_vit_with_a_class_token_and_another_input_size(tmp_path
 def test_scaling_that_travels_with_weights(tmp_path: Path) -> None:
     assert library_weights.published_normalization("timm:vit_tiny_patch16_224") == ((0.5,) * 3, (0.5,) * 3)
     assert library_weights.published_normalization("torchvision:resnet18")[0] == (0.485, 0.456, 0.406)
+    with pytest.raises(UserError, match="timm:resnet81: timm has no such network; close names: resnet18"):
+        library_weights.published_normalization("timm:resnet81")
+    with pytest.raises(UserError, match="torchvision:resnet81: torchvision has no such network; close names: "):
+        library_weights.published_normalization("torchvision:resnet81")
     file = tmp_path / "model.safetensors"
     assert library_weights.normalization_beside(file) is None
     config = {"architecture": "x", "pretrained_cfg": {"mean": [0.5, 0.25, 0.125], "std": [0.5, 0.5, 1]}}

@@ -61,7 +61,7 @@ def test_a_network_of_a_library() -> None:
         ({"arch": "vgg16gap", "channels": [8, "/", 8]}, "vgg16gap has no '/' among its channels"),
         ({"arch": "efficientnet-lite0", "channels": [8, 8]}, "takes 33 channel counts"),
         ({"arch": "resnet"}, "edgenet, timm:NAME, torchvision:NAME"),
-        ({"arch": "timm:resnet18", "width": 0.5}, "timm:resnet18 has one width"),
+        ({"arch": "timm:resnet18", "width": 0.5}, r"timm:resnet18 takes no model.width \(0.5\): use --recipe timm"),
         ({"arch": "timm:resnet18", "form": "bn"}, "use plain"),
     ],
 )

@@ -52,7 +52,7 @@ def test_defaults_and_round_trip(recipe: Make) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: a\nfit:\n  epochs: 2\n  epocs: 3\n", r"line 4: fit.epocs: no such key; did you mean epochs\?$"),
+        ("name: a\nfit:\n  epochs: 2\n  epocs: 3\n", r"line 4: fit.epocs: no such key; did you mean fit.epochs\?$"),
         ("name: a\nzzz: 2\n", r"line 2: zzz: no such key; use name, weights, weights_scaling, model, fit, distil"),
         ("name: a\nfit:\n  batch: 2\n  lr: -1\n", r"line 4: fit.lr: .*greater than 0"),
         ("name: a\nfit:\n  augment:\n    rotate: 900\n", r"line 4: fit.augment.rotate: .*180"),
@@ -77,12 +77,12 @@ def test_errors_name_file_and_line(recipe: Make, text: str, message: str) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("epochs=2", r"^--set epochs: epochs: no such key; did you mean fit.epochs\?$"),
-        ("fit.epocs=2", r"^--set fit.epocs: fit.epocs: no such key; did you mean epochs\?$"),
-        ("fit.lr=-1", r"^--set fit.lr: fit.lr: .*greater than 0"),
+        ("epochs=2", r"^--set epochs: no such key; did you mean fit.epochs\?$"),
+        ("fit.epocs=2", r"^--set fit.epocs: no such key; did you mean fit.epochs\?$"),
+        ("fit.lr=-1", r"^--set fit.lr: .*greater than 0"),
         ("model.input.crop=centre", r"^--set model.input.crop: model.input: crop: centre needs a size"),
         ("foo.bar=2", r"^--set foo.bar: foo: no such key; use name, "),
-        ("fit.lr=.inf", r"^--set fit.lr: fit.lr: Input should be a finite number"),
+        ("fit.lr=.inf", r"^--set fit.lr: Input should be a finite number"),
         ("name.first=2", r"^--set name.first: name is a value, not a section"),
         ("fit.epochs", r"^--set fit.epochs: write it as key=value"),
         ("fit.epochs=[", r"^--set fit.epochs=\[: the value is not YAML"),
@@ -116,7 +116,7 @@ def test_errors_name_the_option_that_was_typed(recipe: Make) -> None:
     """A value that an option of the command set is reported under that option."""
     with pytest.raises(UserError, match=r"^--keep-macs: 2.0: Input should be less than or equal to 1$"):
         read(recipe("name: a\n"), PruneRecipe, {"keep_macs": 2.0}, {"keep_macs": "--keep-macs"})
-    with pytest.raises(UserError, match=r"^--set fit.lr: fit.lr: "):
+    with pytest.raises(UserError, match=r"^--set fit.lr: "):
         read(recipe("name: a\n"), PruneRecipe, {"fit.lr": -1, "keep_macs": 0.5}, {"keep_macs": "--keep-macs"})
 
 

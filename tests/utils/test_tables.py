@@ -34,6 +34,15 @@ def test_a_missing_column_says_what_to_do(tmp_path: Path) -> None:
     path.write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="no column 'c'; found a, b: name it"):
         read_table(path, ["c"], "name it")
+    path.write_text("Bild;Zelltyp\nx;y\n")
+    with pytest.raises(UserError, match=r"no column 'zelltypen' \(did you mean 'Zelltyp'\?\); found Bild, Zelltyp: n"):
+        read_table(path, ["zelltypen"], "name it")
+    path.write_text("Bild#Zelltyp\nx#y\n")
+    with pytest.raises(UserError, match=r"t.csv: its delimiter is not known: save it with one of , ; \| or tabs"):
+        read_table(path, ["Zelltyp"], "name it")
+    path.write_text("Bild,Sicherheit\nx,0,5\n")
+    with pytest.raises(UserError, match="line 2 has 3 values, but the header has 2: put values in which the delimiter"):
+        read_table(path, ["Bild"], "name it")
 
 
 @pytest.mark.parametrize("name", ["a\rb", "a\nb", 'a"\r,b', "a,b", "=1", "", " a "])

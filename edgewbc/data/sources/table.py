@@ -22,6 +22,9 @@ from edgewbc.errors import UserError
 from edgewbc.pixels import Box
 from edgewbc.utils.tables import number, read_table
 
+MANY: Final = 20
+"""Rows from which a column with another label in most of them is not taken for that of the class."""
+
 MEND: Final = "name the columns with --path-column, --label-column, --group-column and --split-column"
 
 
@@ -104,6 +107,11 @@ def find(folder: Path, table: LabelTable, classes: Sequence[str] | None = None) 
     for wanted in classes or ():
         if wanted not in labels:
             raise UserError(f"{table.path}: no image of class {wanted!r}: remove it from --classes")
+    if len(cells) > MANY and 2 * len(labels) > len(cells):
+        raise UserError(
+            f"{table.path}: column {table.label_column!r} has {len(labels)} different labels in {len(cells)} rows: "
+            "name the column of the class with --label-column"
+        )
     below = images_below(folder)
     listed = {folder / path for path, _ in seen}
     left_out["no row in the table"] += sum(path not in listed for path in below.paths)

@@ -55,6 +55,16 @@ def test_names_are_kept_as_they_are_written(images: Path, tmp_path: Path) -> Non
     assert chosen.classes == ("Zelle (Gro\u00df)",)
 
 
+def test_a_column_with_another_label_in_each_row_is_the_wrong_one(put: Put, image_folder: Path, tmp_path: Path) -> None:
+    """The line names the column, before classes without enough images are complained about."""
+    for seed in range(22):
+        put(f"{seed}.png", seed=seed)
+    table = tmp_path / "t.csv"
+    write_csv(table, ["path,label", *(f'{seed}.png,"0,{seed:02}"' for seed in range(22))])
+    with pytest.raises(UserError, match="t.csv: column 'label' has 22 different labels in 22 rows: name the column of"):
+        make("table", image_folder, labels=LabelTable(table))
+
+
 def test_split_and_group_columns(images: Path, tmp_path: Path) -> None:
     """The split column makes the protocol published; the group column names the group; backslashes are accepted."""
     table = tmp_path / "labels.csv"
