@@ -173,7 +173,7 @@ def table(values: Mapping[str, Any]) -> str:
     machine, soak = result.machine, result.soak
     header = (
         *("images per request", "images/s", "of `classify`", "p50 / p99 ms", "server, ms per image"),
-        *("`classify`, ms", "CPU efficiency", "CPU of the clients"),
+        *("`classify`, ms", "CPU efficiency", "CPU of the clients", "cores busy", "by `classify`"),
     )
     lines = [
         [
@@ -185,6 +185,8 @@ def table(values: Mapping[str, Any]) -> str:
             f"{rate.engine_ms:.2f}",
             f"{rate.cpu_ratio:.0%}",
             f"{rate.client_cpu_share:.0%}",
+            f"{rate.server_cpu_share + rate.client_cpu_share:.0%}",
+            f"{rate.engine_ms * median(rate.engine_per_s) / 1e3 / machine.cores:.0%}",
         ]
         for rate in result.rates
     ]
@@ -199,7 +201,8 @@ def table(values: Mapping[str, Any]) -> str:
         f"({len(result.rates[0].images_per_s)} rounds, medians). Of `classify`: images/s over its own, when it "
         "has the cores to itself. Milliseconds per image are CPU time. CPU efficiency: images/s over those that "
         "`classify` would reach with the CPU time that the server's process used, that is, its milliseconds over the "
-        "server's. CPU of the clients: of all cores.\n\n"
+        "server's. CPU of the clients: of all cores. Cores busy: CPU time of server and clients, "
+        "and of `classify` in its own rounds, of all cores; the rest they were idle or another program had them.\n\n"
         f"Soak: {soak.load.seconds / 60:.0f} minutes, {count:,} requests, {bad:,} of them bad on purpose; "
         f"{soak.load.wrong} responses not as expected, {soak.errors_500} errors of the server; p50 / p99 "
         f"{figure(soak.load.latency_ms.get('p50'))} / {figure(soak.load.latency_ms.get('p99'))} ms; memory "

@@ -52,8 +52,8 @@ class Options:
     most: int = 512
     clients: int = 32
     sizes: tuple[int, ...] = (1, 8, 32)
-    seconds: float = 8.0
-    rounds: int = 3
+    seconds: float = 3.5
+    rounds: int = 7
     soak: float = 600.0
     bad_share: float = 0.1
     threads: int | None = None
