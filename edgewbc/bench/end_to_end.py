@@ -111,6 +111,7 @@ def measure(
 def pipeline_speed(choice: tuning.Choice, bundle: Bundle, files: list[Path], options: EndToEndOptions) -> PipelineSpeed:
     """Measure the parts and the whole pipeline in turn in each round, so that other load on the machine meets all."""
     pool = choice.pool(choice.files(bundle))
+    pool.fill()
     warmup = (files * 4)[: 4 * options.batch * choice.streams]
     list(pipeline.run(pool, bundle.pixels, warmup, batch=options.batch))
     with core_limit.cpu_times(choice, bundle, files, options.batch) as cpu_times:

@@ -114,6 +114,12 @@ class Journal:
             ).fetchone()
         return None if found is None else (FileVersion(*found[:4]), found[4])
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no result yet."""
+        with self._file.errors():
+            return self._file.database.execute("SELECT 1 FROM results LIMIT 1").fetchone() is None
+
     def holds(self, name: str) -> bool:
         """Return whether any version of a file has a result."""
         with self._file.errors():

@@ -151,6 +151,8 @@ def _explain(path: Path | None, mismatch: SettingsMismatch, model: LoadedBundle,
 
 def pending(journal: Journal, names: Iterable[str]) -> list[str]:
     """Return the files without a result: new ones, changed ones, and ones that could not be read last time."""
+    if journal.is_empty:
+        return list(names)
     return [name for name in names if not is_done(journal, name, _version(name))]
 
 

@@ -6,6 +6,7 @@ Each backend is one file: `openvino_engine` and `onnxruntime_engine` here, torch
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -57,12 +58,12 @@ def fault(probabilities: NDArray[np.float32], features: NDArray[np.float32] | No
         probabilities: of one image (K,) or of several (n, K).
         features: of the same images, if they are used.
     """
-    if not np.isfinite(probabilities).all():
+    off = np.abs(probabilities.sum(axis=-1, dtype=np.float64) - 1).max(initial=0.0)
+    if not math.isfinite(off):  # so are the sums of finite float32, and of no others
         return "the model's output is not a number (NaN or infinite)"
-    off = np.abs(probabilities.sum(axis=-1, dtype=np.float64) - 1)
-    if probabilities.size == 0 or probabilities.min() < 0 or off.max() > SUM_TOLERANCE:
+    if probabilities.size == 0 or probabilities.min() < 0 or off > SUM_TOLERANCE:
         return "the model's output is not a set of probabilities (negative, or not adding up to 1)"
-    if features is not None and not np.isfinite(features).all():
+    if features is not None and not math.isfinite(features.sum(dtype=np.float64)):
         return "the model's features are not numbers (NaN or infinite)"
     return ""
 

@@ -131,6 +131,7 @@ def load(
                 f"--microscope {name}=...: the model takes images as they are (crop {bundle.pixels.crop}): leave it out"
             )
         loaded = LoadedBundle.load(bundle, precision, threads, thresholds or ReviewThresholds())
+        loaded.engine.fill()
         served.append(ServedModel(name, loaded if scope is None else replace(loaded, microscope=scope)))
     return served
 

@@ -58,6 +58,8 @@ def reason(found: list[Unusual], most: int = 3) -> Reason:
 
 def found_in(text: str) -> list[Unusual]:
     """Return the quantities that the reasons of a result name, in their order; empty if they name none."""
+    if _BEGINNING not in text:
+        return []
     parts = (each.text.removeprefix(_BEGINNING) for each in reasons.read(text) if each.kind is ReasonKind.UNUSUAL)
     return [
         Unusual(words, float(value), float(low), float(high))

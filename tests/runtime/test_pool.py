@@ -79,9 +79,37 @@ def test_threads_are_divided_among_predictors(
         return real(files, **options)
 
     monkeypatch.setattr(OpenVINOPredictor, "from_files", from_files)
-    info = Choice("f32", "f32", threads, streams).pool(bundle.read_model("openvino", "f32")).info
-    assert (info.threads, info.streams) == (threads, streams)
-    assert made == [each] * streams
+    pool = Choice("f32", "f32", threads, streams).pool(bundle.read_model("openvino", "f32"))
+    assert (pool.info.threads, pool.info.streams) == (threads, streams)
+    assert made == [each]
+    for _ in range(2):  # the second time there is nothing left to make
+        pool.fill()
+        assert made == [each] * streams
+
+
+def test_predictors_are_made_when_they_are_needed() -> None:
+    """One batch after the other needs one; two at once need two, and one that fails leaves the others usable."""
+    two, made = threading.Barrier(2), list[Meeting]()
+
+    def make() -> Predictor:
+        if len(made) == 2:
+            raise UserError("b: OpenVINO cannot run it: why")
+        made.append(Meeting(two if made else threading.Barrier(1)))
+        return made[-1]
+
+    pool = PredictorPool(make, 3, 3)
+    image = np.zeros((1, 4, 4, 3), np.uint8)
+    assert [len(pool(image).probabilities) for _ in range(3)] == [1] * 3
+    assert len(made) == 1
+    made[0]._all_of_them = two
+    asking = [threading.Thread(target=pool, args=(image,)) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join(60)
+    assert len(made) == 2
+    with pytest.raises(UserError, match="cannot run it: why"):
+        pool.fill()
 
 
 def test_model_error_is_raised(bundle: Bundle) -> None:
