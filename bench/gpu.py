@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -317,6 +318,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from edgewbc.pixels import PixelSpec
 
         dry = given.dry_run
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise UserError(
+                "python -m bench.gpu measures one GPU: start it without torchrun; `torchrun --nproc_per_node N "
+                "-m edgewbc train` trains on several"
+            )
         if not dry and not torch.cuda.is_available():
             raise UserError(
                 "python -m bench.gpu needs a CUDA device, and torch finds none here: run it on a GPU box, or try it "
@@ -331,7 +337,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spec = ModelSpec("vgg16gap", manifest.classes, pixels, channels, head)
         name = "cpu (dry run)" if dry else torch.cuda.get_device_name(device)
         start = model.load_imagenet_base if given.weights == "imagenet" and not dry else None
-        found = []
+        found: list[Speed] = []
+        result: dict[str, Any] = {}
         for feed, compiled in product(
             FEEDS if given.data == "both" else (given.data,),
             (False, True) if given.compile == "both" else (given.compile == "yes",),
@@ -339,17 +346,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options = Options(feed, given.batch, given.epochs, given.accuracy, given.lr, compiled, given.workers)
             options = replace(options, batch=4, epochs=1, workers=1) if dry else options
             tflops, untimed = given.peak or peak(name), 1 if dry else UNTIMED
-            found.append(train(manifest, spec, options, device, start=start, peak_tflops=tflops, untimed=untimed))
+            try:
+                found.append(train(manifest, spec, options, device, start=start, peak_tflops=tflops, untimed=untimed))
+            except torch.OutOfMemoryError:
+                fewer = f"try --batch {max(1, options.batch // 2)}, or --data ahead, which keeps no images there"
+                raise UserError(f"{name}: batches of {options.batch} do not fit into its memory: {fewer}") from None
             say(str(found[-1]))
+            if dry:
+                continue
+            result = {
+                "format": FORMAT, "device": name, "peak_tflops": given.peak or peak(name), "torch": torch.__version__,
+                "manifest_sha256": manifest.sha256, "protocol": str(manifest.protocol), "weights": given.weights,
+                "macs": model.macs(spec), "trainings": [each.to_json() for each in found],
+            }  # fmt: skip
+            write_json(given.out, result)  # after each: what was measured is kept if a later one fails
         if dry:
             say("dry run: every step worked; no figure above says anything about a GPU, and nothing was written")
             return
-        result = {
-            "format": FORMAT, "device": name, "peak_tflops": given.peak or peak(name), "torch": torch.__version__,
-            "manifest_sha256": manifest.sha256, "protocol": str(manifest.protocol), "weights": given.weights,
-            "macs": model.macs(spec), "trainings": [each.to_json() for each in found],
-        }  # fmt: skip
-        write_json(given.out, result)
         if given.json:
             emit(result)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +86,34 @@ def test_a_dry_run(manifest: Manifest, tmp_path: Path, capsys: pytest.CaptureFix
     assert "images/s" in lines[0]
     assert "nothing was written" in lines[-1]
     assert not out.exists()
+
+
+def test_a_card_without_enough_memory(
+    manifest: Manifest, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line names a smaller batch, and what was measured before is kept."""
+    manifest.write(tmp_path / "m")
+    trained: list[gpu.Options] = []
+
+    def train(manifest: Manifest, spec: ModelSpec, options: gpu.Options, *_: object, **__: object) -> gpu.Speed:
+        trained.append(options)
+        if len(trained) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return gpu.Speed(options, 900.0, 80.0, 0.08, 60.0, 50.0, Accuracy(8, 8), 2)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H100 80GB HBM3")
+    monkeypatch.setattr(gpu, "train", train)
+    out = tmp_path / "gpu.json"
+    assert gpu.main([str(tmp_path / "m"), "--batch", "64", "--out", str(out)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "data device, not compiled: 900 images/s, 8.0% of the bf16 peak; 99.0% after 50.0 s"
+    assert lines[1].startswith("NVIDIA H100 80GB HBM3: batches of 64 do not fit into its memory: try --batch 32")
+    written = json.loads(out.read_text())
+    assert (written["device"], written["peak_tflops"], len(written["trainings"])) == ("NVIDIA H100 80GB HBM3", 989, 1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert gpu.main([str(tmp_path / "m"), "--out", str(out)]) == 2
+    assert "measures one GPU: start it without torchrun" in capsys.readouterr().err
 
 
 def test_arguments(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
