@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,7 @@ SLIDE = Slide.draw(np.random.default_rng(5))
 OTHER_STAIN = ((0.8, 0.8, 0.8), (250, 250, 175))
 
 
+@cache
 def usual(seed: int) -> Image:
     """An image of one cell of the microscope that the bundle was trained on, 150 x 150."""
     return draw_cell(CLASSES[seed % 5], np.random.default_rng(seed), 150, SLIDE)
@@ -39,6 +41,12 @@ def usual(seed: int) -> Image:
 def paler(seed: int) -> Image:
     """The same cell as another microscope shows it: half as large, paler, in yellow light."""
     return stained(np.asarray(cv2.resize(usual(seed), (75, 75), interpolation=cv2.INTER_AREA), np.uint8), *OTHER_STAIN)
+
+
+@cache
+def learned_profile() -> Profile | None:
+    """The profile of the usual microscope, learned from 30 of its images."""
+    return learning.learn([usual(seed) for seed in range(30)])
 
 
 def folder(to: Path, images: list[Image]) -> Path:
@@ -170,7 +178,7 @@ def test_images_that_are_not_of_the_microscope_are_for_review(
     bundle: Bundle, change: Callable[[Image], Image], learned: bool
 ) -> None:
     """Swapped channels, a negative, blur, noise and another light, among the images of a known microscope or alone."""
-    profile = learning.learn([usual(seed) for seed in range(30)]) if learned else None
+    profile = learned_profile() if learned else None
     rows = Classifier(bundle.path, threads=1, microscope=profile).classify([change(usual(seed)) for seed in range(6)])
     assert rows
     assert {str(row.status) for row in rows} == {"review"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell
 
 
+@cache
 def cell(seed: int = 0) -> Image:
     """An image of one cell, 240 x 240."""
     return draw_cell("lymphocyte", np.random.default_rng(seed), size=240)
