@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -44,16 +45,21 @@ class Metrics:
         )
         self.size = Gauge("edgewbc_request_bytes_in_flight", "Bytes of requests in memory.", registry=self._registry)
 
+        # looking up a counter by its labels takes longer than counting
+        self._request = cache(lambda model, code: (self.requests.labels(model, str(code)), self.seconds.labels(model)))
+        self._cells = cache(lambda model, status: self.cells.labels(model, str(status)))
+
     def request(self, model: str, code: int, seconds: float) -> None:
         """Count a request that was responded to."""
-        self.requests.labels(model, str(code)).inc()
-        self.seconds.labels(model).observe(seconds)
+        number, times = self._request(model, code)
+        number.inc()
+        times.observe(seconds)
 
     def rows(self, model: str, rows: Sequence[Sequence[ResultRow]]) -> None:
         """Count the rows of a request by their status."""
         for found in rows:
             for row in found:
-                self.cells.labels(model, str(row.status)).inc()
+                self._cells(model, row.status).inc()
 
     def batch_of(self, model: str, images: int, seconds: float) -> None:
         """Count a batch."""
