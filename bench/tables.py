@@ -17,6 +17,7 @@ from bench import (
     result_file,
     unknown,
 )
+from bench.console import CHECKOUT
 from bench.edge import report as edge_report
 from bench.edge.result import EdgeResult
 from bench.peers import report as peers_report
@@ -30,6 +31,7 @@ from bench.widths.result import WidthsResult
 from edgewbc.bench.end_to_end_result import EndToEndResult
 from edgewbc.bench.result import BenchResult
 from edgewbc.bench.row import MeasuredRow
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.errors import UserError
 from edgewbc.evaluation.result import EvalResult
@@ -178,11 +180,15 @@ def accuracy_table(found: Sequence[EvalResult]) -> str:
     return f"{markdown(header, rows, numbers=(4, 5, 6, 7))}\n\nManifests: {', '.join(manifests)}."
 
 
-def speed_table(result: BenchResult) -> str:
+def speed_table(result: BenchResult, bundles: Path = CHECKOUT / "export" / "bundles") -> str:
     """Return a row for each measured row of a benchmark, its speed as a ratio to the baseline of the same run.
 
     The share of the CPU's peak and benchmark_app's images per second are shown where they were measured. Threads,
     batch, input size, hashes and intervals are in the JSON.
+
+    Args:
+        result: of the benchmark.
+        bundles: folder of the released bundles, with whose model files those that were measured are compared.
     """
     machine, data, base = result.machine, result.data, result.baseline
     counted = data.protocol is not None and data.source != SYNTHETIC
@@ -211,7 +217,21 @@ def speed_table(result: BenchResult) -> str:
     )
     table = markdown([title for title, _ in kept], lines, range(3, len(kept)))
     where = f"{machine.cpu}, {machine.cores} cores, {machine.isa}"
-    return f"{table}\n\nMeasured in one run on {where}.{ratio}{_rounds(result)} {on}"
+    return f"{table}\n\nMeasured in one run on {where}.{ratio}{_rounds(result)} {on}{_renewed(result, bundles)}"
+
+
+def _renewed(result: BenchResult, bundles: Path) -> str:
+    """Return a sentence on rows whose model file is another one by now."""
+    renewed = []
+    for row in result.measured:
+        if (bundles / row.model).is_dir():
+            bundle = Bundle.open(bundles / row.model)
+            held = bundle.holds(row.backend, row.precision)
+            if not held or bundle.model_sha256(row.backend, row.precision) != row.timing.model_sha256:
+                renewed.append(f"{row.model} {row.backend} {row.precision}")
+    if not renewed:
+        return ""
+    return f" Files that were renewed after this was measured, whose speed may differ by now: {', '.join(renewed)}."
 
 
 def from_file_to_label(found: EndToEndResult) -> str:

@@ -16,6 +16,7 @@ from edgewbc.utils.files import write_json
 from tests.evaluation.results import RESULT
 from tests.report.results import by_hand
 from tests.studies.peers.test_report import results as peers
+from tests.tiny import make_bundle
 
 LAB = Path(__file__).parents[2] / "bench" / "results" / "lab.json"
 EVAL = RESULT.to_json()
@@ -31,6 +32,16 @@ def test_accuracy_row() -> None:
         "| wbc | int8 | openvino | pbc, `published`, test | 3 of 4 | 75.00 % | 30.06-95.44 % | 83.33 % | "
         "`aaaaaaaaaaaa` |"
     )
+
+
+def test_rows_of_files_that_were_renewed_are_named(tmp_path: Path) -> None:
+    """A bundle of the same name whose model has another hash, or that holds none for this backend."""
+    bundle = make_bundle(tmp_path / "small")
+    row = next(row for row in BENCH.measured if row.model == "small")
+    held = replace(row, timing=replace(row.timing, model_sha256=bundle.model_sha256("openvino", "int8")))
+    assert "renewed" not in speed_table(BENCH.with_rows(held), tmp_path)
+    text = speed_table(BENCH.with_rows(held, replace(row, backend="onnx"), row), tmp_path)
+    assert text.endswith("whose speed may differ by now: small onnx int8, small openvino int8.")
 
 
 def test_speed_is_a_ratio_in_one_run() -> None:
