@@ -63,6 +63,7 @@ def test_wrong_usage_is_exit_code_2(edgewbc: Callable[..., Ran], arguments: list
     ("error", "code", "line"),
     [
         (UserError("a.png: cannot be read"), 2, "edgewbc: a.png: cannot be read"),
+        (UserError("a\n\x1b[31m.png: cannot be read"), 2, r"edgewbc: a\n\x1b[31m.png: cannot be read"),
         (GateError("gate"), 3, "edgewbc: gate"),
         (StalledError("stalled"), 1, "edgewbc: stalled"),
         (KeyboardInterrupt(), 130, "edgewbc: interrupted"),

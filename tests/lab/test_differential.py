@@ -164,6 +164,14 @@ def _image(path: str, sha256: str, status: Status = Status.OK) -> ResultRow:
     return ResultRow(path, "neutrophil", 0.9, {}, status, image_sha256=sha256 * 32)
 
 
+def test_copies_with_odd_names_are_one_line() -> None:
+    """A name may hold line ends and codes of the terminal."""
+    count = Differential(("neutrophil",))
+    for row in [_image("a\nb", "01"), _image("\x1b[31mc", "01")]:
+        count.add(row)
+    assert count.table().splitlines()[-1].endswith(r"such as \x1b[31mc and a\nb")
+
+
 def test_copies_of_an_image_are_told() -> None:
     """Four images of the same bytes are counted four times, and one line says so; unreadable files are not copies."""
     count = Differential(("neutrophil",))
