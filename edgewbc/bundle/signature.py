@@ -63,6 +63,8 @@ class PublicKey:
     @classmethod
     def parse(cls, line: str) -> PublicKey:
         """Read a line of a file of keys. Raises ValueError if it is none."""
+        if line.startswith("-----BEGIN") and "PRIVATE KEY" in line:
+            raise ValueError("a private key, which signs: name the public one, which verifies (it ends in .pub)")
         match = _LINE.fullmatch(line.strip())
         if match is None or not (match[2] or "").isprintable():
             raise ValueError("expected `edgewbc-ed25519 KEY NAME`")

@@ -48,6 +48,8 @@ def command(
 
     if trust is not None or require_signature:
         raise UserError(f"{case}: --trust and --require-signature are for bundles, and this is not one")
+    if not case.exists():
+        raise UserError(f"{case}: no such case or bundle")
     found = verify(case)
     last = None if found.problems else next(reversed(Case.read(case).sign_offs), None)
     if json:

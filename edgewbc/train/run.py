@@ -145,6 +145,8 @@ class StartRecord:
     @classmethod
     def read(cls, run: Path) -> StartRecord:
         """Read a run's record. Raises UserError if there is none, or it is damaged."""
+        if not run.is_dir():
+            raise UserError(f"{run}: no such run folder")
         path = run / STARTED
         values = read_json(path, "the record of how the run was started")
         try:

@@ -104,7 +104,7 @@ def test_resume_finds_the_manifest_by_its_hash(
             "--weights-scaling: linear: Input should",
         ),
         (["--recipe", "tiny.yaml", "--data", "absent"], "absent: not a manifest"),
-        (["--resume", "absent"], "absent"),
+        (["--resume", "absent"], "absent: no such run folder"),
     ],
 )
 def test_errors_are_one_line(edgewbc: Callable[..., Any], here: Path, arguments: list[str], message: str) -> None:

@@ -28,6 +28,8 @@ def test_the_command_exits_with_3_and_says_what(signed: Path, edgewbc: Callable[
     ran = edgewbc("verify", signed)
     assert ran.code == 0
     assert ran.out.startswith("intact: 4 cells, 2 decisions, 1 signature: signed\nlast signature: Ada at ")
+    absent = edgewbc("verify", signed / "none")
+    assert (absent.code, absent.err) == (2, f"edgewbc: {signed / 'none'}: no such case or bundle\n")
     alter(signed, "UPDATE decisions SET new = 'monocyte' WHERE id = 2")
     ran = edgewbc("verify", signed)
     assert ran.code == 3

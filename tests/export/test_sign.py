@@ -40,6 +40,9 @@ def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(UserError, match="ec: not an Ed25519 key: make one with `edgewbc sign --new-key lab.key"):
         sign.sign(tmp_path / "b", tmp_path / "ec")
+    public.write_text("-----BEGIN PRIVATE KEY-----\n")
+    with pytest.raises(UserError, match=r"line 1: a private key, which signs: name the public one"):
+        signature.read_keys(public)
     public.write_text("# a comment\n\nedgewbc-ed25519 AAAA x\n")
     with pytest.raises(UserError, match="line 3: expected `edgewbc-ed25519 KEY NAME`"):
         signature.read_keys(public)
