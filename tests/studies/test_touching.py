@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from bench.touching import FOUND, SHAPES, STEPS, CutOut, compose, found, measure
+from edgewbc.metrics import wilson
 from edgewbc.pixels import Image
 from edgewbc.smear.locate import LocatedCell
 from edgewbc.synth.cells import draw_cell
@@ -81,3 +84,25 @@ def test_what_is_measured() -> None:
         assert whole["one"] <= measured[kind]["without all"]["one"]
     with pytest.raises(ValueError, match="no cell can be cut out"):
         measure({"none": [np.full((50, 50, 3), 230, np.uint8)]})
+
+
+def test_the_table_of_the_guide_is_the_committed_result() -> None:
+    """Its three rows are sums over both kinds of images."""
+    top = Path(__file__).parents[2]
+    result = json.loads((top / "bench/results/locate.json").read_text())["touching"]
+    guide = (top / "docs/guide-microscope.md").read_text()
+    for steps in (STEPS[:4], STEPS[4:5], STEPS[5:]):
+        total = {
+            how: {
+                name: sum(result[kind][f"{how} {step}"][name] for kind in SHAPES for step in steps)
+                for name in ("n", *FOUND)
+            }
+            for how in ("with", "without")
+        }
+        counts, before = total["with"], total["without"]
+        interval = wilson(counts["one"], counts["n"])
+        assert interval is not None
+        low, high = (100 * end for end in interval)
+        share, earlier = (100 * each["one"] / each["n"] for each in (counts, before))
+        row = f"| {counts['n']} | {counts['two']} | {counts['for review']} | "
+        assert f"{row}{share:.1f} % ({low:.1f}-{high:.1f} %) | {earlier:.1f} % |" in guide
