@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgewbc.bench import worker
 from edgewbc.bench.benchmark_app import AppJob
 from edgewbc.bench.interleave import AnyJob
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.plan import Abilities
+from edgewbc.bench.runner import bench
 from edgewbc.bench.worker import RowJob
 
 LAB = Abilities(torch=False, onnx=False, bf16=True)
 RATES = {"f32": 100.0, "int8": 300.0}
 PEAKS = {"f32": 0.01, "bf16": 0.02, "int8": 0.04}
+
+
+def measure_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `bench` measure its rows without fresh processes, for tests of what comes before and after.
+
+    Fresh ones are started by the tests of this folder and by `tests/cli/test_bench.py`.
+    """
+    monkeypatch.setattr(bench, "__kwdefaults__", (bench.__kwdefaults__ or {}) | {"execute": _execute})
+
+
+def _execute(job: AnyJob) -> dict[str, Any]:
+    assert isinstance(job, RowJob)
+    return worker.work(json.loads(job.to_json()))
 
 
 class Fake:

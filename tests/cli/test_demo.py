@@ -6,42 +6,30 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import cv2
 import numpy as np
 import pytest
 
-from edgewbc.bench import worker
-from edgewbc.bench.benchmark_app import AppJob
-from edgewbc.bench.interleave import AnyJob
-from edgewbc.bench.runner import bench
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import CLASSES
 from edgewbc.cli import demo
 from edgewbc.lab.case import Case
 from edgewbc.utils.browser import find_browser
+from tests.bench.conftest import measure_in_this_process
 from tests.conftest import Ran
 from tests.review.cases import make_case
-
-
-def in_this_process(job: AnyJob) -> dict[str, Any]:
-    """Measure without a fresh process."""
-    assert not isinstance(job, AppJob)
-    return worker.work(json.loads(job.to_json()))
 
 
 @pytest.mark.slow
 def test_demo_runs_the_whole_workflow(
     edgewbc: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It creates a bundle, a benchmark with its report page, and a result row for each cell that it drew.
-
-    What is measured is measured in this process: `tests/bench` and `tests/cli/test_bench.py` start fresh ones.
-    """
+    """It creates a bundle, a benchmark with its report page, and a result row for each cell that it drew."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demo, "FIELDS", 3)
-    monkeypatch.setattr(bench, "__kwdefaults__", (bench.__kwdefaults__ or {}) | {"execute": in_this_process})
+    measure_in_this_process(monkeypatch)
     ran = edgewbc("demo", "--to", "d", "--cells", "20", "--seconds", "0.1", "--json")
     assert ran.code == 0, ran.err
     result = json.loads(ran.out)

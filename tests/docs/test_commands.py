@@ -16,6 +16,7 @@ import pytest
 from edgewbc.cells import CLASSES
 from edgewbc.images.encode import encode
 from edgewbc.synth.cells import draw_cell
+from tests.bench.conftest import measure_in_this_process
 from tests.conftest import Ran
 from tests.docs.blocks import REASONS, blocks, pages
 
@@ -63,6 +64,7 @@ def test_commands_run(
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    measure_in_this_process(monkeypatch)
     monkeypatch.setenv("EDGEWBC_CACHE", variables["EDGEWBC_CACHE"])
     if workspace == "lab":
         draw(folder / "smear-17", 12)

@@ -15,6 +15,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.metrics import Accuracy
 from edgewbc.runtime.ir_map import MapModel
+from tests.bench.conftest import measure_in_this_process
 from tests.colored import make_manifest
 
 TIMED = BenchOptions(
@@ -26,6 +27,7 @@ SETTINGS = networks.Settings(side=32, epochs=1, batch=8, crop=36)
 def test_a_network_goes_through_the_whole_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trained, quantized, exported and benchmarked; a second call finds everything done."""
     monkeypatch.setitem(networks.NETWORKS, "tiny", "timm:test_resnet")
+    measure_in_this_process(monkeypatch)
     manifest, out = make_manifest(tmp_path / "images", per_class=4), tmp_path / "out.json"
     said: list[str] = []
     reporter = StageReporter(say=said.append)
