@@ -41,10 +41,10 @@ def command(
         str | None,
         typer.Option(
             help="Layers whose weights use half of the int8 range, to avoid saturation on CPUs without VNNI: "
-            "first (the default), all or none."
+            "all (the default), first or none. With first or none, the network may be wrong on such CPUs."
         ),
     ] = None,
-    safe: Annotated[bool, typer.Option("--safe", help="Safe on any CPU: the same as --overflow-fix all.")] = False,
+    safe: Annotated[bool, typer.Option("--safe", help="The same as --overflow-fix all, the default.")] = False,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Measure how much each layer loses in int8, and rank the layers.")
     ] = False,
@@ -100,7 +100,7 @@ def command(
         "seed": seed,
         "preset": preset,
         "fast_bias_correction": fast_bias_correction,
-        "overflow_fix": "all" if safe else overflow_fix or "first",
+        "overflow_fix": overflow_fix or "all",
     }
     options, checks = PTQOptions(**settings), Checks(sensitivity=sensitivity, isa=check_isa)
     chosen = defaults.run(run or named, lacking="openvino/int8.xml")

@@ -41,8 +41,8 @@ class PTQOptions:
         preset: `mixed` allows asymmetric activations, `performance` makes them symmetric.
         fast_bias_correction: use the fast estimate of the bias; the exact one takes many times as long.
         overflow_fix: layers whose weights use half of the int8 range, at the cost of one bit. A CPU without VNNI adds
-            pairs of products in 16 bits, which full-range weights can saturate. `first` is NNCF's default, `all` is
-            safe on any CPU, `none` is for CPUs with VNNI.
+            pairs of products in 16 bits, which full-range weights can saturate. `all` is safe on any CPU, `first` is
+            NNCF's default, `none` is for CPUs with VNNI.
     """
 
     subset: int = 300
@@ -50,7 +50,7 @@ class PTQOptions:
     seed: int = 0
     preset: Preset = "mixed"
     fast_bias_correction: bool = True
-    overflow_fix: OverflowFix = "first"
+    overflow_fix: OverflowFix = "all"
 
     def __post_init__(self) -> None:
         """Raises UserError for a value out of range."""

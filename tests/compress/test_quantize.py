@@ -65,7 +65,7 @@ def test_calibration_uses_only_train_images(record: dict[str, Any]) -> None:
         "seed": 3,
         "preset": "mixed",
         "fast_bias_correction": True,
-        "overflow_fix": "first",
+        "overflow_fix": "all",
     }
     assert (record["method"], runs.lineage(quantized()[0]).values["method"]) == ("ptq", "ptq")
     assert record["calibration"]["sha256"] == calibration_sha256(chosen)
@@ -105,7 +105,7 @@ def test_figures_match_the_saved_files(record: dict[str, Any]) -> None:
         assert (row["n"], row["correct"]) == (20, int((said.argmax(1) == truth).sum()))
     assert [record["drop"][b]["drop"] for b in ("openvino", "onnx")] == [0, 0]
     assert record["parity"]["int8"]["agreement"] == 1.0
-    assert 0 < record["parity"]["int8"]["largest_difference"] < 0.1
+    assert 0 < record["parity"]["int8"]["largest_difference"] < 0.15
     assert record["parity"]["f32"][0]["largest_difference"] < 1e-5
     assert {len(record["operations"][b]["int8"]) for b in ("openvino", "onnx")} == {5}
 
