@@ -22,11 +22,11 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
         "wbc5-edge int8 onnx",
         (176340,),
     ),
-    "a357d95b1414dc2cb320e7f83e080fd1e16e7a06adb2f4d72319fc0c7f842898": (
+    "8cfddd7a5ae82a57cd7057211e03f2a228caa22305e686438a91f48137f64663": (
         "wbc5-travel int8 openvino",
-        (346530, 3575516),
+        (346520, 3575516),
     ),
-    "9cfa862a5d2913423e59b016fbcc5e45fd13e6fdbd7e8b150f0014b0cdf26929": (
+    "459d127a489a96a6cd1c4bf7bf5a7ab995bce77130be6fd8aa130dc76a5c5af2": (
         "wbc5-travel int8 onnx",
         (3708133,),
     ),
@@ -38,11 +38,11 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
         "wbc5-vgg16gap int8 onnx",
         (821497,),
     ),
-    "28358ea4f6c962a602edd553354e62a3a084a82f3a1cb2c174eb4ab6295f08e8": (
+    "6e82027654fa53c199ccf8d00677b434e7064ed479d85c8168015903863d2264": (
         "wbc8-travel int8 openvino",
-        (346656, 3579380),
+        (346646, 3579380),
     ),
-    "c4a3554f42b7287bc92c2fb26595d0f0c23b0a95889a04bd9b40f15e281f2c82": (
+    "27ea849f786bb76d179e61f90d969e8327d10acaefd69ca882576155c795f3e4": (
         "wbc8-travel int8 onnx",
         (3712108,),
     ),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.manifest import FORMAT
 from edgewbc.data import images
 from edgewbc.errors import GateError, UserError
 from edgewbc.export.export import export
@@ -69,7 +70,7 @@ def test_manifest_describes_the_bundle(exported: Path) -> None:
     """It has the architecture, the data, the accuracy of each file, parity and lineage."""
     record = json.loads((exported / "manifest.json").read_text())
     run, manifest = quantized()
-    assert (record["format"], record["parameters"], record["channels"]) == (2, 2201, [8, "M", 8, "M", 16])
+    assert (record["format"], record["parameters"], record["channels"]) == (FORMAT, 2201, [8, "M", 8, "M", 16])
     assert record["data"]["counts"]["val"] == dict.fromkeys(manifest.classes, 4)
     assert record["data"]["manifest_sha256"] == record["data"]["training_manifest_sha256"] == manifest.sha256
     bundle = Bundle.open(exported)
