@@ -14,6 +14,9 @@ from edgewbc.lab.verdict import Usual, Verdict
 from edgewbc.metrics import wilson
 from edgewbc.utils import text
 
+DIGITS = 4
+"""Decimals of percentages in JSON: enough that one that is printed with one decimal is not rounded twice."""
+
 EXAMPLES = 10
 """Copies that are named in JSON; all of them are counted."""
 
@@ -257,7 +260,7 @@ def _percents(share: dict[str, Any]) -> list[str]:
 
 
 def _percent(n: int, of: int) -> float | None:
-    return round(100 * n / of, 2) if of else None
+    return round(100 * n / of, DIGITS) if of else None
 
 
 def _odds(n: int, of: int) -> list[float] | None:
@@ -265,7 +268,7 @@ def _odds(n: int, of: int) -> list[float] | None:
     bounds = wilson(n, n + of)
     if bounds is None or not of:
         return None
-    return [round(100 * bound / (1 - bound), 2) for bound in bounds]
+    return [round(100 * bound / (1 - bound), DIGITS) for bound in bounds]
 
 
 def _with_review(cells: dict[str, Any]) -> str:
@@ -277,5 +280,5 @@ def _share(n: int, of: int) -> dict[str, Any]:
     return {
         "n": n,
         "percent": _percent(n, of),
-        "interval": None if bounds is None else [round(100 * bound, 2) for bound in bounds],
+        "interval": None if bounds is None else [round(100 * bound, DIGITS) for bound in bounds],
     }

@@ -27,6 +27,15 @@ def test_only_ok_rows_are_counted() -> None:
     assert told["classes"]["monocyte"]["interval"] == pytest.approx([0, 27.75], abs=0.01)
 
 
+def test_a_percentage_is_rounded_once() -> None:
+    """14 of 51 are 27.451 %: 27.5 with one decimal, though 27.45 would be 27.4."""
+    count = Differential(("neutrophil", "lymphocyte"))
+    for label in ["neutrophil"] * 14 + ["lymphocyte"] * 37:
+        count.add(ResultRow("p", label, 0.9, {}, Status.OK))
+    assert count.to_json()["classes"]["neutrophil"]["percent"] == 27.451
+    assert count.table().splitlines()[1].split()[:3] == ["neutrophil", "14", "27.5"]
+
+
 def test_nothing_counted_has_no_shares() -> None:
     """Without a row with status ok there is no percentage and no division by zero."""
     told = Differential(("neutrophil",)).to_json()
@@ -113,7 +122,7 @@ def test_erythroblasts_and_platelets_are_not_among_the_white_cells() -> None:
         "n": 8,
         "n_with_review": 10,
         "per_100_white_cells": 8.0,
-        "interval": [3.95, 16.2],
+        "interval": [pytest.approx(3.951, abs=1e-3), pytest.approx(16.198, abs=1e-3)],
         "per_100_white_cells_with_review": 8.0,
     }
     assert told["platelets"] == {"n": 50, "n_with_review": 53}
