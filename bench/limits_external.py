@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import view_mean
 from bench.console import RESULTS
 from bench.lab_cells import ENOUGH, manifests
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import say
 from edgewbc.data import images as manifest_images
 from edgewbc.errors import UserError, exit_code
-from edgewbc.lab import cell_views
 from edgewbc.metrics import Scores, score
 from edgewbc.pixels import Image
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
@@ -81,7 +81,7 @@ def changes(
 
     one = together([True] * len(seen))
     crops = prepared([one] * len(seen))
-    orientations = np.stack([cell_views.views(crop) for crop in crops], axis=1)
+    orientations = view_mean.orientations(crops)
     scaled = [
         dataclasses.replace(one, spec=dataclasses.replace(one.spec, size=round(one.spec.size * factor)))
         for factor in SCALES
@@ -89,16 +89,10 @@ def changes(
     on_white, on_yellow = together(list(white)), together(list(~white))
     return {
         "as classify does": predict(crops),
-        f"mean over {len(orientations)} orientations": _mean([predict(each) for each in orientations]),
-        f"mean over {len(SCALES)} scales": _mean([predict(prepared([each] * len(seen))) for each in scaled]),
+        f"mean over {len(orientations)} orientations": view_mean.mean([predict(each) for each in orientations]),
+        f"mean over {len(SCALES)} scales": view_mean.mean([predict(prepared([each] * len(seen))) for each in scaled]),
         "a profile for each background": predict(prepared([on_white if each else on_yellow for each in white])),
     }
-
-
-def _mean(probabilities: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the normalized geometric mean."""
-    mean = np.exp(np.mean(np.log(np.maximum(probabilities, 1e-6)), axis=0))
-    return np.asarray(mean / mean.sum(1, keepdims=True))
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:

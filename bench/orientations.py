@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from bench import console
+from bench import console, view_mean
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import progress, say
 from edgewbc.data import images
 from edgewbc.data.manifest import Manifest, facts
 from edgewbc.errors import UserError, exit_code
-from edgewbc.lab import cell_views
 from edgewbc.metrics import Accuracy, McNemar, mcnemar
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.utils.files import write_json
@@ -98,11 +97,10 @@ def measure(bundle: Bundle, manifest: Manifest, split: str, progress: Progress =
     one, mean, count = [], [], 0
     batches = images.batches(manifest, entries, bundle.pixels, BATCH)
     for batch in progress(batches, f"{bundle.name}: {split}", len(entries)):
-        views = np.stack([cell_views.views(image) for image in batch], axis=1)
-        count = len(views)
-        probabilities = [predictor(np.ascontiguousarray(view)).probabilities for view in views]
+        probabilities = [predictor(view).probabilities for view in view_mean.orientations(batch)]
+        count = len(probabilities)
         one.append(probabilities[0].argmax(1))
-        mean.append(np.mean(probabilities, axis=0).argmax(1))
+        mean.append(view_mean.mean(probabilities).argmax(1))
     alone, together = np.concatenate(one), np.concatenate(mean)
     wrong = tuple(str(entry.path) for entry, right in zip(entries, together == truth, strict=True) if not right)
     return OrientationRow(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from bench import limits_external
@@ -24,12 +23,6 @@ def test_each_background_has_scores_of_its_own() -> None:
     found = limits_external.results(labels, probabilities, white, CLASSES)
     assert [(found[part]["correct"], found[part]["n"]) for part in (ALL, YELLOW, ON_WHITE)] == [(3, 4), (2, 2), (1, 2)]
     assert ON_WHITE not in limits_external.results(labels[:2], probabilities[:2], white[:2], CLASSES)
-
-
-def test_mean_of_probabilities_is_geometric() -> None:
-    """Of (0.9, 0.1) and (0.5, 0.5): square roots 0.67 and 0.22, normalized."""
-    mean = limits_external._mean([np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]])])
-    assert mean[0] == pytest.approx([0.75, 0.25])
 
 
 def test_changes_are_predicted_from_what_the_network_would_see(tmp_path: Path) -> None:
