@@ -1,8 +1,8 @@
 """The worker: a process with the model compiled for one core, which turns tables of names into tables of rows.
 
 A part whose worker was killed is handed to another one. An image that ends the process that reads it would end them one
-after the other, so a worker leaves a mark when it begins a part. Who finds `TRIES` of them classifies image by image,
-with a mark for each, and an image that was begun too often becomes a row with an error.
+after the other, so a worker leaves a mark when it begins a part. A worker that finds `TRIES` marks of a part classifies
+it image by image, with a mark for each, and an image that was begun `TRIES` times becomes a row with an error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TRIES = 2
-"""Workers that may end while they have a part, or an image, before it is treated as the reason."""
+"""Number of workers that may end while they classify a part, or an image, before it is taken for the cause."""
 
 ENDS_PROCESS = "ended the process that read it, twice"
 
@@ -117,7 +117,7 @@ def of_result(model: LoadedBundle, name: str, result: ImageResult) -> ImageRows:
 
 @dataclass(frozen=True)
 class Mark:
-    """Counts how often something was begun, beyond the end of the process: a file that grows by a byte each time.
+    """A count of how often something was begun, which outlives the process: a file that grows by a byte each time.
 
     Where the disk cannot keep it, nothing is counted.
     """

@@ -21,8 +21,10 @@ class EndToEndData:
     """The images of an end-to-end benchmark.
 
     Attributes:
+        protocol: how the manifest splits the cells; None for synthetic images, as for `split` and `manifest_sha256`.
+        split: that the images are of.
         source: name of the data set, or `synthetic`; None if the manifest does not name it.
-        protocol, split, manifest_sha256: None for synthetic images.
+        manifest_sha256: of the manifest.
         n: number of images.
     """
 

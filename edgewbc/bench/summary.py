@@ -17,12 +17,12 @@ WIDE = 0.1
 """A figure is unsteady if (max - min) / median of its rounds is above this."""
 
 NEAR = 0.03
-"""How far below that of benchmark_app our throughput may be, as a share of it."""
+"""A throughput counts as near that of benchmark_app if it is at most this share of it lower."""
 
 _KERNELS = {"u8": "int8", "i8": "int8", "bf16": "bf16", "f32": "f32", "f16": "f16"}
 
 
-def ran(kernels: dict[str, int] | None) -> str | None:
+def precision_ran(kernels: dict[str, int] | None) -> str | None:
     """Return the precision in which most convolutions and dense layers ran; None if the runtime does not report it."""
     if not kernels:
         return None
@@ -31,19 +31,20 @@ def ran(kernels: dict[str, int] | None) -> str | None:
 
 
 def timed(latency: Sequence[dict[str, Any]], throughput: Sequence[dict[str, Any]]) -> Timing:
-    """Summarize the measurements of a row.
+    """Return medians, spreads and the values of all rounds of a row's measurements.
 
     Args:
-        latency, throughput: results of `worker.measure`, one per round.
+        latency, throughput: results of `worker.measure` in these modes, one per round, with `others` (the share of the
+            machine that other processes used meanwhile).
     """
-    samples = [value for turn in latency for value in turn["samples_ms"]]
+    samples = [value for result in latency for value in result["samples_ms"]]
     first, most = latency[0], throughput[0]
     rounds = RoundValues(
-        images_per_s=tuple(turn["images_per_s"] for turn in throughput),
-        latency_p50_ms=tuple(tidy(median(turn["samples_ms"])) for turn in latency),
-        cold_start_s=tuple(turn["cold_start_s"] for turn in latency),
-        others=tuple(turn.get("others") for turn in throughput),
-        others_latency=tuple(turn.get("others") for turn in latency),
+        images_per_s=tuple(result["images_per_s"] for result in throughput),
+        latency_p50_ms=tuple(tidy(median(result["samples_ms"])) for result in latency),
+        cold_start_s=tuple(result["cold_start_s"] for result in latency),
+        others=tuple(result.get("others") for result in throughput),
+        others_latency=tuple(result.get("others") for result in latency),
     )
     spreads = {
         "images_per_s": round_spread(rounds.images_per_s),
@@ -51,15 +52,15 @@ def timed(latency: Sequence[dict[str, Any]], throughput: Sequence[dict[str, Any]
         "cold_start_s": round_spread(rounds.cold_start_s),
     }
     return Timing(
-        precision_ran=ran(most["kernels"]),
+        precision_ran=precision_ran(most["kernels"]),
         kernels=most["kernels"],
         isa=first["isa"],
         version=first["version"],
         model_sha256=first["model_sha256"],
         size_mb=first["size_mb"],
         cold_start_s=median(rounds.cold_start_s),
-        rss_mb=_largest(turn["rss_mb"] for turn in throughput),
-        rss_latency_mb=_largest(turn["rss_mb"] for turn in latency),
+        rss_mb=_largest(result["rss_mb"] for result in throughput),
+        rss_latency_mb=_largest(result["rss_mb"] for result in latency),
         images_per_s=median(rounds.images_per_s),
         latency_ms=percentiles(samples),
         latency_quantiles_ms=quantiles(samples),
@@ -107,47 +108,47 @@ def _with_ratios(row: MeasuredRow, base: MeasuredRow | None, peaks: Mapping[str,
     return row
 
 
-def compare_app(turns: Sequence[dict[str, Any]], timing: Timing) -> AppComparison | str:
+def compare_app(results: Sequence[dict[str, Any]], timing: Timing) -> AppComparison | str:
     """Compare the throughput of a row with that of benchmark_app.
 
     Args:
-        turns: results of `benchmark_app.run`, one per round.
+        results: results of `benchmark_app.run`, one per round.
         timing: of the row.
 
     Returns:
         the comparison, or why there is none, in one line.
     """
-    error = next((str(turn["error"]) for turn in turns if turn.get("error")), None)
-    if error or not turns:
+    error = next((str(result["error"]) for result in results if result.get("error")), None)
+    if error or not results:
         return error or "it was not run"
-    rates = tuple(turn["images_per_s"] for turn in turns)
+    rates = tuple(result["images_per_s"] for result in results)
     ratio = RoundRatio.between(timing.rounds.images_per_s, rates)
-    threads, streams = turns[0].get("threads"), turns[0].get("streams")
+    threads, streams = results[0].get("threads"), results[0].get("streams")
     return AppComparison(
         images_per_s=median(rates),
         ratio=ratio,
         near=ratio.ratio >= 1 - NEAR,
         threads=threads,
         streams=streams,
-        requests=turns[0].get("requests"),
+        requests=results[0].get("requests"),
         alike=(threads, streams) == (timing.throughput_mode.threads, timing.throughput_mode.streams),
         images_per_s_rounds=rates,
     )
 
 
-def peak(turns: Sequence[dict[str, Any]]) -> Peak | str:
+def peak(results: Sequence[dict[str, Any]]) -> Peak | str:
     """Summarize the measurements of a peak (`peaks.measure`), one per round; the error if there is one."""
-    error = next((str(turn["error"]) for turn in turns if turn.get("error")), None)
+    error = next((str(result["error"]) for result in results if result.get("error")), None)
     if error:
         return error
-    rounds = tuple(tidy(turn["gmac_per_s"]) for turn in turns)
-    first = turns[0]
+    rounds = tuple(tidy(result["gmac_per_s"]) for result in results)
+    first = results[0]
     shape, kernels = tuple(first["shape"]), tuple(first["kernels"])
     return Peak(median(rounds), rounds, round_spread(rounds), shape, kernels, first["threads"], first["streams"])
 
 
-def _cores_busy(turns: Sequence[dict[str, Any]]) -> float:
-    return float(median(turn["cores_busy"] for turn in turns))
+def _cores_busy(results: Sequence[dict[str, Any]]) -> float:
+    return float(median(result["cores_busy"] for result in results))
 
 
 def _largest(values: Iterable[float | None]) -> float | None:

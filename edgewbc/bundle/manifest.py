@@ -59,8 +59,8 @@ class BundleManifest:
         risk: errors of the validation cells by threshold; None if it was not measured.
         familiarity: which cells look like those of training; None if the bundle cannot tell.
         values: the complete file, as JSON values.
-        onnx_tolerance: the same for ONNX Runtime; empty in bundles of older versions, which state only what OpenVINO
-            predicts.
+        onnx_tolerance: as `tolerance`, for ONNX Runtime; empty in bundles of older versions, whose golden samples state
+            only what OpenVINO predicts.
         views: further views of a cell; the lowest probability that any of them gives the label is compared with the
             review threshold. None for the upright one alone.
     """
@@ -195,7 +195,11 @@ def _names(precision: str, backend: str, names: object) -> tuple[str, ...]:
 
 
 def _tolerance(values: dict[str, Any], name: str) -> dict[str, float]:
-    """Return the tolerances of a backend; a missing one is reported when it is needed."""
+    """Return the tolerances of a backend by precision; a missing one is reported when it is needed.
+
+    Raises:
+        UserError: one is not a number above 0 and at most `MAX_TOLERANCE`.
+    """
     golden = values.get("golden")
     tolerance = golden.get(name) if isinstance(golden, dict) else None
     if not isinstance(tolerance, dict):

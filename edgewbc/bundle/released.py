@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# SHA-256 of the files one after the other: name, precision and backend; size of each file in bytes
 _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
     "e93107f8b5787fe88c16c88ff371234c0f6f5d052ce194aad1914e8715aa44bb": (
         "wbc5-accurate int8 openvino",
@@ -47,6 +46,7 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
         (3712108,),
     ),
 }
+"""By the SHA-256 of a model's files, one after the other: name, precision and backend; size of each file in bytes."""
 
 
 def name_of(sha256: str, sizes: Sequence[int]) -> str:

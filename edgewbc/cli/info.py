@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,11 +54,11 @@ def command(
     if plain and importlib.util.find_spec("torch") is None and path.exists() and not (path / "model.json").exists():
         from edgewbc.bundle.bundle import Bundle
 
-        summary = bundle_summary(Bundle.open(path))
+        summary = BundleSummary.of(Bundle.open(path))
         if as_json:
-            emit(summary)
+            emit(asdict(summary))
         else:
-            print(_summary_table(summary))
+            print(summary.text())
             say(f"layer by layer: needs torch ({TRAIN})")
         return
     for module in ("torch", "safetensors"):
@@ -72,74 +73,115 @@ def command(
     say(f"head: {found.parts['head']:,} of the {found.parameters:,} parameters")
 
 
-def bundle_summary(bundle: Bundle) -> dict[str, Any]:
-    """Return the summary in a bundle's manifest, as JSON; keys shared with `NetworkInfo.to_json` mean the same."""
-    manifest = bundle.manifest.to_json()
-    sizes = {p: {b: bundle.size(b, p) for b in backends} for p, backends in manifest["files"].items()}
-    return {
-        "name": bundle.name,
-        "arch": manifest.get("arch"),
-        "form": manifest.get("form"),
-        "classes": len(bundle.classes),
-        "class_names": list(bundle.classes),
-        "height": bundle.pixels.height,
-        "width": bundle.pixels.width,
-        "channels": manifest.get("channels"),
-        "head": manifest.get("head_widths"),
-        "parameters": manifest.get("parameters"),
-        "macs": manifest.get("macs"),
-        "sizes": sizes,
-        "default_precision": bundle.default_precision,
-        "review_below": manifest.get("review_below"),
-        "views": manifest.get("views"),
-        "calibration": manifest.get("calibration"),
-        "familiarity": manifest.get("familiarity"),
-        "evidence": manifest.get("evidence", []),
-        "created": manifest.get("created"),
-        "edgewbc": manifest.get("edgewbc"),
-    }
+@dataclass(frozen=True)
+class BundleSummary:
+    """What a bundle's manifest says of it; names shared with `NetworkInfo.to_json` mean the same.
 
+    Attributes:
+        name: of the bundle.
+        arch, form: architecture and form of the network; None if the manifest does not state them, as for all below.
+        classes, class_names: number and names of the classes.
+        height, width: of the network's input in pixels.
+        channels, head: widths of the network's layers and of its head.
+        parameters, macs: number of parameters, and of multiply-adds per image.
+        sizes: bytes of the model files, by precision and backend.
+        default_precision: that is run if none is named.
+        review_below: probability below which a cell is to be looked at.
+        views, calibration, familiarity: as in the manifest (see docs/data-formats.md).
+        evidence: the manifest's accuracies.
+        created, edgewbc: when, and by which version, the bundle was exported.
+    """
 
-def _summary_table(summary: dict[str, Any]) -> str:
-    """Return a bundle's summary as two columns."""
-    from edgewbc.smear.views import Views
-    from edgewbc.utils.text import interval, percent, table
+    name: str
+    arch: str | None
+    form: str | None
+    classes: int
+    class_names: list[str]
+    height: int
+    width: int
+    channels: list[int | str] | None
+    head: list[int] | None
+    parameters: int | None
+    macs: int | None
+    sizes: dict[str, dict[str, int]]
+    default_precision: str
+    review_below: float | None
+    views: dict[str, Any] | None
+    calibration: dict[str, Any] | None
+    familiarity: dict[str, Any] | None
+    evidence: list[dict[str, Any]]
+    created: str | None
+    edgewbc: str | None
 
-    def number(key: str) -> str:
-        return f"{summary[key]:,}" if isinstance(summary[key], int) else "not stated"
+    @classmethod
+    def of(cls, bundle: Bundle) -> BundleSummary:
+        """Return the summary of a bundle."""
+        manifest = bundle.manifest.to_json()
+        stated = (
+            "arch",
+            "form",
+            "channels",
+            "parameters",
+            "macs",
+            "review_below",
+            "views",
+            "calibration",
+            "familiarity",
+        )
+        return cls(
+            name=bundle.name,
+            classes=len(bundle.classes),
+            class_names=list(bundle.classes),
+            height=bundle.pixels.height,
+            width=bundle.pixels.width,
+            head=manifest.get("head_widths"),
+            sizes={p: {b: bundle.size(b, p) for b in backends} for p, backends in manifest["files"].items()},
+            default_precision=bundle.default_precision,
+            evidence=manifest.get("evidence", []),
+            created=manifest.get("created"),
+            edgewbc=manifest.get("edgewbc"),
+            **{name: manifest.get(name) for name in stated},
+        )
 
-    rows = [
-        ["network", str(summary["arch"] or "not stated")],
-        ["classes", ", ".join(summary["class_names"])],
-        ["input", f"{summary['height']} x {summary['width']}"],
-        ["parameters", number("parameters")],
-        ["multiply-adds", number("macs")],
-    ]
-    for precision, backends in summary["sizes"].items():
-        mark = " (default)" if precision == summary["default_precision"] else ""
-        rows.append([f"{precision}{mark}", ", ".join(f"{b} {size / 1e6:.2f} MB" for b, size in backends.items())])
-    rows += [
-        [
-            f"accuracy, {row['backend']} {row['precision']}",
-            f"{percent(row['accuracy'])} ({interval(row['interval'])}), {row['correct']} of {row['n']}, "
-            f"{row['protocol']} {row['split']}",
+    def text(self) -> str:
+        """Return the summary as two columns."""
+        from edgewbc.smear.views import Views
+        from edgewbc.utils.text import interval, percent, table
+
+        rows = [
+            ["network", self.arch or "not stated"],
+            ["classes", ", ".join(self.class_names)],
+            ["input", f"{self.height} x {self.width}"],
+            ["parameters", _number(self.parameters)],
+            ["multiply-adds", _number(self.macs)],
         ]
-        for row in summary["evidence"]
-    ]
-    calibration, known = summary["calibration"], summary["familiarity"]
-    views = "" if summary["views"] is None else f", by the lowest of {len(Views.from_json(summary['views']))} views"
-    rows += [
-        ["review below", "not stated" if summary["review_below"] is None else f"{summary['review_below']:.4f}{views}"],
-        ["calibration", "none" if calibration is None else f"temperature {calibration['temperature']:g}"],
-        [
-            "unfamiliar cells",
-            "are not told"
-            if known is None
-            else f"learned from {known['trained_on']} training cells, {percent(known['false_alarms'])} false alarms",
-        ],
-    ]
-    rows.append(["exported", f"{summary['created']} by edgewbc {summary['edgewbc']}"])
-    return table(["bundle", summary["name"]], rows, left=2)
+        for precision, backends in self.sizes.items():
+            mark = " (default)" if precision == self.default_precision else ""
+            rows.append([f"{precision}{mark}", ", ".join(f"{b} {size / 1e6:.2f} MB" for b, size in backends.items())])
+        rows += [
+            [
+                f"accuracy, {row['backend']} {row['precision']}",
+                f"{percent(row['accuracy'])} ({interval(row['interval'])}), {row['correct']} of {row['n']}, "
+                f"{row['protocol']} {row['split']}",
+            ]
+            for row in self.evidence
+        ]
+        views = "" if self.views is None else f", by the lowest of {len(Views.from_json(self.views))} views"
+        known, cells = "not detected", self.familiarity
+        if cells is not None:
+            alarms = percent(cells["false_alarms"])
+            known = f"learned from {cells['trained_on']} training cells, {alarms} false alarms"
+        rows += [
+            ["review below", "not stated" if self.review_below is None else f"{self.review_below:.4f}{views}"],
+            ["calibration", "none" if self.calibration is None else f"temperature {self.calibration['temperature']:g}"],
+            ["unfamiliar cells", known],
+            ["exported", f"{self.created} by edgewbc {self.edgewbc}"],
+        ]
+        return table(["bundle", self.name], rows, left=2)
+
+
+def _number(value: int | None) -> str:
+    return "not stated" if value is None else f"{value:,}"
 
 
 def _size(text: str) -> tuple[int, int]:

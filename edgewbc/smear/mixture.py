@@ -41,16 +41,16 @@ def find(observations: Sequence[Observation]) -> list[str]:
     found = []
     largest = [int(np.argmax(each.nuclei)) for each in seen]
     sizes = np.log([each.nuclei[cell] for each, cell in zip(seen, largest, strict=True)])
-    second = _two_groups(sizes, math.log(TWO_SIZES))
-    if second is not None and _differ(seen, second):
-        small, large = (math.exp(float(np.median(sizes[side]))) for side in (~second, second))
+    upper = _two_groups(sizes, math.log(TWO_SIZES))
+    if upper is not None and _differ(seen, upper):
+        small, large = (math.exp(float(np.median(sizes[side]))) for side in (~upper, upper))
         found.append(
             f"images of two magnifications, with nuclei of {small:.0f} and of {large:.0f} pixels: keep them apart"
         )
     green = np.log([max(MIN_DENSITY, each.densities[cell][1]) for each, cell in zip(seen, largest, strict=True)])
-    second = _two_groups(green, math.log(TWO_STAINS))
-    if second is not None:
-        pale, dark = (math.exp(float(np.median(green[side]))) for side in (~second, second))
+    upper = _two_groups(green, math.log(TWO_STAINS))
+    if upper is not None:
+        pale, dark = (math.exp(float(np.median(green[side]))) for side in (~upper, upper))
         found.append(f"images of two stains, with nuclei of optical density {pale:.2f} and {dark:.2f}: keep them apart")
     return found
 
@@ -65,9 +65,9 @@ def backgrounds(observations: Sequence[Observation]) -> str:
         return ""
     levels = np.array([seen.gauge.background for seen in observations], dtype=np.float64)
     for channel in range(3):
-        second = _two_groups(np.log(levels[:, channel] + 1), math.log(TWO_BACKGROUNDS))
-        if second is not None:
-            one, other = (np.median(levels[side], axis=0) for side in (~second, second))
+        upper = _two_groups(np.log(levels[:, channel] + 1), math.log(TWO_BACKGROUNDS))
+        if upper is not None:
+            one, other = (np.median(levels[side], axis=0) for side in (~upper, upper))
             colors = " and ".join(", ".join(f"{level:.0f}" for level in color) for color in (one, other))
             return (
                 f"images on two backgrounds, of color {colors} (red, green, blue): if they are of two preparations, a "
@@ -101,7 +101,15 @@ def _two_groups(values: NDArray[np.float64], apart: float) -> NDArray[np.bool_] 
 
 
 def _differ(seen: Sequence[Observation], second: NDArray[np.bool_]) -> bool:
-    """Whether two groups of images differ in their size, their background, or the size of their red cells."""
+    """Return whether two groups of images are of different microscopes, whatever cells they show.
+
+    The size of the red cells decides, where both groups have enough of them; else the size of the images or their
+    background.
+
+    Args:
+        seen: n images.
+        second: which of them belong to the second group, (n,).
+    """
     groups = [[each for each, its in zip(seen, second, strict=True) if its == side] for side in (False, True)]
     sides = [np.median([max(each.gauge.height, each.gauge.width) for each in group]) for group in groups]
     backgrounds = [np.median([each.gauge.background for each in group], axis=0) for group in groups]

@@ -98,7 +98,7 @@ def fit(
 
 
 class Trainer:
-    """One training. `train` runs it: epochs of `train_epoch`, `validate` and `save`, until `finished`."""
+    """One training. `train` runs it: `prepare`, then epochs of `train_epoch`, `validate`, `save`, until `finished`."""
 
     def __init__(
         self,
@@ -192,6 +192,21 @@ class Trainer:
         self.net.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.net.eval().requires_grad_(True)
         return best_epoch(self.state.lines)
+
+    def prepare(self) -> None:
+        """Move everything to the device, and open the source of batches."""
+        trained = frozen_features.Tail(self.net, self.options.freeze_blocks) if self.options.cache_frozen else None
+        self.predictor: nn.Module = self.evaluated if trained is None else trained
+        self.model, self.optimizer = self.accelerator.prepare(trained or self.learner, self.optimizer)
+        to_input = Normalizer(self.net, self.setting)
+        if self.teacher is not None:
+            _to_device(self.teacher, self.accelerator.device)
+        self.inputs: Inputs = (
+            ImageInputs(self.setting, to_input, self.teacher, self.distil)
+            if trained is None
+            else FrozenInputs(self.net, self.setting, to_input)
+        )
+        self._clock = self._saved = time.monotonic()
 
     @property
     def evaluated(self) -> nn.Module:
@@ -295,21 +310,6 @@ class Trainer:
             checkpoint.save(self.run, self.learner, self.optimizer, self.best, self.state, self.average)
         self._saved = time.monotonic()
 
-    def prepare(self) -> None:
-        """Move everything to the device, and open the source of batches."""
-        trained = frozen_features.Tail(self.net, self.options.freeze_blocks) if self.options.cache_frozen else None
-        self.predictor: nn.Module = self.evaluated if trained is None else trained
-        self.model, self.optimizer = self.accelerator.prepare(trained or self.learner, self.optimizer)
-        to_input = Normalizer(self.net, self.setting)
-        if self.teacher is not None:
-            _to_device(self.teacher, self.accelerator.device)
-        self.inputs: Inputs = (
-            ImageInputs(self.setting, to_input, self.teacher, self.distil)
-            if trained is None
-            else FrozenInputs(self.net, self.setting, to_input)
-        )
-        self._clock = self._saved = time.monotonic()
-
     def plan(self, number: int) -> Plan:
         """Return this process's share of an epoch's batches; every process takes equally many steps.
 
@@ -387,4 +387,5 @@ def _to_device(module: nn.Module, device: torch.device) -> None:
 
 
 def _copy(net: nn.Module) -> dict[str, Any]:
+    """Return a copy of a network's weights and buffers, by name."""
     return {name: value.detach().clone() for name, value in net.state_dict().items()}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from edgewbc.bench.result import Peak
 from edgewbc.bench.rounds import RoundRatio
 from edgewbc.bench.row import AppComparison, FailedRow, MeasuredRow
-from edgewbc.bench.summary import compare_app, peak, percentiles, quantiles, ran, with_ratios
+from edgewbc.bench.summary import compare_app, peak, percentiles, precision_ran, quantiles, with_ratios
 from tests.bench.rows import measured
 
 
@@ -25,11 +25,11 @@ def test_quantiles_can_be_drawn() -> None:
 
 def test_precision_is_read_from_the_kernels() -> None:
     """The precision of most kernels counts; without a report of the runtime there is none."""
-    assert ran({"u8": 12, "f32": 2}) == "int8"
-    assert ran({"f32": 14}) == "f32"
-    assert ran({"bf16": 13, "f32": 1}) == "bf16"
-    assert ran(None) is None
-    assert ran({}) is None
+    assert precision_ran({"u8": 12, "f32": 2}) == "int8"
+    assert precision_ran({"f32": 14}) == "f32"
+    assert precision_ran({"bf16": 13, "f32": 1}) == "bf16"
+    assert precision_ran(None) is None
+    assert precision_ran({}) is None
 
 
 def test_rows_are_compared_with_the_baseline_and_the_peak() -> None:

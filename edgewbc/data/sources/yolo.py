@@ -22,7 +22,8 @@ def find(folder: Path, group_pattern: str | None = None) -> SourceCells:
     """Find a cell per box.
 
     The boxes of `images/train/a.jpg` are in `labels/train/a.txt`, or beside it in `a.txt`. Class names are in a YAML
-    file with the key `names`, or one per line in classes.txt. The side is that of a folder in the path. A polygon (more
+    file with the key `names`, or one per line in classes.txt. The split is that which a folder in the path names
+    (train, val or test). A polygon (more
     than four numbers) is taken by its bounding box.
 
     Args:
@@ -85,6 +86,11 @@ def _label_file(image: Path, folder: Path) -> Path | None:
 
 
 def _boxes(file: Path, image: Path, names: Mapping[int, str]) -> list[LabeledBox]:
+    """Return the boxes of a file, in pixels of its image.
+
+    Raises:
+        UserError: the file or the image cannot be read, or a line is malformed.
+    """
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -110,7 +116,15 @@ def _boxes(file: Path, image: Path, names: Mapping[int, str]) -> list[LabeledBox
 
 
 def _rectangle(values: Sequence[float], where: str) -> tuple[float, float, float, float]:
-    """Return left, top, width and height of a box given by its center, or of a polygon."""
+    """Return left, top, width and height of a box given by its center, or of a polygon.
+
+    Args:
+        values: x, y, width and height (and a confidence), or x and y of three points or more.
+        where: file and line, for the error.
+
+    Raises:
+        UserError: there are as many numbers as neither has.
+    """
     if len(values) in (4, 5):  # the fifth is a confidence
         x, y, wide, tall = values[:4]
         return x - wide / 2, y - tall / 2, wide, tall
