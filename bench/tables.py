@@ -16,6 +16,7 @@ from bench import (
     orientations,
     result_file,
     unknown,
+    views,
 )
 from bench.console import CHECKOUT
 from bench.edge import report as edge_report
@@ -54,6 +55,7 @@ DECODERS = "decoders.json"
 NETWORKS = "networks.json"
 TRAINING = "training.json"
 LIMITS = "limits-abroad.json"
+VIEWS = "views.json"
 UNKNOWN = "unknown.json"
 PEERS_FRONT = "peers-front.svg"
 TRAVEL = "travel.json"
@@ -89,6 +91,7 @@ def results(folder: Path) -> str:
         sections: tuple[tuple[str, str, Callable[[Mapping[str, Any]], str], str, str], ...] = (
             (TRAVEL, "Images of other laboratories", travel_report.markdown, TRAVEL_FIGURE, travel_report.CAPTION),
             (LIMITS, "What limits the accuracy in another laboratory", limits_external.section, "", ""),
+            (VIEWS, "Several views of a cell", views.section, "", ""),
             (LAB, "From file to label", _lab, "", ""),
             (DECODERS, "Ways to decode a JPEG", decoders.section, "", ""),
             (UNKNOWN, "Cells of kinds that a network does not know", unknown.markdown_table, "", ""),
