@@ -4,7 +4,8 @@ A bundle that locates cells accepts a label only if all its views of the cell gi
 (`edgewbc.smear.views`). The study compares one view, the quarter turns, the other scales, and all of them, each with a
 review threshold of its own that is chosen on the same validation cells in the same way: so it costs about as many
 accepted cells of the training laboratory each time. What differs is how many wrong labels are accepted on cells of
-other laboratories (JTSC; BCCD, unless the bundle was trained on it). Unfamiliar cells are never accepted.
+other laboratories (JTSC; BCCD, unless the bundle was trained on it), and how many cells of PBC of kinds that the bundle
+does not know, each of which is wrong. Unfamiliar cells are never accepted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import progress, say
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.sources import make
 from edgewbc.decision import review_threshold
 from edgewbc.decision.views import lowest
 from edgewbc.errors import UserError, exit_code
@@ -38,6 +40,7 @@ from edgewbc.utils.text import interval, markdown, percent
 FORMAT = 1
 HOME = "pbc"
 SETS = ("jtsc", "bccd")
+UNKNOWN = "pbc, unknown kinds"
 BUNDLES = ("wbc5-travel", "wbc8-travel")
 BATCH = 32
 
@@ -47,7 +50,7 @@ class Looked:
     """Cells of a set as a bundle sees them.
 
     Attributes:
-        truth: class indices, (n,).
+        truth: class indices, (n,); -1 for a kind that the bundle does not know.
         probabilities: of the upright view, calibrated, (n, K).
         others: of the other views, calibrated, (n, m, K).
         familiar: whether a cell looks like those of training, (n,).
@@ -98,7 +101,7 @@ def compare(home: Looked, others: Mapping[str, Looked], views: Views) -> list[di
 
 
 def look(bundle: Bundle, views: Views, manifest: Manifest, entries: Sequence[Entry]) -> Looked:
-    """Run a bundle's network on all views of cells of its classes.
+    """Run a bundle's network on all views of cells.
 
     Raises:
         UserError: an image has changed, or the bundle cannot tell unfamiliar cells.
@@ -121,7 +124,7 @@ def look(bundle: Bundle, views: Views, manifest: Manifest, entries: Sequence[Ent
         )
     ]
     return Looked(
-        images.truth(manifest, entries, bundle.classes),
+        np.array([bundle.classes.index(each.label) if each.label in bundle.classes else -1 for each in entries]),
         calibration.apply(np.concatenate([each.probabilities for each in upright])),
         calibration.apply(np.concatenate(more).reshape(len(entries), len(views) - 1, -1)),
         ~familiarity.unfamiliar(np.concatenate([each.features for each in upright])),
@@ -160,7 +163,9 @@ def section(values: Mapping[str, Any]) -> str:
         "A label is accepted if the lowest probability that any view gives it reaches the threshold, and the cell is "
         "familiar. Each choice of views has its own threshold, chosen on the same validation cells of PBC in the same "
         "way. Other reasons for review (image, microscope, cell cut off) are left out here. JTSC was looked at when "
-        "the views were chosen; sets that a bundle was trained on are left out."
+        "the views were chosen; sets that a bundle was trained on are left out. Unknown kinds are those of the "
+        "eight types of PBC that a bundle does not know, of the validation split: each accepted one is wrong. "
+        "`travel-pbc` is the network that `wbc5-travel` was made from, trained on PBC alone."
     )
 
 
@@ -182,7 +187,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise UserError(f"{path}: does not locate cells: give a bundle with the crop `cell`")
             sets = [name for name in SETS if name not in (bundle.manifest.source or "").split(" + ")]
             home, *others = (look(bundle, views, *_cells(given.data, name, bundle)) for name in (HOME, *sets))
-            rows = compare(home, dict(zip(sets, others, strict=True)), views)
+            elsewhere = dict(zip(sets, others, strict=True))
+            strange, entries = _unknown(given.data, bundle)
+            if entries:
+                elsewhere[UNKNOWN] = look(bundle, views, strange, entries)
+            rows = compare(home, elsewhere, views)
             found.append({"bundle": bundle.name, "model_sha256": bundle.model_sha256(), "rows": rows})
         write_json(given.out, {"format": FORMAT, "bundles": found})
         say(table(found))
@@ -194,6 +203,12 @@ def _cells(data: Path, name: str, bundle: Bundle) -> tuple[Manifest, list[Entry]
     """Return the manifest of a set and its cells of the bundle's classes, each image once."""
     manifest, entries = manifests(data, name, bundle)
     return manifest, list({entry.sha256 + str(entry.box): entry for entry in entries}.values())
+
+
+def _unknown(data: Path, bundle: Bundle) -> tuple[Manifest, list[Entry]]:
+    """Return the validation cells of PBC of kinds that a bundle does not know."""
+    manifest = make("pbc", data / "pbc", protocol="published8")
+    return manifest, [entry for entry in manifest.split("val") if entry.label not in bundle.classes]
 
 
 if __name__ == "__main__":

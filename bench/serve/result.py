@@ -203,7 +203,7 @@ def table(values: Mapping[str, Any]) -> str:
         "`classify` would reach with the CPU time that the server's process used, that is, its milliseconds over the "
         "server's. CPU of the clients: of all cores. Cores busy: CPU time of server and clients, "
         "and of `classify` in its own rounds, of all cores; the rest they were idle or another program had them.\n\n"
-        f"Soak: {soak.load.seconds / 60:.0f} minutes, {count:,} requests, {bad:,} of them bad on purpose; "
+        f"Soak: {soak.load.seconds:.0f} seconds, {count:,} requests, {bad:,} of them bad on purpose; "
         f"{soak.load.wrong} responses not as expected, {soak.errors_500} errors of the server; p50 / p99 "
         f"{figure(soak.load.latency_ms.get('p50'))} / {figure(soak.load.latency_ms.get('p99'))} ms; memory "
         f"{median(mb for _, mb in soak.rss_mb):.0f} MB, at the end {soak.growth:.3f} times that after the warm-up. "

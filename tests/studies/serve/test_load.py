@@ -82,7 +82,7 @@ def test_a_result_is_read_back_and_shown() -> None:
     assert Result.from_json(RESULT.to_json()) == RESULT
     text = table(RESULT.to_json())
     assert "| 8 | 85.0 | 85% | 10.0 / 20.0 | 1.20 | 1.10 | 92% | 4% |" in text
-    assert "1 minutes, 110 requests, 10 of them bad on purpose" in text
+    assert "60 seconds, 110 requests, 10 of them bad on purpose" in text
     assert "7 answered, 3 refused with 429" in text
     assert "HTTP parsed by h11;" in text
     assert RESULT.unmet() == []
