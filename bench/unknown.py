@@ -35,7 +35,6 @@ from numpy.typing import NDArray
 from edgewbc._version import __version__
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import progress
-from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sampling import spread
 from edgewbc.decision.calibration import CalibrationScores
@@ -50,7 +49,6 @@ from edgewbc.utils.files import write_json
 from edgewbc.utils.progress import Progress, quiet
 from edgewbc.utils.text import markdown, percent, table
 
-BATCH = 32
 MAX_TRAIN = 3000
 """Training cells that familiarity is fitted to anew where a kind is left out, sampled evenly."""
 KEPT = (0.95, 0.99)
@@ -166,18 +164,14 @@ def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, prog
         return probabilities if loaded.calibration is None else loaded.calibration.apply(probabilities)
 
     def run(of: Manifest, entries: Sequence[Entry]) -> _Cells:
-        batches = progress(images.batches(of, entries, bundle.pixels, BATCH), bundle.name, -(-len(entries) // BATCH))
-        found = [loaded.predictor(batch) for batch in batches]
-        features = np.concatenate([each.features for each in found])
-        probabilities = np.concatenate([each.probabilities for each in found])
-        surest = calibrated(probabilities).max(1)
+        seen = (loaded.predictor, of, entries, bundle.pixels)
+        found = decision.predict(*seen, progress, bundle.name)
+        surest = calibrated(found.probabilities).max(1)
         if (views := bundle.manifest.views) is not None:
-            more = images.view_batches(of, entries, bundle.pixels, views, BATCH)
-            others = np.concatenate([loaded.predictor(batch).probabilities for batch in more])
-            others = others.reshape(len(entries), len(views) - 1, -1)
-            surest = lowest(calibrated(probabilities), calibrated(others))
+            others = decision.predict_views(*seen, views, progress, f"{bundle.name}, other views")
+            surest = lowest(calibrated(found.probabilities), calibrated(others))
         sure = surest >= (bundle.manifest.review_below or 0.0)
-        return _Cells(np.array([entry.label for entry in entries]), features, probabilities, sure)
+        return _Cells(np.array([entry.label for entry in entries]), found.features, found.probabilities, sure)
 
     cells = run(manifest, manifest.split("test"))
     is_known = np.isin(cells.labels, bundle.classes)

@@ -24,12 +24,12 @@ from bench.console import RESULTS
 from bench.lab_cells import manifests
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import progress, say
-from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sources import make
 from edgewbc.decision import review_threshold
 from edgewbc.decision.views import lowest
 from edgewbc.errors import UserError, exit_code
+from edgewbc.export import decision
 from edgewbc.metrics import wilson
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.smear.views import Views
@@ -42,7 +42,6 @@ HOME = "pbc"
 SETS = ("jtsc", "bccd")
 UNKNOWN = "pbc, unknown kinds"
 BUNDLES = ("wbc5-travel", "wbc8-travel")
-BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,25 +108,14 @@ def look(bundle: Bundle, views: Views, manifest: Manifest, entries: Sequence[Ent
     familiarity, calibration = bundle.familiarity(), bundle.manifest.calibration
     if familiarity is None or calibration is None:
         raise UserError(f"{bundle.path}: has no calibration or no familiarity statistics")
-    predictor = OpenVINOPredictor.from_bundle(bundle)
-    count = -(-len(entries) // BATCH)
-    upright = [
-        predictor(each)
-        for each in progress(images.batches(manifest, entries, bundle.pixels, BATCH), bundle.name, count)
-    ]
-    more = [
-        predictor(each).probabilities
-        for each in progress(
-            images.view_batches(manifest, entries, bundle.pixels, views, BATCH),
-            f"{bundle.name}, other views",
-            -(-len(entries) * (len(views) - 1) // BATCH),
-        )
-    ]
+    seen = (OpenVINOPredictor.from_bundle(bundle), manifest, entries, bundle.pixels)
+    upright = decision.predict(*seen, progress, bundle.name)
+    others = decision.predict_views(*seen, views, progress, f"{bundle.name}, other views")
     return Looked(
         np.array([bundle.classes.index(each.label) if each.label in bundle.classes else -1 for each in entries]),
-        calibration.apply(np.concatenate([each.probabilities for each in upright])),
-        calibration.apply(np.concatenate(more).reshape(len(entries), len(views) - 1, -1)),
-        ~familiarity.unfamiliar(np.concatenate([each.features for each in upright])),
+        calibration.apply(upright.probabilities),
+        calibration.apply(others),
+        ~familiarity.unfamiliar(upright.features),
     )
 
 

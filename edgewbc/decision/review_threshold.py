@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc.decision.views import surest
+
 
 @dataclass(frozen=True)
 class ReviewCount:
@@ -54,7 +56,7 @@ def choose(
         max_review: share of all images that may be sent to a person.
         lowest: smallest threshold to return.
     """
-    confidence = (probabilities.max(1) if sure is None else sure).astype(np.float64)
+    confidence = surest(probabilities, sure)
     errors = probabilities.argmax(1) != truth
     limit = max(lowest, float(np.sort(confidence)[min(int(max_review * len(confidence)), len(confidence) - 1)]))
     for threshold in [lowest, *sorted({float(p) for p in confidence if lowest < p < limit})]:
@@ -71,6 +73,6 @@ def count_accepted(
     sure: NDArray[np.floating] | None = None,
 ) -> ReviewCount:
     """Count the validation images at or above a threshold, and those misclassified; the arguments are `choose`'s."""
-    accepted = (probabilities.max(1) if sure is None else sure).astype(np.float64) >= threshold
+    accepted = surest(probabilities, sure) >= threshold
     errors = probabilities.argmax(1) != truth
     return ReviewCount(len(truth), int(accepted.sum()), int((errors & accepted).sum()))

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc.decision.views import surest
 from edgewbc.errors import UserError
 
 DELTA = 0.05
@@ -96,9 +97,8 @@ class RiskTable:
             truth: class indices, (n,).
             sure: what a threshold is compared with, (n,); None takes each cell's highest probability.
         """
-        surest = (probabilities.max(1) if sure is None else sure).astype(np.float64)
-        wrong = probabilities.argmax(1) != truth
-        reach = [surest >= threshold for threshold in GRID]
+        compared, wrong = surest(probabilities, sure), probabilities.argmax(1) != truth
+        reach = [compared >= threshold for threshold in GRID]
         counts = [int(each.sum()) for each in reach]
         return cls(len(truth), GRID, tuple(counts), tuple(int((each & wrong).sum()) for each in reach))
 

@@ -6,6 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def surest(probabilities: NDArray[np.floating], sure: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
+    """Return what a threshold is compared with, float64 (n,): `sure` (n,), or each cell's highest probability."""
+    return np.asarray(probabilities.max(1) if sure is None else sure, dtype=np.float64)
+
+
 def lowest(probabilities: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the lowest probability that any view gives the label, which is that of the upright view, (n,).
 

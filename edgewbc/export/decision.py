@@ -136,11 +136,12 @@ def measure(
     """
     held_out = manifest.split(validation.SPLIT)
     truth = images.truth(manifest, held_out, classes)
-    seen = _predict(predictor, manifest, held_out, pixels, progress, "decision: validation images")
+    seen = predict(predictor, manifest, held_out, pixels, progress, "decision: validation images")
     calibration = Calibration.fit(seen.probabilities, truth)
     probabilities, views, sure = calibration.apply(seen.probabilities), Views.of(pixels), None
     if views is not None:
-        sure = lowest(probabilities, calibration.apply(_views(predictor, manifest, held_out, pixels, views, progress)))
+        others_seen = predict_views(predictor, manifest, held_out, pixels, views, progress, "decision: views")
+        sure = lowest(probabilities, calibration.apply(others_seen))
     table = RiskTable.of(probabilities, truth, sure)
     if max_error is None:
         threshold = review_threshold.choose(probabilities, truth, sure)
@@ -153,7 +154,7 @@ def measure(
     if entries and trained_on in (None, manifest.sha256):
         entries = spread(entries, MAX_IMAGES)
         labels = images.truth(manifest, entries, classes)
-        features = _predict(predictor, manifest, entries, pixels, progress, "decision: training images").features
+        features = predict(predictor, manifest, entries, pixels, progress, "decision: training images").features
         familiarity = _familiarity(features, labels, seen.features)
         if familiarity is not None:
             shown = examples(predictor, manifest, entries, classes, pixels, others, progress)
@@ -187,7 +188,7 @@ def show(
     entries = spread([entry for entry in manifest.entries if entry.split == Split.TRAIN], MAX_IMAGES)
     labels = images.truth(manifest, entries, classes)
     features = [
-        _predict(predictor, manifest, part, pixels, progress, f"decision: {what}").features
+        predict(predictor, manifest, part, pixels, progress, f"decision: {what}").features
         for part, what in ((entries, "training images"), (held_out, "validation images"))
     ]
     found = examples(predictor, manifest, entries, classes, pixels, others, progress)
@@ -222,7 +223,7 @@ def examples(
     kinds = [outliers.SYNTHETIC] * len(made)
     if others is not None:
         strange = spread(_of_other_kinds(others, classes), MAX_IMAGES)
-        features.append(_predict(predictor, others, strange, pixels, progress, "decision: other kinds").features)
+        features.append(predict(predictor, others, strange, pixels, progress, "decision: other kinds").features)
         kinds += [entry.label for entry in strange]
     return Examples(np.concatenate(features), np.array(kinds))
 
@@ -242,7 +243,7 @@ def _familiarity(
         return None
 
 
-def _predict(
+def predict(
     predictor: Predictor,
     manifest: Manifest,
     entries: Sequence[Entry],
@@ -250,7 +251,18 @@ def _predict(
     progress: Progress,
     what: str,
 ) -> Prediction:
-    """Return the predictions for all entries, in their order."""
+    """Return the predictions for all entries, in their order.
+
+    Args:
+        predictor: of the network.
+        manifest, entries: the images.
+        pixels: crop and input size of the network.
+        progress: reports progress.
+        what: the progress is of.
+
+    Raises:
+        UserError: an image is missing or has changed, or the outputs are no probabilities.
+    """
     batches = images.batches(manifest, entries, pixels, validation.BATCH)
     found = [predictor(batch) for batch in progress(batches, what, -(-len(entries) // validation.BATCH))]
     probabilities = np.concatenate([each.probabilities for each in found])
@@ -260,18 +272,19 @@ def _predict(
     return Prediction(probabilities, features)
 
 
-def _views(
+def predict_views(
     predictor: Predictor,
     manifest: Manifest,
     entries: Sequence[Entry],
     pixels: PixelSpec,
     views: Views,
     progress: Progress,
+    what: str,
 ) -> NDArray[np.float32]:
-    """Return the probabilities of further views of each entry's cell, (n, m, K)."""
+    """Return the probabilities of further views of each entry's cell, (n, m, K); the arguments are `predict`'s."""
     batches = images.view_batches(manifest, entries, pixels, views, validation.BATCH)
     count = -(-len(entries) * (len(views) - 1) // validation.BATCH)
-    found = np.concatenate([predictor(batch).probabilities for batch in progress(batches, "decision: views", count)])
+    found = np.concatenate([predictor(batch).probabilities for batch in progress(batches, what, count)])
     if why := fault(found):
         raise UserError(f"{why}: train or quantize the network again")
     return found.reshape(len(entries), len(views) - 1, -1)

@@ -23,6 +23,7 @@ from edgewbc.runtime.predictor import fault
 from edgewbc.smear import appearance
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import PreparedCell, Preparer
+from edgewbc.smear.views import quarter_turns
 from edgewbc.utils.progress import Progress, quiet
 
 GROUP = 4
@@ -73,19 +74,15 @@ def views(image: Image) -> NDArray[np.uint8]:
 
     An image that is not square is turned by half turns only: (4, height, width, 3).
     """
-    turns = _turns(image.shape[0], image.shape[1])
+    turns = quarter_turns(*image.shape[:2])
     return np.stack([np.rot90(each, turn) for each in (image, image[:, ::-1]) for turn in turns])
 
 
 def upright(maps: NDArray[Any]) -> NDArray[Any]:
     """Return maps (n, ..., h, w), one of each of the n `views` of an image, turned back to the image's orientation."""
-    turns = _turns(*maps.shape[-2:])
+    turns = quarter_turns(*maps.shape[-2:])
     back = [np.rot90(each, -turn, axes=(-2, -1)) for each, turn in zip(maps, (*turns, *turns), strict=True)]
     return np.stack([each if number < len(turns) else each[..., ::-1] for number, each in enumerate(back)])
-
-
-def _turns(height: int, width: int) -> tuple[int, ...]:
-    return (0, 1, 2, 3) if height == width else (0, 2)
 
 
 def see(
@@ -156,7 +153,11 @@ def see(
         parts.append(joined.reshape(len(kept), -1, joined.shape[-1]))
     features, probabilities = parts
     count = features.shape[1] - (0 if looked is None else len(looked.scales))
-    others = None if looked is None else np.concatenate([features[:, 1 : looked.turns], features[:, count:]], 1)
+    others = None
+    if looked is not None:
+        turns = quarter_turns(bundle.pixels.height, bundle.pixels.width)
+        turned = [turns.index(turn) for turn in looked.turned]
+        others = np.concatenate([features[:, turned], features[:, count:]], 1)
     if why := fault(probabilities, features):
         raise UserError(f"{bundle.path}: {why}: run `edgewbc selftest --model {bundle.path}`")
     return SeenCells(

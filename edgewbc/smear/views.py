@@ -26,6 +26,11 @@ LEAST, MOST = 0.5, 2.0
 """Smallest and largest scale."""
 
 
+def quarter_turns(height: int, width: int) -> tuple[int, ...]:
+    """Return the turns, in quarters, that keep the shape of an image: all four of a square, otherwise half turns."""
+    return (0, 1, 2, 3) if height == width else (0, 2)
+
+
 @dataclass(frozen=True)
 class Views:
     """Which views of a cell a bundle looks at, beside the upright one.
@@ -47,7 +52,7 @@ class Views:
     @classmethod
     def of(cls, spec: PixelSpec) -> Views | None:
         """Return the views for a network: None unless its crop is `cell`, half turns if its input is not square."""
-        return cls(4 if spec.height == spec.width else 2) if spec.crop == "cell" else None
+        return cls(len(quarter_turns(spec.height, spec.width))) if spec.crop == "cell" else None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Views:
@@ -68,6 +73,11 @@ class Views:
         """Number of views, the upright one included."""
         return self.turns + len(self.scales)
 
+    @property
+    def turned(self) -> tuple[int, ...]:
+        """The turns of the views beside the upright one, in quarters."""
+        return tuple(range(0, 4, 4 // self.turns))[1:]
+
     def others(self, image: Image, view: View, upright: Image, spec: PixelSpec) -> tuple[Image, ...]:
         """Return the views beside the upright one, each uint8 RGB (spec.height, spec.width, 3).
 
@@ -77,6 +87,6 @@ class Views:
             upright: its canonical crop.
             spec: with crop `cell`; square, if there are quarter turns.
         """
-        turned = (np.ascontiguousarray(np.rot90(upright, turn)) for turn in range(4 // self.turns, 4, 4 // self.turns))
+        turned = (np.ascontiguousarray(np.rot90(upright, turn)) for turn in self.turned)
         scaled = (canonical.crop(image, view.scaled(scale), spec) for scale in self.scales)
-        return (*(turned if self.turns > 1 else ()), *scaled)
+        return (*turned, *scaled)

@@ -70,6 +70,10 @@ def test_the_views_that_a_bundle_looks_at(tmp_path: Path) -> None:
     (prepared,) = Preparer(spec, views=views).cells(images["0.png"])
     wanted = OpenVINOPredictor.from_bundle(bundle, threads=1)(np.stack(prepared.others))
     assert seen.others[0] == pytest.approx(wanted.features, abs=1e-4)
+    half = make_bundle(tmp_path / "half", spec=spec, views=Views(2, ()).to_json(), format=3)
+    turned = cell_views.see(half, paths, threads=1)
+    assert turned.others is not None
+    assert np.array_equal(turned.others, turned.features[:, 2:3])
 
 
 def test_copies_are_numbered_alike_and_unusable_files_are_left_out(bundle: Bundle, tmp_path: Path) -> None:
