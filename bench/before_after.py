@@ -25,6 +25,7 @@ from statistics import median
 from typing import Any
 
 from bench.console import CHECKOUT
+from edgewbc.bench import process_metrics
 from edgewbc.cli.console import say
 from edgewbc.data.manifest import Manifest
 from edgewbc.errors import UserError, exit_code
@@ -33,7 +34,6 @@ from edgewbc.utils.files import write_json
 from edgewbc.utils.json_values import plain
 from edgewbc.utils.text import table
 
-COMMAND = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
 BUNDLES = Path("export") / "bundles"
 SIDES = ("before", "after")
 TIMEOUT = 150
@@ -68,7 +68,7 @@ class Side:
             "EDGEWBC_CACHE": str(self.work / "cache"),
         }
         used, start = _children(), time.perf_counter()
-        ran = subprocesses.run(["-c", COMMAND, *arguments], environment=environment, timeout=timeout)
+        ran = subprocesses.run(["-c", process_metrics.COMMAND, *arguments], environment=environment, timeout=timeout)
         seconds = time.perf_counter() - start
         if ran.returncode:
             raise UserError(f"{self.checkout}: edgewbc {arguments[0]} {subprocesses.failure(ran)}")

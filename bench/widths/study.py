@@ -14,6 +14,7 @@ from typing import Any
 
 from edgewbc.bench import resource_use
 from edgewbc.bench.interleave import Execute, back_and_forth, execute
+from edgewbc.bench.job_result import JobError, PeakResult
 from edgewbc.bench.machine import describe
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.rounds import RoundRatio, round_spread, tidy
@@ -58,9 +59,11 @@ def run(
     rates: dict[tuple[str, int], list[float]] = {key: [] for key in plan}
     for precision, width in progress(back_and_forth(plan, rounds), "bench", rounds * len(plan)):
         found = execute(PeakJob(precision, seconds, threads, ((PLACE[0], width, PLACE[1]),)))
-        if found.get("error"):
-            raise UserError(f"{width} channels in {precision}: {found['error']}")
-        rates[precision, width].append(found["gmac_per_s"])
+        match found:
+            case PeakResult():
+                rates[precision, width].append(found.gmac_per_s)
+            case JobError():
+                raise UserError(f"{width} channels in {precision}: {found.error}")
     result = {
         "format": FORMAT,
         "machine": describe().to_json(),

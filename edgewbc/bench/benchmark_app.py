@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import subprocess  # noqa: S404
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from edgewbc.bench.job_result import AppResult
 from edgewbc.errors import UserError
 from edgewbc.utils import subprocesses
 from edgewbc.utils.files import read_json, write_json
@@ -68,25 +68,6 @@ class AppJob:
         ]
 
 
-@dataclass(frozen=True)
-class AppResult:
-    """What benchmark_app reports.
-
-    Attributes:
-        images_per_s: throughput.
-        threads, streams, requests: read from its log; None if the log does not list them.
-    """
-
-    images_per_s: float
-    threads: int | None = None
-    streams: int | None = None
-    requests: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
-
-
 def installed() -> bool:
     """Return whether benchmark_app is installed; an offline kit leaves OpenVINO's tools out."""
     try:
@@ -107,7 +88,7 @@ def run(job: AppJob) -> AppResult:
             environment = {**os.environ, "CI": "true"}
             ran = subprocesses.run(["-c", SCRIPT, *job.arguments(folder)], environment=environment, timeout=TIMEOUT)
             report = read_json(folder / REPORT, "benchmark_app's report")["execution_results"]
-            return AppResult(float(report["throughput"]), **parse_log(ran.stdout))
+            return AppResult(images_per_s=float(report["throughput"]), **parse_log(ran.stdout))
         except subprocess.TimeoutExpired:
             raise BenchmarkAppError(f"benchmark_app gave no result in {TIMEOUT} s") from None
         except (UserError, KeyError, ValueError):

@@ -13,10 +13,19 @@ from __future__ import annotations
 import subprocess  # noqa: S404
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from edgewbc.bench import benchmark_app
 from edgewbc.bench.benchmark_app import AppJob, BenchmarkAppError
+from edgewbc.bench.job_result import (
+    JobError,
+    JobResult,
+    PeakResult,
+    ThroughputResult,
+    first_error,
+    of_kind,
+    read_result,
+)
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.prepare import BenchOptions, PlannedRow
 from edgewbc.bench.resource_use import OtherLoad
@@ -30,24 +39,24 @@ TIMEOUT = 3600
 
 T = TypeVar("T")
 AnyJob = RowJob | PeakJob | AppJob
-Execute = Callable[[AnyJob], dict[str, Any]]
+Execute = Callable[[AnyJob], JobResult]
 
 
-def execute(job: AnyJob) -> dict[str, Any]:
-    """Run one job in a fresh process and return its result, or `error`."""
+def execute(job: AnyJob) -> JobResult:
+    """Run one job in a fresh process and return its result; a failure is a `JobError`."""
     if isinstance(job, AppJob):
         try:
-            return benchmark_app.run(job).to_json()
+            return benchmark_app.run(job)
         except BenchmarkAppError as error:
-            return {"error": str(error)}
+            return JobError(error=str(error))
     try:
         ran = subprocesses.run(["-m", "edgewbc.bench.worker"], given=job.to_json(), timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        return {"error": f"gave no result in {TIMEOUT} s"}
+        return JobError(error=f"gave no result in {TIMEOUT} s")
     try:
-        return dict(subprocesses.require_result(ran, "the process"))
+        return read_result(subprocesses.require_result(ran, "the process"))
     except UserError as error:
-        return {"error": str(error)}
+        return JobError(error=str(error))
 
 
 @dataclass(eq=False)
@@ -62,12 +71,12 @@ class Measurement:
 
     kind: str
     of: int | str
-    results: list[dict[str, Any]] = field(default_factory=list)
+    results: list[JobResult] = field(default_factory=list)
 
     @property
     def error(self) -> str | None:
         """The first error; None if there is none."""
-        return next((str(result["error"]) for result in self.results if result.get("error")), None)
+        return first_error(self.results)
 
 
 def plan_measurements(planned: Sequence[PlannedRow], peaks: Sequence[str], options: BenchOptions) -> list[Measurement]:
@@ -121,8 +130,8 @@ def run_rounds(
         job = _job(measurement, measurements, planned, options)
         with OtherLoad() as load:
             result = execute(job)
-        measurement.results.append(result | {"others": load.share})
-        if result.get("error") and isinstance(job, RowJob):
+        measurement.results.append(replace(result, others=load.share))
+        if isinstance(result, JobError) and isinstance(job, RowJob):
             failed.add(measurement.of)
 
 
@@ -132,23 +141,25 @@ def _job(
     planned: Sequence[PlannedRow],
     options: BenchOptions,
 ) -> AnyJob:
-    first = measurement.results[0] if measurement.results else None
     if isinstance(measurement.of, str):
         peak = PeakJob(measurement.of, options.seconds, options.threads)
-        return peak if first is None else replace(peak, shapes=(tuple(first["shape"]),))  # the fastest shape
+        fastest = of_kind(measurement.results, PeakResult)
+        return replace(peak, shapes=(fastest[0].shape,)) if fastest else peak
     row = planned[measurement.of]
     if measurement.kind == "latency":
-        return row.job if first is None else replace(row.job, predictions=None)
+        return replace(row.job, predictions=None) if measurement.results else row.job
     if measurement.kind == "throughput":
-        batches = row.job.batches if first is None else (first["batch"],)  # the best batch size of the first round
+        best = of_kind(measurement.results, ThroughputResult)
+        batches = (best[0].batch,) if best else row.job.batches  # the best batch size of the first round
         return replace(row.job, mode="throughput", batches=batches, predictions=None)
-    ours = next(one for one in measurements if one.kind == "throughput" and one.of == measurement.of).results[0]
+    (throughput,) = (one for one in measurements if one.kind == "throughput" and one.of == measurement.of)
+    ours = of_kind(throughput.results, ThroughputResult)[0]
     return AppJob(
         xml=str(row.xml),
         compute="bf16" if row.job.precision == "bf16" else "f32",
-        batch=ours["batch"],
+        batch=ours.batch,
         height=row.job.height,
         width=row.job.width,
-        iterations=ours["batches"],
+        iterations=ours.batches,
         threads=options.threads,
     )

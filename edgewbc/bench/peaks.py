@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from edgewbc.bench.job_result import JobError, PeakResult
 from edgewbc.runtime.openvino_import import core
 from edgewbc.runtime.synthetic_network import build
 
@@ -63,13 +64,8 @@ def stack(n: int, channels: int, size: int, *, int8: bool) -> tuple[Any, int]:
     return build((n, channels, size, size), (channels,) * DEPTH, int8=int8)
 
 
-def measure(job: PeakJob) -> dict[str, Any]:
-    """Time the shapes of a job and return the fastest.
-
-    Returns:
-        gmac_per_s, shape, kernels (names as the runtime reports them), threads and streams; or `error`, if the CPU
-        does not compute in that precision.
-    """
+def measure(job: PeakJob) -> PeakResult | JobError:
+    """Time the shapes of a job and return the fastest; an error if the CPU does not compute in that precision."""
     import openvino as ov
 
     options: dict[str, Any] = {
@@ -78,24 +74,24 @@ def measure(job: PeakJob) -> dict[str, Any]:
     }
     if job.threads is not None:
         options["INFERENCE_NUM_THREADS"] = job.threads
-    best: dict[str, Any] = {"gmac_per_s": 0.0}
+    best: PeakResult | None = None
     for shape in job.shapes:
         model, macs = stack(*shape, int8=job.peak == "int8")
         compiled = core().compile_model(model, "CPU", options)
         kernels = _kernels(compiled)
         other = {kind for kind, _ in kernels} - set(KERNEL_TYPES[job.peak])
         if other:
-            return {"error": f"the convolutions of the {job.peak} peak ran in {', '.join(sorted(other))}"}
+            return JobError(error=f"the convolutions of the {job.peak} peak ran in {', '.join(sorted(other))}")
         rate = _runs_per_second(ov.AsyncInferQueue(compiled), shape, job.seconds / len(job.shapes)) * macs / 1e9
-        if rate > best["gmac_per_s"]:
-            best = {
-                "gmac_per_s": rate,
-                "shape": list(shape),
-                "kernels": sorted({name for _, name in kernels}),
-                "threads": int(compiled.get_property("INFERENCE_NUM_THREADS")),
-                "streams": int(compiled.get_property("NUM_STREAMS")),
-            }
-    return best
+        if best is None or rate > best.gmac_per_s:
+            best = PeakResult(
+                gmac_per_s=rate,
+                shape=shape,
+                kernels=tuple(sorted({name for _, name in kernels})),
+                threads=int(compiled.get_property("INFERENCE_NUM_THREADS")),
+                streams=int(compiled.get_property("NUM_STREAMS")),
+            )
+    return best or JobError(error="no shape was timed")
 
 
 def _kernels(compiled: Any) -> list[tuple[str, str]]:

@@ -22,7 +22,8 @@ TIMEOUT = 7200
 MAX_LINKS = 20_000
 """Largest number of hard links to a file: file systems have a limit (65,000 on ext4)."""
 
-_COMMAND = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
+COMMAND = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
+"""Python code that runs a command of edgewbc with the process's arguments."""
 _MEMORY = """
 import sys
 from edgewbc.cli.main import main
@@ -155,7 +156,7 @@ def _options(bundle: Path, threads: int | None) -> list[str]:
 
 def _time(arguments: Sequence[str]) -> float:
     start = time.perf_counter()
-    _run(_COMMAND, arguments)
+    _run(COMMAND, arguments)
     return time.perf_counter() - start
 
 

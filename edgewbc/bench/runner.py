@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgewbc.bench import benchmark_app, interleave, machine, prediction_metrics, resource_use, summary
 from edgewbc.bench.gates import Condition
 from edgewbc.bench.interleave import Execute, Measurement, execute
+from edgewbc.bench.job_result import LatencyResult, ThroughputResult, of_kind
 from edgewbc.bench.plan import Abilities, BenchModel, baseline, plan
 from edgewbc.bench.prediction_metrics import Predictions
 from edgewbc.bench.prepare import BenchOptions, PlannedRow, plan_rows
@@ -129,7 +130,9 @@ def _row(
     error = item.error or next((one.error for one in mine.values() if one.kind != "app" and one.error), None)
     if error:
         return FailedRow(**vars(named), error=error)
-    timing = summary.timed(mine["latency"].results, mine["throughput"].results)
+    timing = summary.timed(
+        of_kind(mine["latency"].results, LatencyResult), of_kind(mine["throughput"].results, ThroughputResult)
+    )
     row = MeasuredRow(**vars(named), timing=timing)
     if "app" not in mine:
         return row
@@ -188,7 +191,7 @@ def _data(
 def _protocol(options: BenchOptions, load: float | None, measurements: Sequence[Measurement]) -> BenchProtocol:
     """How it was measured, and the load of other programs before and during the measurements."""
     results = [result for one in measurements for result in one.results]
-    during = [result["others"] for result in results if result.get("others") is not None]
+    during = [result.others for result in results if result.others is not None]
     return BenchProtocol(
         rounds=options.rounds,
         seconds=options.seconds,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgewbc.evaluation.result import ReferenceComparison
-from edgewbc.metrics import Interval, McNemar, Scores, scores_from_json
+from edgewbc.metrics import Interval, McNemar, Scores
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RowScores(Scores):
         """Read what `to_json` wrote; further keys are ignored."""
         worst = [{("predicted" if k == "said" else k): v for k, v in one.items()} for one in values["worst"]]
         return cls(
-            **scores_from_json(values),
+            **vars(Scores.from_json(values)),
             reference=ReferenceComparison.from_json(values["reference"]),
             reliability=tuple(ReliabilityBin(**one) for one in values["reliability"]),
             ece=values["ece"],

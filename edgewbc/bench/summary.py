@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any
 
 import numpy as np
 
+from edgewbc.bench.job_result import (
+    AppResult,
+    JobResult,
+    LatencyResult,
+    PeakResult,
+    RowResult,
+    ThroughputResult,
+    first_error,
+    of_kind,
+)
 from edgewbc.bench.result import Peak
 from edgewbc.bench.rounds import RoundRatio, round_spread, tidy
 from edgewbc.bench.row import AppComparison, FailedRow, LatencyPercentiles, MeasuredRow, Mode, RoundValues, Timing
@@ -30,21 +39,20 @@ def precision_ran(kernels: dict[str, int] | None) -> str | None:
     return _KERNELS.get(most, most)
 
 
-def timed(latency: Sequence[dict[str, Any]], throughput: Sequence[dict[str, Any]]) -> Timing:
+def timed(latency: Sequence[LatencyResult], throughput: Sequence[ThroughputResult]) -> Timing:
     """Return medians, spreads and the values of all rounds of a row's measurements.
 
     Args:
-        latency, throughput: results of `worker.measure` in these modes, one per round, with `others` (the share of the
-            machine that other processes used meanwhile).
+        latency, throughput: results in these modes, one per round.
     """
-    samples = [value for result in latency for value in result["samples_ms"]]
+    samples = [value for result in latency for value in result.samples_ms]
     first, most = latency[0], throughput[0]
     rounds = RoundValues(
-        images_per_s=tuple(result["images_per_s"] for result in throughput),
-        latency_p50_ms=tuple(tidy(median(result["samples_ms"])) for result in latency),
-        cold_start_s=tuple(result["cold_start_s"] for result in latency),
-        others=tuple(result.get("others") for result in throughput),
-        others_latency=tuple(result.get("others") for result in latency),
+        images_per_s=tuple(result.images_per_s for result in throughput),
+        latency_p50_ms=tuple(tidy(median(result.samples_ms)) for result in latency),
+        cold_start_s=tuple(result.cold_start_s for result in latency),
+        others=tuple(result.others for result in throughput),
+        others_latency=tuple(result.others for result in latency),
     )
     spreads = {
         "images_per_s": round_spread(rounds.images_per_s),
@@ -52,20 +60,20 @@ def timed(latency: Sequence[dict[str, Any]], throughput: Sequence[dict[str, Any]
         "cold_start_s": round_spread(rounds.cold_start_s),
     }
     return Timing(
-        precision_ran=precision_ran(most["kernels"]),
-        kernels=most["kernels"],
-        isa=first["isa"],
-        version=first["version"],
-        model_sha256=first["model_sha256"],
-        size_mb=first["size_mb"],
+        precision_ran=precision_ran(most.kernels),
+        kernels=most.kernels,
+        isa=first.isa,
+        version=first.version,
+        model_sha256=first.model_sha256,
+        size_mb=first.size_mb,
         cold_start_s=median(rounds.cold_start_s),
-        rss_mb=_largest(result["rss_mb"] for result in throughput),
-        rss_latency_mb=_largest(result["rss_mb"] for result in latency),
+        rss_mb=_largest(result.rss_mb for result in throughput),
+        rss_latency_mb=_largest(result.rss_mb for result in latency),
         images_per_s=median(rounds.images_per_s),
         latency_ms=percentiles(samples),
         latency_quantiles_ms=quantiles(samples),
-        latency_mode=Mode(first["threads"], first["streams"], 1, _cores_busy(latency)),
-        throughput_mode=Mode(most["threads"], most["streams"], most["batch"], _cores_busy(throughput)),
+        latency_mode=Mode(first.threads, first.streams, 1, _cores_busy(latency)),
+        throughput_mode=Mode(most.threads, most.streams, most.batch, _cores_busy(throughput)),
         rounds=rounds,
         spread=spreads,
         # A cold start is short and dominated by file access: it has a spread but is never called unsteady.
@@ -108,47 +116,46 @@ def _with_ratios(row: MeasuredRow, base: MeasuredRow | None, peaks: Mapping[str,
     return row
 
 
-def compare_app(results: Sequence[dict[str, Any]], timing: Timing) -> AppComparison | str:
+def compare_app(results: Sequence[JobResult], timing: Timing) -> AppComparison | str:
     """Compare the throughput of a row with that of benchmark_app.
 
     Args:
-        results: results of `benchmark_app.run`, one per round.
+        results: one per round, of kind `AppResult` unless it failed.
         timing: of the row.
 
     Returns:
         the comparison, or why there is none, in one line.
     """
-    error = next((str(result["error"]) for result in results if result.get("error")), None)
-    if error or not results:
+    error, runs = first_error(results), of_kind(results, AppResult)
+    if error or not runs:
         return error or "it was not run"
-    rates = tuple(result["images_per_s"] for result in results)
+    rates = tuple(run.images_per_s for run in runs)
     ratio = RoundRatio.between(timing.rounds.images_per_s, rates)
-    threads, streams = results[0].get("threads"), results[0].get("streams")
+    threads, streams = runs[0].threads, runs[0].streams
     return AppComparison(
         images_per_s=median(rates),
         ratio=ratio,
         near=ratio.ratio >= 1 - NEAR,
         threads=threads,
         streams=streams,
-        requests=results[0].get("requests"),
+        requests=runs[0].requests,
         alike=(threads, streams) == (timing.throughput_mode.threads, timing.throughput_mode.streams),
         images_per_s_rounds=rates,
     )
 
 
-def peak(results: Sequence[dict[str, Any]]) -> Peak | str:
+def peak(results: Sequence[JobResult]) -> Peak | str:
     """Summarize the measurements of a peak (`peaks.measure`), one per round; the error if there is one."""
-    error = next((str(result["error"]) for result in results if result.get("error")), None)
-    if error:
+    if (error := first_error(results)) is not None:
         return error
-    rounds = tuple(tidy(result["gmac_per_s"]) for result in results)
-    first = results[0]
-    shape, kernels = tuple(first["shape"]), tuple(first["kernels"])
-    return Peak(median(rounds), rounds, round_spread(rounds), shape, kernels, first["threads"], first["streams"])
+    measured = of_kind(results, PeakResult)
+    rounds, first = tuple(tidy(result.gmac_per_s) for result in measured), measured[0]
+    spread = round_spread(rounds)
+    return Peak(median(rounds), rounds, spread, first.shape, first.kernels, first.threads, first.streams)
 
 
-def _cores_busy(results: Sequence[dict[str, Any]]) -> float:
-    return float(median(result["cores_busy"] for result in results))
+def _cores_busy(results: Sequence[RowResult]) -> float:
+    return float(median(result.cores_busy for result in results))
 
 
 def _largest(values: Iterable[float | None]) -> float | None:

@@ -12,13 +12,15 @@ START = time.perf_counter()  # before numpy and any runtime: importing them is p
 
 import json  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from dataclasses import asdict, dataclass  # noqa: E402
+from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any, Literal  # noqa: E402
 
 import numpy as np  # noqa: E402
 
+from edgewbc.bench.job_result import JobError, JobResult, LatencyResult, RowResult, ThroughputResult  # noqa: E402
 from edgewbc.bench.resource_use import CpuUse, peak_memory  # noqa: E402
 from edgewbc.bench.rounds import tidy  # noqa: E402
 from edgewbc.bench.timing import latency, throughput  # noqa: E402
@@ -86,7 +88,7 @@ class RowJob:
         return data.reshape(count, self.height, self.width, 3)
 
 
-def measure(job: RowJob, start: float | None = None) -> dict[str, Any]:
+def measure(job: RowJob, start: float | None = None) -> RowResult:
     """Load the model with the hint of the job's mode, and time it.
 
     Args:
@@ -94,8 +96,7 @@ def measure(job: RowJob, start: float | None = None) -> dict[str, Any]:
         start: value of `time.perf_counter` at which the cold start began; None means now.
 
     Returns:
-        size_mb, model_sha256, isa, version, threads, streams, kernels (see `Predictor`), cores_busy, cold_start_s (to
-        the first prediction) and rss_mb (peak); with samples_ms, or with images_per_s, batch and batches.
+        a `LatencyResult` or `ThroughputResult`, as the job's mode asks for.
 
     Raises:
         UserError: the model cannot run here.
@@ -115,38 +116,40 @@ def measure(job: RowJob, start: float | None = None) -> dict[str, Any]:
     cold_start = time.perf_counter() - start
     timed = _latency(predictor, pool, job) if job.mode == "latency" else _throughput(predictor, pool, job)
     memory = peak_memory()  # before the kernels are listed and all images are predicted
-    result = {
-        "size_mb": loaded.size / 1e6,
-        "model_sha256": loaded.sha256,
-        "isa": predictor.info.isa,
-        "version": predictor.info.version,
-        "threads": predictor.info.threads,
-        "streams": predictor.info.streams,
-        "kernels": predictor.kernels(),
-        "cold_start_s": tidy(cold_start),
-        "rss_mb": None if memory is None else memory / 1e6,
-        **timed,
-    }
+    result = timed(
+        size_mb=loaded.size / 1e6,
+        model_sha256=loaded.sha256,
+        isa=predictor.info.isa,
+        version=predictor.info.version,
+        threads=predictor.info.threads,
+        streams=predictor.info.streams,
+        kernels=predictor.kernels(),
+        cold_start_s=tidy(cold_start),
+        rss_mb=None if memory is None else memory / 1e6,
+    )
     if job.predictions is not None:
         predictions = predictor.stream(_batches(job))
         np.save(job.predictions, np.concatenate([prediction.probabilities for prediction in predictions]))
     return result
 
 
-def _latency(predictor: Predictor, pool: Batch, job: RowJob) -> dict[str, Any]:
+def _latency(predictor: Predictor, pool: Batch, job: RowJob) -> Callable[..., RowResult]:
+    """Time single images; return a result that lacks what is not timed."""
     with CpuUse() as use:
         samples = latency(predictor, pool, job.seconds)
-    return {"samples_ms": [tidy(value) for value in samples], "cores_busy": tidy(use.cores, 3)}
+    return partial(LatencyResult, samples_ms=tuple(tidy(value) for value in samples), cores_busy=tidy(use.cores, 3))
 
 
-def _throughput(predictor: Predictor, pool: Batch, job: RowJob) -> dict[str, Any]:
+def _throughput(predictor: Predictor, pool: Batch, job: RowJob) -> Callable[..., RowResult]:
+    """Time batches; return a result that lacks what is not timed."""
     measured = throughput(predictor, pool, job.batches, job.seconds)
-    return {
-        "images_per_s": tidy(measured.images_per_s),
-        "batch": measured.batch,
-        "batches": measured.batches,
-        "cores_busy": tidy(measured.cores_busy, 3),
-    }
+    return partial(
+        ThroughputResult,
+        images_per_s=tidy(measured.images_per_s),
+        batch=measured.batch,
+        batches=measured.batches,
+        cores_busy=tidy(measured.cores_busy, 3),
+    )
 
 
 def _batches(job: RowJob) -> Iterator[Batch]:
@@ -154,8 +157,8 @@ def _batches(job: RowJob) -> Iterator[Batch]:
         yield job.read(start, PREDICTION_BATCH)
 
 
-def work(values: dict[str, Any]) -> dict[str, Any]:
-    """Run a job given as parsed JSON, of a row or of a peak; on failure the result holds `error`."""
+def work(values: dict[str, Any]) -> JobResult:
+    """Run a job given as parsed JSON, of a row or of a peak; a failure is a `JobError`."""
     try:
         if "peak" in values:
             from edgewbc.bench import peaks
@@ -164,12 +167,12 @@ def work(values: dict[str, Any]) -> dict[str, Any]:
         return measure(RowJob.from_json(values), START)
     except (UserError, RuntimeError, MemoryError) as error:
         lines = str(error).strip().splitlines()
-        return {"error": lines[-1] if lines else type(error).__name__}
+        return JobError(error=lines[-1] if lines else type(error).__name__)
 
 
 def main() -> None:
     """Read a job from stdin and print its result."""
-    subprocesses.write_result(work(json.load(sys.stdin)))
+    subprocesses.write_result(work(json.load(sys.stdin)).to_json())
 
 
 if __name__ == "__main__":

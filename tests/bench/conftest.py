@@ -12,6 +12,14 @@ import pytest
 from edgewbc.bench import worker
 from edgewbc.bench.benchmark_app import AppJob
 from edgewbc.bench.interleave import AnyJob
+from edgewbc.bench.job_result import (
+    AppResult,
+    JobError,
+    JobResult,
+    LatencyResult,
+    PeakResult,
+    ThroughputResult,
+)
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.plan import Abilities
 from edgewbc.bench.runner import bench
@@ -30,7 +38,7 @@ def measure_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "__kwdefaults__", (bench.__kwdefaults__ or {}) | {"execute": _execute})
 
 
-def _execute(job: AnyJob) -> dict[str, Any]:
+def _execute(job: AnyJob) -> JobResult:
     assert isinstance(job, RowJob)
     return worker.work(json.loads(job.to_json()))
 
@@ -50,15 +58,15 @@ class Fake:
         self.drift = drift
         self.calls: Counter[tuple[str, ...]] = Counter()
 
-    def __call__(self, job: AnyJob) -> dict[str, Any]:
+    def __call__(self, job: AnyJob) -> JobResult:
         self.jobs.append(job)
         if isinstance(job, PeakJob):
-            found = {"shape": [1, 8, 8], "kernels": ["brgconv"], "threads": 2, "streams": 2}
-            return {"gmac_per_s": PEAKS[job.peak] * self.slowdown("peak", job.peak), **found}
+            rate = PEAKS[job.peak] * self.slowdown("peak", job.peak)
+            return PeakResult(gmac_per_s=rate, shape=(1, 8, 8), kernels=("brgconv",), threads=2, streams=2)
         if isinstance(job, AppJob):
             rate = RATES["int8" if "int8" in job.xml else "f32"] / 1.25
             slow = self.slowdown("app", job.xml, job.compute)
-            return {"images_per_s": rate * slow, "threads": 2, "streams": 1, "requests": 1}
+            return AppResult(images_per_s=rate * slow, threads=2, streams=1, requests=1)
         return self.row(job, self.slowdown(job.mode, job.precision, job.model))
 
     def slowdown(self, *key: str) -> float:
@@ -66,16 +74,13 @@ class Fake:
         self.calls[key] += 1
         return self.drift ** (self.calls[key] - 1)
 
-    def row(self, job: RowJob, slow: float) -> dict[str, Any]:
+    def row(self, job: RowJob, slow: float) -> JobResult:
         """Return the result of a row."""
         if job.precision == "bf16":
-            return {"error": "refused"}
+            return JobError(error="refused")
         if job.predictions is not None:
             np.save(job.predictions, np.tile(np.array([0.9, 0.1, 0, 0, 0], np.float32), (job.n, 1)))
-        timed: dict[str, Any] = {"samples_ms": [1 / slow, 2 / slow, 3 / slow]}
-        if job.mode == "throughput":
-            timed = {"images_per_s": RATES[job.precision] * slow, "batch": job.batches[-1], "batches": 19}
-        return {
+        found: dict[str, Any] = {
             "cold_start_s": 0.1,
             "threads": 2,
             "streams": 1,
@@ -86,8 +91,11 @@ class Fake:
             "size_mb": 1.5,
             "rss_mb": {"throughput": 120.0, "latency": 110.0}[job.mode],
             "model_sha256": "a" * 64,
-            **timed,
         }
+        if job.mode == "latency":
+            return LatencyResult(**found, samples_ms=(1 / slow, 2 / slow, 3 / slow))
+        rate = RATES[job.precision] * slow
+        return ThroughputResult(**found, images_per_s=rate, batch=job.batches[-1], batches=19)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.bench.benchmark_app import AppJob, AppResult, BenchmarkAppError, installed, parse_log, run
+from edgewbc.bench.benchmark_app import AppJob, BenchmarkAppError, installed, parse_log, run
+from edgewbc.bench.job_result import AppResult
 from tests import tiny
 
 LOG = """[ INFO ]   OPTIMAL_NUMBER_OF_INFER_REQUESTS: 4
@@ -20,7 +21,7 @@ LOG = """[ INFO ]   OPTIMAL_NUMBER_OF_INFER_REQUESTS: 4
 def test_log_is_parsed() -> None:
     """Threads, streams and requests are read; other lines are ignored."""
     assert parse_log(LOG) == {"requests": 4, "streams": 2, "threads": 3}
-    assert AppResult(9.5, **parse_log(LOG)).to_json() == {
+    assert AppResult(images_per_s=9.5, **parse_log(LOG)).to_json() == {
         "images_per_s": 9.5, "threads": 3, "streams": 2, "requests": 4,
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgewbc.bench.benchmark_app import AppJob
 from edgewbc.bench.interleave import estimate, execute, plan_measurements, run_rounds
+from edgewbc.bench.job_result import JobError
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.bench.prepare import BenchOptions, PlannedRow
 from edgewbc.bench.worker import RowJob
@@ -64,4 +65,6 @@ def test_error_of_a_worker_is_a_result(tmp_path: Path) -> None:
     images = tmp_path / "p.u8"
     images.write_bytes(bytes(16 * 16 * 3))
     job = RowJob(str(tmp_path / "none"), "openvino", "f32", str(images), 1, 16, 16, 0.01)
-    assert "no such bundle" in execute(job)["error"]
+    found = execute(job)
+    assert isinstance(found, JobError)
+    assert "no such bundle" in found.error

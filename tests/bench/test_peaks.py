@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from edgewbc.bench.job_result import PeakResult
 from edgewbc.bench.peaks import PeakJob, measure, stack
 from edgewbc.bench.plan import Abilities
 
@@ -23,15 +24,15 @@ def test_multiply_adds_are_those_of_the_graph() -> None:
 def test_peak_runs_in_its_precision(precision: str) -> None:
     """The runtime reports that the convolutions ran in that precision; otherwise there would be an error."""
     found = measure(PeakJob(precision, 0.01, 1, SMALL))
-    assert "error" not in found
-    assert found["gmac_per_s"] > 0
-    assert (found["threads"], found["shape"]) == (1, [1, 32, 8])
+    assert isinstance(found, PeakResult)
+    assert found.gmac_per_s > 0
+    assert (found.threads, found.shape) == (1, (1, 32, 8))
 
 
 def test_bf16_needs_a_cpu_that_supports_it() -> None:
     """bf16 is measured where the CPU computes in it, and is an error elsewhere."""
     found = measure(PeakJob("bf16", 0.01, 1, SMALL))
-    assert ("error" not in found) is Abilities.here().bf16
+    assert isinstance(found, PeakResult) is Abilities.here().bf16
 
 
 def test_job_reads_back_from_json() -> None:

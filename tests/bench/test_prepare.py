@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from edgewbc.bench.benchmark_app import AppJob
 from edgewbc.bench.gates import parse
 from edgewbc.bench.interleave import AnyJob
+from edgewbc.bench.job_result import JobResult
 from edgewbc.bench.prepare import BenchOptions
 from edgewbc.bench.runner import bench
 from edgewbc.bench.worker import RowJob
@@ -30,7 +30,7 @@ def test_images_are_prepared_once(tmp_path: Path) -> None:
     seen: list[Batch] = []
 
     class Reader(Fake):
-        def __call__(self, job: AnyJob) -> dict[str, Any]:
+        def __call__(self, job: AnyJob) -> JobResult:
             assert isinstance(job, RowJob)
             seen.append(job.read(0, job.n))
             return super().__call__(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgewbc.bench.job_result import AppResult, JobError, PeakResult
 from edgewbc.bench.result import Peak
 from edgewbc.bench.rounds import RoundRatio
 from edgewbc.bench.row import AppComparison, FailedRow, MeasuredRow
@@ -55,23 +56,23 @@ def test_rows_are_compared_with_the_baseline_and_the_peak() -> None:
 def test_comparison_with_benchmark_app() -> None:
     """Three percent below it is near, more is not; another number of streams is not alike; a failure has its reason."""
     timing = measured(rates=(97.0, 97.0)).timing
-    turn = {"images_per_s": 100.0, "threads": 2, "streams": 1, "requests": 2}
-    found = compare_app([turn, turn], timing)
+    run = AppResult(images_per_s=100.0, threads=2, streams=1, requests=2)
+    found = compare_app([run, run], timing)
     assert isinstance(found, AppComparison)
     assert (found.ratio.ratio, found.near, found.alike, found.requests) == (0.97, True, True, 2)
-    faster = compare_app([turn | {"images_per_s": 101.0}] * 2, timing)
+    faster = compare_app([replace(run, images_per_s=101.0)] * 2, timing)
     assert isinstance(faster, AppComparison)
     assert not faster.near
-    other = compare_app([turn | {"streams": 2}] * 2, timing)
+    other = compare_app([replace(run, streams=2)] * 2, timing)
     assert isinstance(other, AppComparison)
     assert not other.alike
-    assert compare_app([turn, {"error": "no"}], timing) == "no"
+    assert compare_app([run, JobError(error="no")], timing) == "no"
     assert compare_app([], timing) == "it was not run"
 
 
 def test_peak_is_the_median_of_the_rounds() -> None:
     """One error in a round is the error of the peak."""
-    turn = {"shape": [1, 8, 8], "kernels": ["brgconv"], "threads": 2, "streams": 1}
-    found = peak([turn | {"gmac_per_s": rate} for rate in (9.0, 10.0, 12.0)])
+    one = PeakResult(gmac_per_s=9.0, shape=(1, 8, 8), kernels=("brgconv",), threads=2, streams=1)
+    found = peak([replace(one, gmac_per_s=rate) for rate in (9.0, 10.0, 12.0)])
     assert found == Peak(10.0, (9.0, 10.0, 12.0), 0.3, (1, 8, 8), ("brgconv",), 2, 1)
-    assert peak([turn | {"gmac_per_s": 1.0}, {"error": "ran in f32"}]) == "ran in f32"
+    assert peak([one, JobError(error="ran in f32")]) == "ran in f32"

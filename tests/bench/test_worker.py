@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edgewbc.bench.interleave import execute
+from edgewbc.bench.job_result import JobError, LatencyResult, PeakResult, ThroughputResult
 from edgewbc.bench.worker import RowJob, measure, work
 from edgewbc.evaluation.load import load
 from tests import tiny
@@ -33,31 +34,35 @@ def test_job_reads_its_images(job: RowJob) -> None:
 def test_fresh_process_measures_and_predicts(job: RowJob, tmp_path: Path) -> None:
     """The result has every figure, and the predictions are those of the model in this process."""
     found = execute(replace(job, predictions=str(tmp_path / "a.npy")))
-    assert "error" not in found
+    assert isinstance(found, LatencyResult)
     expected = load(Path(job.model), precision="f32", threads=1).predictor(job.read(0, 40)).probabilities
     np.testing.assert_allclose(np.load(tmp_path / "a.npy"), expected, atol=1e-6)
-    assert len(found["samples_ms"]) >= 10
-    assert min(found["samples_ms"]) > 0
-    assert found["cold_start_s"] > 0
-    assert found["threads"] == 1
-    assert found["rss_mb"] > 10
-    assert sum(found["kernels"].values()) == 2  # a convolution and a dense layer
-    assert set(found["kernels"]) == {"f32"}
-    assert found["size_mb"] > 0
-    assert len(found["model_sha256"]) == 64
+    assert len(found.samples_ms) >= 10
+    assert min(found.samples_ms) > 0
+    assert found.cold_start_s > 0
+    assert found.threads == 1
+    assert found.rss_mb is not None
+    assert found.rss_mb > 10
+    assert found.kernels == {"f32": 2}  # a convolution and a dense layer
+    assert found.size_mb > 0
+    assert len(found.model_sha256) == 64
 
 
 def test_throughput_mode(job: RowJob) -> None:
     """It reports the best of the requested batch sizes, and no latency."""
     found = measure(replace(job, mode="throughput", precision="int8", batches=(1, 4)))
-    assert found["images_per_s"] > 0
-    assert found["batch"] in (1, 4)
-    assert "samples_ms" not in found
-    assert found["streams"] >= 1
-    assert {"u8", "i8"} & set(found["kernels"])
+    assert isinstance(found, ThroughputResult)
+    assert found.images_per_s > 0
+    assert found.batch in (1, 4)
+    assert (found.streams or 0) >= 1
+    assert {"u8", "i8"} & set(found.kernels or {})
 
 
 def test_error_is_a_result(job: RowJob) -> None:
     """An error of a backend becomes one line; peaks are measured by the same worker."""
-    assert "holds no" in work(json.loads(replace(job, backend="onnx").to_json()))["error"]
-    assert work({"peak": "f32", "seconds": 0.01, "threads": 1, "shapes": [[1, 16, 8]]})["gmac_per_s"] > 0
+    failed = work(json.loads(replace(job, backend="onnx").to_json()))
+    assert isinstance(failed, JobError)
+    assert "holds no" in failed.error
+    peak = work({"peak": "f32", "seconds": 0.01, "threads": 1, "shapes": [[1, 16, 8]]})
+    assert isinstance(peak, PeakResult)
+    assert peak.gmac_per_s > 0

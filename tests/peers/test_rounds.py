@@ -7,6 +7,13 @@ from typing import Any
 
 from peerbench.rounds import MeasureJob, PeerRow, run_rounds
 
+from edgewbc.bench.job_result import JobError, JobResult, LatencyResult, ThroughputResult
+
+FACTS: dict[str, Any] = {
+    "size_mb": 1.0, "model_sha256": "a" * 64, "isa": None, "version": "1", "threads": 2, "streams": 1,
+    "kernels": None, "cold_start_s": 0.1, "rss_mb": None, "cores_busy": 1.9,
+}  # fmt: skip
+
 
 class Recorder:
     """Records the measurements in order."""
@@ -17,11 +24,13 @@ class Recorder:
     def row(self, name: str, tmp_path: Path, fails: int | None = None) -> PeerRow:
         """Make a row whose measurement number `fails` fails."""
 
-        def execute(job: MeasureJob) -> dict[str, Any]:
+        def execute(job: MeasureJob) -> JobResult:
             self.jobs.append((name, job))
             if fails == sum(other == name for other, _ in self.jobs):
-                return {"error": "failed"}
-            return {"batch": 8, "number": len(self.jobs)}
+                return JobError(error="failed")
+            if job.mode == "latency":
+                return LatencyResult(**FACTS, samples_ms=(1.0,))
+            return ThroughputResult(**FACTS, images_per_s=100.0, batch=8)
 
         return PeerRow({}, ("a",), execute, tmp_path / f"{name}.npy")
 

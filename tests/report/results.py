@@ -11,6 +11,7 @@ import numpy as np
 
 from edgewbc import cells
 from edgewbc.bench import prediction_metrics, summary
+from edgewbc.bench.job_result import AppResult, LatencyResult, ThroughputResult
 from edgewbc.bench.machine import Machine
 from edgewbc.bench.prediction_metrics import Predictions
 from edgewbc.bench.result import BenchData, BenchProtocol, BenchResult, LoadDuring, Peak
@@ -85,8 +86,8 @@ def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> BenchResult
         agreement = prediction_metrics.agreement(one, predictions[4], done[4], same_model=False)
         app: AppComparison | str | None = None
         if row.backend == "openvino":
-            turn = {"images_per_s": row.timing.images_per_s / 1.02, "threads": 2, "streams": 1, "requests": 1}
-            app = summary.compare_app([turn] * rounds, row.timing)
+            run = AppResult(images_per_s=row.timing.images_per_s / 1.02, threads=2, streams=1, requests=1)
+            app = summary.compare_app([run] * rounds, row.timing)
         assert not isinstance(app, str)
         rows.append(replace(row, agreement=agreement, benchmark_app=app))
     if failed:
@@ -103,10 +104,12 @@ def make(held: Manifest, *, rounds: int = 3, failed: bool = True) -> BenchResult
     return BenchResult(Machine.from_json(MACHINE), data, protocol, peaks, {}, tuple(rows))
 
 
-def turns(rate: float, precision: str, size: float, rounds: int, random: np.random.Generator) -> tuple[Any, Any]:
+def turns(
+    rate: float, precision: str, size: float, rounds: int, random: np.random.Generator
+) -> tuple[list[LatencyResult], list[ThroughputResult]]:
     """What a worker would measure in latency and in throughput mode, in each round."""
     kernel = {"int8": "u8"}.get(precision, precision)
-    shared = {
+    shared: dict[str, Any] = {
         "cold_start_s": 0.2,
         "threads": 2,
         "streams": 1,
@@ -119,8 +122,8 @@ def turns(rate: float, precision: str, size: float, rounds: int, random: np.rand
         "model_sha256": hashlib.sha256(f"{precision}{size}".encode()).hexdigest(),
     }
     slow = [random.gamma(2.0, 30 / rate, 400) + 1400 / rate for _ in range(rounds)]
-    late = [{**shared, "samples_ms": [round(float(v), 4) for v in values]} for values in slow]
-    most = [{**shared, "images_per_s": rate * (1 + 0.01 * turn), "batch": 8} for turn in range(rounds)]
+    late = [LatencyResult(**shared, samples_ms=tuple(round(float(v), 4) for v in values)) for values in slow]
+    most = [ThroughputResult(**shared, images_per_s=rate * (1 + 0.01 * turn), batch=8) for turn in range(rounds)]
     return late, most
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.widths import study
 from edgewbc.bench.interleave import AnyJob
+from edgewbc.bench.job_result import JobError, PeakResult
 from edgewbc.bench.peaks import PeakJob
 from edgewbc.errors import UserError
 
 
-def blocks(job: AnyJob) -> dict[str, Any]:
+def blocks(job: AnyJob) -> PeakResult:
     """Simulate a CPU that computes channels in blocks of 16, so that other counts take as long as the next multiple."""
     assert isinstance(job, PeakJob)
     ((_, width, _),) = job.shapes
     paid = -(-width // 16) * 16
-    return {"gmac_per_s": (400.0 if job.peak == "int8" else 100.0) * (width / paid) ** 2}
+    rate = (400.0 if job.peak == "int8" else 100.0) * (width / paid) ** 2
+    return PeakResult(gmac_per_s=rate, shape=job.shapes[0], kernels=("k",), threads=1, streams=1)
 
 
 def test_a_count_between_two_blocks_costs_as_much_as_the_next(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_rounds_go_back_and_forth(tmp_path: Path) -> None:
     """Every width is timed once per round, in a process of its own."""
     jobs: list[tuple[str, int]] = []
 
-    def noted(job: AnyJob) -> dict[str, Any]:
+    def noted(job: AnyJob) -> PeakResult:
         assert isinstance(job, PeakJob)
         jobs.append((job.peak, job.shapes[0][1]))
         return blocks(job)
@@ -52,7 +53,7 @@ def test_rounds_go_back_and_forth(tmp_path: Path) -> None:
 def test_a_cpu_without_int8_kernels_is_named(tmp_path: Path) -> None:
     """The error names the CPU, and nothing is written."""
     with pytest.raises(UserError, match="8 channels in int8: ran in f32"):
-        study.run(tmp_path / "widths.json", execute=lambda job: {"error": "ran in f32"})
+        study.run(tmp_path / "widths.json", execute=lambda job: JobError(error="ran in f32"))
     assert not (tmp_path / "widths.json").exists()
 
 

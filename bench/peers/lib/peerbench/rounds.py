@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgewbc.bench import interleave
+from edgewbc.bench.job_result import JobError, JobResult, LatencyResult, ThroughputResult, read_result
 from edgewbc.bench.resource_use import OtherLoad
 from edgewbc.bench.worker import RowJob
 from edgewbc.errors import UserError
@@ -44,8 +45,8 @@ class MeasureJob:
     predictions: str | None = None
 
 
-Execute = Callable[[MeasureJob], dict[str, Any]]
-"""Runs a measurement and returns what `edgewbc.bench.worker.measure` returns, or `error`."""
+Execute = Callable[[MeasureJob], JobResult]
+"""Runs a measurement of a row; a failure is a `JobError`."""
 
 
 @dataclass(eq=False)
@@ -65,8 +66,8 @@ class PeerRow:
     classes: tuple[str, ...]
     execute: Execute
     predictions: Path
-    latency: list[dict[str, Any]] = field(default_factory=list)
-    throughput: list[dict[str, Any]] = field(default_factory=list)
+    latency: list[LatencyResult] = field(default_factory=list)
+    throughput: list[ThroughputResult] = field(default_factory=list)
     error: str | None = None
 
 
@@ -81,20 +82,23 @@ def run_rounds(rows: Sequence[PeerRow], rounds: int, job: MeasureJob, progress: 
             file = None if row.latency else str(row.predictions.resolve())
             one = replace(job, mode=mode, predictions=file)
         else:  # the best batch size of the first round is kept
-            sizes = (row.throughput[0]["batch"],) if row.throughput else job.batches
+            sizes = (row.throughput[0].batch,) if row.throughput else job.batches
             one = replace(job, mode=mode, batches=sizes, predictions=None)
         with OtherLoad() as load:
             result = row.execute(one)
-        if result.get("error"):
-            row.error = str(result["error"])
-            continue
-        (row.latency if mode == "latency" else row.throughput).append(result | {"others": load.share})
+        match replace(result, others=load.share):
+            case LatencyResult() as timed:
+                row.latency.append(timed)
+            case ThroughputResult() as timed:
+                row.throughput.append(timed)
+            case JobError(error=error):
+                row.error = error
 
 
 def execute_toolkit(row_job: RowJob) -> Execute:
     """Return a function that measures a row of edgewbc with the worker of `edgewbc bench`."""
 
-    def execute(job: MeasureJob) -> dict[str, Any]:
+    def execute(job: MeasureJob) -> JobResult:
         return interleave.execute(replace(row_job, **asdict(job)))
 
     return execute
@@ -110,14 +114,14 @@ def execute_peer(python: Path, script: Path, folder: Path, prepared: dict[str, A
         prepared: what its preparation returned for the row.
     """
 
-    def execute(job: MeasureJob) -> dict[str, Any]:
+    def execute(job: MeasureJob) -> JobResult:
         values = {"action": "measure", "folder": str(folder.resolve()), "row": prepared, **asdict(job)}
         try:
             ran = environment.run(python, script, json.dumps(values), folder.resolve(), job.threads, TIMEOUT)
-            return dict(subprocesses.require_result(ran, "a measurement"))
+            return read_result(subprocesses.require_result(ran, "a measurement"))
         except (OSError, subprocess.TimeoutExpired) as error:
-            return {"error": f"a measurement failed: {error}"}
+            return JobError(error=f"a measurement failed: {error}")
         except UserError as error:
-            return {"error": str(error)}
+            return JobError(error=str(error))
 
     return execute

@@ -11,6 +11,7 @@ from typing import Any
 from edgewbc import runs
 from edgewbc.bench import machine, plan, resource_use, summary
 from edgewbc.bench.prepare import int8_share
+from edgewbc.bench.runner import ORDER
 from edgewbc.bench.worker import RowJob
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.images import truth
@@ -32,7 +33,6 @@ FORMAT = 1
 ONNX = ("onnx", "int8")
 """The further row of a bundle: its own int8 file in ONNX Runtime, beside what other toolkits make for it."""
 
-ORDER = "every row once per round in a fresh process, every other round backwards"
 PREPARED = ("input", "network", "arch", "gmac", "int8_share", "facts", "minutes", "prepared_s", "env_mb", "version")
 
 
@@ -276,7 +276,7 @@ def _share(backend: str, row: dict[str, Any]) -> float | None:
 
 
 def _protocol(options: CompareOptions, load: float | None, measured: Sequence[PeerRow]) -> dict[str, Any]:
-    during = [result["others"] for row in measured for result in (*row.latency, *row.throughput)]
+    during = [result.others for row in measured for result in (*row.latency, *row.throughput)]
     known = [share for share in during if share is not None]
     return {
         **{name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()},
