@@ -59,6 +59,11 @@ class Lineage:
         return self.values.get("manifest_sha256")
 
     @property
+    def protocol(self) -> str | None:
+        """Split protocol of that manifest."""
+        return self.values.get("protocol")
+
+    @property
     def source(self) -> str | None:
         """Source of that manifest's images."""
         return self.values.get("source")

@@ -189,7 +189,17 @@ class Scores:
         Raises:
             KeyError: a key is missing.
         """
-        return cls(**scores_from_json(values))
+        return cls(
+            n=values["n"],
+            correct=values["correct"],
+            accuracy=values["accuracy"],
+            interval=pair(values["interval"]),
+            balanced_accuracy=values["balanced_accuracy"],
+            macro_f1=values.get("macro_f1"),  # absent in older results
+            per_class={name: ClassScore.from_json(one) for name, one in values["per_class"].items()},
+            confusion=tuple(tuple(line) for line in values["confusion"]),
+            classes=tuple(values["classes"]),
+        )
 
 
 def kappa(confusion: Sequence[Sequence[int]]) -> float:
@@ -202,25 +212,6 @@ def kappa(confusion: Sequence[Sequence[int]]) -> float:
     n = max(1.0, float(counts.sum()))
     agree, chance = float(counts.trace()) / n, float(counts.sum(axis=0) @ counts.sum(axis=1)) / n**2
     return 1.0 if chance >= 1 else (agree - chance) / (1 - chance)
-
-
-def scores_from_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of `Scores` by name, from JSON values; a missing macro-F1 is None.
-
-    Raises:
-        KeyError: a key is missing.
-    """
-    return {
-        "n": values["n"],
-        "correct": values["correct"],
-        "accuracy": values["accuracy"],
-        "interval": pair(values["interval"]),
-        "balanced_accuracy": values["balanced_accuracy"],
-        "macro_f1": values.get("macro_f1"),  # absent in older results
-        "per_class": {name: ClassScore.from_json(one) for name, one in values["per_class"].items()},
-        "confusion": tuple(tuple(line) for line in values["confusion"]),
-        "classes": tuple(values["classes"]),
-    }
 
 
 def known(value: T | None) -> T:

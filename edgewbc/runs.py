@@ -155,7 +155,7 @@ def check_weights(file: Path) -> None:
         UserError: the weights are not those that the run finished with, or the lineage does not hold their hash.
     """
     recorded = lineage(file.parent)
-    if not recorded.values:
+    if not recorded.to_json():
         return
     if recorded.model_sha256 is None:
         raise UserError(f"{file.with_name(LINEAGE)}: holds no hash of the weights: restore the file or make a new run")
@@ -249,7 +249,7 @@ def write_lineage(run: Path, step: str, *, parent: Path | None = None, **facts: 
 
 def seal_lineage(run: Path, record: Lineage) -> None:
     """Write `lineage.json` with the hashes of the other files (`sums`) and one of its own contents."""
-    sealed = json.loads(json.dumps({**record.values, FILES: sums(run)}))
+    sealed = json.loads(json.dumps({**record.to_json(), FILES: sums(run)}))
     write_json(run / LINEAGE, {**sealed, SHA256: Lineage(sealed).digest})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -36,26 +37,54 @@ def test_contracts_hold() -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_every_room_may_not_import_the_command_line() -> None:
-    """A new room has to be named in the contract, or it would be free to import the command line."""
+def _contract(name: str) -> dict[str, list[str]]:
+    """The import contract whose name begins so."""
     contracts = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-    named = {
-        module
-        for contract in contracts
-        if contract.get("forbidden_modules") == ["edgewbc.cli"]
-        for module in contract["source_modules"]
+    (found,) = (contract for contract in contracts if contract["name"].startswith(name))
+    return dict(found)
+
+
+def _rooms() -> set[str]:
+    """Every folder of the package, as a dotted name."""
+    return {f"edgewbc.{path.parent.name}" for path in (TOP / "edgewbc").glob("*/__init__.py")}
+
+
+def test_every_module_may_not_import_the_command_line() -> None:
+    """A new room or module has to be named in the contract, or it would be free to import the command line."""
+    modules = {f"edgewbc.{path.stem}" for path in (TOP / "edgewbc").glob("*.py") if not path.stem.startswith("__")}
+    assert set(_contract("Only the command line")["source_modules"]) == _rooms() - {"edgewbc.cli"} | modules
+
+
+def test_every_room_of_the_lab_side_may_not_import_the_training_side() -> None:
+    """docs/architecture.md says on which side a room is; both contracts of the lab side name all of its rooms."""
+    table = (TOP / "docs" / "architecture.md").read_text(encoding="utf-8")
+    sides = dict(re.findall(r"^\| `(\w+)/` \|.*\| (\w+) \|$", table, re.MULTILINE))
+    assert {f"edgewbc.{room}" for room in sides} == _rooms()
+    lab = {f"edgewbc.{room}" for room, side in sides.items() if side in ("lab", "both")} - {"edgewbc.cli"}
+    for contract in (
+        _contract("The lab side never imports the training"),
+        _contract("The lab side never imports what"),
+    ):
+        assert set(contract["source_modules"]) == lab
+    training = {f"edgewbc.{room}" for room, side in sides.items() if side == "training"}
+    assert set(_contract("The lab side never imports the training")["forbidden_modules"]) == training | {"edgewbc.runs"}
+
+
+def test_only_the_archive_knows_ray() -> None:
+    """And only the command line knows the archive."""
+    assert set(_contract("Ray is known")["source_modules"]) == _rooms() - {"edgewbc.archive", "edgewbc.cli"} | {
+        "edgewbc.runs"
     }
-    rooms = {f"edgewbc.{path.parent.name}" for path in (TOP / "edgewbc").glob("*/__init__.py")}
-    assert named == rooms - {"edgewbc.cli"} | {"edgewbc.runs"}
 
 
 def _imports(path: Path) -> set[str]:
-    """Rooms that a module imports, at its top, inside functions and under TYPE_CHECKING."""
+    """Rooms that a module imports, at its top, inside functions and under TYPE_CHECKING; all imports are absolute."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import, which this test does not resolve"
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return {name.split(".")[1] for name in found if name.startswith("edgewbc.")}
 

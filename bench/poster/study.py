@@ -165,8 +165,8 @@ def trained(folder: Path) -> dict[str, Any]:
         "input": [spec.pixels.height, spec.pixels.width],
         "minutes": minutes(folder),
         "validation": lineage.validation,
-        "commit": lineage.values["commit"],
-        "versions": lineage.values["versions"],
+        "commit": lineage.to_json()["commit"],
+        "versions": lineage.to_json()["versions"],
     }
 
 

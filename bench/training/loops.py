@@ -152,7 +152,11 @@ def loops(
     from edgewbc.train.frozen_features import freeze
     from edgewbc.train.recipe import TrainRecipe
 
-    changes = {"fit.batch": network.batch, "fit.precision": precision, "fit.checkpoint_minutes": 1e6}
+    changes: dict[str, recipe_file.Value] = {
+        "fit.batch": network.batch,
+        "fit.precision": precision,
+        "fit.checkpoint_minutes": 1e6,
+    }
     recipe = recipe_file.read(resources.recipes()[network.recipe], TrainRecipe, changes)
     part = part_of(manifest, network.batch * network.batches)
     torch.manual_seed(recipe.fit.seed)

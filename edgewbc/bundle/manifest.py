@@ -19,6 +19,7 @@ from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity_info import FamiliarityInfo
 from edgewbc.decision.risk import RiskTable
 from edgewbc.errors import UserError
+from edgewbc.lineage import Lineage
 from edgewbc.pixels import PixelSpec
 from edgewbc.smear.views import Views
 
@@ -166,6 +167,16 @@ class BundleManifest:
             return float(review["accepted"]) / float(review["n"]) if review else None
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
             return None
+
+    @property
+    def adapted(self) -> bool:
+        """Whether it was adapted to a laboratory's own cells."""
+        return "adaptation" in self.values
+
+    @property
+    def lineage(self) -> Lineage:
+        """How the network was made; without entries if the manifest does not state it."""
+        return Lineage(self.values.get("lineage") or {})
 
     @property
     def weights_license(self) -> str | None:

@@ -100,7 +100,7 @@ def _finish(found: Adaptation, target: Path, force: bool, as_json: bool) -> None
         print(_summary(found))
     if made is not None:
         if not as_json:
-            print(adapted_bundle.accepted(made.manifest.to_json()["review"]))
+            print(adapted_bundle.review_sentence(made))
         wrote(target)
         say("it holds OpenVINO files only: an ONNX file cannot be adapted on this PC")
     if keep:

@@ -264,10 +264,10 @@ def _sizes(bundle: Bundle) -> dict[str, dict[str, int]]:
 
 def _table(bundle: Bundle) -> str:
     """Return size and accuracy of each file as aligned columns."""
-    from edgewbc.export.validation import EvidenceRow
+    from edgewbc.export.validation import evidence_of
     from edgewbc.utils.text import interval, percent, table
 
-    evidence = [EvidenceRow.from_json(row) for row in bundle.manifest.values["evidence"]]
+    evidence = evidence_of(bundle.manifest)
     found = {(row.precision, row.backend): row for row in evidence}
     rows = []
     for precision, backends in _sizes(bundle).items():

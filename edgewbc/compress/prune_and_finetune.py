@@ -20,7 +20,7 @@ from edgewbc.train import teacher as teaching
 from edgewbc.train.distributed import locked
 from edgewbc.train.history import EpochResult, TrainingCallbacks
 from edgewbc.train.recipe import AUTO, PruneRecipe
-from edgewbc.train.run import RECIPE, StartRecord, finish, teacher_records, teachers_for_lineage
+from edgewbc.train.run import RECIPE, StartRecord, finish, teacher_records
 from edgewbc.train.teacher import Teacher
 from edgewbc.utils.files import write_text
 
@@ -150,8 +150,8 @@ def _recover(
     kept = Kept(
         before.macs * (model.macs(spec) / parent_macs), before.parameters * (model.count(net) / parent_parameters)
     )
-    facts = {"kept": asdict(kept), **teachers_for_lineage(guide), "recipe": options.model_dump(mode="json")}
-    finish(run, net, spec, "prune", manifest, best, parent=parent, **facts)
+    facts = {"kept": asdict(kept), "recipe": options.model_dump(mode="json")}
+    finish(run, net, spec, "prune", manifest, best, guide, parent=parent, **facts)
     return run
 
 

@@ -46,7 +46,7 @@ from edgewbc.train import teacher as teaching
 from edgewbc.train.distributed import process_count
 from edgewbc.train.history import EpochResult, TrainingCallbacks
 from edgewbc.train.recipe import AUTO, Distil, Fit, Name, Section
-from edgewbc.train.run import RECIPE, teacher_records, teachers_for_lineage
+from edgewbc.train.run import RECIPE, teacher_records
 from edgewbc.utils.files import write_json, write_text
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
@@ -111,14 +111,7 @@ def finetune(
     """
     for module in ("torch", "accelerate", "onnx", "onnxscript", "onnxruntime"):
         need(module, "edgewbc quantize --qat")
-    if process_count() > 1:
-        raise UserError("edgewbc quantize --qat runs in one process: start it without accelerate launch")
-    if checks.sensitivity:
-        raise UserError(
-            "--sensitivity: layers that are fine-tuned together cannot be measured alone: remove it or --qat"
-        )
-    if not settings.fast_bias_correction:
-        raise UserError("--no-fast-bias-correction: with --qat the biases are trained: remove it")
+    _check_settings(settings, checks)
     check_float(run)
     preflight.check_images(manifest)
     runs.verify(run)
@@ -135,12 +128,12 @@ def finetune(
         start = _accuracy(fake_quantize.predictor(quantized, plain), plain, manifest)
         best = _fit(quantized, plain, options, manifest, folder, guide, **callbacks)
         _write(folder, quantized, plain, say)
-        asked = {PARENT: TorchPredictor.from_network(net, spec), FAKE: fake_quantize.predictor(quantized, plain)}
-        told = {**asdict(settings), "recipe": options.model_dump(mode="json")}
+        predictors = {PARENT: TorchPredictor.from_network(net, spec), FAKE: fake_quantize.predictor(quantized, plain)}
+        recorded = {**asdict(settings), "recipe": options.model_dump(mode="json")}
         taught = tuple(record.without_path() for record in teacher_records(guide))
         tuning = FineTuning(start, best, taught, compiled)
         report = QuantizationReport(
-            METHOD, told, measure(folder, plain, manifest, chosen, checks, steps, **asked), tuning
+            METHOD, recorded, measure(folder, plain, manifest, chosen, checks, steps, **predictors), tuning
         )
         check_drop(report.measured, settings.max_drop)
         write_json(folder / runs.QUANTIZATION, report.to_json())
@@ -149,15 +142,27 @@ def finetune(
             folder,
             "quantize",
             parent=run,
-            settings=told,
+            settings=recorded,
             validation=best.to_json(),
-            **teachers_for_lineage(guide),
+            teachers=[record.to_json() for record in taught],
             **report.summary(),
         )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return folder
+
+
+def _check_settings(settings: PTQOptions, checks: Checks) -> None:
+    """Raise UserError if a setting or check of `quantize` is not available with fine-tuning."""
+    if process_count() > 1:
+        raise UserError("edgewbc quantize --qat runs in one process: start it without accelerate launch")
+    if checks.sensitivity:
+        raise UserError(
+            "--sensitivity: layers that are fine-tuned together cannot be measured alone: remove it or --qat"
+        )
+    if not settings.fast_bias_correction:
+        raise UserError("--no-fast-bias-correction: with --qat the biases are trained: remove it")
 
 
 def _fit(quantized: fake_quantize.Quantized, spec: ModelSpec, options: QatRecipe, manifest: Manifest, folder: Path,

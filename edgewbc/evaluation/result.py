@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from edgewbc.metrics import Scores, scores_from_json
+from edgewbc.metrics import Scores
 from edgewbc.utils.json_values import take
 
 IDENTITY = ("protocol", "split", "source", "manifest_sha256", "model", "model_sha256", "precision", "backend")
@@ -80,7 +80,7 @@ class EvalResult(Scores):
             KeyError: a key is missing.
         """
         return cls(
-            **scores_from_json(values),
+            **vars(Scores.from_json(values)),
             **{name: values[name] for name in IDENTITY},
             brier=values.get("brier"),
             log_loss=values.get("log_loss"),

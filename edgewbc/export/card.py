@@ -308,7 +308,7 @@ def _license(m: Mapping[str, Any]) -> str:
 
 def _steps(m: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the steps that made the network, from first to last."""
-    return [each.values for each in Lineage(m["lineage"]).steps]
+    return [each.to_json() for each in Lineage(m["lineage"]).steps]
 
 
 def _from_imagenet(m: Mapping[str, Any]) -> bool:

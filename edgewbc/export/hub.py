@@ -14,7 +14,6 @@ from edgewbc.bundle import archive
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import CARD, SIGNATURE, SUMS
 from edgewbc.errors import UserError
-from edgewbc.lineage import Lineage
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 
 README: Final = "README.md"
@@ -62,7 +61,7 @@ def _check_run(bundle: Bundle, run: Path) -> None:
     from edgewbc import runs
 
     runs.verify(run)
-    weights, steps = runs.lineage(run).model_sha256, Lineage(bundle.manifest.values.get("lineage") or {}).steps
+    weights, steps = runs.lineage(run).model_sha256, bundle.manifest.lineage.steps
     if weights is None or weights not in {step.model_sha256 for step in steps}:
         made = ", ".join(f"{step.run or 'its run'} ({step.step})" for step in steps) or "no recorded step"
         raise UserError(

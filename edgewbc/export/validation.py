@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.data import images
 from edgewbc.data.manifest import Manifest, SplitFacts, facts
 from edgewbc.export import parity
@@ -113,6 +114,11 @@ class EvidenceRow:
             "per_class": {name: ClassScore.from_json(one) for name, one in values["per_class"].items()},
         }
         return take(cls, {**values, **parts})
+
+
+def evidence_of(manifest: BundleManifest) -> list[EvidenceRow]:
+    """Return the accuracy of each file of a bundle, as its manifest states it."""
+    return [EvidenceRow.from_json(row) for row in manifest.to_json()["evidence"]]
 
 
 @dataclass(frozen=True)

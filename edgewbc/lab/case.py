@@ -15,7 +15,6 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from edgewbc.errors import UserError
 from edgewbc.lab import case_differential, case_labels
@@ -25,7 +24,7 @@ from edgewbc.lab.case_file import CASE, CELLS, CROPS, JOURNAL, CaseInfo, CellInd
 from edgewbc.lab.case_history import UNDO, CaseHistory, CaseState
 from edgewbc.lab.case_snapshot import CaseRecords, read_records
 from edgewbc.lab.journal import Journal
-from edgewbc.lab.journal_review import Decision, SignOff
+from edgewbc.lab.journal_review import Decision, Screen, SignOff
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.utils import text
 from edgewbc.utils.files import sha256
@@ -231,12 +230,12 @@ class Case:
                         f"{self.folder}`, and restore the file from a copy"
                     )
 
-    def sign_off(self, who: str, seen: Mapping[str, Any] | None = None) -> SignOff:
+    def sign_off(self, who: str, screen: Screen | None = None) -> SignOff:
         """Sign the case as it stands: who, when, what was seen, and the hashes of everything.
 
         Args:
             who: the person.
-            seen: what was on the screen, as JSON values. The differential and the number of open cells are added.
+            screen: what was on the screen; None where there was none. The differential is added.
 
         Raises:
             UserError: a cell is open, nothing changed since the last signature, no name, or a file cannot be read or
@@ -254,7 +253,7 @@ class Case:
                 last = self._history.sign_offs[-1]
                 raise UserError(f"{self.folder}: is signed already, by {last.who} at {last.at}, and nothing changed")
             shown = {
-                **(seen or {}),
+                **({} if screen is None else screen.to_json()),
                 "version": len(self._history.sign_offs) + 1,
                 "differential": self.differential().to_json(),
             }

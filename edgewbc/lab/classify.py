@@ -131,8 +131,7 @@ class LoadedBundle:
     def warnings(self) -> tuple[str, ...]:
         """What a person should know before reading any result, a line each."""
         reference = self.bundle.pixels.reference
-        adapted = "adaptation" in self.bundle.manifest.values
-        return () if reference is None else tuple(self.microscope.warnings(reference, adapted))
+        return () if reference is None else tuple(self.microscope.warnings(reference, self.bundle.manifest.adapted))
 
     def _reasons(self, result: ImageResult, cell: CellResult) -> list[Reason | None]:
         """Return why a person should look at a cell, whatever its probabilities are."""

@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgewbc.errors import UserError
 from edgewbc.images.discover import inside, is_url
@@ -24,6 +24,9 @@ from edgewbc.lab.journal_review import Decision, SignOff
 from edgewbc.lab.journal_schema import RESULT_COLUMNS, checksum, to_json
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.utils.text import utc_now
+
+if TYPE_CHECKING:
+    from edgewbc.runtime.predictor import ModelInfo
 
 _LATEST = f"{journal_review.RESULTS} WHERE path = ? AND reading = (SELECT max(reading) FROM results WHERE path = ?)"  # noqa: S608
 _MARKS = ", ".join("?" * (len(RESULT_COLUMNS) + 2))
@@ -37,7 +40,7 @@ class Journal:
         path: the file; None for a temporary journal that is deleted when it is closed.
     """
 
-    def __init__(self, path: Path | None, settings: Settings, engine: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, path: Path | None, settings: Settings, engine: ModelInfo | None = None) -> None:
         """Open a journal, or create one. A version 1 journal is upgraded in one transaction.
 
         Args:
@@ -45,14 +48,14 @@ class Journal:
                 memory stays bounded for any number of images, and nothing is left behind.
             settings: everything that determines a result, as JSON values; includes `model_sha256` and `classes`. Or a
                 function that returns them: it is given those that the journal holds, None for a new one.
-            engine: description of the inference engine (`ModelInfo.to_json`), for the record.
+            engine: that classifies, for the record.
 
         Raises:
             SettingsMismatch: the file was made with other settings.
             UserError: the file is not a journal, is damaged, of a newer version, in use, or cannot be written.
         """
         self.path = path
-        self._file = JournalFile(path, settings, engine or {})
+        self._file = JournalFile(path, settings, {} if engine is None else engine.to_json())
         known = self._file.settings
         self._sha256, self._classes = str(known["model_sha256"]), [str(name) for name in known["classes"]]
 

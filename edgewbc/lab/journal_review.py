@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgewbc.lab.journal_schema import (
@@ -48,6 +48,28 @@ class Decision:
     new: str
     why: str
     hash: str
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a person had before them when they signed on the review page.
+
+    Attributes:
+        shown: number of cells that the window showed.
+        filter: which cells it listed.
+        screen: width and height of the window in pixels, such as `1280x720`.
+        bundle_sha256, profile_sha256: hashes of the bundle and of the microscope's profile that the page named.
+    """
+
+    shown: int
+    filter: str
+    screen: str
+    bundle_sha256: str = ""
+    profile_sha256: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes by name."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

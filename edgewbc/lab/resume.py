@@ -113,7 +113,7 @@ def _open(
             model = replace(model, microscope=given or _stored_microscope(path, stored, learn))
         return model.settings
 
-    journal = Journal(path, settings, model.engine.info.to_json())
+    journal = Journal(path, settings, model.engine.info)
     return model, journal
 
 

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
+from edgewbc.lab.journal_review import Screen
 from edgewbc.review.cell_images import MAX_THUMBNAILS, NO_MAPS, CellImages, Maps, NoCellImage
 from edgewbc.review.desk import Desk, Request, Stale
 from edgewbc.review.guard import Guard
@@ -110,12 +111,8 @@ class Page:
         body = await _body(request)
         given = body.get("seen")
         seen = given if isinstance(given, dict) else {}
-        kept = {
-            "shown": _number(seen.get("shown", 0)),
-            "filter": _text(seen, "filter")[:40],
-            "screen": _text(seen, "screen")[:40],
-        }
-        return self._write(body, lambda made: self.desk.sign_off(made, kept))
+        screen = Screen(_number(seen.get("shown", 0)), _text(seen, "filter")[:40], _text(seen, "screen")[:40])
+        return self._write(body, lambda made: self.desk.sign_off(made, screen))
 
     async def correct(self, request: HttpRequest) -> Response:
         """Open a signed case for a correction."""

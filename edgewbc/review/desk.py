@@ -7,8 +7,8 @@ the number that it saw: if the cell changed since, nothing is written and the ta
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgewbc.errors import UserError
@@ -17,6 +17,7 @@ from edgewbc.lab.case_cells import CaseCell
 from edgewbc.lab.case_file import check_text
 from edgewbc.lab.case_history import UNDO
 from edgewbc.lab.csv_table import encode_name
+from edgewbc.lab.journal_review import Screen
 from edgewbc.review import sheet
 
 COLUMNS = (
@@ -170,7 +171,7 @@ class Desk:
         if self._made:
             self._made.pop()
 
-    def sign_off(self, request: Request, seen: Mapping[str, Any]) -> None:
+    def sign_off(self, request: Request, screen: Screen) -> None:
         """Sign the case as the tab shows it.
 
         Raises:
@@ -183,8 +184,8 @@ class Desk:
         if left := len(self.case.open_cells):
             raise Stale(f"{left} {'cell is' if left == 1 else 'cells are'} still open")
         info = self.case.info
-        hashes = {"bundle_sha256": info.bundle_sha256, "profile_sha256": info.profile_sha256}
-        self.case.sign_off(request.who, {**seen, **hashes})
+        screen = replace(screen, bundle_sha256=info.bundle_sha256, profile_sha256=info.profile_sha256)
+        self.case.sign_off(request.who, screen)
         self._reason = ""
         self._made.clear()
         self._touch_head()

@@ -56,7 +56,7 @@ def average(folders: Sequence[Path], to: Path | None = None) -> Path:
     first = lineages[0]
     runs.write_lineage(
         run, "average", parent=folders[0], manifest_sha256=first.manifest_sha256,
-        protocol=first.values.get("protocol"), source=first.source,
+        protocol=first.protocol, source=first.source,
         averaged=[
             {"run": folder.name, **each.without_hashes().to_json()}
             for folder, each in zip(folders, lineages, strict=True)

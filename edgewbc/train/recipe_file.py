@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,9 +16,12 @@ from edgewbc.train.recipe import Section
 
 R = TypeVar("R", bound=Section)
 
+Value: TypeAlias = "bool | int | float | str | None | Sequence[Value] | Mapping[str, Value]"
+"""A value of a recipe, as YAML has it."""
+
 
 def read(
-    path: Path, kind: type[R], changes: Mapping[str, Any] | None = None, options: Mapping[str, str] | None = None
+    path: Path, kind: type[R], changes: Mapping[str, Value] | None = None, options: Mapping[str, str] | None = None
 ) -> R:
     """Read a recipe.
 
@@ -63,13 +66,13 @@ def write(recipe: Section) -> str:
     return str(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
 
-def parse_changes(pairs: Sequence[str]) -> dict[str, Any]:
+def parse_changes(pairs: Sequence[str]) -> dict[str, Value]:
     """Parse the values of `--set`: `["fit.epochs=2"]` becomes `{"fit.epochs": 2}`. Values are YAML.
 
     Raises:
         UserError: a pair has no `=`, or its value is not YAML.
     """
-    changes = {}
+    changes: dict[str, Value] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:

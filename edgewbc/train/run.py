@@ -193,14 +193,15 @@ def teacher_records(guide: Teacher | None) -> tuple[TeacherRecord, ...]:
     return () if guide is None else guide.records
 
 
-def teachers_for_lineage(guide: Teacher | None) -> dict[str, Any]:
-    """Return the entry `teachers` of a lineage, without paths; empty without a teacher."""
-    records = teacher_records(guide)
-    return {"teachers": [each.without_path().to_json() for each in records]} if records else {}
-
-
 def finish(
-    run: Path, net: Network, spec: ModelSpec, step: str, manifest: Manifest, best: EpochResult, **facts: Any
+    run: Path,
+    net: Network,
+    spec: ModelSpec,
+    step: str,
+    manifest: Manifest,
+    best: EpochResult,
+    guide: Teacher | None,
+    **facts: Any,
 ) -> None:
     """Write weights and lineage and remove the checkpoint; of several processes, only the first does.
 
@@ -211,10 +212,13 @@ def finish(
         step: of the chain, such as "train".
         manifest: that it was trained on.
         best: result of the epoch that was kept.
+        guide: that taught it; None without a teacher. Its runs are recorded without their paths.
         **facts: further entries of the lineage, as JSON types.
     """
     state = process_state()
     if state.is_main_process:
+        if guide is not None:
+            facts["teachers"] = [each.without_path().to_json() for each in guide.records]
         model.save(run, net, spec)
         runs.write_lineage(
             run, step, manifest_sha256=manifest.sha256, protocol=manifest.protocol,
@@ -239,6 +243,5 @@ def _fit(
         best = loop.fit(
             net, spec, options.fit, manifest, run, teacher=guide, distil=options.distil, resume=resume, **callbacks
         )
-    facts = {**teachers_for_lineage(guide), "recipe": options.model_dump(mode="json")}
-    finish(run, net, spec, "train", manifest, best, **facts)
+    finish(run, net, spec, "train", manifest, best, guide, recipe=options.model_dump(mode="json"))
     return run

@@ -11,6 +11,7 @@ from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
 from edgewbc.lab.case_history import CaseState
+from edgewbc.lab.journal_review import Screen
 from edgewbc.lab.results import Status
 from tests.lab.cases import cell, make_case
 
@@ -98,9 +99,9 @@ def test_a_case_with_an_open_cell_is_not_signed(case: Path) -> None:
         with pytest.raises(UserError, match="1 cell is open, the first in cell-011.png"):
             opened.sign_off("Ada")
         opened.decide(11, "uncertain", "Ada")
-        signed = opened.sign_off("Ada", {"screens": 1})
+        signed = opened.sign_off("Ada", Screen(3, "all", "1280x720"))
         assert opened.state == CaseState.SIGNED
-        assert (signed.who, signed.seen["version"], signed.seen["screens"]) == ("Ada", 1, 1)
+        assert (signed.who, signed.seen["version"], signed.seen["shown"]) == ("Ada", 1, 3)
         assert signed.seen["differential"]["counted"] == 11
         assert {"case.json", "cells.json", "results", "decisions"} == set(signed.hashes)
         with pytest.raises(UserError, match="is signed already, by Ada"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from dataclasses import replace
@@ -17,9 +18,11 @@ from edgewbc.errors import UserError
 from edgewbc.images.files import FileVersion
 from edgewbc.lab.journal import Journal, key
 from edgewbc.lab.results import ResultRow, Status
+from edgewbc.runtime.predictor import Backend, ModelInfo
 
 SETTINGS: dict[str, Any] = {"model_sha256": "ff" * 32, "classes": ["neutrophil", "lymphocyte"], "review_below": 0.5}
 GOOD = {"neutrophil": 0.7500000238418579, "lymphocyte": 0.25}
+INFO = ModelInfo(Backend.OPENVINO, "int8", "f32", 2, (80, 80), threads=1, isa="AVX2")
 ONE = FileVersion(100, 1_700_000_000_123_456_789, 1_700_000_000_223_456_789, 4711)
 
 
@@ -94,7 +97,7 @@ def test_a_file_is_identified_by_its_version(tmp_path: Path) -> None:
 
 def test_the_earlier_result_is_kept(tmp_path: Path) -> None:
     """The new result of a changed file is the current one; the old one, its hash and its run stay on record."""
-    with Journal(tmp_path / "j", SETTINGS, {"isa": "AVX2"}) as journal:
+    with Journal(tmp_path / "j", SETTINGS, INFO) as journal:
         journal.add(bad("a.png"), ONE, "aa")
     with Journal(tmp_path / "j", SETTINGS) as journal:
         journal.add(good("a.png"), FileVersion(7, 8, 9, 10), "bb")
@@ -105,7 +108,7 @@ def test_the_earlier_result_is_kept(tmp_path: Path) -> None:
         ("bb", "ok", 2, 7, 8),
     ]
     runs = database.execute("SELECT edgewbc, engine FROM runs ORDER BY id").fetchall()
-    assert runs == [(__version__, '{"isa": "AVX2"}'), (__version__, "{}")]
+    assert runs == [(__version__, json.dumps(INFO.to_json())), (__version__, "{}")]
     found = database.execute("SELECT path, label, probability, probabilities FROM current").fetchall()
     assert found == [(str(Path.cwd() / "a.png"), "neutrophil", GOOD["neutrophil"], "[0.7500000238418579, 0.25]")]
     database.close()

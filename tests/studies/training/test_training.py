@@ -44,7 +44,13 @@ def test_the_plain_loop_steps_like_edgewbc(tmp_path: Path) -> None:
     from edgewbc.utils import resources
 
     manifest = make_manifest(tmp_path / "images", per_class=4)
-    changes = {"fit.batch": 4, "fit.precision": "f32", "fit.clip": 0.01, "fit.optimizer": "sgd", "fit.warmup": 0}
+    changes: dict[str, recipe_file.Value] = {
+        "fit.batch": 4,
+        "fit.precision": "f32",
+        "fit.clip": 0.01,
+        "fit.optimizer": "sgd",
+        "fit.warmup": 0,
+    }
     recipe = recipe_file.read(resources.recipes()[TINY.recipe], TrainRecipe, changes)
     spec = recipe.model.spec(manifest.classes)
     torch.manual_seed(1)
