@@ -286,8 +286,8 @@ def _feed(
         yield from_device(held, plan) if held is not None else ahead(plan, number)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse and check the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=__doc__)
     parser.add_argument("manifest", type=Path, help="manifest with the splits train and val")
     parser.add_argument("--data", choices=[*FEEDS, "both"], default="both", help="how the GPU is fed [default: both]")
@@ -308,65 +308,72 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if not 0 < given.accuracy <= 1 or min(given.epochs, given.batch, given.workers) < 1 or given.lr <= 0:
         parser.error("--accuracy is a share of 0 to 1; --epochs, --batch, --workers and --lr are above 0")
+    return given
 
-    def step() -> None:
-        need_training_side("python -m bench.gpu")
-        import torch
 
-        from edgewbc.nets import model
-        from edgewbc.nets.spec import ARCHITECTURES, ModelSpec
-        from edgewbc.pixels import PixelSpec
+def _run(given: argparse.Namespace) -> None:
+    """Measure what the command line asks for, and write the result unless it is a dry run."""
+    need_training_side("python -m bench.gpu")
+    import torch
 
-        dry = given.dry_run
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise UserError(
-                "python -m bench.gpu measures one GPU: start it without torchrun; `torchrun --nproc_per_node N "
-                "-m edgewbc train` trains on several"
-            )
-        if not dry and not torch.cuda.is_available():
-            raise UserError(
-                "python -m bench.gpu needs a CUDA device, and torch finds none here: run it on a GPU box, or try it "
-                "with --dry-run"
-            )
-        manifest = Manifest.read(given.manifest)
+    from edgewbc.nets import model
+    from edgewbc.nets.spec import ARCHITECTURES, ModelSpec
+    from edgewbc.pixels import PixelSpec
+
+    dry = given.dry_run
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(
+            "python -m bench.gpu measures one GPU: start it without torchrun; `torchrun --nproc_per_node N "
+            "-m edgewbc train` trains on several"
+        )
+    if not dry and not torch.cuda.is_available():
+        raise UserError(
+            "python -m bench.gpu needs a CUDA device, and torch finds none here: run it on a GPU box, or try it "
+            "with --dry-run"
+        )
+    manifest = Manifest.read(given.manifest)
+    if dry:
+        manifest = few(manifest)
+    kind, device = ARCHITECTURES["vgg16gap"], torch.device("cpu" if dry else "cuda")
+    pixels = PixelSpec(DRY_SIDE, DRY_SIDE) if dry else PixelSpec(SIDE, SIDE, "centre", 250)
+    channels, head = (DRY_CHANNELS, ()) if dry else (kind.channels, kind.head)
+    spec = ModelSpec("vgg16gap", manifest.classes, pixels, channels, head)
+    name = "cpu (dry run)" if dry else torch.cuda.get_device_name(device)
+    start = model.load_imagenet_base if given.weights == "imagenet" and not dry else None
+    found: list[Speed] = []
+    result: dict[str, Any] = {}
+    for feed, compiled in product(
+        FEEDS if given.data == "both" else (given.data,),
+        (False, True) if given.compile == "both" else (given.compile == "yes",),
+    ):
+        options = Options(feed, given.batch, given.epochs, given.accuracy, given.lr, compiled, given.workers)
+        options = replace(options, batch=4, epochs=1, workers=1) if dry else options
+        tflops, untimed = given.peak or peak(name), 1 if dry else UNTIMED
+        try:
+            found.append(train(manifest, spec, options, device, start=start, peak_tflops=tflops, untimed=untimed))
+        except torch.OutOfMemoryError:
+            fewer = f"try --batch {max(1, options.batch // 2)}, or --data ahead, which keeps no images there"
+            raise UserError(f"{name}: batches of {options.batch} do not fit into its memory: {fewer}") from None
+        say(str(found[-1]))
         if dry:
-            manifest = few(manifest)
-        kind, device = ARCHITECTURES["vgg16gap"], torch.device("cpu" if dry else "cuda")
-        pixels = PixelSpec(DRY_SIDE, DRY_SIDE) if dry else PixelSpec(SIDE, SIDE, "centre", 250)
-        channels, head = (DRY_CHANNELS, ()) if dry else (kind.channels, kind.head)
-        spec = ModelSpec("vgg16gap", manifest.classes, pixels, channels, head)
-        name = "cpu (dry run)" if dry else torch.cuda.get_device_name(device)
-        start = model.load_imagenet_base if given.weights == "imagenet" and not dry else None
-        found: list[Speed] = []
-        result: dict[str, Any] = {}
-        for feed, compiled in product(
-            FEEDS if given.data == "both" else (given.data,),
-            (False, True) if given.compile == "both" else (given.compile == "yes",),
-        ):
-            options = Options(feed, given.batch, given.epochs, given.accuracy, given.lr, compiled, given.workers)
-            options = replace(options, batch=4, epochs=1, workers=1) if dry else options
-            tflops, untimed = given.peak or peak(name), 1 if dry else UNTIMED
-            try:
-                found.append(train(manifest, spec, options, device, start=start, peak_tflops=tflops, untimed=untimed))
-            except torch.OutOfMemoryError:
-                fewer = f"try --batch {max(1, options.batch // 2)}, or --data ahead, which keeps no images there"
-                raise UserError(f"{name}: batches of {options.batch} do not fit into its memory: {fewer}") from None
-            say(str(found[-1]))
-            if dry:
-                continue
-            result = {
-                "format": FORMAT, "device": name, "peak_tflops": given.peak or peak(name), "torch": torch.__version__,
-                "manifest_sha256": manifest.sha256, "protocol": str(manifest.protocol), "weights": given.weights,
-                "macs": model.macs(spec), "trainings": [each.to_json() for each in found],
-            }  # fmt: skip
-            write_json(given.out, result)  # after each: what was measured is kept if a later one fails
-        if dry:
-            say("dry run: every step worked; no figure above says anything about a GPU, and nothing was written")
-            return
-        if given.json:
-            emit(result)
+            continue
+        result = {
+            "format": FORMAT, "device": name, "peak_tflops": given.peak or peak(name), "torch": torch.__version__,
+            "manifest_sha256": manifest.sha256, "protocol": str(manifest.protocol), "weights": given.weights,
+            "macs": model.macs(spec), "trainings": [each.to_json() for each in found],
+        }  # fmt: skip
+        write_json(given.out, result)  # after each: what was measured is kept if a later one fails
+    if dry:
+        say("dry run: every step worked; no figure above says anything about a GPU, and nothing was written")
+        return
+    if given.json:
+        emit(result)
 
-    return exit_code(step)
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    given = _arguments(arguments)
+    return exit_code(lambda: _run(given))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.travel.cells import canonical
+from bench.travel.cells import ENOUGH, canonical
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data import images, prepare
 from edgewbc.data.manifest import Entry, Manifest
@@ -25,9 +25,6 @@ from edgewbc.pixels import Reference
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.utils import resources
 from edgewbc.utils.progress import Progress, quiet
-
-ENOUGH = 12
-"""Cells that a class must have to count in a mean recall."""
 
 SIZE = 250
 """Size of the crop `cell` in place of another one, in pixels of PBC's images."""

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from bench import view_mean
 from bench.console import RESULTS
-from bench.lab_cells import ENOUGH, manifests
+from bench.lab_cells import manifests
+from bench.travel.cells import ENOUGH
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cli.console import say
 from edgewbc.data import images as manifest_images

@@ -18,7 +18,9 @@ import numpy as np
 
 from bench import stages
 from bench.console import CHECKOUT, RESULTS, need_training_side, stage_reporter
-from bench.lab_cells import ENOUGH, shown
+from bench.lab_cells import shown
+from bench.travel.cells import ENOUGH
+from edgewbc.cells import POSTER_CLASSES
 from edgewbc.cli.console import progress, say
 from edgewbc.data.join import join
 from edgewbc.data.manifest import Manifest
@@ -31,8 +33,6 @@ from edgewbc.utils.files import sha256, write_json
 FORMAT = 1
 EPOCHS, SEEDS = 3, 2
 START = CHECKOUT / "export" / "networks" / "travel-lite0" / "model.safetensors"
-BCCD_CLASSES = ("neutrophil", "lymphocyte", "monocyte", "eosinophil")
-"""Those with enough cells to be divided by image; there are two basophils."""
 EXTERNAL = "jtsc"
 FINE_TUNING = {"fit.lr": 3e-4, "fit.head_lr": 4, "fit.average": 0.998}
 """What differs from the recipe, which starts from ImageNet."""
@@ -75,7 +75,7 @@ class Arm:
 def manifests(data: Path) -> dict[str, Manifest]:
     """Return the training images of each arm, by name."""
     own = make("pbc", data / "pbc", protocol="published")
-    other = make("bccd", data / "bccd", protocol="grouped", classes=BCCD_CLASSES)
+    other = make("bccd", data / "bccd", protocol="grouped", classes=POSTER_CLASSES)
     return {"pbc": own, "pbc + bccd": join([own, other], ["bccd"])}
 
 

@@ -152,7 +152,7 @@ def compare(path: Path, manifest: Manifest) -> dict[str, Any]:
     sample = balanced(val.entries, SURROGATES)
     prepared = np.concatenate(list(images.batches(manifest, sample, bundle.pixels, BATCH)))
     made = {
-        kind: run(predictor, [found[first : first + BATCH] for first in range(0, len(found), BATCH)])
+        kind: Prediction.joined(predictor(found[first : first + BATCH]) for first in range(0, len(found), BATCH))
         for kind, found in surrogates(prepared, [entry.label for entry in sample]).items()
     }
     every = methods(train.found.features, train.truth, val.found.features)
@@ -196,16 +196,9 @@ class _Run:
     def __init__(self, predictor: Predictor, bundle: Bundle, manifest: Manifest, entries: Sequence[Entry]) -> None:
         batches = images.batches(manifest, entries, bundle.pixels, BATCH)
         self.entries = entries
-        self.found = run(predictor, progress(batches, bundle.name, -(-len(entries) // BATCH)))
+        self.found = Prediction.joined(map(predictor, progress(batches, bundle.name, -(-len(entries) // BATCH))))
         index = {name: number for number, name in enumerate(bundle.classes)}
         self.truth = np.array([index.get(entry.label, -1) for entry in entries], dtype=np.int64)
-
-
-def run(predictor: Predictor, batches: Any) -> Prediction:
-    """Return the predictions for batches of prepared images, as one."""
-    found = [predictor(batch) for batch in batches]
-    probabilities = np.concatenate([each.probabilities for each in found])
-    return Prediction(probabilities, np.concatenate([each.features for each in found]))
 
 
 def text(results: Sequence[Mapping[str, Any]]) -> str:

@@ -14,6 +14,9 @@ CLASSES: Final = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophi
 OTHER_CLASSES: Final = ("immature granulocyte", "erythroblast", "platelet")
 """What eight-class networks tell apart besides: the first is a white cell of the differential, the others are not."""
 
+CELL_TYPES: Final = (*CLASSES, *OTHER_CLASSES)
+"""Every type that a shipped network tells apart."""
+
 ERYTHROBLAST: Final = "erythroblast"
 PLATELET: Final = "platelet"
 
@@ -152,7 +155,7 @@ REFERENCE_ACCURACY: Final = REFERENCE.accuracy
 
 def in_order(names: set[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
     """Return class names without duplicates: those of the differential first, in their order, then others by name."""
-    known = [name for name in (*CLASSES, *OTHER_CLASSES) if name in names]
+    known = [name for name in CELL_TYPES if name in names]
     return tuple(known + sorted(set(names) - set(known)))
 
 

@@ -24,6 +24,8 @@ from edgewbc.utils.files import atomic_write
 from edgewbc.utils.progress import Progress, quiet
 
 FORMAT = 3
+ENOUGH = 12
+"""Cells that a class must have to count in a mean recall."""
 HAND_CUT = 1.6
 """Side of the image that a person would cut out of a field, in units of the longer side of the cell's box."""
 LOWEST_SIDE = 8

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.travel.cells import SeenSet
+from bench.travel.cells import ENOUGH, SeenSet
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision import adapt, lab_familiarity
@@ -27,8 +27,6 @@ from edgewbc.pixels import PixelSpec
 from edgewbc.reasons import Reason
 from edgewbc.utils.progress import Progress, quiet
 
-ENOUGH = 12
-"""Cells that a class must have to count in a mean recall."""
 LEFT = 2
 """Cells of a class that are never drawn, to measure on."""
 BOOTSTRAP = 2000

@@ -59,15 +59,15 @@ def problem(backend: str, contents: Sequence[bytes], manifest: BundleManifest) -
         # Model API's list is separated by spaces, so spaces in names are replaced.
         wanted = manifest.classes if section == "edgewbc" else ["_".join(name.split()) for name in manifest.classes]
         if list(labels) != list(wanted):
-            return f"has the classes {_shown(labels)}, but manifest.json has {_shown(manifest.classes)}: " + _MEND
+            return f"has the classes {_shown(labels)}, but manifest.json has {_shown(manifest.classes)}: " + _REMEDY
     size = (manifest.pixels.height, manifest.pixels.width)
     if found.input_size != size:
         takes = "no images" if found.input_size is None else "{} x {} pixels".format(*found.input_size)
-        return f"takes {takes}, but manifest.json has {size[0]} x {size[1]} pixels: {_MEND}"
+        return f"takes {takes}, but manifest.json has {size[0]} x {size[1]} pixels: {_REMEDY}"
     return ""
 
 
-_MEND = "export the bundle again, or copy it from whoever released it"
+_REMEDY = "export the bundle again, or copy it from whoever released it"
 
 
 def _shown(names: Sequence[str]) -> str:

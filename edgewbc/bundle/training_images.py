@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgewbc.images.decode import is_damage
 from edgewbc.pixels import PixelSpec
 from edgewbc.reasons import Reason, ReasonKind
-from edgewbc.smear.appearance import Range
+from edgewbc.smear.appearance import UsualRange
 from edgewbc.smear.unusual import reason
 
 SIZE_FACTOR = 1.5
@@ -45,7 +45,7 @@ class TrainingImages:
         unusual: share of the validation images for which `reasons` are found, 0 to 1; None if there are none.
     """
 
-    appearance: Range
+    appearance: UsualRange
     width: Percentiles
     height: Percentiles
     notes: Mapping[str, float]
@@ -65,7 +65,7 @@ class TrainingImages:
         Raises:
             ValueError: there are none.
         """
-        found = Range.of(measured)
+        found = UsualRange.of(measured)
         width, height = (_percentiles([size[axis] for size in sizes]) for axis in (0, 1))
         return cls(found, width, height, {note: round(count / len(sizes), 4) for note, count in notes.items()})
 
@@ -86,7 +86,7 @@ class TrainingImages:
             raise ValueError("training_images is malformed") from None
         if not np.isfinite([*width, *height, *notes.values(), unusual or 0.0]).all() or min(*width, *height) < 1:
             raise ValueError("training_images has a size or share that is not a number")
-        return cls(Range.from_json(found), width, height, notes, unusual)
+        return cls(UsualRange.from_json(found), width, height, notes, unusual)
 
     def to_json(self) -> dict[str, Any]:
         """Return the attributes as JSON values."""

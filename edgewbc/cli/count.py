@@ -55,18 +55,18 @@ def command(
         ),
     ] = None,
     threads: Cores = None,
-    zeros: Annotated[bool, typer.Option("--zeros", help="Also print the types of which there is no cell.")] = False,
+    zeros: Annotated[bool, typer.Option("--zeros", help="Also print the types without a cell.")] = False,
     json: Json = False,
 ) -> None:
     """Count a slide: images in, a case out, which a person reviews and signs.
 
     Images are taken by path, numbers in it by their value, and the cells of a field from top to bottom. Cells cut
-    off by the edge of a field are not counted, nor is a cell again that an overlapping field or a copy of the file
-    shows. With --cells, counting stops at N white cells, those included that a person has yet to look at.
+    off by the edge of a field are not counted, and a cell that an overlapping field or a copy of the file shows again
+    is counted once. With --cells, counting stops at N white cells, including those that a person has yet to look at.
 
     The WBC is never estimated: without --wbc there are no absolute counts. Cells with status review or unfamiliar are
-    not counted until a person has decided on them; the case cannot be signed before. If a count is interrupted, run
-    the same command again to resume.
+    not counted until a person has decided on them, and the case cannot be signed until then. If a count is interrupted,
+    run the same command again to resume.
 
     \b
     Example:

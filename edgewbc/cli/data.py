@@ -149,8 +149,8 @@ def manifest(
     """Create a manifest: the list of images with their labels and their split (train, val, test).
 
     The protocols grouped and official keep each group (original image, slide or patient) in one split; poster does not.
-    Images that are in folders train, val and test already keep this split with published; without val, it is taken
-    from train (official). Class folders below train, val and test need --protocol. A table may be separated by commas,
+    Images in folders train, val and test keep this split (published); if there is no val, it is taken from train
+    (official). Class folders below train, val and test need --protocol. A table may be separated by commas,
     semicolons, tabs or vertical bars, or be an Excel workbook.
     Of signed cases (`edgewbc count`), all cells with a cell type are taken, and a case is a group. Files that are left
     out are counted on stderr and in manifest.json.
@@ -197,9 +197,10 @@ def _of_cases(paths: list[Path], classes: str | None) -> tuple[Path, SourceCells
     """Return the cells of signed cases, and the folder that holds all of their images."""
     import os
 
+    from edgewbc.cells import CELL_TYPES
     from edgewbc.data.sources.scan import Cell, SourceCells
     from edgewbc.errors import UserError
-    from edgewbc.lab.case_training import CELL_TYPES, signed_cells
+    from edgewbc.lab.case_training import signed_cells
 
     found = signed_cells(paths)
     kept = [cell for cell in found.cells if classes is not None or cell.label in CELL_TYPES]
@@ -230,8 +231,8 @@ def join(
     """Join manifests of several microscopes, so that one network learns the cells of all of them.
 
     Each cell keeps its split. With the crop `cell`, the profile of each microscope is learned from its own images; the
-    first manifest is the reference. A source that is --train-only keeps out of validation and test; its test images
-    are left out.
+    first manifest is the reference. A --train-only source is not used for validation or test: its test images are
+    left out.
 
     \b
     Example:
@@ -256,7 +257,7 @@ def _write(manifest: Manifest, to: Path, json: bool) -> None:
 
 @app.command()
 def folds(
-    where: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Manifest of the cells; its split plays no role.")],
+    where: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Manifest of the cells; its split is ignored.")],
     to: To,
     count: Annotated[int, typer.Option("--folds", min=2, help="Number of folds.")] = 5,
     seed: Seed = 0,

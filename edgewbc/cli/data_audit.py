@@ -61,7 +61,7 @@ def command(
     With --labels: find labels that are probably wrong. Each cell is judged by a classifier trained without it and
     without its group. The result is a folder with labels.csv and a contact sheet (sheet.html, sheet.png) for review by
     a person; no label is changed, and flagged labels are not errors. A network that was trained on these labels
-    finds too few; imagenet has not seen them.
+    misses some of the wrong ones; imagenet was not trained on them.
 
     \b
     Example:

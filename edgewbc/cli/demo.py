@@ -17,8 +17,6 @@ from edgewbc.errors import INTERRUPTED
 
 FIELDS = 10
 """Synthetic fields, which are counted at the end."""
-TRAVEL = "wbc5-travel"
-"""The shipped bundle that counts them: it locates cells in fields, which the demo's own network does not."""
 
 
 def command(
@@ -34,13 +32,14 @@ def command(
     Each step is printed as the command that runs it, to be repeated with real cells. The toolkit draws the cells
     itself, so the accuracy of the small network that is trained on them says nothing about real ones. That network
     takes single cells; at the end the fields are counted by the shipped bundle wbc5-travel, which was trained on real
-    cells: drawn ones are strange to it, so all of them wait for a person.
+    cells: synthetic ones are unfamiliar to it, so a person has to decide on all of them.
 
     \b
     Example:
       edgewbc demo --to demo
     """
     from edgewbc.compress.nncf_logging import quiet_nncf
+    from edgewbc.lab.run_microscope import FIELD_BUNDLE
     from edgewbc.report import page
     from edgewbc.utils import resources
     from edgewbc.utils.optional import need
@@ -67,7 +66,7 @@ def command(
         # One round and no further measurements: a demonstration, not a benchmark.
         + ("--seconds", seconds, "--rounds", 1, "--no-peaks", "--no-benchmark-app", "--out", bench, "--report", report),
     ]
-    case, sheet, travel = folder / "case", folder / "case.html", resources.folder("export/bundles") / TRAVEL
+    case, sheet, travel = folder / "case", folder / "case.html", resources.folder("export/bundles") / FIELD_BUNDLE
     steps += [
         ("count", data / "fields", "--to", case, "--model", travel, "--case", "demo", "--by", "demo"),
         ("report", case, "--to", sheet),
@@ -100,7 +99,8 @@ def command(
     print(f"Report of the benchmark, to open in a browser: {report}")
     print(f"Case of {FIELDS} synthetic fields, to look through and sign: edgewbc review {case}")
     print(
-        f"It was counted by {TRAVEL}, which was trained on real cells: it leaves synthetic ones for a person to decide."
+        f"It was counted by {FIELD_BUNDLE}, which was trained on real cells: it leaves synthetic ones for a person to "
+        "decide."
     )
     print(f"Report of the case, a draft until it is signed: {sheet}")
     for path in screenshots:

@@ -24,8 +24,8 @@ def export(
 ) -> None:
     """Write the cells of a case, or of a table of labels, into a folder that Label Studio or FiftyOne opens.
 
-    Labels are those that people gave and, of a signed case, all; the network's go along as predictions. For Label
-    Studio: the folder as local files, tasks in label-studio.json, the labeling interface in label-studio.xml. For
+    Labels are those that people gave and, of a signed case, all; those of the network are added as predictions. For
+    Label Studio: the folder as local files, tasks in label-studio.json, the labeling interface in label-studio.xml. For
     FiftyOne: a dataset of the type FiftyOneImageClassificationDataset, and the network's labels in predictions.json.
 
     \b

@@ -27,7 +27,7 @@ def learn(
 
     Up to 200 images are used, evenly spread. Fields and images of single cells will do, 50 or more of one microscope
     and one stain. `edgewbc classify --microscope` uses the profile with a model that locates cells. Exits with 3 if the
-    profile is not to be relied on: of too few cells, or of two microscopes or stains.
+    profile is unreliable: learned from too few cells, or from two microscopes or stains.
 
     \b
     Example:
@@ -68,7 +68,7 @@ def show(
         typer.Option(help="Bundle that locates cells, to show them as it sees them. [default: the shipped one]"),
     ] = None,
 ) -> None:
-    """Draw a page about a profile: what was seen, and cells before and after they are brought to the training images.
+    """Draw a page about a profile: what was seen, and cells before and after mapping to the training images.
 
     The page is one file without links to anything else; it holds a few of the images.
 

@@ -17,7 +17,7 @@ def command(
         Path | None, typer.Option(metavar="YAML", help="Reference ranges of the laboratory. [default: none]")
     ] = None,
     gallery: Annotated[int, typer.Option(min=0, max=100, help="Cells of each type that are shown.")] = 8,
-    zeros: Annotated[bool, typer.Option("--zeros", help="Also give the types of which there is no cell.")] = False,
+    zeros: Annotated[bool, typer.Option("--zeros", help="Also list the types without a cell.")] = False,
 ) -> None:
     """Write the report of a case: differential with limits, flags, cells, what a person changed, and who signed.
 

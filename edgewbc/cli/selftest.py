@@ -32,7 +32,7 @@ def command(
     prediction differs by more than the bundle's tolerance: int8 can, on CPUs for which OpenVINO uses other kernels.
 
     Checksums show that the files are whole, not who made them. The hash of each model is printed, to compare with the
-    released ones or with the one that its maker gives.
+    released ones or with the one that whoever made it states.
 
     \b
     Example:

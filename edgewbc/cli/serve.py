@@ -28,7 +28,7 @@ def command(
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on. Other than this computer's own, it needs a token.")
+        str, typer.Option(help="Address to listen on. Any but this computer's own needs a token.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     token_file: Annotated[

@@ -29,6 +29,7 @@ from edgewbc.nets.network import Network
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.predictor import OUTPUTS
 from edgewbc.utils.optional import install_command
 
 INSTALL = install_command("qat")
@@ -134,7 +135,7 @@ def to_onnx(quantized: Quantized, spec: ModelSpec, path: Path) -> None:
 
     height, width = spec.pixels.height, spec.pixels.width
     written = io.BytesIO()
-    names = [graph.INPUT, *graph.OUTPUTS, graph.MAP]
+    names = [graph.INPUT, *OUTPUTS, graph.MAP]
     with quiet_nncf() as nncf, graph.quiet(), torch.no_grad():
         example = torch.zeros(2, 3, height, width)
         quantized_net = nncf.strip(quantized.features[0], do_copy=True, example_input=example)

@@ -22,7 +22,7 @@ from edgewbc.smear import stain
 from edgewbc.smear.canonical import View, recolor
 
 
-class Ranges(Protocol):
+class AugmentRanges(Protocol):
     """Read-only ranges of the augmentation, as in `train.recipe.Augment`, which has the units."""
 
     @property
@@ -65,7 +65,7 @@ def augment(
     image: Image,
     spec: PixelSpec,
     box: Box | None,
-    ranges: Ranges,
+    ranges: AugmentRanges,
     rng: np.random.Generator,
     view: View | None = None,
 ) -> Image:
@@ -111,7 +111,7 @@ def _compose(outer: NDArray[np.float64], inner: NDArray[np.float64]) -> NDArray[
     return np.asarray(full[:2])
 
 
-def _geometry(spec: PixelSpec, ranges: Ranges, rng: np.random.Generator) -> NDArray[np.float64]:
+def _geometry(spec: PixelSpec, ranges: AugmentRanges, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw a 2 x 3 affine map of the input's pixel coordinates: flips, rotation and scale about the center, shift."""
     angle = math.radians(rng.uniform(-ranges.rotate, ranges.rotate))
     size = math.exp(rng.uniform(-1, 1) * math.log1p(ranges.scale))
@@ -124,7 +124,7 @@ def _geometry(spec: PixelSpec, ranges: Ranges, rng: np.random.Generator) -> NDAr
     return np.column_stack([linear, center + shift - linear @ center])
 
 
-def _colors(image: Image, ranges: Ranges, rng: np.random.Generator) -> Image:
+def _colors(image: Image, ranges: AugmentRanges, rng: np.random.Generator) -> Image:
     """Vary the gain of each channel, saturation, contrast and brightness, as one affine map of the colors."""
     gains = np.diag(1 + rng.uniform(-ranges.color, ranges.color, 3))
     saturation = 1 + rng.uniform(-ranges.saturation, ranges.saturation)
@@ -138,7 +138,7 @@ def _colors(image: Image, ranges: Ranges, rng: np.random.Generator) -> Image:
     return np.asarray(np.clip(mapped + 0.5, 0, 255), dtype=np.uint8)
 
 
-def _stain(image: Image, spec: PixelSpec, ranges: Ranges, rng: np.random.Generator) -> Image:
+def _stain(image: Image, spec: PixelSpec, ranges: AugmentRanges, rng: np.random.Generator) -> Image:
     """Vary optical density (gain, gamma, mixing of channels) and background; hide the surroundings of some cells."""
     if spec.reference is not None:
         white = np.rint(spec.reference.background).astype(np.uint8)
@@ -166,7 +166,7 @@ def _disk(height: int, width: int, radius: float) -> NDArray[np.float32]:
     return np.asarray(np.clip((np.float32(radius) - distance) * 10 + np.float32(0.5), 0, 1), dtype=np.float32)
 
 
-def _degrade(image: Image, ranges: Ranges, rng: np.random.Generator) -> Image:
+def _degrade(image: Image, ranges: AugmentRanges, rng: np.random.Generator) -> Image:
     """Sharpen, add noise and compress, each in half of the images, as cameras and their software do."""
     if ranges.sharpen and rng.random() < 0.5:
         amount = rng.uniform(0, ranges.sharpen)

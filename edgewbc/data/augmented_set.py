@@ -36,7 +36,7 @@ QUALITY = 95  # quality of the JPEG files
 
 
 @dataclass(frozen=True)
-class Ranges:
+class PosterRanges:
     """Ranges of the poster's augmentation.
 
     Attributes:
@@ -64,11 +64,11 @@ class Enlarged:
     seed: int
     height: int
     width: int
-    ranges: Ranges
+    ranges: PosterRanges
     edgewbc: str = __version__
 
 
-def affine(height: int, width: int, ranges: Ranges, rng: np.random.Generator) -> NDArray[np.float64]:
+def affine(height: int, width: int, ranges: PosterRanges, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw a 2 x 3 affine map of pixel centers: rotation, shear and flips about the image center, then a shift."""
     angle = math.radians(rng.uniform(-ranges.rotate, ranges.rotate))
     shear = rng.uniform(-ranges.shear, ranges.shear)
@@ -81,7 +81,7 @@ def affine(height: int, width: int, ranges: Ranges, rng: np.random.Generator) ->
     return np.column_stack([linear, center + shift - linear @ center])
 
 
-def draw(image: Image, height: int, width: int, ranges: Ranges, rng: np.random.Generator) -> Image:
+def draw(image: Image, height: int, width: int, ranges: PosterRanges, rng: np.random.Generator) -> Image:
     """Draw one augmented image, uint8 RGB (height, width, 3): transformed at full size, black borders, then resized."""
     tall, wide = image.shape[:2]
     moved = cv2.warpAffine(
@@ -104,7 +104,7 @@ def write(
     seed: int = 0,
     height: int = 240,
     width: int = 320,
-    ranges: Ranges | None = None,
+    ranges: PosterRanges | None = None,
     progress: Progress = quiet,
 ) -> Enlarged:
     """Draw `total` images, equally many per class, into a new folder; the same arguments give the same bytes.
@@ -127,7 +127,7 @@ def write(
         UserError: the folder holds something else, there are more originals than images to draw, two originals have the
             same name, an image holds cells of two classes, or an image cannot be read.
     """
-    ranges = ranges or Ranges()
+    ranges = ranges or PosterRanges()
     made_of = manifest.provenance
     drawn = Enlarged(
         str(made_of.source), manifest.sha256, made_of.citation, made_of.license,
@@ -188,7 +188,7 @@ def _jobs(manifest: Manifest, total: int) -> list[tuple[Entry, int]]:
 
 
 def _one(
-    to: Path, manifest: Manifest, entry: Entry, count: int, seed: int, height: int, width: int, ranges: Ranges
+    to: Path, manifest: Manifest, entry: Entry, count: int, seed: int, height: int, width: int, ranges: PosterRanges
 ) -> Sequence[tuple[str, str, str]]:
     """Draw all images of one original; the random numbers depend only on the seed and the original's bytes."""
     image = images.read(manifest, entry)

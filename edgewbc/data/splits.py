@@ -151,7 +151,7 @@ def _divide(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[S, floa
     for label, number in sorted(groups_of.items()):
         if number < len(shares):
             crossed = protocol == CROSS_VALIDATION
-            mend = (
+            remedy = (
                 "add more groups, or make fewer folds with --folds"
                 if crossed
                 else "add more groups, leave the class out with --classes, or take all for evaluation with --protocol "
@@ -160,7 +160,7 @@ def _divide(cells: Sequence[tuple[str, str]], seed: int, shares: Mapping[S, floa
             each = "" if crossed else f", one for each of {', '.join(shares)}"
             raise UserError(
                 f"class {label!r} has {number} group{'s' * (number != 1)} (slide, patient or image), but {protocol} "
-                f"needs {len(shares)}{each}: {mend}"
+                f"needs {len(shares)}{each}: {remedy}"
             )
     shuffler = random.Random(seed)  # noqa: S311 - a reproducible split, not a secret
     best: tuple[float, dict[str, S]] | None = None

@@ -1,7 +1,7 @@
-"""Cells that are of none of a network's classes, told by examples of them.
+"""Cells that are of none of a network's classes, recognized by examples of them.
 
-A network of five classes hands immature granulocytes and erythroblasts over as neutrophils and lymphocytes, and little
-of its features tells them apart. Where there are images of such cells, they are used (outlier exposure: Hendrycks et
+A network of five classes takes immature granulocytes and erythroblasts for neutrophils and lymphocytes, and little of
+its features tells them apart. Where there are images of such cells, they are used (outlier exposure: Hendrycks et
 al. 2019, arXiv 1812.04606): a regularized multinomial regression on the square roots of the features, with an output
 for each class of the network and one for each other kind. The network stays as it is. The score of a cell is the
 logarithm of the odds that it is of another kind.

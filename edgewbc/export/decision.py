@@ -222,9 +222,9 @@ def examples(
     features = [predictor(part).features for part in progress(parts, "decision: synthetic images", len(parts))]
     kinds = [outliers.SYNTHETIC] * len(made)
     if others is not None:
-        strange = spread(_of_other_kinds(others, classes), MAX_IMAGES)
-        features.append(predict(predictor, others, strange, pixels, progress, "decision: other kinds").features)
-        kinds += [entry.label for entry in strange]
+        unlike = spread(_of_other_kinds(others, classes), MAX_IMAGES)
+        features.append(predict(predictor, others, unlike, pixels, progress, "decision: other kinds").features)
+        kinds += [entry.label for entry in unlike]
     return Examples(np.concatenate(features), np.array(kinds))
 
 
@@ -264,12 +264,10 @@ def predict(
         UserError: an image is missing or has changed, or the outputs are no probabilities.
     """
     batches = images.batches(manifest, entries, pixels, validation.BATCH)
-    found = [predictor(batch) for batch in progress(batches, what, -(-len(entries) // validation.BATCH))]
-    probabilities = np.concatenate([each.probabilities for each in found])
-    features = np.concatenate([each.features for each in found])
-    if why := fault(probabilities, features):
+    found = Prediction.joined(map(predictor, progress(batches, what, -(-len(entries) // validation.BATCH))))
+    if why := fault(found.probabilities, found.features):
         raise UserError(f"{why}: train or quantize the network again")
-    return Prediction(probabilities, features)
+    return found
 
 
 def predict_views(

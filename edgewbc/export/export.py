@@ -6,8 +6,8 @@ The target folder is created only after the f32 files agree with torch and every
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,19 @@ class _Options:
     license: str | None
     max_error: float | None
     others: Manifest | None
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured on the validation images, as the manifest states it; nothing without a manifest.
+
+    Attributes:
+        evidence: accuracy of each shipped file.
+        parities: what int8 loses, by backend, under `int8`.
+    """
+
+    evidence: Sequence[dict[str, Any]] = ()
+    parities: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,26 +152,15 @@ def _fill(
     samples = golden.draw(folder, spec.classes, spec.pixels)
     f32 = [file for file in files if file.precision == "f32"]
     pairs = _check_parity(folder, samples, network, f32, manifest)
-    parities: dict[str, Any] = {"f32": [pair.to_json() for pair in pairs]}
-    rows: list[dict[str, Any]] = []
-    decides: dict[str, Any] = {"review_below": REVIEW_BELOW, "review": None}
-    if manifest is not None:
-        found = validation.validate(files, manifest, spec, progress)
-        rows = [row.to_json() for row in found.rows[: len(shipped)]]
-        if "int8" in precisions:
-            parities["int8"] = {
-                b: parity.accuracy_drop(
-                    found.truth, found.probabilities[f"{b} f32"], found.probabilities[f"{b} int8"]
-                ).to_json()
-                for b in BACKENDS
-                if f"{b} int8" in found.probabilities
-            }
+    measured = _Measured() if manifest is None else _measure(files, len(shipped), spec, manifest, progress)
+    parities = {"f32": [pair.to_json() for pair in pairs], **measured.parities}
     saved = {b: {file.precision: file.path for file in shipped if file.backend == b} for b in BACKENDS}
     golden.expect(folder, samples, spec.pixels, saved["openvino"], saved["onnx"])
     np.savez(folder / HEAD, **bundle_manifest.head(network.net))
     lineage = runs.lineage(network.run).without_hashes()
     data = None if manifest is None else bundle_manifest.data(manifest, lineage)
     trained_on = None if data is None else data.training_manifest_sha256
+    decides: dict[str, Any] = {"review_below": REVIEW_BELOW, "review": None}
     if manifest is not None:
         default = next(file for file in shipped if file.backend == "openvino" and file.precision == precisions[0])
         decided = decision.measure(
@@ -180,7 +182,7 @@ def _fill(
         **({} if trained is None else {"training_images": trained.to_json()}),
         **decides,
         **_int8_share(shipped),
-        "evidence": rows,
+        "evidence": measured.evidence,
         "parity": parities,
         **({"weights_license": options.license} if options.license else {}),
     }
@@ -192,6 +194,21 @@ def _fill(
     }
     write_json(folder / MANIFEST, record)
     write_text(folder / CARD, card(BundleManifest.from_json(record)))
+
+
+def _measure(
+    files: Sequence[ModelFile], shipped: int, spec: ModelSpec, manifest: Manifest, progress: Progress
+) -> _Measured:
+    """Measure all files on the validation images; the first `shipped` of them are those of the bundle."""
+    found = validation.validate(files, manifest, spec, progress)
+    drops = {
+        backend: parity.accuracy_drop(
+            found.truth, found.probabilities[f"{backend} f32"], found.probabilities[f"{backend} int8"]
+        ).to_json()
+        for backend in BACKENDS
+        if f"{backend} int8" in found.probabilities
+    }
+    return _Measured([row.to_json() for row in found.rows[:shipped]], {"int8": drops} if drops else {})
 
 
 def _int8_share(shipped: Sequence[ModelFile]) -> dict[str, Any]:

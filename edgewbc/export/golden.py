@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.bundle.paths import GOLDEN
-from edgewbc.cells import CLASSES, OTHER_CLASSES
+from edgewbc.cells import CELL_TYPES, CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.pixels import PixelSpec
@@ -50,7 +50,7 @@ def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, s
     names = []
     for number in range(each * len(classes)):
         label = classes[number % len(classes)]
-        kind = label if label in (*CLASSES, *OTHER_CLASSES) else CLASSES[number % len(CLASSES)]
+        kind = label if label in CELL_TYPES else CLASSES[number % len(CLASSES)]
         image = draw_cell(kind, np.random.default_rng([seed, number]), size=math.ceil(1.1 * seen))
         plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in label)
         names.append(f"golden/{number:02d}-{plain}.png")

@@ -24,11 +24,11 @@ from edgewbc.errors import UserError
 from edgewbc.export.model_info import describe_ir, describe_onnx
 from edgewbc.nets.spec import ModelSpec, library
 from edgewbc.runtime.openvino_import import core
+from edgewbc.runtime.predictor import OUTPUTS
 from edgewbc.utils.files import atomic_write
 from edgewbc.utils.optional import need
 
 INPUT = "image"
-OUTPUTS = ("probabilities", "features")
 MAP = "map"
 OPSET = 18  # the lowest that torch's exporter writes; supported by ONNX Runtime 1.14 and later
 _NUMBERED = re.compile(r"([A-Z]\w*?)_\d+")

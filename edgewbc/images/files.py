@@ -28,7 +28,7 @@ class FileVersion:
         size: in bytes.
         mtime_ns: modification time, nanoseconds since 1970. Programs can set it, and copying and unpacking keep it.
         ctime_ns: time of the last change of content, name or permissions, which programs cannot set; 0 if the system
-            does not tell (Windows), or tells it too coarsely (FAT: 2 s).
+            does not report it (Windows), or reports it too coarsely (FAT: 2 s).
         inode: number of the file on its disk; another file under the same name usually has another one.
     """
 

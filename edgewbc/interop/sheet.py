@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from edgewbc.interop.report import Report
 from edgewbc.utils.tables import csv_text
+from edgewbc.utils.text import no_formula
 
 SUFFIX = ".csv"
 COLUMNS = (
     "case", "version", "accession", "status", "counted_at", "signed_by", "signed_at", "type", "system", "code", "name",
     "value", "unit", "n", "white_cells", "low", "high", "software", "signature",
 )  # fmt: skip
-_FORMULA = tuple("=+-@\t\r\n'＝＋－＠")  # noqa: RUF001  (full-width forms, which some spreadsheets evaluate too)
 
 
 def encoded(report: Report) -> bytes:
@@ -25,10 +25,5 @@ def encoded(report: Report) -> bytes:
             each.unit.code, "" if each.n is None else str(each.n), str(report.counted), each.low, each.high,
             report.software, report.signature,
         ]  # fmt: skip
-        rows.append([_safe(value) for value in row])
+        rows.append([no_formula(value) for value in row])
     return csv_text(rows).encode()
-
-
-def _safe(text: str) -> str:
-    """Return a text with an apostrophe in front where a spreadsheet would see a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -16,12 +16,12 @@ class WheelFacts:
     """A wheel of a kit.
 
     Attributes:
-        file: its name.
+        file: name of the wheel in the kit.
         name, version: of the package.
-        bytes: size of the file.
-        sha256: of the file in the kit.
-        published_sha256: of the file as it was published.
-        without: names of the members that were removed.
+        bytes: size of the wheel in the kit.
+        sha256: hash of the wheel in the kit.
+        published_sha256: hash of the wheel as it was published.
+        without: names of the members that were removed from it.
     """
 
     file: str
@@ -47,11 +47,11 @@ class KitFacts:
     """What a kit contains. There is no date, so that the same parts give the same kit.
 
     Attributes:
-        edgewbc: version.
-        platform: system that it is for.
-        pythons: versions of Python, such as 3.12.
-        glibc: oldest version of glibc that works, on Linux.
-        model: of its bundle.
+        edgewbc: version of edgewbc.
+        platform: system that the kit is for.
+        pythons: versions of Python that it has wheels for, such as 3.12.
+        glibc: oldest version of glibc that its wheels run on, on Linux.
+        model: the model of its bundle.
         wheels: every wheel.
         left_out: packages that are not installed, and why.
         installers: path in the kit by what is installed: `python_installer`, `vc_redist`.

@@ -29,7 +29,7 @@ from edgewbc.runtime import golden, ir_head, trial
 from edgewbc.runtime.golden import ExpectedOutputs, GoldenEntry, GoldenSample
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.selftest import GoldenSamples, selftest
-from edgewbc.smear.appearance import Range
+from edgewbc.smear.appearance import UsualRange
 from edgewbc.utils.arrays import write_arrays
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.text import interval, percent, utc_now
@@ -304,14 +304,16 @@ def widened(
     """
     counts = Counter(note for each in notes for note in set(each))
     usual = {note: round(count / len(notes), 4) for note, count in counts.items() if 2 * count > len(notes)}
-    own, old = Range.of(list(appearance)), found.appearance
+    own, old = UsualRange.of(list(appearance)), found.appearance
     low = {name: min(value, own.low[name]) for name, value in old.low.items()}
     high = {name: max(value, own.high[name]) for name, value in old.high.items()}
     spread = np.percentile(np.array(sizes, dtype=np.float64), (1, 50, 99), axis=0).T
     width, height = ((float(low), float(middle), float(high)) for low, middle, high in spread)
     images = old.images + len(appearance)
     known = {**found.notes, **usual}
-    return replace(found, appearance=Range(low, high, images), width=width, height=height, notes=known, unusual=None)
+    return replace(
+        found, appearance=UsualRange(low, high, images), width=width, height=height, notes=known, unusual=None
+    )
 
 
 def _cells(adaptation: Adaptation) -> str:
@@ -357,6 +359,11 @@ def _card(adaptation: Adaptation, values: Mapping[str, Any]) -> str:
         f"The card of the parent follows; its accuracy is that of the parent.\n\n---\n\n{_parent_card(parent)}"
     )
     return "\n\n".join(lines)
+
+
+def review_sentence(bundle: Bundle) -> str:
+    """Say in a sentence what the review threshold of an adapted bundle means."""
+    return accepted(bundle.manifest.to_json()["review"])
 
 
 def accepted(review: Mapping[str, Any]) -> str:

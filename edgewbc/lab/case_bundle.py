@@ -20,7 +20,7 @@ def choose(known: CaseInfo | None, names: Sequence[str], say: Callable[[str], No
     Args:
         known: details of the case that is resumed; None for a new one.
         names: image files, of which a sample is looked at.
-        say: is told which bundle was chosen, and why.
+        say: receives which bundle was chosen, and why.
 
     Raises:
         UserError: the case was counted with a bundle that does not ship with edgewbc, or no bundle ships at all.

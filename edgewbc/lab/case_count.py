@@ -232,7 +232,7 @@ class _Count:
             self._add(name)
             if self._full:
                 break
-        warning = self._verdict.told(CONFIRM) if self._verdict.unlike else ""
+        warning = self._verdict.sentence_with(CONFIRM) if self._verdict.unlike else ""
         return CellIndex(tuple(self._cells), warning, images, len(names) - images)
 
     @property

@@ -38,9 +38,9 @@ def flags(found: CaseDifferential, ranges: Ranges) -> list[str]:
             + ("" if found.wbc is None else " If the analyzer counted them as white cells, correct the WBC.")
         )
     for line in found.lines:
-        told = _Reported.of(line, ranges.of(line.label))
-        if told is not None and told.outside:
-            lines.append(told.sentence(line.title))
+        reported = _Reported.of(line, ranges.of(line.label))
+        if reported is not None and reported.outside:
+            lines.append(reported.sentence(line.title))
     return lines
 
 
@@ -49,8 +49,8 @@ def is_outside(line: Line, own: Range) -> bool:
 
     The absolute count decides if there is one and it has a range, otherwise the percentage.
     """
-    told = _Reported.of(line, own)
-    return told is not None and told.outside
+    reported = _Reported.of(line, own)
+    return reported is not None and reported.outside
 
 
 @dataclass(frozen=True)

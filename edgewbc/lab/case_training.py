@@ -11,16 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgewbc.cells import CLASSES, OTHER_CLASSES
+from edgewbc.cells import CELL_TYPES
 from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_file import CASE
 from edgewbc.lab.case_labels import BLAST
 from edgewbc.pixels import Box
 from edgewbc.utils.files import sha256
-
-CELL_TYPES = (*CLASSES, *OTHER_CLASSES)
-"""Labels that are used unless others are named; `blast` may be named too. The other labels are not types of cells."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
+from edgewbc.utils.text import FORMULA, no_formula
+
 if TYPE_CHECKING:  # the command line imports this module, which must not cost it numpy
     from edgewbc.lab.results import ResultRow
 
@@ -49,7 +51,6 @@ _DIALECTS = {
     CsvStyle.EXCEL: _Dialect(";", ",", "\r\n", "\ufeff"),
     CsvStyle.ISO: _Dialect(",", ".", "\r\n"),
 }
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  (full-width forms, which some spreadsheets evaluate too)
 _QUOTED = re.compile('[";\x00-\x1f\x7f\x85\u2028\u2029]|^ | $')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -89,13 +90,13 @@ def write_csv(
 
     if header:
         file.write(dialect.start)
-        write(map(encode_text, csv_columns(classes, by_cell)))
+        write(map(no_formula, csv_columns(classes, by_cell)))
     for row in rows:
         each = [number(row.probabilities.get(name)) for name in classes]
         if by_cell:
             each += [str(row.cell), "" if row.box is None else " ".join(f"{value:.0f}" for value in row.box)]
-        texts = (encode_text(text) for text in (str(row.status), row.reason, row.model_sha256))
-        write([encode_name(row.path), encode_text(row.label), number(row.probability), *each, *texts])
+        texts = (no_formula(text) for text in (str(row.status), row.reason, row.model_sha256))
+        write([encode_name(row.path), no_formula(row.label), number(row.probability), *each, *texts])
 
 
 def read_names(header: str, lines: Iterable[str]) -> Iterator[str] | None:
@@ -116,25 +117,20 @@ def encode_name(name: str) -> str:
     """Return a file name as the table has it: no formula, and no two names alike."""
     if _SURROGATE.search(name) or _ESCAPED.search(name):
         name = _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", name.replace("\\", "\\\\"))
-    return f"./{name}" if name.startswith(_FORMULA) else name
+    return f"./{name}" if name.startswith(FORMULA) else name
 
 
 def decode_name(text: str) -> str:
     """Return the file name for a name in a table; the inverse of `encode_name`."""
-    if text.startswith("./") and text[2:].startswith(_FORMULA):
+    if text.startswith("./") and text[2:].startswith(FORMULA):
         text = text[2:]
     if not _ESCAPED.search(text):
         return text
     return _ESCAPE.sub(lambda found: "\\" if found[1] == "\\" else chr(int(found[1][1:], 16)), text)
 
 
-def encode_text(text: str) -> str:
-    """Return any other text as the table has it: with an apostrophe where a spreadsheet would see a formula."""
-    return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
-
-
 def decode_text(text: str) -> str:
-    """Return the text for a field of a table; the inverse of `encode_text`."""
+    """Return the text for a field of a table; the inverse of `no_formula`."""
     return text.removeprefix("'")
 
 

@@ -14,6 +14,8 @@ from edgewbc.lab.case_training import cases_of, signed_cells
 from edgewbc.pixels import Box
 from edgewbc.utils.tables import read_table
 
+TABLE = "labels.csv"
+"""File of a folder that holds the labels of its images."""
 PATH, LABEL = "path", "label"
 """Columns of a table."""
 SKIPPED = ("", "?", "skip")
@@ -55,7 +57,7 @@ def find(source: Path, classes: Sequence[str]) -> list[LabeledFile]:
     if source.is_dir():
         if cases_of(source):
             return _cases(source, classes)
-        table = source / "labels.csv"
+        table = source / TABLE
         return _table(table, classes) if table.is_file() else _folders(source, classes)
     if not source.is_file():
         raise UserError(f"{source}: no such folder or table; expected one folder per class, or a CSV with the columns "
@@ -93,10 +95,10 @@ def _folders(folder: Path, classes: Sequence[str]) -> list[LabeledFile]:
 
 def _table(table: Path, classes: Sequence[str]) -> list[LabeledFile]:
     known = _names(classes)
-    mend = f"the first line must be {PATH},{LABEL}"
+    remedy = f"the first line must be {PATH},{LABEL}"
     seen: dict[str, int] = {}
     found: list[LabeledFile] = []
-    for line, row in read_table(table, (PATH, LABEL), mend, empty=(LABEL,)):
+    for line, row in read_table(table, (PATH, LABEL), remedy, empty=(LABEL,)):
         where, name, label = f"{table}: line {line}", row[PATH].replace("\\", "/").removeprefix("./"), row[LABEL]
         if label.casefold() in SKIPPED:
             continue

@@ -17,7 +17,7 @@ from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.pixels import Image, Reference
 from edgewbc.reasons import Reason, ReasonKind
 from edgewbc.smear import learning
-from edgewbc.smear.gauge import Observation, observe
+from edgewbc.smear.gauge import ImageObservation, observe
 from edgewbc.smear.microscope import Profile
 from edgewbc.utils.progress import Progress, quiet
 
@@ -127,7 +127,9 @@ def learn(files: Sequence[Path | str], progress: Progress = quiet) -> Profile | 
     return learning.summarize([seen for _, _, seen in observations(files, progress)])
 
 
-def observations(files: Sequence[Path | str], progress: Progress = quiet) -> Iterator[tuple[Path, Image, Observation]]:
+def observations(
+    files: Sequence[Path | str], progress: Progress = quiet
+) -> Iterator[tuple[Path, Image, ImageObservation]]:
     """Yield path, pixels and what was observed of a sample of image files; unreadable ones are skipped."""
     chosen = [Path(files[index]) for index in learning.sample(len(files))]
     with one_thread_in_opencv():

@@ -17,7 +17,7 @@ from edgewbc import pixels
 from edgewbc.images.encode import encode
 from edgewbc.pixels import Box, Image, PixelSpec, Reference
 from edgewbc.smear import canonical, frame
-from edgewbc.smear.gauge import Observation
+from edgewbc.smear.gauge import ImageObservation
 from edgewbc.smear.microscope import Profile
 
 SHOWN = 8
@@ -44,11 +44,11 @@ class Gallery:
 
     profile: Profile
     spec: PixelSpec | None
-    seen: list[Observation] = field(default_factory=list)
+    seen: list[ImageObservation] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
     pairs: list[tuple[Image, Image]] = field(default_factory=list)
 
-    def add(self, image: Image, observation: Observation) -> None:
+    def add(self, image: Image, observation: ImageObservation) -> None:
         """Add an image, uint8 RGB (height, width, 3)."""
         self.seen.append(observation)
         if len(self.images) < SHOWN:
@@ -140,7 +140,7 @@ def _densities(values: Sequence[float]) -> str:
     return " ".join(f"{value:.2f}" for value in values)
 
 
-def _histograms(seen: Sequence[Observation], reference: Reference | None) -> str:
+def _histograms(seen: Sequence[ImageObservation], reference: Reference | None) -> str:
     """Return the distributions over images or cells."""
     nuclei = [nucleus for each in seen for nucleus in each.nuclei]
     if not nuclei:

@@ -21,7 +21,7 @@ from edgewbc.interop import label_studio
 from edgewbc.interop.labels import LabeledImage
 from edgewbc.lab import cell_views
 from edgewbc.lab.csv_table import encode_name
-from edgewbc.lab.labeled_cells import LABEL, PATH
+from edgewbc.lab.labeled_cells import LABEL, PATH, TABLE
 from edgewbc.pixels import Box, Image
 from edgewbc.smear.microscope import Profile
 from edgewbc.smear.prepare import Preparer
@@ -31,7 +31,6 @@ from edgewbc.utils.progress import Progress, quiet
 from edgewbc.utils.tables import csv_text
 
 IMAGES = "cells"
-TABLE = "labels.csv"
 SHEET = "sheet.html"
 SURROUNDINGS = 3.0
 """Side of what is cut out of a field, in units of the longer side of the cell's box."""

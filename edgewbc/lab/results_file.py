@@ -20,7 +20,7 @@ from edgewbc.utils.files import atomic_write, replaceable
 WORKBOOKS = frozenset({".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
 """Suffixes of spreadsheet files, which are not text and are not written."""
 
-_MEND = "give --out another name, or move this file away first"
+_REMEDY = "give --out another name, or move this file away first"
 
 
 @dataclass
@@ -90,11 +90,11 @@ def check_is_results(path: Path, journal: Path) -> None:
             return
         with _opened(path) as file:
             if _names(file) is None:
-                raise UserError(f"{path}: exists, and is not a results file of edgewbc: {_MEND}")
+                raise UserError(f"{path}: exists, and is not a results file of edgewbc: {_REMEDY}")
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}: {_MEND}") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror}: {_REMEDY}") from None
     if not journal.exists():
-        raise UserError(f"{path}: exists, and its journal {journal} does not: {_MEND}")
+        raise UserError(f"{path}: exists, and its journal {journal} does not: {_REMEDY}")
 
 
 def check_same_images(path: Path, inputs: Iterable[str | Path], in_journal: Callable[[str], bool]) -> None:
@@ -124,9 +124,9 @@ def check_same_images(path: Path, inputs: Iterable[str | Path], in_journal: Call
             for name in _names(file) or ():
                 key = _key(name)
                 if not (key in ours or inside(os.path.dirname(key))) or not in_journal(name):  # noqa: PTH120
-                    raise UserError(f"{path}: holds results of other images, such as {name}: {_MEND}")
+                    raise UserError(f"{path}: holds results of other images, such as {name}: {_REMEDY}")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}): {_MEND}") from None
+        raise UserError(f"{path}: cannot be read ({error}): {_REMEDY}") from None
 
 
 def save(

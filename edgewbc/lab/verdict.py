@@ -115,10 +115,10 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """What to tell a person; empty if there is nothing to tell."""
-        return self.told("No differential is given.")
+        return self.sentence_with("No differential is given.")
 
-    def told(self, consequence: str) -> str:
-        """Return what to tell a person, with what follows where the images are unlike those of training."""
+    def sentence_with(self, consequence: str) -> str:
+        """Return what to tell a person; `consequence` is what follows where the images are unlike those of training."""
         found = [*self.warnings]
         if self.empty >= MIN_IMAGES and self.empty > self.images:
             found.append(

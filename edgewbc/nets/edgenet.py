@@ -101,8 +101,8 @@ class EdgeNet(Network):
         form: str = BRANCHED,
     ) -> None:
         super().__init__()
-        self._made = (classes, dropout)
-        self._marks = tuple(channels)
+        self._classes, self._dropout = classes, dropout
+        self._layout = tuple(channels)
         parts: list[nn.Module] = []
         before, stride = 3, 1
         for item in channels:
@@ -129,7 +129,7 @@ class EdgeNet(Network):
         """Return where each block ends: before the layer that reduces the size of the map."""
         found = []
         layer, seen = 0, False
-        for item in self._marks:
+        for item in self._layout:
             if isinstance(item, str):
                 if seen:
                     found.append(layer)
@@ -141,11 +141,10 @@ class EdgeNet(Network):
 
     def channels(self) -> tuple[int | str, ...]:
         widths = iter([_width(part) for part in self.features if isinstance(part, (nn.Conv2d, Branches))])
-        return tuple(item if isinstance(item, str) else next(widths) for item in self._marks)
+        return tuple(item if isinstance(item, str) else next(widths) for item in self._layout)
 
     def folded(self) -> EdgeNet:
-        classes, dropout = self._made
-        plain = EdgeNet(classes, self.channels(), self.hidden(), dropout, PLAIN)
+        plain = EdgeNet(self._classes, self.channels(), self.hidden(), self._dropout, PLAIN)
         for ours, theirs in zip(plain.features, self.features, strict=True):
             if isinstance(theirs, (nn.Conv2d, Branches)):
                 ours.load_state_dict((theirs.folded() if isinstance(theirs, Branches) else theirs).state_dict())

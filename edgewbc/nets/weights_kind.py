@@ -33,8 +33,8 @@ def check_kind(path: Path) -> None:
     if kind is None:
         return
     new = path.with_suffix(".safetensors")
-    mend = f"save them under PyTorch's names (features.0.weight, ...) as {new}"
+    remedy = f"save them under PyTorch's names (features.0.weight, ...) as {new}"
     if kind == _TORCH:
         code = f"save_file(torch.load({str(path)!r}, weights_only=True), {str(new)!r})"
-        mend = f'convert it: python -c "import torch; from safetensors.torch import save_file; {code}"'
-    raise UserError(f"{path}: is {kind}; weights are read as safetensors: {mend}")
+        remedy = f'convert it: python -c "import torch; from safetensors.torch import save_file; {code}"'
+    raise UserError(f"{path}: is {kind}; weights are read as safetensors: {remedy}")

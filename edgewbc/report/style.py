@@ -213,12 +213,12 @@ def _said() -> set[str]:
 
 
 @contextmanager
-def _missing_once(path: Path, *, told: bool) -> Iterator[None]:
+def _missing_once(path: Path, *, silent: bool) -> Iterator[None]:
     """Say in one line which characters of a figure no installed font has, and each of them once in a process.
 
     Args:
         path: of the figure.
-        told: nothing is to be said: the viewer of the figure brings fonts of its own.
+        silent: say nothing: the viewer of the figure brings fonts of its own.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -229,7 +229,7 @@ def _missing_once(path: Path, *, told: bool) -> Iterator[None]:
             missing[chr(int(found[1]))] = None
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    if new := [character for character in missing if not told and character not in _said()]:
+    if new := [character for character in missing if not silent and character not in _said()]:
         _said().update(new)
         _LOG.warning(
             "%s: no installed font has %s: they are drawn as boxes; install a font that does, such as %s",
@@ -255,5 +255,5 @@ def saved(path: Path, width: float, height: float, purpose: str) -> Iterator[Any
         drawn = figure(width, height)
         drawn.set_facecolor(PAPER)
         yield drawn
-        with atomic_write(path) as temporary, _missing_once(path, told=vector):
+        with atomic_write(path) as temporary, _missing_once(path, silent=vector):
             drawn.savefig(temporary, format=path.suffix[1:], metadata=metadata, dpi=72 if vector else 144)

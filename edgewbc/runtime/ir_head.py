@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from edgewbc.decision.head import Array, Head
 from edgewbc.runtime.openvino_import import core, openvino
-
-FEATURES, PROBABILITIES = "features", "probabilities"
+from edgewbc.runtime.predictor import FEATURES, PROBABILITIES
 
 _PASSED = ("FakeQuantize", "Relu", "Convert", "Reshape")
 """Operations between dense layers that have no weights. A quantized model has a FakeQuantize from 0 on for a ReLU."""

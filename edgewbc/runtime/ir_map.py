@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import ModelFiles
 from edgewbc.errors import UserError
-from edgewbc.runtime.ir_head import FEATURES, PROBABILITIES
 from edgewbc.runtime.openvino_import import core, first_use, openvino
-from edgewbc.runtime.predictor import Batch
+from edgewbc.runtime.predictor import FEATURES, PROBABILITIES, Batch
 
 _PASSED = ("Convert", "FakeQuantize", "Unsqueeze")
 """Operations between pooling and `features` that change no place of a value."""

@@ -10,7 +10,7 @@ import numpy as np
 from edgewbc.bundle.external_data import problem
 from edgewbc.errors import UserError
 from edgewbc.runtime.openvino_import import first_use
-from edgewbc.runtime.predictor import Backend, Batch, ModelInfo, Prediction, Predictor
+from edgewbc.runtime.predictor import OUTPUTS, PROBABILITIES, Backend, Batch, ModelInfo, Prediction, Predictor
 from edgewbc.utils.optional import need
 
 _ERRORS_ONLY = 3
@@ -59,7 +59,7 @@ class ONNXRuntimePredictor(Predictor):
             outputs = {output.name: output.shape for output in self._session.get_outputs()}
             input_ = self._session.get_inputs()[0]
             self._input = input_.name
-            if not {"probabilities", "features"} <= set(outputs):
+            if not set(OUTPUTS) <= set(outputs):
                 raise UserError(f"{name}: has the outputs {', '.join(outputs)}, not probabilities and features")
             sizes = [size if isinstance(size, int) else 1 for size in input_.shape]
             if len(sizes) != 4:
@@ -72,7 +72,7 @@ class ONNXRuntimePredictor(Predictor):
             backend=Backend.ONNX,
             precision=precision,
             compute="f32",
-            classes=int(outputs["probabilities"][-1]),
+            classes=int(outputs[PROBABILITIES][-1]),
             input_size=(sizes[1], sizes[2]),
             labels=None if labels is None else tuple(labels.split()),
             threads=threads,
@@ -81,5 +81,5 @@ class ONNXRuntimePredictor(Predictor):
 
     def __call__(self, images: Batch) -> Prediction:
         """Run one batch, uint8 RGB (n, height, width, 3)."""
-        probabilities, features = self._session.run(["probabilities", "features"], {self._input: images})
+        probabilities, features = self._session.run(list(OUTPUTS), {self._input: images})
         return Prediction(np.asarray(probabilities, dtype=np.float32), np.asarray(features, dtype=np.float32))

@@ -15,9 +15,7 @@ from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.errors import UserError
 from edgewbc.runtime import trial
 from edgewbc.runtime.openvino_import import core, first_use, openvino
-from edgewbc.runtime.predictor import Backend, Batch, Compute, Hint, ModelInfo, Prediction, Predictor
-
-OUTPUTS = ("probabilities", "features")
+from edgewbc.runtime.predictor import OUTPUTS, Backend, Batch, Compute, Hint, ModelInfo, Prediction, Predictor
 
 _REQUESTS_PER_STREAM = 2
 """Batches in flight, as a multiple of the number that OpenVINO reports as optimal. With one per stream, a stream idles

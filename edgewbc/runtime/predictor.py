@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
@@ -38,6 +38,10 @@ class Backend(StrEnum):
     TORCH = "torch"
 
 
+PROBABILITIES, FEATURES = OUTPUTS = ("probabilities", "features")
+"""Names of the outputs of a bundle's graph."""
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The network's output for a batch of n images.
@@ -49,6 +53,12 @@ class Prediction:
 
     probabilities: NDArray[np.float32]
     features: NDArray[np.float32]
+
+    @classmethod
+    def joined(cls, batches: Iterable[Prediction]) -> Prediction:
+        """Return the output for several batches, at least one, as that of one batch."""
+        parts = list(batches)
+        return cls(*(np.concatenate([getattr(each, field.name) for each in parts]) for field in fields(cls)))
 
 
 def fault(probabilities: NDArray[np.float32], features: NDArray[np.float32] | None = None) -> str:

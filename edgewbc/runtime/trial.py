@@ -131,7 +131,7 @@ def _try(files: ModelFiles, job: TrialJob) -> str:
             out, _ = child.communicate(given, timeout=SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()
-            return f"one prediction takes longer than {SECONDS:.0f} s; {MEND}"
+            return f"one prediction takes longer than {SECONDS:.0f} s; {REMEDY}"
         except BaseException:
             child.kill()
             child.wait()  # `Popen` does not wait after Ctrl-C
@@ -139,10 +139,10 @@ def _try(files: ModelFiles, job: TrialJob) -> str:
     lines = [line for line in out.decode("utf-8", "replace").splitlines() if line.startswith(MARKER)]
     if child.returncode == 0 and lines:
         return str(json.loads(lines[-1].removeprefix(MARKER)))
-    return f"running this model ended a trial process ({_end(child.returncode)}); {MEND}"
+    return f"running this model ended a trial process ({_end(child.returncode)}); {REMEDY}"
 
 
-MEND = "it is damaged, or was not exported by edgewbc: copy or export the bundle again"
+REMEDY = "it is damaged, or was not exported by edgewbc: copy or export the bundle again"
 
 
 def _end(code: int) -> str:

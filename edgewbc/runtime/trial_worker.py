@@ -10,7 +10,7 @@ import numpy as np
 
 from edgewbc.errors import UserError
 from edgewbc.runtime.predictor import Backend, Predictor, fault
-from edgewbc.runtime.trial import MEND, TrialJob
+from edgewbc.runtime.trial import REMEDY, TrialJob
 from edgewbc.utils.subprocesses import write_result
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     except UserError as error:
         write_result(str(error).removeprefix("the model: ").removeprefix("the ONNX model: "))
     except (MemoryError, RuntimeError, ValueError) as error:
-        write_result(f"cannot be run: {' '.join(str(error).split())[-200:] or 'out of memory'}; {MEND}")
+        write_result(f"cannot be run: {' '.join(str(error).split())[-200:] or 'out of memory'}; {REMEDY}")
     sys.stdout.flush()
     os._exit(0)  # a damaged model may still crash while it is freed, which must not affect the result
 

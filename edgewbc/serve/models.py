@@ -18,9 +18,9 @@ from edgewbc.smear.microscope import Profile
 from edgewbc.utils.text import address_part
 
 VERSION: Final = "1"
-"""The version of every model: a bundle that differs is another model, told by its `model_sha256`."""
+"""The version of every model: a bundle that differs is another model, identified by its `model_sha256`."""
 TRAINING: Final = "training"
-"""Stands for the microscope of the training images, where a profile is named."""
+"""Value of `--microscope` that means the microscope of the training images, in place of a profile."""
 
 
 @dataclass(frozen=True)

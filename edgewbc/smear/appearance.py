@@ -58,7 +58,7 @@ QUANTITIES = {
 
 
 @dataclass(frozen=True)
-class Range:
+class UsualRange:
     """What was usual among training images.
 
     Attributes:
@@ -71,7 +71,7 @@ class Range:
     images: int
 
     @classmethod
-    def of(cls, measured: Sequence[NDArray[np.float32]]) -> Range:
+    def of(cls, measured: Sequence[NDArray[np.float32]]) -> UsualRange:
         """Take the range from measured images, each float32 (len(QUANTITIES),); it is wider if they are few.
 
         Raises:
@@ -88,7 +88,7 @@ class Range:
         )
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Range:
+    def from_json(cls, values: Mapping[str, Any]) -> UsualRange:
         """Read back `to_json`. Quantities of another version are ignored.
 
         Raises:

@@ -75,7 +75,7 @@ def nuclear_density(image: Image, cell: LocatedCell, background: NDArray[np.uint
 
 
 @dataclass(frozen=True)
-class Observation:
+class ImageObservation:
     """What a profile is learned from: one image.
 
     Attributes:
@@ -91,7 +91,7 @@ class Observation:
     red_cells: tuple[float, ...] = ()
 
 
-def observe(image: Image) -> Observation:
+def observe(image: Image) -> ImageObservation:
     """Measure an image to learn from, uint8 RGB (height, width, 3): a field or a single cell."""
     image = frame.cleared(image)
     gauge = Gauge.of(image)
@@ -100,7 +100,7 @@ def observe(image: Image) -> Observation:
         for cell in gauge.cells
         if not cell.cut_off and (density := nuclear_density(image, cell, gauge.background)) is not None
     ]
-    return Observation(
+    return ImageObservation(
         gauge,
         tuple(nucleus for nucleus, _ in measured),
         tuple(density for _, density in measured),

@@ -8,8 +8,8 @@ import numpy as np
 
 from edgewbc.pixels import Image
 from edgewbc.smear import mixture, red_cells
-from edgewbc.smear.gauge import Observation, observe
-from edgewbc.smear.microscope import MIN_DENSITY, Profile, Spread, rounded
+from edgewbc.smear.gauge import ImageObservation, observe
+from edgewbc.smear.microscope import MIN_DENSITY, ImageSpread, Profile, rounded
 
 SAMPLE = 200
 """Images that a profile is learned from; more change its medians by less than one percent."""
@@ -35,7 +35,7 @@ def learn(images: Iterable[Image]) -> Profile | None:
     return summarize([observe(image) for image in images])
 
 
-def summarize(observations: Sequence[Observation]) -> Profile | None:
+def summarize(observations: Sequence[ImageObservation]) -> Profile | None:
     """Return the profile of a microscope from observed images; None without a white cell.
 
     In fields, what is far smaller than the usual nucleus is left out: platelets and stain deposits.
@@ -55,7 +55,7 @@ def summarize(observations: Sequence[Observation]) -> Profile | None:
     backgrounds = np.array([seen.gauge.background for seen in observations], dtype=np.float64)
     red = red_cells.summary([size for seen in observations for size in seen.red_cells])
     low, high = np.percentile(nuclei, PERCENTILES)
-    spread = Spread(
+    spread = ImageSpread(
         (round(float(low), 2), round(float(high), 2)),
         (
             rounded(np.percentile(backgrounds, PERCENTILES[0], axis=0)),

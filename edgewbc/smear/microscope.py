@@ -54,7 +54,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Spread:
+class ImageSpread:
     """How far the images of a microscope are spread: percentiles 1 and 99, each a pair of low and high.
 
     Attributes:
@@ -67,14 +67,14 @@ class Spread:
     density: tuple[Channels, Channels]
 
     @classmethod
-    def around(cls, reference: Reference) -> Spread:
+    def around(cls, reference: Reference) -> ImageSpread:
         """Return a spread for a reference that does not say how its images are spread."""
         low, high = (rounded(np.array(reference.density) * factor) for factor in (1 / USUAL_STAIN, USUAL_STAIN))
         nucleus = reference.nucleus / USUAL_NUCLEUS, reference.nucleus * USUAL_NUCLEUS
         return cls(nucleus, (reference.background, reference.background), (low, high))
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Spread:
+    def from_json(cls, values: Mapping[str, Any]) -> ImageSpread:
         """Read what `to_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
         low, high = (float(value) for value in values["nucleus"])
         channels = {key: tuple(_three(side) for side in values[key]) for key in ("background", "density")}
@@ -110,7 +110,7 @@ class Profile:
     images: int
     cells: int
     red_cell: float | None = None
-    spread: Spread | None = None
+    spread: ImageSpread | None = None
     mixed: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -138,7 +138,7 @@ class Profile:
                 int(values["images"]),
                 int(values["cells"]),
                 None if red_cell is None else float(red_cell),
-                None if spread is None else Spread.from_json(spread),
+                None if spread is None else ImageSpread.from_json(spread),
                 tuple(str(line) for line in values.get("mixed", ())),
                 tuple(str(line) for line in values.get("remarks", ())),
             )
@@ -205,7 +205,7 @@ class Profile:
             extent: longer side of its nucleus in pixels; the same.
             maybe_two: whether its form is that of two nuclei.
         """
-        spread = self.spread or Spread.around(self.reference)
+        spread = self.spread or ImageSpread.around(self.reference)
         found = []
         low, high = np.array(spread.background)
         if (background < low - FAR_LEVELS).any() or (background > high + FAR_LEVELS).any():

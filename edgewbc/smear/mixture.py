@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.smear import red_cells
-from edgewbc.smear.gauge import Observation
+from edgewbc.smear.gauge import ImageObservation
 from edgewbc.smear.microscope import MIN_DENSITY
 
 SEPARATE = 3.0
@@ -30,7 +30,7 @@ SAME_RED_CELLS, SAME_LEVELS = 1.2, 8.0
 """Ratio of diameters of red cells, and difference of backgrounds, up to which two groups are of one microscope."""
 
 
-def find(observations: Sequence[Observation]) -> list[str]:
+def find(observations: Sequence[ImageObservation]) -> list[str]:
     """Return in what way images are of two microscopes or two stains, one line each; empty if they are not.
 
     Nuclei of two sizes alone may be those of two kinds of cell: the images must differ in something else too.
@@ -55,7 +55,7 @@ def find(observations: Sequence[Observation]) -> list[str]:
     return found
 
 
-def backgrounds(observations: Sequence[Observation]) -> str:
+def backgrounds(observations: Sequence[ImageObservation]) -> str:
     """Return a line if images are on two backgrounds; empty if they are not.
 
     A crop has the background of its own image mapped, so that both can be classified. But the density of the stain is
@@ -100,7 +100,7 @@ def _two_groups(values: NDArray[np.float64], apart: float) -> NDArray[np.bool_] 
     return np.asarray(values >= high[0], dtype=np.bool_)
 
 
-def _differ(seen: Sequence[Observation], second: NDArray[np.bool_]) -> bool:
+def _differ(seen: Sequence[ImageObservation], second: NDArray[np.bool_]) -> bool:
     """Return whether two groups of images are of different microscopes, whatever cells they show.
 
     The size of the red cells decides, where both groups have enough of them; else the size of the images or their

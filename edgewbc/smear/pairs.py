@@ -1,4 +1,4 @@
-"""Two white cells that touch, and were joined into one: split where that is certain, else told of.
+"""Two white cells that touch, and were joined into one: split where that is certain, else reported as uncertain.
 
 Lobes of one nucleus lie in one round cell, however far apart they are. So a nucleus that is longer than its cell is
 wide, has more stained area than one cell's, and a neck, is that of two cells. Lengths are in units of the microscope's
@@ -50,7 +50,7 @@ _CERTAIN = _Limits(1.4, 2.1, 0.4, 1.3, 0.6)
 
 
 @dataclass(frozen=True)
-class Form:
+class NucleusForm:
     """The form of a nucleus, lengths in units of the usual one.
 
     Attributes:
@@ -90,7 +90,7 @@ class Form:
         )
 
 
-def form(nucleus: Sequence[Component], body: Body, usual: float) -> Form | None:
+def form(nucleus: Sequence[Component], body: Body, usual: float) -> NucleusForm | None:
     """Return the form of a nucleus that is large and long enough for those of two cells; None for any other.
 
     Args:
@@ -121,7 +121,7 @@ def form(nucleus: Sequence[Component], body: Body, usual: float) -> Form | None:
     reach, near = int(_REACH * usual) + 1, int(_NECK_AT * usual)
     waist = int(body.widths(point + np.arange(-near, near + 1)[:, None] * axis, across, reach).min())
     length = len(widths) / usual
-    return Form(
+    return NucleusForm(
         area / usual**2,
         length,
         float(necks[at]),
@@ -132,7 +132,7 @@ def form(nucleus: Sequence[Component], body: Body, usual: float) -> Form | None:
     )
 
 
-def split(nucleus: Sequence[Component], shape: Form) -> tuple[list[Component], list[Component]]:
+def split(nucleus: Sequence[Component], shape: NucleusForm) -> tuple[list[Component], list[Component]]:
     """Return the lobes on each side of the neck; one that lies across it is cut."""
     sides: tuple[list[Component], list[Component]] = [], []
     for lobe in nucleus:

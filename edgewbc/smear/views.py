@@ -1,11 +1,11 @@
 """Other views of a cell: turned, and cut out a little larger and smaller. Its type is the same in each.
 
-A network that is right about a cell is right about all of its views; where one of them gives another answer, the label
-hangs on something else than the type. So the lowest probability that any view gives the label says when a person should
-look. With thresholds that accept as many cells of the training laboratory, a quarter to a third fewer cells of unknown
-kinds are accepted than by one view, and fewer wrong labels of other laboratories' cells (`python -m bench.views`). That
-predictions should not change under such transformations is the idea of consistency-based uncertainty (Bahat and
-Shakhnarovich 2018, "Confidence from invariance to image transformations", arXiv 1804.00657).
+A network that is right about a cell is right about all of its views; where one of them gives another label, the label
+depends on something else than the type. So the lowest probability that any view gives the label says when a person
+should look. With thresholds that accept as many cells of the training laboratory, a quarter to a third fewer cells of
+unknown kinds are accepted than by one view, and fewer wrong labels of other laboratories' cells (`python -m
+bench.views`). That predictions should not change under such transformations is the idea of consistency-based
+uncertainty (Bahat and Shakhnarovich 2018, "Confidence from invariance to image transformations", arXiv 1804.00657).
 """
 
 from __future__ import annotations

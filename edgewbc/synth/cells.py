@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgewbc._version import __version__
-from edgewbc.cells import CLASSES, OTHER_CLASSES, PLATELET
+from edgewbc.cells import CELL_TYPES, CLASSES, PLATELET
 from edgewbc.errors import UserError
 from edgewbc.images.encode import encode
 from edgewbc.pixels import Box, Image
@@ -23,7 +23,10 @@ from edgewbc.utils.files import occupied, write_json, write_text
 from edgewbc.utils.progress import Progress, quiet
 
 SLIDES = 10
-_EVERY = (*CLASSES, *OTHER_CLASSES)
+DESCRIPTION = "synthetic.json"
+"""File that says what a folder of synthetic cells was drawn with."""
+CELLS = "cells"
+"""Folder of the single cells, a folder per class."""
 FIELD_SCALE = (5.2, 6.4)  # pixels per micrometer in a field
 
 
@@ -150,7 +153,7 @@ def write(
         _check_label(label)
     drawn = Drawn(seed, cells, fields, size, classes=tuple(classes))
     if occupied(folder):
-        if _description(folder / "synthetic.json") == drawn.to_json():
+        if _description(folder / DESCRIPTION) == drawn.to_json():
             return drawn
         raise UserError(f"{folder}: is not empty and holds a different set: give another --to")
     folder = folder.resolve()
@@ -160,15 +163,15 @@ def write(
     if partial.exists():
         shutil.rmtree(partial)
     slides = [Slide.draw(np.random.default_rng([seed, 0, number])) for number in range(SLIDES)]
-    (partial / "cells").mkdir(parents=True)
+    (partial / CELLS).mkdir(parents=True)
     todo = [(label, i) for label in classes for i in range(cells)]
     for label, i in progress(todo, "cells", len(todo)):
-        rng = np.random.default_rng([seed, 1, _EVERY.index(label), i])
+        rng = np.random.default_rng([seed, 1, CELL_TYPES.index(label), i])
         name = f"slide{i % SLIDES:02d}_{i:05d}.png"
-        _save(partial / "cells" / label / name, draw_cell(label, rng, size, slides[i % SLIDES]))
+        _save(partial / CELLS / label / name, draw_cell(label, rng, size, slides[i % SLIDES]))
     if fields:
         _write_fields(partial / "fields", fields, seed, slides, progress, [c for c in classes if c != PLATELET])
-    write_json(partial / "synthetic.json", drawn.to_json())
+    write_json(partial / DESCRIPTION, drawn.to_json())
     if folder.exists():
         folder.rmdir()
     partial.replace(folder)

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.data.augment import Ranges, augment
+from edgewbc.data.augment import AugmentRanges, augment
 from edgewbc.data.images import read
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.prepare import preparer
@@ -77,7 +77,7 @@ def augmented(
     specs: Sequence[PixelSpec],
     batches: Sequence[NDArray[np.int64]],
     *,
-    ranges: Ranges,
+    ranges: AugmentRanges,
     seed: tuple[int, ...],
     first: int = 0,
     place: int = 0,

@@ -61,7 +61,7 @@ def parse(text: str) -> dict[str, str]:
         if not separator or not _KEY.fullmatch(key):
             raise ValueError(f"line {number}: {line[:60]!r} is not of the form `key: value`, without indentation")
         if key in found:
-            raise ValueError(f"line {number}: {key} stands twice")
+            raise ValueError(f"line {number}: {key} occurs twice")
         found[key] = _value(rest.strip(" "), number)
     return found
 

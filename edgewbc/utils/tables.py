@@ -41,7 +41,7 @@ def _quoted(field: str) -> str:
 
 
 def read_table(
-    path: Path, columns: Sequence[str], mend: str, *, empty: Collection[str] = ()
+    path: Path, columns: Sequence[str], remedy: str, *, empty: Collection[str] = ()
 ) -> list[tuple[int, dict[str, str]]]:
     """Return the line number and the stripped values of each row that is not empty, by column.
 
@@ -49,7 +49,7 @@ def read_table(
         path: CSV in UTF-8, or in UTF-16 with a byte order mark; or an Excel workbook (.xlsx), of which the first sheet
             is read.
         columns: that must be there, each once.
-        mend: what to do about a missing column, for the error message.
+        remedy: what to do about a missing column, for the error message.
         empty: those of the columns that may have no value.
 
     Raises:
@@ -67,7 +67,7 @@ def read_table(
                 close = difflib.get_close_matches(name.casefold(), folded := [one.casefold() for one in header], 1)
                 meant = f" (did you mean {header[folded.index(close[0])]!r}?)" if close else ""
                 problem = f"no column {name!r}{meant}"
-            raise UserError(f"{path}: {problem}; found {', '.join(header) or 'none'}: {mend}")
+            raise UserError(f"{path}: {problem}; found {', '.join(header) or 'none'}: {remedy}")
     rows = []
     for line, values in lines[1:]:
         if not any(values):

@@ -37,6 +37,18 @@ def markup(text: object) -> str:
     return escape(printable(text))
 
 
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  (full-width forms, which some spreadsheets evaluate too)
+"""First characters of a field that make a spreadsheet take it for a formula."""
+
+
+def no_formula(text: str) -> str:
+    """Return a text with an apostrophe in front where a spreadsheet would see a formula, or where it begins with one.
+
+    The inverse is to remove one apostrophe from the front.
+    """
+    return f"'{text}" if text.startswith((*FORMULA, "'")) else text
+
+
 def count(n: int, one: str, many: str = "") -> str:
     """Return a number with its noun, such as `1 cell` or `2 cells`; `many` is for a plural that does not end in s."""
     return f"{n} {one if n == 1 else many or f'{one}s'}"

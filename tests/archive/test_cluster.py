@@ -163,11 +163,11 @@ def test_an_address_with_a_listener_is_left_to_ray() -> None:
 
 def test_remarks_of_ray_stay_out_of_the_results(capsys: pytest.CaptureFixture[str]) -> None:
     """Ray prints to stdout when a worker has ended; a person is told in one line."""
-    told: list[str] = []
-    with redirect_stdout(clusters._Remarks(told.append)):
+    remarks: list[str] = []
+    with redirect_stdout(clusters._Remarks(remarks.append)):
         print("(raylet) A worker died or was killed while executing a task. Worker ID: 12", "and more", sep="\n")
         print("anything else")
-    assert told == ["a worker ended unexpectedly (killed, or out of memory); its images are given to another one"]
+    assert remarks == ["a worker ended unexpectedly (killed, or out of memory); its images are given to another one"]
     assert capsys.readouterr().out == ""
 
 

@@ -8,20 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.lab.case import Case
-from edgewbc.lab.results import Status
 from tests.conftest import Ran
-from tests.lab.cases import alter, cell, make_case
+from tests.lab.cases import alter, make_signed_case
 
 
 @pytest.fixture
 def signed(tmp_path: Path) -> Path:
-    folder = make_case(tmp_path / "case", [*[cell("neutrophil")] * 3, cell("monocyte", Status.REVIEW)])
-    with Case.open(folder) as case:
-        case.decide(4, "monocyte", "Ada")
-        case.decide(1, "blast", "Ada", "sure")
-        case.sign_off("Ada")
-    return folder
+    return make_signed_case(tmp_path / "case")
 
 
 def test_the_command_exits_with_3_and_says_what(signed: Path, edgewbc: Callable[..., Ran]) -> None:

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewbc.data import augmented_set
-from edgewbc.data.augmented_set import FACTS, ORIGINALS, Ranges, affine, draw, quotas, write
+from edgewbc.data.augmented_set import FACTS, ORIGINALS, PosterRanges, affine, draw, quotas, write
 from edgewbc.data.manifest import SPLITS, Entry, Manifest, Split
 from edgewbc.data.sampling import balanced
 from edgewbc.data.sources import make
@@ -121,27 +121,27 @@ def test_description_of_the_set(originals: Manifest, tmp_path: Path) -> None:
 def test_borders_are_black() -> None:
     """A rotated white image has black corners and a white center."""
     white = np.full((60, 80, 3), 255, np.uint8)
-    turned = np.stack([draw(white, 60, 80, Ranges(), np.random.default_rng(seed)) for seed in range(20)])
+    turned = np.stack([draw(white, 60, 80, PosterRanges(), np.random.default_rng(seed)) for seed in range(20)])
     assert turned.dtype == np.uint8
     assert (turned[:, 25:35, 35:45] == 255).all()
     corners = turned[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert (corners.max((1, 2)) > 0).any()
     assert ((corners == 0).all(2).sum(1) >= 1).all()
     np.testing.assert_array_equal(
-        draw(white, 30, 40, Ranges(0, 0, 0, False), np.random.default_rng(0)), white[::2, ::2]
+        draw(white, 30, 40, PosterRanges(0, 0, 0, False), np.random.default_rng(0)), white[::2, ::2]
     )
 
 
 def test_without_ranges_nothing_moves() -> None:
     """Without rotation, shift, shear and flips the map is the identity, for any random numbers."""
-    still = affine(240, 320, Ranges(0.0, 0.0, 0.0, False), np.random.default_rng(3))
+    still = affine(240, 320, PosterRanges(0.0, 0.0, 0.0, False), np.random.default_rng(3))
     np.testing.assert_allclose(still, [[1, 0, 0], [0, 1, 0]], atol=1e-12)
 
 
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(8, 400), width=st.integers(8, 400))
 def test_the_map_stays_within_its_ranges(seed: int, height: int, width: int) -> None:
     """The center moves by at most 10 %, areas shrink by at most the shear's cosine, the angle is at most 20 degrees."""
-    ranges = Ranges()
+    ranges = PosterRanges()
     found = affine(height, width, ranges, np.random.default_rng(seed))
     linear, center = found[:, :2], np.array([(width - 1) / 2, (height - 1) / 2])
     moved = linear @ center + found[:, 2] - center
@@ -154,7 +154,7 @@ def test_the_map_stays_within_its_ranges(seed: int, height: int, width: int) -> 
 
 def test_flips_go_both_ways() -> None:
     """The four combinations of the two flips are about equally frequent."""
-    still = Ranges(0.0, 0.0, 0.0, True)
+    still = PosterRanges(0.0, 0.0, 0.0, True)
     maps = (affine(9, 9, still, np.random.default_rng(seed)) for seed in range(400))
     signs = Counter((int(m[0, 0]), int(m[1, 1])) for m in maps)
     assert set(signs) == {(1, 1), (1, -1), (-1, 1), (-1, -1)}

@@ -24,7 +24,7 @@ def cells(temperature: float, n: int = 4000, seed: int = 0) -> tuple[NDArray[np.
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_fit_finds_the_temperature(temperature: float) -> None:
-    """Probabilities that were sharpened or flattened are mended, and held-out ones with them."""
+    """Probabilities that were sharpened or flattened are corrected, and held-out ones with them."""
     found = Calibration.fit(*cells(temperature))
     assert found.temperature == pytest.approx(temperature, rel=0.06)
     assert found.n == 4000

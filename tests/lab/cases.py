@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgewbc.cells import CLASSES, OTHER_CLASSES
+from edgewbc.cells import CELL_TYPES
 from edgewbc.images.encode import encode
 from edgewbc.images.files import FileVersion
+from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
 from edgewbc.lab.case_file import CROPS, JOURNAL, CaseInfo, CellIndex, IndexedCell
 from edgewbc.lab.journal import Journal
@@ -20,7 +21,6 @@ from edgewbc.pixels import Image
 from edgewbc.synth.cells import draw_cell
 
 MADE = "2026-11-28T09:00:00Z"
-EIGHT = (*CLASSES, *OTHER_CLASSES)
 
 
 def cell(
@@ -37,7 +37,7 @@ def make_case(
     wbc: float | None = 7.2,
     case: str = "S-1",
     warning: str = "",
-    classes: Sequence[str] = EIGHT,
+    classes: Sequence[str] = CELL_TYPES,
     drawn: bool = False,
     seed: int = 7,
     accession: str = "",
@@ -115,7 +115,17 @@ def alter(folder: Path, statement: str) -> None:
 def _image(label: str, number: int, drawn: bool, seed: int) -> Image:
     rng = np.random.default_rng([seed, number])
     if drawn:
-        return draw_cell(label if label in EIGHT else "monocyte", rng)
+        return draw_cell(label if label in CELL_TYPES else "monocyte", rng)
     image = np.full((12, 12, 3), 230, dtype=np.uint8)
     image[3:9, 3:9] = rng.integers(60, 180, 3)
     return image
+
+
+def make_signed_case(folder: Path) -> Path:
+    """Make a case of four cells that Ada signed after two decisions, one against the software; return its folder."""
+    make_case(folder, [*[cell("neutrophil")] * 3, cell("monocyte", Status.REVIEW)])
+    with Case.open(folder) as case:
+        case.decide(4, "monocyte", "Ada")
+        case.decide(1, "blast", "Ada", "sure")
+        case.sign_off("Ada")
+    return folder

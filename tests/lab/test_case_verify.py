@@ -11,17 +11,12 @@ from edgewbc.errors import UserError
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_verify import verify
 from edgewbc.lab.results import Status
-from tests.lab.cases import alter, cell, make_case
+from tests.lab.cases import alter, cell, make_case, make_signed_case
 
 
 @pytest.fixture
 def signed(tmp_path: Path) -> Path:
-    folder = make_case(tmp_path / "case", [*[cell("neutrophil")] * 3, cell("monocyte", Status.REVIEW)])
-    with Case.open(folder) as case:
-        case.decide(4, "monocyte", "Ada")
-        case.decide(1, "blast", "Ada", "sure")
-        case.sign_off("Ada")
-    return folder
+    return make_signed_case(tmp_path / "case")
 
 
 def test_an_intact_case_is_intact(signed: Path) -> None:

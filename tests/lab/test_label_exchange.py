@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from edgewbc.cells import CELL_TYPES
 from edgewbc.errors import UserError
 from edgewbc.interop.labels import LabeledImage, LabelForm
 from edgewbc.lab import label_exchange, labeled_cells
 from edgewbc.lab.case import Case
 from edgewbc.lab.case_cells import Exclusion
 from edgewbc.lab.results import Status
-from tests.lab.cases import EIGHT, cell, make_case
+from tests.lab.cases import cell, make_case
 
 MIXED = [
     cell("neutrophil"),
@@ -130,8 +131,8 @@ def test_a_table_goes_out_and_comes_back(form: LabelForm, folder: Path, tmp_path
     back = tmp_path / "back.csv"
     found = label_exchange.to_table(images, tmp_path / "to", back)
     assert dict(found.changed) == {"neutrophil": 1, "monocyte": 1}
-    read = labeled_cells.find(back, EIGHT)
-    assert [EIGHT[each.label] for each in read] == ["neutrophil", "monocyte"]
+    read = labeled_cells.find(back, CELL_TYPES)
+    assert [CELL_TYPES[each.label] for each in read] == ["neutrophil", "monocyte"]
     assert read[0].path.read_bytes() == (tmp_path / names[0]).read_bytes()
     with pytest.raises(UserError, match=r"back.csv: exists already"):
         label_exchange.to_table(images, tmp_path / "to", back)

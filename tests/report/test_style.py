@@ -120,7 +120,7 @@ def test_missing_characters_are_one_line(
     assert line.startswith(f"{tmp_path / 'a.png'}: no installed font has \u5355 \u6838: they are drawn as boxes")
     assert draw("b.png", "\u5355") == []
     assert len(draw("b.png", "\u5355\u7ec6")) == 1
-    with pytest.warns(DeprecationWarning, match="old"), style._missing_once(tmp_path, told=False):
+    with pytest.warns(DeprecationWarning, match="old"), style._missing_once(tmp_path, silent=False):
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     style._said.cache_clear()
 

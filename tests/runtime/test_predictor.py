@@ -55,6 +55,14 @@ def test_a_stream_is_in_order_by_default() -> None:
     assert Sums().kernels() is None
 
 
+def test_batches_are_joined_in_order() -> None:
+    """Probabilities and features of all images, as of one batch."""
+    batches = [np.full((count, 2, 2, 3), count, np.uint8) for count in (1, 2)]
+    joined = Prediction.joined(Sums()(batch) for batch in batches)
+    assert joined.features.ravel().tolist() == [12.0, 24.0, 24.0]
+    assert joined.probabilities.shape == (3, 1)
+
+
 def test_facts_of_a_model_as_json() -> None:
     """The input is a list under its own name."""
     values = Sums.info.to_json()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from edgewbc.cells import CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.pixels import Image, PixelSpec, prepare
-from edgewbc.smear.appearance import QUANTITIES, Range, measure, measure_all
+from edgewbc.smear.appearance import QUANTITIES, UsualRange, measure, measure_all
 from edgewbc.synth.cells import draw_cell
 
 SPEC = PixelSpec(64, 64, "centre", 100)
@@ -29,9 +29,9 @@ def cells(count: int, seed: int = 0) -> list[Image]:
 
 
 @pytest.fixture(scope="module")
-def usual() -> Range:
+def usual() -> UsualRange:
     """The range of 150 synthetic cells."""
-    return Range.of([measure(prepare(cell, SPEC)) for cell in cells(150)])
+    return UsualRange.of([measure(prepare(cell, SPEC)) for cell in cells(150)])
 
 
 def test_quantities_against_values_by_hand() -> None:
@@ -73,7 +73,7 @@ def test_quantities_of_several_nuclei_against_values_by_hand() -> None:
     assert [blank[name] for name in ("nucleus", "cells", "offset", "density_red", "edge")] == [0, 0, 1, 0, 0]
 
 
-def test_new_images_of_the_same_kind_are_usual(usual: Range) -> None:
+def test_new_images_of_the_same_kind_are_usual(usual: UsualRange) -> None:
     """At most 2 of 100 images that the range was not taken from fall outside."""
     outside = sum(bool(usual.unusual(measure(prepare(cell, SPEC)))) for cell in cells(100, seed=1))
     assert outside <= 2
@@ -92,7 +92,7 @@ ODD: dict[str, Callable[[Image], Any]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_foreign_and_destroyed_images_are_unusual(usual: Range, name: str) -> None:
+def test_foreign_and_destroyed_images_are_unusual(usual: UsualRange, name: str) -> None:
     """At least 19 of 20, each with a reason in words."""
     found = [usual.unusual(measure(prepare(np.asarray(ODD[name](cell), np.uint8), SPEC))) for cell in cells(20, 2)]
     assert sum(bool(reasons) for reasons in found) >= 19
@@ -100,13 +100,13 @@ def test_foreign_and_destroyed_images_are_unusual(usual: Range, name: str) -> No
     assert all(not each.low <= each.value <= each.high for reasons in found for each in reasons)
 
 
-def test_json_round_trip(usual: Range) -> None:
+def test_json_round_trip(usual: UsualRange) -> None:
     """What a bundle holds gives the same range back; unknown quantities of a later version are left out."""
     values = json.loads(json.dumps(usual.to_json()))
-    assert Range.from_json(values) == usual
+    assert UsualRange.from_json(values) == usual
     for side in ("low", "high"):
         values[side]["of a later version"] = 1.0
-    assert Range.from_json(values) == usual
+    assert UsualRange.from_json(values) == usual
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_json_round_trip(usual: Range) -> None:
 def test_a_malformed_range_is_refused(values: object) -> None:
     """ValueError, never another exception and never a range that lets everything pass."""
     with pytest.raises(ValueError, match="range of appearance"):
-        Range.from_json(values)  # type: ignore[arg-type]
+        UsualRange.from_json(values)  # type: ignore[arg-type]
 
 
 def test_a_range_of_nothing_is_refused() -> None:
     """There is no usual without images."""
     with pytest.raises(ValueError, match="no images"):
-        Range.of([])
+        UsualRange.of([])
 
 
 @given(height=st.integers(1, 60), width=st.integers(1, 60), seed=st.integers(0, 1000), low=st.integers(0, 255))
@@ -153,7 +153,7 @@ def test_public_images(real_data: Path) -> None:
         return [prepare(decode((real_data / "pbc" / name).read_bytes()).image, spec) for name in names]
 
     spec = PixelSpec(80, 80, "centre", 250)
-    usual = Range.of([measure(image) for image in read("train", 10)])
+    usual = UsualRange.of([measure(image) for image in read("train", 10)])
     home = read("val", 5)
     assert sum(bool(usual.unusual(measure(image))) for image in home) <= 0.02 * len(home)
     other = [prepare(decode(file.read_bytes()).image, spec) for file in sorted((real_data / "jtsc").glob("*.bmp"))]

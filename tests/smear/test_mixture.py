@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from edgewbc.smear import mixture
-from edgewbc.smear.gauge import Observation
+from edgewbc.smear.gauge import ImageObservation
 from tests.smear.observations import varied
 
 
-def mixed(*groups: list[Observation]) -> list[str]:
+def mixed(*groups: list[ImageObservation]) -> list[str]:
     """In what way images of all groups are mixed."""
     return mixture.find([one for group in groups for one in group])
 

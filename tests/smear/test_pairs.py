@@ -15,7 +15,7 @@ from edgewbc.pixels import Box, Image, PixelSpec
 from edgewbc.smear.learning import learn
 from edgewbc.smear.lobes import Component
 from edgewbc.smear.locate import LocatedCell, locate
-from edgewbc.smear.pairs import Form, split
+from edgewbc.smear.pairs import NucleusForm, split
 from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell
 from edgewbc.synth.smear import RADII, Slide, develop, empty, surroundings, white_cell
@@ -146,7 +146,7 @@ def test_a_lobe_across_the_neck_is_cut() -> None:
     square = np.array([(20, 10), (20, 29), (59, 29), (59, 10)], np.float32)
     across = Component(20, 10, 60, 30, 800, square)
     beside = Component(80, 10, 90, 20, 100, np.array([(80, 10), (80, 19), (89, 19), (89, 10)], np.float32))
-    shape = Form(2.0, 2.5, 0.3, 2.0, 0.8, point=np.array((39.5, 20.0)), axis=np.array((1.0, 0.0)))
+    shape = NucleusForm(2.0, 2.5, 0.3, 2.0, 0.8, point=np.array((39.5, 20.0)), axis=np.array((1.0, 0.0)))
     first, second = split([across, beside], shape)
     assert [(part.left, part.right, part.area) for part in first] == [(20, 40, 400)]
     assert [(part.left, part.right, part.area) for part in second] == [(40, 60, 400), (80, 90, 100)]
@@ -168,7 +168,7 @@ def test_a_lobe_across_the_neck_is_cut() -> None:
 )
 def test_from_where_a_nucleus_is_that_of_two(change: dict[str, float], maybe: bool, certainly: bool) -> None:
     """It is split if all is clear, and told of if most is."""
-    shape = replace(Form(1.9, 2.3, 0.1, 1.8, 0.8, np.zeros(2), np.ones(2)), **change)  # type: ignore[arg-type]
+    shape = replace(NucleusForm(1.9, 2.3, 0.1, 1.8, 0.8, np.zeros(2), np.ones(2)), **change)  # type: ignore[arg-type]
     assert (shape.maybe_two, shape.certainly_two) == (maybe, certainly)
 
 

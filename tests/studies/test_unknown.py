@@ -79,12 +79,12 @@ def test_known_and_unknown_cells_are_compared(made: tuple[Bundle, Manifest], tmp
     manifest.write(tmp_path / "written")
     arguments = [str(bundle.path), "--data", str(tmp_path / "written"), "--out", str(tmp_path / "unknown.json")]
     assert main(arguments) == 0
-    told = json.loads((tmp_path / "unknown.json").read_text())
-    assert told["manifest_sha256"] == manifest.sha256
-    assert told["bundles"][0]["unknown"]["all"]["n"] == len(unknown)
-    lines = markdown_table(told).splitlines()
+    written = json.loads((tmp_path / "unknown.json").read_text())
+    assert written["manifest_sha256"] == manifest.sha256
+    assert written["bundles"][0]["unknown"]["all"]["n"] == len(unknown)
+    lines = markdown_table(written).splitlines()
     assert lines[2].startswith(f"| {bundle.name} | all | {len(unknown)} | as it is | ")
-    assert f"Of the {found.known} known test cells: {bundle.name} " in markdown_table(told)
+    assert f"Of the {found.known} known test cells: {bundle.name} " in markdown_table(written)
 
 
 def test_what_cannot_be_measured_is_said(made: tuple[Bundle, Manifest], tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_anything_else_is_refused_with_its_line(line: str) -> None:
 
 
 def test_a_key_twice() -> None:
-    with pytest.raises(ValueError, match="line 2: a stands twice"):
+    with pytest.raises(ValueError, match="line 2: a occurs twice"):
         flat_yaml.parse("a: 1\na: 2")
 
 

@@ -51,3 +51,11 @@ def test_columns_of_east_asian_names_are_aligned() -> None:
     assert text.columns("\u5355\u6838") == 4
     assert text.columns("Gro\u00df") == text.columns("Gros\u0301") == 4
     assert text.table(["x", "n"], [["\u5355\u6838", "1"], ["b", "2"]]) == "x     n\n\u5355\u6838  1\nb     2"
+
+
+@pytest.mark.parametrize("field", ["=1+1", "+1", "-2", "@SUM(1)", "\tx", "\rx", "\n=1", "＝1", "'a"])  # noqa: RUF001
+def test_no_field_is_a_formula(field: str) -> None:
+    """An apostrophe in front, also of one that begins with it, so that removing one gives the field back."""
+    assert text.no_formula(field) == f"'{field}"
+    assert text.no_formula(field).removeprefix("'") == field
+    assert text.no_formula("a=1") == "a=1"

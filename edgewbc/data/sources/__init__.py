@@ -123,18 +123,7 @@ def make(
     chosen = protocol_of(source, protocol)
     name = SourceName(source)
     own = name in (SourceName.FOLDER, *BOXES)
-    if group_pattern is not None and not own:
-        raise UserError(
-            f"--group-pattern is only for the sources folder, {', '.join(BOXES)}; {name} has its own groups"
-        )
-    if label_map is not None and not own and name != SourceName.TABLE:
-        raise UserError(f"--map is only for the sources folder, table, {', '.join(BOXES)}")
-    if (labels is None) == (name == SourceName.TABLE):
-        raise UserError("the source table needs a table of labels, and no other source takes one")
-    if (cases is None) == (name == SourceName.CASES):
-        raise UserError("the source cases needs the cells of signed cases, and no other source takes them")
-    if labels is not None and chosen == Protocol.PUBLISHED and labels.split_column is None:
-        raise UserError("protocol published: name the column that says train, val or test with --split-column")
+    _check_options(name, chosen, group_pattern, label_map, labels, cases)
     protocols.check_fractions(splits)
     wanted = None if classes is None else in_order([label for text in classes if (label := normalize_label(text))])
     if wanted == ():
@@ -143,11 +132,7 @@ def make(
     check_utf8(folder.resolve())
     mapped = label_map is not None or name in BOXES
     if cases is not None:
-        found = replace(
-            cases,
-            cells=[replace(cell, label=normalize_label(cell.label), name=cell.label) for cell in cases.cells],
-        )
-        found = found if wanted is None else select(found, wanted)
+        found = _of_cases(cases, wanted)
     else:
         found = _find(name, folder, chosen, None if mapped else wanted, group_pattern, labels, annotations)
     if label_map is not None:
@@ -180,6 +165,37 @@ def make(
     )
     entries = tuple(replace(entry, label=by_label[entry.label]) for entry in _entries(cells, chosen, seed, splits))
     return Manifest(folder, entries, names, chosen, provenance)
+
+
+def _check_options(
+    name: SourceName,
+    protocol: Protocol,
+    group_pattern: str | None,
+    label_map: LabelMap | None,
+    labels: LabelTable | None,
+    cases: SourceCells | None,
+) -> None:
+    """Raise UserError if an option of `make` does not apply to the source, or one that it needs is missing."""
+    own = name in (SourceName.FOLDER, *BOXES)
+    if group_pattern is not None and not own:
+        raise UserError(
+            f"--group-pattern is only for the sources folder, {', '.join(BOXES)}; {name} has its own groups"
+        )
+    if label_map is not None and not own and name != SourceName.TABLE:
+        raise UserError(f"--map is only for the sources folder, table, {', '.join(BOXES)}")
+    if (labels is None) == (name == SourceName.TABLE):
+        raise UserError("the source table needs a table of labels, and no other source takes one")
+    if (cases is None) == (name == SourceName.CASES):
+        raise UserError("the source cases needs the cells of signed cases, and no other source takes them")
+    if labels is not None and protocol == Protocol.PUBLISHED and labels.split_column is None:
+        raise UserError("protocol published: name the column that says train, val or test with --split-column")
+
+
+def _of_cases(cases: SourceCells, wanted: tuple[str, ...] | None) -> SourceCells:
+    """Return the cells of signed cases under normalized labels; those of the wanted classes, if any are named."""
+    cells = [replace(cell, label=normalize_label(cell.label), name=cell.label) for cell in cases.cells]
+    found = replace(cases, cells=cells)
+    return found if wanted is None else select(found, wanted)
 
 
 def protocol_of(source: str, protocol: str | None = None) -> Protocol:

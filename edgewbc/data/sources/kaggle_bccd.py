@@ -13,8 +13,8 @@ They were drawn by other generators with their own order, so k does not tell whi
 
 `official`: TRAIN, with validation taken from it by whole originals, and TEST. TEST_SIMPLE is left out. No image of TEST
     is in train whatever k means: the protocol to rely on, and the default.
-`grouped`: TRAIN and TEST are divided again by whole originals, as k tells. TEST_SIMPLE is left out, because an original
-    could be in another split than its copies.
+`grouped`: TRAIN and TEST are divided again by whole originals, identified by k. TEST_SIMPLE is left out, because an
+    original could be in another split than its copies.
 `poster`: all 12,515 images at random, as on the research poster that `bench.poster` reproduces. Groups are not used.
 """
 

@@ -16,14 +16,11 @@ from pathlib import Path, PurePosixPath
 from edgewbc.cells import SHORT
 from edgewbc.errors import UserError
 from edgewbc.images import headers
-from edgewbc.images.discover import SUFFIXES
+from edgewbc.images.discover import SUFFIXES, SYSTEM_FILES
 from edgewbc.pixels import Box
 
 ARCHIVE_LEFTOVERS = frozenset({"__MACOSX"})
 """Folders that archive programs add and that hold no images."""
-
-SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-"""Files that Windows adds to folders of images."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from edgewbc.data.sources.scan import Cell, SourceCells, images_below, not_selected, require_folder
 from edgewbc.errors import UserError
+from edgewbc.synth.cells import CELLS, DESCRIPTION
 
 CITATION = "drawn by edgewbc data synth; no real cells, and not a measure of accuracy on any"
 LICENSE = "Apache-2.0"
@@ -24,11 +25,11 @@ def find(folder: Path, classes: Sequence[str] | None = None) -> SourceCells:
         UserError: the folder was not made by `edgewbc data synth`, or has no cells of the classes.
     """
     require_folder(folder, "the output of `edgewbc data synth --to DIR`")
-    if not (folder / "synthetic.json").is_file() or not (folder / "cells").is_dir():
+    if not (folder / DESCRIPTION).is_file() or not (folder / CELLS).is_dir():
         raise UserError(f"{folder}: no synthetic cells here: create them with `edgewbc data synth --to {folder}`")
     left_out: Counter[str] = Counter()
     cells = []
-    for image in images_below(folder / "cells").paths:
+    for image in images_below(folder / CELLS).paths:
         path = image.relative_to(folder).as_posix()
         parts = PurePosixPath(path).parts
         slide, _, number = image.stem.partition("_")
@@ -39,7 +40,5 @@ def find(folder: Path, classes: Sequence[str] | None = None) -> SourceCells:
         else:
             left_out[not_selected(parts[1])] += 1
     if not cells:
-        raise UserError(
-            f"{folder / 'cells'}: no cells here: create them with `edgewbc data synth --to DIR --cells 100`"
-        )
+        raise UserError(f"{folder / CELLS}: no cells here: create them with `edgewbc data synth --to DIR --cells 100`")
     return SourceCells(cells, left_out, CITATION, LICENSE)

@@ -25,7 +25,7 @@ from edgewbc.utils.tables import number, read_table
 MANY: Final = 20
 """Rows from which a column with another label in most of them is not taken for that of the class."""
 
-MEND: Final = "name the columns with --path-column, --label-column, --group-column and --split-column"
+REMEDY: Final = "name the columns with --path-column, --label-column, --group-column and --split-column"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def find(folder: Path, table: LabelTable, classes: Sequence[str] | None = None) 
     cells: list[Cell] = []
     seen: dict[tuple[str, Box | None], int] = {}
     left_out: Counter[str] = Counter()
-    for line, row in read_table(table.path, table.columns, MEND):
+    for line, row in read_table(table.path, table.columns, REMEDY):
         path, label = row[table.path_column].replace("\\", "/").removeprefix("./"), row[table.label_column]
         where = f"{table.path}: line {line}"
         check_relative(path, table.path, folder)
