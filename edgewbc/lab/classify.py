@@ -129,7 +129,7 @@ class LoadedBundle:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person should know before reading any result, a line each."""
+        """Why no percentages are given, whatever the cells are, a line each."""
         reference = self.bundle.pixels.reference
         return () if reference is None else tuple(self.microscope.warnings(reference, self.bundle.manifest.adapted))
 

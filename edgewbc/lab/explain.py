@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.decision.class_map import ClassMaps, class_maps
+from edgewbc.decision.views import lowest
 from edgewbc.errors import UserError
 from edgewbc.lab import cell_views
 from edgewbc.lab.adapt import old_head
@@ -49,6 +50,9 @@ class Explanation:
         features: of the image as it is, float32 (d,).
         maps: what each place adds to each class's logit, mean over the views.
         unfamiliar: why the cell does not look like those of training; empty if it does, or nobody can tell.
+        lowest: lowest calibrated probability that any view of the bundle (see `smear.views`) gives `label`, which is
+            the one that `classify` reports and compares with the threshold; None if the bundle looks at one view.
+        views: number of views that the bundle looks at.
     """
 
     number: int
@@ -59,6 +63,8 @@ class Explanation:
     features: NDArray[np.float32]
     maps: ClassMaps
     unfamiliar: str = ""
+    lowest: float | None = None
+    views: int = 1
 
     @property
     def coarse(self) -> bool:
@@ -116,7 +122,7 @@ class Explainer:
         self.precision = self._model.precision
         self._head = old_head(bundle, precision)
         self._familiarity = bundle.familiarity()
-        self._prepare = Preparer(bundle.pixels, profile)
+        self._prepare = Preparer(bundle.pixels, profile, bundle.manifest.views)
 
     def cells(self, image: Image) -> list[Explanation]:
         """Explain the white cells of an image, the one with the largest nucleus first; none where none is located.
@@ -153,11 +159,13 @@ class Explainer:
         return overlay(image, found.part, evidence, window or window_of(image, found.part), side).png
 
     def _explain(self, cell: PreparedCell) -> Explanation:
-        found = self._model(cell_views.views(cell.image))
+        images = cell_views.views(cell.image)
+        found = self._model(np.concatenate([images, *(view[None] for view in cell.others)]))
         if why := fault(found.probabilities, found.features):
             raise UserError(f"{self.bundle.path}: {why}: run `edgewbc selftest --model {self.bundle.path}`")
         try:
-            views = [class_maps(self._head, *view) for view in zip(found.features, found.maps, strict=True)]
+            mapped = zip(found.features[: len(images)], found.maps[: len(images)], strict=True)
+            views = [class_maps(self._head, *view) for view in mapped]
             unfamiliar = (
                 None
                 if self._familiarity is None
@@ -167,12 +175,18 @@ class Explainer:
             raise UserError(f"{self.bundle.path}: {error}") from None
         parts = cell_views.upright(np.stack([view.parts for view in views])).mean(0)
         maps = ClassMaps(parts, np.mean([view.bias for view in views], 0))
-        probabilities, calibration = found.probabilities[0], self.bundle.manifest.calibration
-        if calibration is not None:
-            probabilities = calibration.apply(probabilities)
+        probabilities, others = self._calibrated(found.probabilities[0]), found.probabilities[len(images) :]
+        sure = None
+        if len(others):
+            sure = float(lowest(probabilities[None], self._calibrated(others)[None])[0])
         features, classes = found.features[0], self.bundle.classes
         why = "" if unfamiliar is None else unfamiliar.text
-        return Explanation(cell.number, cell.box, cell.part, classes, probabilities, features, maps, why)
+        where = cell.number, cell.box, cell.part
+        return Explanation(*where, classes, probabilities, features, maps, why, sure, 1 + len(others))
+
+    def _calibrated(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        calibration = self.bundle.manifest.calibration
+        return probabilities if calibration is None else calibration.apply(probabilities)
 
 
 def index_of(classes: tuple[str, ...], name: str) -> int:

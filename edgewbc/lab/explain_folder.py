@@ -146,6 +146,7 @@ class Explained:
             "part": list(cell.part),
             "label": cell.label,
             "probability": round(float(cell.probabilities.max()), 6),
+            **({} if cell.lowest is None else {"lowest": round(cell.lowest, 6), "views": cell.views}),
             "unfamiliar": cell.unfamiliar,
             "shown": self.label,
             "evidence": np.round(self.evidence, 6).tolist(),
@@ -298,12 +299,15 @@ def _item(each: Explained, similar: Similar | None) -> str:
     cell = each.cell
     index = cell.classes.index(each.label)
     probability = f"{100 * float(cell.probabilities[index]):.1f} %"
+    lowest = ""
+    if cell.lowest is not None and each.label == cell.label:
+        lowest = f"<small>lowest of {cell.views} views, as in a table of results: {100 * cell.lowest:.1f} %</small>"
     where = f"{each.path}{f', cell {cell.number}' if cell.number else ''}"
     unfamiliar = f"<small><b>unfamiliar: {escape(cell.unfamiliar)}</b></small>" if cell.unfamiliar else ""
     return (
         f'<li><figure><img class="pair" src="{_jpeg(each.drawn.pair())}" '
         f'alt="{markup(where)}: image and map for {escape(each.label, quote=True)}">'
-        f"<figcaption><b>{escape(each.label)}, {probability}</b>{unfamiliar}"
+        f"<figcaption><b>{escape(each.label)}, {probability}</b>{lowest}{unfamiliar}"
         f"<small>highest {each.drawn.highest:.2f}; {markup(where)}</small></figcaption></figure>"
         f"{_near(each, similar)}</li>"
     )

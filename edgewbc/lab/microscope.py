@@ -95,8 +95,14 @@ class Microscope:
             f"{profile.nucleus / reference.nucleus:.2f} times as large in pixels as on the training images"
         )
 
+    @property
+    def remarks(self) -> list[str]:
+        """What a person may want to know of the images, a line each; percentages are given nevertheless."""
+        remarks = () if self.profile is None else self.profile.remarks
+        return [f"{remark[0].upper()}{remark[1:]}." for remark in remarks]
+
     def warnings(self, reference: Reference, adapted: bool = False) -> list[str]:
-        """Return what a person should know before reading a result, a line each, with the remedy.
+        """Return why no percentages are given, whatever the cells are, a line each, with the remedy.
 
         Args:
             reference: appearance of the training images.
@@ -107,8 +113,6 @@ class Microscope:
             found.append(
                 f"The microscope of these images is not known: {self.unknown}. Every cell is for review: {REMEDY}."
             )
-        if self.profile is not None:
-            found += [f"{remark[0].upper()}{remark[1:]}." for remark in self.profile.remarks]
         far = [] if self.profile is None or adapted else self.profile.far_off(reference)
         if far:
             found.append(

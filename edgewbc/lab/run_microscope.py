@@ -53,8 +53,8 @@ def tell_microscope(model: LoadedBundle, say: Callable[[str], None]) -> None:
     reference = model.bundle.pixels.reference
     if model.by_cell and reference is not None:
         say(model.microscope.describe(reference))
-        for warning in model.warnings:
-            say(warning)
+        for line in (*model.warnings, *model.microscope.remarks):
+            say(line)
 
 
 @dataclass(frozen=True)

@@ -345,7 +345,9 @@ class _Output:
         if self._request.as_json:
             before: dict[str, object] = {"model": str(self._model.bundle.path), "model_sha256": self._model.sha256}
             if self._model.by_cell:
-                before |= {"microscope": self._model.microscope.to_json(), "warnings": list(self._model.warnings)}
+                microscope = self._model.microscope
+                told = {"warnings": list(self._model.warnings), "remarks": microscope.remarks}
+                before |= {"microscope": microscope.to_json(), **told}
             after: Callable[[], dict[str, object]] = lambda: {  # noqa: E731
                 "verdict": count.verdict.to_json(),
                 "differential": count.to_json(),

@@ -46,6 +46,9 @@ MIN_GAIN, MAX_GAIN = 0.4, 2.5
 """Limits of the factor on the optical density of a channel; a stain that needs more is far off."""
 DARKEST = 0.6
 """Background, as a share of the reference's, below which the light is far off."""
+COLORLESS = 1.12
+"""Ratio of the densities of red, green and blue up to which a nucleus has no color. In color images nuclei absorb green
+twice as much as blue, and more."""
 FITTING_SIZE, FITTING_STAIN = 1.3, 1.4
 """Factors between the medians of a few images and those of the reference up to which the two can be one microscope."""
 
@@ -243,6 +246,11 @@ class Profile:
             and bool((np.abs(np.subtract(self.background, reference.background)) <= FAR_LEVELS).all())
             and bool((np.abs(np.log(np.divide(self.density, reference.density)[:2])) <= np.log(FITTING_STAIN)).all())
         )
+
+
+def colorless(density: Channels) -> bool:
+    """Whether nuclei absorb all channels alike: the image has no color, or that of the light alone."""
+    return max(density) <= COLORLESS * min(density)
 
 
 def rounded(values: NDArray[np.float64]) -> Channels:

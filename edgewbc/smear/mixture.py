@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -104,16 +105,19 @@ def _differ(seen: Sequence[ImageObservation], second: NDArray[np.bool_]) -> bool
     """Return whether two groups of images are of different microscopes, whatever cells they show.
 
     The size of the red cells decides, where both groups have enough of them; else the size of the images or their
-    background.
+    background. Images that were cut out around their cells are of many sizes, and the smaller cells are on smaller
+    ones: sizes tell only where most images of each group have the same.
 
     Args:
         seen: n images.
         second: which of them belong to the second group, (n,).
     """
     groups = [[each for each, its in zip(seen, second, strict=True) if its == side] for side in (False, True)]
-    sides = [np.median([max(each.gauge.height, each.gauge.width) for each in group]) for group in groups]
+    sides = [Counter(max(each.gauge.height, each.gauge.width) for each in group).most_common(1)[0] for group in groups]
     backgrounds = [np.median([each.gauge.background for each in group], axis=0) for group in groups]
     red = [red_cells.summary([size for each in group for size in each.red_cells]) for group in groups]
     if red[0] is not None and red[1] is not None:
         return not 1 / SAME_RED_CELLS <= red[0].diameter / red[1].diameter <= SAME_RED_CELLS
-    return sides[0] != sides[1] or bool((np.abs(backgrounds[0] - backgrounds[1]) > SAME_LEVELS).any())
+    alike = all(count > len(group) / 2 for (_, count), group in zip(sides, groups, strict=True))
+    two_sizes = alike and sides[0][0] != sides[1][0]
+    return two_sizes or bool((np.abs(backgrounds[0] - backgrounds[1]) > SAME_LEVELS).any())

@@ -12,7 +12,7 @@ from edgewbc.smear import canonical, frame
 from edgewbc.smear.canonical import View
 from edgewbc.smear.gauge import Gauge
 from edgewbc.smear.locate import LocatedCell
-from edgewbc.smear.microscope import Profile
+from edgewbc.smear.microscope import Profile, colorless
 from edgewbc.smear.views import Views
 
 
@@ -139,9 +139,15 @@ class Preparer:
         return PreparedCell(pixels.prepare(image, self.spec, box), part=part)
 
     def _reasons(self, profile: Profile, view: View, cell: LocatedCell) -> tuple[Reason, ...]:
-        """Return why a person should look at a cell: it is cut off, or its image is unlike its microscope's."""
+        """Return why a person should look at a cell: it is cut off, or its image is unlike its microscope's.
+
+        An image without color is like those of its microscope, and unlike those that a network in color has seen.
+        """
         nucleus, extent = (None, None) if cell.cut_off else (math.sqrt(cell.nucleus_area), cell.extent)
         unlike = profile.unlike(view.background, view.density, nucleus, extent, cell.maybe_two)
+        seen, reference = view.density, self.spec.reference
+        if seen is not None and colorless(seen) and not (reference is None or colorless(reference.density)):
+            unlike.append("color (grayscale?)")
         what = "not of the training images' microscope" if self.profile is None else "unlike this microscope's images"
         return (
             *([CUT_OFF] if cell.cut_off else []),

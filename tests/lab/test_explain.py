@@ -9,6 +9,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images.decode import decode
 from edgewbc.lab import cell_views
+from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.explain import Explainer
 from edgewbc.synth.cells import draw_field
 from edgewbc.utils import resources
@@ -34,6 +35,7 @@ def test_a_cell_is_explained(explainer: Explainer) -> None:
     assert (found.number, found.box, found.part) == (0, None, (0, 0, 20, 20))
     assert found.maps.parts.shape == (5, 16, 16)
     assert not found.coarse
+    assert (found.lowest, found.views) == (None, 1)
     powers = np.exp(found.maps.logits - found.maps.logits.max())
     assert powers / powers.sum() == pytest.approx(found.probabilities, abs=1e-3)
     mirrored = explainer.cell(np.ascontiguousarray(image[:, ::-1]))
@@ -52,19 +54,22 @@ def test_an_image_for_the_page(explainer: Explainer) -> None:
 
 
 def test_a_cell_of_a_field_is_explained_in_its_place() -> None:
-    """The part that is explained is the canonical crop around the cell."""
+    """The part that is explained is the canonical crop around the cell; the lowest probability is that of its row."""
     bundle = Bundle.open(resources.folder("export/bundles") / "wbc5-travel")
     explainer = Explainer(bundle, threads=1)
     field = draw_field(np.random.default_rng(4), ["neutrophil", "lymphocyte", "monocyte"])[0]
     found = explainer.cells(field)
     assert [cell.number for cell in found] == list(range(1, len(found) + 1))
     assert len(found) >= 2
+    rows = Classifier(bundle.path, threads=1).classify(field)
+    assert [cell.lowest for cell in found] == pytest.approx([row.probability for row in rows], abs=0.01)
     for cell in found:
         assert cell.box is not None
         left, top, width, height = cell.part
         assert left + width / 2 == pytest.approx(cell.box[0] + cell.box[2] / 2, abs=2)
         assert top + height / 2 == pytest.approx(cell.box[1] + cell.box[3] / 2, abs=2)
         again = explainer.cell(field, cell.box)
+        assert cell.views == 6
         assert again.part == cell.part
         assert again.evidence() == pytest.approx(cell.evidence())
     assert found[0].coarse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -105,6 +106,19 @@ def test_the_microscope_is_learned_from_the_images(run: Callable[..., Ran], tmp_
     assert "another microscope profile: run again without --microscope" in refused.err
     settings = json.loads((tmp_path / "rows.summary.json").read_text())["settings"]
     assert settings["microscope"] == before
+
+
+def test_two_backgrounds_are_told_of_and_counted(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """A remark on the images is said in the first lines, and takes no percentages away."""
+    profile = learned_profile()
+    assert profile is not None
+    scope = tmp_path / "scope.json"
+    scope.write_text(json.dumps(replace(profile, remarks=("images on two backgrounds",)).to_json()))
+    found = run(folder(tmp_path / "cells", [usual(seed) for seed in range(12)]), "--json", "--microscope", scope)
+    values = json.loads(found.out)
+    assert (values["warnings"], values["remarks"]) == ([], ["Images on two backgrounds."])
+    assert "Images on two backgrounds." in found.err
+    assert "Images on two backgrounds." not in values["verdict"]["message"]
 
 
 def test_an_unknown_microscope_counts_nothing(run: Callable[..., Ran], tmp_path: Path) -> None:

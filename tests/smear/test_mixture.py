@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgewbc.smear import mixture
 from edgewbc.smear.gauge import ImageObservation
-from tests.smear.observations import varied
+from tests.smear.observations import seen, varied
 
 
 def mixed(*groups: list[ImageObservation]) -> list[str]:
@@ -27,6 +27,13 @@ def test_one_microscope_is_not_taken_for_two() -> None:
     assert mixed(varied(30, 40, side=120, red=70), varied(30, 80, red=72)) == []
     assert mixed(varied(3, 40, side=120), varied(60, 80)) == []
     assert mixed(varied(10, 40, side=120), varied(10, 80)) == []
+
+
+def test_images_cut_out_around_their_cells_are_of_one_microscope() -> None:
+    """Platelets and white cells, each on an image as large as the cell takes: their sizes say nothing."""
+    groups = [[seen(one.nuclei[0], side=round(2 * one.nuclei[0])) for one in varied(30, size)] for size in (35, 80)]
+    assert mixed(*groups) == []
+    assert mixed([seen(one.nuclei[0], side=70) for one in varied(30, 35)], groups[1]) == []
 
 
 def test_two_stains_are_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -134,3 +135,15 @@ def test_a_reference_is_needed_to_locate() -> None:
     reference = Reference(60.0, (250.0, 230.0, 210.0), (1.0, 1.6, 0.4))
     assert Preparer(PixelSpec(20, 20, crop="cell", size=50, reference=reference)).view(cell()) is not None
     assert Preparer(PixelSpec(20, 20)).view(cell()) is None
+
+
+def test_an_image_without_color_is_for_review(spec: PixelSpec) -> None:
+    """Whatever its file or light says: equal channels, and equal ones in yellow light. A network in gray takes it."""
+    for light in ((1.0, 1.0, 1.0), (1.0, 0.95, 0.7)):
+        gray = [np.rint(cell(seed)[..., 1:2] * np.array(light)).astype(np.uint8) for seed in range(24)]
+        own = learn(gray)
+        assert own is not None
+        (found,) = Preparer(spec, own).cells(gray[0])
+        assert [reason.text for reason in found.reasons] == ["unlike this microscope's images: color (grayscale?)"]
+        (found,) = Preparer(replace(spec, reference=own.reference), own).cells(gray[0])
+        assert found.reasons == ()
