@@ -113,9 +113,8 @@ def throughput(model: LoadedBundle, files: Sequence[Path], seconds: float) -> tu
         while time.perf_counter() - begun < seconds:
             yield from files
 
-    for result in model.results(endless()):
-        model.rows(result)
-        done += 1
+    for group in model.classified(endless()):
+        done += len(group)
     return done / (time.perf_counter() - begun), 1e3 * (time.process_time() - cpu) / done
 
 
@@ -165,7 +164,7 @@ def stages(bundle: Bundle, files: Sequence[Path]) -> tuple[Stages, Samples]:
     text = io.StringIO()
 
     def write() -> None:
-        rows = [row for result in results for row in model.rows(result)]
+        rows = (row for image in model.finished(results) for row in image.rows)
         write_csv(rows, bundle.classes, text)
 
     writing, _ = _cpu(write)
@@ -218,7 +217,7 @@ def _jpeg(data: bytes) -> object:
 def _infer(model: LoadedBundle, images: Sequence[Image]) -> list[Output]:
     """Run the network on a batch, as the pipeline does."""
     found = model.engine(np.stack(images))
-    return list(zip(found.probabilities, found.features, model.scores(found.features), strict=True))
+    return list(zip(found.probabilities, found.features, strict=True))
 
 
 def _cpu(step: Callable[[], T]) -> tuple[float, T]:

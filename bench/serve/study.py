@@ -131,7 +131,7 @@ def run(options: Options, say: Callable[[str], None]) -> Result:
     if len(files) < max(*options.sizes, 3):
         raise UserError(f"{options.images}: holds {len(files)} images: name a folder with more")
     engine = LoadedBundle.load(bundle, threads=options.threads)
-    labels = [row.label for result in engine.results(files) for row in engine.rows(result)]
+    labels = [row.label for group in engine.classified(files) for image in group for row in image.rows]
     data = [file.read_bytes() for file in files]
     kept = [index for index, label in enumerate(labels) if label]
     data, labels = [data[index] for index in kept], [labels[index] for index in kept]
@@ -203,9 +203,8 @@ def _engine(engine: LoadedBundle, files: Sequence[Path], seconds: float) -> tupl
         while time.perf_counter() - begun < seconds:
             yield from files
 
-    for result in engine.results(endless()):
-        engine.rows(result)
-        done += 1
+    for group in engine.classified(endless()):
+        done += len(group)
     taken = time.perf_counter() - begun
     return done / taken, 1e3 * (time.process_time() - cpu) / done
 

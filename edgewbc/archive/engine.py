@@ -40,6 +40,7 @@ class RayEngine(Engine):
         say: takes remarks for a person, one line each.
     """
 
+    in_order = False
     options: ClusterOptions = ClusterOptions()
     say: Callable[[str], None] = lambda _: None
 

@@ -8,7 +8,7 @@ it image by image, with a mark for each, and an image that was begun `TRIES` tim
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,7 +75,7 @@ class Worker:
             mark = Mark(self._task.marks / f"part-{part}")
             if mark.count() < TRIES:
                 mark.add()
-                found = list(self._rows(model, names))
+                found = self._rows(model, names)
             else:
                 found = [self._alone(model, name, part, number) for number, name in enumerate(names)]
             mark.remove()
@@ -94,25 +94,30 @@ class Worker:
             )
         return model
 
-    def _rows(self, model: LoadedBundle, names: Sequence[str]) -> Iterator[ImageRows]:
+    def _rows(self, model: LoadedBundle, names: Sequence[str]) -> list[ImageRows]:
         with LocalCopies(names) as copies:
-            for name, result in zip(names, model.results(copies.paths(), self._task.batch), strict=True):
-                yield of_result(model, name, copies.finish(name, result))
+            results = [
+                copies.finish(name, result)
+                for name, result in zip(names, model.results(copies.paths(), self._task.batch), strict=True)
+            ]
+        return of_results(model, names, results)
 
     def _alone(self, model: LoadedBundle, name: str, part: int, number: int) -> ImageRows:
         mark = Mark(self._task.marks / f"image-{part}-{number}")
         if mark.count() >= TRIES:
-            return of_result(model, name, ImageResult(Path(name), "", NOT_READ, error=ENDS_PROCESS))
+            return of_results(model, [name], [ImageResult(Path(name), "", NOT_READ, error=ENDS_PROCESS)])[0]
         mark.add()
         (found,) = self._rows(model, [name])
         mark.remove()
         return found
 
 
-def of_result(model: LoadedBundle, name: str, result: ImageResult) -> ImageRows:
-    """Return the rows of a result, under the name that the journal knows the image by."""
-    rows = tuple(replace(row, path=name) for row in model.rows(result))
-    return ImageRows(rows, result.version, result.sha256)
+def of_results(model: LoadedBundle, names: Sequence[str], results: Sequence[ImageResult]) -> list[ImageRows]:
+    """Return the rows of results, under the names that the journal knows the images by."""
+    return [
+        ImageRows(tuple(row.under(name) for row in rows), result.version, result.sha256)
+        for name, (result, rows) in zip(names, model.finished(results), strict=True)
+    ]
 
 
 @dataclass(frozen=True)

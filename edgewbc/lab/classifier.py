@@ -137,10 +137,11 @@ class Classifier:
                     names.append(str(image))
                     yield Path(image)
 
-        for result in self._model.results(sources(), self._batch):
-            name = names.popleft()
-            for row in self._model.rows(result):
-                yield replace(row, path=name)
+        for group in self._model.classified(sources(), self._batch):
+            for image in group:
+                name = names.popleft()
+                for row in image.rows:
+                    yield row.under(name)
 
 
 def _is_image(value: object) -> TypeGuard[Image]:

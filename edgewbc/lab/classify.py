@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from edgewbc.decision.views import lowest
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.microscope import Microscope
-from edgewbc.lab.prepared_image import CellResult, ImageResult, Scores
+from edgewbc.lab.prepared_image import CellResult, ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
@@ -32,6 +32,22 @@ from edgewbc.utils.text import utc_now
 
 ASK_BUNDLE = ReviewThresholds()
 """The thresholds that the bundle sets."""
+
+
+class ClassifiedImage(NamedTuple):
+    """An image's result, and its rows: at least one."""
+
+    result: ImageResult
+    rows: list[ResultRow]
+
+
+class _Prediction(NamedTuple):
+    """What the network's outputs say of a cell: label, lowest probability of all views, calibrated probabilities."""
+
+    label: str
+    sure: float
+    probabilities: list[float]
+    unfamiliar: Reason | None
 
 
 @dataclass(frozen=True)
@@ -115,17 +131,20 @@ class LoadedBundle:
 
     def results(self, paths: Iterable[Path | Image | None], batch: int = pipeline.BATCH) -> Iterator[ImageResult]:
         """Run the model on image files and arrays, in order; see `pipeline.run`."""
-        measure = self._trained_on is not None
-        profile = self.microscope.profile
-        options = (self.engine, self.bundle.pixels, paths)
-        views = self.bundle.manifest.views
-        return pipeline.run(*options, batch=batch, measure=measure, profile=profile, score=self.scores, views=views)
+        return pipeline.run(self.engine, self.bundle.pixels, paths, batch=batch, **self._preparation)
 
-    def scores(self, features: NDArray[np.float32]) -> Sequence[Scores | None]:
-        """Return distance and score of cells (n, d); None each where the bundle cannot tell, or has none for these."""
-        if self.familiarity is None or features.shape[1:] != self.familiarity.center.shape:
-            return [None] * len(features)
-        return self.familiarity.scores(features)
+    def classified(
+        self, paths: Iterable[Path | Image | None], batch: int = pipeline.BATCH
+    ) -> Iterator[list[ClassifiedImage]]:
+        """Classify image files and arrays, in order; yield those that are ready together (`pipeline.run_groups`)."""
+        options = (self.engine, self.bundle.pixels, paths, self.finished)
+        return pipeline.run_groups(*options, batch=batch, **self._preparation)
+
+    @property
+    def _preparation(self) -> dict[str, Any]:
+        """How the pipeline prepares cells, beside crop and size."""
+        profile, views = self.microscope.profile, self.bundle.manifest.views
+        return {"measure": self._trained_on is not None, "profile": profile, "views": views}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -141,11 +160,11 @@ class LoadedBundle:
         pixels, notes = self.bundle.pixels, result.notes
         return [*self._trained_on.reasons(pixels, result.shape, notes, cell.appearance), *own]
 
-    def _unfamiliar(self, cell: CellResult) -> Reason | None:
-        """Return why a cell does not look like those of training. Raises ValueError if it cannot be compared."""
+    def _unfamiliar(self, features: NDArray[np.float32]) -> list[Reason | None]:
+        """Return why cells (n, d) do not look like those of training. Raises ValueError if they cannot be compared."""
         if self.familiarity is None:
-            return None
-        return self.familiarity.reason(*(cell.scores or self.familiarity.scores(cell.features[None])[0]))
+            return [None] * len(features)
+        return [self.familiarity.reason(*scores) for scores in self.familiarity.scores(features)]
 
     def _decides(self) -> dict[str, Any]:
         """Return views, calibration, familiarity and a guarantee of the threshold, as far as there are any."""
@@ -163,46 +182,87 @@ class LoadedBundle:
 
     def rows(self, result: ImageResult) -> list[ResultRow]:
         """Return the rows for an image, at least one: of each cell, its error, or that no white cell was located."""
-        row = partial(
-            ResultRow,
-            str(result.path),
-            model_sha256=self.sha256,
-            image_sha256=result.sha256,
-            classified_at=utc_now(),
-        )
-        if result.error:
-            return [row("", None, status=Status.ERROR, reason=result.error)]
-        if not result.cells:
-            return [row("", None, status=Status.REVIEW, reason=reasons.write([NO_CELL, *_of_image(result.notes)]))]
-        return [self._cell_row(partial(row, cell=cell.number, box=cell.box), result, cell) for cell in result.cells]
+        return self.finished([result])[0].rows
 
-    def _cell_row(self, row: Callable[..., ResultRow], result: ImageResult, cell: CellResult) -> ResultRow:
+    def finished(self, results: Iterable[ImageResult]) -> list[ClassifiedImage]:
+        """Return results with their rows (see `rows`). Those of an image do not depend on the others."""
+        results = list(results)
+        predictions = iter(self._predictions([cell for result in results for cell in result.cells]))
+        now, found = utc_now(), list[ClassifiedImage]()
+        for result in results:
+            about = partial(
+                ResultRow,
+                str(result.path),
+                model_sha256=self.sha256,
+                image_sha256=result.sha256,
+                classified_at=now,
+            )
+            if result.error:
+                rows = [about("", None, status=Status.ERROR, reason=result.error)]
+            elif not result.cells:
+                reason = reasons.write([NO_CELL, *_of_image(result.notes)])
+                rows = [about("", None, status=Status.REVIEW, reason=reason)]
+            else:
+                rows = [
+                    self._row(partial(about, cell=cell.number, box=cell.box), result, cell, next(predictions))
+                    for cell in result.cells
+                ]
+            found.append(ClassifiedImage(result, rows))
+        return found
+
+    def _row(
+        self, row: Callable[..., ResultRow], result: ImageResult, cell: CellResult, prediction: _Prediction | str
+    ) -> ResultRow:
         """Return the row of a cell: its label and status, or an error. `row` knows what is not of the prediction."""
-        if why := fault(cell.probabilities, cell.features):  # never a label: it would be counted
-            return row("", None, status=Status.ERROR, reason=why)
-        calibrated = self._calibrated(cell.probabilities)
-        label, sure = self.bundle.classes[int(calibrated.argmax())], float(calibrated.max())
-        if cell.others is not None:
-            if why := fault(cell.others):
-                return row("", None, status=Status.ERROR, reason=why)
-            sure = float(lowest(calibrated[None], self._calibrated(cell.others)[None])[0])
-        try:
-            unfamiliar = self._unfamiliar(cell)
-        except ValueError as error:  # never a label: it would be counted unchecked
-            return row("", None, status=Status.ERROR, reason=str(error))
+        if isinstance(prediction, str):  # never a label: it would be counted
+            return row("", None, status=Status.ERROR, reason=prediction)
+        label, sure, probabilities, unfamiliar = prediction
         found = [unfamiliar, *self._reasons(result, cell), self.thresholds.reason(label, sure)]
         reason = reasons.write(filter(None, found))
         return row(
             label,
             sure,
-            dict(zip(self.bundle.classes, calibrated.tolist(), strict=True)),
+            dict(zip(self.bundle.classes, probabilities, strict=True)),
             status=Status.UNFAMILIAR if unfamiliar else Status.REVIEW if reason else Status.OK,
             reason=reason,
         )
 
+    def _predictions(self, cells: Sequence[CellResult]) -> list[_Prediction | str]:
+        """Return the prediction for each cell, or why there is none."""
+        faults = _faults(cells)
+        good = [cell for cell, why in zip(cells, faults, strict=True) if not why]
+        if not good:
+            return [*faults]
+        probabilities = self._calibrated(np.stack([cell.probabilities for cell in good]))
+        sure = probabilities.max(1)
+        if several := [index for index, cell in enumerate(good) if cell.others is not None]:
+            others = self._calibrated(np.stack([good[index].others for index in several]))  # type: ignore[arg-type]
+            sure[several] = lowest(probabilities[several], others)
+        try:
+            unfamiliar = self._unfamiliar(np.stack([cell.features for cell in good]))
+        except ValueError as error:  # never a label: it would be counted unchecked
+            return [why or str(error) for why in faults]
+        labels = map(self.bundle.classes.__getitem__, probabilities.argmax(1).tolist())
+        each = map(_Prediction, labels, sure.tolist(), probabilities.tolist(), unfamiliar)
+        return [why or next(each) for why in faults]
+
     def _calibrated(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         calibration = self.bundle.manifest.calibration
         return probabilities if calibration is None else calibration.apply(probabilities)
+
+
+def _faults(cells: Sequence[CellResult]) -> list[str]:
+    """Return why the outputs for cells cannot be used; empty for each whose can."""
+    if not cells:
+        return []
+    others = [cell.others for cell in cells if cell.others is not None]
+    outputs = np.stack([cell.probabilities for cell in cells]), np.stack([cell.features for cell in cells])
+    if not (fault(*outputs) or (others and fault(np.concatenate(others)))):  # nearly always
+        return [""] * len(cells)
+    return [
+        fault(cell.probabilities, cell.features) or ("" if cell.others is None else fault(cell.others))
+        for cell in cells
+    ]
 
 
 def _of_image(notes: Iterable[str]) -> list[Reason]:
@@ -233,5 +293,4 @@ def classify(
     """
     model = LoadedBundle.load(bundle, precision, threads, thresholds)
     model = replace(model, microscope=microscope or model.microscope)
-    results = model.results(paths, batch)
-    return (row for result in results for row in model.rows(result))
+    return (row for group in model.classified(paths, batch) for image in group for row in image.rows)

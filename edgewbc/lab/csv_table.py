@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, TextIO
 
 from edgewbc.utils.text import FORMULA, no_formula
@@ -80,23 +81,21 @@ def write_csv(
     box of the cell (left, top, width and height in pixels, separated by spaces).
     """
     dialect = _DIALECTS[style]
+    delimiter, decimal = dialect.delimiter, dialect.decimal
 
-    def write(fields: Iterable[str]) -> None:
-        quoted = ('"' + text.replace('"', '""') + '"' if _quotes(text, dialect.delimiter) else text for text in fields)
-        file.write(dialect.delimiter.join(quoted) + dialect.end)
-
-    def number(value: float | None) -> str:
-        return "" if value is None else f"{value:.6f}".replace(".", dialect.decimal)
+    def number(value: float | None) -> str:  # never needs quotes
+        return "" if value is None else f"{value:.6f}".replace(".", decimal)
 
     if header:
-        file.write(dialect.start)
-        write(map(no_formula, csv_columns(classes, by_cell)))
+        columns = (_field(name, delimiter) for name in csv_columns(classes, by_cell))
+        file.write(dialect.start + delimiter.join(columns) + dialect.end)
     for row in rows:
         each = [number(row.probabilities.get(name)) for name in classes]
         if by_cell:
             each += [str(row.cell), "" if row.box is None else " ".join(f"{value:.0f}" for value in row.box)]
-        texts = (no_formula(text) for text in (str(row.status), row.reason, row.model_sha256))
-        write([encode_name(row.path), no_formula(row.label), number(row.probability), *each, *texts])
+        before = (_quoted(encode_name(row.path), delimiter), _field(row.label, delimiter), number(row.probability))
+        after = (_field(text, delimiter) for text in (row.status, row.reason, row.model_sha256))
+        file.write(delimiter.join((*before, *each, *after)) + dialect.end)
 
 
 def read_names(header: str, lines: Iterable[str]) -> Iterator[str] | None:
@@ -134,6 +133,14 @@ def decode_text(text: str) -> str:
     return text.removeprefix("'")
 
 
-def _quotes(text: str, delimiter: str) -> bool:
-    """Return whether a field needs quotes. A semicolon always does: some spreadsheets split any CSV there."""
-    return delimiter in text or _QUOTED.search(text) is not None
+@lru_cache(1024)
+def _field(text: str, delimiter: str) -> str:
+    """Return a field of text other than a name. There are few different ones."""
+    return _quoted(no_formula(str(text)), delimiter)
+
+
+def _quoted(text: str, delimiter: str) -> str:
+    """Return a field in quotes where it needs them. With a semicolon it does: some spreadsheets split any CSV there."""
+    if delimiter in text or _QUOTED.search(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text

@@ -16,7 +16,13 @@ from edgewbc.utils.progress import Progress
 
 
 class Engine(Protocol):
-    """Classifies images into a journal."""
+    """Classifies images into a journal.
+
+    Attributes:
+        in_order: whether `classify` yields the rows in the order of the images.
+    """
+
+    in_order: bool
 
     def learn(self, bundle: Bundle, names: Sequence[str], progress: Progress) -> Microscope:
         """Learn the microscope of a run's images, for a bundle that locates cells."""
@@ -40,6 +46,8 @@ class Engine(Protocol):
 
 class ThisProcess(Engine):
     """The engine of a PC: threads of this process."""
+
+    in_order = True
 
     def learn(self, bundle: Bundle, names: Sequence[str], progress: Progress) -> Microscope:
         """Learn the microscope; see `Engine`."""

@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgewbc.errors import UserError
 from edgewbc.images.discover import inside, is_url
@@ -31,6 +31,20 @@ if TYPE_CHECKING:
 _LATEST = f"{journal_review.RESULTS} WHERE path = ? AND reading = (SELECT max(reading) FROM results WHERE path = ?)"  # noqa: S608
 _MARKS = ", ".join("?" * (len(RESULT_COLUMNS) + 2))
 _INSERT = f"INSERT INTO results (id, {', '.join(RESULT_COLUMNS)}, checksum) VALUES ({_MARKS})"  # noqa: S608
+
+
+class Reading(NamedTuple):
+    """What one reading of an image file gave.
+
+    Attributes:
+        rows: one per cell, at least one, all of the same path.
+        version: of the file that was read.
+        sha256: of the bytes that were read; empty if the file could not be read.
+    """
+
+    rows: Sequence[ResultRow]
+    version: FileVersion
+    sha256: str
 
 
 class Journal:
@@ -64,33 +78,40 @@ class Journal:
         self.add_cells([row], version, sha256)
 
     def add_cells(self, rows: Sequence[ResultRow], version: FileVersion, sha256: str) -> None:
-        """Record the results for all cells of one reading of an image file. They survive a kill once this returns.
+        """Record the results for all cells of one reading of an image file; see `Reading` and `add_all`."""
+        self.add_all([Reading(rows, version, sha256)])
 
-        Args:
-            rows: one per cell, at least one, all of the same path.
-            version: of the file that was read.
-            sha256: of the bytes that were read; empty if the file could not be read.
+    def add_all(self, readings: Sequence[Reading]) -> None:
+        """Record the results of several readings, all or none. They survive a kill once this returns.
 
         Raises:
-            ValueError: no rows, or rows of several paths.
+            ValueError: a reading has no rows, or rows of several paths.
             UserError: they cannot be written (the disk is full).
         """
-        if len({row.path for row in rows}) != 1:
-            raise ValueError("results of one reading need at least one row, all of one path")
+        for reading in readings:
+            if len({row.path for row in reading.rows}) != 1:
+                raise ValueError("results of one reading need at least one row, all of one path")
         self._file.check_lock()
-        with self._file.errors(), self._file.transaction(needed=len(rows) > 1) as execute:
-            first = execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()[0]
-            for number, row in enumerate(rows, first):
-                values = (number, self._file.run, first, utc_now(), key(row.path), *self._values(row, version, sha256))
-                execute(_INSERT, (*values, checksum(values)))
+        with self._file.errors(), self._file.transaction() as execute:
+            number = execute("SELECT coalesce(max(id), 0) FROM results").fetchone()[0]
+            self._file.database.executemany(_INSERT, self._all_values(readings, number))
         self._file.flush_if_due()
 
-    def _values(self, row: ResultRow, version: FileVersion, sha256: str) -> tuple[Any, ...]:
-        probabilities = [row.probabilities[name] for name in self._classes] if row.probabilities else []
-        box = None if row.box is None else to_json([float(value) for value in row.box])
-        best = None if row.probability is None else float(row.probability)
-        file = (version.size, version.mtime_ns, version.ctime_ns, version.inode, sha256)
-        return (row.cell, box, *file, str(row.status), row.label, best, to_json(probabilities), row.reason)
+    def _all_values(self, readings: Iterable[Reading], last: int) -> Iterator[tuple[Any, ...]]:
+        """Yield what is stored of each row, given the id of the last row of the journal."""
+        now = utc_now()
+        for rows, version, sha256 in readings:
+            path, reading = key(rows[0].path), last + 1
+            file = (version.size, version.mtime_ns, version.ctime_ns, version.inode, sha256)
+            for row in rows:
+                last += 1
+                probabilities = [row.probabilities[name] for name in self._classes] if row.probabilities else []
+                box = None if row.box is None else to_json([float(value) for value in row.box])
+                best = None if row.probability is None else float(row.probability)
+                result = (str(row.status), row.label, best, to_json(probabilities), row.reason)
+                at = row.classified_at or now
+                values = (last, self._file.run, reading, at, path, row.cell, box, *file, *result)
+                yield (*values, checksum(values))
 
     def has(self, name: str, version: FileVersion) -> bool:
         """Return whether this version of a file was certainly read and has a result (which may be an error)."""
@@ -158,10 +179,18 @@ class Journal:
             UserError: a file has no result, or as `cells`.
         """
         for name in names:
-            found = self.cells(name)
-            if not found:
-                raise damaged(self.path, f"it has no result for {name}")
-            yield from found
+            yield from self.cells_of(name)
+
+    def cells_of(self, name: str) -> list[ResultRow]:
+        """Return what `cells` does, of a file that has a result.
+
+        Raises:
+            UserError: it has none, or as `cells`.
+        """
+        found = self.cells(name)
+        if not found:
+            raise damaged(self.path, f"it has no result for {name}")
+        return found
 
     def names(self, folder: str) -> Iterator[str]:
         """Return the files in a folder and its subfolders that have a result, in the order of their first result.

@@ -1,8 +1,8 @@
 """Image files to predictions: reading, decoding and inference run at the same time, in order and in bounded memory.
 
 Images are handled in groups, so that threads exchange few messages: readers fetch the files of a group; a worker
-decodes and prepares them one by one and then runs the network on one batch at a time (OpenCV and OpenVINO release the
-interpreter lock meanwhile), and computes the familiarity of the batch's cells. There are as many workers as the engine
+decodes and prepares them one by one, runs the network on one batch at a time (OpenCV and OpenVINO release the
+interpreter lock meanwhile), and finishes the results of the group together. There are as many workers as the engine
 has threads, and a `CpuBudget` of as many cores: a group is decoded on one core, a batch is inferred on as many as its
 stream has threads. So no core is idle while there is work, and the engine's number of threads is the number of cores
 used in total. (One task per image, or more working threads than cores, is slower with a small network.)
@@ -15,23 +15,23 @@ batch size costs about 10 ms once, 5 padding images 25 ms.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from threading import Thread, current_thread
 from time import monotonic
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edgewbc.images.decode import ImageError
 from edgewbc.images.files import Contents, read
 from edgewbc.lab.cpu_budget import CpuBudget, one_thread_in_opencv
-from edgewbc.lab.prepared_image import NO_MEMORY, ImagePreparer, ImageResult, Output, PreparedImage, Scores
+from edgewbc.lab.prepared_image import NO_MEMORY, ImagePreparer, ImageResult, Output, PreparedImage
 from edgewbc.lab.watchdog import LIMIT, Activity
 from edgewbc.pixels import Image, PixelSpec
 from edgewbc.runtime.pool import PredictorPool
@@ -53,8 +53,9 @@ READERS = 2
 PREFETCH = 8 << 20
 """Bytes of files that are prefetched per group; the rest is read when its turn comes."""
 
-Score = Callable[[NDArray[np.float32]], Sequence[Scores | None]]
-"""Returns the scores of the familiarity of cells, given their features (n, d)."""
+T = TypeVar("T")
+Finish = Callable[[list[ImageResult]], T]
+"""What the workers turn the results of a group into."""
 
 GRACE = 5.0
 """Seconds for which a run that ends early waits for its threads to finish their current step."""
@@ -69,10 +70,41 @@ def run(
     readers: int = READERS,
     measure: bool = False,
     profile: Profile | None = None,
-    score: Score | None = None,
     views: Views | None = None,
 ) -> Iterator[ImageResult]:
-    """Run the network on images; yield an `ImageResult` each, in the order given.
+    """Run the network on images; yield an `ImageResult` each, in the order given. See `run_groups`.
+
+    Raises:
+        ValueError: batch or readers below 1. (Raised at once.)
+        StalledError: no thread has finished a step for longer than any batch can take.
+    """
+    options = (engine, spec, paths, _unchanged)
+    return _each(run_groups(*options, batch=batch, readers=readers, measure=measure, profile=profile, views=views))
+
+
+def _unchanged(results: list[ImageResult]) -> list[ImageResult]:
+    return results
+
+
+def _each(groups: Generator[list[ImageResult], None, None]) -> Iterator[ImageResult]:
+    with closing(groups):
+        for group in groups:
+            yield from group
+
+
+def run_groups(
+    engine: PredictorPool,
+    spec: PixelSpec,
+    paths: Iterable[Path | Image | None],
+    finish: Finish[T],
+    *,
+    batch: int = BATCH,
+    readers: int = READERS,
+    measure: bool = False,
+    profile: Profile | None = None,
+    views: Views | None = None,
+) -> Generator[T, None, None]:
+    """Run the network on images; yield what `finish` makes of each group of results, in the order given.
 
     `paths` may be endless. The thread that asks for the next result also asks for the next path, some paths ahead; so
     a source that waits for something (a watched folder) must yield None, which means "nothing now": then the results of
@@ -87,11 +119,11 @@ def run(
         spec: crop and input size of the network.
         paths: of files; None in between as described. Arrays, uint8 RGB (height, width, 3), may be mixed in: they are
             prepared as soon as they are given, and their results have an empty path.
-        batch: images per inference call; with 1, each result is yielded as soon as it is ready.
+        finish: is given the results of a group, at least one; called by the workers.
+        batch: images per inference call; with 1, each image is a group, so that it is yielded as soon as it is ready.
         readers: threads that fetch files.
         measure: also measure the appearance of each prepared cell.
         profile: of the microscope, for the crop `cell`; None takes it to be the reference's.
-        score: computes the familiarity of each batch's cells; called by the workers.
         views: further views of each cell that the network is run on, for the crop `cell`.
 
     Raises:
@@ -100,18 +132,18 @@ def run(
     """
     if batch < 1 or readers < 1:
         raise ValueError(f"batch {batch} and readers {readers} must be 1 or more")
-    return _run(engine, ImagePreparer(Preparer(spec, profile, views), measure), score, paths, batch, readers)
+    return _run(engine, ImagePreparer(Preparer(spec, profile, views), measure), finish, paths, batch, readers)
 
 
 def _run(
     engine: PredictorPool,
     prepare: ImagePreparer,
-    score: Score | None,
+    finish: Finish[T],
     paths: Iterable[Path | Image | None],
     batch: int,
     readers: int,
-) -> Iterator[ImageResult]:
-    submitted: deque[Future[list[ImageResult]]] = deque()
+) -> Generator[T, None, None]:
+    submitted: deque[Future[_Group[T]]] = deque()
     group: list[Path | PreparedImage] = []
     workers = engine.info.threads or 1
     with (
@@ -122,7 +154,7 @@ def _run(
         activity = Activity(LIMIT * max(1, batch / BATCH))
         views = 1 if prepare.preparer.views is None else len(prepare.preparer.views)
         groups, crowding = 0, float(views)
-        work = _Worker(engine, prepare, score, batch, activity)
+        work = _Worker(engine, prepare, finish, batch, activity)
         with activity.stage("loading OpenCV"):  # its first use is in one thread too, before any worker starts
             cv2.resize(cv2.cvtColor(np.zeros((4, 4, 3), np.uint8), cv2.COLOR_BGR2RGB), (2, 2))
             cv2.imdecode(cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1], cv2.IMREAD_COLOR)
@@ -132,30 +164,39 @@ def _run(
             full = max(1, round(full / crowding))  # a field holds more cells, and a cell has more views
             if path is not None:
                 group.append(prepare.pixels(path) if isinstance(path, np.ndarray) else path)
-            if group and (path is None or len(group) >= full):
-                submitted.append(pool.submit(work.results, reading.submit(_fetch, group, activity)))
-                group = []
+            size = full if path is not None else min(full, batch)  # the last images are spread over all workers
+            while group and (path is None or len(group) >= full):
+                submitted.append(pool.submit(work.group, reading.submit(_fetch, group[:size], activity)))
+                del group[:size]
                 groups = 0 if path is None else groups + 1
             while len(submitted) >= (1 if path is None else 2 * workers):
-                found = activity.result(submitted.popleft())
-                crowding = max(1.0, views * sum(len(result.cells) for result in found) / len(found))
-                yield from found
+                done = activity.result(submitted.popleft())
+                crowding = max(1.0, views * done.crowding)
+                yield done.found
+
+
+@dataclass(frozen=True)
+class _Group(Generic[T]):
+    """What became of a group, and the number of cells per image."""
+
+    found: T
+    crowding: float
 
 
 _Item = Path | tuple[Path, Contents | str] | PreparedImage
 """An image of a group: a file that is not fetched yet, or with its contents (or why it has none), or prepared."""
 
 
-class _Worker:
+class _Worker(Generic[T]):
     """The work of the worker threads."""
 
     def __init__(
-        self, engine: PredictorPool, prepare: ImagePreparer, score: Score | None, batch: int, activity: Activity
+        self, engine: PredictorPool, prepare: ImagePreparer, finish: Finish[T], batch: int, activity: Activity
     ) -> None:
         self._engine, self._batch, self._budget = engine, batch, CpuBudget(engine)
-        self._activity, self._prepare, self._score = activity, prepare, score
+        self._activity, self._prepare, self._finish = activity, prepare, finish
 
-    def results(self, fetched: Future[list[_Item]]) -> list[ImageResult]:
+    def group(self, fetched: Future[list[_Item]]) -> _Group[T]:
         """Turn the fetched files of a group into results; it is emptied, so that files are released at once.
 
         At most `GROUP` batches of prepared cells wait for the network, and those of one image more.
@@ -170,14 +211,15 @@ class _Worker:
             while waiting and (not group or len(waiting) >= self._batch):
                 outputs += self._infer(waiting[: self._batch])
                 del waiting[: self._batch]
-        each = iter(outputs)
-        return [item.result(each) for item in prepared]
+        with self._budget.decoding(), self._activity.stage(f"finishing {len(prepared)} images"):
+            each = iter(outputs)
+            results = [item.result(each) for item in prepared]
+            return _Group(self._finish(results), sum(len(result.cells) for result in results) / len(results))
 
     def _infer(self, images: Sequence[Image]) -> Iterator[Output]:
         with self._budget.inference(), self._activity.stage(f"running the network on {len(images)} images"):
             found = self._engine(np.stack(images))
-            scores = [None] * len(images) if self._score is None else self._score(found.features)
-        return zip(found.probabilities, found.features, scores, strict=True)
+        return zip(found.probabilities, found.features, strict=True)
 
     def _decode_some(self, group: list[_Item], prepared: list[PreparedImage], waiting: list[Image]) -> None:
         """Decode and prepare images from the end of a group until `GROUP` batches of cells wait or it is empty."""

@@ -32,10 +32,8 @@ FileFacts: TypeAlias = tuple[Path, str, FileVersion]
 NO_FILE: FileFacts = (Path(), "", NOT_READ)
 """Of an image that was given as an array or as bytes."""
 
-Scores: TypeAlias = tuple[float, float]
-"""Distance and score of a cell's familiarity (see `decision.familiarity`)."""
-Output: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32], Scores | None]
-"""Probabilities (K,), features (d,) and familiarity of a cell."""
+Output: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Probabilities (K,) and features (d,) of a view of a cell."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,6 @@ class CellResult:
         box: of the cell in whole pixels of the image; None where the whole image is prepared.
         reasons: why a person should look at the cell (see `smear.prepare.PreparedCell`).
         appearance: of the prepared cell, from `appearance.measure`; None where it was not asked for.
-        scores: distance and score of its familiarity; None where they were not computed.
         others: probabilities of further views of the cell, float32 (m, K); None where the bundle looks at one view.
     """
 
@@ -59,7 +56,6 @@ class CellResult:
     box: Box | None = None
     reasons: tuple[Reason, ...] = ()
     appearance: NDArray[np.float32] | None = None
-    scores: Scores | None = None
     others: NDArray[np.float32] | None = None
 
 
@@ -97,9 +93,9 @@ class CellFacts(NamedTuple):
 
     def result(self, outputs: Iterator[Output]) -> CellResult:
         """Take the outputs of the cell's views, the upright one first."""
-        probabilities, features, scores = next(outputs)
+        probabilities, features = next(outputs)
         others = np.stack([next(outputs)[0] for _ in range(self.others)]) if self.others else None
-        return CellResult(probabilities, features, self.number, self.box, self.reasons, self.appearance, scores, others)
+        return CellResult(probabilities, features, self.number, self.box, self.reasons, self.appearance, others)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from textwrap import indent
 from typing import Any, TextIO
 
 from edgewbc import reasons
@@ -63,6 +62,10 @@ class ResultRow:
             return (Reason(ReasonKind.ERROR, self.reason),)
         return reasons.read(self.reason)
 
+    def under(self, path: str) -> ResultRow:
+        """Return the row under another name of the same image."""
+        return self if self.path == path else replace(self, path=path)
+
     def to_json(self) -> dict[str, Any]:
         """Return the row as JSON values, probabilities rounded to 6 decimals.
 
@@ -86,7 +89,7 @@ class ResultRow:
 def write_jsonl(rows: Iterable[ResultRow], file: TextIO) -> None:
     """Write one JSON object per line."""
     for row in rows:
-        file.write(json.dumps(row.to_json(), ensure_ascii=False, allow_nan=False) + "\n")
+        file.write(_one_line(row.to_json()) + "\n")
 
 
 def write_json_object(
@@ -101,12 +104,29 @@ def write_json_object(
         file: output.
     """
 
-    def text(value: Any) -> str:
-        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-
-    file.write(text(before)[: -len("\n}")] + ',\n "rows": [')
+    file.write(_indented(before)[: -len("\n}")] + ',\n "rows": [')
     end = "]"
     for row in rows:
-        file.write(("," if end != "]" else "") + "\n" + indent(text(row.to_json()), "  "))
+        file.write(("," if end != "]" else "") + "\n  " + _indented(row.to_json(), "\n  "))
         end = "\n ]"
-    file.write(end + "," + text(after())[1:] + "\n")
+    file.write(end + "," + _indented(after())[1:] + "\n")
+
+
+_one_line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def _indented(value: Any, margin: str = "\n") -> str:
+    """Return JSON as `json.dumps(value, indent=1)` writes it, which for the many small objects of rows is slow.
+
+    Args:
+        value: JSON values; the keys of objects are texts.
+        margin: line end and indentation of what encloses the value.
+    """
+    if isinstance(value, dict) and value:
+        inner = margin + " "
+        members = (f"{_one_line(name)}: {_indented(member, inner)}" for name, member in value.items())
+        return "{" + inner + f",{inner}".join(members) + margin + "}"
+    if isinstance(value, list | tuple) and value:
+        inner = margin + " "
+        return "[" + inner + f",{inner}".join(_indented(member, inner) for member in value) + margin + "]"
+    return _one_line(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,11 @@ from edgewbc.errors import UserError
 from edgewbc.images.decode import ImageError
 from edgewbc.images.discover import SUFFIXES, is_url
 from edgewbc.images.files import NOT_READ, FileVersion, read
-from edgewbc.lab.classify import ASK_BUNDLE, LoadedBundle
-from edgewbc.lab.journal import Journal
+from edgewbc.lab.classify import ASK_BUNDLE, ClassifiedImage, LoadedBundle
+from edgewbc.lab.journal import Journal, Reading
 from edgewbc.lab.journal_file import SettingsMismatch
 from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.pipeline import BATCH
-from edgewbc.lab.prepared_image import ImageResult
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.thresholds import ReviewThresholds, describe
 from edgewbc.runtime import tuning
@@ -181,20 +180,19 @@ def is_done(journal: Journal, name: str, version: FileVersion) -> bool:
 def classify_into(
     model: LoadedBundle, journal: Journal, names: Iterable[str], batch: int = BATCH
 ) -> Iterator[list[ResultRow]]:
-    """Classify files, in order; yield the rows of each once they are recorded (see `Journal.add_cells`).
+    """Classify files, in order; yield the rows of each once they are recorded (see `Journal.add_all`).
 
     Raises:
         UserError: the journal cannot be written.
     """
-    for result in model.results(map(Path, names), batch):
-        yield record(model, journal, result)
+    for images in model.classified(map(Path, names), batch):
+        yield from record(journal, images)
 
 
-def record(model: LoadedBundle, journal: Journal, result: ImageResult) -> list[ResultRow]:
-    """Record the rows of an image, all or none, and return them. Raises UserError if the journal cannot be written."""
-    rows = model.rows(result)
-    journal.add_cells(rows, result.version, result.sha256)
-    return rows
+def record(journal: Journal, images: Sequence[ClassifiedImage]) -> list[list[ResultRow]]:
+    """Record the rows of images, all or none, and return them. Raises UserError if the journal cannot be written."""
+    journal.add_all([Reading(rows, result.version, result.sha256) for result, rows in images])
+    return [image.rows for image in images]
 
 
 def _version(name: str) -> FileVersion:

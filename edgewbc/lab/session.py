@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import StalledError, UserError
@@ -36,6 +39,10 @@ if TYPE_CHECKING:
     from edgewbc.lab.watch import FolderWatcher
 
 Rows = Callable[[], Iterable[ResultRow]]
+"""Returns all rows; the first call may be what classifies the images, as the rows are taken."""
+
+HELD = 16 << 20
+"""Bytes of JSON that are held in memory before they are held in a temporary file."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class ClassifyRequest:
     Attributes:
         paths: image files and folders; only folders if `watch` is set.
         out: results file; None writes the rows to stdout.
-        journal: its path; None puts it next to `out`, or uses a temporary one where there is no `out`.
+        journal: its path; None puts it next to `out`. Without both there is none, or a temporary one if `watch` is set.
         watch: keep running and classify images as they are saved, until Ctrl-C.
         jsonl: write JSON Lines instead of CSV; implied by an `out` that ends in .jsonl.
         style: how CSV is written.
@@ -92,8 +99,8 @@ def run(
 ) -> ClassifySummary:
     """Classify what is requested and write the rows.
 
-    With a journal, every result is recorded as it is made, files that have one are skipped, and `request.out` is
-    written from the journal at the end, with its summary next to it.
+    With a journal, every result is recorded as it is made, and files that have one are skipped. `request.out` is
+    written meanwhile under a temporary name; it and its summary appear once all results are on the disk.
 
     Args:
         request: what to do.
@@ -117,12 +124,13 @@ def run(
         bundle = open_bundle()
         given = named_microscope(request.microscope, bundle)
         learn = partial(_learn_microscope, request, bundle, files, progress, engine)
-        if path is None and not (request.watch or request.as_json):
+        if path is None and not request.watch:
             model = LoadedBundle.load(bundle, request.precision, request.threads, request.thresholds)
             if model.by_cell:
                 model = replace(model, microscope=given or learn())
             tell_microscope(model, say)
-            each = progress(map(model.rows, model.results(map(Path, files), request.batch)), "classify", len(files))
+            images = chain.from_iterable(model.classified(map(Path, files), request.batch))
+            each = progress((image.rows for image in images), "classify", len(files))
             return _Output(request, model, None, stdout, say, found).write(lambda: chain.from_iterable(each))
         options = (request.precision, request.threads, request.thresholds)
         model, journal = open_journal(bundle, path, *options, microscope=given, learn=learn)
@@ -133,15 +141,12 @@ def run(
                 check_same_images(request.out, [*request.paths, *request.listed], journal.holds)
             try:
                 if request.watch:
-                    every_row = _watch(request, model, journal, output)
-                else:
-                    every_row = _classify_pending(request, model, journal, files, say, progress, engine)
+                    return output.write(_watch(request, model, journal, output))
+                return output.write(_classify_pending(request, model, journal, files, say, progress, engine))
             except (KeyboardInterrupt, StalledError):
                 if path is not None:
                     say(f"all results so far are in {path}; run the same command again to resume")
                 raise
-            journal.flush()  # before the results file exists, so that it never holds more than the journal
-            return output.write(every_row)
 
 
 def _learn_microscope(
@@ -190,13 +195,32 @@ def _classify_pending(
     progress: Progress,
     engine: Engine,
 ) -> Rows:
-    """Classify the files without a result in the journal; return all rows."""
+    """Classify the files without a result in the journal; return all rows.
+
+    They are classified while the rows are taken, if they go into a file that appears at its end and come in order.
+    """
     todo = pending(journal, progress(files, "compare with the journal", len(files)))
     if len(todo) < len(files):
         say(f"resuming: {len(files) - len(todo)} of {len(files)} images are in the journal; {len(todo)} to classify")
-    for _ in progress(engine.classify(model, journal, todo, request.batch), "classify", len(todo)):
-        pass
-    return lambda: journal.rows(files)
+    made = iter(progress(engine.classify(model, journal, todo, request.batch), "classify", len(todo)))
+    waiting = deque(todo)
+
+    def rows() -> Iterator[ResultRow]:
+        for name in files:
+            if waiting and waiting[0] == name:
+                waiting.popleft()
+                yield from (row.under(name) for row in next(made))
+            else:
+                yield from journal.cells_of(name)
+        for _ in made:  # it ends its threads
+            pass
+        journal.flush()  # before the results file exists, so that it never holds more than the journal
+
+    if request.out is None or not engine.in_order:
+        for _ in made:
+            pass
+        waiting.clear()
+    return rows
 
 
 def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, output: _Output) -> Rows:
@@ -245,6 +269,7 @@ def _watch(request: ClassifyRequest, model: LoadedBundle, journal: Journal, outp
             output.stream(of_image)
     except KeyboardInterrupt:
         output.say("stopped")
+    journal.flush()
     return rows
 
 
@@ -353,7 +378,8 @@ class _Output:
                 "differential": count.to_json(),
                 **self.found.to_json(),
             }
-            write_json_object(before, count.counting(rows()), after, self._stdout)
+            with _at_once(self._stdout) as file:
+                write_json_object(before, count.counting(rows()), after, file)
             if self._request.out is not None:
                 return summary
         elif self._streams:
@@ -381,3 +407,20 @@ class _Output:
             journal=self._journal,
         )
         return ClassifySummary(count, self._journal, summary)
+
+
+@contextmanager
+def _at_once(to: TextIO) -> Iterator[TextIO]:
+    """Provide a file whose text is written to another one at the end of the block, and not at all if it fails.
+
+    Raises:
+        UserError: there is more than `HELD`, and no room for temporary files.
+    """
+    errors = "surrogatepass"  # bytes of a name that are not valid Unicode
+    with tempfile.SpooledTemporaryFile(HELD, "w+", encoding="utf-8", errors=errors, newline="") as file:
+        try:
+            yield cast(TextIO, file)
+            file.seek(0)
+        except OSError as error:
+            raise UserError(f"{tempfile.gettempdir()}: cannot be written: {error.strerror}") from None
+        shutil.copyfileobj(file, to)

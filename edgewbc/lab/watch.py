@@ -214,9 +214,9 @@ def watch(
             if not watcher.busy:
                 sleep(INTERVAL)
 
-    for result in model.results(paths(), batch):
-        if watcher.accept(result):
-            yield record(model, journal, result)
+    for images in model.classified(paths(), batch):
+        if accepted := [image for image in images if watcher.accept(image.result)]:
+            yield from record(journal, accepted)
 
 
 def outermost(tops: Sequence[Path]) -> list[str]:

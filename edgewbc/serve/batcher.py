@@ -224,7 +224,7 @@ class Batcher:
                 outputs += self._infer(waiting[: self._limits.batch])
                 del waiting[: self._limits.batch]
         each = iter(outputs)
-        return [self._model.rows(image.result(each)) for image in prepared]
+        return [image.rows for image in self._model.finished(image.result(each) for image in prepared)]
 
     def _prepared(self, source: Source) -> PreparedImage:
         if isinstance(source, bytes):
@@ -234,8 +234,7 @@ class Batcher:
     def _infer(self, images: Sequence[Image]) -> list[Output]:
         with self.budget.inference():
             found = self._model.engine(np.stack(images))
-            scores = self._model.scores(found.features)
-        return list(zip(found.probabilities, found.features, scores, strict=True))
+        return list(zip(found.probabilities, found.features, strict=True))
 
 
 def _complete(group: Sequence[Pending]) -> None:

@@ -220,4 +220,4 @@ def _sharpness(images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], list[flo
 
 def _steepness(one: NDArray[np.uint8], other: NDArray[np.uint8], count: int) -> NDArray[np.int64] | int:
     """Return percentile 99 of the differences between neighbors, of each of so many images; 0 where there are none."""
-    return stain.percentiles(stain.histograms(cv2.absdiff(one, other).reshape(count, -1)), 99) if one.size else 0
+    return stain.percentiles(stain.histograms(cv2.absdiff(one, other).reshape(count, 1, -1)), 99) if one.size else 0

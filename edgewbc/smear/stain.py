@@ -7,6 +7,8 @@ Quantitative Cytology and Histology 23:291-299). One is added to both, so that b
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -91,17 +93,33 @@ def histogram(
 def histograms(
     values: NDArray[np.uint8], masks: NDArray[np.uint8] | None = None, channel: int = 0
 ) -> NDArray[np.float32]:
-    """Return what `histogram` does of each of several images, float32 (n, 256).
+    """Return what `histogram` does of each of several images, float32 (n, 256), from one histogram of two dimensions.
 
     Args:
         values: uint8 (n, height, width) or (n, height, width, channels).
         masks: uint8 (n, height, width); None counts all pixels.
         channel: that is counted.
     """
-    found = np.empty((len(values), 256), np.float32)
-    for index, each in enumerate(values):
-        found[index] = cv2.calcHist([each], [channel], None if masks is None else masks[index], [256], [0, 256])
-    return found
+    count, height, width = values.shape[:3]
+    if count == 1:
+        return histogram(values[0], None if masks is None else masks[0], channel)[None]
+    if count > 256:  # the number of an image is a byte
+        parts = range(0, count, 256)
+        of = [None if masks is None else masks[at : at + 256] for at in parts]
+        return np.concatenate(
+            [histograms(values[at : at + 256], one, channel) for at, one in zip(parts, of, strict=True)]
+        )
+    rows = values.reshape(count * height, width, *values.shape[3:])
+    mask = None if masks is None else masks.reshape(count * height, width)
+    ranges = [0, count, 0, 256]
+    found = cv2.calcHist([_numbers(count, height, width), rows], [0, 1 + channel], mask, [count, 256], ranges)
+    return np.asarray(found, dtype=np.float32)
+
+
+@lru_cache(16)
+def _numbers(count: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Return the number of the image that each pixel of so many belongs to, uint8 (count * height, width)."""
+    return np.repeat(np.arange(count, dtype=np.uint8), height * width).reshape(count * height, width)
 
 
 def percentile(counts: NDArray[np.float32], percent: float) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgewbc.archive.worker import ENDS_PROCESS, Mark, of_result
+from edgewbc.archive.worker import ENDS_PROCESS, Mark, of_results
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.images.files import NOT_READ, FileVersion
 from edgewbc.lab.classify import LoadedBundle
@@ -42,8 +42,8 @@ def test_rows_have_the_name_of_the_journal(bundle: Bundle) -> None:
     model, version = LoadedBundle.load(bundle, threads=1), FileVersion(9, 0)
     cell = CellResult(np.eye(1, len(bundle.classes), 2, dtype=np.float32)[0], np.zeros(8, np.float32))
     result = ImageResult(Path("/tmp/copy/0"), "abc", version, (cell,), shape=(20, 24))  # noqa: S108
-    found = of_result(model, "s3://bucket/a.png", result)
+    bad = replace(result, cells=(), version=NOT_READ, error=ENDS_PROCESS)
+    found, other = of_results(model, ["s3://bucket/a.png", "b.png"], [result, bad])
     assert (found.version, found.sha256) == (version, "abc")
     assert [(row.path, row.label) for row in found.rows] == [("s3://bucket/a.png", bundle.classes[2])]
-    bad = replace(result, cells=(), version=NOT_READ, error=ENDS_PROCESS)
-    assert [(row.status, row.reason) for row in of_result(model, "b.png", bad).rows] == [(Status.ERROR, ENDS_PROCESS)]
+    assert [(row.path, row.status, row.reason) for row in other.rows] == [("b.png", Status.ERROR, ENDS_PROCESS)]

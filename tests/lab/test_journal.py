@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from edgewbc import __version__
 from edgewbc.errors import UserError
 from edgewbc.images.files import FileVersion
-from edgewbc.lab.journal import Journal, key
+from edgewbc.lab.journal import Journal, Reading, key
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.runtime.predictor import Backend, ModelInfo
 
@@ -55,6 +55,27 @@ def test_rows_are_unchanged_after_reopening(tmp_path: Path) -> None:
             list(journal.rows([rows[0].path, "none.png"]))
         assert journal.verify() == []
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["j"]
+
+
+def test_several_readings_are_recorded_together_or_not_at_all(tmp_path: Path) -> None:
+    """With the rows' own times; ids count on, and a reading that cannot be stored leaves nothing of the others."""
+    field = [cell("f.png", 1, "neutrophil"), cell("f.png", 2, "lymphocyte")]
+    row = replace(good("a.png"), classified_at="2026-11-28T01:02:03Z")
+    with Journal(tmp_path / "j", SETTINGS) as journal:
+        journal.add(good("before.png"), ONE, "00")
+        journal.add_all([Reading(field, ONE, "bb"), Reading([row], FileVersion(7, 8, 9, 10), "aa")])
+        assert (journal.cells("f.png"), journal.cells("a.png")) == (field, [row])
+        assert journal.cells("a.png")[0].classified_at == row.classified_at
+        unknown = replace(good("c.png"), probabilities={"blast": 1.0})
+        with pytest.raises(KeyError):
+            journal.add_all([Reading([good("b.png")], ONE, "aa"), Reading([unknown], ONE, "aa")])
+        journal.add_all([])
+        assert not journal.holds("b.png")
+        assert journal.verify() == []
+    database = sqlite3.connect(tmp_path / "j")
+    found = database.execute("SELECT id, reading, sha256 FROM results ORDER BY id").fetchall()
+    database.close()
+    assert found == [(1, 1, "00"), (2, 2, "bb"), (3, 2, "bb"), (4, 4, "aa")]
 
 
 def test_several_cells_per_image(tmp_path: Path) -> None:

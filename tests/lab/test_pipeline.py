@@ -20,7 +20,7 @@ from edgewbc.images.decode import decode as decode_image
 from edgewbc.images.files import NOT_READ, FileVersion
 from edgewbc.images.files import read as read_file
 from edgewbc.lab import cpu_budget, pipeline, prepared_image
-from edgewbc.lab.pipeline import run
+from edgewbc.lab.pipeline import run, run_groups
 from edgewbc.lab.prepared_image import ImageResult
 from edgewbc.pixels import prepare
 from edgewbc.runtime.pool import PredictorPool
@@ -145,6 +145,9 @@ def test_few_images_are_spread_over_the_workers(
     groups.clear()
     list(run(engine, bundle.pixels, paths, batch=1, readers=1))
     assert groups == [1] * 12
+    groups.clear()
+    found = run_groups(engine, bundle.pixels, (paths * 9)[: 2 * short + 5], len, batch=2)
+    assert list(found) == [2] * (short + 2) + [1]  # the last group is cut into batches, one for each worker
 
 
 def test_memory_is_bounded(engine: PredictorPool, bundle: Bundle, paths: list[Path]) -> None:

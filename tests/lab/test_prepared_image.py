@@ -21,8 +21,8 @@ FILE = (Path("a.png"), "hash", FileVersion(1, 2, 3, 4))
 
 
 def output(label: int) -> Output:
-    """Probabilities, features and familiarity of a cell."""
-    return np.eye(5, dtype=np.float32)[label], np.full(8, label, np.float32), (float(label), 2.0)
+    """Probabilities and features of a cell."""
+    return np.eye(5, dtype=np.float32)[label], np.full(8, label, np.float32)
 
 
 def test_bytes_become_cells_and_cells_a_result() -> None:
@@ -33,9 +33,9 @@ def test_bytes_become_cells_and_cells_a_result() -> None:
     found = prepared.result(outputs)
     assert (found.path, found.sha256, found.version, found.shape, found.error) == (*FILE, (20, 24), "")
     (cell,) = found.cells
-    assert (int(cell.probabilities.argmax()), cell.features.tolist(), cell.scores) == (2, [2.0] * 8, (2.0, 2.0))
+    assert (int(cell.probabilities.argmax()), cell.features.tolist()) == (2, [2.0] * 8)
     assert (cell.number, cell.box, cell.appearance) == (0, None, None)
-    assert next(outputs)[2] == (4.0, 2.0)  # is left for the next image
+    assert next(outputs)[1][0] == 4.0  # is left for the next image
 
 
 def test_appearance_is_measured_where_asked() -> None:

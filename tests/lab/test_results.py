@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgewbc.lab.results import ResultRow, Status, write_json_object
 
@@ -37,3 +39,20 @@ def test_a_json_object_is_as_json_dumps_writes_it(count: int) -> None:
         "x": {"a": 1},
     }
     assert file.getvalue() == json.dumps(want, indent=1, ensure_ascii=False) + "\n"
+
+
+_TEXTS = st.text(st.characters(exclude_categories=()))
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(values=st.dictionaries(_TEXTS, _VALUES, min_size=1, max_size=3))
+def test_any_json_is_laid_out_as_json_dumps_does(values: dict[str, object]) -> None:
+    """Nested and empty objects and lists, numbers, and texts with any character."""
+    file = io.StringIO()
+    write_json_object(values, [], lambda: values, file)
+    text = json.dumps(values, indent=1, ensure_ascii=False)
+    assert file.getvalue() == f'{text[:-2]},\n "rows": [],{text[1:]}\n'

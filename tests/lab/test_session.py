@@ -14,8 +14,11 @@ import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
+from edgewbc.lab import session
 from edgewbc.lab import watch as watch_module
+from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.csv_table import CsvStyle
+from edgewbc.lab.journal import Journal
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.session import ClassifyRequest, ClassifySummary, WatchCounter, run
 from edgewbc.lab.thresholds import ReviewThresholds
@@ -101,6 +104,56 @@ def test_the_same_inputs_resume(classify: Callable[..., ClassifySummary], smears
     assert classify(".", out=out, style=CsvStyle.ISO).differential.total == 6
     with out.open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == 6
+
+
+def test_a_resumed_table_is_that_of_one_run(
+    classify: Callable[..., ClassifySummary], smears: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of the journal and new ones are in the order of the images; until the end, no table is there."""
+    classify("a", "b", out=Path("whole.csv"), batch=1)
+    add_all = Journal.add_all
+    left = 3
+
+    def add(journal: Journal, readings: Any) -> None:
+        nonlocal left
+        assert not Path("rows.csv").exists()
+        if not left:
+            raise KeyboardInterrupt
+        left -= 1
+        add_all(journal, readings)
+
+    monkeypatch.setattr(Journal, "add_all", add)
+    with pytest.raises(KeyboardInterrupt):
+        classify("b/1.png", "a", "b", out=Path("rows.csv"), batch=1)
+    assert [path.name for path in smears.iterdir() if "rows" in path.name] == ["rows.csv.journal"]
+    left = 100
+    assert classify("a", "b", out=Path("rows.csv"), batch=1).differential.total == 6
+    assert left == 100 - 3
+    assert Path("rows.csv").read_bytes() == Path("whole.csv").read_bytes()
+
+
+def test_json_is_written_whole_or_not_at_all(smears: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a table there is no journal; the text waits in memory, or in a temporary file if there is much of it."""
+    request = ClassifyRequest([Path("a")], threads=1, as_json=True)
+    texts = []
+    for held in (1 << 20, 100):
+        monkeypatch.setattr(session, "HELD", held)
+        out = io.StringIO()
+        run(request, lambda: bundle, out, say=lambda line: None)
+        texts.append(out.getvalue())
+    assert texts[0] == texts[1]
+    told = json.loads(texts[0])
+    assert [row["path"] for row in told["rows"]] == [str(Path("a") / f"{seed}.png") for seed in range(3)]
+    assert told["differential"]["pictures"] == 3
+
+    def fail(model: LoadedBundle, results: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LoadedBundle, "finished", fail)
+    out = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        run(request, lambda: bundle, out, say=lambda line: None)
+    assert out.getvalue() == ""
 
 
 def test_a_link_is_written_through(classify: Callable[..., ClassifySummary], smears: Path) -> None:

@@ -100,8 +100,7 @@ def test_a_model_of_other_features_gives_errors(knowing: Bundle) -> None:
     (result,) = model.results([FAR])
     (cell,) = result.cells
     assert model.familiarity is not None
-    assert [cell.scores] == model.familiarity.scores(cell.features[None])
-    (row,) = model.rows(replace(result, cells=(replace(cell, features=cell.features[:3], scores=None),)))
+    (row,) = model.rows(replace(result, cells=(replace(cell, features=cell.features[:3]),)))
     assert (row.status, row.label) == (Status.ERROR, "")
     assert row.reason.startswith("the model gives 3 features")
     other = replace(model, familiarity=replace(model.familiarity, center=model.familiarity.center[:3]))
@@ -109,16 +108,34 @@ def test_a_model_of_other_features_gives_errors(knowing: Bundle) -> None:
     assert [(row.status, row.label) for row in rows] == [(Status.ERROR, "")] * 2
 
 
-def test_a_cell_without_scores_is_compared_all_the_same(knowing: Bundle) -> None:
-    """A result that did not come through the pipeline gives the same row; features that are not finite an error."""
+def test_rows_do_not_depend_on_other_images(knowing: Bundle) -> None:
+    """To the last digit: calibrated and compared together with others, and with some that have no prediction."""
     model = LoadedBundle.load(knowing, threads=1)
-    (result,) = model.results([FAR])
-    (cell,) = result.cells
-    bare = replace(result, cells=(replace(cell, scores=None),))
-    assert model.rows(bare) == model.rows(result)
-    broken = replace(cell, features=np.full_like(cell.features, np.nan))
-    (row,) = model.rows(replace(result, cells=(broken,)))
-    assert (row.status, row.label) == (Status.ERROR, "")
+    images = [FAR, *map(plain, range(40))]
+    results = list(model.results(images))
+    (cell,) = results[5].cells
+    results[5] = replace(results[5], cells=(replace(cell, features=np.full_like(cell.features, np.nan)),))
+    results[6] = replace(results[6], cells=(), error="damaged")
+    results[7] = replace(results[7], cells=())
+    random = np.random.default_rng(0)
+    for index in range(10, 20):  # as of a bundle that looks at several views
+        (cell,) = results[index].cells
+        others = random.dirichlet(np.ones(len(cell.probabilities)), 5).astype(np.float32)
+        results[index] = replace(results[index], cells=(replace(cell, others=others),) * (1 + index % 2))
+    (cell, other) = results[13].cells
+    broken = replace(cell, others=np.full_like(other.probabilities[None], np.inf))
+    results[13] = replace(results[13], cells=(broken, other))
+    together = model.finished(results)
+    assert [image.result for image in together] == results
+    for image in together:
+        assert repr([replace(row, classified_at="") for row in image.rows]) == repr(
+            [replace(row, classified_at="") for row in model.rows(image.result)]
+        )
+    assert [row.status for index in (0, 5, 6, 7, 13) for row in together[index].rows] == [
+        Status.UNFAMILIAR, Status.ERROR, Status.ERROR, Status.REVIEW, Status.ERROR, Status.OK,
+    ]  # fmt: skip
+    assert together[5].rows[0].reason == "the model's features are not numbers (NaN or infinite)"
+    assert model.finished([]) == []
 
 
 def test_a_run_records_what_decides(knowing: Bundle, tmp_path: Path) -> None:

@@ -33,6 +33,17 @@ def test_nuclei_stand_out_from_red_cells_of_the_same_red_density() -> None:
     assert found[0, 1] < 0 < 1 < found[0, 0]
 
 
+def test_more_images_than_a_byte_counts() -> None:
+    """The histograms of 600 images, most of them of one color."""
+    images = np.zeros((600, 2, 3), np.uint8)
+    images[::7] = 9
+    images[599, 1, 2] = 5
+    counts = stain.histograms(images, np.ones_like(images))
+    assert counts.shape == (600, 256)
+    assert counts[:, 9].tolist() == [0.0 if number % 7 else 6.0 for number in range(600)]
+    assert (counts[599, 0], counts[599, 5]) == (5, 1)
+
+
 def test_several_images_give_what_each_alone_gives() -> None:
     """Histograms, percentiles and nuclear stain of several images, against the functions for one; bit by bit."""
     random = np.random.default_rng(0)
