@@ -236,8 +236,8 @@ class LoadedBundle:
         probabilities = self._calibrated(np.stack([cell.probabilities for cell in good]))
         sure = probabilities.max(1)
         if several := [index for index, cell in enumerate(good) if cell.others is not None]:
-            others = self._calibrated(np.stack([good[index].others for index in several]))  # type: ignore[arg-type]
-            sure[several] = lowest(probabilities[several], others)
+            others = np.stack([cell.others for cell in good if cell.others is not None])
+            sure[several] = lowest(probabilities[several], self._calibrated(others))
         try:
             unfamiliar = self._unfamiliar(np.stack([cell.features for cell in good]))
         except ValueError as error:  # never a label: it would be counted unchecked

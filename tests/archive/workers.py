@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgewbc.archive.tables import ImageRows
@@ -15,7 +15,7 @@ from edgewbc.lab.classify import LoadedBundle
 class Fragile(Worker):
     """Ends its process at a file whose name begins with `poison`; with `once`, only at the first time."""
 
-    def _rows(self, model: LoadedBundle, names: Sequence[str]) -> Iterator[ImageRows]:
+    def _rows(self, model: LoadedBundle, names: Sequence[str]) -> list[ImageRows]:
         for name in names:
             path = Path(name)
             if path.name.startswith("poison"):
@@ -23,7 +23,7 @@ class Fragile(Worker):
             if path.name.startswith("once") and not (been := path.with_suffix(".been")).exists():
                 been.touch()
                 _end()
-        yield from super()._rows(model, names)
+        return super()._rows(model, names)
 
 
 def _end() -> None:

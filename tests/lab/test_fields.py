@@ -16,10 +16,12 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import CLASSES
 from edgewbc.images.files import NOT_READ, Contents
+from edgewbc.lab import journal as journal_module
 from edgewbc.lab import pipeline
 from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.journal import Journal
+from edgewbc.lab.journal_schema import checksum
 from edgewbc.lab.resume import classify_into, pending
 from edgewbc.lab.session import ClassifyRequest, run
 from edgewbc.lab.watch import watch
@@ -208,16 +210,16 @@ def test_an_image_is_done_when_all_of_its_cells_are(
     model = LoadedBundle.load(bundle, threads=1)
     names = sorted(str(path) for path in folder.iterdir())
     with Journal(tmp_path / "j", model.settings) as journal:
-        values, count = journal._values, 0
+        count = 0
 
-        def killed(*arguments: Any) -> Any:
+        def killed(values: tuple[Any, ...]) -> str:
             nonlocal count
             count += 1
             if count == 2:  # the second cell of the first field
                 raise KeyboardInterrupt
-            return values(*arguments)
+            return checksum(values)
 
-        monkeypatch.setattr(journal, "_values", killed)
+        monkeypatch.setattr(journal_module, "checksum", killed)
         with pytest.raises(KeyboardInterrupt):
             list(classify_into(model, journal, names, batch=1))
     with Journal(tmp_path / "j", model.settings) as journal:
