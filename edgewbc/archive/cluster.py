@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgewbc.archive.watch import Presence, ray_ended, watched
 from edgewbc.errors import UserError
 from edgewbc.runtime import host
 from edgewbc.utils import temporaries
@@ -40,10 +41,17 @@ REACHED = 10.0
 _MAX_FOLDER = 40
 """Characters of the folder for Ray's files: the names of its sockets are 60 longer, and Linux allows 107 in all."""
 
-_ENVIRONMENT: Mapping[str, str] = {
+_ALWAYS: Mapping[str, str] = {
+    # A thread that Ray leaves behind must not start another one, which would listen on the network.
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+}
+"""What any Ray finds in the environment of this process. It is set before Ray is imported, which reads it."""
+
+_OWN: Mapping[str, str] = {
+    **_ALWAYS,
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_DATA_LOG_LEVEL": "ERROR",
+    "RAY_DATA_LOG_LEVEL": "CRITICAL",  # an error is raised too; as a message, it has a stack trace
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_enable_metrics_collection": "0",
     # The Ray that is to be a part of a cluster listens on the address of this PC. This one is not: Ray then takes the
@@ -53,7 +61,7 @@ _ENVIRONMENT: Mapping[str, str] = {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }
-"""What a Ray that is started here finds in its environment. It is set before Ray is imported, which reads it."""
+"""What a Ray that is started here finds there."""
 
 
 def check_installed() -> None:
@@ -119,11 +127,13 @@ class Cluster:
         workers: processes that may run at the same time.
         local: whether Ray was started here, and stops at the end.
         folder: on each machine, for what a worker wants to remember beyond its end; need not exist.
+        ended: returns what of Ray has ended; empty if nothing has.
     """
 
     workers: int
     local: bool
     folder: Path
+    ended: Callable[[], str] = lambda: ""
 
     def map(self, worker: type, argument: object, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Apply workers to tables; yield what they return, as soon as it is ready and in any order.
@@ -151,13 +161,13 @@ class Cluster:
         )
         del blocks
         try:
-            yield from made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
+            found = made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
+            yield from watched(found, self.ended)
         except errors.RayTaskError:  # raised by the worker's own code
             raise
         except errors.RayError as error:
-            raise UserError(
-                f"--engine ray: Ray ended unexpectedly ({type(error).__name__}): run the same command again"
-            ) from None
+            what = self.ended()
+            raise (ray_ended(what) if what else ray_ended("Ray", type(error).__name__)) from None
 
 
 class _Remarks(io.TextIOBase):
@@ -191,15 +201,15 @@ def connected(options: ClusterOptions, say: Callable[[str], None] = lambda _: No
         UserError: Ray is not installed, there is no cluster at the address, or Ray cannot be started.
     """
     check_address(options.address)
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    if options.address is None:
-        os.environ.update(_ENVIRONMENT)
+    environment = _OWN if options.address is None else _ALWAYS
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
     try:
         check_installed()
         ray = need("ray", "--engine ray", ARCHIVE)
         with redirect_stdout(_Remarks(say)):
             if ray.is_initialized():  # by the program that uses this as a library: it knows better
-                yield Cluster(_workers(options, ray), False, _scratch())
+                yield Cluster(_workers(options, ray), False, _scratch(), Presence.of(ray).ended)
             elif options.address is not None:
                 with _joined(ray, options) as cluster:
                     yield cluster
@@ -207,12 +217,11 @@ def connected(options: ClusterOptions, say: Callable[[str], None] = lambda _: No
                 with _started(ray, options) as cluster:
                     yield cluster
     finally:
-        if options.address is None:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -222,7 +231,7 @@ def _joined(ray: Any, options: ClusterOptions) -> Iterator[Cluster]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _no_cluster(options.address, _first_line(error)) from None
     try:
-        yield Cluster(_workers(options, ray), False, _scratch())
+        yield Cluster(_workers(options, ray), False, _scratch(), Presence.of(ray).ended)
     finally:
         ray.shutdown()
 
@@ -258,7 +267,7 @@ def _started(ray: Any, options: ClusterOptions) -> Iterator[Cluster]:
                     "--engine ray: this version of Ray listens on the network: install another one "
                     f"({ARCHIVE}), or start a cluster yourself and name it with --address"
                 )
-            yield Cluster(workers, True, folder / "scratch")
+            yield Cluster(workers, True, folder / "scratch", Presence.of(ray).ended)
         finally:
             ray.shutdown()
 

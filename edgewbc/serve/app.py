@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from time import monotonic
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edgewbc._version import __version__
 from edgewbc.lab.cpu_budget import CpuBudget
-from edgewbc.lab.results import ResultRow, Status
+from edgewbc.lab.results import Status
 from edgewbc.serve import request as requests
 from edgewbc.serve import response as responses
 from edgewbc.serve.admission import Admission
@@ -216,21 +215,11 @@ def create(service: Service, token: str | None = None) -> Guard:
 
 
 async def _rows(batcher: Batcher, images: Sequence[Source]) -> Rows:
-    """Classify images; the batcher completes its future in this event loop."""
+    """Classify images; the batcher completes the future in this event loop."""
     loop = asyncio.get_running_loop()
-    waiting: asyncio.Future[Rows] = loop.create_future()
-
-    def copy(done: Future[list[list[ResultRow]]]) -> None:
-        if waiting.done():  # cancelled
-            return
-        error = done.exception()
-        if error is None:
-            waiting.set_result(done.result())
-        else:
-            waiting.set_exception(error)
-
-    batcher.submit(images, loop.call_soon_threadsafe).add_done_callback(copy)
-    return await waiting
+    rows: asyncio.Future[Rows] = loop.create_future()
+    batcher.queue(images, rows, loop.call_soon_threadsafe)
+    return await rows
 
 
 def _length(headers: Mapping[bytes, str], most: int) -> int:

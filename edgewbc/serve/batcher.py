@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from time import monotonic
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -43,18 +43,29 @@ def _at_once(step: Callable[[], None]) -> None:
     step()
 
 
+class Promise(Protocol):
+    """Where the rows of a request go: a future of `concurrent.futures`, or one of asyncio."""
+
+    def done(self) -> bool:
+        """Return whether it is completed, or nobody waits for it any more."""
+
+    def set_result(self, result: list[list[ResultRow]], /) -> None:
+        """Complete it with the rows of each image."""
+
+    def set_exception(self, exception: Exception, /) -> None:
+        """Complete it with the exception of the first image that failed."""
+
+
 class Pending:
     """A request whose images are being classified.
 
     Attributes:
-        future: the rows of each image, or the exception of the first that failed.
-        run: completes the future.
+        promise: is completed at the end.
+        run: runs what completes it.
     """
 
-    def __init__(self, count: int, run: Run) -> None:
-        self.future: Future[list[list[ResultRow]]] = Future()
-        self.future.set_running_or_notify_cancel()  # from here on, nobody can cancel it
-        self.run = run
+    def __init__(self, count: int, promise: Promise, run: Run) -> None:
+        self.promise, self.run = promise, run
         self._rows: list[list[ResultRow]] = [[] for _ in range(count)]
         self._error: Exception | None = None
         self._left = count
@@ -71,11 +82,13 @@ class Pending:
             return not self._left
 
     def complete(self) -> None:
-        """Hand out the rows, or the first error."""
+        """Hand out the rows, or the first error, if anybody waits for them."""
+        if self.promise.done():
+            return
         if self._error is None:
-            self.future.set_result(self._rows)
+            self.promise.set_result(self._rows)
         else:
-            self.future.set_exception(self._error)
+            self.promise.set_exception(self._error)
 
 
 class _Job:
@@ -124,25 +137,36 @@ class Batcher:
         for worker in self._workers:
             worker.start()
 
-    def submit(self, images: Sequence[Source], run: Run = _at_once) -> Future[list[list[ResultRow]]]:
+    def submit(self, images: Sequence[Source]) -> Future[list[list[ResultRow]]]:
         """Queue the images of a request; return the rows of each, in their order.
+
+        Raises:
+            RuntimeError: the batcher is closed.
+        """
+        future: Future[list[list[ResultRow]]] = Future()
+        future.set_running_or_notify_cancel()  # from here on, nobody can cancel it
+        self.queue(images, future)
+        return future
+
+    def queue(self, images: Sequence[Source], promise: Promise, run: Run = _at_once) -> None:
+        """Queue the images of a request.
 
         Args:
             images: of the request.
-            run: completes futures, those of a batch together: an event loop is woken once for each batch, since each
+            promise: takes the rows of each, in their order.
+            run: completes promises, those of a batch together: an event loop is woken once for each batch, since each
                 time takes the interpreter lock from the workers.
 
         Raises:
             RuntimeError: the batcher is closed.
         """
-        pending = Pending(len(images), run)
+        pending = Pending(len(images), promise, run)
         with self._changed:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
             self._jobs.extend(_Job(pending, index, source) for index, source in enumerate(images))
             if len(self._jobs) >= self._enough:  # each time that a worker is woken takes the lock of the interpreter
                 self._changed.notify_all()
-        return pending.future
 
     @property
     def waiting(self) -> int:

@@ -1,6 +1,7 @@
 """A connection: bounds before there is a request to judge, and responses that leave in one piece.
 
-Bounds are the size of a request's headers, and the time that they may take.
+Bounds are the number of connections, the size of a request's headers, and the time that they may take. What is refused
+here gets an error of the same form as anywhere else.
 
 uvicorn parses with httptools where it is installed, at half the CPU time for a request that h11 takes, but httptools
 collects headers without a limit; and with neither does a connection end that sends nothing. uvicorn also hands head and
@@ -11,8 +12,16 @@ the client.
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, Final
 
+from starlette.types import Receive, Scope, Send
+
+from edgewbc.serve.guard import HEADERS
+from edgewbc.serve.problems import Code, Problem, bad_request
+
+CONNECTIONS: Final = 1000
+"""Connections at the same time; requests on others are refused."""
 MOST_HEAD: Final = 16 << 10
 """Bytes of a request's line and headers."""
 
@@ -48,22 +57,29 @@ class Joined:
             self._parts = []
 
 
-def bounded(seconds: float) -> type[asyncio.Protocol]:
+_NO_HTTP: Final = bad_request("the request is not HTTP")
+_LONG_HEAD: Final = Problem(431, Code.TOO_LARGE, f"the headers of a request have {MOST_HEAD:,} bytes at most")
+
+
+def bounded(seconds: float, most: int = CONNECTIONS) -> type[asyncio.Protocol]:
     """Return uvicorn's connection with bounds and joined responses; needs uvicorn.
 
     Args:
         seconds: from its first byte, or from the start of the connection, in which a request's headers must be there.
+        most: connections at the same time.
     """
     from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
     class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
-        """A connection that ends where its headers are too long or too late."""
+        """A connection that ends where its headers are too long or too late, or where there are too many."""
 
         _timer: asyncio.TimerHandle | None = None
         _head = 0
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(Joined(transport, self.loop))
+            if len(self.connections) > most:
+                self.app = _crowded
             self._wait()
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -78,24 +94,51 @@ def bounded(seconds: float) -> type[asyncio.Protocol]:
                 return
             self._head += len(data)
             if self._head > MOST_HEAD:
-                self._end(b"431 Request Header Fields Too Large")
+                self._end(_LONG_HEAD)
             elif self._timer is None:
                 self._wait()
 
+        def send_400_response(self, msg: str) -> None:
+            self._end(_NO_HTTP)
+
         def _wait(self) -> None:
-            self._timer = self.loop.call_later(seconds, self._end, b"408 Request Timeout")
+            late = Problem(408, Code.TIMEOUT, f"the headers of a request did not come within {seconds:g} s")
+            self._timer = self.loop.call_later(seconds, self._end, late)
 
         def _stop(self) -> None:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
 
-        def _end(self, status: bytes) -> None:
+        def _end(self, problem: Problem) -> None:
             self._stop()
             if self.transport.is_closing():
                 return
-            if self.cycle is None or not self.cycle.more_body:  # else this is the rest of a request that was refused
-                self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            refused = self.cycle is not None and self.cycle.response_complete and self.cycle.more_body
+            if not refused:  # else these are the rest of its bytes
+                self.transport.write(_response(problem))
             self.transport.close()
 
     return Connection
+
+
+def _head(problem: Problem, body: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a response that ends its connection."""
+    own = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    return [*((name.encode(), text.encode()) for name, text in (own | problem.headers).items()), *HEADERS]
+
+
+def _response(problem: Problem) -> bytes:
+    """Return a response, head and body."""
+    body, status = problem.body(), HTTPStatus(problem.status)
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b": ".join(pair) for pair in _head(problem, body))]
+    return b"\r\n".join([*lines, b"", body])
+
+
+async def _crowded(_: Scope, __: Receive, send: Send) -> None:
+    """Refuse a request on a connection that is one too many."""
+    message = "too many connections are open: send the request again in 1 s"
+    problem = Problem(503, Code.BUSY, message, headers={"retry-after": "1"})
+    body = problem.body()
+    await send({"type": "http.response.start", "status": problem.status, "headers": _head(problem, body)})
+    await send({"type": "http.response.body", "body": body})

@@ -19,10 +19,11 @@ from edgewbc.utils.http_server import bears, is_loopback
 
 OPEN: Final = ("/v2/health/live", "/v2/health/ready")
 """Addresses that need no token: a probe has none."""
-_HEADERS: Final = tuple(
+HEADERS: Final = tuple(
     (name.lower().encode(), text.encode())
     for name, text in {**http_server.HEADERS, "Cache-Control": "no-store"}.items()
 )
+"""Of every response: names in lower case, and values."""
 
 
 class Guard:
@@ -44,7 +45,7 @@ class Guard:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
             await send(message)
 
         problem = self._problem(scope)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE: Final = "EDGEWBC_SERVE_TOKEN"  # noqa: S105 - a name, not a token
 SHORTEST_TOKEN: Final = 16
-CONNECTIONS: Final = 1000
 KEEP_ALIVE: Final = 75
 """Seconds for which an idle connection is kept: longer than what load balancers usually do."""
 
@@ -132,7 +131,6 @@ def _serving(
                 app.create(service, token),
                 timeout_graceful_shutdown=limits.drain,
                 timeout_keep_alive=KEEP_ALIVE,
-                limit_concurrency=CONNECTIONS,
                 http=connection.bounded(limits.receive),
                 ws="none",
                 proxy_headers=False,

@@ -10,15 +10,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
 
-from bench.archive.processes import family
+from bench.archive.processes import command, family
 from edgewbc.archive import cluster as clusters
 from edgewbc.archive.cluster import Cluster, ClusterOptions, check_address, connected
 from edgewbc.archive.engine import RayEngine
+from edgewbc.archive.watch import VITAL
+from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab.engine import ThisProcess
 from tests.archive.test_engine import classified
@@ -67,35 +69,74 @@ def test_usage_is_not_reported(cluster: Cluster) -> None:
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
 
 
+@contextmanager
+def classifying(bundle: Bundle, top: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the command on 600 cells; yield it when it has recorded some of them."""
+    top.mkdir()
+    for number in range(600):
+        (top / f"{number:03d}.png").write_bytes(encode(make_image(number)))
+    journal = out.with_name(f"{out.name}.journal-wal")
+    line = [sys.executable, "-m", "edgewbc", "classify", "--model", str(bundle.path), str(top), "--out", str(out)]
+    options = ["--engine", "ray", "--threads", "1", "--batch", "1"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    started = subprocess.Popen([*line, *options], env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        while started.poll() is None and not (journal.exists() and journal.stat().st_size > 100_000):
+            time.sleep(0.01)
+        yield started
+    finally:
+        started.kill()
+        started.communicate()
+
+
+def none_stays(children: set[int]) -> bool:
+    """Return whether processes have ended, after some time: an agent of Ray looks for its parent now and then."""
+    end = time.monotonic() + 180
+    while time.monotonic() < end and any(map(runs, children)):
+        time.sleep(0.1)
+    return not any(map(runs, children))
+
+
+def is_resumed(bundle: Bundle, top: Path, out: Path) -> None:
+    """Assert that the next run adds what is missing."""
+    found = classified(bundle, out, RayEngine(), top)
+    assert found == classified(bundle, out.with_name("plain.csv"), ThisProcess(), top)
+    assert found.count(b"\n") == 601
+
+
 @linux
 @pytest.mark.slow
 def test_a_killed_command_is_resumed(cluster: Cluster, tmp_path: Path) -> None:
     """After kill -9 no process of Ray stays; the next run adds what is missing, and its folder is removed."""
-    top = tmp_path / "cells"
-    top.mkdir()
-    for number in range(600):
-        path = top / f"{number:03d}.png"
-        path.write_bytes(encode(make_image(number)))
-    bundle = make_bundle(tmp_path / "tiny")
-    out, journal = tmp_path / "ray.csv", tmp_path / "ray.csv.journal-wal"
-    command = [sys.executable, "-m", "edgewbc", "classify", "--model", str(bundle.path), str(top), "--out", str(out)]
-    options = ["--engine", "ray", "--threads", "1", "--batch", "1"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    started = subprocess.Popen([*command, *options], env=environment, stderr=subprocess.DEVNULL)
-    while started.poll() is None and not (journal.exists() and journal.stat().st_size > 100_000):
-        time.sleep(0.01)
-    children = family(started.pid)
-    started.kill()
-    assert started.wait() == -signal.SIGKILL
+    bundle, top, out = make_bundle(tmp_path / "tiny"), tmp_path / "cells", tmp_path / "ray.csv"
+    with classifying(bundle, top, out) as started:
+        children = family(started.pid)
+        started.kill()
+        assert started.wait() == -signal.SIGKILL
     assert not out.exists()
     assert len(children) > 5
-    end = time.monotonic() + 180  # an agent of Ray looks for its parent now and then
-    while time.monotonic() < end and any(map(runs, children)):
-        time.sleep(0.1)
-    assert not list(filter(runs, children))
-    found = classified(bundle, out, RayEngine(), top)
-    assert found == classified(bundle, tmp_path / "plain.csv", ThisProcess(), top)
-    assert found.count(b"\n") == 601
+    assert none_stays(children)
+    is_resumed(bundle, top, out)
+
+
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", VITAL)
+def test_a_command_whose_ray_is_killed_says_so(kind: str, cluster: Cluster, tmp_path: Path) -> None:
+    """In one line and soon, where Ray itself would end the process after a minute without a word."""
+    bundle, top, out = make_bundle(tmp_path / "tiny"), tmp_path / "cells", tmp_path / "ray.csv"
+    with classifying(bundle, top, out) as started:
+        children = family(started.pid) - {started.pid}
+        (victim,) = (process for process in children if Path(command(process).split(" ")[0]).name == kind)
+        os.kill(victim, signal.SIGKILL)
+        _, said = started.communicate(timeout=50)
+    assert started.returncode == 2
+    assert "Traceback" not in said
+    assert "WARNING" not in said
+    line = f"edgewbc: --engine ray: Ray's process {kind} ended unexpectedly (killed, or out of memory): run the same "
+    assert said.splitlines()[-1].startswith(line)
+    assert none_stays(children)
+    is_resumed(bundle, top, out)
 
 
 def test_ray_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,14 @@ import importlib
 import json
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from functools import partial
 
 import httpx
 import pytest
 
+from edgewbc.serve import connection as connections
 from edgewbc.serve import models, server
 from edgewbc.serve.connection import MOST_HEAD, Joined
 from edgewbc.serve.limits import Limits
@@ -94,13 +96,24 @@ def reply(connection: socket.socket) -> bytes:
     return found
 
 
+def problem(response: bytes) -> tuple[int, str]:
+    """Return status and code of an error, which has the form of all errors."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    lines = head.decode().lower().split("\r\n")
+    assert {"content-type: application/json", f"content-length: {len(body)}", "connection: close"} <= set(lines)
+    assert "x-content-type-options: nosniff" in lines
+    found = json.loads(body)
+    assert "\n" not in found["error"]
+    return int(lines[0].split()[1]), found["code"]
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET /v2 HT", b"GET /v2 HTTP/1.1\r\nHost: 127.0.0.1\r\nX-"])
 def test_a_connection_without_a_request_ends(address: tuple[str, int], sent: bytes) -> None:
     """One that sends nothing, or never ends its headers, does not keep its place."""
     with socket.create_connection(address) as connection:
         connection.sendall(sent)
         begun = time.monotonic()
-        assert reply(connection).startswith(b"HTTP/1.1 408 ")
+        assert problem(reply(connection)) == (408, "timeout")
         assert time.monotonic() - begun < 15
 
 
@@ -155,3 +168,40 @@ def test_a_refused_request_gets_one_response(address: tuple[str, int]) -> None:
                 connection.sendall(b"x" * MOST_HEAD)
         found += reply(connection)
     assert found.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # how TLS begins
+        b"hello\r\n\r\n",
+        b"POST /v2/models/m/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n",
+    ],
+)
+def test_what_is_no_http_is_an_error_like_others(address: tuple[str, int], sent: bytes) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(sent)
+        assert problem(reply(connection)) == (400, "bad_request")
+
+
+def test_too_many_connections_are_told_so(
+    served: list[ServedModel], monkeypatch: pytest.MonkeyPatch, address: tuple[str, int]
+) -> None:
+    """A request on one too many is refused; the others are not harmed, and a place that is left is taken."""
+    monkeypatch.setattr(connections, "bounded", partial(connections.bounded, most=2))
+    with server.serving(served, Limits()) as where, ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=where, timeout=20)) for _ in range(3)]
+        assert [client.get("/v2").status_code for client in clients] == [200, 200, 503]
+        refused = clients[2].get("/v2")
+        assert (refused.json()["code"], refused.headers["retry-after"]) == ("busy", "1")
+        assert clients[0].get("/v2").status_code == 200
+        clients[0].close()
+        assert within(10.0, lambda: clients[2].get("/v2").status_code == 200)
+
+
+def within(seconds: float, what: Callable[[], bool]) -> bool:
+    """Return whether something is so before some seconds are over."""
+    end = time.monotonic() + seconds
+    while not (found := what()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return found
