@@ -127,17 +127,21 @@ async def _generate(job: Job) -> Load:
 
 async def _client(job: Job, number: int, end: float, data: Mapping[str, bytes], tally: _Tally) -> None:
     """Send the requests of one client, on as many connections as it takes."""
-    loop, kinds = asyncio.get_running_loop(), _turns(job, number, end)
+    kinds = _turns(job, number, end)
     for kind in kinds:
-        connection = _Connection(kind, kinds, data, tally)
-        try:
-            await loop.create_connection(lambda made=connection: made, job.host, job.port)
-        except OSError as error:
-            tally.add(kind, LOST, repr(error).encode())
-            continue
-        while not connection.ended.done():
-            await asyncio.wait([connection.ended], timeout=1.0)
-            connection.check()
+        await _use(_Connection(kind, kinds, data, tally), job, kind, tally)
+
+
+async def _use(connection: _Connection, job: Job, first: Kind, tally: _Tally) -> None:
+    """Send requests on one connection, until it is closed."""
+    try:
+        await asyncio.get_running_loop().create_connection(lambda: connection, job.host, job.port)
+    except OSError as error:
+        tally.add(first, LOST, repr(error).encode())
+        return
+    while not connection.ended.done():
+        await asyncio.wait([connection.ended], timeout=1.0)
+        connection.check()
 
 
 def _turns(job: Job, number: int, end: float) -> Iterator[Kind]:
@@ -181,6 +185,7 @@ class _Connection(asyncio.Protocol):
         """Begin with a request, which is followed by others."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kind: Kind | None = kind
+        self._got, self._body, self._end, self._sent = bytearray(), 0, 0, 0.0
         self._following, self._data, self._tally = following, data, tally
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
