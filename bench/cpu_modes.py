@@ -9,7 +9,7 @@ stay those of this machine.) Each bundle gets its float network beside its INT8 
 as in `bench.onnx_int8`, in a copy that is thrown away.
 
 Every round runs each instruction set in a fresh process, every other round backwards. After the rounds,
-`edgewbc doctor --tune`'s own measurement chooses under each instruction set, and its choice is compared with the
+`edgewbc doctor`'s own measurement chooses under each instruction set, and its choice is compared with the
 fastest that was measured. It takes about six minutes and needs a quiet machine.
 """
 
@@ -58,7 +58,7 @@ KINDS: tuple[tuple[str, Compute], ...] = (("int8", "f32"), ("f32", "bf16"), ("f3
 """Precision of the model, and of the layers that are not int8."""
 BATCHES = (1, 8, 32)
 BF16_TOLERANCE = 0.05
-"""Largest difference from the float network's probabilities with which `doctor --tune` may choose bfloat16 here."""
+"""Largest difference from the float network's probabilities with which `doctor` may choose bfloat16 here."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ _MEASURED = ("images_per_s", "p50_ms", "p99_ms")
 
 @dataclass(frozen=True)
 class Chosen:
-    """What `doctor --tune` chooses.
+    """What `doctor` chooses.
 
     Attributes:
         isa, bundle: as in `Mode`.
@@ -240,7 +240,7 @@ def merge(rounds: Sequence[Sequence[ModeSpeed]]) -> list[ModeSpeed]:
 
 
 def choose(bundles: Sequence[Bundle], seconds: float) -> list[tuple[str, str, str, int]]:
-    """Return instruction set, bundle, kind and streams of what `doctor --tune` chooses in this process."""
+    """Return instruction set, bundle, kind and streams of what `doctor` chooses in this process."""
     found = []
     able = [each for each in capabilities() if each != "BF16" or has_bfloat16(cpu_isa())]
     for bundle in bundles:
@@ -253,7 +253,7 @@ def choose(bundles: Sequence[Bundle], seconds: float) -> list[tuple[str, str, st
 
 
 def judge(chosen: Sequence[tuple[str, str, str, int]], speeds: Sequence[ModeSpeed]) -> list[Chosen]:
-    """Compare choices with the fastest modes, at the batch size with which `doctor --tune` measures."""
+    """Compare choices with the fastest modes, at the batch size with which `doctor` measures."""
     found = []
     for isa, bundle, kind, streams in chosen:
         own = {
@@ -307,7 +307,7 @@ def section(values: Mapping[str, Any]) -> str:
         f"Images per second of the network alone in OpenVINO, on {computer.cores} cores of {computer.cpu}; medians of "
         f'{rounds} interleaved rounds. One batch at a time on all cores, or a stream a core ("in streams"). Latency: '
         "single images one after the other. A lesser instruction set is this CPU, told not to use what it has "
-        f"({LIMIT}). Chosen: what `doctor --tune` runs, and its speed as a share of the fastest mode at batch "
+        f"({LIMIT}). Chosen: what `doctor` runs, and its speed as a share of the fastest mode at batch "
         f"{tuning.BATCH}."
     )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgewbc import cells
+from edgewbc.bundle.golden_limits import GoldenLimits
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity_info import FamiliarityInfo
@@ -64,6 +65,8 @@ class BundleManifest:
             only what OpenVINO predicts.
         views: further views of a cell; the lowest probability that any of them gives the label is compared with the
             review threshold. None for the upright one alone.
+        golden_limits: further limits on the golden samples, by backend and precision; empty in bundles of older
+            versions.
     """
 
     name: str
@@ -80,6 +83,7 @@ class BundleManifest:
     values: Mapping[str, Any] = field(default_factory=dict)
     onnx_tolerance: Mapping[str, float] = field(default_factory=dict)
     views: Views | None = None
+    golden_limits: Mapping[str, Mapping[str, GoldenLimits]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> BundleManifest:
@@ -128,6 +132,7 @@ class BundleManifest:
             values,
             _tolerance(values, "tolerance_onnx"),
             _views(values, pixels),
+            _golden_limits(values),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -222,6 +227,23 @@ def _tolerance(values: dict[str, Any], name: str) -> dict[str, float]:
                 f"it must be a number above 0, at most {MAX_TOLERANCE}"
             )
     return {precision: float(value) for precision, value in tolerance.items()}
+
+
+def _golden_limits(values: dict[str, Any]) -> dict[str, dict[str, GoldenLimits]]:
+    """Return the limits of each backend by precision.
+
+    Raises:
+        UserError: one is not a number in its range.
+    """
+    golden = values.get("golden")
+    limits = golden.get("limits") if isinstance(golden, dict) else None
+    return {
+        backend: {
+            precision: GoldenLimits.from_json(each, f"golden.limits of {(backend + ' ' + precision)[:80]!r}")
+            for precision, each in by_precision.items()
+        }
+        for backend, by_precision in (limits or {}).items()
+    }
 
 
 def _views(values: dict[str, Any], pixels: PixelSpec) -> Views | None:

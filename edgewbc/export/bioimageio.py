@@ -57,8 +57,7 @@ def write(bundle: Bundle, to: Path, license: str | None = None, precision: str |
     check = golden.check(predictor, model.precision)
     if not check.ok:
         raise GateError(
-            f"{model.label}: differs by {check.difference:.3g} from its golden samples (at most {check.tolerance:g}): "
-            "export the run again"
+            f"{model.label}: differs from its golden samples ({'; '.join(check.faults)}): export the run again"
         )
     image = golden.images[:1]
     outputs = run(model.contents[0], image)

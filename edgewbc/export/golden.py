@@ -17,14 +17,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.golden_limits import GoldenLimits
 from edgewbc.bundle.paths import GOLDEN
 from edgewbc.cells import CELL_TYPES, CLASSES
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.pixels import PixelSpec
+from edgewbc.runtime.deviation import Deviation
 from edgewbc.runtime.golden import ExpectedOutputs, GoldenEntry, GoldenSample, parse, write
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import Backend
 from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell
 
@@ -33,11 +37,56 @@ TOLERANCE = {"f32": 1e-3, "int8": 0.05}
 """Largest allowed difference from an expected probability, by precision (int8 kernels round differently per CPU)."""
 TOLERANCE_ONNX = {"f32": 1e-3, "int8": 0.01}
 """The same for ONNX Runtime: from version 1.15 to 1.32 predictions differ by 0.0013 at most, on a CPU with VNNI."""
+LIMITS = {"f32": GoldenLimits(0.005, 0.002), "int8": GoldenLimits(0.05, 0.05)}
+"""Largest deviations of mean logits and features by precision, where nothing was measured (see `limits_of`)."""
+FACTOR, FACTOR_FLOAT = 3.0, 1.5
+"""What deviations that were measured are multiplied by: on several kinds of CPU, and with quantized layers in float."""
+LEAST = Deviation(0.005, 0.01, 0.005)
+"""Smallest limits: another version of a runtime may round differently."""
 
 
 def entry(precisions: Sequence[str], onnx: Sequence[str]) -> GoldenEntry:
     """Return what the manifest says of the samples, for models of these precisions for OpenVINO and ONNX Runtime."""
-    return GoldenEntry({p: TOLERANCE[p] for p in precisions}, {p: TOLERANCE_ONNX[p] for p in onnx})
+    limits = {Backend.OPENVINO: {p: LIMITS[p] for p in precisions}, Backend.ONNX: {p: LIMITS[p] for p in onnx}}
+    return GoldenEntry({p: TOLERANCE[p] for p in precisions}, {p: TOLERANCE_ONNX[p] for p in onnx}, limits)
+
+
+def entry_of(
+    bundle: Bundle, precision: str, found: Mapping[str, Sequence[Deviation]], in_float: Deviation
+) -> GoldenEntry:
+    """Return what a bundle's manifest says of its samples, with limits from measurements for one precision.
+
+    Args:
+        bundle: the bundle.
+        precision: of the models that were measured.
+        found: by backend, deviations of the samples on several kinds of CPU.
+        in_float: deviation with the quantized layers computed in float.
+    """
+    manifest = bundle.manifest
+    tolerances = {Backend.OPENVINO: dict(manifest.tolerance), Backend.ONNX: dict(manifest.onnx_tolerance)}
+    limits = {backend: dict(manifest.golden_limits.get(backend, {})) for backend in tolerances}
+    for backend in tolerances:
+        if found.get(backend):
+            tolerances[backend][precision], limits[backend][precision] = limits_of(found[backend], in_float)
+    return GoldenEntry(tolerances[Backend.OPENVINO], tolerances[Backend.ONNX], limits)
+
+
+def limits_of(found: Sequence[Deviation], in_float: Deviation) -> tuple[float, GoldenLimits]:
+    """Return the tolerance of a probability and the other limits, rounded up.
+
+    Integer kernels of CPUs differ in how they round between layers; with quantized layers in float, which no CPU does
+    on which the runtimes have integer kernels, all roundings differ. Both are multiplied for a margin.
+
+    Args:
+        found: deviations of the golden samples on several kinds of CPU.
+        in_float: deviation with the quantized layers computed in float.
+    """
+
+    def limit(name: str) -> float:
+        cpus, apart, least = (max(getattr(each, name) for each in group) for group in (found, (in_float,), (LEAST,)))
+        return math.ceil(1000 * max(least, FACTOR * cpus, FACTOR_FLOAT * apart)) / 1000
+
+    return limit("probability"), GoldenLimits(limit("mean_logit"), limit("mean_features"))
 
 
 def draw(folder: Path, classes: Sequence[str], spec: PixelSpec, each: int = 2, seed: int = SEED) -> list[str]:

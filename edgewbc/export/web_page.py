@@ -8,7 +8,7 @@ and the decisions of `classify` (see the folder `web` beside this module). The r
 from __future__ import annotations
 
 import base64
-import gzip
+import codecs
 import hashlib
 import io
 import json
@@ -26,6 +26,7 @@ from edgewbc._version import __version__
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import NOT_LEUKOCYTES
 from edgewbc.errors import UserError
+from edgewbc.export import web_parts
 from edgewbc.images import discover
 from edgewbc.images.files import MAX_BYTES as MAX_BYTES_OF_IMAGE
 from edgewbc.lab.thresholds import ReviewThresholds
@@ -43,7 +44,7 @@ SECONDS = 600
 """Time limit of the download."""
 
 _WEB = Path(__file__).with_name("web")
-_SCRIPTS = ("pixels.js", "appearance.js", "decode.js", "decision.js", "page.js")
+_SCRIPTS = ("unpack.js", "pixels.js", "appearance.js", "decode.js", "decision.js", "page.js")
 _LICENSES = """edgewbc: Apache-2.0, https://www.apache.org/licenses/LICENSE-2.0
 Weights of the network: {weights}
 
@@ -78,30 +79,36 @@ def write(bundle: Bundle, to: Path, archive: Path | None = None) -> int:
         raise UserError(f"{bundle.path}: holds no ONNX file, which the page needs: export the run again")
     model = bundle.read_model("onnx", precision)
     script, wasm = runtime(archive)
+    packed = {
+        "model": web_parts.pack(model.contents[0]),
+        "runtime": web_parts.pack(script),
+        "wasm": web_parts.pack(wasm),
+        "familiarity": web_parts.pack(familiarity_arrays(bundle)),
+    }
     page = (_WEB / "page.html.tmpl").read_text(encoding="utf-8")
     about = (
         f"{bundle.name}, {precision}, SHA-256 {model.sha256}. Written by edgewbc {__version__} with ONNX Runtime "
         f"{VERSION}. Labels and statuses follow the rules of edgewbc classify; only JPEG and PNG are read, and damage "
         "within a JPEG that the browser decodes without an error is recognized only if brightness or color steps."
     )
+    values = facts(bundle, model.sha256)
+    values["parts"] = {name: part.to_json() for name, part in packed.items()}
+    values["literal_bits"] = web_parts.LITERAL_BITS
     parts = {
         "TITLE": escape(f"{bundle.name}: white blood cells"),
         "STYLE": (_WEB / "style.css").read_text(encoding="utf-8"),
         "ABOUT": escape(about),
         "LICENSES": escape(licenses(bundle)),
-        "BUNDLE": json.dumps(facts(bundle, model.sha256)).replace("<", "\\u003c"),
-        "MODEL": _packed(model.contents[0]),
-        "RUNTIME": _packed(script),
-        "WASM": _packed(wasm),
+        "BUNDLE": json.dumps(values).replace("<", "\\u003c"),
+        **{name.upper(): part.text for name, part in packed.items()},
         "SCRIPT": "".join((_WEB / name).read_text(encoding="utf-8") for name in _SCRIPTS).replace(
             '"use strict";\n', ""
         ),
     }
-    before, *rest = page.split("@")  # markers: text between two at signs
-    for number, piece in enumerate(rest):
-        before += parts[piece] if number % 2 == 0 else piece
+    pieces = page.split("@")  # markers: text between two at signs
+    text = "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
     with atomic_write(to) as temporary:
-        temporary.write_text(before, encoding="utf-8", newline="\n")
+        temporary.write_bytes(codecs.BOM_UTF16_LE + text.encode("utf-16-le"))
     return to.stat().st_size
 
 
@@ -134,12 +141,10 @@ def facts(bundle: Bundle, sha256: str) -> dict[str, Any]:
         "familiarity": None,
     }
     if familiarity is not None:
-        halves = (familiarity.center, familiarity.projection, familiarity.means, familiarity.whitening)
         found["familiarity"] = {
             "features": len(familiarity.center),
             "components": len(familiarity.spread),
             "groups": len(familiarity.means),
-            "halves": base64.b64encode(b"".join(part.astype("<f2").tobytes() for part in halves)).decode(),
             "spread": [float(value) for value in familiarity.spread],
             "scale": np.asarray(familiarity.scale).tolist(),
             "threshold": familiarity.threshold,
@@ -148,11 +153,21 @@ def facts(bundle: Bundle, sha256: str) -> dict[str, Any]:
         }
         if familiarity.others is not None:
             found["familiarity"]["others"] = {
-                "halves": base64.b64encode(familiarity.others.weights.astype("<f2").tobytes()).decode(),
                 "bias": [float(value) for value in familiarity.others.bias],
                 "kinds": len(familiarity.others.kinds),
             }
     return found
+
+
+def familiarity_arrays(bundle: Bundle) -> bytes:
+    """Return the large arrays of a bundle's familiarity statistics as float16, one after the other; empty without."""
+    found = bundle.familiarity()
+    if found is None:
+        return b""
+    arrays = [found.center, found.projection, found.means, found.whitening]
+    if found.others is not None:
+        arrays.append(found.others.weights)
+    return b"".join(array.astype("<f2").tobytes() for array in arrays)
 
 
 def licenses(bundle: Bundle) -> str:
@@ -211,8 +226,3 @@ def _from_archive(path: Path) -> tuple[bytes, bytes]:
         members = [opened.extractfile(name) for name in (SCRIPT, WASM)]
         script, wasm = (member.read() if member is not None else b"" for member in members)
     return script, wasm
-
-
-def _packed(data: bytes) -> str:
-    """Return data compressed and in Base64, reproducibly."""
-    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")

@@ -28,6 +28,7 @@ from edgewbc.lab.adapt import Adaptation, HeldOut
 from edgewbc.runtime import golden, ir_head, trial
 from edgewbc.runtime.golden import ExpectedOutputs, GoldenEntry, GoldenSample
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.runtime.predictor import Backend
 from edgewbc.runtime.selftest import GoldenSamples, selftest
 from edgewbc.smear.appearance import UsualRange
 from edgewbc.utils.arrays import write_arrays
@@ -230,6 +231,10 @@ def _manifest(
     """Return the parent's manifest with what an adaptation changes; evidence of the parent's files is left out."""
     parent, old = adaptation.bundle, adaptation.bundle.manifest.to_json()
     tolerance = {each: parent.manifest.tolerance[each] for each in precisions}
+    limits = parent.manifest.golden_limits.get(Backend.OPENVINO, {})
+    kept = {
+        each: replace(limits[each], mean_logit=None) for each in precisions if each in limits
+    }  # another head's logits
     default = parent.default_precision if parent.default_precision in precisions else precisions[0]
     seen = _training_images(adaptation)
     return {
@@ -242,7 +247,7 @@ def _manifest(
         "files": {each: {"openvino": list(parent.model_files("openvino", each))} for each in precisions},
         "default_precision": default,
         "head": HEAD,
-        "golden": GoldenEntry(tolerance).to_json(),
+        "golden": GoldenEntry(tolerance, limits={Backend.OPENVINO: kept}).to_json(),
         "evidence": [],
         "parity": {},
         **Confidence.of(parent.manifest, adaptation.held_out).to_json(),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgewbc.bundle.golden_limits import GoldenLimits
 from edgewbc.bundle.paths import GOLDEN
 from edgewbc.runtime.predictor import Prediction
 from edgewbc.utils.files import parse_json, write_text
@@ -90,15 +91,24 @@ class GoldenEntry:
     Attributes:
         tolerance: largest difference of a probability that is allowed of OpenVINO, by precision.
         tolerance_onnx: the same of ONNX Runtime; empty if nothing is expected of it.
+        limits: of logits and features, by backend and precision.
     """
 
     tolerance: Mapping[str, float]
     tolerance_onnx: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, Mapping[str, GoldenLimits]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        values = {"expected": GOLDEN, "tolerance": dict(self.tolerance)}
-        return {**values, "tolerance_onnx": dict(self.tolerance_onnx)} if self.tolerance_onnx else values
+        """Return JSON values; without what is empty."""
+        values: dict[str, Any] = {"expected": GOLDEN, "tolerance": dict(self.tolerance)}
+        if self.tolerance_onnx:
+            values["tolerance_onnx"] = dict(self.tolerance_onnx)
+        limits = {
+            backend: {precision: each.to_json() for precision, each in by_precision.items()}
+            for backend, by_precision in self.limits.items()
+            if by_precision
+        }
+        return {**values, "limits": limits} if limits else values
 
 
 def parse(data: bytes) -> list[GoldenSample]:

@@ -16,7 +16,7 @@ from edgewbc.errors import UserError
 from edgewbc.runtime import host, tuning_cache
 from edgewbc.runtime.predictor import ModelInfo, Predictor
 
-_FORMAT = 1
+_FORMAT = 2
 _passed: set[tuple[object, ...]] = set()
 
 
@@ -47,8 +47,7 @@ def require(bundle: Bundle, predictor: Predictor, precision: str) -> None:
         what = f"try --precision {others[0]}" if others else mend(info.isa)
         raise UserError(
             f"{bundle.path}: {precision} does not reproduce its golden samples on this PC "
-            f"({info.isa or info.backend}): a probability differs by {check.difference:.2g}, allowed "
-            f"are {check.tolerance:.2g}: {what}"
+            f"({info.isa or info.backend}): {'; '.join(check.faults)}: {what}"
         )
     _passed.add(name)
     with contextlib.suppress(OSError):  # then it is checked again next time

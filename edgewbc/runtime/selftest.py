@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.golden_limits import GoldenLimits
 from edgewbc.bundle.paths import GOLDEN
 from edgewbc.errors import GateError, UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.runtime import golden, trial
+from edgewbc.runtime.deviation import Deviation, largest
 from edgewbc.runtime.golden import ExpectedOutputs, GoldenSample
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
@@ -41,6 +43,8 @@ class GoldenCheck:
         difference: largest absolute difference of a probability from the expected one.
         tolerance: largest difference allowed, from the bundle's manifest.
         features: largest relative difference of a feature vector (norm of the difference over the norm).
+        mean_logit, mean_features: see `Deviation`.
+        limits: largest deviations allowed of these two, from the bundle's manifest.
         same_label: number of samples whose most probable class is the expected one.
         familiarity: largest difference of a familiarity score from that of the expected features; None if the bundle
             has no familiarity statistics.
@@ -57,10 +61,27 @@ class GoldenCheck:
     familiarity: float | None = None
     same_familiarity: int | None = None
     backend: str = Backend.OPENVINO
+    mean_logit: float = 0.0
+    mean_features: float = 0.0
+    limits: GoldenLimits = GoldenLimits()
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Return what differs by more than the bundle allows, in words; empty if nothing does."""
+        return self.deviation.faults(self.tolerance, self.limits)
+
+    @property
+    def deviation(self) -> Deviation:
+        """What is compared with the limits."""
+        return Deviation(self.difference, self.mean_logit, self.mean_features)
 
     @property
     def ok(self) -> bool:
-        return self.difference <= self.tolerance
+        return not self.faults
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {**asdict(self), "limits": self.limits.to_json(), "ok": self.ok}
 
 
 @dataclass(frozen=True)
@@ -104,7 +125,7 @@ class SelftestReport:
         return all(check.ok for check in self.checks)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "checks": [{**asdict(check), "ok": check.ok} for check in self.checks], "ok": self.ok}
+        return {**asdict(self), "checks": [check.to_json() for check in self.checks], "ok": self.ok}
 
     def require(self) -> None:
         """Raise GateError if a precision failed, and say what to do."""
@@ -199,12 +220,15 @@ class GoldenSamples:
         # One image at a time: a batch may use other kernels.
         predictions = [predictor(self.images[index : index + 1]) for index in range(len(self.images))]
         try:
-            tolerance, expected = self._expected(predictor.info.backend, precision)
+            (tolerance, limits), expected = self._expected(predictor.info.backend, precision)
             wanted = np.array([each.probabilities for each in expected], dtype=np.float64)
             wanted_features = np.array([each.features for each in expected], dtype=np.float64)
             probabilities = np.concatenate([each.probabilities for each in predictions]).astype(np.float64)
             features = np.concatenate([each.features for each in predictions]).astype(np.float64)
-            difference = _largest(np.abs(probabilities - _checked(wanted, probabilities)))
+            deviation = Deviation.of(
+                probabilities, features, _checked(wanted, probabilities), _checked(wanted_features, features)
+            )
+            difference = deviation.probability
             if any(fault(each.probabilities, each.features) for each in predictions):
                 difference = 1.0  # not probabilities: fails whatever the expected values are
             familiarity, same_familiarity = self._familiarity(features, wanted_features)
@@ -213,11 +237,14 @@ class GoldenSamples:
                 len(self.samples),
                 difference,
                 tolerance,
-                _relative(features, _checked(wanted_features, features)),
+                _relative(features, wanted_features),
                 int((probabilities.argmax(1) == wanted.argmax(1)).sum()),
                 familiarity,
                 same_familiarity,
                 predictor.info.backend,
+                deviation.mean_logit,
+                deviation.mean_features,
+                limits,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
@@ -225,15 +252,20 @@ class GoldenSamples:
                 f"{error!r}"
             ) from None
 
-    def _expected(self, backend: str, precision: str) -> tuple[float, list[ExpectedOutputs]]:
-        """Return the tolerance and what is expected of each sample."""
+    def _expected(self, backend: str, precision: str) -> tuple[tuple[float, GoldenLimits], list[ExpectedOutputs]]:
+        """Return the tolerance and the other limits, and what is expected of each sample."""
         manifest = self.bundle.manifest
+        limits = manifest.golden_limits.get(backend, {}).get(precision, GoldenLimits())
         if backend == Backend.ONNX and precision in manifest.onnx_tolerance:
-            return manifest.onnx_tolerance[precision], [each.expected_onnx[precision] for each in self.samples]
+            return (manifest.onnx_tolerance[precision], limits), [
+                each.expected_onnx[precision] for each in self.samples
+            ]
         tolerance = manifest.tolerance[precision]
-        if backend != Backend.OPENVINO and precision == "int8":
-            tolerance = max(tolerance, BETWEEN)
-        return tolerance, [each.expected[precision] for each in self.samples]
+        if backend != Backend.OPENVINO:  # compared with what OpenVINO predicted
+            limits = GoldenLimits()
+            if precision == "int8":
+                tolerance = max(tolerance, BETWEEN)
+        return (tolerance, limits), [each.expected[precision] for each in self.samples]
 
     def _familiarity(
         self, features: NDArray[np.float64], expected: NDArray[np.float64]
@@ -244,7 +276,7 @@ class GoldenSamples:
             return None, None
         actual, wanted = (familiarity.score(each.astype(np.float32)) for each in (features, expected))
         same = np.equal(*(familiarity.unfamiliar(each.astype(np.float32)) for each in (features, expected)))
-        return _largest(np.abs(actual - wanted)), int(same.sum())
+        return largest(np.abs(actual - wanted)), int(same.sum())
 
 
 def _models(bundle: Bundle) -> tuple[ModelHash, ...]:
@@ -285,9 +317,4 @@ def _checked(expected: NDArray[np.float64], actual: NDArray[np.float64]) -> NDAr
 def _relative(actual: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
     """Return the largest norm of the difference over the norm, by row."""
     size = np.maximum(np.linalg.norm(expected, axis=1), np.finfo(np.float32).tiny)
-    return _largest(np.linalg.norm(actual - expected, axis=1) / size)
-
-
-def _largest(differences: NDArray[np.float64]) -> float:
-    """Return the largest value, counting NaN as 1."""
-    return float(np.nan_to_num(differences, nan=1.0).max())
+    return largest(np.linalg.norm(actual - expected, axis=1) / size)

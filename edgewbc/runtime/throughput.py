@@ -1,4 +1,4 @@
-"""Measure the throughput of a predictor, with a loop shared by `doctor --tune` and `bench`."""
+"""Measure the throughput of a predictor, with a loop shared by `doctor` and `bench`."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 import io
 import os
@@ -23,8 +24,9 @@ from edgewbc.images import discover
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.csv_table import write_csv
 from edgewbc.lab.differential import Differential
-from edgewbc.lab.results import ResultRow
+from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image, prepare
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
@@ -32,6 +34,7 @@ from edgewbc.smear.appearance import measure
 from edgewbc.synth.cells import draw_cell
 from edgewbc.utils import resources
 from edgewbc.utils.browser import find_browser
+from tests.lab import samples
 from tests.tiny import make_bundle
 
 ARCHIVE = "EDGEWBC_ONNXRUNTIME_WEB"
@@ -275,12 +278,115 @@ def test_sizes_that_classify_refuses_are_refused_alike(page: Any, bundle: Bundle
 
 def test_licenses_and_policy_are_in_the_file(file: Path, bundle: Bundle) -> None:
     """The license of the runtime, and a policy that forbids every connection; a file is not overwritten."""
-    text = file.read_text(encoding="utf-8")
+    assert file.read_bytes().startswith(codecs.BOM_UTF16_LE)
+    text = file.read_text(encoding="utf-16")
     assert "Copyright (c) Microsoft Corporation" in text
     assert "default-src 'none'" in text
     assert "src=" not in text.split('id="bundle"')[0]
     with pytest.raises(UserError, match=r"page\.html: exists already"):
         web_page.write(bundle, file)
+
+
+def opened(browser: Any, file: Path) -> Any:
+    """Open a page without a network, and wait until it is ready or says why it is not."""
+    found = browser.new_context(offline=True).new_page()
+    found.goto(file.as_uri())
+    found.wait_for_function("() => document.getElementById('progress').textContent !== 'Loading the model'")
+    return found
+
+
+def test_the_largest_network_fits(archive: Path, page: Any, bundle: Bundle, tmp_path: Path) -> None:
+    """The page of the released network with the largest ONNX file is within the limit, and predicts as ONNX Runtime."""
+    if bundle.name != "wbc5-edge":
+        pytest.skip("once is enough")
+    large = Bundle.open(resources.folder("export/bundles") / "wbc5-accurate")
+    file = tmp_path / "page.html"
+    assert web_page.write(large, file, archive) <= web_page.MAX_BYTES
+    found = opened(page.context.browser, file)
+    assert found.inner_text("#progress") == ""
+    predictor = ONNXRuntimePredictor(large.read("onnx/int8.onnx"), precision="int8", threads=1)
+    for name in sorted(name for name in large.sums if name.startswith("golden/") and name.endswith(".png"))[:3]:
+        row = in_page(found, name, large.read(name))
+        expected = predictor(prepare(decode(large.read(name)).image, large.pixels)[None])
+        assert np.abs(np.array(row["outputs"]["probabilities"]) - expected.probabilities[0]).max() <= 1e-4
+        assert row["status"] != "error"
+    found.context.close()
+
+
+def test_a_damaged_file_says_so_and_classifies_nothing(page: Any, file: Path, bundle: Bundle, tmp_path: Path) -> None:
+    """One unit in the middle of the WebAssembly is another: the sum of the part is wrong."""
+    if bundle.name != "wbc5-edge":
+        pytest.skip("once is enough")
+    data = bytearray(file.read_bytes())
+    start = data.index('id="wasm">'.encode("utf-16-le"))
+    data[start + 100_000] ^= 0x10
+    (tmp_path / "page.html").write_bytes(data)
+    found = opened(page.context.browser, tmp_path / "page.html")
+    assert "this file is damaged: copy it again" in found.inner_text("#progress")
+    row = in_page(found, "a.png", bundle.read("golden/00-neutrophil.png"))
+    assert (row["status"], row["label"]) == ("error", "")
+    assert "this file is damaged" in row["reason"]
+    found.context.close()
+
+
+@pytest.mark.parametrize("turn", range(2, 9))
+def test_an_orientation_is_applied_as_in_classify(page: Any, bundle: Bundle, turn: int) -> None:
+    """By EXIF, of JPEG and PNG: the prepared image has the bytes of `decode`; nonsense counts as upright."""
+    if bundle.name != "wbc5-edge":
+        pytest.skip("pixels do not depend on the network")
+    cell = draw_cell("monocyte", np.random.default_rng(3), size=363)[:301]
+    best = encode(cell, ".jpg", (cv2.IMWRITE_JPEG_QUALITY, 100))
+    images = [samples.png_with(png(cell), b"eXIf", samples.exif(turn))]
+    images += [samples.jpeg_with_exif(best, turn), samples.jpeg_with_exif(best, 70 + turn)]
+    upright = [decode(data).image for data in images]
+    assert (upright[0].shape == upright[2].shape) == (turn < 5)
+    for data, image in zip(images, upright, strict=True):
+        row = in_page(page, "turned", data)
+        found = np.frombuffer(base64.b64decode(row["prepared"]), np.uint8).astype(int)
+        expected = prepare(image, bundle.pixels).astype(int).reshape(-1)
+        assert np.abs(found - expected).max() <= (0 if data is images[0] else 2), row["reason"]
+
+
+def test_paths_are_in_the_order_of_classify(page: Any, tmp_path: Path) -> None:
+    """Folder by folder, and not by the characters of the whole path, where a hyphen comes before a slash."""
+    names = ("b.png", "a/x.png", "a/y/z.png", "a-b/x.png", "a.png", "B.png", "a/x/1.png")
+    for name in names:
+        (tmp_path / "s" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "s" / name).write_bytes(b"")
+    expected = [path.relative_to(tmp_path).as_posix() for path in discover.find([tmp_path / "s"])]
+    found = page.evaluate(
+        "async (names) => { edgewbc.rows.length = 0;"
+        " await edgewbc.add(names.map((name) => [name, () => new File([], name)]));"
+        " return edgewbc.rows.map((row) => row.path); }",
+        [f"s/{name}" for name in names],
+    )
+    assert found == expected
+    page.click("#clear")
+
+
+def test_names_are_written_as_in_the_table_of_classify(page: Any, bundle: Bundle) -> None:
+    """Formulas, quotes, control characters, halves of characters, and text that looks like one."""
+    names = [
+        "=1.png",
+        "a,b.png",
+        "a;b.png",
+        'say "x".png',
+        "a\nb.png",
+        "é µ.png",
+        "🦠.png",
+        "\\udcff.png",
+        "'x.png",
+        " x.png",
+    ]
+    rows = [ResultRow(name, "", None, {}, Status.ERROR, "", bundle.model_sha256("onnx", "int8")) for name in names]
+    written = io.StringIO()
+    write_csv(rows, bundle.classes, written)
+    found = page.evaluate(
+        "(names) => edgewbc.csv(names.map((path) => ({ path, label: '', probability: null, probabilities: [],"
+        " status: 'error', reason: '' })))",
+        names,
+    )
+    assert found == written.getvalue()
 
 
 def test_another_archive_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgewbc.bundle.golden_limits import GoldenLimits
 from edgewbc.bundle.paths import GOLDEN
 from edgewbc.runtime import golden
 from edgewbc.runtime.golden import ExpectedOutputs, GoldenEntry, GoldenSample
@@ -38,6 +39,8 @@ def test_numbers_have_the_digits_of_float32() -> None:
 def test_manifest_entry() -> None:
     assert GoldenEntry({"f32": 0.001}).to_json() == {"expected": GOLDEN, "tolerance": {"f32": 0.001}}
     assert GoldenEntry({}, {"int8": 0.01}).to_json()["tolerance_onnx"] == {"int8": 0.01}
+    limits = {"openvino": {"int8": GoldenLimits(mean_features=0.25)}, "onnx": dict[str, GoldenLimits]()}
+    assert GoldenEntry({}, limits=limits).to_json()["limits"] == {"openvino": {"int8": {"mean_features": 0.25}}}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle, seal
-from edgewbc.bundle.paths import GOLDEN
+from edgewbc.bundle.paths import GOLDEN, MANIFEST
 from edgewbc.errors import GateError, UserError
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Batch, Prediction
@@ -59,6 +59,29 @@ def test_deviating_precision_fails(own: Bundle) -> None:
     assert (int8.ok, f32.ok, report.ok) == (False, True, False)
     with pytest.raises(GateError, match="int8 does not give the expected predictions on this PC .*use --precision f32"):
         report.require()
+
+
+def test_features_and_logits_are_checked_where_the_bundle_says_how_far_they_may_be(own: Bundle) -> None:
+    """Features that are all 2 % off change no label and hardly a probability."""
+
+    def edit(values: Any) -> None:
+        for sample in values["samples"]:
+            features = sample["expected"]["int8"]["features"]
+            features[:] = [value * 1.02 for value in features]
+
+    before = selftest(change(own, edit))
+    assert before.ok
+    assert before.checks[0].limits.to_json() == {}
+
+    def limit(values: Any) -> None:
+        values["golden"]["limits"] = {"openvino": {"int8": {"mean_logit": 0.05, "mean_features": 0.01}}}
+
+    report = selftest(change(own, limit, MANIFEST))
+    int8, f32 = report.checks
+    assert (int8.ok, f32.ok) == (False, True)
+    assert int8.mean_features == pytest.approx(0.02 / 1.02, rel=1e-3)
+    assert int8.faults == ("the mean of the features, as a share of it, differs by 0.02, allowed are 0.01",)
+    assert report.to_json()["checks"][0]["limits"] == {"mean_logit": 0.05, "mean_features": 0.01}
 
 
 def test_error_when_all_precisions_fail(own: Bundle) -> None:

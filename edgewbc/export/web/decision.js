@@ -7,15 +7,15 @@ const half = (bits) => {
   return power === 31 ? (rest ? NaN : sign * Infinity) : sign * (1 + rest / 1024) * 2 ** (power - 15);
 };
 
-/** Read the statistics of familiarity from their float16 arrays (base64, one after the other). */
-function readFamiliarity(packed) {
-  const bytes = fromBase64(packed.halves), halves = new Uint16Array(bytes.buffer);
+/** Read the statistics of familiarity from their float16 arrays, one after the other (web_page.familiarity_arrays). */
+function readFamiliarity(packed, bytes) {
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
   const { features: d, components: k, groups } = packed;
   let at = 0;
   const take = (count) => Float64Array.from(halves.subarray(at, (at += count)), half);
-  const others = packed.others && { ...packed.others,
-    weights: Float64Array.from(new Uint16Array(fromBase64(packed.others.halves).buffer), half) };
-  return { ...packed, others, center: take(d), projection: take(d * k), means: take(groups * k), whitening: take(groups * k * k) };
+  const found = { ...packed, center: take(d), projection: take(d * k), means: take(groups * k), whitening: take(groups * k * k) };
+  if (packed.others) found.others = { ...packed.others, weights: take(d * packed.others.bias.length) };
+  return found;
 }
 
 /** Return the logarithm of the odds of a kind of cells that is not one of the classes (Others.log_odds). */

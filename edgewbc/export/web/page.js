@@ -1,29 +1,24 @@
 // The page: files in, rows, differential and CSV out. Nothing leaves it: its policy forbids every connection.
 "use strict";
 
-const fromBase64 = (packed) => Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
-const held = (id) => document.getElementById(id).textContent.trim();
 const element = (id) => document.getElementById(id);
-
-async function unpacked(id) {
-  const stream = new Blob([fromBase64(held(id))]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-const bundle = JSON.parse(held("bundle"));
-const familiarity = bundle.familiarity ? readFamiliarity(bundle.familiarity) : null;
+const bundle = JSON.parse(element("bundle").textContent);
+const part = (id) => unpacked(id, bundle.parts[id], bundle.literal_bits);
+let familiarity = null;
 const rows = [];
 let stopped = false;
 
 /** Start the runtime on one thread and load the model. */
 async function start() {
-  const code = URL.createObjectURL(new Blob([await unpacked("runtime")], { type: "text/javascript" }));
+  await new Promise((done) => setTimeout(done)); // the page is drawn first
+  if (bundle.familiarity) familiarity = readFamiliarity(bundle.familiarity, part("familiarity"));
+  const code = URL.createObjectURL(new Blob([part("runtime")], { type: "text/javascript" }));
   const ort = await import(code);
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.proxy = false;
   ort.env.logLevel = "error";
-  ort.env.wasm.wasmBinary = (await unpacked("wasm")).buffer;
-  const session = await ort.InferenceSession.create(await unpacked("model"), { executionProviders: ["wasm"] });
+  ort.env.wasm.wasmBinary = part("wasm").buffer;
+  const session = await ort.InferenceSession.create(part("model"), { executionProviders: ["wasm"] });
   return async (image) => {
     const input = new ort.Tensor("uint8", image.data, [1, image.height, image.width, 3]);
     const { probabilities, features } = await session.run({ image: input });
@@ -52,12 +47,17 @@ async function classify(path, read) {
 }
 
 const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/, QUOTED = /[",;\x00-\x1f\x7f\x85\u2028\u2029]|^ | $/;
+const UNPAIRED = /\p{Surrogate}/u, EACH_UNPAIRED = /\p{Surrogate}/gu, ESCAPED = /\\u[dD][89a-fA-F][0-9a-fA-F]{2}/;
 
 /** Return the rows as a table like that of edgewbc classify: names that a spreadsheet takes for formulas are escaped. */
 function csv(found) {
   const quoted = (field) => (QUOTED.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
   const plain = (field) => (FORMULA.test(field) || field.startsWith("'") ? `'${field}` : field);
-  const name = (field) => (FORMULA.test(field) ? `./${field}` : field);
+  const name = (field) => {
+    const odd = UNPAIRED.test(field) || ESCAPED.test(field); // as edgewbc/lab/csv_table.py writes such names
+    const known = odd ? field.replaceAll("\\", "\\\\").replace(EACH_UNPAIRED, (one) => `\\u${one.charCodeAt(0).toString(16)}`) : field;
+    return FORMULA.test(known) ? `./${known}` : known;
+  };
   const number = (value) => (value === null || value === undefined ? "" : value.toFixed(6));
   const lines = [["path", "label", "probability", ...bundle.classes, "status", "reason", "model_sha256"].map(plain)];
   for (const row of found) {
@@ -178,10 +178,17 @@ async function contents(get) {
   throw new Error(`too large: the file has more than ${bundle.files.max_bytes / 2 ** 20} MiB`);
 }
 
+/** Compare two paths, given as the names in them, as classify sorts them: folder by folder. */
+function inOrder(one, other) {
+  const at = one.findIndex((name, place) => name !== other[place]);
+  if (at < 0) return one.length - other.length;
+  return other[at] === undefined || one[at] > other[at] ? 1 : -1;
+}
+
 /** Classify files, after those that were added before, and show each row when it is ready. */
 function add(files) {
   const chosen = files.filter(([path]) => isImage(path));
-  chosen.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
+  chosen.sort(([one], [other]) => inOrder(one.split("/"), other.split("/")));
   stopped = false;
   queue = queue.then(async () => {
     let done = 0;
