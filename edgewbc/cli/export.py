@@ -96,7 +96,7 @@ def command(
     accuracy that int8 loses on the validation images is reported, and stated in the model card. Probabilities are
     calibrated on the validation images, and the training images tell which cells are unfamiliar.
 
-    With --as html, a bundle becomes one file of about 5 MB that opens from a USB stick: it takes JPEG and PNG images of
+    With --as html, a bundle becomes one file of 3 to 6 MB that opens from a USB stick: it takes JPEG and PNG images of
     single cells, and gives each a label, probabilities and the status that `edgewbc classify` would give. npm downloads
     the runtime, and a hash is checked.
 
