@@ -46,6 +46,11 @@ class Layer:
     scale: NDArray[np.float32]
     bias: NDArray[Any]
 
+    @property
+    def arrays(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Weights, scale and bias."""
+        return self.weights, self.scale, self.bias
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -82,7 +87,9 @@ class Fault:
 class Layered(Protocol):
     """A model file as a list of layers."""
 
-    layers: Sequence[Layer]
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """The layers, in order."""
 
     def with_layer(self, number: int, layer: Layer) -> tuple[bytes, ...]:
         """Return the contents of the model's files with another layer in the place of one."""
@@ -134,7 +141,7 @@ class OnnxLayers:
     def with_layer(self, number: int, layer: Layer) -> tuple[bytes, ...]:
         """Return the contents of the file with another layer in the place of one."""
         proto = self._onnx.load_model_from_string(self._model)
-        arrays = dict(zip(self._names[number], (layer.weights, layer.scale, layer.bias), strict=True))
+        arrays = dict(zip(self._names[number], layer.arrays, strict=True))
         for each in proto.graph.initializer:
             if each.name in arrays:
                 shaped = arrays[each.name].reshape(self._onnx.numpy_helper.to_array(each).shape)
@@ -183,7 +190,7 @@ class IrLayers:
     def with_layer(self, number: int, layer: Layer) -> tuple[bytes, ...]:
         """Return the contents of the .xml and the .bin with another layer in the place of one."""
         changed = bytearray(self._weights)
-        for place, array in zip(self._places[number], (layer.weights, layer.scale, layer.bias), strict=True):
+        for place, array in zip(self._places[number], layer.arrays, strict=True):
             changed[place.offset : place.offset + place.size] = array.tobytes()
         return self._xml, bytes(changed)
 

@@ -47,7 +47,8 @@ LEAST = Deviation(0.005, 0.01, 0.005)
 
 def entry(precisions: Sequence[str], onnx: Sequence[str]) -> GoldenEntry:
     """Return what the manifest says of the samples, for models of these precisions for OpenVINO and ONNX Runtime."""
-    limits = {Backend.OPENVINO: {p: LIMITS[p] for p in precisions}, Backend.ONNX: {p: LIMITS[p] for p in onnx}}
+    by_backend = {Backend.OPENVINO: precisions, Backend.ONNX: onnx}
+    limits: dict[str, dict[str, GoldenLimits]] = {b: {p: LIMITS[p] for p in held} for b, held in by_backend.items()}
     return GoldenEntry({p: TOLERANCE[p] for p in precisions}, {p: TOLERANCE_ONNX[p] for p in onnx}, limits)
 
 
@@ -63,7 +64,10 @@ def entry_of(
         in_float: deviation with the quantized layers computed in float.
     """
     manifest = bundle.manifest
-    tolerances = {Backend.OPENVINO: dict(manifest.tolerance), Backend.ONNX: dict(manifest.onnx_tolerance)}
+    tolerances: dict[str, dict[str, float]] = {
+        Backend.OPENVINO: dict(manifest.tolerance),
+        Backend.ONNX: dict(manifest.onnx_tolerance),
+    }
     limits = {backend: dict(manifest.golden_limits.get(backend, {})) for backend in tolerances}
     for backend in tolerances:
         if found.get(backend):
@@ -83,8 +87,9 @@ def limits_of(found: Sequence[Deviation], in_float: Deviation) -> tuple[float, G
     """
 
     def limit(name: str) -> float:
-        cpus, apart, least = (max(getattr(each, name) for each in group) for group in (found, (in_float,), (LEAST,)))
-        return math.ceil(1000 * max(least, FACTOR * cpus, FACTOR_FLOAT * apart)) / 1000
+        values = [FACTOR * getattr(each, name) for each in found]
+        values += [FACTOR_FLOAT * getattr(in_float, name), getattr(LEAST, name)]
+        return float(math.ceil(1000 * max(values)) / 1000)
 
     return limit("probability"), GoldenLimits(limit("mean_logit"), limit("mean_features"))
 

@@ -46,7 +46,7 @@ class Deviation:
         return cls(
             largest(np.abs(probabilities - expected_probabilities)),
             largest(np.abs((_logits(probabilities) - _logits(expected_probabilities)).mean(0))),
-            largest(np.linalg.norm(features.mean(0) - mean, keepdims=True) / length),
+            largest(np.array([np.linalg.norm(features.mean(0) - mean) / length])),
         )
 
     def faults(self, tolerance: float, limits: GoldenLimits) -> tuple[str, ...]:
