@@ -261,28 +261,6 @@ class Case:
             self._history.sign(signed)
             return signed
 
-    def set_details(
-        self,
-        case: str | None = None,
-        wbc: float | None = None,
-        by: str | None = None,
-        accession: str | None = None,
-    ) -> None:
-        """Set the case id, the WBC in 10^9/L, the name or the accession number of a case that nobody has signed.
-
-        Raises:
-            UserError: the case was signed, or a value cannot be used.
-        """
-        with self._lock:
-            info = self.info.with_details(case, wbc, by, accession)
-            if info == self.info:
-                return
-            if self._history.sign_offs:
-                raise UserError(f"{self.folder}: was signed: its case id, WBC and accession number cannot change")
-            _ = self._writable
-            info.write(self.folder)
-            self.info = info
-
     def close(self) -> None:
         """Write everything to the disk and release the case."""
         if self._journal is not None:

@@ -31,9 +31,6 @@ from numpy.typing import ArrayLike, NDArray
 from edgewbc.pixels import Image
 from edgewbc.smear import stain
 
-MICROMETERS = 7.2
-"""Diameter of a red cell on a dried smear."""
-
 MIN_RED_CELLS = 3
 """Minimum number of red cells that give a diameter."""
 
