@@ -3,8 +3,8 @@
 Labeled cells: repeated draws of 1 to 20 cells per class of JTSC (another laboratory), measured on the cells that were
 not drawn; and all of them, each tenth held out in turn, which tells what more labels could reach, errors in them
 included. Unlabeled cells: PBC's validation cells as a laboratory of its own, JTSC and the cells of BCCD, before and
-after self-training, which must never cost more than a point. Strengths are chosen within the drawn cells; everything
-else was chosen on PBC validation and BCCD.
+after self-training, which must never cost more than a point. Settings are weighted within the drawn cells; the rest was
+chosen on PBC validation and BCCD, but that cells are judged by the mean of their views was seen on JTSC too.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def with_all_labels(lab: LabCells) -> dict[str, Any]:
     """Return the cross-validated accuracy, and mean recall, of adapting to all cells but a tenth, as JSON values."""
     found = adapt.cross_validate(lab.cells, lab.head, folds=MAX_FOLDS)
     out = found.held_out
-    predicted, truth = found.probabilities[out].argmax(1), lab.cells.labels[out]
+    predicted, truth = found.judged[out].argmax(1), lab.cells.labels[out]
     return {
         **Accuracy.of(truth, predicted).to_json(),
         "folds": MAX_FOLDS,
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in UNLABELED_SETS:
                 if name == "bccd" and bundle.pixels.crop != "cell":
                     continue  # fields: the crop must find the cell
-                lab = lab_cells.load(bundle, given.data, name, progress)
+                lab = lab_cells.load(bundle, given.data, name, given.work, progress)
                 row = UnlabeledRow.of(lab)
                 unlabeled.append({**lab.about(), **row.to_json()})
                 say(

@@ -12,17 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.travel.cells import ENOUGH, canonical
+from bench.travel.cells import ENOUGH, canonical, see
 from edgewbc.bundle.bundle import Bundle
-from edgewbc.data import images, prepare
+from edgewbc.data import prepare
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.data.sources import make
 from edgewbc.decision.adapt import Cells
 from edgewbc.decision.head import Head
-from edgewbc.lab import adapt, cell_views
+from edgewbc.lab import adapt
 from edgewbc.metrics import Spread
 from edgewbc.pixels import Reference
-from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.utils import resources
 from edgewbc.utils.progress import Progress, quiet
 
@@ -68,12 +67,13 @@ def manifests(data: Path, name: str, bundle: Bundle) -> tuple[Manifest, list[Ent
 
 
 def arguments(prog: str, description: str, sets: str, out: Path, repeats: int) -> argparse.ArgumentParser:
-    """Return the command line that the studies share: data, --bundle, --out and --repeats."""
+    """Return the command line that the studies share: data, --bundle, --work, --out and --repeats."""
     parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("data", type=Path, help=f"folder of public sets ({sets})")
     parser.add_argument(
         "--bundle", type=Path, action="append", help="bundle; may be repeated (default: the shipped one)"
     )
+    parser.add_argument("--work", type=Path, default=Path("runs/travel"), help="folder for features [runs/travel]")
     parser.add_argument("--out", type=Path, default=out)
     parser.add_argument("--repeats", type=int, default=repeats)
     return parser
@@ -99,20 +99,12 @@ def _reference(data: Path) -> Reference:
     return prepare.profile(make("pbc", data / "pbc", protocol="published")).reference
 
 
-def load(bundle: Bundle, data: Path, name: str, progress: Progress = quiet) -> LabCells:
-    """Run a bundle's network on all views of the cells of a set.
+def load(bundle: Bundle, data: Path, name: str, work: Path, progress: Progress = quiet) -> LabCells:
+    """Return the cells of a set as a bundle's network sees them, from the work folder if they were computed before.
 
     Raises:
         UserError: the set is not there, or an image has changed.
     """
-    manifest, entries = manifests(data, name, bundle)
-    known = {entry.sha256 + str(entry.box): entry for entry in entries}
-    entries = list(known.values())
-    prepared = prepare.preparer(manifest, bundle.pixels)
-    predictor = OpenVINOPredictor.from_bundle(bundle)
-    features = []
-    for entry in progress(entries, f"{bundle.name} on {name}", len(entries)):
-        features.append(predictor(cell_views.views(prepared(images.read(manifest, entry), entry))).features)
-    labels = np.array([bundle.classes.index(entry.label) for entry in entries], dtype=np.int64)
-    cells = Cells(np.stack(features), labels, np.arange(len(entries)))
+    seen = see(bundle, *manifests(data, name, bundle), work, progress=progress)
+    cells = Cells(seen.features, seen.labels, np.arange(len(seen)), seen.others)
     return LabCells(bundle.name, bundle.pixels.crop, name, cells, adapt.old_head(bundle))

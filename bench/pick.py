@@ -20,6 +20,7 @@ from bench.console import RESULTS
 from bench.lab_cells import LabCells, shown
 from edgewbc.cli.console import progress, say
 from edgewbc.decision import adapt, pick, shots
+from edgewbc.decision.views import LabelFrom
 from edgewbc.errors import exit_code
 from edgewbc.metrics import Spread
 from edgewbc.utils.files import write_json
@@ -92,11 +93,11 @@ def after(lab: LabCells, places: NDArray[np.int64], classes: NDArray[np.int64], 
     own = lab.cells.take(places)
     rest = np.setdiff1d(np.arange(len(lab.cells)), places)
     test = lab.cells.take(rest)
-    logits = lab.head.logits(test.features[:, 0])
+    logits, label_from = lab.head.logits(test.judged), LabelFrom.UPRIGHT
     if len(np.unique(own.labels)) > 1:
-        tested = adapt.cross_validate(own, lab.head, seed=seed)
-        logits = adapt.fit(own, lab.head, tested.strength, tested.scale).logits(lab.head, test.features[:, 0])
-    return shots.scores(logits.argmax(1), test.labels, classes)[1]
+        correction, _ = adapt.learn(own, lab.head, seed=seed)
+        logits, label_from = correction.logits(lab.head, test.judged), LabelFrom.MEAN
+    return shots.scores(shots.labels_of(logits, label_from), test.labels, classes)[1]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def step() -> None:
         studies = []
         for bundle in lab_cells.versions(given.bundle, given.data):
-            lab = lab_cells.load(bundle, given.data, SET, progress)
+            lab = lab_cells.load(bundle, given.data, SET, given.work, progress)
             rows = [measure(lab, count, given.repeats, progress) for count in NUMBERS]
             studies.append({**lab.about(), "classes": len(lab.classes), "rows": [row.to_json() for row in rows]})
             say(f"{lab.bundle}, crop {lab.crop}, {lab.set}")

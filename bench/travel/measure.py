@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import edgewbc
 from bench.travel.cells import ENOUGH, SeenSet
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.training_images import TrainingImages
@@ -18,8 +22,8 @@ from edgewbc.decision.adapt import Cells
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.head import Head, softmax
-from edgewbc.decision.views import lowest
-from edgewbc.lab.adapt import HeldOut, compare
+from edgewbc.decision.views import LabelFrom, judge
+from edgewbc.lab.adapt import HeldOut, compare, label_probabilities
 from edgewbc.lab.adapted_bundle import Confidence, widened
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.metrics import Spread, score, wilson
@@ -42,6 +46,7 @@ class Judge:
         below: probability below which a cell is for review.
         familiarity: which cells look like those of training; None if the bundle cannot tell.
         trained_on: which images look like those of training; None if the bundle cannot tell.
+        label_from: which views of a cell the label is taken from.
     """
 
     pixels: PixelSpec
@@ -49,13 +54,15 @@ class Judge:
     below: float
     familiarity: Familiarity | None
     trained_on: TrainingImages | None
+    label_from: LabelFrom = LabelFrom.UPRIGHT
 
     @classmethod
     def of(cls, bundle: Bundle) -> Judge:
         """Return what a bundle's manifest sets."""
         manifest = bundle.manifest
         below = ReviewThresholds().of_bundle(manifest).of("")
-        return cls(bundle.pixels, manifest.calibration, below, bundle.familiarity(), manifest.training_images)
+        seen = bundle.familiarity(), manifest.training_images, manifest.label_from
+        return cls(bundle.pixels, manifest.calibration, below, *seen)
 
     def unfamiliar(self, seen: SeenSet) -> NDArray[np.bool_]:
         """Return which cells are unlike those of training, (n,)."""
@@ -70,10 +77,10 @@ class Judge:
 
         Args:
             seen: the cells.
-            probabilities: of the first view, (n, K).
+            probabilities: of the first view, as the network gives them, (n, K).
             others: of further views, (n, m, K).
         """
-        sure = lowest(self._calibrated(probabilities), self._calibrated(others))
+        sure = judge(probabilities, others, self.label_from, self._calibrated).sure
         doubtful: NDArray[np.bool_] = seen.doubtful | (sure < self.below)
         return doubtful | np.array([bool(self._reasons(seen, index)) for index in range(len(seen))], dtype=np.bool_)
 
@@ -89,6 +96,15 @@ class Judge:
         return self.trained_on.reasons(self.pixels, (width, height), notes, seen.appearance[index])
 
 
+@cache
+def code_sha256() -> str:
+    """Return a hash of the modules that adapt a bundle and decide on its cells, as this process began with them."""
+    package = Path(edgewbc.__file__).parent
+    lab = (package / "lab" / "adapt.py", package / "lab" / "adapted_bundle.py")
+    files = [*sorted((package / "decision").glob("*.py")), *lab]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 def counted_classes(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the classes with enough cells for a mean recall."""
     return np.flatnonzero(np.bincount(labels) >= ENOUGH)
@@ -102,7 +118,8 @@ def zero_shot(bundle: Bundle, seen: SeenSet, *, seed: int = 0) -> dict[str, Any]
         its `macro_interval`, a bootstrap within classes; `per_class` and `confusion`; `accepted` and `wrong_accepted`
         (n, of, share, interval), and the numbers of cells that are `unfamiliar` and for `review`.
     """
-    predicted = seen.probabilities.argmax(1)
+    label_from = bundle.manifest.label_from
+    predicted = label_from.probabilities(seen.probabilities, seen.other_probabilities).argmax(1)
     found = score(seen.labels, predicted, bundle.classes)
     classes = counted_classes(seen.labels)
     recalls = [found.per_class[bundle.classes[label]] for label in classes]
@@ -122,15 +139,15 @@ def zero_shot(bundle: Bundle, seen: SeenSet, *, seed: int = 0) -> dict[str, Any]
             if one.n
         },
         "confusion": found.confusion,
-        **_accepted(Judge.of(bundle), seen),
+        **_accepted(Judge.of(bundle), seen, predicted),
     }
 
 
-def _accepted(judge: Judge, seen: SeenSet) -> dict[str, Any]:
-    doubtful = judge.doubtful(seen, seen.probabilities, seen.other_probabilities)
-    unfamiliar = judge.unfamiliar(seen)
+def _accepted(decides: Judge, seen: SeenSet, predicted: NDArray[np.int64]) -> dict[str, Any]:
+    doubtful = decides.doubtful(seen, seen.probabilities, seen.other_probabilities)
+    unfamiliar = decides.unfamiliar(seen)
     accepted = ~(unfamiliar | doubtful)
-    wrong = accepted & (seen.probabilities.argmax(1) != seen.labels)
+    wrong = accepted & (predicted != seen.labels)
     return {
         "accepted": _proportion(int(accepted.sum()), len(seen)),
         "wrong_accepted": _proportion(int(wrong.sum()), int(accepted.sum())),
@@ -176,28 +193,28 @@ def adapt_once(bundle: Bundle, head: Head, seen: SeenSet, shots: int, seed: Sequ
     drawn = draw(seen.labels, classes, shots, np.random.default_rng(list(seed)))
     part, rest = take(seen, drawn), take(seen, ~drawn)
     cells = Cells(part.features, part.labels, np.arange(len(part)), part.others)
-    tested = adapt.cross_validate(cells, head, seed=seed[-1])
-    correction = adapt.fit(cells, head, tested.strength, tested.scale)
-    judged = np.concatenate([rest.features[:, :1], rest.others], 1)
-    all_after, all_before = correction.logits(head, judged), head.logits(judged)
-    after, before = all_after[:, 0], all_before[:, 0]
+    correction, tested = adapt.learn(cells, head, seed=seed[-1])
+    old, judged = bundle.manifest.label_from, np.concatenate([rest.features[:, :1], rest.others], 1)
+    all_after, all_before = softmax(correction.logits(head, judged)), head.probabilities(judged)
+    after = LabelFrom.MEAN.probabilities(all_after[:, 0], all_after[:, 1:]).argmax(1)
+    before = old.probabilities(all_before[:, 0], all_before[:, 1:]).argmax(1)
     out = tested.held_out
     gains = False
     if out.any():
-        old = softmax(head.logits(part.features[out, 0]))
-        gains = compare(bundle.classes, part.labels[out], old, tested.probabilities[out]).gains
-    kept, judge, probabilities = before, Judge.of(bundle), softmax(all_before)
+        known = label_probabilities(head, old, cells.judged[out])
+        gains = compare(bundle.classes, part.labels[out], known, tested.judged[out]).gains
+    kept, decides, probabilities = before, Judge.of(bundle), all_before
     if gains:
-        kept, probabilities = after, softmax(all_after)
-        judge = adapted_judge(bundle, judge, part, cells, HeldOut.of(tested, part.labels))
-    doubtful = judge.doubtful(rest, probabilities[:, 0], probabilities[:, 1:])
-    accepted = ~(judge.unfamiliar(rest) | doubtful)
-    right = kept.argmax(1) == rest.labels
+        kept, probabilities = after, all_after
+        decides = adapted_judge(bundle, decides, part, cells, HeldOut.of(tested, part.labels))
+    doubtful = decides.doubtful(rest, probabilities[:, 0], probabilities[:, 1:])
+    accepted = ~(decides.unfamiliar(rest) | doubtful)
+    right = kept == rest.labels
     recalls = tuple(float(right[rest.labels == label].mean()) for label in classes)
     return Draw(
-        *draws.scores(kept.argmax(1), rest.labels, classes),
-        *draws.scores(after.argmax(1), rest.labels, classes),
-        *draws.scores(before.argmax(1), rest.labels, classes),
+        *draws.scores(kept, rest.labels, classes),
+        *draws.scores(after, rest.labels, classes),
+        *draws.scores(before, rest.labels, classes),
         recalls,
         gains,
         len(rest),
@@ -223,6 +240,7 @@ def adapted_judge(
         old.below if confidence.below is None else confidence.below,
         moved or old.familiarity,
         None if old.trained_on is None else widened(old.trained_on, part.appearance, sizes),
+        LabelFrom.MEAN,
     )
 
 

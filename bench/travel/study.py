@@ -163,6 +163,7 @@ def run(
                 "shots": numbers,
                 "repeats": repeats,
                 "code_sha256": cells.code_sha256(),
+                "adapt_sha256": measure.code_sha256(),
             }
             part = kept.get(key)
             if part is None or {name: part.get(name) for name in facts} != facts:

@@ -3,7 +3,8 @@
 Format policy: a reader accepts every older format and rejects a newer one. Format 2 added `calibration`, `risk` and
 `familiarity`: a reader that ignored them would compare probabilities with a threshold that is not meant for them, and
 count cells that are unfamiliar. Format 3 added `views`: a reader that ignored them would compare the probability of one
-view with a threshold for the lowest of several.
+view with a threshold for the lowest of several. Format 4 added `label_from`: a reader that ignored it would give the
+label of the upright view.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity_info import FamiliarityInfo
 from edgewbc.decision.risk import RiskTable
+from edgewbc.decision.views import LabelFrom
 from edgewbc.errors import UserError
 from edgewbc.lineage import Lineage
 from edgewbc.pixels import PixelSpec
 from edgewbc.smear.views import Views
 
-FORMAT = 3
+FORMAT = 4
 """The format that this edgewbc writes, and the newest that it reads."""
 PRECISIONS = ("int8", "f32")
 """Precisions that a bundle can hold; the first of those that it does hold is its default."""
@@ -67,6 +69,7 @@ class BundleManifest:
             review threshold. None for the upright one alone.
         golden_limits: further limits on the golden samples, by backend and precision; empty in bundles of older
             versions.
+        label_from: which of the views the label is taken from.
     """
 
     name: str
@@ -84,6 +87,7 @@ class BundleManifest:
     onnx_tolerance: Mapping[str, float] = field(default_factory=dict)
     views: Views | None = None
     golden_limits: Mapping[str, Mapping[str, GoldenLimits]] = field(default_factory=dict)
+    label_from: LabelFrom = LabelFrom.UPRIGHT
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> BundleManifest:
@@ -133,6 +137,7 @@ class BundleManifest:
             _tolerance(values, "tolerance_onnx"),
             _views(values, pixels),
             _golden_limits(values),
+            _label_from(values),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -250,6 +255,13 @@ def _views(values: dict[str, Any], pixels: PixelSpec) -> Views | None:
     found = None if values.get("views") is None else Views.from_json(values["views"])
     if found is not None and (pixels.crop != "cell" or (found.turns == 4 and pixels.height != pixels.width)):
         raise ValueError("views that its crop does not allow")
+    return found
+
+
+def _label_from(values: dict[str, Any]) -> LabelFrom:
+    found = LabelFrom(values.get("label_from") or LabelFrom.UPRIGHT)
+    if found == LabelFrom.MEAN and values.get("views") is None:
+        raise ValueError("label_from is the mean of views, but there are none")
     return found
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edgewbc.decision import adapt
 from edgewbc.decision.adapt import Cells, Integers
-from edgewbc.decision.head import Head
+from edgewbc.decision.head import Head, softmax
+from edgewbc.decision.views import LabelFrom
 from edgewbc.metrics import Spread
 from edgewbc.utils.progress import Progress, quiet
 
@@ -56,11 +57,12 @@ def evaluate(
     head: Head,
     shots: Sequence[int] = SHOTS,
     *,
+    before: LabelFrom = LabelFrom.UPRIGHT,
     repeats: int = REPEATS,
     seed: int = 0,
     progress: Progress = quiet,
 ) -> list[ShotsRow]:
-    """Adapt to repeated stratified draws of the cells. Strengths are chosen within each draw.
+    """Adapt to repeated stratified draws of the cells. Settings are weighted within each draw.
 
     Copies of an image should have been removed: a copy of a drawn cell would be measured.
 
@@ -68,6 +70,7 @@ def evaluate(
         cells: labeled cells.
         head: the old head.
         shots: numbers of cells to draw from each class.
+        before: which views the old head takes the label from.
         repeats: draws for each number.
         seed: of the draws.
         progress: shows the draws.
@@ -83,15 +86,14 @@ def evaluate(
     for number, repeat in progress(plan, "draws", len(plan)):
         drawn = draw(cells.labels, classes, number, np.random.default_rng([seed, number, repeat]))
         part = cells.take(drawn)
-        tested = adapt.cross_validate(part, head, seed=repeat)
-        correction = adapt.fit(part, head, tested.strength, tested.scale)
-        rest = ~drawn
+        correction, _ = adapt.learn(part, head, seed=repeat)
+        rest = cells.take(~drawn)
         values: list[float] = []
-        for logits in (
-            correction.logits(head, cells.features[rest, 0]),
-            head.logits(cells.features[rest, 0]),
+        for logits, label_from in (
+            (correction.logits(head, rest.judged), LabelFrom.MEAN),
+            (head.logits(rest.judged), before),
         ):
-            values += scores(logits.argmax(1), cells.labels[rest], classes)
+            values += scores(labels_of(logits, label_from), rest.labels, classes)
         found[number].append(tuple(values))
     return [
         ShotsRow(number, repeats, *(Spread.of(column) for column in zip(*found[number], strict=True)))
@@ -105,6 +107,13 @@ def draw(labels: Integers, classes: Integers, shots: int, random: np.random.Gene
     for label in classes:
         drawn[random.permutation(np.flatnonzero(labels == label))[:shots]] = True
     return drawn
+
+
+def labels_of(logits: NDArray[np.floating], label_from: LabelFrom) -> Integers:
+    """Return the labels (n,) of cells by the logits of their views, (n, 1 + m, K), the upright one first."""
+    found = softmax(np.asarray(logits, dtype=np.float64))
+    labels: Integers = label_from.probabilities(found[:, 0], found[:, 1:]).argmax(1).astype(np.int64)
+    return labels
 
 
 def scores(predicted: NDArray[np.int64], truth: Integers, classes: Integers) -> tuple[float, float]:

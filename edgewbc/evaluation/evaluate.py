@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgewbc.cells import REFERENCE_ACCURACY
 from edgewbc.data import images
 from edgewbc.data.manifest import SYNTHETIC, Entry, Manifest, facts
+from edgewbc.decision.views import LabelFrom
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.load import LoadedModel, load
 from edgewbc.evaluation.result import EvalResult, ReferenceComparison
@@ -117,6 +118,13 @@ def predict(
     prepared = images.batches(manifest, entries, loaded.pixels, batch, seen)
     batches = progress(prepared, "eval", -(-len(entries) // batch))
     found = np.concatenate([prediction.probabilities for prediction in loaded.predictor.stream(batches)])
+    if loaded.averaged is not None:
+        count = -(-len(entries) * (len(loaded.averaged) - 1) // batch)
+        turned = images.view_batches(manifest, entries, loaded.pixels, loaded.averaged, batch)
+        stream = loaded.predictor.stream(progress(turned, "eval: other views", count))
+        others = np.concatenate([prediction.probabilities for prediction in stream])
+        views = others.reshape(len(found), -1, found.shape[1])
+        found = LabelFrom.MEAN.probabilities(found, views).astype(np.float32)
     if why := fault(found):
         raise UserError(f"{loaded.name}: {why}: export or train it again")
     return found if loaded.calibration is None else loaded.calibration.apply(found)

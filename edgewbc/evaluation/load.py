@@ -14,10 +14,12 @@ from typing import Literal, assert_never
 from edgewbc import runs
 from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.views import LabelFrom
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime import trial
 from edgewbc.runtime.predictor import Backend, Compute, Hint, Predictor
+from edgewbc.smear.views import Views
 from edgewbc.utils.files import sha256
 from edgewbc.utils.optional import need
 
@@ -39,6 +41,8 @@ class LoadedModel:
             files, which are identified by their own.
         size: total size of the files that run, in bytes.
         calibration: of the probabilities, which a bundle can carry; None if they are used as the network gives them.
+        averaged: further views of a cell, where the label is that of the mean over all views; None where it is that of
+            the upright one.
     """
 
     predictor: Predictor
@@ -48,6 +52,7 @@ class LoadedModel:
     sha256: str
     size: int
     calibration: Calibration | None = None
+    averaged: Views | None = None
 
 
 def load(
@@ -118,8 +123,9 @@ def load(
             assert_never(chosen)
     if bundle is not None:
         trial.check_info(bundle, predictor.info)
-        about = (bundle.classes, bundle.pixels, bundle.name, digest, files.size, bundle.manifest.calibration)
-        return LoadedModel(predictor, *about)
+        manifest = bundle.manifest
+        about = (bundle.classes, bundle.pixels, bundle.name, digest, files.size, manifest.calibration)
+        return LoadedModel(predictor, *about, manifest.views if manifest.label_from == LabelFrom.MEAN else None)
     spec = runs.spec(path)
     return LoadedModel(predictor, spec.classes, spec.pixels, path.resolve().name, digest, files.size)
 

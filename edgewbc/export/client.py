@@ -13,6 +13,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import FAMILIARITY as FAMILIARITY_FILE
 from edgewbc.cells import NOT_LEUKOCYTES
 from edgewbc.decision.familiarity_info import FamiliarityInfo
+from edgewbc.decision.views import LabelFrom
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import PixelSpec
 from edgewbc.smear.views import Views
@@ -42,6 +43,7 @@ class ClientDescription:
         familiarity: what the manifest says of the familiarity statistics, which lie in `FAMILIARITY_FILE` beside the
             description; None without them.
         views: further views of a cell that are looked at; None for the upright one alone.
+        label_from: which of the views the label is taken from.
     """
 
     name: str
@@ -52,6 +54,7 @@ class ClientDescription:
     review_below: float
     familiarity: FamiliarityInfo | None
     views: Views | None = None
+    label_from: LabelFrom = LabelFrom.UPRIGHT
 
     @classmethod
     def of(cls, bundle: Bundle, precision: str | None = None) -> ClientDescription:
@@ -66,6 +69,7 @@ class ClientDescription:
             review_below=ReviewThresholds().of_bundle(manifest).of(bundle.classes[0]),  # the same for every class
             familiarity=manifest.familiarity,
             views=manifest.views,
+            label_from=manifest.label_from,
         )
 
     @property
@@ -81,8 +85,15 @@ class ClientDescription:
         label = "the label is the class of the largest probability p"
         if self.views is None:
             return f"{label}; if p is below review_below, a person checks it"
+        count = len(self.views)
+        if self.label_from == LabelFrom.MEAN:
+            return (
+                f"take the arithmetic mean of the probabilities of the {count} views before calibration, and "
+                f"calibrate mean and views; {label} of the mean; if the lowest probability of that class in the mean "
+                "or any view is below review_below, a person checks it"
+            )
         return (
-            f"{label} of the upright view; if the lowest probability of that class in any of the {len(self.views)} "
+            f"{label} of the upright view; if the lowest probability of that class in any of the {count} "
             "views is below review_below, a person checks it"
         )
 
@@ -127,6 +138,7 @@ class ClientDescription:
             "review_below": self.review_below,
             "decide": self.decide,
             "views": None if self.views is None else self.views.to_json(),
+            "label_from": str(self.label_from),
             "familiarity": None
             if info is None
             else {"file": FAMILIARITY_FILE, "threshold": info.threshold, "score_threshold": info.score_threshold},

@@ -17,8 +17,9 @@ from edgewbc.bundle.paths import HEAD
 from edgewbc.decision import adapt, self_training
 from edgewbc.decision import shots as draws
 from edgewbc.decision.adapt import Cells, CrossValidation
-from edgewbc.decision.head import Head, softmax
+from edgewbc.decision.head import Head
 from edgewbc.decision.shots import ShotsRow
+from edgewbc.decision.views import LabelFrom
 from edgewbc.errors import UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.files import read
@@ -67,14 +68,18 @@ class HeadComparison:
 
     @property
     def gains(self) -> bool:
-        """Whether the adapted head is better: more cells right, or as many with a smaller loss.
+        """Whether the adapted head is better: by the cells that only one of the two gets right, or by the log loss.
 
-        A head that hardly agrees with the labels has learned nothing from them, and is not better by chance.
+        Of a few dozen cells, a head that labels ten more of 100 correctly has no more right in one draw of ten. So the
+        counts decide only if they differ by more than their standard error, the square root of `b + c`; if not, the
+        log loss does, which says more of each cell. A head that hardly agrees with the labels has learned nothing from
+        them, and is not better by chance.
         """
         if self.agreement < MIN_AGREEMENT:
             return False
-        if self.after.correct != self.before.correct:
-            return self.after.correct > self.before.correct
+        lost, won = self.mcnemar.b, self.mcnemar.c
+        if (won - lost) ** 2 > won + lost:
+            return won > lost
         return self.loss_after < self.loss_before
 
     def to_json(self) -> dict[str, Any]:
@@ -96,11 +101,18 @@ class HeldOut:
         probabilities: of the upright view, (n, K).
         others: of further views, (n, m, K); m is 0 where the bundle looks at one view.
         labels: class indices, (n,).
+        label_from: which views the label is taken from.
     """
 
     probabilities: NDArray[np.float32]
     others: NDArray[np.float32]
     labels: NDArray[np.int64]
+    label_from: LabelFrom = LabelFrom.MEAN
+
+    @property
+    def label_probabilities(self) -> NDArray[np.float32]:
+        """What the label is taken from, (n, K)."""
+        return self.label_from.probabilities(self.probabilities, self.others).astype(np.float32)
 
     @classmethod
     def of(cls, tested: CrossValidation, labels: NDArray[np.int64]) -> HeldOut | None:
@@ -126,6 +138,7 @@ class Adaptation:
         held_out: probabilities of the held-out cells by the adapted head; None where no cell could be held out.
         changed: share of the unlabeled cells whose label changed; None without unlabeled cells.
         profile: of the microscope; None where the bundle does not use one.
+        label_from: which views of a cell the new bundle takes the label from.
     """
 
     bundle: Bundle
@@ -138,6 +151,7 @@ class Adaptation:
     held_out: HeldOut | None
     changed: float | None
     profile: Profile | None
+    label_from: LabelFrom = LabelFrom.UPRIGHT
 
     @property
     def counts(self) -> dict[str, int]:
@@ -264,18 +278,18 @@ def run(
             changed = _changed(old, head, others.features[:, 0])
     if not files:
         none = np.zeros(0, np.int64)
-        return Adaptation(bundle, head, None, none, unlabeled_cells, None, None, None, changed, profile)
+        label_from = bundle.manifest.label_from
+        return Adaptation(bundle, head, None, none, unlabeled_cells, None, None, None, changed, profile, label_from)
     seen, labels = labeled(bundle, files, profile=profile, threads=threads, progress=progress)
     if len(np.unique(labels)) < 2:
         raise UserError("the labeled cells are all of one class: label cells of two classes or more")
     cells = Cells(seen.features, labels, seen.copies, seen.others)
-    tested = adapt.cross_validate(cells, head)
-    correction = adapt.fit(cells, head, tested.strength, tested.scale)
+    correction, tested = adapt.learn(cells, head)
     out = tested.held_out
     comparison = None
     if out.any():
-        before = softmax(old.logits(seen.features[out, 0]))
-        comparison = compare(bundle.classes, labels[out], before, tested.probabilities[out], int((~out).sum()))
+        before = label_probabilities(old, bundle.manifest.label_from, cells.judged[out])
+        comparison = compare(bundle.classes, labels[out], before, tested.judged[out], int((~out).sum()))
     return Adaptation(
         bundle,
         correction.head(head),
@@ -287,7 +301,20 @@ def run(
         HeldOut.of(tested, labels),
         changed,
         profile,
+        LabelFrom.UPRIGHT if bundle.manifest.views is None else LabelFrom.MEAN,
     )
+
+
+def label_probabilities(head: Head, label_from: LabelFrom, judged: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the probabilities (n, K) that a head takes the labels of cells from.
+
+    Args:
+        head: the head.
+        label_from: which views it takes them from.
+        judged: features of the upright view and of the others, (n, 1 + m, d).
+    """
+    found = head.probabilities(judged)
+    return np.asarray(label_from.probabilities(found[:, 0], found[:, 1:]), dtype=np.float64)
 
 
 def compare(
@@ -325,13 +352,16 @@ def shots(
     """
     seen, labels = labeled(bundle, files, profile=profile, threads=threads, progress=progress)
     once = np.unique(seen.copies, return_index=True)[1]  # a copy of a drawn cell must not be measured
-    cells = Cells(seen.features[once], labels[once], seen.copies[once])
+    others = None if seen.others is None else seen.others[once]
+    cells = Cells(seen.features[once], labels[once], seen.copies[once], others)
     if len(draws.eligible(cells.labels, numbers)) < 2:
         raise UserError(
             f"fewer than two classes have {max(numbers) + draws.LEFT} different images: label more cells, or name "
             "smaller numbers with --shots"
         )
-    rows = draws.evaluate(cells, old_head(bundle), numbers, repeats=repeats, progress=progress)
+    rows = draws.evaluate(
+        cells, old_head(bundle), numbers, before=bundle.manifest.label_from, repeats=repeats, progress=progress
+    )
     drawn = tuple(bundle.classes[index] for index in draws.eligible(cells.labels, numbers))
     return rows, drawn, len(cells)
 

@@ -22,7 +22,7 @@ from edgewbc.decision.adapt import Cells
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.risk import RiskTable
-from edgewbc.decision.views import lowest
+from edgewbc.decision.views import LabelFrom, judge
 from edgewbc.errors import UserError
 from edgewbc.lab.adapt import Adaptation, HeldOut
 from edgewbc.runtime import golden, ir_head, trial
@@ -208,9 +208,10 @@ class Confidence:
         truth = held_out.labels
         if len(truth) < MIN_TO_CALIBRATE:
             return cls(None, REVIEW_ALL, None, None)
-        calibration = Calibration.fit(held_out.probabilities, truth)
-        calibrated = calibration.apply(held_out.probabilities)
-        sure = lowest(calibrated, calibration.apply(held_out.others))
+        views = held_out.probabilities, held_out.others, held_out.label_from
+        calibration = Calibration.fit(held_out.label_probabilities, truth)
+        judged = judge(*views, lambda found: calibration.apply(found.astype(np.float32)))
+        calibrated, sure = judged.probabilities, judged.sure
         review = Review.choose(calibrated, truth, sure)
         return cls(calibration, review.below, review, RiskTable.of(calibrated, truth, sure))
 
@@ -253,6 +254,7 @@ def _manifest(
         **Confidence.of(parent.manifest, adaptation.held_out).to_json(),
         "familiarity": None if familiarity is None else familiarity.info(FAMILIARITY).to_json(),
         "training_images": None if seen is None else seen.to_json(),
+        **({} if adaptation.label_from == LabelFrom.UPRIGHT else {"label_from": str(adaptation.label_from)}),
         "adaptation": adaptation.to_json(),
         "lineage": _lineage(adaptation),
     }
@@ -276,7 +278,8 @@ def _lineage(adaptation: Adaptation) -> dict[str, Any]:
         "cells_sha256": cells,
         "microscope_sha256": None if adaptation.profile is None else adaptation.profile.sha256,
         "settings": {
-            "strengths": list(adapt.STRENGTHS),
+            "strengths": [each for each in adapt.STRENGTHS if each != adapt.OLD],
+            "scales": list(adapt.SCALES),
             "folds": adapt.FOLDS,
             "identity": adapt.IDENTITY,
             "self_training": {"share": self_training.SHARE, "rounds": self_training.ROUNDS,
@@ -356,6 +359,8 @@ def _card(adaptation: Adaptation, values: Mapping[str, Any]) -> str:
             f"McNemar: {found.mcnemar.b} cells right before only, {found.mcnemar.c} after only "
             f"(p = {found.mcnemar.p:.3f})."
         )
+    if adaptation.label_from == LabelFrom.MEAN and parent.manifest.views is not None:
+        lines.append(f"The label of a cell is that of the mean of {len(parent.manifest.views)} views of it.")
     lines.append(accepted(values["review"]))
     lines.append(
         "For images of that laboratory's microscope and stain. The figures hold for cells drawn like the labeled ones."

@@ -16,7 +16,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision.calibration import METHOD
 from edgewbc.decision.familiarity import Familiarity
-from edgewbc.decision.views import lowest
+from edgewbc.decision.views import LabelFrom, judge
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
 from edgewbc.lab.microscope import Microscope
@@ -170,6 +170,8 @@ class LoadedBundle:
         """Return views, calibration, familiarity and a guarantee of the threshold, as far as there are any."""
         manifest, familiarity = self.bundle.manifest, self.bundle.manifest.familiarity
         found: dict[str, Any] = {} if manifest.views is None else {"views": manifest.views.to_json()}
+        if manifest.label_from != LabelFrom.UPRIGHT:
+            found["label_from"] = str(manifest.label_from)
         if self.thresholds.choice is not None:
             found["max_error"] = self.thresholds.choice.to_json()
         if manifest.calibration is not None:
@@ -233,11 +235,13 @@ class LoadedBundle:
         good = [cell for cell, why in zip(cells, faults, strict=True) if not why]
         if not good:
             return [*faults]
-        probabilities = self._calibrated(np.stack([cell.probabilities for cell in good]))
+        upright = np.stack([cell.probabilities for cell in good])
+        probabilities = self._calibrated(upright)
         sure = probabilities.max(1)
         if several := [index for index, cell in enumerate(good) if cell.others is not None]:
             others = np.stack([cell.others for cell in good if cell.others is not None])
-            sure[several] = lowest(probabilities[several], self._calibrated(others))
+            judged = judge(upright[several], others, self.bundle.manifest.label_from, self._calibrated)
+            probabilities[several], sure[several] = judged.probabilities, judged.sure
         try:
             unfamiliar = self._unfamiliar(np.stack([cell.features for cell in good]))
         except ValueError as error:  # never a label: it would be counted unchecked
@@ -246,9 +250,9 @@ class LoadedBundle:
         each = map(_Prediction, labels, sure.tolist(), probabilities.tolist(), unfamiliar)
         return [why or next(each) for why in faults]
 
-    def _calibrated(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        calibration = self.bundle.manifest.calibration
-        return probabilities if calibration is None else calibration.apply(probabilities)
+    def _calibrated(self, probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
+        calibration, single = self.bundle.manifest.calibration, probabilities.astype(np.float32)
+        return single if calibration is None else calibration.apply(single)
 
 
 def _faults(cells: Sequence[CellResult]) -> list[str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.decision.class_map import ClassMaps, class_maps
-from edgewbc.decision.views import lowest
+from edgewbc.decision.views import judge
 from edgewbc.errors import UserError
 from edgewbc.lab import cell_views
 from edgewbc.lab.adapt import old_head
@@ -46,7 +46,7 @@ class Explanation:
         box: of the cell in pixels of the image; None where it was not located.
         part: left, top, width, height of what the network sees, in pixels of the image; it may extend beyond it.
         classes: names, in the order of the outputs.
-        probabilities: calibrated, float32 (K,), of the image as it is.
+        probabilities: calibrated, float32 (K,), of the views that the bundle takes the label from.
         features: of the image as it is, float32 (d,).
         maps: what each place adds to each class's logit, mean over the views.
         unfamiliar: why the cell does not look like those of training; empty if it does, or nobody can tell.
@@ -175,18 +175,18 @@ class Explainer:
             raise UserError(f"{self.bundle.path}: {error}") from None
         parts = cell_views.upright(np.stack([view.parts for view in views])).mean(0)
         maps = ClassMaps(parts, np.mean([view.bias for view in views], 0))
-        probabilities, others = self._calibrated(found.probabilities[0]), found.probabilities[len(images) :]
-        sure = None
-        if len(others):
-            sure = float(lowest(probabilities[None], self._calibrated(others)[None])[0])
+        others = found.probabilities[len(images) :]
+        judged = judge(found.probabilities[:1], others[None], self.bundle.manifest.label_from, self._calibrated)
+        probabilities = judged.probabilities[0]
+        sure = float(judged.sure[0]) if len(others) else None
         features, classes = found.features[0], self.bundle.classes
         why = "" if unfamiliar is None else unfamiliar.text
         where = cell.number, cell.box, cell.part
         return Explanation(*where, classes, probabilities, features, maps, why, sure, 1 + len(others))
 
-    def _calibrated(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        calibration = self.bundle.manifest.calibration
-        return probabilities if calibration is None else calibration.apply(probabilities)
+    def _calibrated(self, probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
+        calibration, single = self.bundle.manifest.calibration, probabilities.astype(np.float32)
+        return single if calibration is None else calibration.apply(single)
 
 
 def index_of(classes: tuple[str, ...], name: str) -> int:

@@ -42,6 +42,8 @@ def _set(value: Any, *keys: str | int) -> Callable[[Any], None]:
         (lambda m: m.update(format=4), r"written by a newer edgewbc \(format 4\); update edgewbc to read it$"),
         (lambda m: m.update(format="1"), "its manifest.json is not a bundle's: ValueError"),
         (lambda m: m.update(views={"turns": 4, "scales": []}), "its manifest.json is not a bundle's: ValueError"),
+        (lambda m: m.update(label_from="mean"), "its manifest.json is not a bundle's: ValueError"),
+        (lambda m: m.update(label_from="median"), "its manifest.json is not a bundle's: ValueError"),
         (lambda m: m.update(format=0), "its manifest.json is not a bundle's: ValueError"),
         (lambda m: m.pop("classes"), "its manifest.json is not a bundle's: KeyError"),
         (lambda m: m.update(pixels={"height": 0, "width": 16, "mean": [0, 0, 0], "std": [1, 1, 1]}), "input size 0"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgewbc.decision import shots
+from edgewbc.decision.views import LabelFrom
 from edgewbc.metrics import Spread
 from tests.decision.test_adapt import blobs, zero_head
 
@@ -36,6 +37,12 @@ def test_more_cells_are_better_and_the_old_head_is_measured_on_the_same_ones() -
     assert rows[0].macro_before.mean == pytest.approx(1 / 3)
     assert rows == shots.evaluate(cells, zero_head(6, 3), [10, 1], repeats=4)
     assert rows[0].to_json()["macro"]["low"] <= rows[0].macro.mean
+
+
+def test_the_label_of_the_mean_of_views() -> None:
+    logits = np.array([[[3.0, 0.0], [0.0, 0.5], [0.0, 0.5]], [[3.0, 0.0], [0.0, 3.0], [0.0, 3.0]]])
+    assert shots.labels_of(logits, LabelFrom.UPRIGHT).tolist() == [0, 0]
+    assert shots.labels_of(logits, LabelFrom.MEAN).tolist() == [0, 1]
 
 
 def test_too_few_cells_are_refused() -> None:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edgewbc import cells
-from edgewbc.data.manifest import Protocol
+from edgewbc.bundle.manifest import FORMAT
+from edgewbc.data import images
+from edgewbc.data.manifest import Entry, Manifest, Protocol, Provenance, Split
 from edgewbc.errors import GateError, UserError
-from edgewbc.evaluation.evaluate import evaluate, reference, require
+from edgewbc.evaluation.evaluate import evaluate, predict, reference, require
 from edgewbc.evaluation.load import load
 from edgewbc.evaluation.result import EvalResult, ReferenceComparison
+from edgewbc.images.encode import encode
 from edgewbc.metrics import wilson
-from edgewbc.pixels import prepare
+from edgewbc.pixels import PixelSpec, prepare
 from edgewbc.probability_metrics import probability_scores
+from edgewbc.smear import learning
+from edgewbc.smear.views import Views
+from edgewbc.synth.cells import draw_cell
 from tests import labeled, tiny
 
 
@@ -27,8 +35,8 @@ def test_result_matches_the_predictions(tmp_path: Path) -> None:
     made = tiny.make_bundle(tmp_path / "b")
     manifest = labeled.make_manifest(tmp_path / "m", n=13)
     found = evaluate(tmp_path / "b", manifest, "test", precision="f32", batch=4, threads=1).to_json()
-    images = np.stack([prepare(tiny.make_image(i), made.pixels) for i in range(13)])
-    probabilities = load(tmp_path / "b", precision="f32", threads=1).predictor(images).probabilities
+    seen = np.stack([prepare(tiny.make_image(i), made.pixels) for i in range(13)])
+    probabilities = load(tmp_path / "b", precision="f32", threads=1).predictor(seen).probabilities
     predicted, truth = probabilities.argmax(1), np.arange(13) % 5
     assert {name: found[name] for name in ("brier", "log_loss", "calibration_error")} == pytest.approx(
         vars(probability_scores(truth, probabilities))
@@ -46,6 +54,31 @@ def test_result_matches_the_predictions(tmp_path: Path) -> None:
     assert found["reference"]["protocol"] == "grouped"
     json.dumps(found, allow_nan=False)
     assert EvalResult.from_json({**found, "more": 1}).to_json() == found
+
+
+def test_labels_of_the_mean_of_views(tmp_path: Path) -> None:
+    """An adapted bundle that takes the label from all views of a cell is evaluated as it classifies."""
+    entries, drawn = [], []
+    for index in range(6):
+        drawn.append(draw_cell(cells.CLASSES[index % 5], np.random.default_rng(index), 150))
+        data = encode(drawn[-1], ".png")
+        (tmp_path / f"{index}.png").write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        entries.append(Entry(f"{index}.png", cells.CLASSES[index % 5], str(index), Split.TEST, digest))
+    manifest = Manifest(tmp_path, tuple(entries), cells.CLASSES, Protocol.EXTERNAL, Provenance("drawn", 0))
+    profile = learning.learn(drawn)
+    assert profile is not None
+    spec, views = PixelSpec(24, 24, crop="cell", size=150, reference=profile.reference), Views(4, (0.8, 1.25))
+    mean: dict[str, Any] = {"views": views.to_json(), "label_from": "mean", "format": FORMAT}
+    tiny.make_bundle(tmp_path / "mean", spec=spec, **mean)
+    tiny.make_bundle(tmp_path / "upright", spec=spec)
+    loaded = load(tmp_path / "mean", threads=1)
+    found = predict(loaded, manifest, entries, batch=4)
+    upright = predict(load(tmp_path / "upright", threads=1), manifest, entries, batch=4)
+    others = np.concatenate([loaded.predictor(each).probabilities for each in
+                             images.view_batches(manifest, entries, spec, views)])  # fmt: skip
+    assert found == pytest.approx((upright + others.reshape(6, 5, 5).sum(1)) / 6, abs=1e-5)
+    assert not np.allclose(found, upright, atol=1e-4)
 
 
 def test_run_folder_uses_torch(tmp_path: Path) -> None:

@@ -14,12 +14,15 @@ import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.bundle.manifest import FORMAT
 from edgewbc.cells import CLASSES
+from edgewbc.images.decode import decode
 from edgewbc.images.files import NOT_READ, Contents
 from edgewbc.lab import journal as journal_module
 from edgewbc.lab import pipeline
 from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.explain import Explainer
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.journal_schema import checksum
 from edgewbc.lab.resume import classify_into, pending
@@ -135,6 +138,32 @@ def test_the_lowest_probability_of_several_views_counts(bundle: Bundle, folder: 
     assert str(Classifier(bundle.path, threads=1, review_below=below).classify(cell(2))[0].status) == "ok"
     assert LoadedBundle.load(other, threads=1).settings["views"] == {"turns": 4, "scales": [0.8, 1.25]}
     assert "views" not in LoadedBundle.load(bundle, threads=1).settings
+
+
+def test_the_label_is_that_of_the_mean_of_all_views(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
+    """Where a bundle says so, as adapted ones do; how sure it is, is still what the least sure view says."""
+    views = Views(4, (0.8, 1.25))
+    entries: dict[str, Any] = {"views": views.to_json(), "label_from": "mean", "format": FORMAT}
+    other = make_bundle(tmp_path / "mean", spec=bundle.pixels, **entries)
+    rows = rows_of(other, folder)
+    model = LoadedBundle.load(other, threads=1)
+    changed = 0
+    for path in ("a.png", "b.png", "d.png"):
+        own = [row for row in rows if Path(row.path).name == path]
+        prepared = Preparer(bundle.pixels, views=views).cells(decode((folder / path).read_bytes()).image)
+        for row, each in zip(own, prepared, strict=True):
+            found = model.engine(np.stack([each.image, *each.others])).probabilities
+            mean = found.mean(0)
+            assert row.label == bundle.classes[int(mean.argmax())]
+            assert list(row.probabilities.values()) == pytest.approx(mean, abs=1e-5)
+            assert row.probability == pytest.approx(found[:, mean.argmax()].min(), abs=1e-5)
+            changed += not np.allclose(mean, found[0], atol=1e-3)
+    assert changed
+    assert model.settings["label_from"] == "mean"
+    assert "label_from" not in LoadedBundle.load(bundle, threads=1).settings
+    (shown,) = Explainer(other, threads=1).cells(cell(1))
+    (row,) = Classifier(other.path, threads=1).classify(cell(1))
+    assert shown.probabilities == pytest.approx(list(row.probabilities.values()), abs=1e-3)
 
 
 def test_the_network_sees_each_cell_of_a_field(bundle: Bundle) -> None:
