@@ -7,6 +7,7 @@ of the cell types are not reported.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,8 @@ LOWEST = 0.10
 """Share of doubtful images up to which a run is accepted, however few there were in validation."""
 MOST_CUT_OFF = 2.0
 """Cells that are cut off, as a multiple of the whole ones, above which no shares are given."""
+_SHARED = {ReasonKind.IMAGE, ReasonKind.MICROSCOPE}
+"""Kinds of reasons that the images of a folder may share, such as 16 bits per channel."""
 UNKNOWN = 0.05
 """Share of doubtful images that is expected of a bundle that was exported without validation images."""
 
@@ -74,6 +77,7 @@ class Verdict:
     empty: int = 0
     cut_off: int = 0
     warnings: Sequence[str] = ()
+    _why: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: ResultRow) -> None:
         """Count a row. A cell at the edge of a field is for review on every microscope, and does not count."""
@@ -87,6 +91,7 @@ class Verdict:
         self.images += 1
         self.unfamiliar += row.status == Status.UNFAMILIAR
         unlike = row.status == Status.REVIEW and bool(kinds - {ReasonKind.THRESHOLD})
+        self._why.update({reason.text for reason in row.reasons if reason.kind in _SHARED})
         self.doubtful += unlike or row.status == Status.UNFAMILIAR or row.probability < self.usual.review_below
 
     @property
@@ -113,6 +118,12 @@ class Verdict:
         return self.images >= MIN_IMAGES and bounds is not None and bounds[0] > max(LOWEST, FACTOR * self.usual.share)
 
     @property
+    def _most_common(self) -> str:
+        """The one reason that most doubtful rows share, as the end of a sentence; empty if they share none."""
+        why, count = self._why.most_common(1)[0] if self._why else ("", 0)
+        return f"; {count} of them for this reason: {why}" if 2 * count > self.doubtful else ""
+
+    @property
     def sentence(self) -> str:
         """What to tell a person; empty if there is nothing to tell."""
         return self.sentence_with("No differential is given.")
@@ -134,7 +145,7 @@ class Verdict:
             unfamiliar = f", {self.unfamiliar} of them unfamiliar cells" if self.unfamiliar else ""
             found.append(
                 f"These images do not look like the ones this model was trained on: {self.doubtful} of {self.images} "
-                f"need review{unfamiliar}."
+                f"need review{unfamiliar}{self._most_common}."
             )
         if self.unlike:
             found.append(consequence)

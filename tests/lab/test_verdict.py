@@ -145,3 +145,17 @@ def test_warnings_come_first_and_withhold_the_shares() -> None:
         verdict.add(row())
     assert verdict.unlike
     assert verdict.sentence == "The light is off. No differential is given."
+
+
+def test_the_reason_that_most_images_share_is_given() -> None:
+    """Such as 16 bits per channel: stain and camera are then not what to check first."""
+    verdict = Verdict(Usual(0.9, 0.05))
+    for number in range(20):
+        more = "; probability 0.500 is below 0.900" if number % 2 else ""
+        verdict.add(row(0.5 if more else 0.99, Status.REVIEW, f"16 bits per channel: scaled to 8{more}"))
+    assert "20 of 20 need review; 20 of them for this reason: 16 bits per channel: scaled to 8." in verdict.sentence
+    assert "for this reason" not in counted(20, 0).sentence
+    few = Verdict(Usual(0.9, 0.05))
+    for number in range(20):
+        few.add(row(0.5, Status.REVIEW, "CMYK" if number < 10 else "probability 0.500 is below 0.900"))
+    assert "20 of 20 need review." in few.sentence
