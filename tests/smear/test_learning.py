@@ -74,3 +74,23 @@ def test_two_backgrounds_are_a_remark_and_no_problem() -> None:
     same = summarize(varied(60, 80))
     assert same is not None
     assert "remarks" not in same.to_json()
+
+
+@pytest.mark.parametrize(("nucleus", "red", "scale"), [(80, 72, 80), (80, 100, 80), (33, 72, 80), (140, 72, 80)])
+def test_red_cells_set_the_scale_where_nuclei_are_not_of_white_cells(nucleus: float, red: float, scale: float) -> None:
+    """Images of platelets alone, or of blasts, would else be shown to a network in the size of other cells."""
+    found = summarize(varied(40, nucleus, red=red))
+    assert found is not None
+    assert found.nucleus == pytest.approx(scale, rel=0.03)
+    assert found.cells == 40
+    assert (found.remarks != ()) is (scale != nucleus)
+    assert found.problems == []
+
+
+def test_platelets_alone_in_fields_are_no_white_cells() -> None:
+    """Red cells say that they are too small; the one nucleus of an image is what it was taken of."""
+    fields = [replace(one, nuclei=(20.0, 18.0), densities=one.densities * 2) for one in varied(40, 20, red=72)]
+    assert summarize(fields) is None
+    found = summarize([*fields, *varied(5, 20, red=72)])
+    assert found is not None
+    assert found.problems == ["learned from 5 white cells in 45 images; at least 20 cells are needed"]

@@ -199,6 +199,19 @@ def test_fields_and_images_of_one_cell_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("side", "width", "area", "single"),
+    [(40, 100, 900.0, True), (40, 150, 900.0, False), (40, 150, 400.0, True), (15, 100, 900.0, False)],
+    ids=["square", "oblong", "a smaller one", "small cells"],
+)
+def test_no_cell_of_a_field_is_left_out_for_one_in_the_middle(side: int, width: int, area: float, single: bool) -> None:
+    """One cell in the middle and another whole one: of one cell only if it is square, and the cell not small in it."""
+    middle = LocatedCell((width / 2 - side / 2, 50 - side / 2, side, side), 1000.0, False)
+    other = LocatedCell((2.0, 2.0, 15.0, 15.0), area, False)
+    assert is_single([middle, other], 100, width) is single
+    assert is_single([middle, replace(other, cut_off=True)], 100, width)
+
+
+@pytest.mark.parametrize(
     "image",
     [
         np.full((100, 100, 3), 255, np.uint8),
