@@ -17,9 +17,10 @@ SMALL = 0.5
 """Nucleus that is left out in fields, as a share of the usual one (platelets have up to 0.45)."""
 MIN_RED_CELLS = 30
 """Red cells below which their diameter is not given."""
-RED_CELL, LEAST_RED_CELL, MOST_RED_CELL = 0.9, 0.6, 1.3
+RED_CELL, LEAST_RED_CELL, MOST_RED_CELL = 0.9, 0.75, 1.2
 """Diameter of red cells as a share of the usual nucleus, and the limits outside of which the nuclei are not those of a
-usual mixture of white cells. It is 0.93 on PBC and 0.84 on BCCD, and 0.6 to 1.0 for each of their classes alone."""
+usual mixture of white cells. It is 0.93 on PBC and 0.84 on BCCD (see `red_cells`); of PBC's monocytes alone 0.69, of
+its platelets 2."""
 PERCENTILES = (1, 99)
 """What a spread consists of."""
 
@@ -65,8 +66,8 @@ def summarize(observations: Sequence[ImageObservation]) -> Profile | None:
     nuclei = np.array([nucleus for nucleus, _ in kept])
     found = float(np.median(nuclei))
     scale = (
-        f"nuclei of {found:.0f} pixels beside red cells of {red.diameter:.0f} are not those of a usual mixture of white "
-        "cells: the size of the red cells is taken for the scale"
+        f"nuclei of {found:.0f} pixels beside red cells of {red.diameter:.0f} are not those of the usual white cells: "
+        "the scale is taken from the red cells"
         if red is not None and by_red_cells
         else ""
     )
