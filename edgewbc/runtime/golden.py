@@ -104,7 +104,7 @@ class GoldenEntry:
         if self.tolerance_onnx:
             values["tolerance_onnx"] = dict(self.tolerance_onnx)
         limits = {
-            backend: {precision: each.to_json() for precision, each in by_precision.items()}
+            str(backend): {precision: each.to_json() for precision, each in by_precision.items()}
             for backend, by_precision in self.limits.items()
             if by_precision
         }
