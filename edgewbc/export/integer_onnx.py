@@ -19,6 +19,8 @@ biases. `fuse` removes these obstacles and keeps the values of every activation:
   scales change.
 - A Relu or Clip whose limits lie outside of what QuantizeLinear can represent is removed.
 - Biases become 32-bit integers. Only this rounds, by at most half a unit of the layer's sums.
+
+Where that is done, the pixels of the input are normalized in rows (see `onnx_rows`).
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.export.graph import MAP
+from edgewbc.export.onnx_rows import normalize_in_rows
 from edgewbc.utils.optional import need
 
 _LAYERS = ("Conv", "Gemm")
@@ -53,7 +56,7 @@ def fuse(proto: Any) -> Any:
         for node in graph.of(kind):
             _make_bias_integer(graph, node)
     graph.tidy()
-    return proto
+    return normalize_in_rows(proto)
 
 
 class _Graph:
