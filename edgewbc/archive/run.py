@@ -38,11 +38,11 @@ def classify(
         raise UserError(f"{out}: give --out {out.with_suffix('.csv')}; {out.name} is written next to it")
     check_installed()
     check_address(options.address)
-    also = None if request.jsonl or out.suffix.lower() == ".jsonl" else parquet.path_of(out)
-    if also is not None:
-        parquet.check(also)
+    parquet_table = None if request.jsonl or out.suffix.lower() == ".jsonl" else parquet.path_of(out)
+    if parquet_table is not None:
+        parquet.check(parquet_table)
     summary = session.run(request, open_bundle, stdout, say=say, progress=progress, engine=RayEngine(options, say))
-    if also is not None:
-        parquet.write(out, also, style=request.style, classes=len(summary.differential.classes))
-        say(f"table: {also}")
+    if parquet_table is not None:
+        parquet.write(out, parquet_table, style=request.style, classes=len(summary.differential.classes))
+        say(f"table: {parquet_table}")
     return summary

@@ -47,11 +47,12 @@ def command(
     Example:
       edgewbc info vgg16gap --classes 4
     """
+    from edgewbc.nets.spec import SPEC
     from edgewbc.utils.optional import TRAIN, need
 
     path = Path(net)
     plain = classes is None and input is None and freeze == 0
-    if plain and importlib.util.find_spec("torch") is None and path.exists() and not (path / "model.json").exists():
+    if plain and importlib.util.find_spec("torch") is None and path.exists() and not (path / SPEC).exists():
         from edgewbc.bundle.bundle import Bundle
 
         summary = BundleSummary.of(Bundle.open(path))

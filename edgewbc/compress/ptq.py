@@ -80,8 +80,8 @@ def quantize_ir(xml: Path, calibration: list[NDArray[np.uint8]], control: list[L
     with quiet_nncf() as nncf, only_core():
         dataset = nncf.Dataset(calibration)
         model = core().read_model(xml)
-        attends = is_transformer(op.get_type_name() for op in model.get_ordered_ops())
-        return _quantize(nncf, model, dataset, nncf.Dataset(control), accuracy, options, attends)
+        transformer = is_transformer(op.get_type_name() for op in model.get_ordered_ops())
+        return _quantize(nncf, model, dataset, nncf.Dataset(control), accuracy, options, transformer)
 
 
 def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: list[Labeled], options: PTQOptions) -> Any:
@@ -95,8 +95,8 @@ def quantize_onnx(path: Path, calibration: list[NDArray[np.uint8]], control: lis
     with quiet_nncf() as nncf:
         dataset = nncf.Dataset(calibration, lambda image: {INPUT: image})
         model = onnx.load(path)
-        attends = is_transformer(node.op_type for node in model.graph.node)
-        return _quantize(nncf, model, dataset, nncf.Dataset(control), accuracy, options, attends)
+        transformer = is_transformer(node.op_type for node in model.graph.node)
+        return _quantize(nncf, model, dataset, nncf.Dataset(control), accuracy, options, transformer)
 
 
 def layers_ir(model: Any) -> list[Any]:
@@ -138,11 +138,11 @@ def is_transformer(kinds: Iterable[str]) -> bool:
 
 
 def _quantize(
-    nncf: Any, model: Any, calibration: Any, control: Any, accuracy: Any, options: PTQOptions, attends: bool
+    nncf: Any, model: Any, calibration: Any, control: Any, accuracy: Any, options: PTQOptions, transformer: bool
 ) -> Any:
-    """Quantize a model; with attention (`attends`), NNCF keeps the operations in float that int8 harms there."""
+    """Quantize a model; of a transformer, NNCF keeps the operations in float that int8 harms there."""
     settings = {
-        **({"model_type": nncf.ModelType.TRANSFORMER} if attends else {}),
+        **({"model_type": nncf.ModelType.TRANSFORMER} if transformer else {}),
         "preset": nncf.QuantizationPreset[options.preset.upper()],
         "subset_size": options.subset,
         "fast_bias_correction": options.fast_bias_correction,

@@ -23,7 +23,13 @@ Point = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Component:
-    """A connected part of the nuclear mask, in pixels of the reduced image."""
+    """A connected part of the nuclear mask, in pixels of the reduced image.
+
+    Attributes:
+        left, top, right, bottom: bounds.
+        area: number of pixels.
+        outline: points of the outer contour, x and y, float32 (n, 2).
+    """
 
     left: int
     top: int
@@ -34,10 +40,12 @@ class Component:
 
     @property
     def convexity(self) -> float:
+        """Area over that of the convex hull, 0 to 1."""
         return self.area / max(1.0, float(cv2.contourArea(cv2.convexHull(self.outline))))
 
     @property
     def center(self) -> Point:
+        """Mean of the outline."""
         return np.asarray(self.outline.mean(axis=0), dtype=np.float32)
 
     def nearest(self, other: Component) -> tuple[float, Point, Point]:
@@ -56,7 +64,7 @@ class Body:
         self._level = (int(white[1]) + 1) * float(np.exp(-_MIN_CYTOPLASM_DENSITY)) - 1
 
     def holds(self, first: Component, second: Component, one: Point, other: Point) -> bool:
-        """Whether one cell holds two lobes: no background between them, and no waist either.
+        """Return whether one cell holds two lobes: no background between them, and no waist either.
 
         A cell is at least as wide between two lobes as the smaller one is; two cells that touch are not.
 
