@@ -46,8 +46,13 @@ def command(
     threads: Cores = None,
     batch: Annotated[int, typer.Option(min=1, max=1024, help="Most images per inference call.")] = 32,
     delay: Annotated[
-        float, typer.Option(min=0, max=1000, help="Milliseconds that an image waits for others to fill a batch.")
-    ] = 2.0,
+        float,
+        typer.Option(
+            min=0,
+            max=1000,
+            help="Milliseconds that an image waits at most, for as many others as came together just before.",
+        ),
+    ] = 5.0,
     queue: Annotated[
         int, typer.Option(min=1, help="Images that may wait or be classified; more are refused with status 429.")
     ] = 1024,

@@ -1,9 +1,11 @@
 """Dynamic batching: the images of several requests in one inference call, in order of arrival, on a bounded delay.
 
-There are as many workers as the model has threads. One worker at a time collects images; while it waits for a batch to
-fill, no image waits longer than the delay, and where other workers are idle it leaves them their share. A worker
-decodes and prepares its images and then runs the network, as `lab.pipeline` does. An image that makes the network fail
-is tried again alone, so that it fails alone.
+There are as many workers as the model has threads. One worker at a time collects images. A batch costs as much as two
+images beside what each of them takes, so that batches of one or two are to be avoided while many clients wait, and a
+client that is alone is not to wait for others. A worker therefore waits for its share of as many images as were there
+at once a moment ago, but no longer than the delay after the oldest has come; and where other workers are idle, it
+leaves them their share. It decodes and prepares its images and then runs the network, as `lab.pipeline` does. An image
+that makes the network fail is tried again alone, so that it fails alone.
 """
 
 from __future__ import annotations
@@ -129,6 +131,7 @@ class Batcher:
         self._closed = False
         self._idle = 0
         self._enough = 0
+        self._running = self._crowd = 0  # images that workers are at; images that were here at once a moment ago
         self._seconds = 0.0
         self._resources = ExitStack()
         self._resources.enter_context(one_thread_in_opencv())
@@ -165,6 +168,7 @@ class Batcher:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
             self._jobs.extend(_Job(pending, index, source) for index, source in enumerate(images))
+            self._crowd = max(self._crowd, self._running + len(self._jobs))
             if len(self._jobs) >= self._enough:  # each time that a worker is woken takes the lock of the interpreter
                 self._changed.notify_all()
 
@@ -190,6 +194,8 @@ class Batcher:
         while jobs := self._take():
             begun = monotonic()
             complete = [job.pending for job, found in self._process(jobs) if job.pending.done(job.index, found)]
+            with self._changed:
+                self._running -= len(jobs)
             seconds = monotonic() - begun
             mean = seconds / len(jobs)
             self._seconds = mean if not self._seconds else self._seconds + RECENT * (mean - self._seconds)
@@ -209,15 +215,25 @@ class Batcher:
                 self._enough = 1
                 while not self._jobs and not self._closed:
                     self._changed.wait()
-                self._enough = most
-                until = self._jobs[0].arrived + self._limits.delay if self._jobs else 0.0
-                while len(self._jobs) < most and not self._closed and (left := until - monotonic()) > 0:
-                    self._changed.wait(left)
+                self._fill(most)
                 count = min(most, -(-len(self._jobs) // self._idle))
+                self._running += count
                 return [self._jobs.popleft() for _ in range(count)]
         finally:
             with self._changed:
                 self._idle -= 1
+
+    def _fill(self, most: int) -> None:
+        """Wait until enough images are queued for a batch, or the oldest has waited for the delay."""
+        until = self._jobs[0].arrived + self._limits.delay if self._jobs else 0.0
+        while not self._closed:
+            self._enough = min(most, -(-self._crowd // len(self._workers)))
+            if len(self._jobs) >= self._enough:
+                return
+            if (left := until - monotonic()) <= 0:  # others have gone: expect fewer
+                self._crowd = (self._crowd + self._running + len(self._jobs)) // 2
+                return
+            self._changed.wait(left)
 
     def _process(self, jobs: list[_Job]) -> list[tuple[_Job, list[ResultRow] | Exception]]:
         """Classify images; whatever happens, each has rows or an error."""

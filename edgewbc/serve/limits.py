@@ -18,7 +18,7 @@ class Limits:
         queue: images of all requests that are waiting or being classified; more are refused with 429.
         memory: bytes of all requests that are being received, waiting or being classified.
         batch: images per inference call.
-        delay: seconds that an image waits for others to fill a batch, while a core is idle.
+        delay: seconds that an image waits at most, while a core is idle, for as many others as came together before.
         receive: seconds in which a client must have sent its request.
         drain: seconds that accepted requests get to finish after SIGTERM.
     """
@@ -30,6 +30,6 @@ class Limits:
     queue: int = 1024
     memory: int = 512 << 20
     batch: int = 32
-    delay: float = 0.002
+    delay: float = 0.005
     receive: float = 60.0
     drain: int = 60

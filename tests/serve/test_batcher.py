@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -97,21 +97,45 @@ def test_a_queue_becomes_batches(model: LoadedBundle) -> None:
     assert max(sizes) == 4
 
 
-def test_an_image_waits_for_others_no_longer_than_the_delay(model: LoadedBundle) -> None:
-    """A batch that does not fill is run when its oldest image has waited; two quick requests share one."""
+@pytest.fixture
+def watched_batches(model: LoadedBundle) -> Iterator[tuple[Batcher, list[int]]]:
+    """Return a batcher that lets an image wait for 0.3 s, on two cores, and the sizes of its batches."""
     batches: list[int] = []
     batcher = Batcher(model, Limits(batch=64, delay=0.3), seen=lambda images, _: batches.append(images))
     try:
-        batcher.submit(FILES[:1]).result(20)
-        batches.clear()
-        begun = time.monotonic()
-        futures = [batcher.submit(FILES[:1]), batcher.submit(FILES[1:2])]
-        for future in futures:
-            future.result(20)
-        assert 0.29 < time.monotonic() - begun < 5
+        yield batcher, batches
     finally:
         batcher.close()
+
+
+def seconds_of(batcher: Batcher, *requests: list[bytes]) -> float:
+    """Return how long requests take that come together."""
+    begun = time.monotonic()
+    for future in [batcher.submit(images) for images in requests]:
+        future.result(20)
+    return time.monotonic() - begun
+
+
+def test_an_image_waits_for_others_no_longer_than_the_delay(watched_batches: tuple[Batcher, list[int]]) -> None:
+    """After six images that came together, one waits for two more: a share for each of two workers."""
+    batcher, batches = watched_batches
+    seconds_of(batcher, FILES[:6])
+    batches.clear()
+    assert 0.29 < seconds_of(batcher, FILES[:1]) < 5
+    seconds_of(batcher, FILES[:6])
+    batches.clear()
+    assert 0.29 < seconds_of(batcher, FILES[:1], FILES[1:2]) < 5
     assert sum(batches) == 2
+
+
+def test_a_client_that_is_alone_does_not_wait(watched_batches: tuple[Batcher, list[int]]) -> None:
+    """Nor does one that is alone again: it waits some times, and then no more."""
+    batcher, _ = watched_batches
+    assert min(seconds_of(batcher, FILES[:1]) for _ in range(3)) < 0.2
+    seconds_of(batcher, FILES)
+    waits = [seconds_of(batcher, FILES[:1]) for _ in range(8)]
+    assert waits[0] > 0.29
+    assert min(waits[4:]) < 0.2
 
 
 def test_an_image_that_breaks_the_network_fails_alone(model: LoadedBundle, caplog: pytest.LogCaptureFixture) -> None:
