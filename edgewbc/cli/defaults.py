@@ -79,8 +79,27 @@ def manifest_or_synthetic(path: Path | None) -> Manifest:
     return Manifest.read(folder)
 
 
+def manifest_to_resume(run: Path, data: Path | None, given: Mapping[str, object]) -> Manifest:
+    """Return the manifest that an interrupted run was started with.
+
+    Args:
+        run: folder of the run.
+        data: folder of the manifest, if the user names it.
+        given: value of each option that belongs to a new run, by its name; None where it was not given.
+
+    Raises:
+        UserError: one of them was given, the run was not started by this version, or the manifest is another one.
+    """
+    from edgewbc.train.run import StartRecord
+
+    started = StartRecord.read(run)
+    resumed_as_started(run, given)
+    recorded = None if started.manifest is None else Path(started.manifest)
+    return manifest_of_run(data, run, started.manifest_sha256, recorded)
+
+
 def resumed_as_started(run: Path, given: Mapping[str, object]) -> None:
-    """Refuse options that would change a run that is resumed: it goes on by the recipe that it was started with.
+    """Refuse options that would change a run that is resumed: it keeps the recipe that it was started with.
 
     Args:
         run: run folder.

@@ -53,16 +53,12 @@ def command(
     from edgewbc.compress import prune_and_finetune
     from edgewbc.train.recipe import PruneRecipe
     from edgewbc.train.recipe_file import parse_changes, read
-    from edgewbc.train.run import StartRecord
     from edgewbc.utils.json_values import plain
 
     shown = TrainingProgress()
     if resume is not None:
-        started = StartRecord.read(resume)
         new = {"RUN": run, "--set": change, "--keep-macs": keep_macs, "--teacher": teacher, "--to": to}
-        defaults.resumed_as_started(resume, new)
-        recorded = None if started.manifest is None else Path(started.manifest)
-        manifest = defaults.manifest_of_run(data, resume, started.manifest_sha256, recorded)
+        manifest = defaults.manifest_to_resume(resume, data, new)
         with shown.interruptible():
             made = prune_and_finetune.resume(resume, manifest, **shown.callbacks)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,15 +75,12 @@ def command(
     """
     from edgewbc.cli import defaults
     from edgewbc.cli.training_progress import TrainingProgress
-    from edgewbc.data.manifest import SYNTHETIC
     from edgewbc.utils.optional import need
 
     for module in ("torch", "accelerate", "pydantic", "yaml", "safetensors"):
         need(module, "edgewbc train")
     from edgewbc.errors import UserError
     from edgewbc.train import run as steps
-    from edgewbc.train.recipe import TrainRecipe
-    from edgewbc.train.recipe_file import parse_changes, read
 
     shown = TrainingProgress(track or [])
     if find_lr and (seeds, resume, shape, teacher, to) != (None, None, None, None, None):
@@ -91,33 +88,15 @@ def command(
     if resume is not None:
         if seeds is not None:
             raise UserError("--seeds: run the same command again to resume, without --resume")
-        started = steps.StartRecord.read(resume)
         new = {
             "--set": change, "--recipe": recipe, "--weights": weights, "--weights-scaling": weights_scaling,
             "--teacher": teacher, "--shape": shape, "--to": to,
         }  # fmt: skip
-        defaults.resumed_as_started(resume, new)
-        recorded = None if started.manifest is None else Path(started.manifest)
-        manifest = defaults.manifest_of_run(data, resume, started.manifest_sha256, recorded)
+        manifest = defaults.manifest_to_resume(resume, data, new)
         with shown.interruptible():
             made = steps.resume(resume, manifest, **shown.callbacks)
     else:
-        if recipe is not None:
-            defaults.recipe(recipe)  # an unknown name is refused before cells are drawn
-        manifest = defaults.manifest_or_synthetic(data)
-        synthetic = manifest.provenance.source == SYNTHETIC
-        file = defaults.recipe(recipe or ("demo" if synthetic else "vgg16gap-112"))
-        if recipe is None:
-            say(f"recipe: {file.stem}")
-        changes = parse_changes(change or [])
-        typed = {}
-        for key, option, value in (
-            ("weights", "--weights", weights),
-            ("weights_scaling", "--weights-scaling", weights_scaling),
-        ):
-            if value is not None:
-                changes[key], typed[key] = value, option
-        options = read(file, TrainRecipe, changes, typed)
+        manifest, options = _start(recipe, data, change or [], {"weights": weights, "weights_scaling": weights_scaling})
         if shape is not None:
             options = steps.shaped_like(defaults.run(shape), options)
         teachers = [defaults.run(path) for path in teacher or []]
@@ -147,6 +126,34 @@ def command(
             f"{made}: validation {best.val_accuracy:.2%} ({best.val_correct} of {best.val_n}, "
             f"protocol {best.protocol}), epoch {best.epoch}; next: edgewbc prune {made}"
         )
+
+
+def _start(
+    recipe: str | None, data: Path | None, change: Sequence[str], given: Mapping[str, str | None]
+) -> tuple[Manifest, TrainRecipe]:
+    """Return the manifest and the recipe of a new run.
+
+    Args:
+        recipe: name or file; None chooses one by the images.
+        data: folder of the manifest; None is the newest one, or synthetic cells.
+        change: values of `--set`.
+        given: values of the options that set a key of the recipe, by key; None where they were not given.
+    """
+    from edgewbc.cli import defaults
+    from edgewbc.data.manifest import SYNTHETIC
+    from edgewbc.train.recipe import TrainRecipe
+    from edgewbc.train.recipe_file import parse_changes, read
+
+    if recipe is not None:
+        defaults.recipe(recipe)  # an unknown name is refused before cells are drawn
+    manifest = defaults.manifest_or_synthetic(data)
+    synthetic = manifest.provenance.source == SYNTHETIC
+    file = defaults.recipe(recipe or ("demo" if synthetic else "vgg16gap-112"))
+    if recipe is None:
+        say(f"recipe: {file.stem}")
+    typed = {key: value for key, value in given.items() if value is not None}
+    options = {key: f"--{key.replace('_', '-')}" for key in typed}
+    return manifest, read(file, TrainRecipe, {**parse_changes(change), **typed}, options)
 
 
 def _find_lr(options: TrainRecipe, manifest: Manifest, json: bool) -> None:
