@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import isfinite
 from typing import Any, TextIO
 
 from edgewbc import reasons
@@ -112,7 +113,7 @@ def write_json_object(
     file.write(end + "," + _indented(after())[1:] + "\n")
 
 
-_one_line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_one_line, _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode, json.encoder.encode_basestring
 
 
 def _indented(value: Any, margin: str = "\n") -> str:
@@ -124,9 +125,11 @@ def _indented(value: Any, margin: str = "\n") -> str:
     """
     if isinstance(value, dict) and value:
         inner = margin + " "
-        members = (f"{_one_line(name)}: {_indented(member, inner)}" for name, member in value.items())
+        members = (f"{_text(name)}: {_indented(member, inner)}" for name, member in value.items())
         return "{" + inner + f",{inner}".join(members) + margin + "}"
     if isinstance(value, list | tuple) and value:
         inner = margin + " "
         return "[" + inner + f",{inner}".join(_indented(member, inner) for member in value) + margin + "]"
-    return _one_line(value)
+    if isinstance(value, str):
+        return _text(value)
+    return float.__repr__(value) if isinstance(value, float) and isfinite(value) else _one_line(value)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TypeVar
 
 from edgewbc.errors import StalledError
@@ -40,16 +40,18 @@ class Activity:
         self._steps = 0
         self._stages: dict[int, tuple[str, float]] = {}
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> AbstractContextManager[None]:
         """Record that the calling thread does this during the block, such as `decoding cell.jpg`."""
-        thread = threading.get_ident()
-        self._stages[thread] = (name, time.monotonic())
-        try:
-            yield
-        finally:
-            self._stages.pop(thread, None)
-            self._steps += 1  # not exact from several threads, and need not be: it only has to change
+        return _Stage(self, name)
+
+    def begin(self, name: str) -> None:
+        """Record that the calling thread does this from now on."""
+        self._stages[threading.get_ident()] = (name, time.monotonic())
+
+    def end(self) -> None:
+        """Record that the calling thread has finished a step."""
+        self._stages.pop(threading.get_ident(), None)
+        self._steps += 1  # not exact from several threads, and need not be: it only has to change
 
     def result(self, future: Future[T]) -> T:
         """Wait for a result as long as the run makes progress.
@@ -69,6 +71,19 @@ class Activity:
         stages = sorted(self._stages.values(), key=lambda stage: stage[1])
         doing = "; ".join(name for name, _ in stages) or "waiting for a worker"
         return f"no progress for {self._limit:.0f} s, stopped while {doing}"
+
+
+class _Stage(AbstractContextManager[None]):
+    """A block that is one step. (A generator as context manager takes twice as long, and each image has several.)"""
+
+    def __init__(self, activity: Activity, name: str) -> None:
+        self._activity, self._name = activity, name
+
+    def __enter__(self) -> None:
+        self._activity.begin(self._name)
+
+    def __exit__(self, *_: object) -> None:
+        self._activity.end()
 
 
 @contextmanager
