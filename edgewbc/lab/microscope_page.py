@@ -72,11 +72,12 @@ def page(profile: Profile, name: str, gallery: Gallery | None = None, bundle: st
         bundle: name of the bundle whose reference is compared with, if any.
     """
     reference = None if gallery is None or gallery.spec is None else gallery.spec.reference
-    problems = [*profile.problems, *profile.remarks, *([] if reference is None else profile.far_off(reference))]
+    problems = [*profile.problems, *([] if reference is None else profile.far_off(reference))]
+    told = [*(("problem", line) for line in problems), *(("remark", line) for line in profile.remarks)]
     return _PAGE.substitute(
         name=html.escape(name),
         summary=html.escape(_summary(profile, reference, bundle)),
-        problems="".join(f'<p class="problem">{html.escape(line)}</p>' for line in problems),
+        problems="".join(f'<p class="{kind}">{html.escape(line)}</p>' for kind, line in told),
         facts=_facts(profile, reference),
         histograms="" if gallery is None else _histograms(gallery.seen, reference),
         seen="" if gallery is None else _images("What was located", gallery.images),
@@ -105,7 +106,7 @@ def _facts(profile: Profile, reference: Reference | None) -> str:
     rows = [
         row(
             "Nucleus, square root of its area, in pixels",
-            f"{profile.nucleus:.1f}",
+            f"{profile.nucleus:.1f}{'' if _within(profile) else ' (by the red cells)'}",
             "" if low is None or high is None else f"{low:.0f} to {high:.0f}",
             "" if reference is None else f"{reference.nucleus:.1f}",
         ),
@@ -125,6 +126,11 @@ def _facts(profile: Profile, reference: Reference | None) -> str:
     ]
     head = "<tr><th></th><th>Median</th><th>98 % of the images</th><th>Training images</th></tr>"
     return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
+
+
+def _within(profile: Profile) -> bool:
+    """Whether the usual nucleus is among those that were seen; one that red cells tell may not be."""
+    return profile.spread is None or profile.spread.nucleus[0] <= profile.nucleus <= profile.spread.nucleus[1]
 
 
 def _swatch(color: Sequence[float]) -> str:
@@ -239,6 +245,7 @@ h1 { font-size: 1.5rem; margin: 0 0 .3rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 1.8rem 0 .3rem; }
 p { margin: .3rem 0; max-width: 44rem; }
 .problem { border-left: 4px solid #b3261e; background: #fbeceb; padding: .4rem .7rem; margin: .6rem 0; }
+.remark { border-left: 4px solid #8a6d00; background: #fdf6dd; padding: .4rem .7rem; margin: .6rem 0; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .8rem 0; }
 th, td { text-align: left; font-weight: normal; padding: .3rem 1rem .3rem 0; white-space: nowrap; }
@@ -253,9 +260,14 @@ figure { margin: 0; }
 figcaption { font-size: .85rem; color: #555; }
 svg { width: 100%; height: auto; }
 svg text { font-size: 12px; fill: #555; }
+.images img { box-sizing: border-box; }
 .images img { width: 220px; max-width: calc(50% - .6rem); height: auto; align-self: start; border: 1px solid #ccc; }
 .pairs img { width: 96px; image-rendering: auto; border: 1px solid #ccc; margin-right: 2px; }
 footer { color: #666; font-size: .8rem; margin-top: 2rem; overflow-wrap: anywhere; }
+@media (max-width: 58rem) {
+  th, td { white-space: normal; padding-right: .6rem; }
+  tr th:first-child { min-width: 6rem; }
+}
 @media print { body { padding: 0; } figure { break-inside: avoid; } }
 </style>
 </head>

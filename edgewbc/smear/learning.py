@@ -66,8 +66,8 @@ def summarize(observations: Sequence[ImageObservation]) -> Profile | None:
     nuclei = np.array([nucleus for nucleus, _ in kept])
     found = float(np.median(nuclei))
     scale = (
-        f"nuclei of {found:.0f} pixels beside red cells of {red.diameter:.0f} are not those of the usual white cells: "
-        "the scale is taken from the red cells"
+        f"the nuclei have {found:.0f} pixels, which does not fit those of white cells beside red cells of "
+        f"{red.diameter:.0f}: {usual:.0f} pixels are taken for a usual nucleus, by the red cells"
         if red is not None and by_red_cells
         else ""
     )

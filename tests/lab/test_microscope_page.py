@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cv2
@@ -15,7 +16,7 @@ from edgewbc.lab.microscope_page import Gallery, page
 from edgewbc.pixels import Image, PixelSpec
 from edgewbc.smear.gauge import observe
 from edgewbc.smear.learning import summarize
-from edgewbc.smear.microscope import Profile
+from edgewbc.smear.microscope import ImageSpread, Profile
 from edgewbc.synth.cells import draw_cell
 
 PROFILE = Profile(37.5, (255.0, 250.0, 172.0), (0.9, 2.4, 0.6), 200, 190)
@@ -80,6 +81,16 @@ def test_problems_are_shown_first() -> None:
     text = page(Profile(37.5, (255.0, 250.0, 172.0), (0.9, 2.4, 0.6), 12, 12), "scope.json")
     assert '<p class="problem">learned from 12 white cells in 12 images' in text
     assert text.index('class="problem"') < text.index("<table>")
+
+
+def test_a_scale_of_the_red_cells_is_no_problem() -> None:
+    """It is remarked on, and the table says where the size comes from: it is not among those that were seen."""
+    spread = ImageSpread((39.0, 60.0), (PROFILE.background,) * 2, (PROFILE.density,) * 2)
+    text = page(replace(PROFILE, nucleus=85.0, spread=spread, remarks=("by the red cells",)), "scope.json")
+    assert '<p class="remark">by the red cells' in text
+    assert 'class="problem"' not in text
+    assert "<td>85.0 (by the red cells)</td><td>39 to 60</td>" in text
+    assert "<td>45.0</td>" in page(replace(PROFILE, nucleus=45.0, spread=spread), "scope.json")
 
 
 def test_names_are_escaped() -> None:
