@@ -1,10 +1,11 @@
 """A load generator: connections that send prepared requests, one after another, and check what comes back.
 
 It shares the cores with the server that it measures, so it has to be cheap: requests are complete before the clock
-starts, and of a response only its head and a part that is expected are looked at, about 0.1 ms of CPU time for each
-request, a thirtieth of what the server takes. (httpx takes ten times that. The usual generators, such as k6 and oha,
-are in no Python registry, locust generates on one core what asyncio does here, and autocannon expects the same response
-to all.) It runs in a process of its own, whose CPU time is reported:
+starts, and of a response only its head and a part that is expected are looked at, 0.05 to 0.1 ms of CPU time for each
+request, most of it in the kernel, which hands 17 kB to the server. (httpx takes over ten times that, and streams of
+asyncio a third more. The usual generators, such as wrk, k6 and oha, are no Python packages, locust generates on one
+core what asyncio does here, and autocannon expects the same response to all.) It runs in a process of its own, whose
+CPU time is reported beside the server's:
 
     python -m bench.serve.load JOB.json
 """
@@ -174,8 +175,6 @@ class _Tally:
 
 class _Connection(asyncio.Protocol):
     """Sends a request, and the next one as soon as its response is complete.
-
-    It sends and receives within asyncio's callbacks: with streams, a request takes twice the CPU time.
 
     Attributes:
         ended: done when the connection is closed.

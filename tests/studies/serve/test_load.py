@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,41 @@ def test_a_server_that_is_gone_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "r").write_bytes(b"POST")
     found = load.generate(Job("127.0.0.1", 9, 1, 0.0, (Kind("good", str(tmp_path / "r"), 1),)))
     assert (found.wrong, found.requests) == (1, {"good -1": 1})
+
+
+def test_responses_come_in_any_pieces(tmp_path: Path) -> None:
+    """Byte by byte, with the end of the connection, or not at all: each request is counted once."""
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright"
+    last = whole.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    replies = [whole, last, whole[:-1], b"no HTTP at all\r\n\r\n", whole.replace(b"right", b"wrong")]
+    left = iter(replies)
+    (tmp_path / "r").write_bytes(b"POST")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4):
+            reply = next(left)
+            for index in range(len(reply)):
+                writer.write(reply[index : index + 1])
+                await asyncio.sleep(0)
+            if reply in (last, whole[:-1]):
+                break
+        writer.close()
+
+    async def run() -> Load:
+        kind = Kind("good", str(tmp_path / "r"), 1, contains="right")
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
+            host, port = listener.sockets[0].getsockname()
+            jobs = [Job(host, port, 1, 0.0, (kind,)) for _ in replies]
+            loads = [await load._generate(job) for job in jobs]
+        found = Load(images=sum(each.images for each in loads), wrong=sum(each.wrong for each in loads))
+        for each in loads:
+            for name, count in each.requests.items():
+                found.requests[name] = found.requests.get(name, 0) + count
+        return found
+
+    found = asyncio.run(run())
+    assert (found.images, found.wrong) == (2, 3)
+    assert found.requests == {"good 200": 3, "good -1": 2}
 
 
 def test_percentiles() -> None:
