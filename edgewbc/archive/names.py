@@ -38,7 +38,7 @@ def _of_text(path: Path) -> list[str]:
     try:
         text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+        raise _unreadable(path, error) from None
     if b"\0" in text:
         raise UserError(f"{path}: is not a text: give a list with a name on each line, and name images without --list")
     lines = text.split(b"\n")
@@ -47,6 +47,10 @@ def _of_text(path: Path) -> list[str]:
 
 def _of_parquet(path: Path) -> list[str]:
     parquet = need("pyarrow.parquet", "a list in a Parquet file", ARCHIVE)
+    try:
+        path.open("rb").close()  # what pyarrow says of a missing file is long
+    except OSError as error:
+        raise _unreadable(path, error) from None
     try:
         with parquet.ParquetFile(path) as file:
             if COLUMN not in file.schema_arrow.names:
@@ -60,3 +64,7 @@ def _of_parquet(path: Path) -> list[str]:
     if any(not isinstance(name, str | bytes) for name in column):
         raise UserError(f"{path}: column {COLUMN} has values that are not text: leave out rows without a name")
     return [os.fsdecode(name) for name in column if name]
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be read: {error.strerror}")

@@ -55,10 +55,11 @@ def test_an_image_is_no_list(tmp_path: Path) -> None:
         names.read(tmp_path / "a.png")
 
 
-def test_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["list.txt", pytest.param("list.parquet", marks=needs_pyarrow)])
+def test_missing(tmp_path: Path, name: str) -> None:
     """A list that is not there is an error in one line."""
-    with pytest.raises(UserError, match="list.txt: cannot be read: No such file"):
-        names.read(tmp_path / "list.txt")
+    with pytest.raises(UserError, match=f"{name}: cannot be read: No such file or directory$"):
+        names.read(tmp_path / name)
 
 
 @needs_pyarrow
