@@ -126,6 +126,8 @@ def run(
         with journal:
             if model.by_cell and bundle.pixels.reference is not None:
                 say(model.microscope.describe(bundle.pixels.reference))
+                for remark in model.microscope.remarks:
+                    say(remark)
             _check_unsigned(request.to, journal)
             make_folder(request.to / CROPS)
             (request.to / CELLS).unlink(missing_ok=True)
