@@ -9,41 +9,41 @@ _MODELS: dict[str, tuple[str, tuple[int, ...]]] = {
         "wbc5-accurate int8 openvino",
         (346394, 3575504),
     ),
-    "037af6891be322770146c0337c0cc719668ace498206d03dda8cab77e6a9c6a1": (
+    "e93d6459cf89260fdca51a71bed9760ab80aaf9c37c6fd8372903fd86bc71a8a": (
         "wbc5-accurate int8 onnx",
-        (3708033,),
+        (3710892,),
     ),
     "0345124d0ea45c09c747d3ec2bb2189243752b892e24c655943683d69a6b6930": (
         "wbc5-edge int8 openvino",
         (55863, 160416),
     ),
-    "dfc043c7fd4bd7b0ff485b971b907d576bb008cdea3e0f064a35fcea058533dc": (
+    "d0fe938bf253df91a501577683fd39fd069ae2b2ae141281d50379a4cd4f9e05": (
         "wbc5-edge int8 onnx",
-        (176340,),
+        (178431,),
     ),
     "8cfddd7a5ae82a57cd7057211e03f2a228caa22305e686438a91f48137f64663": (
         "wbc5-travel int8 openvino",
         (346520, 3575516),
     ),
-    "459d127a489a96a6cd1c4bf7bf5a7ab995bce77130be6fd8aa130dc76a5c5af2": (
+    "b2ae4f37d693dc65a38f13d5950137fc071a452c2675e195ad4bdca552a164a6": (
         "wbc5-travel int8 onnx",
-        (3708133,),
+        (3710608,),
     ),
     "ec69db829533479117deb936a85eeaa4438c7f7206d27b762e05f6195690a69b": (
         "wbc5-vgg16gap int8 openvino",
         (107055, 788976),
     ),
-    "476de304f7ba827a84e4f79d7786095320c7605f216684398bd9aefea8434b69": (
+    "ea4fe7cab4e6156fa35cf165920446d01e674f9ee327552b87419d39bb5925f3": (
         "wbc5-vgg16gap int8 onnx",
-        (821497,),
+        (823315,),
     ),
     "6e82027654fa53c199ccf8d00677b434e7064ed479d85c8168015903863d2264": (
         "wbc8-travel int8 openvino",
         (346646, 3579380),
     ),
-    "27ea849f786bb76d179e61f90d969e8327d10acaefd69ca882576155c795f3e4": (
+    "27500bbc29a6038914c407e645eeb49a84afc207a6fd12408a9dda5dc3ef56cf": (
         "wbc8-travel int8 onnx",
-        (3712108,),
+        (3714583,),
     ),
 }
 """By the SHA-256 of a model's files, one after the other: name, precision and backend; size of each file in bytes."""
