@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 
 from edgewbc.bench import machine
+from edgewbc.cases.case import Case
 from edgewbc.errors import UserError, exit_code
-from edgewbc.lab.case import Case
 from edgewbc.lab.results import Status
 from edgewbc.utils.browser import find_browser
 from edgewbc.utils.files import write_json

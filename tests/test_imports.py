@@ -34,7 +34,7 @@ FOREIGN = (
     "imagehash",
     "jinja2",
 )
-ROOMS = ("lab", "images", "runtime", "bundle", "decision", "smear", "interop", "utils")
+ROOMS = ("lab", "cases", "images", "runtime", "bundle", "decision", "smear", "interop", "utils")
 """What a microscope PC runs, beside the modules at the top of the package."""
 LAB = (
     "edgewbc.cells",

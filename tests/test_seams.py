@@ -22,9 +22,9 @@ SERIALIZERS = frozenset({"to_json", "from_json", "to_dict", "from_dict"})
 MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping"})
 
 ALLOWED = {
-    "edgewbc.interop.fiftyone.labels": "a file of another program, which `lab` writes as JSON",
-    "edgewbc.interop.fiftyone.predictions": "a file of another program, which `lab` writes as JSON",
-    "edgewbc.interop.label_studio.tasks": "a file of another program, which `lab` writes as JSON",
+    "edgewbc.interop.fiftyone.labels": "a file of another program, which `cases` writes as JSON",
+    "edgewbc.interop.fiftyone.predictions": "a file of another program, which `cases` writes as JSON",
+    "edgewbc.interop.label_studio.tasks": "a file of another program, which `cases` writes as JSON",
     "edgewbc.lab.classify.LoadedBundle.settings": "compared with what a journal of any version holds, as JSON",
     "edgewbc.lineage.Lineage.recipe": "a recipe of any step and version, which is listed and not used",
     "edgewbc.lineage.Lineage.validation": "an epoch's result of any version, which `train` and `report` read",

@@ -59,15 +59,16 @@ def command(
       edgewbc adapt --cells my-cells --shots 2,5,10
     """
     from edgewbc.bundle.bundle import Bundle
+    from edgewbc.cases import training
     from edgewbc.cli import defaults
     from edgewbc.errors import UserError
     from edgewbc.images import discover
-    from edgewbc.lab import adapt, labeled_cells
+    from edgewbc.lab import adapt
 
     if cells is None and (unlabeled is None or shots is not None):
         raise UserError("name labeled cells with --cells, or cells without labels with --unlabeled")
     bundle = Bundle.open(defaults.bundle(model))
-    files = labeled_cells.find(cells, bundle.classes) if cells is not None else []
+    files = training.labeled_files(cells, bundle.classes) if cells is not None else []
     others = discover.find([unlabeled]) if unlabeled is not None else []
     profile = profile_of(bundle, microscope, [*(file.path for file in files), *others])
     if shots is not None:

@@ -29,8 +29,8 @@ def command(
       edgewbc compare-counts cases/smear-17 cases/smear-17-second
       edgewbc compare-counts cases/smear-17
     """
-    from edgewbc.lab.case import Case
-    from edgewbc.lab.case_compare import compare, compare_with_software
+    from edgewbc.cases.case import Case
+    from edgewbc.cases.compare import compare, compare_with_software
     from edgewbc.utils.json_values import plain
 
     first = Case.read(case)

@@ -73,11 +73,11 @@ def command(
       edgewbc count smear-17 --to cases/smear-17 --cells 200 --wbc 7.2 --by "A. Jones"
     """
     from edgewbc.bundle.bundle import Bundle
+    from edgewbc.cases import count
     from edgewbc.cli import defaults
-    from edgewbc.lab import case_count
     from edgewbc.lab.thresholds import ReviewThresholds
 
-    request = case_count.CountRequest(
+    request = count.CountRequest(
         paths,
         to,
         cells,
@@ -91,7 +91,7 @@ def command(
         microscope=microscope,
     )
     named = None if model is None else partial(Bundle.open, defaults.named_bundle(model))
-    made = case_count.run(request, named, say=say, progress=progress)
+    made = count.run(request, named, say=say, progress=progress)
     found = made.differential()
     if json:
         emit({"folder": str(to), "case": made.info.case, "state": str(made.state), "differential": found.to_json()})

@@ -197,10 +197,10 @@ def _of_cases(paths: list[Path], classes: str | None) -> tuple[Path, SourceCells
     """Return the cells of signed cases, and the folder that holds all of their images."""
     import os
 
+    from edgewbc.cases.training import signed_cells
     from edgewbc.cells import CELL_TYPES
     from edgewbc.data.sources.scan import Cell, SourceCells
     from edgewbc.errors import UserError
-    from edgewbc.lab.case_training import signed_cells
 
     found = signed_cells(paths)
     kept = [cell for cell in found.cells if classes is not None or cell.label in CELL_TYPES]

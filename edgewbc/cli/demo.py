@@ -109,8 +109,8 @@ def command(
 
 def _screenshots(case: Path, sheet: Path) -> list[Path]:
     """Write screenshots of a case's review page and of its report, next to it; say why where that is not possible."""
+    from edgewbc.cases.case import Case
     from edgewbc.errors import UserError
-    from edgewbc.lab.case import Case
     from edgewbc.review import server
     from edgewbc.utils.browser import find_browser, screenshot, screenshot_of_address
 

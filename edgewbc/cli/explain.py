@@ -48,11 +48,13 @@ def command(
       edgewbc explain smear-17 --to why-not-monocyte --label lymphocyte --against monocyte
     """
     from edgewbc.bundle.bundle import Bundle
+    from edgewbc.cases import bundle as case_bundle
+    from edgewbc.cases import training
     from edgewbc.cli import defaults
     from edgewbc.cli.adapt import profile_of
     from edgewbc.errors import UserError
     from edgewbc.images import discover
-    from edgewbc.lab import case_bundle, explain_folder, labeled_cells
+    from edgewbc.lab import explain_folder
     from edgewbc.lab.explain import Explainer, index_of
     from edgewbc.utils.files import occupied
     from edgewbc.utils.text import count
@@ -70,7 +72,7 @@ def command(
     explainer = Explainer(bundle, precision=precision, profile=profile, threads=threads)
     known = None
     if similar is not None:
-        cells = labeled_cells.find(similar, bundle.classes)
+        cells = training.labeled_files(similar, bundle.classes)
         known = explain_folder.Similar.of(bundle, cells, profile=profile, threads=threads, progress=progress)
     request = explain_folder.ExplainRequest(tuple(paths), label, against, most)
     found = explain_folder.write(explainer, request, to, known, progress)

@@ -41,9 +41,9 @@ def command(
       edgewbc handover case-17 --as hl7 --to to-lis --accession A1234
       edgewbc handover case-17 --as fhir --to to-lis
     """
+    from edgewbc.cases import handover
+    from edgewbc.cases.case import Case
     from edgewbc.interop.codes import Codes
-    from edgewbc.lab import handover
-    from edgewbc.lab.case import Case
     from edgewbc.utils.text import utc_now
 
     known = Codes.read(codes)

@@ -32,7 +32,7 @@ def export(
     Example:
       edgewbc labels export case-17 --as label-studio --to to-label-studio
     """
-    from edgewbc.lab import label_exchange
+    from edgewbc.cases import label_exchange
 
     found = label_exchange.source_of(source)
     label_exchange.export(found, form, to)
@@ -65,9 +65,9 @@ def import_(
       edgewbc labels import export.json --case case-17 --by "M. Curie"
       edgewbc labels import export.json --to labels.csv
     """
+    from edgewbc.cases import label_exchange
+    from edgewbc.cases.case import Case
     from edgewbc.errors import UserError
-    from edgewbc.lab import label_exchange
-    from edgewbc.lab.case import Case
     from edgewbc.utils.text import count
 
     if (case is None) == (to is None):

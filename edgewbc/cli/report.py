@@ -34,10 +34,10 @@ def command(
     """
     import tempfile
 
+    from edgewbc.cases.case import Case
+    from edgewbc.cases.ranges import read_ranges
+    from edgewbc.cases.report import report
     from edgewbc.errors import UserError
-    from edgewbc.lab.case import Case
-    from edgewbc.lab.case_ranges import read_ranges
-    from edgewbc.lab.case_report import report
     from edgewbc.utils.browser import print_pdf
     from edgewbc.utils.files import write_text
 

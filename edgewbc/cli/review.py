@@ -29,10 +29,10 @@ def command(
     Example:
       edgewbc review case-17 --by "M. Curie"
     """
+    from edgewbc.cases import maps as case_maps
+    from edgewbc.cases.case import Case
+    from edgewbc.cases.file import check_text
     from edgewbc.cli import defaults
-    from edgewbc.lab import case_maps
-    from edgewbc.lab.case import Case
-    from edgewbc.lab.case_file import check_text
     from edgewbc.lab.explain import CAPTION
     from edgewbc.review import server
     from edgewbc.review.cell_images import Maps

@@ -41,9 +41,9 @@ def command(
     if case.is_file() or (case / "SHA256SUMS").is_file():
         _bundle(case, trust, require_signature, json)
         return
+    from edgewbc.cases.case import Case
+    from edgewbc.cases.verify import verify
     from edgewbc.errors import GateError, UserError
-    from edgewbc.lab.case import Case
-    from edgewbc.lab.case_verify import verify
     from edgewbc.utils.text import count
 
     if trust is not None or require_signature:

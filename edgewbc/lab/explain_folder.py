@@ -20,7 +20,7 @@ from edgewbc.errors import UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.encode import encode
 from edgewbc.images.files import read
-from edgewbc.lab import case_crops, cell_views
+from edgewbc.lab import cell_crops, cell_views
 from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.lab.explain import CAPTION, TOO_COARSE, Explainer, Explanation
 from edgewbc.lab.labeled_cells import LabeledFile
@@ -111,7 +111,7 @@ def _thumbnail(image: Image, box: Box | None) -> Image:
     """Return a small square image of a cell: with some surroundings, or the whole image where it shows one cell."""
     if box is None:
         return prepare(image, PixelSpec(THUMBNAIL, THUMBNAIL))
-    return cut(image, case_crops.window(image, box), THUMBNAIL, THUMBNAIL, case_crops.BEYOND)
+    return cut(image, cell_crops.window(image, box), THUMBNAIL, THUMBNAIL, cell_crops.BEYOND)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Cells that a lab has labeled: one folder per class, a table of image files with their labels, or signed cases."""
+"""Cells that a lab has labeled: one folder per class, or a table of image files with their labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from edgewbc.cells import SHORT
 from edgewbc.errors import UserError
 from edgewbc.images import discover
-from edgewbc.lab.case_training import cases_of, signed_cells
 from edgewbc.pixels import Box
 from edgewbc.utils.tables import read_table
 
@@ -42,9 +41,7 @@ def find(source: Path, classes: Sequence[str]) -> list[LabeledFile]:
 
     A folder holds one folder per class, with images at any depth; if it holds a `labels.csv` instead, that is read. A
     table (CSV) has the columns `path`, relative to the table's folder, and `label`. Rows without a label are skipped.
-    Case does not matter, and the usual abbreviations (NEU, LYM, ...) are understood. Classes may be missing. A signed
-    case, or a folder of cases, gives the labels that were signed (see `case_training.signed_cells`); those that are no
-    class of the bundle are skipped.
+    Case does not matter, and the usual abbreviations (NEU, LYM, ...) are understood. Classes may be missing.
 
     Args:
         source: folder or table.
@@ -55,8 +52,6 @@ def find(source: Path, classes: Sequence[str]) -> list[LabeledFile]:
             know.
     """
     if source.is_dir():
-        if cases_of(source):
-            return _cases(source, classes)
         table = source / TABLE
         return _table(table, classes) if table.is_file() else _folders(source, classes)
     if not source.is_file():
@@ -65,22 +60,13 @@ def find(source: Path, classes: Sequence[str]) -> list[LabeledFile]:
     return _table(source, classes)
 
 
-def _cases(folder: Path, classes: Sequence[str]) -> list[LabeledFile]:
-    known = _names(classes)
-    signed = signed_cells([folder]).cells
-    found = [LabeledFile(cell.image, known[key], cell.box) for cell in signed if (key := _key(cell.label)) in known]
-    if not found:
-        raise UserError(f"{folder}: no signed cell of a class of the bundle; it has {', '.join(classes)}")
-    return found
-
-
 def _folders(folder: Path, classes: Sequence[str]) -> list[LabeledFile]:
-    known = _names(classes)
+    known = class_indices(classes)
     found: list[LabeledFile] = []
     tops = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     tops = [path for path in tops if path.name.casefold() not in discover.SYSTEM_FOLDERS]
     for top in tops:
-        label = known.get(_key(top.name))
+        label = known.get(name_key(top.name))
         if label is None:
             raise UserError(
                 f"{top}: the bundle has no class {top.name!r}; it has {', '.join(classes)}: rename the folder, or move "
@@ -94,7 +80,7 @@ def _folders(folder: Path, classes: Sequence[str]) -> list[LabeledFile]:
 
 
 def _table(table: Path, classes: Sequence[str]) -> list[LabeledFile]:
-    known = _names(classes)
+    known = class_indices(classes)
     remedy = f"the first line must be {PATH},{LABEL}"
     seen: dict[str, int] = {}
     found: list[LabeledFile] = []
@@ -105,23 +91,24 @@ def _table(table: Path, classes: Sequence[str]) -> list[LabeledFile]:
         if name in seen:
             raise UserError(f"{where}: {name} is already in line {seen[name]}: list each image once")
         seen[name] = line
-        if _key(label) not in known:
+        if name_key(label) not in known:
             raise UserError(f"{where}: the bundle has no class {label!r}; it has {', '.join(classes)}. Leave the label "
                             "of any other cell empty")  # fmt: skip
         path = table.parent / name
         if not path.is_file():
             raise UserError(f"{where}: {path}: no such image")
-        found.append(LabeledFile(path, known[_key(label)]))
+        found.append(LabeledFile(path, known[name_key(label)]))
     if not found:
         raise UserError(f"{table}: no row has a label: fill in the column {LABEL}")
     return found
 
 
-def _names(classes: Sequence[str]) -> dict[str, int]:
-    """Return the index of each class by its name and its abbreviation, as `_key` gives them."""
-    short = {_key(SHORT[name]): index for index, name in enumerate(classes) if name in SHORT}
-    return short | {_key(name): index for index, name in enumerate(classes)}
+def class_indices(classes: Sequence[str]) -> dict[str, int]:
+    """Return the index of each class by its name and its abbreviation, as `name_key` gives them."""
+    short = {name_key(SHORT[name]): index for index, name in enumerate(classes) if name in SHORT}
+    return short | {name_key(name): index for index, name in enumerate(classes)}
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """Return a name of a class as it is compared: without case, underscores and repeated spaces."""
     return " ".join(unicodedata.normalize("NFC", name).casefold().replace("_", " ").split())

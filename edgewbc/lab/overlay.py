@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.images.encode import encode
-from edgewbc.lab.case_crops import BEYOND
+from edgewbc.lab.cell_crops import BEYOND
 from edgewbc.pixels import Box, Image, cut
 
 MARGIN = 0.15

@@ -15,8 +15,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from edgewbc.cases.case import Case
 from edgewbc.errors import UserError
-from edgewbc.lab.case import Case
 from edgewbc.lab.journal_review import Screen
 from edgewbc.review.cell_images import MAX_THUMBNAILS, NO_MAPS, CellImages, Maps, NoCellImage
 from edgewbc.review.desk import Desk, Request, Stale

@@ -16,11 +16,11 @@ from typing import Final
 import cv2
 import numpy as np
 
+from edgewbc.cases.case import Case
+from edgewbc.cases.cells import CaseCell
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.encode import encode
 from edgewbc.images.files import read
-from edgewbc.lab.case import Case
-from edgewbc.lab.case_cells import CaseCell
 from edgewbc.pixels import Box, Image
 
 THUMB: Final = 160

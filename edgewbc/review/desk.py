@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgewbc.cases.case import Case
+from edgewbc.cases.cells import CaseCell
+from edgewbc.cases.file import check_text
+from edgewbc.cases.history import UNDO
 from edgewbc.errors import UserError
-from edgewbc.lab.case import Case
-from edgewbc.lab.case_cells import CaseCell
-from edgewbc.lab.case_file import check_text
-from edgewbc.lab.case_history import UNDO
 from edgewbc.lab.csv_table import encode_name
 from edgewbc.lab.journal_review import Screen
 from edgewbc.review import sheet

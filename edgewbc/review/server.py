@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from edgewbc.lab.case import Case
+from edgewbc.cases.case import Case
 from edgewbc.review.cell_images import NO_MAPS, Maps
 from edgewbc.utils import http_server
 from edgewbc.utils.http_server import LOOPBACK, new_token

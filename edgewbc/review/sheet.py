@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from edgewbc.cases.differential import CaseDifferential, Line
+from edgewbc.cases.labels import BLAST, NOT_A_CELL, OTHER, UNCERTAIN, title
 from edgewbc.cells import ERYTHROBLAST, OTHER_CLASSES, PLATELET, SHORT
-from edgewbc.lab.case_differential import CaseDifferential, Line
-from edgewbc.lab.case_labels import BLAST, NOT_A_CELL, OTHER, UNCERTAIN, title
 from edgewbc.percentages import outwards
 from edgewbc.utils.text import count
 

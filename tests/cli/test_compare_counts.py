@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from edgewbc.lab.case import Case
-from edgewbc.lab.case_compare import compare, compare_with_software
+from edgewbc.cases.case import Case
+from edgewbc.cases.compare import compare, compare_with_software
 from edgewbc.lab.results import Status
+from tests.cases.cases import cell, make_case
 from tests.conftest import Ran
-from tests.lab.cases import cell, make_case
 
 
 def test_a_difference_is_found(tmp_path: Path, edgewbc: Callable[..., Ran]) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.cases.case import Case
 from edgewbc.cells import CLASSES
 from edgewbc.cli import demo
-from edgewbc.lab.case import Case
 from edgewbc.utils.browser import find_browser
 from tests.bench.conftest import measure_in_this_process
 from tests.conftest import Ran

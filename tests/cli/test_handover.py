@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from edgewbc.lab.case import Case
+from edgewbc.cases.case import Case
+from tests.cases.cases import cell, make_case
 from tests.conftest import Ran
-from tests.lab.cases import cell, make_case
 
 Run = Callable[..., Ran]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.lab.case import Case
+from edgewbc.cases.case import Case
 from edgewbc.lab.results import Status
 from edgewbc.utils.browser import find_browser
+from tests.cases.cases import cell, make_case
 from tests.conftest import Ran
-from tests.lab.cases import cell, make_case
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewbc.lab.case import Case
+from edgewbc.cases.case import Case
 from tests.conftest import Ran
 from tests.review.cases import make_case
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases.cases import alter, make_signed_case
 from tests.conftest import Ran
-from tests.lab.cases import alter, make_signed_case
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from edgewbc.cells import CLASSES
 from edgewbc.errors import UserError
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
-from edgewbc.lab import case_crops, explain_folder, labeled_cells
+from edgewbc.lab import cell_crops, explain_folder, labeled_cells
 from edgewbc.lab.explain import Explainer
 from edgewbc.lab.explain_folder import ExplainRequest, Similar
 from tests.lab.tinted import tinted, write_cells
@@ -76,7 +76,7 @@ def test_a_similar_cell_of_a_field_is_shown_alone() -> None:
     shown = explain_folder._thumbnail(field, (10, 10, 36, 36))
     assert shown.shape == (72, 72, 3)
     assert (shown[18:54, 18:54] == (90, 30, 140)).all()
-    assert (shown[:8] == case_crops.BEYOND).all()
+    assert (shown[:8] == cell_crops.BEYOND).all()
     assert (shown[56:, 20:50] == 220).all()
     assert explain_folder._thumbnail(field, None).shape == (72, 72, 3)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.cases import count as case_count
+from edgewbc.cases.count import CountRequest
 from edgewbc.errors import UserError
-from edgewbc.lab import case_count
-from edgewbc.lab.case_count import CountRequest
 from edgewbc.lab.run_microscope import fields_warning, learned_microscope, named_microscope
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image, PixelSpec, Reference

@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from edgewbc.lab.case import Case
+from edgewbc.cases.case import Case
 from edgewbc.review import app
 from edgewbc.review.cell_images import NO_MAPS, Maps
 from edgewbc.utils.browser import find_browser

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from edgewbc.cases.file import CROPS, JOURNAL, CaseInfo, CellIndex, IndexedCell
 from edgewbc.cells import CLASSES
 from edgewbc.images.encode import encode
 from edgewbc.images.files import FileVersion
-from edgewbc.lab.case_file import CROPS, JOURNAL, CaseInfo, CellIndex, IndexedCell
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.pixels import Box

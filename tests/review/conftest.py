@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from edgewbc.lab.case import Case
+from edgewbc.cases.case import Case
 from edgewbc.review import app
 from tests.review.cases import make_case
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from edgewbc.cases.case import Case
+from edgewbc.cases.history import UNDO
 from edgewbc.cells import CLASSES
-from edgewbc.lab.case import Case
-from edgewbc.lab.case_history import UNDO
 from edgewbc.lab.results import Status
 from edgewbc.review import app
 from tests.review.cases import make_case

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from edgewbc.cases.case import Case
+from edgewbc.cases.cells import CaseCell
+from edgewbc.cases.history import CaseState
 from edgewbc.cells import CLASSES
-from edgewbc.lab.case import Case
-from edgewbc.lab.case_cells import CaseCell
-from edgewbc.lab.case_history import CaseState
 from edgewbc.lab.results import Status
 from edgewbc.review import app
 from edgewbc.review.cell_images import Maps

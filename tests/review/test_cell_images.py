@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from edgewbc.cases.case import Case
+from edgewbc.cases.cells import CaseCell
 from edgewbc.images.decode import decode
-from edgewbc.lab.case import Case
-from edgewbc.lab.case_cells import CaseCell
 from edgewbc.review import app
 from edgewbc.review.cell_images import Maps
 from tests.review.conftest import ADDRESS, PORT, TOKEN

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from edgewbc.lab.case import Case
-from edgewbc.lab.case_history import CaseState
+from edgewbc.cases.case import Case
+from edgewbc.cases.history import CaseState
 from edgewbc.review import app
 from tests.review.conftest import ADDRESS, OPEN, PORT, TOKEN, Tab, sign
 

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from edgewbc.lab.case import Case
+from edgewbc.cases.case import Case
 from edgewbc.review import server
 
 pytest.importorskip("uvicorn")

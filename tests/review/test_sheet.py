@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from edgewbc.cases.differential import CaseDifferential, Erythroblasts, lines
+from edgewbc.cases.labels import LABELS
 from edgewbc.cells import CLASSES
-from edgewbc.lab.case_differential import CaseDifferential, Erythroblasts, lines
-from edgewbc.lab.case_labels import LABELS
 from edgewbc.review import sheet
 
 
