@@ -89,6 +89,9 @@ class LocalCopies:
             raise UserError(f"{url}: {error}: install what fsspec needs for it on each machine") from None
         except ValueError as error:
             raise UserError(f"{url}: {error}: name a URL that fsspec knows") from None
+        except Exception as error:  # such as an archive (zip://cell.jpg::s3://bucket/cells.zip) that is not there
+            self._failed[url] = f"cannot be fetched: {_first_line(error)}"
+            return
         try:
             with files.open(path, "rb") as file:
                 data = file.read(MAX_BYTES + 1)

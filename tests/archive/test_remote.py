@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,6 +34,21 @@ def test_files_and_urls(tmp_path: Path) -> None:
         assert not any(path.exists() for path in paths)
     assert [result.error.partition(":")[0] for result in results] == ["-", "-", *["cannot be fetched"] * 2]
     assert not paths[0].parent.exists()
+
+
+def test_images_in_archives(tmp_path: Path) -> None:
+    """An image within a zip file is fetched; a zip file that is not there, or is none, is an error of its images."""
+    with zipfile.ZipFile(tmp_path / "cells.zip", "w") as file:
+        file.writestr("a.png", b"bytes")
+    (tmp_path / "text.zip").write_bytes(b"text")
+    names = ("cells", "none", "text")
+    urls = [f"zip://a.png::{(tmp_path / f'{name}.zip').as_uri()}" for name in names]
+    urls.append(urls[0].replace("a.png", "b.png"))
+    with LocalCopies(urls) as copies:
+        paths = list(copies.paths())
+        assert [path.read_bytes() for path in paths if path.exists()] == [b"bytes"]
+        results = [copies.finish(url, ImageResult(Path(), "", NOT_READ, error="-")) for url in urls]
+    assert [result.error.partition(":")[0] for result in results] == ["-", *["cannot be fetched"] * 3]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a device that is full")
