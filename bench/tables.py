@@ -10,6 +10,7 @@ from bench import (
     audits_report,
     cpu_modes,
     decoders,
+    golden,
     limits_external,
     networks,
     onnx_int8,
@@ -49,6 +50,7 @@ LAB = "lab.json"
 WIDTHS = "widths.json"
 PEERS = "peers.json"
 ONNX_INT8 = "onnx-int8.json"
+GOLDEN = "golden.json"
 CPU_MODES = "cpu-modes.json"
 ORIENTATIONS = "orientations.json"
 DECODERS = "decoders.json"
@@ -99,6 +101,7 @@ def results(folder: Path) -> str:
              poster_report.CAPTION),
             (EDGE, "Search for small and fast networks", _edge, FRONT, edge_report.CAPTION),
             (ONNX_INT8, "INT8 under ONNX Runtime", onnx_int8.section, "", ""),
+            (GOLDEN, "Golden samples", golden.section, "", ""),
             (CPU_MODES, "Precision, batch size and streams by instruction set", cpu_modes.section, "", ""),
             (ORIENTATIONS, "Averaging over orientations", orientations.section, "", ""),
             (NETWORKS, "Networks of timm", networks.table, "", ""),

@@ -39,7 +39,7 @@ def _set(value: Any, *keys: str | int) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        (lambda m: m.update(format=4), r"written by a newer edgewbc \(format 4\); update edgewbc to read it$"),
+        (lambda m: m.update(format=5), r"written by a newer edgewbc \(format 5\); update edgewbc to read it$"),
         (lambda m: m.update(format="1"), "its manifest.json is not a bundle's: ValueError"),
         (lambda m: m.update(views={"turns": 4, "scales": []}), "its manifest.json is not a bundle's: ValueError"),
         (lambda m: m.update(label_from="mean"), "its manifest.json is not a bundle's: ValueError"),
