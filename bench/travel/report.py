@@ -94,6 +94,7 @@ def _few(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         first = [f"{part['bundle']}, {MODES[part['mode']]}", part["set"]]
         rows += [
             [*first, "mean recall", percent(zero["macro"], 1), *(_spread(one, "macro") for one in every)],
+            [*first, "of the old head, same cells", "", *(_spread(one, "before_macro") for one in every)],
             [*first, "accepted", percent(zero["accepted"]["share"], 1), *(_spread(one, "accepted") for one in every)],
             [*first, "wrong among accepted", _wrong(zero["wrong_accepted"], bounds=False),
              *("-" if one is None else _wrong(one["pooled_wrong_accepted"], bounds=False) for one in every)],
@@ -168,10 +169,13 @@ def _notes(results: Mapping[str, Any]) -> str:
         "are cut out as by hand for a bundle with its own crop. Copies of an image count once. Adapted: means and "
         "standard deviations over "
         f"{' or '.join(map(str, repeats))} draws, measured on the cells that were not drawn; a class with fewer cells "
-        "gives all but two. Where the drawn cells do not show a gain, the old head is kept, as `edgewbc adapt` does. "
+        "gives all but two: the recall of such a class is that of two cells per draw, and mean recalls are to be "
+        "compared with the old head's on the same cells. Where the drawn cells do not show a gain, the old head is "
+        "kept, as `edgewbc adapt` does. Adapted heads label a cell by the mean of the views that its bundle looks at. "
         "Wrong among accepted: of all draws together. JTSC was looked at during development (that a second microscope "
-        "helps, and that the old head's logits are to be scaled), so its figures are somewhat optimistic; nothing "
-        f"was trained on it. Sets that a bundle was trained on are left out.{alone} Manifests: {manifests}."
+        "helps, that the old head's logits are to be scaled, with equal prior weights, and that cells are judged by "
+        "the mean of their views), so its figures are somewhat optimistic; nothing was trained on it. "
+        f"Sets that a bundle was trained on are left out.{alone} Manifests: {manifests}."
     )
 
 

@@ -135,7 +135,7 @@ def test_page_says_that_a_bundle_was_renewed(results: dict[str, Any], bundle: Pa
 
 
 def test_tables_and_figure(results: dict[str, Any], tmp_path: Path) -> None:
-    """A row for each part, three for each part on an external set, and a figure that names every line."""
+    """A row for each part, four for each part on an external set, and a figure that names every line."""
     pytest.importorskip("matplotlib")
     results["seeds"] = {
         "recipe": {
@@ -145,7 +145,7 @@ def test_tables_and_figure(results: dict[str, Any], tmp_path: Path) -> None:
     }
     page = report.markdown(results)
     lines = [line for line in page.splitlines() if line.startswith("| tiny")]
-    assert len(lines) == 6 + 6 + 12
+    assert len(lines) == 6 + 6 + 16
     assert len({line.count("|") for line in lines[:6]}) == 1
     assert "| tiny, own crop | pbc, in-domain |" in page
     assert "recipe, 2 trainings with different seeds, mean recall without labels: jtsc 85.1 +- 1.0 %." in page
