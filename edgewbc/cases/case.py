@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from edgewbc.cases import differential as case_differential
 from edgewbc.cases import labels as case_labels
@@ -29,6 +30,20 @@ from edgewbc.lab.journal_review import Decision, Screen, SignOff
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.utils import text
 from edgewbc.utils.files import sha256
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a person signs: a version of the case, its differential, and what was on the screen."""
+
+    version: int
+    differential: CaseDifferential
+    screen: Screen | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is shown as JSON values, those of the screen beside the others."""
+        screen = {} if self.screen is None else self.screen.to_json()
+        return {**screen, "version": self.version, "differential": self.differential.to_json()}
 
 
 class Case:
@@ -253,12 +268,8 @@ class Case:
             if self.signed:
                 last = self._history.sign_offs[-1]
                 raise UserError(f"{self.folder}: is signed already, by {last.who} at {last.at}, and nothing changed")
-            shown = {
-                **({} if screen is None else screen.to_json()),
-                "version": len(self._history.sign_offs) + 1,
-                "differential": self.differential().to_json(),
-            }
-            signed = self._writable.sign_off(_name(who), shown, self._hashes())
+            seen = _Seen(len(self._history.sign_offs) + 1, self.differential(), screen)
+            signed = self._writable.sign_off(_name(who), seen, self._hashes())
             self._history.sign(signed)
             return signed
 

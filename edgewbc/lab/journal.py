@@ -20,7 +20,7 @@ from edgewbc.images.files import FileVersion
 from edgewbc.lab import journal_review
 from edgewbc.lab.journal_errors import damaged
 from edgewbc.lab.journal_file import JournalFile, Settings
-from edgewbc.lab.journal_review import Decision, SignOff
+from edgewbc.lab.journal_review import Decision, Shown, SignOff
 from edgewbc.lab.journal_schema import RESULT_COLUMNS, checksum, to_json
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.utils.text import utc_now
@@ -263,12 +263,12 @@ class Journal:
         with self._file.errors():
             return list(journal_review.decisions(self._file.database, None if name is None else key(name)))
 
-    def sign_off(self, who: str, seen: Mapping[str, Any], hashes: Mapping[str, str] | None = None) -> SignOff:
+    def sign_off(self, who: str, seen: Shown, hashes: Mapping[str, str] | None = None) -> SignOff:
         """Record that a person signed all results and decisions so far.
 
         Args:
             who: the person.
-            seen: what was on the screen, as JSON values.
+            seen: what the person had before them.
             hashes: SHA-256 of what else was signed, by name, such as a report. Those of the results and decisions are
                 added under `results` and `decisions`.
 

@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from edgewbc.lab.journal_schema import (
     DECISION_COLUMNS,
@@ -48,6 +48,13 @@ class Decision:
     new: str
     why: str
     hash: str
+
+
+class Shown(Protocol):
+    """What a person signs beside the rows of the journal, which keeps it as JSON."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values that were shown."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +135,7 @@ def decisions(database: sqlite3.Connection, path: bytes | None = None) -> Iterat
         yield Decision(at, who, result, os.fsdecode(name), cell, old, new, why, digest)
 
 
-def add_sign_off(
-    database: sqlite3.Connection, at: str, who: str, seen: Mapping[str, Any], hashes: Mapping[str, str]
-) -> SignOff:
+def add_sign_off(database: sqlite3.Connection, at: str, who: str, seen: Shown, hashes: Mapping[str, str]) -> SignOff:
     """Append a sign-off of all results and decisions so far."""
     last_result, last_decision = _last(database, "results")[0], _last(database, "decisions")[0]
     covered = {
@@ -138,9 +143,10 @@ def add_sign_off(
         "results": _results_digest(database, last_result),
         "decisions": _hash_at(database, "decisions", last_decision),
     }
-    values = (at, who, to_json(dict(seen)), to_json(covered), last_result, last_decision)
+    shown = seen.to_json()
+    values = (at, who, to_json(shown), to_json(covered), last_result, last_decision)
     digest = _append(database, "sign_offs", SIGN_OFF_COLUMNS, values)
-    return SignOff(at, who, dict(seen), covered, last_result, last_decision, digest)
+    return SignOff(at, who, shown, covered, last_result, last_decision, digest)
 
 
 def sign_offs(database: sqlite3.Connection) -> Iterator[SignOff]:

@@ -17,6 +17,7 @@ from edgewbc import __version__
 from edgewbc.errors import UserError
 from edgewbc.images.files import FileVersion
 from edgewbc.lab.journal import Journal, Reading, key
+from edgewbc.lab.journal_review import Screen
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.runtime.predictor import Backend, ModelInfo
 
@@ -24,6 +25,7 @@ SETTINGS: dict[str, Any] = {"model_sha256": "ff" * 32, "classes": ["neutrophil",
 GOOD = {"neutrophil": 0.7500000238418579, "lymphocyte": 0.25}
 INFO = ModelInfo(Backend.OPENVINO, "int8", "f32", 2, (80, 80), threads=1, isa="AVX2")
 ONE = FileVersion(100, 1_700_000_000_123_456_789, 1_700_000_000_223_456_789, 4711)
+SCREEN = Screen(3, "all", "1280x720")
 
 
 def good(path: str) -> ResultRow:
@@ -140,7 +142,7 @@ def test_rows_are_only_added(tmp_path: Path) -> None:
     with Journal(tmp_path / "j", SETTINGS) as journal:
         journal.add(good("a.png"), ONE, "aa")
         journal.decide("a.png", "Dr. Vogt", "lymphocyte")
-        journal.sign_off("Dr. Vogt", {})
+        journal.sign_off("Dr. Vogt", SCREEN)
     database = sqlite3.connect(tmp_path / "j")
     for statement in (
         "UPDATE results SET label = 'lymphocyte'",

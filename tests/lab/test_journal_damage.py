@@ -15,7 +15,7 @@ import pytest
 from edgewbc.errors import UserError
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.results import ResultRow, Status
-from tests.lab.test_journal import GOOD, ONE, SETTINGS, bad, good
+from tests.lab.test_journal import GOOD, ONE, SCREEN, SETTINGS, bad, good
 
 FLIPS = int(os.environ.get("EDGEWBC_FLIPS", "150"))
 NAMES = [f"{n}.png" for n in range(40)]
@@ -31,7 +31,7 @@ def make(path: Path) -> list[ResultRow]:
                 row = ResultRow(name, "lymphocyte", 0.5, GOOD, Status.REVIEW, "below", SETTINGS["model_sha256"])
             journal.add(row, ONE, f"{n:02x}")
         journal.decide(NAMES[1], "Dr. Vogt", "neutrophil")
-        journal.sign_off("Dr. Vogt", {"cells": 40})
+        journal.sign_off("Dr. Vogt", SCREEN)
         return list(journal.rows(NAMES))
 
 
@@ -77,7 +77,7 @@ def test_a_decision_does_not_wait_in_the_write_ahead_log(tmp_path: Path) -> None
         journal.add(good("a.png"), ONE, "00")
         journal.decide("a.png", "Dr. Vogt", "neutrophil")
         shutil.copyfile(path, tmp_path / "decided")  # without the log, as after a kill whose log is lost
-        journal.sign_off("Dr. Vogt", {"cells": 1})
+        journal.sign_off("Dr. Vogt", SCREEN)
         shutil.copyfile(path, tmp_path / "signed")
     with Journal(tmp_path / "decided", SETTINGS) as journal:
         assert [(each.old, each.new) for each in journal.decisions()] == [(good("a.png").label, "neutrophil")]

@@ -13,7 +13,7 @@ from edgewbc.errors import UserError
 from edgewbc.lab import journal_review
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.results import Status
-from tests.lab.test_journal import ONE, SETTINGS, cell, good
+from tests.lab.test_journal import ONE, SCREEN, SETTINGS, cell, good
 
 
 def signed(path: Path) -> None:
@@ -23,9 +23,9 @@ def signed(path: Path) -> None:
         journal.add_cells([cell("f.png", 1, "neutrophil"), cell("f.png", 2, "lymphocyte")], ONE, "bb")
         journal.decide("a.png", "Dr. Vogt", "lymphocyte", "small round nucleus")
         journal.decide("f.png", "Dr. Vogt", "neutrophil", cell=2)
-        journal.sign_off("Dr. Vogt", {"counted": 3})
+        journal.sign_off("Dr. Vogt", SCREEN)
         journal.decide("a.png", "Dr. Okafor", "neutrophil", "second opinion")
-        journal.sign_off("Dr. Okafor", {"counted": 3}, {"report.pdf": "ab" * 32})
+        journal.sign_off("Dr. Okafor", SCREEN, {"report.pdf": "ab" * 32})
 
 
 def test_decisions_are_kept_in_order_with_old_and_new_value(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_sign_off_covers_everything_before_it(tmp_path: Path) -> None:
     signed(tmp_path / "j")
     with Journal(tmp_path / "j", SETTINGS) as journal:
         first, second = journal.sign_offs()
-        assert (first.who, first.seen, first.last_result, first.last_decision) == ("Dr. Vogt", {"counted": 3}, 3, 2)
+        assert (first.who, first.seen, first.last_result, first.last_decision) == ("Dr. Vogt", SCREEN.to_json(), 3, 2)
         assert (second.last_result, second.last_decision) == (3, 3)
         assert sorted(second.hashes) == ["decisions", "report.pdf", "results"]
         assert first.hashes["results"] == second.hashes["results"]
@@ -72,7 +72,7 @@ def test_a_sign_off_covers_everything_before_it(tmp_path: Path) -> None:
         journal.add(good("later.png"), ONE, "cc")
         assert journal.verify() == []
         empty = Journal(None, SETTINGS)
-        assert (empty.sign_off("x", {}).last_result, empty.verify()) == (0, [])
+        assert (empty.sign_off("x", SCREEN).last_result, empty.verify()) == (0, [])
         empty.close()
 
 
