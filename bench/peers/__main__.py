@@ -1,7 +1,7 @@
 """Compare edgewbc with other toolkits on the same images, split and cores.
 
     python -m bench.peers --data manifests/pbc --bundle export/bundles/wbc5-edge \
-        --weights-of export/networks/vgg16gap-112 runs/edge/lite0-112-100 --imgsz 64 80 96 112 128 \
+        --weights-of export/networks/vgg16gap-112 export/networks/lite0-112 --imgsz 64 80 96 112 128 \
         --work peers --out bench/results/peers.json
 
 Each toolkit is installed in an environment of its own from the package registry, and trains or converts its networks.
