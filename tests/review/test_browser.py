@@ -56,8 +56,13 @@ def show(chromium: Any) -> Iterator[Callable[..., Any]]:
 
 
 def show_in(context: Any, url: str, errors: list[str], ready: bool = True) -> Any:
-    """Open an address in a context, and wait for the page to show its cells."""
+    """Open an address in a context, and wait for the page to show its cells.
+
+    Requests are intercepted from the start, though none matches: Chromium lets those pass that follow too closely upon
+    the first `route` of an open page.
+    """
     page = context.new_page()
+    page.route("**/none", lambda route: route.abort())
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
     page.goto(url)
