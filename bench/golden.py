@@ -246,6 +246,17 @@ def section(values: Mapping[str, Any]) -> str:
     )
 
 
+def set_limits(bundle: Bundle, rows: Sequence[Spread]) -> None:
+    """Set the limits in a bundle by what was measured of it."""
+    found: dict[str, list[Deviation]] = {
+        backend: [row.deviation for row in rows if row.backend == backend and row.cpu != FLOAT] for backend in BACKENDS
+    }
+    in_float = next(row.deviation for row in rows if row.cpu == FLOAT)
+    entry = golden.entry_of(bundle, PRECISION, found, in_float)
+    golden_bundle.set_entry(bundle.path, entry)
+    print(f"{bundle.path}: {entry.to_json()}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 2 bad input."""
     parser = argparse.ArgumentParser(
@@ -273,15 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = spread(options.bundles)
         if options.limits:
             for bundle in bundles:
-                own = [row for row in rows if row.bundle == bundle.name]
-                found: dict[str, list[Deviation]] = {backend: [] for backend in BACKENDS}
-                for row in own:
-                    if row.cpu != FLOAT:
-                        found[row.backend].append(row.deviation)
-                in_float = next(row.deviation for row in own if row.cpu == FLOAT)
-                entry = golden.entry_of(bundle, PRECISION, found, in_float)
-                golden_bundle.set_entry(bundle.path, entry)
-                print(f"{bundle.path}: {entry.to_json()}")
+                set_limits(bundle, [row for row in rows if row.bundle == bundle.name])
             return
         faults = []
         for bundle in bundles:

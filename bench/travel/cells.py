@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -129,6 +130,11 @@ def code_sha256() -> str:
         *sorted((package / "smear").glob("*.py")),
         *sorted((package / "images").glob("*.py")),
     ]
+    return sha256_of(files)
+
+
+def sha256_of(files: Sequence[Path]) -> str:
+    """Return a hash of the contents of files, one after the other."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edgewbc
-from bench.travel.cells import ENOUGH, SeenSet
+from bench.travel.cells import ENOUGH, SeenSet, sha256_of
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision import adapt, lab_familiarity
@@ -101,8 +100,7 @@ def code_sha256() -> str:
     """Return a hash of the modules that adapt a bundle and decide on its cells, as this process began with them."""
     package = Path(edgewbc.__file__).parent
     lab = (package / "lab" / "adapt.py", package / "lab" / "adapted_bundle.py")
-    files = [*sorted((package / "decision").glob("*.py")), *lab]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return sha256_of([*sorted((package / "decision").glob("*.py")), *lab])
 
 
 def counted_classes(labels: NDArray[np.int64]) -> NDArray[np.int64]:

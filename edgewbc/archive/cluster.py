@@ -24,6 +24,7 @@ from edgewbc.archive.watch import Presence, ray_ended, watched
 from edgewbc.errors import UserError
 from edgewbc.runtime import host
 from edgewbc.utils import temporaries
+from edgewbc.utils.environment import environment
 from edgewbc.utils.http_server import LOOPBACK, is_loopback
 from edgewbc.utils.optional import install_command, need
 
@@ -201,10 +202,7 @@ def connected(options: ClusterOptions, say: Callable[[str], None] = lambda _: No
         UserError: Ray is not installed, there is no cluster at the address, or Ray cannot be started.
     """
     check_address(options.address)
-    environment = _OWN if options.address is None else _ALWAYS
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
+    with environment(_OWN if options.address is None else _ALWAYS):
         check_installed()
         ray = need("ray", "--engine ray", ARCHIVE)
         with redirect_stdout(_Remarks(say)):
@@ -216,12 +214,6 @@ def connected(options: ClusterOptions, say: Callable[[str], None] = lambda _: No
             else:
                 with _started(ray, options) as cluster:
                     yield cluster
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

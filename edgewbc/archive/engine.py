@@ -70,10 +70,10 @@ class RayEngine(Engine):
                 for start in range(0, len(names), size)
             )
             for table in cluster.map(Worker, self._task(model, batch, cluster), parts):
-                for image in tables.images(table, model.bundle.classes):
-                    journal.add_cells(image.rows, image.version, image.sha256)
+                for reading in tables.images(table, model.bundle.classes):
+                    journal.add_all([reading])
                     left -= 1
-                    yield list(image.rows)
+                    yield list(reading.rows)
         if left:
             raise UserError(f"{left} of {len(names)} images came back without a result: run the same command again")
 

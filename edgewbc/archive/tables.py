@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgewbc.errors import StalledError, UserError
 from edgewbc.images.files import FileVersion
+from edgewbc.lab.journal import Reading
 from edgewbc.lab.results import ResultRow, Status
 
 if TYPE_CHECKING:
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 
 FAILURES: dict[str, type[UserError] | type[StalledError]] = {"user": UserError, "stalled": StalledError}
 """Errors that end a run, by the name under which they travel."""
-
-
-@dataclass(frozen=True)
-class ImageRows:
-    """The rows of one image, as the journal takes them: version of the file, and hash of the bytes that were read."""
-
-    rows: tuple[ResultRow, ...]
-    version: FileVersion
-    sha256: str
 
 
 def of_names(names: Sequence[bytes], part: int) -> pa.Table:
@@ -73,7 +64,7 @@ def _schema() -> pa.Schema:
     )
 
 
-def of_images(images: Sequence[ImageRows]) -> pa.Table:
+def of_images(images: Sequence[Reading]) -> pa.Table:
     """Return the rows of images as a table, the rows of one image one after the other."""
     import pyarrow as pa
 
@@ -109,7 +100,7 @@ def of_failure(error: UserError | StalledError) -> pa.Table:
     return pa.Table.from_pylist([{"failure": kind, "message": os.fsencode(str(error))}], _schema())
 
 
-def images(table: pa.Table, classes: Sequence[str]) -> Iterator[ImageRows]:
+def images(table: pa.Table, classes: Sequence[str]) -> Iterator[Reading]:
     """Yield the rows of each image of a table that `of_images` made.
 
     Raises:
@@ -123,7 +114,7 @@ def images(table: pa.Table, classes: Sequence[str]) -> Iterator[ImageRows]:
         version = FileVersion(values["size"], values["mtime_ns"], values["ctime_ns"], values["inode"])
         key = (values["image"], version, values["sha256"])
         if last is not None and last != key:
-            yield ImageRows(tuple(rows), *last[1:])
+            yield Reading(tuple(rows), *last[1:])
             rows = []
         last = key
         left, top, width, height = values["box"] or (0.0, 0.0, 0.0, 0.0)
@@ -142,4 +133,4 @@ def images(table: pa.Table, classes: Sequence[str]) -> Iterator[ImageRows]:
             )
         )
     if last is not None:
-        yield ImageRows(tuple(rows), *last[1:])
+        yield Reading(tuple(rows), *last[1:])

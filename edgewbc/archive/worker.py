@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from edgewbc.archive import tables
 from edgewbc.archive.remote import LocalCopies
-from edgewbc.archive.tables import ImageRows
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import StalledError, UserError
 from edgewbc.images.files import NOT_READ
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.journal import Reading
 from edgewbc.lab.journal_schema import to_json
 from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.prepared_image import ImageResult
@@ -94,7 +94,7 @@ class Worker:
             )
         return model
 
-    def _rows(self, model: LoadedBundle, names: Sequence[str]) -> list[ImageRows]:
+    def _rows(self, model: LoadedBundle, names: Sequence[str]) -> list[Reading]:
         with LocalCopies(names) as copies:
             results = [
                 copies.finish(name, result)
@@ -102,7 +102,7 @@ class Worker:
             ]
         return of_results(model, names, results)
 
-    def _alone(self, model: LoadedBundle, name: str, part: int, number: int) -> ImageRows:
+    def _alone(self, model: LoadedBundle, name: str, part: int, number: int) -> Reading:
         mark = Mark(self._task.marks / f"image-{part}-{number}")
         if mark.count() >= TRIES:
             return of_results(model, [name], [ImageResult(Path(name), "", NOT_READ, error=ENDS_PROCESS)])[0]
@@ -112,10 +112,10 @@ class Worker:
         return found
 
 
-def of_results(model: LoadedBundle, names: Sequence[str], results: Sequence[ImageResult]) -> list[ImageRows]:
+def of_results(model: LoadedBundle, names: Sequence[str], results: Sequence[ImageResult]) -> list[Reading]:
     """Return the rows of results, under the names that the journal knows the images by."""
     return [
-        ImageRows(tuple(row.under(name) for row in rows), result.version, result.sha256)
+        Reading(tuple(row.under(name) for row in rows), result.version, result.sha256)
         for name, (result, rows) in zip(names, model.finished(results), strict=True)
     ]
 

@@ -7,8 +7,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from edgewbc._version import __version__
 from edgewbc.cli.commands import SUMMARIES, load
 from edgewbc.errors import INTERRUPTED, GateError, StalledError, UserError
+from edgewbc.utils.environment import environment
 from edgewbc.utils.text import printable
 
 _SAFE_PATHS = ("PYTHONSAFEPATH", "NoDefaultCurrentDirectoryInExePath")
@@ -131,22 +132,12 @@ def _report(error: Exception) -> int:
     return 1
 
 
-@contextmanager
-def _safe_paths() -> Iterator[None]:
+def _safe_paths() -> AbstractContextManager[None]:
     """Keep child processes from importing modules (and on Windows, starting programs) from the working folder.
 
     `subprocesses.run` does so for the processes that edgewbc starts itself; pip and PyTorch start others.
     """
-    before = {name: os.environ.get(name) for name in _SAFE_PATHS}
-    os.environ.update(dict.fromkeys(_SAFE_PATHS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    return environment(dict.fromkeys(_SAFE_PATHS, "1"))
 
 
 def _prepare_streams() -> None:

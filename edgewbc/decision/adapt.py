@@ -222,13 +222,12 @@ def learn(cells: Cells, head: Head, *, folds: int = FOLDS, seed: int = 0) -> tup
 
 def fit(cells: Cells, head: Head, strength: float, scale: float = 1.0) -> Correction:
     """Fit the correction of a head to labeled cells, with a penalty of a given strength."""
-    return fit_all(cells, head, [strength], [scale])[scale, strength]
+    return fit_all(cells, head, [(scale, strength)])[scale, strength]
 
 
 def fit_mean(cells: Cells, head: Head, weights: Mapping[Setting, float]) -> Correction:
     """Return the mean of the corrections of several settings, by their weights, which add up to 1."""
-    scales, strengths = (list(dict.fromkeys(setting[place] for setting in weights)) for place in (0, 1))
-    found = fit_all(cells, head, strengths, scales)
+    found = fit_all(cells, head, list(weights))
     return Correction(
         np.sum([weight * found[setting].weights for setting, weight in weights.items()], axis=0),
         np.sum([weight * found[setting].bias for setting, weight in weights.items()], axis=0),
@@ -238,21 +237,19 @@ def fit_mean(cells: Cells, head: Head, weights: Mapping[Setting, float]) -> Corr
 
 
 def fit_all(
-    cells: Cells,
-    head: Head,
-    strengths: Sequence[float],
-    scales: Sequence[float] = (1.0,),
-    space: Space | None = None,
+    cells: Cells, head: Head, settings: Sequence[Setting], space: Space | None = None
 ) -> dict[Setting, Correction]:
-    """Fit the correction for each strength and each factor; each strength starts from the next stronger one.
+    """Fit the corrections for settings; each strength starts from the next stronger one.
+
+    All factors that occur are fitted together with each strength that occurs, so that others than these are there too.
 
     Args:
         cells: labeled cells.
         head: the old head.
-        strengths: of the penalty; `OLD` keeps the old head.
-        scales: factors on the old head's logits.
+        settings: factors and strengths; the strength `OLD` keeps the old head.
         space: of these or more cells; None measures these.
     """
+    scales, strengths = (list(dict.fromkeys(setting[place] for setting in settings)) for place in (0, 1))
     _, views, d = cells.features.shape
     space = space or Space.of(cells)
     features, labels = cells.features.reshape(-1, d), np.repeat(cells.labels, views)
@@ -325,7 +322,7 @@ def _held_out(
     Args:
         cells: labeled cells.
         head: the old head.
-        settings: all pairs of some factors and strengths.
+        settings: factors and strengths.
         prior: weight of each.
         part: fold of each cell, (n,); -1 for none.
 
@@ -336,9 +333,8 @@ def _held_out(
     space, judged = Space.of(cells), cells.judged
     logits = np.full((len(settings), *judged.shape[:2], head.classes), np.nan)
     folds = [part == fold for fold in np.unique(part[part >= 0])]
-    scales, strengths = (list(dict.fromkeys(setting[place] for setting in settings)) for place in (0, 1))
     for out in folds:
-        fits = fit_all(cells.take(~out), head, strengths, scales, space)
+        fits = fit_all(cells.take(~out), head, settings, space)
         for number, setting in enumerate(settings):
             logits[number, out] = fits[setting].logits(head, judged[out])
     true = softmax(logits).mean(2)[:, np.arange(len(cells)), cells.labels]

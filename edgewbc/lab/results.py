@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from math import isfinite
 from typing import Any, TextIO
 
 from edgewbc import reasons
@@ -90,7 +89,7 @@ class ResultRow:
 def write_jsonl(rows: Iterable[ResultRow], file: TextIO) -> None:
     """Write one JSON object per line."""
     for row in rows:
-        file.write(_one_line(row.to_json()) + "\n")
+        file.write(json.dumps(row.to_json(), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_json_object(
@@ -105,31 +104,13 @@ def write_json_object(
         file: output.
     """
 
-    file.write(_indented(before)[: -len("\n}")] + ',\n "rows": [')
+    def text(value: Any) -> str:
+        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+
+    file.write(text(before)[: -len("\n}")] + ',\n "rows": [')
     end = "]"
     for row in rows:
-        file.write(("," if end != "]" else "") + "\n  " + _indented(row.to_json(), "\n  "))
+        own = f"\n{text(row.to_json())}".replace("\n", "\n  ")  # line ends within a text are escaped
+        file.write(("," if end != "]" else "") + own)
         end = "\n ]"
-    file.write(end + "," + _indented(after())[1:] + "\n")
-
-
-_one_line, _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode, json.encoder.encode_basestring
-
-
-def _indented(value: Any, margin: str = "\n") -> str:
-    """Return JSON as `json.dumps(value, indent=1)` writes it, which for the many small objects of rows is slow.
-
-    Args:
-        value: JSON values; the keys of objects are texts.
-        margin: line end and indentation of what encloses the value.
-    """
-    if isinstance(value, dict) and value:
-        inner = margin + " "
-        members = (f"{_text(name)}: {_indented(member, inner)}" for name, member in value.items())
-        return "{" + inner + f",{inner}".join(members) + margin + "}"
-    if isinstance(value, list | tuple) and value:
-        inner = margin + " "
-        return "[" + inner + f",{inner}".join(_indented(member, inner) for member in value) + margin + "]"
-    if isinstance(value, str):
-        return _text(value)
-    return float.__repr__(value) if isinstance(value, float) and isfinite(value) else _one_line(value)
+    file.write(end + "," + text(after())[1:] + "\n")

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 import pytest
 
 from edgewbc.archive import tables
-from edgewbc.archive.tables import ImageRows
 from edgewbc.errors import StalledError, UserError
 from edgewbc.images.files import NOT_READ, FileVersion
+from edgewbc.lab.journal import Reading
 from edgewbc.lab.results import ResultRow, Status
 
 pytestmark = pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed (extra archive)")
@@ -35,7 +35,7 @@ def test_rows_are_read_back_by_image() -> None:
         for cell, box in ((1, (1.0, 2.0, 3.5, 4.0)), (2, (5.0, 6.0, 7.0, 8.0)))
     )
     failed = ResultRow(NOT_UNICODE, "", None, {}, Status.ERROR, f"{NOT_UNICODE}: damaged", "m")
-    given = [ImageRows(cells, version, "s"), ImageRows((failed,), NOT_READ, ""), ImageRows((failed,), NOT_READ, "")]
+    given = [Reading(cells, version, "s"), Reading((failed,), NOT_READ, ""), Reading((failed,), NOT_READ, "")]
     found = list(tables.images(tables.of_images(given), CLASSES))
     assert found == given
     assert [row.image_sha256 for image in found for row in image.rows] == ["s", "s", "", ""]

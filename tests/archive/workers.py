@@ -7,15 +7,15 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgewbc.archive.tables import ImageRows
 from edgewbc.archive.worker import Worker
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.journal import Reading
 
 
 class Fragile(Worker):
     """Ends its process at a file whose name begins with `poison`; with `once`, only at the first time."""
 
-    def _rows(self, model: LoadedBundle, names: Sequence[str]) -> list[ImageRows]:
+    def _rows(self, model: LoadedBundle, names: Sequence[str]) -> list[Reading]:
         for name in names:
             path = Path(name)
             if path.name.startswith("poison"):

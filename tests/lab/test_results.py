@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,14 @@ def test_a_json_object_is_as_json_dumps_writes_it(count: int) -> None:
         "x": {"a": 1},
     }
     assert file.getvalue() == json.dumps(want, indent=1, ensure_ascii=False) + "\n"
+
+
+def test_line_ends_within_a_text_are_kept() -> None:
+    """Those of Unicode too, which JSON does not escape."""
+    row = replace(ROWS[0], path="a\u2028b\x85c\nd.png")
+    file = io.StringIO()
+    write_json_object({"n": 1}, [row], lambda: {"end": 2}, file)
+    assert json.loads(file.getvalue())["rows"] == [row.to_json()]
 
 
 _TEXTS = st.text(st.characters(exclude_categories=()))
