@@ -267,8 +267,16 @@ def section(values: Mapping[str, Any]) -> str:
         f"({computer.cpu}, {computer.isa}; medians of interleaved rounds). Integer: share of the multiply-adds of the "
         "bundle's model that run as integer operators, read back from the graph that ONNX Runtime optimized. Ratio: "
         "the bundle's INT8 to what ONNX Runtime's own static quantization makes of the same network. Golden images "
-        f"with the same label from both: {same}."
+        f"with the same label from both: {same}.{_renewed(rows)}"
     )
+
+
+def _renewed(rows: Sequence[IntegerRow], bundles: Path = console.CHECKOUT / "export" / "bundles") -> str:
+    """Return a sentence on bundles whose file is another one by now."""
+    paths = {row.bundle: bundles / row.bundle for row in rows}
+    held = {name: Bundle.open(path).model_sha256("onnx", "int8") for name, path in paths.items() if path.is_dir()}
+    names = [row.bundle for row in rows if held.get(row.bundle, row.model_sha256) != row.model_sha256]
+    return f" Files that were renewed after this was measured: {', '.join(names)}." if names else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -203,6 +203,7 @@ def speed_table(result: BenchResult, bundles: Path = CHECKOUT / "export" / "bund
         ("backend", lambda row: row.backend),
         ("precision", lambda row: row.precision),
         ("GMAC", lambda row: "-" if row.gmac is None else f"{row.gmac:.3g}"),
+        ("in integers", lambda row: "-" if row.int8_share is None else percent(row.int8_share, 0)),
         ("img/s", lambda row: figure(row.timing.images_per_s) + "!" * ("images_per_s" in row.timing.unsteady)),
         ("speed ratio", _ratio),
         ("p50 / p95 / p99 ms", _latency),
@@ -252,6 +253,11 @@ def from_file_to_label(found: EndToEndResult) -> str:
         f"alone is faster than one of several busy ones: the figure is {percent(speed.ratio_alone, 0)} of what as "
         "many cores would reach with the PC to themselves."
     ]
+    if found.live is not None:
+        lines.append(
+            f"One image in memory at a time, as in a live view: {found.live.p50:.2f} ms from its pixels to its row, "
+            f"{found.live.p99:.2f} ms for 99 of 100."
+        )
     if found.cold_start is not None and found.help_time is not None:
         lines.append(
             f"Start of the process to the first label: {found.cold_start.median:.2f} s; `edgewbc --help`: "
@@ -301,6 +307,8 @@ def _rounds(result: BenchResult) -> str:
     if result.peaks:
         peaks = ", ".join(f"{precision} {peak.gmac_per_s:.0f}" for precision, peak in result.peaks.items())
         words += f" Peak: a plain convolution in OpenVINO, {peaks} GMAC/s."
+    if any(row.int8_share is not None for row in result.measured):
+        words += " In integers: the share of the multiply-adds, read back from what the runtime made of the model."
     if any(row.timing.unsteady for row in result.measured):
         words += f" !: the rounds differ by more than {100 * how.wide:.0f} %."
     return words

@@ -1,4 +1,4 @@
-"""Speed from image files to labels beside the limit that the machine's cores set, with startup time and memory.
+"""Speed from image files to labels beside the limit that the machine's cores set, latency, startup time and memory.
 
 The pipeline of `classify` is measured against the limit (see `bench.core_limit`) on files that are in the system's file
 cache, so the disk has no part in it.
@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 
 from edgewbc import cells
 from edgewbc.bench import core_limit, process_metrics, resource_use
+from edgewbc.bench import live as bench_live
 from edgewbc.bench.end_to_end_result import EndToEndData, EndToEndResult, PipelineSpeed
 from edgewbc.bench.machine import describe
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.manifest import SYNTHETIC, Manifest, facts
 from edgewbc.data.sampling import spread
+from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.lab import pipeline
+from edgewbc.lab.classify import LoadedBundle
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime import tuning
 from edgewbc.runtime.pool import PredictorPool
@@ -50,6 +53,7 @@ class EndToEndOptions:
         threads: number of processors to use; None uses all.
         batch: batch size.
         starts: runs of each startup time; 0 skips them.
+        live_seconds: duration of the measurement of single images; 0 skips it.
     """
 
     split: str = "test"
@@ -59,6 +63,7 @@ class EndToEndOptions:
     threads: int | None = None
     batch: int = pipeline.BATCH
     starts: int = 5
+    live_seconds: float = 5.0
 
 
 def measure(
@@ -79,12 +84,16 @@ def measure(
     if load is not None and load > resource_use.BUSY:
         say(resource_use.busy_warning(load))
     choice = tuning.chosen(bundle, options.threads)
-    cold_start = help_time = memory = None
+    cold_start = help_time = memory = live = None
     with tempfile.TemporaryDirectory(prefix="edgewbc-bench-") as temporary:
         folder = Path(temporary)
         files = _draw_images(folder) if manifest is None else _copy_images(manifest, options, folder)
         say(f"measuring decoding, inference and the pipeline on {len(files)} images, {options.rounds} rounds")
         speed = pipeline_speed(choice, bundle, files, options)
+        if options.live_seconds:
+            say("measuring the latency of single images")
+            images = [decode(file.read_bytes()).image for file in files[: bench_live.IMAGES]]
+            live = bench_live.latency(LoadedBundle.of(bundle, choice), images, options.live_seconds)
         if options.starts:
             say("measuring startup time")
             cold_start = process_metrics.cold_start(bundle.path, files[0], options.threads, options.starts)
@@ -105,6 +114,7 @@ def measure(
         cold_start=cold_start,
         help_time=help_time,
         memory=memory,
+        live=live,
     )
 
 

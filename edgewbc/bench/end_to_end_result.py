@@ -9,6 +9,7 @@ from typing import Any
 
 from edgewbc.bench.machine import Machine
 from edgewbc.bench.process_metrics import MemoryUse, StartupTime
+from edgewbc.bench.row import LatencyPercentiles
 from edgewbc.errors import UserError
 from edgewbc.runtime.tuning import Choice
 from edgewbc.utils.files import read_json
@@ -87,6 +88,7 @@ class EndToEndResult:
         cold_start: of `classify` on one image; None if it was not measured.
         help_time: of `edgewbc --help`; None if it was not measured.
         memory: of `classify` on many images; None if it was not measured.
+        live: latency of single images in memory, from pixels to row (`bench.live`); None if it was not measured.
     """
 
     machine: Machine
@@ -100,6 +102,7 @@ class EndToEndResult:
     cold_start: StartupTime | None = None
     help_time: StartupTime | None = None
     memory: MemoryUse | None = None
+    live: LatencyPercentiles | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values; those of `speed` are on the top level."""
@@ -114,6 +117,7 @@ class EndToEndResult:
             "cold_start_s": None if self.cold_start is None else self.cold_start.to_json(),
             "help_s": None if self.help_time is None else self.help_time.to_json(),
             "memory": None if self.memory is None else self.memory.to_json(),
+            "live_ms": None if self.live is None else asdict(self.live),
         }
 
     @classmethod
@@ -124,6 +128,7 @@ class EndToEndResult:
             KeyError, TypeError, AttributeError: they are not such a result.
         """
         cold_start, help_time, memory = (values[name] for name in ("cold_start_s", "help_s", "memory"))
+        live = values.get("live_ms")  # of no older version
         return cls(
             machine=Machine.from_json(values["machine"]),
             load_before=values["machine"]["load_before"],
@@ -136,6 +141,7 @@ class EndToEndResult:
             cold_start=None if cold_start is None else StartupTime.from_json(cold_start),
             help_time=None if help_time is None else StartupTime.from_json(help_time),
             memory=None if memory is None else MemoryUse.from_json(memory),
+            live=None if live is None else LatencyPercentiles(**live),
         )
 
     @classmethod

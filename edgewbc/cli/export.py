@@ -108,7 +108,7 @@ def command(
       edgewbc export bundles/mine --as ovms --to served
     """
     if form == ExportForm.HTML:
-        _html(run or named, to, runtime, as_json)
+        _html(run or named, to, runtime, _one(precision, form), as_json)
         return
     if form == ExportForm.HUB:
         _hub(run or named, named if run is not None else None, to, license, as_json)
@@ -183,7 +183,7 @@ def _warnings(bundle: Bundle) -> list[str]:
     return [line for line in found if line]
 
 
-def _html(model: Path | None, to: Path | None, runtime: Path | None, as_json: bool) -> None:
+def _html(model: Path | None, to: Path | None, runtime: Path | None, precision: str | None, as_json: bool) -> None:
     """Write a bundle as a page."""
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import defaults
@@ -194,7 +194,7 @@ def _html(model: Path | None, to: Path | None, runtime: Path | None, as_json: bo
     target = to / name if to is not None and to.is_dir() else to or Path(name)
     if target.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--to {to}: a browser knows a page by its suffix: name a file that ends in .html")
-    size = web_page.write(bundle, target, runtime)
+    size = web_page.write(bundle, target, runtime, precision)
     if as_json:
         emit({"html": str(target), "bytes": size})
         return

@@ -27,6 +27,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.cells import NOT_LEUKOCYTES
 from edgewbc.errors import UserError
 from edgewbc.export import web_parts
+from edgewbc.export.web_golden import PageGolden
 from edgewbc.images import discover
 from edgewbc.images.files import MAX_BYTES as MAX_BYTES_OF_IMAGE
 from edgewbc.lab.thresholds import ReviewThresholds
@@ -44,7 +45,7 @@ SECONDS = 600
 """Time limit of the download."""
 
 _WEB = Path(__file__).with_name("web")
-_SCRIPTS = ("unpack.js", "pixels.js", "appearance.js", "decode.js", "decision.js", "page.js")
+_SCRIPTS = ("unpack.js", "pixels.js", "appearance.js", "decode.js", "decision.js", "golden.js", "page.js")
 _LICENSES = """edgewbc: Apache-2.0, https://www.apache.org/licenses/LICENSE-2.0
 Weights of the network: {weights}
 
@@ -53,20 +54,21 @@ ONNX Runtime {version} (onnxruntime-web, https://github.com/microsoft/onnxruntim
 {mit}"""
 
 
-def write(bundle: Bundle, to: Path, archive: Path | None = None) -> int:
+def write(bundle: Bundle, to: Path, archive: Path | None = None, precision: str | None = None) -> int:
     """Write a bundle as one HTML file that classifies.
 
     Args:
-        bundle: the bundle; its int8 ONNX file, or else that in f32, runs in the page.
+        bundle: the bundle.
         to: the file; it must not exist.
         archive: the package's archive (`npm pack onnxruntime-web`); None downloads it with npm.
+        precision: of the ONNX file that runs in the page; None takes int8, or else f32.
 
     Returns:
         The size of the file in bytes.
 
     Raises:
-        UserError: the bundle's crop is not supported, it has no ONNX file, `to` exists, the archive is not the right
-            one, or npm is missing or fails.
+        UserError: the bundle's crop is not supported, it has no such ONNX file, `to` exists, the archive is not the
+            right one, or npm is missing or fails.
     """
     if to.exists():
         raise UserError(f"{to}: exists already: give another --to")
@@ -74,16 +76,21 @@ def write(bundle: Bundle, to: Path, archive: Path | None = None) -> int:
     if crop not in ("whole", "centre"):
         what = "locates cells with the crop `cell`" if crop == "cell" else f"has the crop `{crop}`"
         raise UserError(f"{bundle.path}: {what}, which a browser page cannot do: use edgewbc classify")
-    precision = next((p for p in ("int8", "f32") if bundle.holds("onnx", p)), None)
+    precision = precision or next((p for p in ("int8", "f32") if bundle.holds("onnx", p)), None)
     if precision is None:
-        raise UserError(f"{bundle.path}: holds no ONNX file, which the page needs: export the run again")
+        mend = "export the run again"
+        if bundle.manifest.adapted:
+            mend = "an adapted bundle has none; use edgewbc classify"
+        raise UserError(f"{bundle.path}: holds no ONNX file, which the page needs: {mend}")
     model = bundle.read_model("onnx", precision)
+    golden = PageGolden.of_bundle(bundle, precision)
     script, wasm = runtime(archive)
     packed = {
         "model": web_parts.pack(model.contents[0]),
         "runtime": web_parts.pack(script),
         "wasm": web_parts.pack(wasm),
         "familiarity": web_parts.pack(familiarity_arrays(bundle)),
+        "golden": web_parts.pack(b"" if golden is None else golden.files),
     }
     page = (_WEB / "page.html.tmpl").read_text(encoding="utf-8")
     about = (
@@ -92,6 +99,7 @@ def write(bundle: Bundle, to: Path, archive: Path | None = None) -> int:
         "within a JPEG that the browser decodes without an error is recognized only if brightness or color steps."
     )
     values = facts(bundle, model.sha256)
+    values["golden"] = None if golden is None else golden.to_json()
     values["parts"] = {name: part.to_json() for name, part in packed.items()}
     values["literal_bits"] = web_parts.LITERAL_BITS
     parts = {

@@ -98,13 +98,17 @@ class Classifier:
     def classify(self, images: Iterable[ImageSource] | ImageSource) -> list[ResultRow]:
         """Classify images; return one row each, in their order.
 
+        A single array, such as the next image of a live view, is classified in the calling thread, which is soonest.
+
         Args:
             images: files and arrays, uint8 RGB (height, width, 3), in any mixture; or a single one.
 
         Raises:
             ValueError: an array of another dtype or shape.
         """
-        if isinstance(images, str | Path) or _is_image(images):
+        if _is_image(images):
+            return [row.under("image 0") for row in self._model.now(images)]
+        if isinstance(images, str | Path):
             return list(self.stream([images]))
         return list(self.stream(images))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +19,9 @@ from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.views import LabelFrom, judge
 from edgewbc.images.discover import find as find
 from edgewbc.lab import pipeline
+from edgewbc.lab.cpu_budget import one_thread_in_opencv
 from edgewbc.lab.microscope import Microscope
-from edgewbc.lab.prepared_image import CellResult, ImageResult
+from edgewbc.lab.prepared_image import CellResult, ImagePreparer, ImageResult
 from edgewbc.lab.results import ResultRow, Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.pixels import Image
@@ -28,6 +29,7 @@ from edgewbc.reasons import NO_CELL, Reason, ReasonKind
 from edgewbc.runtime import golden_proof, trial, tuning
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.predictor import fault
+from edgewbc.smear.prepare import Preparer
 from edgewbc.utils.text import utc_now
 
 ASK_BUNDLE = ReviewThresholds()
@@ -139,6 +141,26 @@ class LoadedBundle:
         """Classify image files and arrays, in order; yield those that are ready together (`pipeline.run_groups`)."""
         options = (self.engine, self.bundle.pixels, paths, self.finished)
         return pipeline.run_groups(*options, batch=batch, **self._preparation)
+
+    def now(self, image: Image) -> list[ResultRow]:
+        """Classify one image in memory in the calling thread, and return its rows.
+
+        For a live view, where one image at a time is waited for: the pipeline is made for many, and hands each over to
+        two other threads. The rows are the same.
+
+        Args:
+            image: uint8 RGB (height, width, 3).
+        """
+        with one_thread_in_opencv():
+            (prepared,) = self._preparer.measured([self._preparer.pixels(image)])
+            found = self.engine(np.stack(prepared.images)) if prepared.images else None
+            outputs = () if found is None else zip(found.probabilities, found.features, strict=True)
+            return self.rows(prepared.result(iter(outputs)))
+
+    @cached_property
+    def _preparer(self) -> ImagePreparer:
+        profile, views = self.microscope.profile, self.bundle.manifest.views
+        return ImagePreparer(Preparer(self.bundle.pixels, profile, views), self._trained_on is not None)
 
     @property
     def _preparation(self) -> dict[str, Any]:

@@ -7,9 +7,8 @@ has threads, and a `CpuBudget` of as many cores: a group is decoded on one core,
 stream has threads. So no core is idle while there is work, and the engine's number of threads is the number of cores
 used in total. (One task per image, or more working threads than cores, is slower with a small network.)
 
-Measured and rejected (PBC validation, n = 1,030, 112 x 112 input): decoding JPEG at half scale saves 0.4 of 6.3 ms of
-CPU time per image, but changes 4 labels, all 4 to a wrong one. The last batch is left smaller rather than padded: a new
-batch size costs about 10 ms once, 5 padding images 25 ms.
+Measured and rejected: decoding JPEG at a reduced scale changes labels (see `images.jpeg_pixels`). The last batch is
+left smaller rather than padded: a new batch size costs about 10 ms once, 5 padding images 25 ms.
 """
 
 from __future__ import annotations

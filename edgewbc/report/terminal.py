@@ -16,6 +16,8 @@ from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.report.terminal_tables import LATENCY, PREDICTIONS, THROUGHPUT, WIDEST, fit, table
 from edgewbc.utils import text
 
+INTEGER: Final = 0.95
+"""Share of an int8 model's multiply-adds below which a line says that the runtime runs the others in float."""
 LEGEND: Final = (
     "rounds: least-most. peak: share of this CPU's measured multiply-adds per second in that precision. us/app: our "
     "throughput over that of OpenVINO's benchmark_app. thr*str: threads and streams, as the runtime reports them. "
@@ -95,6 +97,10 @@ def problems(result: BenchResult, names: Sequence[str]) -> list[str]:
             found.append(f"{name}: benchmark_app is faster by more than 3 %.")
         if app is not None and not app.alike:
             found.append(f"{name}: benchmark_app ran with a different number of threads or streams.")
+        if row.int8_share is not None and row.int8_share < INTEGER:
+            found.append(
+                f"{name}: {text.percent(row.int8_share, 0)} of the multiply-adds run in int8, the others in float."
+            )
     return [*found, *(f"No peak of {precision}: {error}." for precision, error in result.peak_errors.items())]
 
 
@@ -189,6 +195,11 @@ def render_end_to_end(result: EndToEndResult) -> str:
         f"ratio               {speed.ratio:.2f} of that limit; {speed.ratio_alone:.2f} of the limit from a single busy "
         f"core ({speed.decode_alone_ms:.2f} and {speed.inference_alone_ms:.2f} ms)",
     ]
+    if result.live is not None:
+        lines.append(
+            f"one image at a time {result.live.p50:.2f} ms (p50) and {result.live.p99:.2f} ms (p99) from its pixels to "
+            "its row"
+        )
     if result.cold_start is not None:
         lines.append(f"cold start          {result.cold_start.median:.2f} s to the end of classify on one image")
     if result.help_time is not None:

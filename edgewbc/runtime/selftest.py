@@ -220,7 +220,7 @@ class GoldenSamples:
         # One image at a time: a batch may use other kernels.
         predictions = [predictor(self.images[index : index + 1]) for index in range(len(self.images))]
         try:
-            (tolerance, limits), expected = self._expected(predictor.info.backend, precision)
+            (tolerance, limits), expected = self.expected(predictor.info.backend, precision)
             wanted = np.array([each.probabilities for each in expected], dtype=np.float64)
             wanted_features = np.array([each.features for each in expected], dtype=np.float64)
             probabilities = np.concatenate([each.probabilities for each in predictions]).astype(np.float64)
@@ -252,8 +252,12 @@ class GoldenSamples:
                 f"{error!r}"
             ) from None
 
-    def _expected(self, backend: str, precision: str) -> tuple[tuple[float, GoldenLimits], list[ExpectedOutputs]]:
-        """Return the tolerance and the other limits, and what is expected of each sample."""
+    def expected(self, backend: str, precision: str) -> tuple[tuple[float, GoldenLimits], list[ExpectedOutputs]]:
+        """Return the tolerance and the other limits, and what is expected of each sample.
+
+        Raises:
+            KeyError: the bundle does not say what is expected in this precision.
+        """
         manifest = self.bundle.manifest
         limits = manifest.golden_limits.get(backend, {}).get(precision, GoldenLimits())
         if backend == Backend.ONNX and precision in manifest.onnx_tolerance:

@@ -82,6 +82,16 @@ def test_a_single_image_and_a_stack(bundle: Bundle, cells: list[Path]) -> None:
     assert classifier.classify([]) == []
 
 
+def test_an_array_alone_has_the_row_that_it_has_among_others(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is classified in the calling thread; other threads are not started."""
+    classifier = Classifier(bundle.path, threads=1)
+    images = [make_image(seed) for seed in range(3)]
+    want = classifier.classify(images)
+    monkeypatch.setattr(threading.Thread, "start", None)
+    for image, row in zip(images, want, strict=True):
+        assert classifier.classify(image) == [row.under("image 0")]
+
+
 @pytest.mark.parametrize(
     "wrong", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), make_image(0)[:0]]
 )

@@ -70,10 +70,15 @@ def test_problems_are_listed(result: BenchResult) -> None:
         row,
         timing=replace(row.timing, unsteady=("images_per_s",), precision_ran="f32"),
         benchmark_app=replace(row.benchmark_app, near=False, alike=False),
+        int8_share=0.25,
     )
     protocol = replace(result.protocol, load_before=0.5, load_during=LoadDuring(0.2, 0.9))
     text = " ".join(render(replace(result, protocol=protocol).with_rows(first, row)).split())
     assert "300!" in text
+    assert (
+        f"{row.model} {row.backend} {row.precision}: 25 % of the multiply-adds run in int8, the others in float."
+        in text
+    )
     assert "! unsteady: the rounds differ by more than 10 % of their median (1 of 2 rows)" in text
     assert "openvino int8: int8 was requested, but it ran in f32." in text
     assert "openvino int8: benchmark_app is faster by more than 3 %" in text

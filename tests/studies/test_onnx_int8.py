@@ -69,4 +69,8 @@ def test_command_writes_results_that_the_page_shows(released: Bundle, tmp_path: 
     assert onnx_int8.main(arguments) == 0
     found = json.loads(out.read_text(encoding="utf-8"))
     assert [speed["batch"] for speed in found["rows"][0]["speeds"]] == [1, 8, 32]
-    assert f"{released.name} {found['rows'][0]['same_labels']} of {found['rows'][0]['n']}" in onnx_int8.section(found)
+    text = onnx_int8.section(found)
+    assert f"{released.name} {found['rows'][0]['same_labels']} of {found['rows'][0]['n']}" in text
+    assert "renewed" not in text
+    found["rows"][0]["model_sha256"] = "ab" * 32
+    assert onnx_int8.section(found).endswith(f"Files that were renewed after this was measured: {released.name}.")

@@ -19,11 +19,13 @@ async function start() {
   ort.env.logLevel = "error";
   ort.env.wasm.wasmBinary = part("wasm").buffer;
   const session = await ort.InferenceSession.create(part("model"), { executionProviders: ["wasm"] });
-  return async (image) => {
+  const run = async (image) => {
     const input = new ort.Tensor("uint8", image.data, [1, image.height, image.width, 3]);
     const { probabilities, features } = await session.run({ image: input });
     return { probabilities: probabilities.data, features: features.data };
   };
+  if (bundle.golden) await reproduce(bundle.golden, part("golden"), run);
+  return run;
 }
 const network = start();
 
@@ -46,29 +48,38 @@ async function classify(path, read) {
   }
 }
 
-const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/, QUOTED = /[",;\x00-\x1f\x7f\x85\u2028\u2029]|^ | $/;
+const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/, QUOTED = /[";\x00-\x1f\x7f\x85\u2028\u2029]|^ | $/;
 const UNPAIRED = /\p{Surrogate}/u, EACH_UNPAIRED = /\p{Surrogate}/gu, ESCAPED = /\\u[dD][89a-fA-F][0-9a-fA-F]{2}/;
 
+/** How a table is written, as by edgewbc classify --csv (edgewbc/lab/csv_table.py). */
+const STYLES = {
+  plain: { delimiter: ",", decimal: ".", end: "\n", start: "" },
+  excel: { delimiter: ";", decimal: ",", end: "\r\n", start: "\ufeff" },
+};
+
 /** Return the rows as a table like that of edgewbc classify: names that a spreadsheet takes for formulas are escaped. */
-function csv(found) {
-  const quoted = (field) => (QUOTED.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
+function csv(found, style = "plain") {
+  const { delimiter, decimal, end, start } = STYLES[style];
+  const quoted = (field) => (field.includes(delimiter) || QUOTED.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
   const plain = (field) => (FORMULA.test(field) || field.startsWith("'") ? `'${field}` : field);
   const name = (field) => {
     const odd = UNPAIRED.test(field) || ESCAPED.test(field); // as edgewbc/lab/csv_table.py writes such names
     const known = odd ? field.replaceAll("\\", "\\\\").replace(EACH_UNPAIRED, (one) => `\\u${one.charCodeAt(0).toString(16)}`) : field;
     return FORMULA.test(known) ? `./${known}` : known;
   };
-  const number = (value) => (value === null || value === undefined ? "" : value.toFixed(6));
-  const lines = [["path", "label", "probability", ...bundle.classes, "status", "reason", "model_sha256"].map(plain)];
+  const number = (value) => (value === null || value === undefined ? "" : value.toFixed(6).replace(".", decimal));
+  const write = (fields) => fields.join(delimiter) + end, words = (fields) => fields.map(plain).map(quoted);
+  const lines = [write(words(["path", "label", "probability", ...bundle.classes, "status", "reason", "model_sha256"]))];
   for (const row of found) {
-    lines.push([name(row.path), plain(row.label), number(row.probability),
-      ...bundle.classes.map((_, at) => number(row.probabilities[at])), row.status, plain(row.reason), bundle.model_sha256]);
+    lines.push(write([quoted(name(row.path)), ...words([row.label]), number(row.probability),
+      ...bundle.classes.map((_, at) => number(row.probabilities[at])), ...words([row.status, row.reason, bundle.model_sha256])]));
   }
-  return lines.map((fields) => fields.map(quoted).join(",") + "\n").join("");
+  return start + lines.join("");
 }
 
 function thumbnail(prepared) {
   const canvas = document.createElement("canvas");
+  canvas.setAttribute("aria-hidden", "true");
   if (!prepared) return canvas;
   canvas.width = prepared.width;
   canvas.height = prepared.height;
@@ -197,14 +208,15 @@ function add(files) {
       if (stopped) break;
       if (done++ % 20 === 0) element("progress").textContent = `${done} of ${chosen.length}: ${path}`; // read out, too
       const row = await classify(path, () => contents(get));
+      show(row);
       delete row.outputs;
+      delete row.prepared; // a folder may hold thousands
       rows.push(row);
       saved = false;
-      show(row);
       if (done % 20 === 0) summarize();
     }
     summarize();
-    element("progress").textContent = chosen.length ? "" : "There is no image among these files.";
+    element("progress").textContent = chosen.length ? `Done: ${done} of ${chosen.length}.` : "There is no image among these files.";
   });
   return queue;
 }
@@ -221,13 +233,18 @@ element("clear").addEventListener("click", () => {
   stopped = true;
   queue = queue.then(() => { saved = true; rows.length = leftOut = 0; element("rows").replaceChildren(); summarize(); });
 });
-element("save").addEventListener("click", () => {
+
+/** Hand the table to the browser as a download. */
+function save(style) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([csv(rows)], { type: "text/csv" }));
+  link.href = URL.createObjectURL(new Blob([csv(rows, style)], { type: "text/csv" }));
   link.download = `${bundle.name}.csv`;
   link.click();
   saved = true;
-});
+}
+
+element("save").addEventListener("click", () => save("plain"));
+element("save-excel").addEventListener("click", () => save("excel"));
 addEventListener("beforeunload", (event) => { if (!saved) event.preventDefault(); });
 addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("over"); });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("over"); });
@@ -237,5 +254,5 @@ addEventListener("drop", async (event) => {
   add(await dropped(event.dataTransfer.items));
 });
 network.then(() => { element("progress").textContent = ""; },
-  (error) => { element("progress").textContent = `This browser cannot run the model: ${error.message ?? error}`; });
+  (error) => { element("progress").textContent = `This page cannot classify here: ${error.message ?? error}`; });
 globalThis.edgewbc = { add, classify, csv, differential, prepare, measure, bundle, rows };
