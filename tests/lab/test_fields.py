@@ -104,6 +104,17 @@ def test_nothing_is_made_up_where_no_cell_is_located(bundle: Bundle, folder: Pat
     assert {row.label in CLASSES for row in rows[:4]} == {True}
 
 
+def test_an_array_alone_has_the_rows_of_its_file(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
+    """A row for each cell of a field, one for an image of one cell, and one for an empty image; with views, too."""
+    views = make_bundle(tmp_path / "views", spec=bundle.pixels, views=Views(4, (0.8, 1.25)).to_json(), format=3)
+    for each in (bundle, views):
+        classifier = Classifier(each.path, threads=1)
+        for name in "abcd":
+            path = folder / f"{name}.png"
+            want = [row.under("image 0") for row in classifier.classify(path)]
+            assert classifier.classify(decode(path.read_bytes()).image) == want, name
+
+
 def test_a_cell_at_the_edge_is_for_review(bundle: Bundle) -> None:
     """Half of a nucleus is not a cell to count."""
     image = field(1, 1)
