@@ -90,9 +90,10 @@ class Microscope:
                 "microscope: taken to be that of the training images; images that do not look like it are for review "
                 f"(`{LEARN}` makes a profile for --microscope)"
             )
+        times = " and ".join(f"{one.nucleus / reference.nucleus:.2f}" for one in profile.preparations or (profile,))
         return (
-            f"microscope: profile of {profile.images} images with {profile.cells} white cells; nuclei are "
-            f"{profile.nucleus / reference.nucleus:.2f} times as large in pixels as on the training images"
+            f"microscope: profile of {profile.images} images with {profile.cells} white cells; nuclei are {times} "
+            "times as large in pixels as on the training images"
         )
 
     @property

@@ -56,7 +56,8 @@ class Gallery:
         whole = [cell for cell in observation.gauge.cells if not cell.cut_off]
         if self.spec is not None and whole and len(self.pairs) < SHOWN:
             image = frame.cleared(image)
-            view = canonical.view(image, observation.gauge, whole[0], self.profile, self.spec)
+            profile = self.profile.of_image(observation.gauge.background)
+            view = canonical.view(image, observation.gauge, whole[0], profile, self.spec)
             red, green, blue = (int(level) for level in view.background)
             before = pixels.cut(image, view.part, self.spec.height, self.spec.width, fill=(red, green, blue))
             self.pairs.append((before, canonical.crop(image, view, self.spec)))
@@ -78,7 +79,7 @@ def page(profile: Profile, name: str, gallery: Gallery | None = None, bundle: st
         name=html.escape(name),
         summary=html.escape(_summary(profile, reference, bundle)),
         problems="".join(f'<p class="{kind}">{html.escape(line)}</p>' for kind, line in told),
-        facts=_facts(profile, reference),
+        facts=_facts(profile, reference) + _preparations(profile, reference),
         histograms="" if gallery is None else _histograms(gallery.seen, reference),
         seen="" if gallery is None else _images("What was located", gallery.images),
         pairs="" if gallery is None or not gallery.pairs else _pairs(gallery.pairs, bundle),
@@ -126,6 +127,14 @@ def _facts(profile: Profile, reference: Reference | None) -> str:
     ]
     head = "<tr><th></th><th>Median</th><th>98 % of the images</th><th>Training images</th></tr>"
     return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
+
+
+def _preparations(profile: Profile, reference: Reference | None) -> str:
+    """Return a table for each of two preparations; empty if the images are of one."""
+    return "".join(
+        f"<h2>Preparation {number}: {one.images} images with {one.cells} white cells</h2>{_facts(one, reference)}"
+        for number, one in enumerate(profile.preparations, 1)
+    )
 
 
 def _within(profile: Profile) -> bool:

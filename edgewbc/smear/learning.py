@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from edgewbc.pixels import Image
 from edgewbc.smear import mixture, red_cells
 from edgewbc.smear.gauge import ImageObservation, observe
-from edgewbc.smear.microscope import MIN_DENSITY, ImageSpread, Profile, rounded
+from edgewbc.smear.microscope import MIN_CELLS, MIN_DENSITY, USUAL_NUCLEUS, ImageSpread, Profile, rounded
 
 SAMPLE = 200
 """Images that a profile is learned from; more change its medians by less than one percent."""
@@ -42,8 +43,40 @@ def learn(images: Iterable[Image]) -> Profile | None:
 def summarize(observations: Sequence[ImageObservation]) -> Profile | None:
     """Return the profile of a microscope from observed images; None without a white cell.
 
+    Images on two backgrounds are of two preparations, which may differ in stain and in the size of cells too: each has
+    a profile of its own in the profile of all, if it has cells enough.
+    """
+    profile = _of_one_preparation(observations)
+    lighter = mixture.by_background(observations)
+    if profile is None or lighter is None:
+        return profile
+    both = [
+        _of_one_preparation([seen for seen, its in zip(observations, lighter, strict=True) if its == side])
+        for side in (False, True)
+    ]
+    levels = np.array([seen.gauge.background for seen in observations], dtype=np.float64)
+    colors = " and ".join(
+        ", ".join(f"{level:.0f}" for level in np.median(levels[side], axis=0)) for side in (~lighter, lighter)
+    )
+    images = f"images on two backgrounds, of color {colors} (red, green, blue)"
+    preparations = tuple(one for one in both if one is not None and one.cells >= MIN_CELLS)
+    if len(preparations) < len(both):
+        line = f"{images}: if they are of two preparations, {MIN_CELLS} white cells or more of each fit better"
+        return replace(profile, remarks=(*profile.remarks, line))
+    scales = [one.nucleus for one in preparations]
+    line = (
+        f"{images}: taken for two preparations, each with a scale and a stain of its own (nuclei of {scales[0]:.0f} "
+        f"and {scales[1]:.0f} pixels)"
+    )
+    return replace(profile, remarks=(*profile.remarks, line), preparations=preparations)
+
+
+def _of_one_preparation(observations: Sequence[ImageObservation]) -> Profile | None:
+    """Return the profile of images of one preparation; None without a white cell.
+
     In fields, what is far smaller than the usual nucleus is left out: platelets and stain deposits. Where red cells say
-    that the nuclei are far from those of white cells, as in a folder of platelets, the scale is that of the red cells.
+    that the nuclei are far from those of white cells, as in a folder of platelets, the scale is that of the red cells,
+    and so is the range of nuclei that is usual: the nuclei that were seen are not those of white cells.
     """
     largest = [max(seen.nuclei) for seen in observations if seen.nuclei]
     if not largest:
@@ -74,6 +107,8 @@ def summarize(observations: Sequence[ImageObservation]) -> Profile | None:
     densities = np.array([density for _, density in kept])
     backgrounds = np.array([seen.gauge.background for seen in observations], dtype=np.float64)
     low, high = np.percentile(nuclei, PERCENTILES)
+    if by_red_cells:
+        low, high = usual / USUAL_NUCLEUS, usual * USUAL_NUCLEUS
     spread = ImageSpread(
         (round(float(low), 2), round(float(high), 2)),
         (
@@ -94,5 +129,5 @@ def summarize(observations: Sequence[ImageObservation]) -> Profile | None:
         None if red is None else round(red.diameter, 2),
         spread,
         tuple(mixture.find(observations)),
-        tuple(filter(None, [scale, mixture.backgrounds(observations)])),
+        (scale,) if scale else (),
     )

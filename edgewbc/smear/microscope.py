@@ -53,7 +53,8 @@ FITTING_SIZE, FITTING_STAIN = 1.3, 1.4
 """Factors between the medians of a few images and those of the reference up to which the two can be one microscope."""
 
 MAX_FILE = 1 << 20
-FORMAT = 1
+FORMAT = 2
+"""Format 2 added `preparations`: a reader that ignored them would crop cells by the profile of all images."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ class Profile:
         spread: how far the images are spread; None takes a usual spread.
         mixed: in what way the images are of two kinds, one line each; empty if they are not.
         remarks: what a person may want to know of the images, one line each; no reason not to rely on the profile.
+        preparations: a profile for each of two preparations that the images are of, which differ in their background
+            and may differ in stain and in the size of cells; empty if they are of one.
     """
 
     nucleus: float
@@ -116,6 +119,7 @@ class Profile:
     spread: ImageSpread | None = None
     mixed: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    preparations: tuple[Profile, ...] = ()
 
     @classmethod
     def of_reference(cls, reference: Reference) -> Profile:
@@ -134,6 +138,9 @@ class Profile:
                 raise ValueError("written by a newer edgewbc; update edgewbc to read it")
             reference = Reference.from_json(values)
             red_cell, spread = values.get("red_cell"), values.get("spread")
+            preparations = tuple(cls.from_json(one) for one in values.get("preparations", ()))
+            if any(one.preparations for one in preparations):
+                raise ValueError("the profile of a preparation has preparations of its own")
             return cls(
                 reference.nucleus,
                 reference.background,
@@ -144,8 +151,9 @@ class Profile:
                 None if spread is None else ImageSpread.from_json(spread),
                 tuple(str(line) for line in values.get("mixed", ())),
                 tuple(str(line) for line in values.get("remarks", ())),
+                preparations,
             )
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"not a microscope profile ({error})") from None
 
     @classmethod
@@ -165,7 +173,7 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         """Return the attributes as JSON values."""
         return {
-            "format": FORMAT,
+            "format": FORMAT if self.preparations else 1,
             **self.reference.to_json(),
             "images": self.images,
             "cells": self.cells,
@@ -173,7 +181,16 @@ class Profile:
             "spread": None if self.spread is None else self.spread.to_json(),
             "mixed": list(self.mixed),
             **({"remarks": list(self.remarks)} if self.remarks else {}),
+            **({"preparations": [one.to_json() for one in self.preparations]} if self.preparations else {}),
         }
+
+    def of_image(self, background: NDArray[np.uint8]) -> Profile:
+        """Return the profile of an image's preparation, by the color of its background, uint8 (3,): the nearest one's.
+
+        It is this profile itself where the images are of one preparation.
+        """
+        color = background.astype(np.float64)
+        return min(self.preparations, key=lambda one: np.abs(color - one.background).sum(), default=self)
 
     @property
     def reference(self) -> Reference:
@@ -189,7 +206,8 @@ class Profile:
     def problems(self) -> list[str]:
         """Why the profile is not to be relied on, one line each; empty if it is."""
         few = f"learned from {self.cells} white cells in {self.images} images; at least {MIN_CELLS} cells are needed"
-        return [*([few] if self.cells < MIN_CELLS else []), *self.mixed]
+        mixed = [line for one in (self, *self.preparations) for line in one.mixed]
+        return [*([few] if self.cells < MIN_CELLS else []), *dict.fromkeys(mixed)]
 
     def unlike(
         self,
@@ -226,6 +244,8 @@ class Profile:
 
     def far_off(self, reference: Reference) -> list[str]:
         """Return why images of this microscope cannot be brought to a reference; empty if they can, one line each."""
+        if self.preparations:
+            return list(dict.fromkeys(line for one in self.preparations for line in one.far_off(reference)))
         found = []
         scale = self.nucleus / reference.nucleus
         if not MIN_SCALE <= scale <= MAX_SCALE:
@@ -241,6 +261,8 @@ class Profile:
 
     def fits(self, reference: Reference) -> bool:
         """Whether images of this microscope look like the reference's without any mapping."""
+        if self.preparations:
+            return all(one.fits(reference) for one in self.preparations)
         return (
             1 / FITTING_SIZE <= self.nucleus / reference.nucleus <= FITTING_SIZE
             and bool((np.abs(np.subtract(self.background, reference.background)) <= FAR_LEVELS).all())

@@ -56,25 +56,16 @@ def find(observations: Sequence[ImageObservation]) -> list[str]:
     return found
 
 
-def backgrounds(observations: Sequence[ImageObservation]) -> str:
-    """Return a line if images are on two backgrounds; empty if they are not.
-
-    A crop has the background of its own image mapped, so that both can be classified. But the density of the stain is
-    taken from all together, and two preparations may differ in it.
-    """
+def by_background(observations: Sequence[ImageObservation]) -> NDArray[np.bool_] | None:
+    """Return which of n images are on the lighter of two backgrounds, bool (n,); None unless there are two."""
     if len(observations) < MIN_MIXED:
-        return ""
+        return None
     levels = np.array([seen.gauge.background for seen in observations], dtype=np.float64)
     for channel in range(3):
         upper = _two_groups(np.log(levels[:, channel] + 1), math.log(TWO_BACKGROUNDS))
         if upper is not None:
-            one, other = (np.median(levels[side], axis=0) for side in (~upper, upper))
-            colors = " and ".join(", ".join(f"{level:.0f}" for level in color) for color in (one, other))
-            return (
-                f"images on two backgrounds, of color {colors} (red, green, blue): if they are of two preparations, a "
-                "profile for each fits better"
-            )
-    return ""
+            return upper
+    return None
 
 
 def _two_groups(values: NDArray[np.float64], apart: float) -> NDArray[np.bool_] | None:

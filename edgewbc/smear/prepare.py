@@ -77,6 +77,7 @@ class Preparer:
             return None
         profile = self.profile or Profile.of_reference(self.spec.reference)
         gauge = Gauge.of(source, profile.nucleus)
+        profile = profile.of_image(gauge.background)
         cell = gauge.central if box is None else _in_box(gauge, box)
         return canonical.view(source, gauge, cell, profile, self.spec)
 
@@ -95,6 +96,7 @@ class Preparer:
         profile = self.profile or Profile.of_reference(self.spec.reference)
         image = frame.cleared(image)
         gauge = Gauge.of(image, profile.nucleus)
+        profile = profile.of_image(gauge.background)
         cell = gauge.central if box is None else _in_box(gauge, box)
         view = canonical.view(image, gauge, cell, profile, self.spec)
         crop = canonical.crop(image, view, self.spec)
@@ -120,6 +122,7 @@ class Preparer:
         profile = self.profile or Profile.of_reference(self.spec.reference)
         image = frame.cleared(image)
         gauge = Gauge.of(image, profile.nucleus)
+        profile = profile.of_image(gauge.background)
         single = gauge.single
         found = []
         for number, cell in enumerate(gauge.cells if single is None else [single], 1):

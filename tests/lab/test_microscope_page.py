@@ -93,6 +93,18 @@ def test_a_scale_of_the_red_cells_is_no_problem() -> None:
     assert "<td>45.0</td>" in page(replace(PROFILE, nucleus=45.0, spread=spread), "scope.json")
 
 
+def test_each_of_two_preparations_has_a_table() -> None:
+    """With its own quantities, after those of all images."""
+    one, other = replace(PROFILE, nucleus=33.0, images=70), replace(PROFILE, nucleus=39.0, images=130)
+    text = page(replace(PROFILE, preparations=(one, other)), "scope.json")
+    assert text.count("<table>") == 3
+    places = [
+        text.index(part) for part in ("<td>37.5", "Preparation 1: 70", "<td>33.0", "Preparation 2: 130", "<td>39.0")
+    ]
+    assert places == sorted(places)
+    assert "Preparation" not in page(PROFILE, "scope.json")
+
+
 def test_names_are_escaped() -> None:
     """A file can be called anything."""
     text = page(PROFILE, "<b>&.json")
@@ -110,6 +122,20 @@ def test_images_and_pairs(gallery: Gallery) -> None:
     box = np.array(microscope_page._BOX)[::-1]
     assert all((image == box).all(2).any() for image in shown[:8])
     assert "Nuclei are 2.00 times as large in pixels as on the images that wbc5 &amp; co was trained on." in text
+
+
+def test_a_cell_is_shown_as_its_preparation_is_mapped(gallery: Gallery) -> None:
+    """By the profile with the nearest background: at half the scale the network sees half as much around the cell."""
+    near, far = gallery.profile, replace(gallery.profile, background=(20.0, 20.0, 20.0))
+    (image, *_), (seen, *_) = images(), gallery.seen
+    shown = []
+    for scales in ((1, 0.5), (0.5, 1)):
+        both = tuple(replace(one, nucleus=one.nucleus * scale) for one, scale in zip((near, far), scales, strict=True))
+        made = Gallery(replace(near, preparations=both), gallery.spec)
+        made.add(image, seen)
+        shown.append(made.pairs[0][1])
+    assert np.array_equal(shown[0], gallery.pairs[0][1])
+    assert not np.array_equal(shown[0], shown[1])
 
 
 def test_histograms_show_every_channel_and_the_reference(gallery: Gallery) -> None:

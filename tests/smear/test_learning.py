@@ -64,16 +64,34 @@ def test_a_mixture_is_in_the_profile() -> None:
     assert found.problems == list(found.mixed)
 
 
-def test_two_backgrounds_are_a_remark_and_no_problem() -> None:
-    """Each image's own background is mapped: the profile can be relied on. Without remarks there is no key."""
-    found = summarize([*varied(30, 80, level=150), *varied(30, 80, level=250)])
+def test_each_of_two_preparations_has_a_profile() -> None:
+    """Two backgrounds: each has the profile that its images alone give, and the profile of all can be relied on."""
+    dark, light = varied(30, 70, level=150, green=1.9), varied(40, 84, level=250)
+    found = summarize([*dark, *light])
     assert found is not None
-    assert [line.split(",")[0] for line in found.remarks] == ["images on two backgrounds"]
+    assert found.preparations == (summarize(dark), summarize(light))
     assert found.problems == []
+    (remark,) = found.remarks
+    assert remark == (
+        "images on two backgrounds, of color 150, 150, 150 and 250, 250, 250 (red, green, blue): taken for two "
+        f"preparations, each with a scale and a stain of its own (nuclei of {found.preparations[0].nucleus:.0f} and "
+        f"{found.preparations[1].nucleus:.0f} pixels)"
+    )
     assert Profile.from_json(found.to_json()) == found
     same = summarize(varied(60, 80))
     assert same is not None
-    assert "remarks" not in same.to_json()
+    assert same.preparations == ()
+    assert {"remarks", "preparations"}.isdisjoint(same.to_json())
+
+
+def test_a_preparation_with_few_cells_is_a_remark() -> None:
+    """Below 20 cells it has no profile of its own, and all images are taken for one preparation."""
+    found = summarize([*varied(19, 80, level=150), *varied(30, 80, level=250)])
+    assert found is not None
+    assert found.preparations == ()
+    (remark,) = found.remarks
+    assert remark.endswith("if they are of two preparations, 20 white cells or more of each fit better")
+    assert found.problems == []
 
 
 @pytest.mark.parametrize(("nucleus", "red", "scale"), [(80, 72, 80), (80, 92, 80), (33, 72, 80), (140, 72, 80)])
@@ -85,6 +103,13 @@ def test_red_cells_set_the_scale_where_nuclei_are_not_of_white_cells(nucleus: fl
     assert found.cells == 40
     assert (found.remarks != ()) is (scale != nucleus)
     assert found.problems == []
+    assert found.spread is not None
+    low, high = found.spread.nucleus
+    assert low < scale < high
+    if scale != nucleus:  # the nuclei that were seen are not those of white cells
+        assert found.unlike(np.array([240] * 3, np.uint8), (1.0, 1.6, 0.5), nucleus) == ["size of the nucleus"] * (
+            nucleus < scale / 1.95
+        )
 
 
 def test_platelets_alone_in_fields_are_no_white_cells() -> None:

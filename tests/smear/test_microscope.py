@@ -35,7 +35,10 @@ def test_json_round_trip() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2},
+        {"format": 3},
+        {"preparations": [{}]},
+        {"preparations": 7},
+        {"preparations": [{**PROFILE.to_json(), "preparations": [PROFILE.to_json()]}]},
         {"nucleus": math.nan},
         {"nucleus": 0},
         {"background": [1, 2]},
@@ -49,7 +52,7 @@ def test_json_round_trip() -> None:
 )
 def test_malformed_profiles(change: dict[str, object]) -> None:
     """A newer format, numbers that are none, and values outside of their range are refused."""
-    with pytest.raises(ValueError, match=r"newer|reference|not a microscope profile|densities|spread"):
+    with pytest.raises(ValueError, match=r"newer|reference|not a microscope profile|densities|spread|of its own"):
         Profile.from_json({**PROFILE.to_json(), **change})
 
 
@@ -77,6 +80,34 @@ def test_an_image_unlike_its_microscope() -> None:
     assert profile.unlike(usual, None, None) == []
     assert profile.unlike(usual, stain, 80.0, 2.3 * profile.nucleus) == []
     assert profile.unlike(usual, stain, 80.0, 2.4 * profile.nucleus) == ["length of the nucleus (two cells?)"]
+
+
+def test_preparations_are_told_by_the_background() -> None:
+    """An image has the profile with the nearest background; one that is near to none is unlike it."""
+    dark, light = (summarize(varied(40, size, level=level)) for size, level in ((70, 150), (84, 250)))
+    assert dark is not None
+    assert light is not None
+    both = replace(light, preparations=(dark, light))
+    assert both.of_image(np.array([160, 150, 150], np.uint8)) is dark
+    assert both.of_image(np.array([240, 240, 250], np.uint8)) is light
+    assert light.of_image(np.array([150, 150, 150], np.uint8)) is light
+    between = np.array([190, 190, 190], np.uint8)
+    assert both.of_image(between).unlike(between, None, None) == ["background"]
+    again = Profile.from_json(json.loads(json.dumps(both.to_json())))
+    assert again == both
+    assert (both.to_json()["format"], light.to_json()["format"]) == (2, 1)
+    assert replace(both, preparations=(replace(dark, mixed=("two stains",)), light)).problems == ["two stains"]
+
+
+def test_preparations_that_are_far_off() -> None:
+    """A profile fits if both of its preparations do, and is far off if one is."""
+    reference = Reference(80.0, (250.0, 230.0, 210.0), (1.0, 1.6, 0.4))
+    home = Profile.of_reference(reference)
+    far = replace(home, nucleus=800.0)
+    assert replace(home, preparations=(home, home)).fits(reference)
+    both = replace(home, preparations=(home, far))
+    assert not both.fits(reference)
+    assert both.far_off(reference) == far.far_off(reference)
 
 
 def test_far_from_a_reference() -> None:

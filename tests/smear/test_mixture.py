@@ -43,9 +43,10 @@ def test_two_stains_are_told() -> None:
     assert mixed(varied(30, 80, green=1.2), varied(30, 80, green=1.8)) == []
 
 
-def test_two_backgrounds_are_named() -> None:
+def test_two_backgrounds_are_told() -> None:
     """Levels of 150 and 250 are two; 230 and 250 are one preparation in another light, and few images say nothing."""
-    line = mixture.backgrounds([*varied(30, 80, level=150), *varied(30, 80, level=250)])
-    assert line.startswith("images on two backgrounds, of color 150, 150, 150 and 250, 250, 250 (red, green, blue)")
-    assert mixture.backgrounds([*varied(30, 80, level=230), *varied(30, 80, level=250)]) == ""
-    assert mixture.backgrounds([*varied(10, 80, level=150), *varied(10, 80, level=250)]) == ""
+    lighter = mixture.by_background([*varied(30, 80, level=250), *varied(40, 80, level=150)])
+    assert lighter is not None
+    assert lighter.tolist() == [True] * 30 + [False] * 40
+    assert mixture.by_background([*varied(30, 80, level=230), *varied(30, 80, level=250)]) is None
+    assert mixture.by_background([*varied(10, 80, level=150), *varied(10, 80, level=250)]) is None

@@ -71,6 +71,18 @@ def test_an_image_of_one_cell_is_one_cell(spec: PixelSpec, profile: Profile) -> 
     assert found.reasons == ()
 
 
+def test_an_image_is_prepared_by_the_profile_of_its_preparation(spec: PixelSpec, profile: Profile) -> None:
+    """The one with the nearest background: scale, stain and what an image is compared with are that preparation's."""
+    other = replace(profile, nucleus=profile.nucleus / 2, background=(60.0, 60.0, 60.0))
+    two = Preparer(spec, replace(other, preparations=(other, profile)))
+    one = Preparer(spec, profile)
+    (found,), (expected,) = two.cells(cell()), one.cells(cell())
+    assert (found.part, found.reasons) == (expected.part, ())
+    for image in (found.image, two.one(cell()).image, two(cell())):
+        np.testing.assert_array_equal(image, expected.image)
+    assert Preparer(spec, other).one(cell()).part[2] == pytest.approx(expected.part[2] / 2, abs=1)
+
+
 def test_the_cells_of_a_field_are_numbered(spec: PixelSpec, profile: Profile) -> None:
     """From 1, the largest nucleus first; each has the input that its box alone gives."""
     image = field(0, 1, 2)

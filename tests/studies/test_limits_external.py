@@ -28,27 +28,28 @@ def test_each_background_has_scores_of_its_own() -> None:
 def test_changes_are_predicted_from_what_the_network_would_see(tmp_path: Path) -> None:
     """Crops have the network's size; each change is predicted from as many views as its name says."""
     random = np.random.default_rng(0)
-    seen = [draw_cell("neutrophil", random, 120) for _ in range(12)]
-    seen += [np.where(image > 200, 255, image).astype(np.uint8) for image in seen]
-    white = np.arange(24) >= 12
+    seen = [draw_cell("neutrophil", random, 120) for _ in range(20)]
+    seen += [(0.7 * draw_cell("neutrophil", random, 90)).astype(np.uint8) for _ in range(20)]
+    white = np.arange(40) < 20
     reference = Reference(nucleus=30.0, background=(240.0, 230.0, 220.0), density=(1.0, 1.7, 0.4))
     pixels = PixelSpec(16, 16, crop="cell", size=80, reference=reference)
     bundle = make_bundle(tmp_path / "tiny", spec=pixels)
     calls = []
 
     def predict(inputs: NDArray[np.uint8]) -> NDArray[np.float64]:
-        assert inputs.shape == (24, 16, 16, 3)
+        assert inputs.shape == (40, 16, 16, 3)
         calls.append(inputs)
-        return np.full((24, 5), 0.2)
+        return np.full((40, 5), 0.2)
 
     found = limits_external.changes(bundle, seen, white, predict)
-    assert len(calls) == 1 + 8 + 5 + 1
+    assert len(calls) == 8 + 1 + 5 + 1
     assert list(found) == [
         "as classify does",
+        "the upright view alone",
         "mean over 8 orientations",
         "mean over 5 scales",
-        "a profile for each background",
+        "one profile for both backgrounds",
     ]
-    assert np.array_equal(calls[0], calls[1])  # the first orientation is the image as it is
-    assert not np.array_equal(calls[0], calls[-1])
+    assert np.array_equal(calls[0], calls[8])  # the bundle looks at one view, the first orientation: as it is
+    assert not np.array_equal(calls[8], calls[-1])  # two preparations have two scales
     assert all(np.allclose(each, 0.2) for each in found.values())
