@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,14 +207,10 @@ def audit(
     for entry in manifest.entries:
         cells[entry.path].append(entry)
     paths = list(cells)
-    images = [
-        ImageToCheck(number, manifest.root / path, path, cells[path][0].sha256, near)
-        for number, path in enumerate(paths)
-    ]
+    images = _Images(manifest.root, paths, [of_image[0].sha256 for of_image in cells.values()], near)
     with FactStore(len(paths)) as store:
         for facts in progress(mapper(image_facts.check, images), "images", len(images)):
             store.add(facts)
-        del images
         copies = store.copies()
         # One fingerprint for each distinct content, by its first path: exact duplicates are detected by their bytes.
         others = (number for numbers in copies for number in numbers[1:])
@@ -232,6 +229,29 @@ def audit(
         leaks=tuple(_leaks(manifest.entries, duplicates)),
         near_checked=near,
     )
+
+
+class _Images(Sequence[ImageToCheck]):
+    """The images of a manifest, each made when it is asked for: all at once, a million take half a gigabyte."""
+
+    def __init__(self, root: Path, paths: Sequence[str], hashes: Sequence[str], near: bool) -> None:
+        """Take the folder of a manifest, the names of its images and their hashes, and whether to find near copies."""
+        self._root, self._paths, self._hashes, self._near = root, paths, hashes, near
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, place: int) -> ImageToCheck: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[ImageToCheck]: ...
+
+    def __getitem__(self, place: int | slice) -> ImageToCheck | list[ImageToCheck]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        path = self._paths[place]
+        return ImageToCheck(place, self._root / path, path, self._hashes[place], self._near)
 
 
 def _labels_and_splits(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,6 +19,9 @@ from edgewbc.data.similar_hashes import Hashes
 from edgewbc.pixels import Image
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
+
+Places: TypeAlias = NDArray[np.int64]
+"""Numbers of images, int64 (n,)."""
 
 HASH_BITS: Final = 12
 """Candidates differ in at most this many of the 64 bits of imagehash's `phash`."""
@@ -33,7 +36,11 @@ cropped by 3 %, and 0.90 when it is shifted by 1 % of its width; larger shifts a
 THUMBNAIL: Final = 48
 MAX_EXACT: Final = 100_000
 """Images up to which every hash is compared with every other; that takes half a minute."""
+MOST: Final = 20
+"""Near duplicates of an image that are listed. Images that look the same by the thousand, such as black or blank ones,
+would be pairs by the million: of those, only as many pairs are listed as connect all of them."""
 _BLOCK = 1024  # pairs of thumbnails at once
+_FEW = 32
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Fingerprint:
         return int(np.packbits(self.bits).view(np.uint64)[0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Near:
     """Two images, by index, that look the same: number of differing bits, correlation of the thumbnails."""
 
@@ -69,10 +76,51 @@ def fingerprint(image: Image) -> Fingerprint:
     return Fingerprint(np.asarray(bits, dtype=bool), np.asarray(thumbnail, dtype=np.uint8))
 
 
+class _Listed:
+    """Which images the listed pairs connect, and in how many pairs each of them is.
+
+    Connected images form a tree in `_above`, which leads from each to the one that stands for all of them.
+    """
+
+    def __init__(self, count: int, most: int) -> None:
+        self._above = np.arange(count)
+        self._pairs = np.zeros(count, np.int64)
+        self._most = most
+
+    def wanted(self, ones: Places, twos: Places) -> NDArray[np.bool_]:
+        """Return which pairs are to be listed, bool (n,): those that connect, and those of images in few pairs."""
+        few = (self._pairs[ones] < self._most) & (self._pairs[twos] < self._most)
+        few[~few] = self._tops(ones[~few]) != self._tops(twos[~few])
+        return few
+
+    def add(self, one: int, two: int) -> bool:
+        """List a pair if it is wanted; return whether it was."""
+        top, other = self._top(one), self._top(two)
+        if top == other and max(self._pairs[one], self._pairs[two]) >= self._most:
+            return False
+        self._above[max(top, other)] = min(top, other)
+        self._pairs[[one, two]] += 1
+        return True
+
+    def _tops(self, images: Places) -> Places:
+        tops = self._above[images]
+        while not np.array_equal(above := self._above[tops], tops):
+            tops = above
+        self._above[images] = tops  # the way is shorter next time
+        return tops
+
+    def _top(self, image: int) -> int:
+        above = self._above
+        while above[image] != image:
+            above[image] = above[above[image]]
+            image = int(above[image])
+        return image
+
+
 def near_duplicates(
     prints: Sequence[Fingerprint], bits: int = HASH_BITS, correlation: float = CORRELATION
 ) -> list[Near]:
-    """Return all pairs of images that look the same, sorted, with `first < second`; see `near_pairs`.
+    """Return the pairs of images that look the same, sorted, with `first < second`; see `near_pairs`.
 
     Args:
         prints: fingerprints of the images.
@@ -88,17 +136,20 @@ def near_duplicates(
 
 def near_pairs(
     hashes: Hashes,
-    places: NDArray[np.int64],
+    places: Places,
     thumbnails: NDArray[np.uint8],
     bits: int = HASH_BITS,
     correlation: float = CORRELATION,
     progress: Progress = quiet,
     max_exact: int = MAX_EXACT,
+    most: int = MOST,
 ) -> list[Near]:
     """Return the pairs of images that look the same, sorted, with `first < second`.
 
     Rotated and mirrored copies are not detected. Of more than `max_exact` images, some of the pairs whose hashes differ
-    in many bits are not found either (see `similar_hashes.recall`).
+    in many bits are not found either (see `similar_hashes.recall`). A pair is left out if one of its images is in
+    `most` pairs already and others connect the two, so that the list grows with the number of images, however many of
+    them look the same, and whoever follows the pairs still reaches all of these.
 
     Args:
         hashes: of the images, uint64 (n,).
@@ -108,20 +159,26 @@ def near_pairs(
         correlation: smallest correlation of the thumbnails.
         progress: shows progress.
         max_exact: images up to which every hash is compared with every other.
+        most: pairs of an image beyond which a pair is listed only to connect.
     """
     exact = len(hashes) <= max_exact
     pairs = (similar_hashes.all_pairs if exact else similar_hashes.most_pairs)(hashes, bits)
-    found = []
+    found: list[Near] = []
+    listed, size = _Listed(len(hashes), most), _BLOCK
     for ones, twos in progress(pairs, "compare", None):
         for at in range(0, len(ones), _BLOCK):
             one, two = ones[at : at + _BLOCK], twos[at : at + _BLOCK]
-            alike = _correlations(thumbnails[places[one]], thumbnails[places[two]])
-            same = alike >= correlation
-            differ = similar_hashes.distances(hashes[one[same]], hashes[two[same]])
-            found += [
-                Near(int(i), int(j), int(d), float(r))
-                for i, j, d, r in zip(one[same], two[same], differ, alike[same], strict=True)
-            ]
+            while len(wanted := np.flatnonzero(listed.wanted(one, two))):
+                one, two = one[wanted], two[wanted]
+                alike = _correlations(thumbnails[places[one[:size]]], thumbnails[places[two[:size]]])
+                same = np.flatnonzero(alike >= correlation)
+                new = [k for k in same if listed.add(int(one[k]), int(two[k]))]
+                differ = similar_hashes.distances(hashes[one[new]], hashes[two[new]])
+                found += [
+                    Near(int(one[k]), int(two[k]), int(d), float(alike[k])) for k, d in zip(new, differ, strict=True)
+                ]
+                one, two = one[size:], two[size:]
+                size = min(_BLOCK, 2 * size) if len(new) == len(same) else _FEW  # else most that follow are not wanted
     return sorted(found, key=lambda near: (near.first, near.second))
 
 

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgewbc.data.duplicates import CORRELATION, HASH_BITS, THUMBNAIL, Fingerprint, _correlations, near_duplicates
+from edgewbc.data import duplicates
+from edgewbc.data.duplicates import (
+    CORRELATION,
+    HASH_BITS,
+    MOST,
+    THUMBNAIL,
+    Fingerprint,
+    Near,
+    _correlations,
+    near_duplicates,
+    near_pairs,
+)
 from edgewbc.data.duplicates import fingerprint as of
 from edgewbc.synth.cells import draw_cell
 
@@ -57,7 +68,7 @@ def test_correlation_ignores_brightness_and_color_casts() -> None:
 
 
 @settings(max_examples=25)
-@given(seed=st.integers(0, 999), number=st.integers(2, 40), limit=st.integers(0, 40))
+@given(seed=st.integers(0, 999), number=st.integers(2, MOST + 1), limit=st.integers(0, 40))
 def test_pairs_agree_with_a_brute_force_search(seed: int, number: int, limit: int) -> None:
     """The matrix product gives the same pairs as comparing every pair bit by bit, in order, first before second."""
     random = np.random.default_rng(seed)
@@ -70,3 +81,44 @@ def test_pairs_agree_with_a_brute_force_search(seed: int, number: int, limit: in
     ]
     found = near_duplicates(prints, bits=limit)
     assert [(pair.first, pair.second, pair.bits) for pair in found] == [pair for pair in expected if pair[2] <= limit]
+
+
+def same_by_the_hundred(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return hashes and thumbnails of n images in three kinds, each of which looks the same."""
+    kinds = np.random.default_rng(seed).integers(0, 3, n)
+    hashes = np.array([0, (1 << 32) - 1, (1 << 64) - 1], np.uint64)[kinds]
+    return hashes, np.zeros((n, 2, 2, 3), np.uint8)
+
+
+def together(pairs: list[Near], n: int) -> list[set[int]]:
+    """Return the sets of images that pairs connect, by their smallest one."""
+    sets = [{number} for number in range(n)]
+    for pair in pairs:
+        if sets[pair.first] is not sets[pair.second]:
+            sets[pair.first] |= sets[pair.second]
+            for number in sets[pair.second]:
+                sets[number] = sets[pair.first]
+    return [each for number, each in enumerate(sets) if number == min(each)]
+
+
+@pytest.mark.parametrize("max_exact", [0, 10_000])
+@pytest.mark.parametrize("block", [40, 1024])
+def test_images_that_look_the_same_by_the_hundred(max_exact: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of 600 is the copy of 199 others: the pairs are few, and still connect all that look the same."""
+    monkeypatch.setattr(duplicates, "_BLOCK", block)
+    hashes, thumbnails = same_by_the_hundred(600, 1)
+    found = near_pairs(hashes, np.arange(600), thumbnails, max_exact=max_exact, most=5)
+    assert len(found) <= 600 * (1 + 5 / 2)
+    assert together(found, 600) == [
+        set(np.flatnonzero(hashes == hashes[number]).tolist())
+        for number in range(600)
+        if number == np.flatnonzero(hashes == hashes[number])[0]
+    ]
+    assert found == sorted(set(found), key=lambda pair: (pair.first, pair.second))
+
+
+def test_few_copies_are_all_listed() -> None:
+    """An image has its pairs with all others up to the limit, however many connect them already."""
+    blank = np.zeros((MOST + 1, 2, 2, 3), np.uint8)
+    found = near_pairs(np.zeros(MOST + 1, np.uint64), np.arange(MOST + 1), blank)
+    assert len(found) == (MOST + 1) * MOST // 2
