@@ -114,19 +114,26 @@ def search(paths: Iterable[Path], ours: Iterable[Path] = (), listed: Iterable[st
     """
     found, known = Found([]), absolute(ours)
     unique: dict[str, str] = {}  # by the name as the system compares it: on Windows, A.JPG and a.jpg are the same file
-    for path in paths:
+    given, more = list(paths), list(listed)
+    kinds = {os.path.isabs(name) for name in (*map(str, given), *more) if not is_url(name)}  # noqa: PTH117
+    here = os.getcwd() if len(kinds) > 1 else ""  # noqa: PTH109 - else names are compared as they are
+
+    def same(name: str) -> str:
+        return os.path.normcase(os.path.join(here, name))  # noqa: PTH118
+
+    for path in given:
         if _is_folder(path):
             empty = True
             for name in _walk(str(path), found, known):
-                unique.setdefault(os.path.normcase(name), name)
+                unique.setdefault(same(name), name)
                 empty = False
             if empty:
                 remarks = "".join(f"; {remark}" for remark in found.remarks())
                 raise UserError(f"{path}: no images in this folder ({', '.join(sorted(SUFFIXES))}){remarks}")
         else:
-            unique.setdefault(os.path.normcase(path), str(path))
-    for name in listed:
-        unique.setdefault(name if is_url(name) else os.path.normcase(name), name)
+            unique.setdefault(same(str(path)), str(path))
+    for name in more:
+        unique.setdefault(name if is_url(name) else same(name), name)
     found.names = list(unique.values())
     return found
 

@@ -40,6 +40,14 @@ def test_a_named_file_is_always_included(tree: Path) -> None:
     assert names(found, tree) == ["notes.txt", "sub/c.tif", "sub/deeper/d.webp", ".hidden.png"]
 
 
+def test_a_file_that_is_named_in_two_ways_is_found_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its absolute name and by one in the current folder: it would be counted twice. The first name stays."""
+    monkeypatch.chdir(tree)
+    found = search([Path("sub"), tree / "sub", tree / "a.png"], listed=["a.png", str(tree / "b.JPG"), "s3://x/a.png"])
+    relative = [str(Path("sub/c.tif")), str(Path("sub/deeper/d.webp"))]
+    assert found.names == [*relative, str(tree / "a.png"), str(tree / "b.JPG"), "s3://x/a.png"]
+
+
 def test_links_do_not_cause_loops(tree: Path) -> None:
     """A link to a parent folder is not followed, and reported; a link to an image is included."""
     try:
@@ -178,4 +186,4 @@ def test_names_are_those_of_the_paths(tree: Path, monkeypatch: pytest.MonkeyPatc
         ]
     )
     assert find([tree]) == sorted(find([tree]), key=lambda path: path.parts)
-    assert names_of([Path("sub"), tree / "sub"]) == [*names_of([Path("sub")]), *names_of([tree / "sub"])]
+    assert names_of([Path("sub"), tree / "a.png"]) == [*names_of([Path("sub")]), *names_of([tree / "a.png"])]
