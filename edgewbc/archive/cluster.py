@@ -43,6 +43,7 @@ _MAX_FOLDER = 40
 """Characters of the folder for Ray's files: the names of its sockets are 60 longer, and Linux allows 107 in all."""
 
 _ALWAYS: Mapping[str, str] = {
+    "RAY_USAGE_STATS_ENABLED": "0",
     # A thread that Ray leaves behind must not start another one, which would listen on the network.
     "RAY_ENABLE_AUTO_CONNECT": "0",
 }
@@ -50,7 +51,6 @@ _ALWAYS: Mapping[str, str] = {
 
 _OWN: Mapping[str, str] = {
     **_ALWAYS,
-    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_DATA_LOG_LEVEL": "CRITICAL",  # an error is raised too; as a message, it has a stack trace
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -284,7 +284,8 @@ def _workers(options: ClusterOptions, ray: Any) -> int:
 
 
 def _scratch() -> Path:
-    return Path(tempfile.gettempdir()) / f"edgewbc-ray-{os.getpid()}"
+    """Return a folder that no other run has, on this machine or another of the cluster."""
+    return Path(tempfile.gettempdir()) / f"edgewbc-ray-{secrets.token_hex(8)}"
 
 
 def _short_folder() -> Path:

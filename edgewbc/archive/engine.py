@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from edgewbc.errors import UserError
 from edgewbc.images.discover import is_url
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.engine import Engine
-from edgewbc.lab.journal import Journal, key
+from edgewbc.lab.journal import Journal
 from edgewbc.lab.journal_schema import to_json
 from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.results import ResultRow
@@ -66,7 +67,7 @@ class RayEngine(Engine):
         with connected(self.options, self.say) as cluster:
             size = part_size(len(names), cluster.workers, batch)
             parts = (
-                tables.of_names([key(name) for name in names[start : start + size]], start)
+                tables.of_names([_absolute(name) for name in names[start : start + size]], start)
                 for start in range(0, len(names), size)
             )
             for table in cluster.map(Worker, self._task(model, batch, cluster), parts):
@@ -87,6 +88,14 @@ class RayEngine(Engine):
         return WorkerTask(
             model.bundle.path.absolute(), one, model.thresholds, model.microscope, settings, batch, cluster.folder
         )
+
+
+def _absolute(name: str) -> bytes:
+    """Return the name of an image for a process that runs in another folder.
+
+    It leads to the same file, and so it keeps `..`, unlike the name under which a journal stores the image.
+    """
+    return os.fsencode(name if is_url(name) else os.path.join(os.getcwd(), name))  # noqa: PTH109, PTH118
 
 
 def part_size(images: int, workers: int, batch: int) -> int:

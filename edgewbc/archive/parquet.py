@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 from edgewbc.archive.cluster import ARCHIVE
@@ -53,24 +54,27 @@ def write(table: Path, path: Path, *, style: CsvStyle, classes: int) -> None:
         UserError: it cannot be written.
     """
     pa = need("pyarrow", "--engine ray", ARCHIVE)
-    csv = need("pyarrow.csv", "--engine ray", ARCHIVE)
+    tables = need("pyarrow.csv", "--engine ray", ARCHIVE)
     parquet = need("pyarrow.parquet", "--engine ray", ARCHIVE)
     excel = style is CsvStyle.EXCEL
     names = _header(table, style)
-    numbers = {names[index]: pa.float64() for index in range(2, 3 + classes)}
-    cell = {"cell": pa.int32()} if "cell" in names[3 + classes :] else {}
-    types = dict.fromkeys(names, pa.string()) | numbers | cell
+    types = [pa.string(), pa.string(), *[pa.float64()] * (1 + classes), *[pa.string()] * (len(names) - 3 - classes)]
+    if names[3 + classes] == "cell":
+        types[3 + classes] = pa.int32()
+    schema = pa.schema([*zip(names, types, strict=True)], {MADE_BY: b"classify"})
+    places = [str(place) for place in range(len(names))]  # a class may have the name of another column
+    read = tables.ReadOptions(block_size=_BLOCK, column_names=places, skip_rows=1)
+    parse = tables.ParseOptions(delimiter=";" if excel else ",", newlines_in_values=True)
+    column_types = dict(zip(places, types, strict=True))
+    convert = tables.ConvertOptions(column_types=column_types, decimal_point="," if excel else ".")
     try:
-        with csv.open_csv(
-            table,
-            read_options=csv.ReadOptions(block_size=_BLOCK),
-            parse_options=csv.ParseOptions(delimiter=";" if excel else ",", newlines_in_values=True),
-            convert_options=csv.ConvertOptions(column_types=types, decimal_point="," if excel else "."),
-        ) as reader:
-            schema = reader.schema.with_metadata({MADE_BY: b"classify"})
-            with atomic_write(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-                for batch in reader:
-                    writer.write_batch(batch)
+        with (
+            tables.open_csv(table, read_options=read, parse_options=parse, convert_options=convert) as reader,
+            atomic_write(path) as temporary,
+            parquet.ParquetWriter(temporary, schema) as writer,
+        ):
+            for batch in reader:
+                writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
 
@@ -78,5 +82,4 @@ def write(table: Path, path: Path, *, style: CsvStyle, classes: int) -> None:
 def _header(table: Path, style: CsvStyle) -> list[str]:
     """Return the names of the columns of a CSV."""
     with table.open(encoding="utf-8-sig", newline="") as file:
-        line = file.readline().rstrip("\r\n")
-    return line.split(";" if style is CsvStyle.EXCEL else ",")
+        return next(csv.reader(file, delimiter=";" if style is CsvStyle.EXCEL else ","))

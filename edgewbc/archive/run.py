@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TextIO
 
 from edgewbc.archive import parquet
@@ -23,8 +25,14 @@ def classify(
     *,
     say: Callable[[str], None],
     progress: Progress = quiet,
+    lists: Sequence[Path] = (),
 ) -> ClassifySummary:
     """Classify what is requested on Ray, and write the table as Parquet too; see `lab.session.run`.
+
+    Args:
+        request, open_bundle, stdout, say, progress: see `lab.session.run`.
+        options: where the workers run.
+        lists: files that the request's listed names are from; none of them is replaced.
 
     Raises:
         UserError: as `session.run`; there is no results file, or Ray is not installed or cannot be reached.
@@ -40,6 +48,8 @@ def classify(
     check_address(options.address)
     parquet_table = None if request.jsonl or out.suffix.lower() == ".jsonl" else parquet.path_of(out)
     if parquet_table is not None:
+        if os.path.realpath(parquet_table) in map(os.path.realpath, lists):
+            raise UserError(f"{parquet_table}: is a list of images, and the table would replace it: rename --out")
         parquet.check(parquet_table)
     summary = session.run(request, open_bundle, stdout, say=say, progress=progress, engine=RayEngine(options, say))
     if parquet_table is not None:

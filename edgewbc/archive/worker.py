@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,8 +147,7 @@ class Mark:
             return
 
     def remove(self) -> None:
-        """Forget what was counted."""
-        try:
+        """Forget what was counted; the folder goes with its last file."""
+        with suppress(OSError):
             self.path.unlink(missing_ok=True)
-        except OSError:
-            return
+            self.path.parent.rmdir()

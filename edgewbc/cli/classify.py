@@ -120,11 +120,15 @@ def command(
     from edgewbc.bundle import signature
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.cli import defaults
+    from edgewbc.images.discover import is_url
     from edgewbc.lab import session
     from edgewbc.lab.thresholds import ReviewThresholds
 
     if not paths and not listed:
         raise UserError("no images: name files or folders, or a list with --list")
+    for path in paths or []:
+        if is_url(path.as_posix().replace(":/", "://", 1)) and not path.exists():
+            raise UserError(f"{path}: is a URL: write it into a text file, and give --list FILE --urls --engine ray")
     if engine is not EngineName.RAY and (urls or address is not None):
         raise UserError(f"{'--urls' if urls else '--address'} is only for --engine ray")
     if watch and listed:
@@ -157,7 +161,8 @@ def command(
         from edgewbc.archive.cluster import ClusterOptions
 
         options = ClusterOptions(address, threads)
-        summary = run.classify(request, options, opened, sys.stdout, say=say, progress=progress)
+        lists = listed or []
+        summary = run.classify(request, options, opened, sys.stdout, say=say, progress=progress, lists=lists)
     else:
         summary = session.run(request, opened, sys.stdout, say=say, progress=progress)
     count = summary.differential

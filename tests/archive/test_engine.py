@@ -56,6 +56,21 @@ def test_rows_are_those_of_this_process(bundle: Bundle, folder: Path, cluster: C
     assert classified(bundle, tmp_path / "ray.csv", RayEngine(), folder) == plain
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows resolves `..` before links")
+def test_a_name_with_a_link_leads_to_the_same_file(
+    own: Bundle, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`link/../a.png` is next to where the link leads to, for the workers too, which run in another folder."""
+    (tmp_path / "far" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "inner")
+    (tmp_path / "far" / "a.png").write_bytes(encode(make_image(1)))
+    monkeypatch.chdir(tmp_path)
+    name = Path("link/../a.png")
+    plain = classified(own, tmp_path / "plain.csv", ThisProcess(), name)
+    assert b"no such file" not in plain
+    assert classified(own, tmp_path / "ray.csv", RayEngine(), name) == plain
+
+
 def test_a_run_is_resumed_by_either(bundle: Bundle, folder: Path, cluster: Cluster, tmp_path: Path) -> None:
     """Only new images are classified again, and a journal that Ray wrote is carried on without it."""
     out = tmp_path / "rows.csv"

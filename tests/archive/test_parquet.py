@@ -48,3 +48,24 @@ def test_values(style: CsvStyle, by_cell: bool, tmp_path: Path) -> None:
     assert (second["path"], second["label"], second["probability"]) == ("line\nbreak, 1.jpg", "", None)
     assert second["reason"] == 'a "reason"; so'
     parquet.check(to)  # may be replaced
+
+
+@pytest.mark.parametrize("style", list(CsvStyle))
+@pytest.mark.parametrize("by_cell", [False, True])
+def test_classes_of_any_name(style: CsvStyle, by_cell: bool, tmp_path: Path) -> None:
+    """A class may be named as another column, or with what separates columns: values stay in their places."""
+    from pyarrow import parquet as reader
+
+    classes = ("status", "band, seg", 'the "other"; ones', "cell")
+    row = ResultRow("a.jpg", "status", 0.4, dict(zip(classes, (0.4, 0.3, 0.2, 0.1), strict=True)), cell=3)
+    table = tmp_path / "a.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        write_csv([row, ROWS[1]], classes, file, style=style, by_cell=by_cell)
+    parquet.write(table, tmp_path / "a.parquet", style=style, classes=len(classes))
+    found = reader.ParquetFile(tmp_path / "a.parquet").read()
+    assert found.column_names == csv_columns(classes, by_cell)
+    values = [column.to_pylist() for column in found.columns]
+    assert values[:3] == [["a.jpg", "line\nbreak, 1.jpg"], ["status", ""], [0.4, None]]
+    assert values[3:7] == [[0.4, None], [0.3, None], [0.2, None], [0.1, None]]
+    assert values[7:-3] == ([[3, 0], ["", ""]] if by_cell else [])
+    assert values[-3] == ["ok", "error"]

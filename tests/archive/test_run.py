@@ -10,6 +10,7 @@ import pytest
 
 from edgewbc.archive import run
 from edgewbc.archive.cluster import ClusterOptions
+from edgewbc.archive.parquet import MADE_BY
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab.session import ClassifyRequest
@@ -39,3 +40,18 @@ def test_requests_that_ray_cannot_fulfill(
         run.classify(request_of, ClusterOptions(), never, sys.stdout, say=print)
     assert str(error.value) == line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_is_not_replaced_by_the_table(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one that was drawn from an earlier table, and is known as one of edgewbc by its metadata."""
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
+    listed = Path("cells.parquet").absolute()
+    parquet.write_table(pa.table({"path": ["a.jpg"]}).replace_schema_metadata({MADE_BY: b"classify"}), listed)
+    before = listed.read_bytes()
+    request = ClassifyRequest([], Path("cells.csv"), listed=["a.jpg"])
+    with pytest.raises(UserError, match=r"^cells\.parquet: is a list of images, .*: rename --out$"):
+        run.classify(request, ClusterOptions(), never, sys.stdout, say=print, lists=[listed])
+    assert listed.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [listed]

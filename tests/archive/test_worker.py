@@ -26,6 +26,8 @@ def test_a_mark_counts_beyond_the_end_of_its_process(tmp_path: Path) -> None:
     mark.remove()
     mark.remove()
     assert (mark.count(), other.count()) == (0, 1)
+    other.remove()
+    assert not mark.path.parent.exists()  # nothing stays on a machine of a cluster
 
 
 def test_a_disk_that_keeps_no_mark_counts_nothing(tmp_path: Path) -> None:

@@ -140,6 +140,7 @@ def test_errors_are_one_line(edgewbc: Callable[..., Any], bundle: Bundle, smear:
     (tmp_path / "empty").mkdir()
     for arguments, reason in (
         ([tmp_path / "gone"], "gone: no such file or folder"),
+        (["s3://bucket/a.png"], "is a URL: write it into a text file, and give --list FILE --urls --engine ray"),
         ([tmp_path / "empty"], "empty: no images in this folder"),
         ([smear, "--model", tmp_path / "none"], "none: no such bundle"),
         ([smear, "--model", smear], "SHA256SUMS is missing"),
