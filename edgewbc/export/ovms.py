@@ -70,8 +70,10 @@ def readme(bundle: Bundle, name: str, described: ClientDescription) -> str:
     """Return how to start the server, and what a client does."""
     return (
         f"# {bundle.name} for OpenVINO Model Server\n\n"
-        "    docker run --rm -v $PWD:/models:ro -p 9000:9000 -p 8000:8000 openvino/model_server:latest \\\n"
-        f"        --config_path {MOUNTED}/{CONFIG} --port 9000 --rest_port 8000\n\n"
+        "    docker run --rm -v $PWD:/models:ro -p 127.0.0.1:9000:9000 -p 127.0.0.1:8000:8000 \\\n"
+        f"        openvino/model_server:latest --config_path {MOUNTED}/{CONFIG} --port 9000 --rest_port 8000\n\n"
+        "Only this computer reaches it so. The server asks for no token: put a proxy in front of it before you let "
+        "others reach it.\n\n"
         f"The model is served as `{name}`: input `image`, uint8 RGB (n, {bundle.pixels.height}, {bundle.pixels.width}, "
         "3); outputs `probabilities` and `features`. Outside a container, change `base_path` in "
         f"`{CONFIG}`. Prepare images as below and send pixels, and no JPEG files: the server would scale them as a "

@@ -83,6 +83,10 @@ def test_the_job() -> None:
     assert f"--nnodes {spec['completions']} " in text
     assert f"--master_addr {job['metadata']['name']}-0.{pod['subdomain']} " in text
     assert "$JOB_COMPLETION_INDEX" in text
+    services = [each for _, each in kubernetes() if each["kind"] == "Service"]
+    (service,) = [each for each in services if each["metadata"]["name"] == pod["subdomain"]]
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["publishNotReadyAddresses"] is True  # the pods look for each other when they start
 
 
 def test_the_deployment() -> None:

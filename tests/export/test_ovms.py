@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,9 @@ def test_the_layout_is_that_of_the_server(tmp_path: Path) -> None:
     assert [str(size) for size in model.inputs[0].get_partial_shape()] == ["?", "80", "80", "3"]
     assert model.inputs[0].get_element_type() == ov.Type.u8
     assert {name for output in model.outputs for name in output.get_names()} >= {"probabilities", "features"}
-    assert "send pixels, and no JPEG files" in (tmp_path / "served" / ovms.README).read_text()
+    readme = (tmp_path / "served" / ovms.README).read_text()
+    assert "send pixels, and no JPEG files" in readme
+    assert re.findall(r"-p (\S+)", readme) == ["127.0.0.1:9000:9000", "127.0.0.1:8000:8000"]  # no other computer
 
 
 def test_the_command(edgewbc: Callable[..., Any], tmp_path: Path) -> None:
