@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         costs = []
         for bundle in bundles:
             say(f"one core: {bundle.name}")
-            costs.append(measure.cost(bundle, files, options.seconds, max(1, options.rounds // 2)))
+            costs.append(measure.cost(bundle, files, options.seconds, max(1, (options.rounds + 1) // 2)))
         say("one and two cores in turns")
         grown = measure.growth(bundles[0], files, (1, 2), options.seconds, options.rounds)
         measured = Measured(machine.describe(), len(files), tuple(costs), grown, stages, samples, small)

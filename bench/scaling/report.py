@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from bench import result_file
@@ -15,7 +16,6 @@ from bench.scaling.result import (
     STORAGES,
     WATTS_PER_CORE,
     Result,
-    median,
 )
 from bench.serve import result as serve_result
 from edgewbc.utils.text import figure, markdown
@@ -140,6 +140,9 @@ def archive(values: Mapping[str, Any]) -> str:
             if each.get("recall") is None
             else f"; hashing finds {each['recall']:.2%} of {each['near_pairs']:,} pairs"
         )
+        if recalls := each.get("recall_by_bits"):
+            shares = ", ".join(f"{share:.2%} that differ in {bits} bits" for bits, share in recalls.items())
+            missed = f"; of pairs, it finds {shares}"
         lines.append(
             f"Audit of {each['n']:,} {what}, in CPU seconds: {', '.join(spent)}; {each['peak_mb']:,.0f} MB{missed}."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -179,8 +180,3 @@ def simulate(measured: Measured, images: int = IMAGES, jobs: int = JOBS) -> Resu
             p50, p99 = (round(queueing.percentile(whole, share), 3) for share in (0.5, 0.99))
             latency.append(LatencyPoint(cores, load, round(rate, 1), p50, p99))
     return Result(measured, tuple(archive), tuple(latency))
-
-
-def median(values: tuple[float, ...]) -> float:
-    """Return the median of numbers (the upper one of two)."""
-    return sorted(values)[len(values) // 2]

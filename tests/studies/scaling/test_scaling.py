@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -85,10 +86,12 @@ def test_the_archive_is_told_as_far_as_it_was_measured() -> None:
     assert memory == "Memory with 1,000 images: driver 200 MB."
     views = {"kind": "views", "n": 100000, "read_cpu_s": 70.0, "hashing_cpu_s": 9.0, "exact_cpu_s": 40.0}
     hashes = {"kind": "hashes", "n": 10_000_000, "compare_cpu_s": 90.5, "peak_mb": 900.0}
+    hashes["recall_by_bits"] = {"4": 0.9973, "8": 0.3546}
     audit = report.archive({"audit": [{**views, "peak_mb": 300.0, "recall": 0.999, "near_pairs": 1234}, hashes]})
     assert "views of images, in CPU seconds: read 70.0, hashing 9.0, every pair 40.0; 300 MB; hashing finds" in audit
     assert "hashing finds 99.90% of 1,234 pairs." in audit
-    assert audit.endswith("10,000,000 synthetic hashes, in CPU seconds: hashing 90.5; 900 MB.")
+    assert "10,000,000 synthetic hashes, in CPU seconds: hashing 90.5; 900 MB; of pairs, it finds 99.73%" in audit
+    assert audit.endswith("99.73% that differ in 4 bits, 35.46% that differ in 8 bits.")
 
 
 def test_parts_are_filled_in(tmp_path: Path) -> None:
@@ -128,3 +131,10 @@ def test_the_command(
     assert found.measured.stages.network > 0
     assert "images/s on one core" in capsys.readouterr().out
     assert main([str(tmp_path / "none"), *options]) == 2
+
+
+def test_the_median_of_an_even_number_is_between_two(result: Result) -> None:
+    """Neither the fastest of two rounds nor the one that took most CPU time."""
+    costs = (Cost("wbc5-edge", (500.0, 400.0), (2.0, 2.5)),)
+    values = replace(result, measured=replace(MEASURED, costs=costs)).to_json()
+    assert "| wbc5-edge | 450 | 2,250 | 0.0063 |" in report.cost(values)
