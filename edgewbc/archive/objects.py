@@ -6,7 +6,7 @@ import pickle  # noqa: S403 - only what this run's own processes send to each ot
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edgewbc.archive.cluster import Cluster
+from edgewbc.archive.cluster import Cluster, ClusterOptions, connected
 from edgewbc.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,6 +34,26 @@ class Caller:
             return _table([self._function(each) for each in _objects(table)], "")
         except UserError as error:
             return _table([], str(error))
+
+
+def mapped_on_ray(
+    options: ClusterOptions, say: Callable[[str], None], function: Callable[[T], U], objects: Sequence[T]
+) -> Iterator[U]:
+    """Connect to Ray, apply a function to objects (see `mapped`), and disconnect after the last result.
+
+    Whoever goes on without Ray must not stay connected: a Ray that is killed ends the process that is connected to it,
+    after a minute and without a word, unless somebody looks (see `archive.watch`).
+
+    Args:
+        options: where it is done.
+        say: takes remarks for a person, one line each.
+        function, objects: as for `mapped`.
+
+    Raises:
+        UserError: raised by the function, or as `connected` and `Cluster.map`.
+    """
+    with connected(options, say) as cluster:
+        yield from mapped(cluster, function, objects)
 
 
 def mapped(cluster: Cluster, function: Callable[[T], U], objects: Sequence[T], part: int = PART) -> Iterator[U]:

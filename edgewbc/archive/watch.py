@@ -36,8 +36,8 @@ _CONNECT = 5.0
 
 
 def ray_ended(what: str, why: str = "killed, or out of memory") -> UserError:
-    """Return the error that a part of Ray has ended; what is recorded stays, and the same command resumes."""
-    return UserError(f"--engine ray: {what} ended unexpectedly ({why}): run the same command again to resume")
+    """Return the error that a part of Ray has ended; what is recorded stays."""
+    return UserError(f"--engine ray: {what} ended unexpectedly ({why}): run the same command again")
 
 
 @dataclass(frozen=True)

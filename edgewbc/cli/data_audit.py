@@ -90,10 +90,10 @@ def command(
     chosen = defaults.manifest(where or data)
     if engine is EngineName.RAY:
         from edgewbc.archive import objects
-        from edgewbc.archive.cluster import ClusterOptions, connected
+        from edgewbc.archive.cluster import ClusterOptions
 
-        with connected(ClusterOptions(address, threads), say) as cluster:
-            found = checks.audit(chosen, near=near, progress=progress, mapper=partial(objects.mapped, cluster))
+        mapper = partial(objects.mapped_on_ray, ClusterOptions(address, threads), say)
+        found = checks.audit(chosen, near=near, progress=progress, mapper=mapper)
     else:
         found = checks.audit(chosen, near=near, progress=progress)
     if out is not None:

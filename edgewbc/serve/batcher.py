@@ -1,11 +1,13 @@
 """Dynamic batching: the images of several requests in one inference call, in order of arrival, on a bounded delay.
 
-There are as many workers as the model has threads. One worker at a time collects images. A batch costs as much as two
-images beside what each of them takes, so that batches of one or two are to be avoided while many clients wait, and a
-client that is alone is not to wait for others. A worker therefore waits for its share of as many images as were there
-at once a moment ago, but no longer than the delay after the oldest has come; and where other workers are idle, it
-leaves them their share. It decodes and prepares its images and then runs the network, as `lab.pipeline` does. An image
-that makes the network fail is tried again alone, so that it fails alone.
+There are as many workers as the model has threads. A worker decodes and prepares images one by one, as they come, until
+it has its share of as many images as were there at once a moment ago; then it runs the network on them together, as
+`lab.pipeline` does. A batch costs nearly as much as one image beside what each of them takes, so that small batches are
+to be avoided while many clients wait, and a client that is alone is not to wait for others: a worker that lacks images
+waits for them no longer than the delay after its first one has come. While the responses of one batch are sent and the
+next requests are read, the images that are there already are decoded: no core waits for a batch to be full.
+
+An image that makes the network fail is tried again alone, so that it fails alone.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -127,10 +129,7 @@ class Batcher:
         self._prepare = ImagePreparer(prepare, bundle.manifest.training_images is not None)
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
-        self._collecting = threading.Lock()
         self._closed = False
-        self._idle = 0
-        self._enough = 0
         self._running = self._crowd = 0  # images that workers are at; images that were here at once a moment ago
         self._seconds = 0.0
         self._resources = ExitStack()
@@ -169,8 +168,7 @@ class Batcher:
                 raise RuntimeError("the batcher is closed")
             self._jobs.extend(_Job(pending, index, source) for index, source in enumerate(images))
             self._crowd = max(self._crowd, self._running + len(self._jobs))
-            if len(self._jobs) >= self._enough:  # each time that a worker is woken takes the lock of the interpreter
-                self._changed.notify_all()
+            self._changed.notify(len(images))
 
     @property
     def waiting(self) -> int:
@@ -191,9 +189,10 @@ class Batcher:
         self._resources.close()
 
     def _work(self) -> None:
-        while jobs := self._take():
+        while jobs := self._first():
             begun = monotonic()
-            complete = [job.pending for job, found in self._process(jobs) if job.pending.done(job.index, found)]
+            found = self._process(jobs, self._taken(jobs))
+            complete = [job.pending for job, rows in zip(jobs, found, strict=True) if job.pending.done(job.index, rows)]
             with self._changed:
                 self._running -= len(jobs)
             seconds = monotonic() - begun
@@ -205,64 +204,74 @@ class Batcher:
                 with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
                     run(partial(_complete, group))
 
-    def _take(self) -> list[_Job]:
-        """Return the next images, up to a batch; none when the batcher is closed and the queue is empty."""
-        most = self._limits.batch
+    def _first(self) -> list[_Job]:
+        """Wait for the first image of a batch; return none when the batcher is closed and the queue is empty."""
         with self._changed:
-            self._idle += 1
-        try:
-            with self._collecting, self._changed:
-                self._enough = 1
-                while not self._jobs and not self._closed:
-                    self._changed.wait()
-                self._fill(most)
-                count = min(most, -(-len(self._jobs) // self._idle))
-                self._running += count
-                return [self._jobs.popleft() for _ in range(count)]
-        finally:
-            with self._changed:
-                self._idle -= 1
+            while not self._jobs and not self._closed:
+                self._changed.wait()
+            return self._pop() if self._jobs else []
 
-    def _fill(self, most: int) -> None:
-        """Wait until enough images are queued for a batch, or the oldest has waited for the delay."""
-        until = self._jobs[0].arrived + self._limits.delay if self._jobs else 0.0
-        while not self._closed:
-            self._enough = min(most, -(-self._crowd // len(self._workers)))
-            if len(self._jobs) >= self._enough:
-                return
-            if (left := until - monotonic()) <= 0:  # others have gone: expect fewer
-                self._crowd = (self._crowd + self._running + len(self._jobs)) // 2
-                return
-            self._changed.wait(left)
+    def _pop(self) -> list[_Job]:
+        self._running += 1
+        return [self._jobs.popleft()]
 
-    def _process(self, jobs: list[_Job]) -> list[tuple[_Job, list[ResultRow] | Exception]]:
-        """Classify images; whatever happens, each has rows or an error."""
+    def _taken(self, jobs: list[_Job]) -> Iterator[Source]:
+        """Yield the images of a batch as they come, and add them to `jobs`, which holds the first one."""
+        yield jobs[0].source
+        while more := self._next(jobs):
+            jobs += more
+            yield more[0].source
+
+    def _next(self, jobs: list[_Job]) -> list[_Job]:
+        """Return the next image of a batch, as soon as there is one; none if the batch is to begin without more."""
+        with self._changed:
+            while len(jobs) < min(self._limits.batch, -(-self._crowd // len(self._workers))):
+                if self._jobs:
+                    return self._pop()
+                left = jobs[0].arrived + self._limits.delay - monotonic()
+                if self._closed or left <= 0:  # others have gone: expect fewer
+                    self._crowd = (self._crowd + self._running) // 2
+                    break
+                self._changed.wait(left)
+            if self._jobs:  # whoever is idle
+                self._changed.notify()
+            return []
+
+    def _process(self, jobs: list[_Job], sources: Iterable[Source]) -> list[list[ResultRow] | Exception]:
+        """Classify images, which may be added to `jobs` meanwhile; whatever happens, each has rows or an error."""
         try:
-            return list(zip(jobs, self._rows([job.source for job in jobs]), strict=True))
+            return [*self._rows(sources)]
         except Exception as error:
             if len(jobs) > 1:
-                return [pair for job in jobs for pair in self._process([job])]
+                return [found for job in jobs for found in self._process([job], [job.source])]
             LOG.exception("an image of a request could not be classified")
-            return [(jobs[0], error)]
+            return [error]
 
-    def _rows(self, sources: list[Source]) -> list[list[ResultRow]]:
+    def _rows(self, sources: Iterable[Source]) -> list[list[ResultRow]]:
+        most = self._limits.batch
         prepared: list[PreparedImage] = []
         waiting: list[Image] = []
         outputs: list[Output] = []
         taken: list[PreparedImage] = []
-        for number, source in enumerate(sources, 1):
+
+        def measure() -> None:
+            for image in self._prepare.measured(taken):
+                prepared.append(replace(image, images=()))
+                waiting.extend(image.images)
+            taken.clear()
+
+        for source in sources:
             with self.budget.decoding():
                 taken.append(self._prepared(source))
-                cells = len(waiting) + sum(len(image.images) for image in taken)
-                if number < len(sources) and cells < self._limits.batch:  # an image may hold many cells
-                    continue
-                for image in self._prepare.measured(taken):
-                    prepared.append(replace(image, images=()))
-                    waiting += image.images
-                taken.clear()
-            while waiting and (number == len(sources) or len(waiting) >= self._limits.batch):
-                outputs += self._infer(waiting[: self._limits.batch])
-                del waiting[: self._limits.batch]
+                if len(waiting) + sum(len(image.images) for image in taken) >= most:  # an image may hold many cells
+                    measure()
+            while len(waiting) >= most:
+                outputs += self._infer(waiting[:most])
+                del waiting[:most]
+        with self.budget.decoding():
+            measure()
+        if waiting:
+            outputs += self._infer(waiting)
         each = iter(outputs)
         return [image.rows for image in self._model.finished(image.result(each) for image in prepared)]
 

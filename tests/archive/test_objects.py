@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from edgewbc.archive import objects
-from edgewbc.archive.cluster import Cluster
+from edgewbc.archive.cluster import Cluster, ClusterOptions
+from edgewbc.data import audit as audits
 from edgewbc.errors import UserError
 from tests.labeled import make_manifest
 
@@ -44,3 +46,36 @@ def test_audit_on_ray_is_the_audit(cluster: Cluster, tmp_path: Path, edgewbc: Ca
     assert results[0] == results[1]
     assert results[0]["counts"]["unreadable"] == 1
     assert results[0]["counts"]["exact_duplicates"] == 1
+
+
+def test_an_audit_compares_without_ray(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, edgewbc: Callable[..., object]
+) -> None:
+    """It is disconnected when all images are read: a Ray that is killed later would end the command without a word."""
+    pytest.importorskip("pyarrow")
+    make_manifest(tmp_path / "manifest", n=4)
+    steps: list[str] = []
+
+    class Here(Cluster):
+        def map(self, worker: type, argument: object, tables: object) -> Iterator[object]:  # type: ignore[override]
+            for table in tables:  # type: ignore[attr-defined]
+                steps.append("read")
+                yield worker(argument)(table)
+
+    @contextmanager
+    def connected(options: ClusterOptions, say: Callable[[str], None]) -> Iterator[Cluster]:
+        assert options == ClusterOptions(workers=1)
+        try:
+            yield Here(1, True, tmp_path)
+        finally:
+            steps.append("disconnected")
+
+    def near(*_: object) -> list[audits.Duplicate]:
+        steps.append("compare")
+        return []
+
+    monkeypatch.setattr(objects, "connected", connected)
+    monkeypatch.setattr(audits, "_near", near)
+    ran = edgewbc("data", "audit", tmp_path / "manifest", "--engine", "ray", "--threads", "1")
+    assert vars(ran)["code"] == 0, ran
+    assert steps == ["read", "disconnected", "compare"]

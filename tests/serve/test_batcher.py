@@ -14,6 +14,7 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.cpu_budget import CpuBudget
+from edgewbc.lab.prepared_image import ImagePreparer, PreparedImage
 from edgewbc.lab.results import ResultRow
 from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.predictor import Batch, Prediction, Predictor
@@ -126,6 +127,42 @@ def test_an_image_waits_for_others_no_longer_than_the_delay(watched_batches: tup
     batches.clear()
     assert 0.29 < seconds_of(batcher, FILES[:1], FILES[1:2]) < 5
     assert sum(batches) == 2
+
+
+def test_images_are_decoded_while_their_batch_waits_for_others(
+    watched_batches: tuple[Batcher, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the network waits: the time is used."""
+    batcher, batches = watched_batches
+    seconds_of(batcher, FILES[:6])
+    batches.clear()
+    decoded = threading.Event()
+    data = ImagePreparer.data
+
+    def noted(self: ImagePreparer, *arguments: Any, **options: Any) -> PreparedImage:
+        found = data(self, *arguments, **options)
+        decoded.set()
+        return found
+
+    monkeypatch.setattr(ImagePreparer, "data", noted)
+    begun = time.monotonic()
+    future = batcher.submit(FILES[:1])
+    assert decoded.wait(0.2)
+    assert not batches
+    future.result(20)
+    assert time.monotonic() - begun > 0.29
+    assert batches == [1]
+
+
+def test_idle_workers_share_a_request(watched_batches: tuple[Batcher, list[int]]) -> None:
+    """In equal parts, however long it takes one of them to wake up."""
+    batcher, batches = watched_batches
+    for images, sizes in ((FILES, [6, 6]), (FILES[:2], [1, 1]), (FILES[:7], [3, 4])):
+        while seconds_of(batcher, FILES[:1]) > 0.29:  # until many are no longer expected
+            pass
+        batches.clear()
+        seconds_of(batcher, images)
+        assert sorted(batches) == sizes
 
 
 def test_a_client_that_is_alone_does_not_wait(watched_batches: tuple[Batcher, list[int]]) -> None:
