@@ -10,6 +10,7 @@ admission  what is let in, so that the queue and the memory stay bounded
 metrics    counters and times for Prometheus
 guard      who may talk to the server: token, host, no browsers
 app        the addresses
-connection what is refused before there is a request
+connection what is refused before there is a whole request
+timers     times of connections that cost little
 server     runs all of it until SIGTERM or Ctrl-C
 """

@@ -189,8 +189,8 @@ class Batcher:
         self._resources.close()
 
     def _work(self) -> None:
-        while jobs := self._first():
-            begun = monotonic()
+        while first := self._first():
+            begun, jobs = monotonic(), [first]
             found = self._process(jobs, self._taken(jobs))
             complete = [job.pending for job, rows in zip(jobs, found, strict=True) if job.pending.done(job.index, rows)]
             with self._changed:
@@ -204,26 +204,22 @@ class Batcher:
                 with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
                     run(partial(_complete, group))
 
-    def _first(self) -> list[_Job]:
-        """Wait for the first image of a batch; return none when the batcher is closed and the queue is empty."""
+    def _first(self) -> _Job | None:
+        """Wait for the first image of a batch; return None when the batcher is closed and the queue is empty."""
         with self._changed:
             while not self._jobs and not self._closed:
                 self._changed.wait()
-            return self._pop() if self._jobs else []
-
-    def _pop(self) -> list[_Job]:
-        self._running += 1
-        return [self._jobs.popleft()]
+            return self._pop() if self._jobs else None
 
     def _taken(self, jobs: list[_Job]) -> Iterator[Source]:
         """Yield the images of a batch as they come, and add them to `jobs`, which holds the first one."""
         yield jobs[0].source
         while more := self._next(jobs):
-            jobs += more
-            yield more[0].source
+            jobs.append(more)
+            yield more.source
 
-    def _next(self, jobs: list[_Job]) -> list[_Job]:
-        """Return the next image of a batch, as soon as there is one; none if the batch is to begin without more."""
+    def _next(self, jobs: Sequence[_Job]) -> _Job | None:
+        """Return the next image of a batch, as soon as there is one; None if the network is to run without more."""
         with self._changed:
             while len(jobs) < min(self._limits.batch, -(-self._crowd // len(self._workers))):
                 if self._jobs:
@@ -233,9 +229,13 @@ class Batcher:
                     self._crowd = (self._crowd + self._running) // 2
                     break
                 self._changed.wait(left)
-            if self._jobs:  # whoever is idle
+            if self._jobs:  # this worker may have been woken for it, and another one waits
                 self._changed.notify()
-            return []
+            return None
+
+    def _pop(self) -> _Job:
+        self._running += 1
+        return self._jobs.popleft()
 
     def _process(self, jobs: list[_Job], sources: Iterable[Source]) -> list[list[ResultRow] | Exception]:
         """Classify images, which may be added to `jobs` meanwhile; whatever happens, each has rows or an error."""

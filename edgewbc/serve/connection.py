@@ -1,7 +1,7 @@
-"""A connection: bounds before there is a request to judge, and responses that leave in one piece.
+"""A connection: bounds before there is a whole request to judge, and responses that leave in one piece.
 
-Bounds are the number of connections, the size of a request's headers, and the time that they may take. What is refused
-here gets an error of the same form as anywhere else.
+Bounds are the number of connections, the size of a request's headers, and the time that a request may take to come.
+What is refused here gets an error of the same form as anywhere else.
 
 uvicorn parses with httptools where it is installed, at half the CPU time for a request that h11 takes, but httptools
 collects headers without a limit; and with neither does a connection end that sends nothing. uvicorn also hands head and
@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from edgewbc.serve.guard import HEADERS
 from edgewbc.serve.problems import Code, Problem, bad_request
+from edgewbc.serve.timers import TimedLoop, Timer
 
 CONNECTIONS: Final = 1000
 """Connections at the same time; requests on others are refused."""
@@ -65,19 +66,25 @@ def bounded(seconds: float, most: int = CONNECTIONS) -> type[asyncio.Protocol]:
     """Return uvicorn's connection with bounds and joined responses; needs uvicorn.
 
     Args:
-        seconds: from its first byte, or from the start of the connection, in which a request's headers must be there.
+        seconds: from its first byte, or from the start of the connection, in which a request must be there.
         most: connections at the same time.
     """
     from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
     class Connection(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
-        """A connection that ends where its headers are too long or too late, or where there are too many."""
+        """A connection that ends where a request is too late, its headers too long, or where there are too many."""
 
-        _timer: asyncio.TimerHandle | None = None
+        loop: Any
+        _timed: TimedLoop | None = None
+        _timer: Timer | None = None
         _head = 0
 
         def connection_made(self, transport: Any) -> None:
-            super().connection_made(Joined(transport, self.loop))
+            joined = Joined(transport, self.loop)
+            if Connection._timed is None:
+                Connection._timed = TimedLoop(self.loop)
+            self.loop = Connection._timed
+            super().connection_made(joined)
             if len(self.connections) > most:
                 self.app = _crowded
             self._wait()
@@ -90,20 +97,29 @@ def bounded(seconds: float, most: int = CONNECTIONS) -> type[asyncio.Protocol]:
             super().data_received(data)
             if self.cycle is not None and not self.cycle.response_complete:  # its headers are read
                 self._head = 0
-                self._stop()
-                return
-            self._head += len(data)
-            if self._head > MOST_HEAD:
-                self._end(_LONG_HEAD)
-            elif self._timer is None:
+                if not self.cycle.more_body:
+                    self._stop()
+                    return
+            else:
+                self._head += len(data)
+                if self._head > MOST_HEAD:
+                    self._end(_LONG_HEAD)
+                    return
+            if self._timer is None:
                 self._wait()
 
         def send_400_response(self, msg: str) -> None:
             self._end(_NO_HTTP)
 
         def _wait(self) -> None:
-            late = Problem(408, Code.TIMEOUT, f"the headers of a request did not come within {seconds:g} s")
-            self._timer = self.loop.call_later(seconds, self._end, late)
+            self._timer = self.loop.call_later(seconds, self._late)
+
+        def _late(self) -> None:
+            self._timer = None
+            if getattr(self, "pipeline", None):  # the client sent it before it had the response to the one before
+                self._wait()
+            else:
+                self._end(Problem(408, Code.TIMEOUT, f"the request did not come within {seconds:g} s"))
 
         def _stop(self) -> None:
             if self._timer is not None:

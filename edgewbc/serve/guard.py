@@ -56,25 +56,25 @@ class Guard:
 
     def _problem(self, scope: Scope) -> Problem | None:
         """Return why a request is not allowed; None if it is."""
-        headers = {name: text.decode("latin-1") for name, text in reversed(scope["headers"])}
+        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first one of a name
         if self._token is not None:
-            if scope["path"] in OPEN or bears(headers.get(b"authorization", ""), self._token):
+            if scope["path"] in OPEN or bears(headers.get(b"authorization", b"").decode("latin-1"), self._token):
                 return None
             message = "wrong token, or none: send it as `Authorization: Bearer TOKEN`"
             return Problem(401, Code.TOKEN, message, headers={"WWW-Authenticate": "Bearer"})
-        hosts = sum(name == b"host" for name, _ in scope["headers"])
+        hosts = [name for name, _ in scope["headers"]].count(b"host")
         if hosts != 1 or not _is_own(headers[b"host"]):
             message = "without a token, this server responds only at this computer's own address"
             return Problem(421, Code.FOREIGN, message)
-        if b"origin" in headers or headers.get(b"sec-fetch-site", "none") != "none":
+        if b"origin" in headers or headers.get(b"sec-fetch-site", b"none") != b"none":
             return Problem(403, Code.FOREIGN, "requests of web pages are refused: start the server with a token")
         return None
 
 
 @lru_cache(64)  # of all requests, most have the same
-def _is_own(host: str) -> bool:
+def _is_own(host: bytes) -> bool:
     """Return whether a `Host` header names this computer's own address."""
-    return is_loopback(_name(host))
+    return is_loopback(_name(host.decode("latin-1")))
 
 
 def _name(host: str) -> str:

@@ -207,11 +207,12 @@ def _outputs(values: Mapping[str, Any], binary: bool) -> tuple[Wanted, ...] | No
     outputs = values.get("outputs")
     if outputs is None:
         return None
-    if not isinstance(outputs, list) or not all(
-        isinstance(each, dict) and isinstance(each.get("name"), str) for each in outputs
-    ):
-        raise bad_request("outputs must be a list of tensors, each with a name")
-    return tuple(Wanted(each["name"], _flag(_object(each, "parameters"), "binary_data", binary)) for each in outputs)
+    found = []
+    for each in outputs if isinstance(outputs, list) else (None,):
+        if not isinstance(each, dict) or not isinstance(name := each.get("name"), str):
+            raise bad_request("outputs must be a list of tensors, each with a name")
+        found.append(Wanted(name, _flag(_object(each, "parameters"), "binary_data", binary)))
+    return tuple(found)
 
 
 def _id(values: Mapping[str, Any]) -> str | None:

@@ -64,6 +64,7 @@ OUTPUTS: Final = (
     Output("box", "FP32", (4,), lambda _, row, __: row.box or _NOWHERE),
 )
 _BY_NAME: Final = {output.name: output for output in OUTPUTS}
+_ENCODER: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _TYPES: Final = {"INT32": "<i4", "FP32": "<f4", "BOOL": "u1"}
 
 
@@ -121,16 +122,17 @@ def encode(
         shape = [len(pairs), *(len(classes) if size == "K" else size for size in output.shape)]
         values = [value for image, row in pairs for value in output.values(image, row, classes)]
         tensor: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": shape}
+        tensors.append(tensor)
         if wanted.binary:
             parts.append(_bytes(output.datatype, values))
-            tensors.append({**tensor, "parameters": {"binary_data_size": len(parts[-1])}})
+            tensor["parameters"] = {"binary_data_size": len(parts[-1])}
         else:
-            tensors.append({**tensor, "data": values})
+            tensor["data"] = values
     found = {"model_name": name, "model_version": version, "outputs": tensors}
     if request.id is not None:
         found["id"] = request.id
     # in ASCII: an id may hold what UTF-8 cannot say
-    text = json.dumps(found, allow_nan=False, separators=(",", ":")).encode("ascii")
+    text = _ENCODER.encode(found).encode("ascii")
     if not parts:
         return Encoded(text, {"content-type": "application/json"})
     headers = {"content-type": "application/octet-stream", LENGTH_HEADER: str(len(text))}

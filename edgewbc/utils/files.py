@@ -61,7 +61,8 @@ def parse_json(data: bytes | str) -> Any:
         ValueError: it is not such JSON, nests too deeply, or has a number of thousands of digits.
     """
     try:
-        return json.loads(data, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+        text = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
+        return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except ValueError as error:
@@ -71,16 +72,19 @@ def parse_json(data: bytes | str) -> Any:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"the key {name[:80]!r} occurs twice")
-        found[name] = value
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        raise ValueError(f"the key {twice[:80]!r} occurs twice")
     return found
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
 
 
 def sha256(*paths: Path) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
@@ -157,23 +155,6 @@ def test_limits_of_a_request(client: TestClient) -> None:
     text = client.get("/metrics").text
     assert "edgewbc_request_bytes_in_flight 0.0" in text
     assert "edgewbc_images_in_flight 0.0" in text
-
-
-def test_a_request_that_does_not_come_is_ended(client: TestClient) -> None:
-    """A client that stops sending holds memory for a bounded time."""
-
-    async def never() -> AsyncIterator[bytes]:
-        yield b"{"
-        await asyncio.sleep(20)
-        yield b"}"
-
-    async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(client.app)
-        async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as slow:
-            return await slow.post("/v2/models/tiny/infer", content=never())
-
-    answer = asyncio.run(send())
-    assert (answer.status_code, answer.json()["code"]) == (408, "timeout")
 
 
 def test_a_full_queue_refuses_and_loses_nothing(tiny: ServedModel) -> None:

@@ -117,6 +117,22 @@ def test_a_connection_without_a_request_ends(address: tuple[str, int], sent: byt
         assert time.monotonic() - begun < 15
 
 
+@pytest.mark.parametrize("pause", [None, 0.1])
+def test_a_body_that_does_not_come_is_ended(address: tuple[str, int], pause: float | None) -> None:
+    """A client that stops sending, or sends a byte now and then, holds memory for a bounded time."""
+    begun = time.monotonic()
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"POST /v2/models/m/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{")
+        with suppress(OSError):
+            while pause is not None and time.monotonic() - begun < 3 * SECONDS:
+                connection.sendall(b" ")
+                time.sleep(pause)
+        assert problem(reply(connection)) == (408, "timeout")
+    assert SECONDS <= time.monotonic() - begun < 15
+    with httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=20) as client:
+        assert "edgewbc_request_bytes_in_flight 0.0" in client.get("/metrics").text
+
+
 @pytest.mark.parametrize("head", [b"GET /v2 HTTP/1.1\r\n", b"GET /"])
 def test_headers_without_an_end_are_refused(address: tuple[str, int], head: bytes) -> None:
     """They are not collected for as long as a client sends them; a long address neither."""
