@@ -45,7 +45,8 @@ SECONDS = 600
 """Time limit of the download."""
 
 _WEB = Path(__file__).with_name("web")
-_SCRIPTS = ("unpack.js", "pixels.js", "appearance.js", "decode.js", "decision.js", "golden.js", "page.js")
+_NAMES = ("unpack", "pixels", "appearance", "jpeg_damage", "decode", "decision", "golden", "page")
+_SCRIPTS = tuple(f"{name}.js" for name in _NAMES)
 _LICENSES = """edgewbc: Apache-2.0, https://www.apache.org/licenses/LICENSE-2.0
 Weights of the network: {weights}
 
@@ -95,8 +96,7 @@ def write(bundle: Bundle, to: Path, archive: Path | None = None, precision: str 
     page = (_WEB / "page.html.tmpl").read_text(encoding="utf-8")
     about = (
         f"{bundle.name}, {precision}, SHA-256 {model.sha256}. Written by edgewbc {__version__} with ONNX Runtime "
-        f"{VERSION}. Labels and statuses follow the rules of edgewbc classify; only JPEG and PNG are read, and damage "
-        "within a JPEG that the browser decodes without an error is recognized only if brightness or color steps."
+        f"{VERSION}. Labels and statuses follow the rules of edgewbc classify; only JPEG and PNG are read."
     )
     values = facts(bundle, model.sha256)
     values["golden"] = None if golden is None else golden.to_json()

@@ -21,7 +21,7 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.export import web_page
-from edgewbc.images import discover
+from edgewbc.images import discover, jpeg_pixels
 from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.lab.classify import LoadedBundle
@@ -183,6 +183,57 @@ def test_a_jpeg_is_decoded_alike(page: Any, bundle: Bundle, tmp_path: Path) -> N
         np.testing.assert_allclose(found["probabilities"], list(row.probabilities.values()), atol=0.01)
     lost = in_page(page, "lost.jpg", images["cell.jpg"][:-1000])
     assert (lost["status"], lost["label"], lost["reason"]) == ("error", "", "truncated or damaged")
+
+
+JPEGS: dict[str, tuple[int, ...]] = {
+    "baseline": (),
+    "progressive": (cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+    "restart": (cv2.IMWRITE_JPEG_RST_INTERVAL, 7),
+    "both": (cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 5),
+    "444": (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_OPTIMIZE, 1),
+    "422": (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422, cv2.IMWRITE_JPEG_QUALITY, 40),
+}
+
+
+@pytest.mark.parametrize("kind", [*JPEGS, "gray"])
+def test_damage_within_a_jpeg_is_found(page: Any, bundle: Bundle, kind: str) -> None:
+    """Wherever libjpeg warns, the page has a reason, and it has none for whole files: all kinds of scans."""
+    if bundle.name != "wbc5-edge":
+        pytest.skip("files do not depend on the network")
+    random = np.random.default_rng(0)
+    cell = draw_cell("monocyte", random, size=150)[:139, :147]
+    data = cv2.imencode(".jpg", cell[..., 1] if kind == "gray" else cell[..., ::-1], JPEGS.get(kind, ()))[1].tobytes()
+    files = [data]
+    for _ in range(30):
+        size = int(random.integers(1, 8))
+        at = int(random.integers(data.index(b"\xff\xda") + 14, len(data) - 2 - size))
+        files.append(data[:at] + random.bytes(size) + data[at + size :])
+    said = [read[1] if (read := jpeg_pixels.decode(one)) is not None else "not decoded" for one in files]
+    assert said[0] == ""
+    assert sum(map(bool, said)) > 5
+    found = page.evaluate(
+        "(files) => files.map((packed) => jpegDamage(Uint8Array.from(atob(packed), (one) => one.charCodeAt(0))))",
+        [base64.b64encode(one).decode() for one in files],
+    )
+    assert found[0] == ""
+    missed = [number for number, (ours, libjpeg) in enumerate(zip(found, said, strict=True)) if libjpeg and not ours]
+    assert missed == []
+
+
+def test_a_damaged_jpeg_is_for_review(page: Any, bundle: Bundle, tmp_path: Path) -> None:
+    """With the reason and the status that `classify` gives it."""
+    data = encode(draw_cell("monocyte", np.random.default_rng(3), size=363), ".jpg")
+    random = np.random.default_rng(1)
+    images = {"long.jpg": data[:-2] + b"\x55" * 40 + b"\xff\xd9"}
+    while len(images) < 4:
+        at = int(random.integers(len(data) // 2, len(data) - 9))
+        changed = data[:at] + random.bytes(4) + data[at + 4 :]
+        if any(note.startswith("damaged: premature") for note in decode(changed).notes):
+            images[f"{at}.jpg"] = changed
+    for row, (name, changed) in zip(rows_of(bundle, images, tmp_path), images.items(), strict=True):
+        found = in_page(page, name, changed)
+        assert (found["label"], found["status"]) == (row.label, row.status)
+        assert [part for part in found["reason"].split("; ") if part.startswith("damaged: ")]
 
 
 def test_what_the_page_does_not_read_has_no_label(page: Any, bundle: Bundle) -> None:

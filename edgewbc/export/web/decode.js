@@ -210,10 +210,11 @@ async function decode(bytes) {
   bitmap.close();
   const image = upright(stored, header.orientation);
   const incomplete = jpeg && (header.incomplete || hasFilledCorner(image));
-  const notes = [];
+  const damage = jpeg && !incomplete ? jpegDamage(bytes) : "", notes = [];
   if (header.gray) notes.push("grayscale: the stain's colors are missing");
   if (header.animated) notes.push("animated or with several pages: only the first is used");
   if (incomplete) notes.push(TRUNCATED);
-  if (jpeg && !incomplete && hasStep(stored)) notes.push("possibly damaged: brightness or color steps across the JPEG");
+  if (jpeg && !incomplete && !damage && hasStep(stored)) notes.push("possibly damaged: brightness or color steps across the JPEG");
+  if (damage) notes.push(`damaged: ${damage}`);
   return { image, notes };
 }
