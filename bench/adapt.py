@@ -52,10 +52,10 @@ class UnlabeledRow:
     @classmethod
     def of(cls, lab: LabCells) -> UnlabeledRow:
         """Train on all cells of a set."""
-        found = self_training.correct(lab.cells.features, lab.head)
-        features, truth = lab.cells.features[:, 0], lab.cells.labels
-        before = lab.head.logits(features).argmax(1)
-        after = before if found is None else found.logits(lab.head, features).argmax(1)
+        found, truth, before = self_training.correct(lab.cells.features, lab.head), lab.cells.labels, lab.old_labels
+        after = before
+        if found is not None:
+            after = shots.labels_of(found.logits(lab.head, lab.cells.judged), lab.label_from)
         return cls(
             Accuracy.of(truth, before),
             Accuracy.of(truth, after),
@@ -104,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     f"{percent(row.macro_after)}"
                 )
                 if name == SHOTS_SET:
-                    rows = shots.evaluate(lab.cells, lab.head, repeats=given.repeats, progress=progress)
+                    rows = shots.evaluate(
+                        lab.cells, lab.head, before=lab.label_from, repeats=given.repeats, progress=progress
+                    )
                     most = with_all_labels(lab)
                     labeled.append({**lab.about(), "rows": [each.to_json() for each in rows], "all": most})
                     say(text(rows))

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from bench.travel.cells import ENOUGH, canonical, see
 from edgewbc.bundle.bundle import Bundle
+from edgewbc.cells import OTHER_CLASSES
 from edgewbc.data import prepare
-from edgewbc.data.manifest import Entry, Manifest
+from edgewbc.data.manifest import Entry, Manifest, Protocol
 from edgewbc.data.sources import make
+from edgewbc.decision import shots
 from edgewbc.decision.adapt import Cells
 from edgewbc.decision.head import Head
+from edgewbc.decision.views import LabelFrom
 from edgewbc.lab import adapt
 from edgewbc.metrics import Spread
 from edgewbc.pixels import Reference
@@ -39,6 +42,7 @@ class LabCells:
         set: name of the set.
         cells: features and labels; each image once.
         head: of the bundle.
+        label_from: which views of a cell the bundle takes labels from.
     """
 
     bundle: str
@@ -46,11 +50,17 @@ class LabCells:
     set: str
     cells: Cells
     head: Head
+    label_from: LabelFrom = LabelFrom.UPRIGHT
 
     @property
     def classes(self) -> NDArray[np.int64]:
         """The classes that count in a mean recall."""
         return np.flatnonzero(np.bincount(self.cells.labels) >= ENOUGH)
+
+    @property
+    def old_labels(self) -> NDArray[np.int64]:
+        """The label that the bundle gives each cell, (n,)."""
+        return shots.labels_of(self.head.logits(self.cells.judged), self.label_from)
 
     def about(self) -> dict[str, Any]:
         """Return what identifies the cells in a result."""
@@ -58,11 +68,12 @@ class LabCells:
 
 
 def manifests(data: Path, name: str, bundle: Bundle) -> tuple[Manifest, list[Entry]]:
-    """Return the manifest of a set and its cells: all of jtsc and bccd, the validation cells of pbc."""
+    """Return the manifest of a set and its cells of the bundle's classes: of pbc the validation cells, or all."""
     if name == "pbc":
-        manifest = make("pbc", data / "pbc", protocol="published")
-        return manifest, list(manifest.split("val"))
-    manifest = make(name, data / name, protocol="external")
+        eight = any(other in bundle.classes for other in OTHER_CLASSES)
+        manifest = make("pbc", data / "pbc", protocol=Protocol.PUBLISHED8 if eight else Protocol.PUBLISHED)
+        return manifest, [entry for entry in manifest.split("val") if entry.label in bundle.classes]
+    manifest = make(name, data / name, protocol=Protocol.EXTERNAL)
     return manifest, [entry for entry in manifest.entries if entry.label in bundle.classes]
 
 
@@ -107,4 +118,4 @@ def load(bundle: Bundle, data: Path, name: str, work: Path, progress: Progress =
     """
     seen = see(bundle, *manifests(data, name, bundle), work, progress=progress)
     cells = Cells(seen.features, seen.labels, np.arange(len(seen)), seen.others)
-    return LabCells(bundle.name, bundle.pixels.crop, name, cells, adapt.old_head(bundle))
+    return LabCells(bundle.name, bundle.pixels.crop, name, cells, adapt.old_head(bundle), bundle.manifest.label_from)

@@ -2,7 +2,8 @@
 
 A cell has no upright position, so the mean of a network's probabilities over the eight orientations of an image (four
 rotations, each also mirrored) is an ensemble without further training, at eight times the network's cost. `classify`
-does not do it; the study says what it would gain on the validation and the test split. Nothing is chosen by it.
+does not do it (with a bundle that locates cells, it takes the mean of six other views: `bench.views`); the study says
+what it would gain on the validation and the test split. Nothing is chosen by it.
 """
 
 from __future__ import annotations
@@ -137,8 +138,9 @@ def section(values: Mapping[str, Any]) -> str:
         f"{table(rows)}\n\n"
         f"INT8 with OpenVINO on {data['source']}, protocol `{data['protocol']}`, manifest "
         f"`{data['manifest_sha256'][:12]}`. The mean of the probabilities over {rows[0].orientations} orientations of "
-        f"each image costs {rows[0].orientations} times as much as one; `classify` does not take it. Gained and lost: "
-        "images that only the mean, or only the single orientation, classifies correctly; p is McNemar's, exact."
+        f"each image costs {rows[0].orientations} times as much as one; `classify` does not take it (with a bundle "
+        "that locates cells it takes that of other views, see above). Gained and lost: images that only the mean, or "
+        "only the single orientation, classifies correctly; p is McNemar's, exact."
     )
 
 

@@ -78,7 +78,7 @@ def measure(lab: LabCells, count: int, repeats: int = REPEATS, progress: Progres
     return PickRow(
         count,
         repeats,
-        shots.scores(logits[:, 0].argmax(1), lab.cells.labels, classes)[1],
+        shots.scores(lab.old_labels, lab.cells.labels, classes)[1],
         Spread.of(values["random"]),
         Spread.of(values["picked"]),
         Spread.of(difference),
@@ -93,7 +93,7 @@ def after(lab: LabCells, places: NDArray[np.int64], classes: NDArray[np.int64], 
     own = lab.cells.take(places)
     rest = np.setdiff1d(np.arange(len(lab.cells)), places)
     test = lab.cells.take(rest)
-    logits, label_from = lab.head.logits(test.judged), LabelFrom.UPRIGHT
+    logits, label_from = lab.head.logits(test.judged), lab.label_from
     if len(np.unique(own.labels)) > 1:
         correction, _ = adapt.learn(own, lab.head, seed=seed)
         logits, label_from = correction.logits(lab.head, test.judged), LabelFrom.MEAN

@@ -183,7 +183,12 @@ def accuracy_table(found: Sequence[EvalResult]) -> str:
         for one in found
     ]
     manifests = sorted({f"{one.source} `{one.protocol}` `{one.manifest_sha256[:12]}`" for one in found})
-    return f"{markdown(header, rows, numbers=(4, 5, 6, 7))}\n\nManifests: {', '.join(manifests)}."
+    several = {one.model: one.views for one in found if one.views > 1}
+    averaged = [
+        f"The label of {name} is that of the mean of {count} views of a cell." for name, count in several.items()
+    ]
+    notes = " ".join([f"Manifests: {', '.join(manifests)}.", *averaged])
+    return f"{markdown(header, rows, numbers=(4, 5, 6, 7))}\n\n{notes}"
 
 
 def speed_table(result: BenchResult, bundles: Path = CHECKOUT / "export" / "bundles") -> str:

@@ -40,7 +40,7 @@ from edgewbc.data.sampling import spread
 from edgewbc.decision.calibration import CalibrationScores
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.familiarity_fit import MIN_HELD_OUT, show_others
-from edgewbc.decision.views import lowest
+from edgewbc.decision.views import judge
 from edgewbc.errors import UserError, exit_code
 from edgewbc.evaluation.load import LoadedModel, load
 from edgewbc.export import decision
@@ -127,7 +127,14 @@ class BundleResult:
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """Label, features (n, d) and probabilities (n, K) of cells, and whether these reach the review threshold."""
+    """Cells.
+
+    Attributes:
+        labels: by a person, (n,).
+        features: of the upright view, (n, d).
+        probabilities: that the network's label is taken from, (n, K), before calibration.
+        sure: whether they reach the review threshold in every view that the bundle looks at, (n,).
+    """
 
     labels: NDArray[np.str_]
     features: NDArray[np.float32]
@@ -160,18 +167,20 @@ def measure(path: Path, manifest: Manifest, beside: Manifest | None = None, prog
         raise UserError(f"{path}: has no familiarity statistics: run python -m bench.describe_bundles first")
     loaded = load(path)
 
-    def calibrated(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        return probabilities if loaded.calibration is None else loaded.calibration.apply(probabilities)
+    def calibrated(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
+        single = probabilities.astype(np.float32)
+        return single if loaded.calibration is None else loaded.calibration.apply(single)
 
     def run(of: Manifest, entries: Sequence[Entry]) -> _Cells:
         seen = (loaded.predictor, of, entries, bundle.pixels)
         found = decision.predict(*seen, progress, bundle.name)
-        surest = calibrated(found.probabilities).max(1)
-        if (views := bundle.manifest.views) is not None:
+        views, label_from, others = bundle.manifest.views, bundle.manifest.label_from, None
+        if views is not None:
             others = decision.predict_views(*seen, views, progress, f"{bundle.name}, other views")
-            surest = lowest(calibrated(found.probabilities), calibrated(others))
-        sure = surest >= (bundle.manifest.review_below or 0.0)
-        return _Cells(np.array([entry.label for entry in entries]), found.features, found.probabilities, sure)
+        judged = judge(found.probabilities, others, label_from, calibrated)
+        sure = judged.sure >= (bundle.manifest.review_below or 0.0)
+        probabilities = label_from.probabilities(found.probabilities, others).astype(np.float32)
+        return _Cells(np.array([entry.label for entry in entries]), found.features, probabilities, sure)
 
     cells = run(manifest, manifest.split("test"))
     is_known = np.isin(cells.labels, bundle.classes)

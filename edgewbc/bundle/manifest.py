@@ -198,6 +198,11 @@ class BundleManifest:
         data = self.values.get("data")
         return _text(data.get(name)) if isinstance(data, Mapping) else None
 
+    @property
+    def averaged(self) -> Views | None:
+        """The views whose mean the label is that of; None if it is that of the upright view."""
+        return self.views if self.label_from == LabelFrom.MEAN else None
+
     def holds(self, backend: str, precision: str) -> bool:
         """Return whether there are files of a precision for a backend."""
         return backend in self.files.get(precision, {})

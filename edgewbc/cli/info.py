@@ -88,7 +88,7 @@ class BundleSummary:
         sizes: bytes of the model files, by precision and backend.
         default_precision: that is run if none is named.
         review_below: probability below which a cell is to be looked at.
-        views, calibration, familiarity: as in the manifest (see docs/data-formats.md).
+        views, label_from, calibration, familiarity: as in the manifest (see docs/data-formats.md).
         evidence: the manifest's accuracies.
         created, edgewbc: when, and by which version, the bundle was exported.
     """
@@ -108,6 +108,7 @@ class BundleSummary:
     default_precision: str
     review_below: float | None
     views: dict[str, Any] | None
+    label_from: str | None
     calibration: dict[str, Any] | None
     familiarity: dict[str, Any] | None
     evidence: list[dict[str, Any]]
@@ -126,6 +127,7 @@ class BundleSummary:
             "macs",
             "review_below",
             "views",
+            "label_from",
             "calibration",
             "familiarity",
         )
@@ -146,6 +148,7 @@ class BundleSummary:
 
     def text(self) -> str:
         """Return the summary as two columns."""
+        from edgewbc.decision.views import LabelFrom
         from edgewbc.smear.views import Views
         from edgewbc.utils.text import interval, percent, table
 
@@ -168,11 +171,13 @@ class BundleSummary:
             for row in self.evidence
         ]
         views = "" if self.views is None else f", by the lowest of {len(Views.from_json(self.views))} views"
+        label = "mean of its views" if self.label_from == LabelFrom.MEAN else "upright view"
         known, cells = "not detected", self.familiarity
         if cells is not None:
             alarms = percent(cells["false_alarms"])
             known = f"learned from {cells['trained_on']} training cells, {alarms} false alarms"
         rows += [
+            *([] if self.views is None else [["label of a cell", label]]),
             ["review below", "not stated" if self.review_below is None else f"{self.review_below:.4f}{views}"],
             ["calibration", "none" if self.calibration is None else f"temperature {self.calibration['temperature']:g}"],
             ["unfamiliar cells", known],

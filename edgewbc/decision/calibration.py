@@ -117,11 +117,11 @@ class Calibration:
         """Return the attributes and the method as JSON values."""
         return {"method": METHOD, **asdict(self)}
 
-    def apply(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    def apply(self, probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return calibrated probabilities, float32 of the same shape.
 
         Args:
-            probabilities: of one cell (K,) or of several (n, K).
+            probabilities: of one cell (K,) or of several (..., K).
         """
         return _softmax(_logits(probabilities) / self.temperature).astype(np.float32)
 
@@ -130,7 +130,7 @@ def _scores(values: Mapping[str, Any] | None) -> CalibrationScores | None:
     return None if values is None else CalibrationScores(*(float(values[key]) for key in ("width", "mass", "brier")))
 
 
-def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+def _logits(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the logits up to a constant per cell."""
     return np.log(np.maximum(probabilities.astype(np.float64), _EPSILON))
 

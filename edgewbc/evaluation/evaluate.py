@@ -98,6 +98,7 @@ def evaluate_loaded(
         precision=loaded.predictor.info.precision,
         backend=str(loaded.predictor.info.backend),
         reference=reference(scores.accuracy, manifest),
+        views=1 if loaded.averaged is None else len(loaded.averaged),
     )
     return Evaluation(result, truth, predicted)
 

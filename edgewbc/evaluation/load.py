@@ -14,7 +14,6 @@ from typing import Literal, assert_never
 from edgewbc import runs
 from edgewbc.bundle.bundle import Bundle, ModelFiles
 from edgewbc.decision.calibration import Calibration
-from edgewbc.decision.views import LabelFrom
 from edgewbc.errors import UserError
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime import trial
@@ -42,7 +41,7 @@ class LoadedModel:
         size: total size of the files that run, in bytes.
         calibration: of the probabilities, which a bundle can carry; None if they are used as the network gives them.
         averaged: further views of a cell, where the label is that of the mean over all views; None where it is that of
-            the upright one.
+            the upright one, and for run folders, which are networks that nothing decides by.
     """
 
     predictor: Predictor
@@ -125,7 +124,7 @@ def load(
         trial.check_info(bundle, predictor.info)
         manifest = bundle.manifest
         about = (bundle.classes, bundle.pixels, bundle.name, digest, files.size, manifest.calibration)
-        return LoadedModel(predictor, *about, manifest.views if manifest.label_from == LabelFrom.MEAN else None)
+        return LoadedModel(predictor, *about, manifest.averaged)
     spec = runs.spec(path)
     return LoadedModel(predictor, spec.classes, spec.pixels, path.resolve().name, digest, files.size)
 

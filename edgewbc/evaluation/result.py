@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgewbc.metrics import Scores
@@ -51,6 +51,7 @@ class EvalResult(Scores):
         backend: runtime.
         brier, log_loss, calibration_error: see `probability_metrics.ProbabilityScores`.
         reference: the accuracy to compare with, and whether it is met.
+        views: number of views of a cell whose mean the label is that of; 1 for the upright view alone.
     """
 
     protocol: str
@@ -65,11 +66,12 @@ class EvalResult(Scores):
     log_loss: float | None
     calibration_error: float | None
     reference: ReferenceComparison
+    views: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values by attribute name: first what identifies the model and the images, then the scores."""
         scores = super().to_json()
-        own = {field.name: scores.pop(field.name) for field in fields(self) if field.name in IDENTITY}
+        own = {name: scores.pop(name) for name in (*IDENTITY, "views")}
         return own | scores | {"reference": self.reference.to_json()}
 
     @classmethod
@@ -86,4 +88,5 @@ class EvalResult(Scores):
             log_loss=values.get("log_loss"),
             calibration_error=values.get("calibration_error"),
             reference=ReferenceComparison.from_json(values["reference"]),
+            views=values.get("views", 1),
         )

@@ -15,6 +15,7 @@ from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.data.manifest import SYNTHETIC
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.familiarity_info import FamiliarityInfo
+from edgewbc.decision.views import LabelFrom
 from edgewbc.lineage import Lineage
 from edgewbc.pixels import PixelSpec
 from edgewbc.probability_metrics import MAX_CALIBRATION_ERROR
@@ -98,6 +99,11 @@ def _limits(m: Mapping[str, Any]) -> str:
 def _views(m: Mapping[str, Any]) -> str:
     """Say of how many views the probability is the lowest; empty for one."""
     return "" if m.get("views") is None else f"in any of {len(Views.from_json(m['views']))} views "
+
+
+def _averaged(m: Mapping[str, Any]) -> int:
+    """Return the number of views whose mean the label is that of; 0 if it is that of one view."""
+    return len(Views.from_json(m["views"])) if m.get("label_from") == LabelFrom.MEAN else 0
 
 
 def _guarantee(m: Mapping[str, Any]) -> str:
@@ -193,7 +199,9 @@ def _evidence(m: Mapping[str, Any]) -> str:
     text = (
         "## Accuracy\n\nMeasured on the validation images, with the files of this bundle, when it was exported. The "
         "training chose the network on these images, so the figures are slightly optimistic; `edgewbc eval` measures "
-        "on the test split.\n\n"
+        "on the test split."
+        + (f" The label of a cell is that of the mean of its {count} views." if (count := _averaged(m)) else "")
+        + "\n\n"
     )
     text += "\n".join(lines)
     errors = [row["calibration_error"] for row in m["evidence"] if row.get("calibration_error") is not None]
@@ -227,7 +235,7 @@ def _evidence(m: Mapping[str, Any]) -> str:
             f"\n\nONNX Runtime runs {percent(share)} of the multiply-adds of the int8 file as integer operators "
             "(read back from its optimized graph)."
         )
-    return text + _isa(m["lineage"].get("isa"))
+    return text + _isa(m["lineage"].get("isa"), " by their upright view" if _averaged(m) else "")
 
 
 def _calibration(found: Calibration) -> str:
@@ -243,15 +251,21 @@ def _calibration(found: Calibration) -> str:
     )
 
 
-def _isa(found: Mapping[str, Any] | None) -> str:
-    """Report predictions on a CPU without VNNI, if they were measured (`edgewbc quantize --check-isa`)."""
+def _isa(found: Mapping[str, Any] | None, how: str = "") -> str:
+    """Report predictions on a CPU without VNNI, if they were measured (`edgewbc quantize --check-isa`).
+
+    Args:
+        found: entry of the lineage.
+        how: words on how `quantize` labels cells, where the bundle does otherwise.
+    """
     if found is None or found["same_isa"]:
         return ""
     native, limited = found["native"], found["avx2"]
     return (
         f"\n\nOpenVINO int8 on a CPU without VNNI ({limited['isa']}, simulated) against {native['isa']}: same label "
         f"for {percent(found['agreement'])} of {found['n']} validation images, {limited['correct']} and "
-        f"{native['correct']} of them correct, largest difference in a probability {found['largest_difference']:.3f}."
+        f"{native['correct']} of them correct{how}, largest difference in a probability "
+        f"{found['largest_difference']:.3f}."
     )
 
 
@@ -270,11 +284,27 @@ def _input(m: Mapping[str, Any]) -> str:
     return (
         "## Input and output\n\n"
         f"`image`: uint8, (n, {spec.height}, {spec.width}, 3), RGB. Take {crop}, resize it to {spec.height} x "
-        f"{spec.width} (area averaging), and pass it unscaled: normalization and softmax are part of the graph.\n\n"
+        f"{spec.width} (area averaging), and pass it unscaled: normalization and softmax are part of the graph."
+        f"{_mean_of_views(m)}\n\n"
         f"`probabilities`: float32, (n, {outputs['probabilities']}), in the order of the classes above. `features`: "
         f"float32, (n, {outputs['features']}), the input of the dense layers; `{m['head']}` has those layers as plain "
         f"arrays. The feature map before pooling, (n, {', '.join(str(v) for v in outputs['map'])}), is named `map` and "
         "can be added as an output."
+    )
+
+
+def _mean_of_views(m: Mapping[str, Any]) -> str:
+    """Describe the views that the label is taken from; empty where it is the upright one alone."""
+    count = _averaged(m)
+    if not count:
+        return ""
+    views = Views.from_json(m["views"])
+    scales = " and ".join(f"{scale:g}" for scale in views.scales)
+    turned = {1: "upright", 2: "upright and turned by half", 4: "upright and turned by quarters"}[views.turns]
+    sides = f", and cut out with {scales} times the side" if scales else ""
+    return (
+        f" A cell is looked at in {count} views, {turned}{sides}; its probabilities are the arithmetic mean of those "
+        "of the views, calibrated after the mean is taken."
     )
 
 

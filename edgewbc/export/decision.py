@@ -20,7 +20,7 @@ from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.others import Examples
 from edgewbc.decision.review_threshold import ReviewCount
 from edgewbc.decision.risk import RiskChoice, RiskTable
-from edgewbc.decision.views import lowest
+from edgewbc.decision.views import LabelFrom, judge
 from edgewbc.errors import UserError
 from edgewbc.export import validation
 from edgewbc.export.training_images import MAX_IMAGES
@@ -45,6 +45,7 @@ class DecisionSettings:
         table: errors of the validation cells by threshold.
         familiarity: which cells look like those of training; None if the training images are not available, or too few.
         views: further views of a cell whose lowest probability the threshold is for; None for the upright view alone.
+        label_from: which of the views the label is taken from; calibration and errors are those of this label.
     """
 
     calibration: Calibration
@@ -53,9 +54,10 @@ class DecisionSettings:
     table: RiskTable
     familiarity: Familiarity | None
     views: Views | None = None
+    label_from: LabelFrom = LabelFrom.UPRIGHT
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entries of a bundle's manifest; `familiarity` and `views` only where there are any."""
+        """Return the entries of a bundle's manifest; `familiarity`, `views`, `label_from` only where there are any."""
         known = self.familiarity
         return {
             "calibration": self.calibration.to_json(),
@@ -64,6 +66,7 @@ class DecisionSettings:
             "risk": self.table.to_json(),
             **({} if known is None else {"familiarity": known.info(FAMILIARITY).to_json()}),
             **({} if self.views is None else {"views": self.views.to_json()}),
+            **({} if self.label_from == LabelFrom.UPRIGHT else {"label_from": str(self.label_from)}),
         }
 
     def write(self, folder: Path) -> None:
@@ -110,12 +113,14 @@ def measure(
     trained_on: str | None,
     max_error: float | None = None,
     others: Manifest | None = None,
+    label_from: LabelFrom | None = None,
     progress: Progress = quiet,
 ) -> DecisionSettings:
     """Measure what a bundle decides by, with its default model.
 
-    Calibration, threshold and errors are measured on the validation split. The familiarity statistics are those of the
-    training split (at most `training_images.MAX_IMAGES` images), and their threshold is set on the validation split.
+    Calibration, threshold and errors are measured on the validation split, of the labels that `classify` will give. The
+    familiarity statistics are those of the training split (at most `training_images.MAX_IMAGES` images), and their
+    threshold is set on the validation split.
 
     Args:
         predictor: the bundle's default model.
@@ -128,6 +133,7 @@ def measure(
             mislabeled; None chooses it by `decision.review_threshold`.
         others: its training cells of other kinds than `classes` show the familiarity statistics what is unfamiliar,
             beside images that are made of training images (`synth.outliers`); None shows these alone.
+        label_from: which views of a cell the label is taken from; None is what a new bundle does (`LabelFrom.of`).
         progress: reports progress.
 
     Raises:
@@ -137,11 +143,13 @@ def measure(
     held_out = manifest.split(validation.SPLIT)
     truth = images.truth(manifest, held_out, classes)
     seen = predict(predictor, manifest, held_out, pixels, progress, "decision: validation images")
-    calibration = Calibration.fit(seen.probabilities, truth)
-    probabilities, views, sure = calibration.apply(seen.probabilities), Views.of(pixels), None
+    views, others_seen = Views.of(pixels), None
     if views is not None:
         others_seen = predict_views(predictor, manifest, held_out, pixels, views, progress, "decision: views")
-        sure = lowest(probabilities, calibration.apply(others_seen))
+    label_from = label_from or LabelFrom.of(views)
+    calibration = Calibration.fit(label_from.probabilities(seen.probabilities, others_seen), truth)
+    judged = judge(seen.probabilities, others_seen, label_from, calibration.apply)
+    probabilities, sure = judged.probabilities, judged.sure
     table = RiskTable.of(probabilities, truth, sure)
     if max_error is None:
         threshold = review_threshold.choose(probabilities, truth, sure)
@@ -159,7 +167,7 @@ def measure(
         if familiarity is not None:
             shown = examples(predictor, manifest, entries, classes, pixels, others, progress)
             familiarity = familiarity_fit.show_others(familiarity, features, labels, seen.features, shown)
-    return DecisionSettings(calibration, threshold, review, table, familiarity, views)
+    return DecisionSettings(calibration, threshold, review, table, familiarity, views, label_from)
 
 
 def show(

@@ -70,7 +70,8 @@ def describe(
 ) -> None:
     """Record training images, calibration, review threshold and familiarity; rewrite manifest, card and checksums.
 
-    Model files and golden samples keep their hashes. Without validation images only the training images are recorded.
+    Model files and golden samples keep their hashes, and labels are taken from the views that the bundle takes them
+    from. Without validation images only the training images are recorded.
 
     Args:
         folder: folder of the bundle.
@@ -103,6 +104,7 @@ def describe(
             trained_on=trained_on,
             max_error=max_error,
             others=others,
+            label_from=bundle.manifest.label_from,
             progress=progress,
         )
         described.pop("familiarity", None)

@@ -30,6 +30,7 @@ from edgewbc.nets import model
 from edgewbc.nets.spec import ModelSpec
 from edgewbc.nets.torch_predictor import TorchPredictor
 from edgewbc.runtime.predictor import Predictor
+from edgewbc.smear.views import Views
 from edgewbc.utils.files import occupied, whole_folder, write_json, write_text
 from edgewbc.utils.optional import need
 from edgewbc.utils.progress import Progress, quiet
@@ -199,8 +200,11 @@ def _fill(
 def _measure(
     files: Sequence[ModelFile], shipped: int, spec: ModelSpec, manifest: Manifest, progress: Progress
 ) -> _Measured:
-    """Measure all files on the validation images; the first `shipped` of them are those of the bundle."""
-    found = validation.validate(files, manifest, spec, progress)
+    """Measure all files on the validation images, of the labels that `classify` will give.
+
+    The first `shipped` of them are those of the bundle.
+    """
+    found = validation.validate(files, manifest, spec, progress, Views.of(spec.pixels))
     drops = {
         backend: parity.accuracy_drop(
             found.truth, found.probabilities[f"{backend} f32"], found.probabilities[f"{backend} int8"]

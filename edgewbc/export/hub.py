@@ -78,6 +78,8 @@ def config(bundle: Bundle) -> dict[str, Any]:
         "id2label": {str(number): name for number, name in enumerate(bundle.classes)},
         "label2id": {name: number for number, name in enumerate(bundle.classes)},
         "pixels": manifest.to_json()["pixels"],
+        "views": None if manifest.views is None else manifest.views.to_json(),
+        "label_from": str(manifest.label_from),
         "input": {"dtype": "uint8", "layout": "NHWC", "color": "RGB", "height": bundle.pixels.height,
                   "width": bundle.pixels.width},
         "files": {p: {b: list(names) for b, names in held.items()} for p, held in manifest.files.items()},

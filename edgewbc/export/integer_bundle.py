@@ -69,8 +69,7 @@ def make_integer(folder: Path, manifest: Manifest, progress: Progress = quiet) -
         NAME: ONNXRuntimePredictor(after, precision="int8"),
         "before": ONNXRuntimePredictor(before, precision="int8"),
     }
-    shown = images.batches(manifest, entries, bundle.pixels, validation.BATCH)
-    found = parity.predict(predictors, progress(shown, f"{bundle.name}: validation images", len(entries)))
+    found = validation.predict(predictors, manifest, entries, bundle.pixels, bundle.manifest.averaged, progress)
     changed = parity.difference(found["before"], found[NAME])
     if not np.array_equal(found["before"].argmax(1), found[NAME].argmax(1)):
         raise GateError(

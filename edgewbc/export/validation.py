@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.data import images
-from edgewbc.data.manifest import Manifest, SplitFacts, facts
+from edgewbc.data.manifest import Entry, Manifest, SplitFacts, facts
+from edgewbc.decision.views import LabelFrom
 from edgewbc.export import parity
 from edgewbc.metrics import ClassScore, Interval, score
 from edgewbc.nets.spec import ModelSpec
+from edgewbc.pixels import PixelSpec
 from edgewbc.probability_metrics import probability_scores
 from edgewbc.runtime.onnxruntime_engine import ONNXRuntimePredictor
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Predictor
+from edgewbc.smear.views import Views
 from edgewbc.utils.files import sha256
 from edgewbc.utils.json_values import pair, take, values_of
 from edgewbc.utils.progress import Progress, quiet
@@ -141,6 +144,7 @@ def validate(
     manifest: Manifest,
     spec: ModelSpec,
     progress: Progress = quiet,
+    averaged: Views | None = None,
     **others: Predictor,
 ) -> ValidationResult:
     """Run every saved file on every validation image.
@@ -150,6 +154,8 @@ def validate(
         manifest: labeled images.
         spec: the network; its classes give the order of the labels.
         progress: reports progress.
+        averaged: further views of a cell, where the label is that of the mean over all views, as in bundles; None where
+            it is that of the upright view, as for networks.
         others: further predictors to run, such as torch; the result has their probabilities, but no row.
 
     Raises:
@@ -158,14 +164,48 @@ def validate(
     entries = manifest.split(SPLIT)
     truth = images.truth(manifest, entries, spec.classes)
     predictors = {file.name: file.open() for file in files} | others
-    batches = images.batches(manifest, entries, spec.pixels, BATCH)
-    found = parity.predict(predictors, progress(batches, "validation", -(-len(entries) // BATCH)))
+    found = predict(predictors, manifest, entries, spec.pixels, averaged, progress)
     data = facts(manifest, SPLIT)
     rows = [
         evidence((file.precision, file.backend, file.sha256), data, truth, found[file.name], spec.classes)
         for file in files
     ]
     return ValidationResult(tuple(rows), found, truth)
+
+
+def predict(
+    predictors: Mapping[str, Predictor],
+    manifest: Manifest,
+    entries: Sequence[Entry],
+    pixels: PixelSpec,
+    averaged: Views | None = None,
+    progress: Progress = quiet,
+) -> dict[str, parity.Probabilities]:
+    """Return the probabilities that labels are taken from, (n, K), by the name of the predictor.
+
+    Args:
+        predictors: predictors by name.
+        manifest, entries: n images.
+        pixels: crop and input size of the network.
+        averaged: see `validate`.
+        progress: reports progress.
+
+    Raises:
+        UserError: an image is missing or has changed.
+    """
+    batches = images.batches(manifest, entries, pixels, BATCH)
+    found = parity.predict(predictors, progress(batches, "validation", -(-len(entries) // BATCH)))
+    if averaged is None:
+        return found
+    count = -(-len(entries) * (len(averaged) - 1) // BATCH)
+    batches = images.view_batches(manifest, entries, pixels, averaged, BATCH)
+    others = parity.predict(predictors, progress(batches, "validation: other views", count))
+    return {
+        name: LabelFrom.MEAN.probabilities(upright, others[name].reshape(len(upright), -1, upright.shape[1])).astype(
+            np.float32
+        )
+        for name, upright in found.items()
+    }
 
 
 def evidence(

@@ -275,7 +275,7 @@ def run(
             )
         if found is not None:
             head = found.head(old)
-            changed = _changed(old, head, others.features[:, 0])
+            changed = _changed(old, head, bundle.manifest.label_from, others.judged)
     if not files:
         none = np.zeros(0, np.int64)
         label_from = bundle.manifest.label_from
@@ -301,7 +301,7 @@ def run(
         HeldOut.of(tested, labels),
         changed,
         profile,
-        LabelFrom.UPRIGHT if bundle.manifest.views is None else LabelFrom.MEAN,
+        LabelFrom.of(bundle.manifest.views),
     )
 
 
@@ -386,5 +386,7 @@ def learn_profile(bundle: Bundle, paths: Sequence[Path]) -> Profile | None:
     return found
 
 
-def _changed(old: Head, head: Head, features: NDArray[np.float32]) -> float:
-    return float((old.logits(features).argmax(1) != head.logits(features).argmax(1)).mean())
+def _changed(old: Head, head: Head, label_from: LabelFrom, judged: NDArray[np.float32]) -> float:
+    """Return the share of cells (n, 1 + m, d) whose label differs between two heads."""
+    before, after = (label_probabilities(each, label_from, judged).argmax(1) for each in (old, head))
+    return float((before != after).mean())

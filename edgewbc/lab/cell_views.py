@@ -42,6 +42,7 @@ class SeenCells:
         probabilities: of the views, float32 (n, views, K).
         others: features of the views that the bundle looks at beside the first (see `smear.views`), float32 (n, m, d);
             None for a bundle that looks at one view.
+        other_probabilities: of these views, float32 (n, m, K); None without any.
         appearance: see `smear.appearance`, float32 (n, q).
         sizes: width and height of each image in pixels.
         notes: of the decoder on each image (see `decode.Decoded`); never damage.
@@ -58,9 +59,16 @@ class SeenCells:
     notes: tuple[tuple[str, ...], ...]
     errors: tuple[tuple[int, str], ...]
     others: NDArray[np.float32] | None = None
+    other_probabilities: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def judged(self) -> NDArray[np.float32]:
+        """The features of the views that the bundle looks at, the first one included, (n, 1 + m, d)."""
+        first = self.features[:, :1]
+        return first if self.others is None else np.concatenate([first, self.others], 1)
 
     @property
     def copies(self) -> NDArray[np.int64]:
@@ -153,11 +161,11 @@ def see(
         parts.append(joined.reshape(len(kept), -1, joined.shape[-1]))
     features, probabilities = parts
     count = features.shape[1] - (0 if looked is None else len(looked.scales))
-    others = None
+    others = other_probabilities = None
     if looked is not None:
         turns = quarter_turns(bundle.pixels.height, bundle.pixels.width)
-        turned = [turns.index(turn) for turn in looked.turned]
-        others = np.concatenate([features[:, turned], features[:, count:]], 1)
+        places = [*(turns.index(turn) for turn in looked.turned), *range(count, features.shape[1])]
+        others, other_probabilities = features[:, places], probabilities[:, places]
     if why := fault(probabilities, features):
         raise UserError(f"{bundle.path}: {why}: run `edgewbc selftest --model {bundle.path}`")
     return SeenCells(
@@ -171,6 +179,7 @@ def see(
         tuple(each.notes for each in kept),
         tuple(errors),
         others,
+        other_probabilities,
     )
 
 

@@ -50,7 +50,7 @@ class Picked:
         box: of the cell in a field; None where the image shows one cell.
         copy: its copy, or a part cut out of a field, relative to the folder, with forward slashes.
         suggestion: the label that the bundle gives.
-        probability: of that label, mean over the cell's views.
+        probability: of that label, calibrated.
     """
 
     number: int
@@ -97,13 +97,17 @@ def choose(
     once = np.unique(seen.copies, return_index=True)[1]
     once.sort()
     logits = np.log(np.maximum(seen.probabilities[once].astype(np.float64), 1e-12))
-    mean = seen.probabilities[once].mean(1)
+    manifest, upright = bundle.manifest, seen.probabilities[once, 0]
+    others = None if seen.other_probabilities is None else seen.other_probabilities[once]
+    found = manifest.label_from.probabilities(upright, others)
+    if manifest.calibration is not None:
+        found = manifest.calibration.apply(found)
     cells = []
     for number, place in enumerate(pick.pick(seen.features[once], logits, count, seed=seed), 1):
         original, box = paths[int(seen.indices[once[place]])], seen.boxes[once[place]]
-        label = int(mean[place].argmax())
+        label = int(found[place].argmax())
         copy = f"{IMAGES}/{number:03d}{original.suffix.lower() if box is None else '.png'}"
-        cells.append(Picked(number, original, box, copy, bundle.classes[label], round(float(mean[place, label]), 4)))
+        cells.append(Picked(number, original, box, copy, bundle.classes[label], round(float(found[place, label]), 4)))
     errors = tuple((paths[index], reason) for index, reason in seen.errors)
     return Picking(tuple(cells), len(once), len(seen) - len(once), errors)
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from edgewbc.archive.worker import ENDS_PROCESS, Mark, of_results
+from edgewbc.archive import tables
+from edgewbc.archive.worker import ENDS_PROCESS, Mark, Worker, WorkerTask, of_results
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.images.files import NOT_READ, FileVersion
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.journal_schema import to_json
 from edgewbc.lab.prepared_image import CellResult, ImageResult
 from edgewbc.lab.results import Status
+from edgewbc.runtime import tuning
+from tests import averaged
 
 
 def test_a_mark_counts_beyond_the_end_of_its_process(tmp_path: Path) -> None:
@@ -37,6 +43,20 @@ def test_a_disk_that_keeps_no_mark_counts_nothing(tmp_path: Path) -> None:
     mark.add()
     mark.remove()
     assert mark.count() == 0
+
+
+@pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed (extra archive)")
+def test_a_worker_gives_the_label_of_all_views(tmp_path: Path) -> None:
+    """Of a bundle that takes labels from their mean, as `classify` does."""
+    model = LoadedBundle.load(averaged.averaged_bundle(tmp_path / "b"), precision="f32", threads=1)
+    choice = tuning.choice_of_model(model.bundle, 1, model.sha256, model.engine.info.compute)
+    assert choice is not None
+    settings = to_json(model.settings)
+    task = WorkerTask(model.bundle.path, choice, model.thresholds, model.microscope, settings, 4, tmp_path / "marks")
+    paths = averaged.write(tmp_path / "cells")
+    found = Worker(task)(tables.of_names([str(path).encode() for path in paths], 0))
+    rows = [row for reading in tables.images(found, model.bundle.classes) for row in reading.rows]
+    assert [row.label for row in rows] == [model.bundle.classes[index] for index in averaged.MEAN]
 
 
 def test_rows_have_the_name_of_the_journal(bundle: Bundle) -> None:

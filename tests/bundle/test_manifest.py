@@ -15,6 +15,8 @@ from edgewbc.bundle import manifest as bundle_manifest
 from edgewbc.bundle.bundle import Bundle, seal
 from edgewbc.bundle.paths import MANIFEST
 from edgewbc.errors import UserError
+from edgewbc.pixels import PixelSpec, Reference
+from edgewbc.smear.views import Views
 from tests.bundle.conftest import WILD, opens_or_is_refused
 from tests.tiny import make_bundle
 
@@ -156,6 +158,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
+
+
+def test_views_that_the_label_is_taken_from(tmp_path: Path) -> None:
+    """All where the manifest says so; none where it says nothing, as before format 4, or has no further views."""
+    views = Views(2, ())
+    spec = PixelSpec(16, 16, crop="cell", size=40, reference=Reference(20.0, (235.0, 225.0, 215.0), (1.0, 1.6, 0.5)))
+    entries: dict[str, Any] = {"views": views.to_json(), "format": 4}
+    for name, label_from, found in (("a", "mean", views), ("b", "upright", None), ("c", None, None)):
+        stated = {} if label_from is None else {"label_from": label_from}
+        assert make_bundle(tmp_path / name, spec=spec, **entries, **stated).manifest.averaged == found
+    assert make_bundle(tmp_path / "d").manifest.averaged is None
 
 
 KEYS = ("format", "name", "classes", "pixels", "files", "default_precision")

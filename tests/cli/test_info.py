@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from edgewbc.bundle.bundle import Bundle
+from edgewbc.cli.info import BundleSummary
 from edgewbc.utils import resources
+from tests.averaged import averaged_bundle
 from tests.conftest import Ran
 from tests.labeled import make_run
 
@@ -69,6 +72,15 @@ def test_a_bundle_without_torch(edgewbc: Callable[..., Ran]) -> None:
     assert lines[0].split() == ["bundle", manifest["name"]]
     assert ["parameters", f"{manifest['parameters']:,}"] in [line.split() for line in lines]
     assert "needs torch (pip install" in ran.err
+
+
+@pytest.mark.parametrize(("label_from", "said"), [("mean", "mean of its views"), ("upright", "upright view")])
+def test_which_views_the_label_of_a_cell_is_taken_from(tmp_path: Path, label_from: str, said: str) -> None:
+    """It is said of a bundle that looks at several."""
+    found = BundleSummary.of(averaged_bundle(tmp_path / "b", label_from))
+    assert found.label_from == label_from
+    assert ["label", "of", "a", "cell", *said.split()] in [line.split() for line in found.text().splitlines()]
+    assert "label of a cell" not in BundleSummary.of(Bundle.open(BUNDLE)).text()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.views import LabelFrom, judge, lowest
+from edgewbc.smear.views import Views
 
 UPRIGHT = np.array([[0.6, 0.4], [0.3, 0.7]], np.float32)
 OTHERS = np.array([[[0.2, 0.8], [0.4, 0.6]], [[0.1, 0.9], [0.05, 0.95]]], np.float32)
@@ -21,6 +22,11 @@ def test_the_lowest_probability_of_the_label() -> None:
 
 def test_one_view_alone() -> None:
     assert lowest(np.array([[0.25, 0.75]]), np.zeros((1, 0, 2))).tolist() == [0.75]
+
+
+def test_a_new_bundle_takes_labels_from_all_of_its_views() -> None:
+    assert LabelFrom.of(None) is LabelFrom.UPRIGHT
+    assert LabelFrom.of(Views(2, ())) is LabelFrom.MEAN
 
 
 def test_the_label_of_one_view_or_of_their_mean() -> None:

@@ -57,7 +57,7 @@ def test_result_matches_the_predictions(tmp_path: Path) -> None:
 
 
 def test_labels_of_the_mean_of_views(tmp_path: Path) -> None:
-    """An adapted bundle that takes the label from all views of a cell is evaluated as it classifies."""
+    """A bundle that takes the label from all views of a cell is evaluated as it classifies."""
     entries, drawn = [], []
     for index in range(6):
         drawn.append(draw_cell(cells.CLASSES[index % 5], np.random.default_rng(index), 150))
@@ -79,6 +79,9 @@ def test_labels_of_the_mean_of_views(tmp_path: Path) -> None:
                              images.view_batches(manifest, entries, spec, views)])  # fmt: skip
     assert found == pytest.approx((upright + others.reshape(6, 5, 5).sum(1)) / 6, abs=1e-5)
     assert not np.allclose(found, upright, atol=1e-4)
+    results = [evaluate(tmp_path / name, manifest, threads=1) for name in ("mean", "upright")]
+    assert [each.views for each in results] == [6, 1]
+    assert results[0].correct == int((found.argmax(1) == images.truth(manifest, entries, cells.CLASSES)).sum())
 
 
 def test_run_folder_uses_torch(tmp_path: Path) -> None:

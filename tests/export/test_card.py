@@ -177,6 +177,28 @@ def test_a_cpu_without_vnni_is_reported_if_it_was_simulated() -> None:
         assert "VNNI" not in text_of(lineage=lineage)
 
 
+def test_the_card_says_which_views_the_label_is_taken_from() -> None:
+    """All of them: in how the accuracy was measured, and in what another program must do; nothing for the upright one.
+
+    The comparison of CPUs, which `quantize` makes, is of the upright view.
+    """
+    pixels = PixelSpec(64, 64, "cell", size=225, reference=REFERENCE).to_dict()
+    isa = {"n": 9, "native": {"isa": "large", "correct": 8}, "avx2": {"isa": "small", "correct": 7}, "same_isa": False,
+           "agreement": 0.9, "largest_difference": 0.5}  # fmt: skip
+    entries = {"pixels": pixels, "views": {"turns": 4, "scales": [0.85, 1.17]}, "lineage": {"isa": isa}}
+    text = text_of(**entries, label_from="mean")
+    assert "The label of a cell is that of the mean of its 6 views.\n" in text
+    assert (
+        "A cell is looked at in 6 views, upright and turned by quarters, and cut out with 0.85 and 1.17 times the side;"
+        " its probabilities are the arithmetic mean of those of the views, calibrated after the mean is taken."
+    ) in text
+    assert "7 and 8 of them correct by their upright view, largest" in text
+    half = text_of(**{**entries, "views": {"turns": 2, "scales": []}}, label_from="mean")
+    assert "A cell is looked at in 2 views, upright and turned by half; its probabilities" in half
+    for older in (text_of(**entries), text_of()):
+        assert "mean" not in older
+
+
 def test_nothing_is_claimed_that_was_not_measured_on_this_file() -> None:
     """A user's own bundle inherits neither figures from other networks nor the license of the toolkit."""
     text = text_of()

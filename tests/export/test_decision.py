@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from edgewbc.data import images, prepare
 from edgewbc.data.manifest import Manifest
 from edgewbc.data.sources import make
 from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.views import LabelFrom
 from edgewbc.errors import UserError
 from edgewbc.export import decision
 from edgewbc.pixels import PixelSpec
@@ -102,23 +102,61 @@ class Corner(Predictor):
         return Prediction(found, images.mean((2, 3)).astype(np.float32))
 
 
-def test_the_threshold_of_a_bundle_that_locates_cells_is_for_the_lowest_view(tmp_path: Path) -> None:
-    """Threshold and table count the lowest probability of six views; the calibration is of the upright one."""
-    write(tmp_path / "set", cells=20)
-    cells = make("synthetic", tmp_path / "set")
-    cells = replace(cells, entries=tuple(entry for entry in cells.entries if entry.label == CLASSES[1]))
-    reference = prepare.profile(cells).reference
-    spec = PixelSpec(24, 24, crop="cell", size=80, reference=reference)
+@pytest.fixture(scope="module")
+def located(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, PixelSpec]:
+    """Cells of the second class, and a crop that locates them."""
+    folder = tmp_path_factory.mktemp("located") / "set"
+    write(folder, cells=20, classes=CLASSES[1:2])
+    cells = make("synthetic", folder)
+    return cells, PixelSpec(24, 24, crop="cell", size=80, reference=prepare.profile(cells).reference)
+
+
+def test_the_threshold_of_a_bundle_that_locates_cells_is_for_the_lowest_view(
+    located: tuple[Manifest, PixelSpec],
+) -> None:
+    """Threshold and table count the lowest probability of six views; the calibration is of their mean."""
+    cells, spec = located
     found = decision.measure(Corner(), cells, CLASSES, spec, trained_on="0" * 64)
     assert found.views is not None
     assert found.to_json()["views"] == {"turns": 4, "scales": [0.85, 1.17]}
+    assert found.to_json()["label_from"] == "mean"
     entries = cells.split("val")
     upright = np.concatenate(list(images.batches(cells, entries, spec)))
     others = np.concatenate(list(images.view_batches(cells, entries, spec, found.views)))
     calibrate = found.calibration.apply
-    assert found.calibration == Calibration.fit(Corner()(upright).probabilities, images.truth(cells, entries, CLASSES))
-    own = calibrate(Corner()(upright).probabilities)[:, 1]
-    all_views = np.column_stack([own, calibrate(Corner()(others).probabilities)[:, 1].reshape(len(entries), -1)])
+    seen = Corner()(upright).probabilities[:, None]
+    seen = np.concatenate([seen, Corner()(others).probabilities.reshape(len(entries), 5, 5)], 1)
+    assert found.calibration == Calibration.fit(seen.mean(1), images.truth(cells, entries, CLASSES))
+    own, all_views = calibrate(seen[:, 0])[:, 1], calibrate(seen)[:, :, 1]
     accepted = [int((all_views.min(1) >= threshold).sum()) for threshold in found.table.thresholds]
     assert list(found.table.accepted) == accepted
     assert accepted != [int((own >= threshold).sum()) for threshold in found.table.thresholds]
+
+
+class OneViewWrong(Predictor):
+    """Predicts the first class for the images that it sees first, and the second one, more surely, for all others."""
+
+    def __init__(self, first: int) -> None:
+        self.left = first
+
+    def __call__(self, images: Batch) -> Prediction:
+        wrong = np.arange(len(images)) < self.left
+        self.left -= int(wrong.sum())
+        first = np.where(wrong, 0.6, 0.1)
+        found = np.column_stack([first, 1 - first, np.zeros((len(images), 3))]).astype(np.float32)
+        return Prediction(found, images.mean((2, 3)).astype(np.float32))
+
+
+@pytest.mark.parametrize(("label_from", "wrong"), [(None, 0), (LabelFrom.MEAN, 0), (LabelFrom.UPRIGHT, 1)])
+def test_errors_are_counted_of_the_label_that_classify_gives(
+    located: tuple[Manifest, PixelSpec], label_from: LabelFrom | None, wrong: int
+) -> None:
+    """All cells are right by the mean of six views, of which the upright one alone is wrong."""
+    cells, spec = located
+    n = len(cells.split("val"))
+    found = decision.measure(OneViewWrong(n), cells, CLASSES, spec, trained_on="0" * 64, label_from=label_from)
+    assert found.table.wrong[0] == wrong * found.table.accepted[0]
+    assert found.label_from == (label_from or LabelFrom.MEAN)
+    assert found.to_json().get("label_from") == (None if wrong else "mean")
+    assert found.calibration.after is not None
+    assert (found.calibration.after.brier > 0.5) == bool(wrong)

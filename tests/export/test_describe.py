@@ -10,22 +10,30 @@ import pytest
 
 from edgewbc.bundle.bundle import Bundle, pack
 from edgewbc.bundle.manifest import FORMAT
+from edgewbc.data import images, prepare
 from edgewbc.data.manifest import Manifest, Split
+from edgewbc.data.sources import make
+from edgewbc.decision.calibration import Calibration
 from edgewbc.errors import UserError
+from edgewbc.evaluation.evaluate import predict
+from edgewbc.evaluation.load import load
 from edgewbc.export import training_images
 from edgewbc.export.describe import describe, show_others
+from edgewbc.pixels import PixelSpec
+from edgewbc.smear.views import Views
+from edgewbc.synth.cells import write
 from tests.export.test_card import values
 from tests.export.test_training_images import manifest as manifest  # the fixture
 from tests.export.test_training_images import without
 from tests.tiny import make_bundle
 
 
-def bundle_without_description(folder: Path, manifest: Manifest) -> Bundle:
-    """Write a bundle trained on a manifest whose images are not described."""
+def bundle_without_description(folder: Path, manifest: Manifest, **more: Any) -> Bundle:
+    """Write a bundle trained on a manifest whose images are not described; `more` are further entries, or a `spec`."""
     written = ("format", "name", "classes", "pixels", "files", "default_precision", "golden")  # by `make_bundle`
     facts: dict[str, Any] = {name: value for name, value in values().items() if name not in written}
     facts["data"] = {**facts["data"], "training_manifest_sha256": manifest.sha256}
-    return make_bundle(folder, manifest.classes, **facts)
+    return make_bundle(folder, manifest.classes, **facts, **more)
 
 
 def test_existing_bundle_is_described(manifest: Manifest, tmp_path: Path) -> None:
@@ -74,6 +82,27 @@ def test_cells_that_are_familiar_are_recorded(manifest: Manifest, tmp_path: Path
     assert bundle.familiarity() is not None
     card = (bundle.path / "CARD.md").read_text(encoding="utf-8")
     assert "unlike those of the 150 training cells is called unfamiliar" in card
+
+
+@pytest.mark.parametrize("label_from", ["mean", "upright", None])
+def test_labels_stay_those_of_the_same_views(label_from: str | None, tmp_path: Path) -> None:
+    """Its accuracies were measured so: only `export` makes a bundle that takes labels from the mean."""
+    write(tmp_path / "set", cells=8)
+    cells = make("synthetic", tmp_path / "set")
+    spec = PixelSpec(24, 24, crop="cell", size=80, reference=prepare.profile(cells).reference)
+    stated = {} if label_from is None else {"label_from": label_from, "views": Views().to_json()}
+    path = bundle_without_description(tmp_path / "b", cells, spec=spec, **stated).path
+    describe(path, cells)
+    bundle = Bundle.open(path)
+    assert bundle.manifest.views == Views()
+    assert bundle.manifest.label_from == (label_from or "upright")
+    assert bundle.manifest.to_json().get("label_from") == label_from
+    calibration = bundle.manifest.calibration
+    assert calibration is not None
+    loaded, entries = load(path, threads=1), cells.split("val")
+    probabilities = predict(replace(loaded, calibration=None), cells, entries)
+    truth = images.truth(cells, entries, cells.classes)
+    assert calibration.temperature == pytest.approx(Calibration.fit(probabilities, truth).temperature, abs=1e-3)
 
 
 def test_other_kinds_are_shown_and_all_else_stays(manifest: Manifest, tmp_path: Path) -> None:

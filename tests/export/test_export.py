@@ -10,18 +10,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from edgewbc import runs
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.manifest import FORMAT
-from edgewbc.data import images
+from edgewbc.data import images, prepare
+from edgewbc.data.manifest import Manifest
+from edgewbc.data.sources import make
+from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.views import LabelFrom, judge
 from edgewbc.errors import GateError, UserError
+from edgewbc.evaluation.evaluate import evaluate
 from edgewbc.export.export import export
 from edgewbc.export.integer_share import in_onnxruntime
+from edgewbc.lab.classifier import Classifier
 from edgewbc.nets import model
+from edgewbc.nets.spec import ModelSpec
 from edgewbc.nets.torch_predictor import TorchPredictor
+from edgewbc.pixels import PixelSpec
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor
 from edgewbc.runtime.predictor import Batch, Prediction
 from edgewbc.runtime.selftest import selftest
+from edgewbc.smear.views import Views
+from edgewbc.synth.cells import write
 from tests.tiny_run import quantized, trained
 
 FILES = {
@@ -223,3 +235,54 @@ def test_label_that_is_not_a_class_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="label 'blast' is not a class of the model"):
         export(run, manifest=dataclasses.replace(manifest, entries=entries), to=tmp_path / "b", precisions=["f32"])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def located(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    """Return the bundle of a network of random weights that locates cells, and its manifest."""
+    top = tmp_path_factory.mktemp("located")
+    write(top / "set", cells=12)
+    manifest = make("synthetic", top / "set")
+    pixels = PixelSpec(24, 24, "cell", 80, reference=prepare.profile(manifest).reference)
+    spec = ModelSpec("vgg16gap", manifest.classes, pixels, (8, "M", 16), ())
+    torch.manual_seed(1)
+    (top / "run").mkdir()
+    model.save(top / "run", model.build(spec).eval(), spec)
+    runs.write_lineage(top / "run", "train", manifest_sha256=manifest.sha256)
+    return export(top / "run", manifest=manifest, to=top / "bundle", precisions=["f32"]), manifest
+
+
+def test_a_bundle_that_locates_cells_labels_them_by_the_mean_of_its_views(located: tuple[Path, Manifest]) -> None:
+    """Manifest, card, calibration, counts and accuracies are of the label that `eval` and `classify` give."""
+    path, manifest = located
+    bundle = Bundle.open(path)
+    record = bundle.manifest.to_json()
+    assert (record["format"], record["label_from"], record["views"]) == (4, "mean", Views().to_json())
+    assert bundle.manifest.averaged == Views()
+    entries = manifest.split("val")
+    truth = images.truth(manifest, entries, bundle.classes)
+    spec, predictor = bundle.pixels, OpenVINOPredictor.from_bundle(bundle, threads=1)
+    upright = np.concatenate([predictor(each).probabilities for each in images.batches(manifest, entries, spec)])
+    others = np.concatenate(
+        [predictor(each).probabilities for each in images.view_batches(manifest, entries, spec, Views())]
+    ).reshape(len(entries), 5, 5)
+    mean = (upright + others.sum(1)) / 6
+    correct = int((mean.argmax(1) == truth).sum())
+    for row in record["evidence"]:
+        found = evaluate(path, manifest, "val", backend=row["backend"], threads=1)
+        assert found.views == 6
+        assert row["correct"] == found.correct == correct
+        assert row["balanced_accuracy"] == pytest.approx(found.balanced_accuracy)
+    fitted = Calibration.fit(mean.astype(np.float32), truth)
+    assert record["calibration"]["temperature"] == pytest.approx(fitted.temperature, abs=1e-3)
+    judged = judge(upright, others, LabelFrom.MEAN, fitted.apply)
+    accepted = judged.sure >= record["review_below"]
+    assert record["review"]["accepted"] == int(accepted.sum())
+    assert record["review"]["wrong"] == int((accepted & (judged.probabilities.argmax(1) != truth)).sum())
+    rows = Classifier(path, threads=1).classify([manifest.file(entry) for entry in entries])
+    assert [row.label for row in rows] == [bundle.classes[index] for index in mean.argmax(1)]
+    card = (path / "CARD.md").read_text(encoding="utf-8")
+    assert "The label of a cell is that of the mean of its 6 views." in card
+    assert (
+        "upright and turned by quarters, and cut out with 0.85 and 1.17 times the side; its probabilities are" in card
+    )

@@ -12,6 +12,7 @@ import yaml
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.export import hub
+from tests.averaged import averaged_bundle
 from tests.tiny import make_bundle
 
 
@@ -35,6 +36,14 @@ def test_a_folder_for_a_hub(edgewbc: Callable[..., Any], tmp_path: Path) -> None
     assert {"openvino", "int8"} <= set(metadata["tags"])
     assert "edgewbc classify images" in text
     assert edgewbc("export", tmp_path / "b", "--as", "hub", "--to", to).code == 2
+
+
+def test_the_views_of_a_bundle_that_locates_cells_are_named(tmp_path: Path) -> None:
+    """And which of them the label is taken from; others have one view."""
+    found = hub.config(averaged_bundle(tmp_path / "b"))
+    assert (found["views"], found["label_from"]) == ({"turns": 4, "scales": [0.8, 1.25]}, "mean")
+    assert (found := hub.config(make_bundle(tmp_path / "c")))["views"] is None
+    assert found["label_from"] == "upright"
 
 
 def test_the_architecture_is_that_of_the_manifest(tmp_path: Path) -> None:

@@ -70,6 +70,10 @@ def test_the_views_that_a_bundle_looks_at(tmp_path: Path) -> None:
     (prepared,) = Preparer(spec, views=views).cells(images["0.png"])
     wanted = OpenVINOPredictor.from_bundle(bundle, threads=1)(np.stack(prepared.others))
     assert seen.others[0] == pytest.approx(wanted.features, abs=1e-4)
+    assert seen.other_probabilities is not None
+    assert seen.other_probabilities[0] == pytest.approx(wanted.probabilities, abs=1e-4)
+    assert np.array_equal(seen.judged, np.concatenate([seen.features[:, :1], seen.others], 1))
+    assert (one.other_probabilities, one.judged.shape) == (None, (4, 1, 8))
     half = make_bundle(tmp_path / "half", spec=spec, views=Views(2, ()).to_json(), format=3)
     turned = cell_views.see(half, paths, threads=1)
     assert turned.others is not None

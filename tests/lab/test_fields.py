@@ -127,7 +127,7 @@ def test_a_cell_at_the_edge_is_for_review(bundle: Bundle) -> None:
 
 
 def test_the_lowest_probability_of_several_views_counts(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
-    """Labels are those of the upright view; a cell that another view doubts is for review."""
+    """Of a bundle of an older version labels are those of the upright view; one that another doubts is for review."""
     views = Views(4, (0.8, 1.25))
     other = make_bundle(tmp_path / "views", spec=bundle.pixels, views=views.to_json(), format=3)
     single, several = rows_of(bundle, folder), rows_of(other, folder)
@@ -152,7 +152,7 @@ def test_the_lowest_probability_of_several_views_counts(bundle: Bundle, folder: 
 
 
 def test_the_label_is_that_of_the_mean_of_all_views(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
-    """Where a bundle says so, as adapted ones do; how sure it is, is still what the least sure view says."""
+    """Where a bundle says so; how sure it is, is still what the least sure view says."""
     views = Views(4, (0.8, 1.25))
     entries: dict[str, Any] = {"views": views.to_json(), "label_from": "mean", "format": FORMAT}
     other = make_bundle(tmp_path / "mean", spec=bundle.pixels, **entries)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from edgewbc.runtime.pool import PredictorPool
 from edgewbc.runtime.predictor import Batch, Prediction, Predictor
 from edgewbc.serve.batcher import Batcher
 from edgewbc.serve.limits import Limits
+from tests import averaged
 from tests.tiny import encode, make_image
 
 FILES = [encode(make_image(seed)) for seed in range(12)]
@@ -69,6 +71,22 @@ def test_requests_get_their_own_rows_in_order(model: LoadedBundle) -> None:
             assert comparable(future.result(20)) == [expected[index] for index in order]
     finally:
         batcher.close()
+
+
+def test_files_and_pixels_get_the_label_of_all_views(tmp_path: Path) -> None:
+    """A model that takes labels from the mean of its views does so for both, with six inputs of the network a cell."""
+    sizes: list[int] = []
+    model = wrapped(
+        LoadedBundle.load(averaged.averaged_bundle(tmp_path / "b"), threads=1), lambda x: sizes.append(len(x))
+    )
+    images: list[Any] = [encode(image) if number % 2 else image for number, image in enumerate(averaged.cells())]
+    batcher = Batcher(model, Limits(batch=8))
+    try:
+        rows = batcher.submit(images).result(20)
+    finally:
+        batcher.close()
+    assert [each.label for (each,) in rows] == [model.bundle.classes[index] for index in averaged.MEAN]
+    assert sum(sizes) == 60
 
 
 def test_a_queue_becomes_batches(model: LoadedBundle) -> None:

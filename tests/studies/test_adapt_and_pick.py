@@ -8,7 +8,9 @@ import pytest
 from bench import adapt, pick
 from bench.lab_cells import LabCells
 from edgewbc.decision import shots
+from edgewbc.decision.adapt import Cells
 from edgewbc.decision.head import Head
+from edgewbc.decision.views import LabelFrom
 from tests.decision.test_adapt import blobs, zero_head
 
 
@@ -50,3 +52,20 @@ def test_classes_with_few_cells_do_not_count() -> None:
 def test_the_table_of_draws() -> None:
     rows = shots.evaluate(blobs((8, 8)), zero_head(6, 2), [1, 2], repeats=2)
     assert len(adapt.text(rows).splitlines()) == 3
+
+
+def test_the_old_head_is_measured_by_the_label_that_its_bundle_gives() -> None:
+    """Of a bundle that takes labels from the mean of its views, one of which alone gives most cells another label."""
+    cells = blobs((20, 20, 20), views=2, noise=0.1)
+    head = Head(((np.eye(3, 6, dtype=np.float32), np.zeros(3, np.float32)),))
+    right = cells.features[:, :1]
+    turned = Cells(np.roll(cells.features, 1, axis=2), cells.labels, cells.groups, np.repeat(right, 5, 1) * 4)
+    upright, mean = (LabCells("tiny", "cell", "drawn", turned, head, each) for each in LabelFrom)
+    by_one, by_mean = ((each.old_labels == cells.labels).mean() for each in (upright, mean))
+    assert by_one < 0.5 < by_mean
+    rows = [pick.measure(each, 8, repeats=1) for each in (upright, mean)]
+    assert [row.before for row in rows] == pytest.approx([by_one, by_mean])
+    assert pick.after(mean, np.arange(5), mean.classes, 0) > pick.after(upright, np.arange(5), mean.classes, 0)
+    assert [adapt.UnlabeledRow.of(each).before.correct for each in (upright, mean)] == [
+        pytest.approx(60 * share) for share in (by_one, by_mean)
+    ]

@@ -34,6 +34,13 @@ def test_accuracy_row() -> None:
     )
 
 
+def test_models_that_are_evaluated_on_several_views_are_named() -> None:
+    """Once each, below the table."""
+    several = replace(RESULT, model="located", views=6)
+    text = accuracy_table([RESULT, several, replace(several, backend="onnx")])
+    assert text.endswith("`bbbbbbbbbbbb`. The label of located is that of the mean of 6 views of a cell.")
+
+
 def test_rows_of_files_that_were_renewed_are_named(tmp_path: Path) -> None:
     """A bundle of the same name whose model has another hash, or that holds none for this backend."""
     bundle = make_bundle(tmp_path / "small")
