@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from edgewbc.bundle.bundle import Bundle
@@ -9,6 +11,9 @@ from edgewbc.decision.calibration import Calibration
 from edgewbc.export import client
 from edgewbc.export.client import ClientDescription
 from edgewbc.pixels import PixelSpec, prepare
+from edgewbc.runtime.openvino_engine import OpenVINOPredictor
+from edgewbc.smear.prepare import Preparer
+from tests import averaged
 from tests.export.client_side import prepared
 from tests.tiny import make_image
 
@@ -38,3 +43,23 @@ def test_a_bundle_without_calibration_and_statistics(bundle: Bundle) -> None:
     assert values["unfamiliar"] == client.NO_FAMILIARITY
     assert found.to_text().startswith("1. Decode the image to 8-bit RGB")
     assert len(found.to_text().splitlines()) == len(values["steps"])
+
+
+def test_where_the_label_is_taken_from(tmp_path: Path) -> None:
+    """A client is told which views to average, in words and as values; that gives the label that `classify` gives."""
+    mean, upright = (averaged.averaged_bundle(tmp_path / name, name) for name in ("mean", "upright"))
+    values = ClientDescription.of(mean, "int8").to_json()
+    assert (values["label_from"], values["views"]) == ("mean", {"turns": 4, "scales": [0.8, 1.25]})
+    assert values["decide"].startswith(
+        "take the arithmetic mean of the probabilities of the 6 views before calibration"
+    )
+    preparer, predictor = Preparer(mean.pixels, views=mean.manifest.views), OpenVINOPredictor.from_bundle(mean)
+    cells = [preparer.one(image) for image in averaged.cells()]
+    views = [predictor(np.stack([cell.image, *cell.others])).probabilities for cell in cells]
+    assert tuple(each.mean(0).argmax() for each in views) == averaged.MEAN
+    assert (
+        ClientDescription.of(upright, "int8")
+        .to_json()["decide"]
+        .startswith("the label is the class of the largest probability p of the upright view")
+    )
+    assert tuple(each[0].argmax() for each in views) == averaged.UPRIGHT

@@ -11,6 +11,7 @@ import pytest
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.decision.calibration import Calibration
 from edgewbc.decision.head import Head
+from edgewbc.decision.views import LabelFrom
 from edgewbc.lab import adapt, pick_folder
 from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.classify import LoadedBundle
@@ -46,12 +47,10 @@ def test_classify_gives_the_label_of_the_mean(mean: Bundle, paths: list[Path], t
 
 
 def test_a_watched_folder_gets_the_same_labels(mean: Bundle, paths: list[Path]) -> None:
-    now, steps = 0.0, 6
+    now = 0.0
 
     def step(_: object) -> bool:
-        nonlocal steps
-        steps -= 1
-        return steps > 0
+        return now < 8
 
     def sleep(seconds: float) -> None:
         nonlocal now
@@ -91,5 +90,5 @@ def test_cells_whose_label_changes_are_counted_by_the_label() -> None:
     zero = np.zeros(2, np.float32)
     always, by_sign = (Head(((np.array([[2.0], [0.0]], np.float32) * sign, bias),)) for sign, bias in (
         (0, np.array([1, 0], np.float32)), (1, zero)))  # fmt: skip
-    assert adapt._changed(always, by_sign, adapt.LabelFrom.UPRIGHT, judged) == 0
-    assert adapt._changed(always, by_sign, adapt.LabelFrom.MEAN, judged) == 0.5
+    assert adapt._changed(always, by_sign, LabelFrom.UPRIGHT, judged) == 0
+    assert adapt._changed(always, by_sign, LabelFrom.MEAN, judged) == 0.5
