@@ -199,21 +199,26 @@ def _shown(name: str) -> str:
 
 def section(values: Mapping[str, Any]) -> str:
     """Return the part of docs/results.md for a file of results."""
-    return (
-        "Labels:\n\n"
-        f"{label_table(values['bundles'])}\n\n"
-        "Right labels by the upright view of a cell alone and by the mean of the probabilities of all its views, which "
-        "`classify` takes; only one right: cells that the upright view alone, or the mean alone, labels correctly, "
-        "with McNemar's exact p. The validation cells decided between the two; the other sets were looked at too.\n\n"
-        "Acceptance:\n\n"
+    labeled = [bundle for bundle in values["bundles"] if "labels" in bundle]  # not in files of format 1
+    return (_labels(labeled) if labeled else "") + (
         f"{table(values['bundles'])}\n\n"
         "The label is that of the mean of the views that are looked at. It is accepted if the lowest probability that "
         "any of them gives it reaches the threshold, and the cell is familiar. Each choice of views has its own "
         "threshold, chosen on the same validation cells of PBC in the same way. Other reasons for review (image, "
         "microscope, cell cut off) are left out here. JTSC was looked at when the views were chosen; sets that a "
-        "bundle was trained on are left out. Unknown kinds are those of the eight types "
-        "of PBC that a bundle does not know, of the validation split: each accepted one is wrong. "
-        "`travel-pbc` is the network that `wbc5-travel` was made from, trained on PBC alone."
+        "bundle was trained on are left out. Unknown kinds are those of the eight types of PBC that a bundle does not "
+        "know, of the validation split: each accepted one is wrong. `travel-pbc` is the network that `wbc5-travel` was "
+        "made from, trained on PBC alone."
+    )
+
+
+def _labels(bundles: Sequence[Mapping[str, Any]]) -> str:
+    return (
+        f"Labels:\n\n{label_table(bundles)}\n\n"
+        "Right labels by the upright view of a cell alone and by the mean of the probabilities of all its views, which "
+        "`classify` takes; only one right: cells that the upright view alone, or the mean alone, labels correctly, "
+        "with McNemar's exact p. The validation cells decided between the two; the other sets were looked at too.\n\n"
+        "Acceptance:\n\n"
     )
 
 

@@ -285,7 +285,7 @@ def measure(
     """
     files = [file(folder, backend, precision) for precision in ("f32", "int8") for backend in BACKENDS]
     files = [each for each in files if each.path.is_file()]
-    evidence = validate(files, manifest, spec, progress, **more)
+    evidence = validate(files, manifest, spec, progress, None, **more)
     found = evidence.probabilities
     backends = [backend for backend in BACKENDS if f"{backend} int8" in found]
     int8 = file(folder, "openvino", "int8").path

@@ -48,7 +48,7 @@ def test_a_disk_that_keeps_no_mark_counts_nothing(tmp_path: Path) -> None:
 @pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed (extra archive)")
 def test_a_worker_gives_the_label_of_all_views(tmp_path: Path) -> None:
     """Of a bundle that takes labels from their mean, as `classify` does."""
-    model = LoadedBundle.load(averaged.averaged_bundle(tmp_path / "b"), precision="f32", threads=1)
+    model = LoadedBundle.load(averaged.averaged_bundle(tmp_path / "b"), "int8", threads=1)
     choice = tuning.choice_of_model(model.bundle, 1, model.sha256, model.engine.info.compute)
     assert choice is not None
     settings = to_json(model.settings)

@@ -166,8 +166,8 @@ def test_views_that_the_label_is_taken_from(tmp_path: Path) -> None:
     spec = PixelSpec(16, 16, crop="cell", size=40, reference=Reference(20.0, (235.0, 225.0, 215.0), (1.0, 1.6, 0.5)))
     entries: dict[str, Any] = {"views": views.to_json(), "format": 4}
     for name, label_from, found in (("a", "mean", views), ("b", "upright", None), ("c", None, None)):
-        stated = {} if label_from is None else {"label_from": label_from}
-        assert make_bundle(tmp_path / name, spec=spec, **entries, **stated).manifest.averaged == found
+        stated = entries if label_from is None else {**entries, "label_from": label_from}
+        assert make_bundle(tmp_path / name, spec=spec, **stated).manifest.averaged == found
     assert make_bundle(tmp_path / "d").manifest.averaged is None
 
 

@@ -47,6 +47,8 @@ def test_wrong_labels_that_a_view_doubts_are_not_accepted() -> None:
     ]  # fmt: skip
     text = study.section({"bundles": [{"bundle": "b", "labels": {"jtsc": other.labels()}, "rows": rows}]})
     assert "| b | jtsc | all 3 views | 0.500 | 2 of 3 | 66.7 % | 1 | 50.0 % (9.5-90.5 %) |" in text
+    assert text.startswith("Labels:")
+    assert study.section({"bundles": [{"bundle": "b", "rows": rows}]}).startswith("| bundle | images | looked at |")
 
 
 def test_an_unfamiliar_cell_is_never_accepted() -> None:
