@@ -202,8 +202,9 @@ def section(values: Mapping[str, Any]) -> str:
     labeled = [bundle for bundle in values["bundles"] if "labels" in bundle]  # not in files of format 1
     return (_labels(labeled) if labeled else "") + (
         f"{table(values['bundles'])}\n\n"
-        "The label is that of the mean of the views that are looked at. It is accepted if the lowest probability that "
-        "any of them gives it reaches the threshold, and the cell is familiar. Each choice of views has its own "
+        f"The label is that of the {'mean of the views that are looked at' if labeled else 'upright view'}. It is "
+        "accepted if the lowest probability that any of the views that are looked at gives it reaches the threshold, "
+        "and the cell is familiar. Each choice of views has its own "
         "threshold, chosen on the same validation cells of PBC in the same way. Other reasons for review (image, "
         "microscope, cell cut off) are left out here. JTSC was looked at when the views were chosen; sets that a "
         "bundle was trained on are left out. Unknown kinds are those of the eight types of PBC that a bundle does not "

@@ -181,7 +181,7 @@ def _notes(results: Mapping[str, Any]) -> str:
 
 
 def _renewed(results: Mapping[str, Any], bundles: Path) -> str:
-    """Return a sentence on bundles that have another manifest by now, which decides what is accepted."""
+    """Return a sentence on bundles that have another manifest by now, which decides labels and what is accepted."""
     renewed = []
     for name, part in {part["bundle"]: part for part in results["parts"].values()}.items():
         if (bundles / name).is_dir():
@@ -193,6 +193,6 @@ def _renewed(results: Mapping[str, Any], bundles: Path) -> str:
     if not renewed:
         return ""
     return (
-        f" Thresholds or familiarity were renewed after this was measured: {', '.join(renewed)}; what is accepted "
-        "differs by now."
+        " Thresholds, familiarity or the views that the label is taken from were renewed after this was measured: "
+        f"{', '.join(renewed)}; labels or what is accepted differ by now."
     )

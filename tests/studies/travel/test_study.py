@@ -128,7 +128,9 @@ def test_page_says_that_a_bundle_was_renewed(results: dict[str, Any], bundle: Pa
     assert "were renewed" not in report.markdown(results, bundle.parent)
     for part in results["parts"].values():
         part["manifest_json_sha256"] = "0" * 64
-    assert "renewed after this was measured: `tiny`; what is accepted" in report.markdown(results, bundle.parent)
+    assert "renewed after this was measured: `tiny`; labels or what is accepted" in report.markdown(
+        results, bundle.parent
+    )
     for part in results["parts"].values():
         part["model_sha256"] = "0" * 64
     assert "`tiny` (its network, too)" in report.markdown(results, bundle.parent)
