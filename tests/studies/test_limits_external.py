@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from bench import limits_external
 from bench.limits_external import ALL, ON_WHITE, YELLOW
 from edgewbc.cells import CLASSES
 from edgewbc.pixels import PixelSpec, Reference
+from edgewbc.smear import learning
+from edgewbc.smear.prepare import Preparer
 from edgewbc.synth.cells import draw_cell
+from tests import averaged
 from tests.tiny import make_bundle
 
 
@@ -53,3 +57,20 @@ def test_changes_are_predicted_from_what_the_network_would_see(tmp_path: Path) -
     assert np.array_equal(calls[0], calls[8])  # the bundle looks at one view, the first orientation: as it is
     assert not np.array_equal(calls[8], calls[-1])  # two preparations have two scales
     assert all(np.allclose(each, 0.2) for each in found.values())
+
+
+def test_labels_as_classify_gives_them_are_those_of_all_views(tmp_path: Path) -> None:
+    """Of a bundle that takes them from their mean: the first change and the last are over its six views."""
+    seen, sizes = averaged.cells(), list[tuple[int, ...]]()
+
+    def predict(inputs: NDArray[np.uint8]) -> NDArray[np.float64]:
+        sizes.append(inputs.shape)
+        return np.column_stack([inputs.mean((1, 2, 3)) / 255, np.zeros((len(inputs), 4))])
+
+    bundle = averaged.averaged_bundle(tmp_path / "b")
+    found = limits_external.changes(bundle, seen, np.arange(len(seen)) >= 5, predict)
+    assert sizes == [(10, 24, 24, 3)] * (6 + 8 + 5 + 6)
+    profile = learning.learn(seen[place] for place in learning.sample(len(seen)))
+    first = Preparer(bundle.pixels, profile, averaged.VIEWS).one(seen[0])
+    wanted = np.mean([view.mean() for view in (first.image, *first.others)]) / 255
+    assert found["as classify does"][0, 0] == pytest.approx(wanted)
