@@ -76,7 +76,8 @@ def command(
     end_to_end: Annotated[
         bool,
         typer.Option(
-            "--end-to-end", help="Benchmark a bundle from image file to label: speed, limit, startup and memory."
+            "--end-to-end",
+            help="Benchmark a bundle from image file to label: speed, limit, latency, startup and memory.",
         ),
     ] = False,
     images: Annotated[

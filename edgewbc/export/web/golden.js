@@ -20,7 +20,7 @@ async function reproduce(golden, bytes, run) {
     const apart = Math.max(...probabilities.map((value, place) => Math.abs(found[place] - value)));
     if (!(apart <= golden.tolerance)) { // also for NaN
       throw new Error(`this browser does not give the expected predictions: a probability differs by ${general(apart, 2)}, ` +
-        `allowed are ${general(golden.tolerance, 2)}: use another browser`);
+        `allowed are ${general(golden.tolerance, 2)}: use another browser, or write this file anew`);
     }
   }
 }
