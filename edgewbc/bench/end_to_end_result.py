@@ -117,7 +117,7 @@ class EndToEndResult:
             "cold_start_s": None if self.cold_start is None else self.cold_start.to_json(),
             "help_s": None if self.help_time is None else self.help_time.to_json(),
             "memory": None if self.memory is None else self.memory.to_json(),
-            "live_ms": None if self.live is None else asdict(self.live),
+            **({} if self.live is None else {"live_ms": asdict(self.live)}),
         }
 
     @classmethod
