@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,25 @@ def test_startup_is_timed_in_fresh_processes(bundle: Bundle, tmp_path: Path) -> 
     for found in (process_metrics.cold_start(bundle.path, image, 1, runs=1), process_metrics.help_time(1)):
         assert len(found.runs) == 1
         assert 0.02 < found.median == found.runs[0] < 60
+
+
+def test_modules_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an installation, whatever the environment says; only the run that is not counted compiles them."""
+    log, temporary = tmp_path / "log", tmp_path / "temporary"
+    temporary.mkdir()
+    script = f"""
+import pathlib, sys
+found = list(pathlib.Path(sys.pycache_prefix).rglob("colorsys.*.pyc"))
+import colorsys
+with open({str(log)!r}, "a") as file:
+    print(len(found), file=file)
+"""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(process_metrics, "COMMAND", script)
+    assert len(process_metrics.help_time(2).runs) == 2
+    assert log.read_text().split() == ["0", "1", "1"]
+    assert not list(temporary.iterdir())
 
 
 def test_memory_of_many_images(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
