@@ -31,6 +31,7 @@ class Rate:
         server_ms: CPU time of the server for an image.
         engine_ms: CPU time of `classify` for an image.
         wrong: responses that were not as expected.
+        http_ms: of `server_ms`, that of the thread that does HTTP; None where the system does not tell.
     """
 
     images: int
@@ -42,6 +43,7 @@ class Rate:
     server_ms: float
     engine_ms: float
     wrong: int
+    http_ms: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -173,7 +175,7 @@ def table(values: Mapping[str, Any]) -> str:
     machine, soak = result.machine, result.soak
     header = (
         *("images per request", "images/s", "of `classify`", "p50 / p99 ms", "server, ms per image"),
-        *("`classify`, ms", "CPU efficiency", "CPU of the clients", "cores busy", "by `classify`"),
+        *("of it HTTP", "`classify`, ms", "CPU efficiency", "CPU of the clients", "cores busy", "by `classify`"),
     )
     lines = [
         [
@@ -182,6 +184,7 @@ def table(values: Mapping[str, Any]) -> str:
             f"{rate.ratio:.0%}",
             f"{figure(rate.latency_ms.get('p50'))} / {figure(rate.latency_ms.get('p99'))}",
             f"{rate.server_ms:.2f}",
+            figure(rate.http_ms),
             f"{rate.engine_ms:.2f}",
             f"{rate.cpu_ratio:.0%}",
             f"{rate.client_cpu_share:.0%}",
@@ -199,7 +202,8 @@ def table(values: Mapping[str, Any]) -> str:
         f"{result.model} {result.precision} on {machine.cpu}, {machine.cores} cores, {result.clients} clients, each "
         f"with one request at a time{parsed}; server, clients and `classify` on the same cores, in turns "
         f"({len(result.rates[0].images_per_s)} rounds, medians). Of `classify`: images/s over its own, when it "
-        "has the cores to itself. Milliseconds per image are CPU time. CPU efficiency: images/s over those that "
+        "has the cores to itself. Milliseconds per image are CPU time; those of HTTP are of the thread that reads "
+        "requests and writes responses. CPU efficiency: images/s over those that "
         "`classify` would reach with the CPU time that the server's process used, that is, its milliseconds over the "
         "server's. CPU of the clients: of all cores. Cores busy: CPU time of server and clients, "
         "and of `classify` in its own rounds, of all cores; the rest they were idle or another program had them.\n\n"

@@ -91,6 +91,14 @@ class Server:
         """Return the CPU time that it has used."""
         return value(self.metrics(), "process_cpu_seconds_total")
 
+    def http_s(self) -> float | None:
+        """Return the CPU time of its main thread, which does HTTP and nothing else; None where Linux does not tell."""
+        try:
+            ran = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/schedstat").read_text(encoding="ascii")
+        except OSError:
+            return None
+        return int(ran.split()[0]) / 1e9
+
     def stop(self) -> int:
         """Ask it to end with SIGTERM; return its exit code."""
         self._process.send_signal(signal.SIGTERM)
@@ -176,10 +184,13 @@ def _rate(
     found: list[Load] = []
     alone: list[tuple[float, float]] = []
     used = seconds = 0.0
+    http: list[float] = []
     for _ in range(options.rounds):
         alone.append(_engine(engine, files, options.seconds))
-        before = server.cpu_s()
+        before, http_before = server.cpu_s(), server.http_s()
         found.append(load.run(job, folder))
+        if http_before is not None and (http_after := server.http_s()) is not None:
+            http.append(http_after - http_before)
         used, seconds = used + server.cpu_s() - before, seconds + found[-1].seconds
     images = sum(each.images for each in found)
     return Rate(
@@ -192,6 +203,7 @@ def _rate(
         server_ms=round(1e3 * used / max(1, images), 4),
         engine_ms=round(sum(ms for _, ms in alone) / len(alone), 4),
         wrong=sum(each.wrong for each in found),
+        http_ms=round(1e3 * sum(http) / max(1, images), 4) if len(http) == options.rounds else None,
     )
 
 

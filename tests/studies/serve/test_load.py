@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from edgewbc.serve.limits import Limits
 from edgewbc.synth.cells import draw_cell
 
 MACHINE = Machine("a CPU", "AVX2", 2)
-RATE = Rate(8, (90.0, 80.0, 85.0), (100.0, 100.0, 100.0), {"p50": 10.0, "p99": 20.0}, 0.04, 0.9, 1.2, 1.1, 0)
+RATE = Rate(8, (90.0, 80.0, 85.0), (100.0, 100.0, 100.0), {"p50": 10.0, "p99": 20.0}, 0.04, 0.9, 1.2, 1.1, 0, 0.25)
 SOAK = Soak(
     Load(60.0, 800, {"good 200": 100, "no JSON 400": 10}, latency_ms={"p50": 11.0, "p99": 30.0}),
     tuple((float(second), 200.0 + (second > 50)) for second in range(60)),
@@ -117,7 +117,9 @@ def test_a_result_is_read_back_and_shown() -> None:
     """The table has the ratio to the engine, and the sentences what else was seen."""
     assert Result.from_json(RESULT.to_json()) == RESULT
     text = table(RESULT.to_json())
-    assert "| 8 | 85.0 | 85% | 10.0 / 20.0 | 1.20 | 1.10 | 92% | 4% |" in text
+    assert "| 8 | 85.0 | 85% | 10.0 / 20.0 | 1.20 | 0.25 | 1.10 | 92% | 4% |" in text
+    before = Result.from_json({**RESULT.to_json(), "rates": [{**asdict(RATE), "http_ms": None}]})
+    assert "| 1.20 | - | 1.10 |" in table(before.to_json())
     assert "60 seconds, 110 requests, 10 of them bad on purpose" in text
     assert "7 answered, 3 refused with 429" in text
     assert "HTTP parsed by h11;" in text
