@@ -150,25 +150,28 @@ class Cluster:
         Raises:
             UserError: Ray itself has ended, or a machine of the cluster is gone.
         """
-        data, errors = (need(module, "--engine ray", ARCHIVE) for module in ("ray.data", "ray.exceptions"))
+        errors = need("ray.exceptions", "--engine ray", ARCHIVE)
         blocks = list(tables)
         if not blocks:
             return
-        context = data.DataContext.get_current()
-        context.enable_progress_bars = False
-        pool = data.ActorPoolStrategy(size=max(1, min(self.workers, len(blocks))))
-        made = data.from_arrow(blocks).map_batches(
-            worker, batch_size=None, batch_format="pyarrow", compute=pool, fn_constructor_args=(argument,), num_cpus=1
-        )
-        del blocks
         try:
-            found = made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
-            yield from watched(found, self.ended)
+            yield from watched(self._mapped(worker, argument, blocks), self.ended)
         except errors.RayTaskError:  # raised by the worker's own code
             raise
         except errors.RayError as error:
             what = self.ended()
             raise (ray_ended(what) if what else ray_ended("Ray", type(error).__name__)) from None
+
+    def _mapped(self, worker: type, argument: object, blocks: list[pa.Table]) -> Iterator[pa.Table]:
+        """Do what `map` does, and wait for good if Ray ends: already where the tables are handed to it."""
+        data = need("ray.data", "--engine ray", ARCHIVE)
+        data.DataContext.get_current().enable_progress_bars = False
+        pool = data.ActorPoolStrategy(size=max(1, min(self.workers, len(blocks))))
+        made = data.from_arrow(blocks).map_batches(
+            worker, batch_size=None, batch_format="pyarrow", compute=pool, fn_constructor_args=(argument,), num_cpus=1
+        )
+        blocks.clear()
+        yield from made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
 
 
 class _Remarks(io.TextIOBase):

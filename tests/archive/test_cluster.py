@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -173,6 +174,21 @@ def test_a_ray_that_ends_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         found(errors.ActorDiedError())
     with pytest.raises(errors.RayTaskError):
         found(errors.RayTaskError("f", "trace", ValueError("own")))
+
+
+def test_a_ray_that_ends_before_it_has_any_work_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Handing tables to it waits for good then: somebody looks already."""
+    pytest.importorskip("ray.data")
+    pa = pytest.importorskip("pyarrow")
+    freed = threading.Event()
+    monkeypatch.setattr("ray.data.from_arrow", lambda _: freed.wait(60))
+    begun = time.monotonic()
+    try:
+        with pytest.raises(UserError, match="Ray's process raylet ended unexpectedly .*: run the same command again"):
+            list(Cluster(1, True, tmp_path, lambda: "Ray's process raylet").map(object, None, [pa.table({"n": [1]})]))
+    finally:
+        freed.set()
+    assert time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "[::1]", "localhost", "no-such-host.invalid", "\u0000"])
