@@ -6,8 +6,7 @@ Used by one thread, the event loop's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from edgewbc.serve.limits import Limits
 from edgewbc.serve.problems import Code, Problem, too_large
@@ -29,9 +28,8 @@ class Admission:
         self.size = self.images = 0
         self.stopping = False
 
-    @contextmanager
-    def receive(self, size: int) -> Iterator[None]:
-        """Hold memory for the bytes of a request.
+    def receive(self, size: int) -> Held:
+        """Return a block that holds memory for the bytes of a request.
 
         Raises:
             Problem: it is too large, or the memory of others leaves no room for it now.
@@ -42,15 +40,10 @@ class Admission:
             raise too_large(f"the request has {size:,} bytes: the limit is {self._limits.body:,}")
         if self.size and self.size + size > self._limits.memory:
             raise busy(1.0)
-        self.size += size
-        try:
-            yield
-        finally:
-            self.size -= size
+        return Held(self, size=size)
 
-    @contextmanager
-    def classify(self, images: int, wait: Callable[[int], float]) -> Iterator[None]:
-        """Hold places in the queue for the images of a request, all or none.
+    def classify(self, images: int, wait: Callable[[int], float]) -> Held:
+        """Return a block that holds places in the queue for the images of a request, all or none.
 
         Args:
             images: of the request.
@@ -61,11 +54,24 @@ class Admission:
         """
         if self.images and self.images + images > self._limits.queue:
             raise busy(wait(self.images))
-        self.images += images
-        try:
-            yield
-        finally:
-            self.images -= images
+        return Held(self, images=images)
+
+
+class Held:
+    """A block in which memory, or places in the queue, are a request's own. (A generator takes three times as long.)"""
+
+    __slots__ = ("_admission", "_images", "_size")
+
+    def __init__(self, admission: Admission, size: int = 0, images: int = 0) -> None:
+        self._admission, self._size, self._images = admission, size, images
+
+    def __enter__(self) -> None:
+        self._admission.size += self._size
+        self._admission.images += self._images
+
+    def __exit__(self, *_: object) -> None:
+        self._admission.size -= self._size
+        self._admission.images -= self._images
 
 
 def busy(seconds: float) -> Problem:
