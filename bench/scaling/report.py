@@ -82,7 +82,8 @@ def growth(values: Mapping[str, Any]) -> str:
     size = sum(measured.samples.sizes) / len(measured.samples.sizes)
     row, files = measured.samples.row_bytes, measured.files
     return (
-        f"Measured: {said} ({measured.efficiency:.0%} of twice one core). More cores were simulated:\n\n{table}\n\n"
+        f"Measured: {said} ({measured.efficiency:.0%} of twice one core). The table was simulated, from the CPU times "
+        f"of an image's stages, which were measured one by one:\n\n{table}\n\n"
         f"At {rate:,.0f} images/s (32 cores, local disk) a million images take {MILLION / rate / 60:.1f} minutes, and "
         f"a billion {1000 * MILLION / rate / 86400:.1f} days. The highest figure of the table, {most:,.0f} images/s, "
         f"reads {most * size * 8 / 1e9:.1f} Gbit/s. A billion images of this size are {size / 1e3:.1f} TB, and their "

@@ -44,6 +44,9 @@ _MAX_FOLDER = 40
 
 _ALWAYS: Mapping[str, str] = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_DATA_LOG_LEVEL": "CRITICAL",  # an error is raised too; as a message, it has a stack trace
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
     # A thread that Ray leaves behind must not start another one, which would listen on the network.
     "RAY_ENABLE_AUTO_CONNECT": "0",
 }
@@ -51,9 +54,6 @@ _ALWAYS: Mapping[str, str] = {
 
 _OWN: Mapping[str, str] = {
     **_ALWAYS,
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_DATA_LOG_LEVEL": "CRITICAL",  # an error is raised too; as a message, it has a stack trace
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_enable_metrics_collection": "0",
     # The Ray that is to be a part of a cluster listens on the address of this PC. This one is not: Ray then takes the
     # loopback interface, as it does by default on Windows and macOS, which the name is from.
@@ -81,8 +81,13 @@ def check_address(address: str | None) -> None:
         return
     if address in ("", "local"):
         raise UserError(f"--address {address or repr(address)}: is no cluster: leave out --address to use this PC")
+    if "://" in address:
+        raise UserError(
+            f"--address {address}: is not the address of a cluster's control process: name it as HOST:PORT, such as "
+            "10.0.0.5:6379, and run the command on a machine of the cluster"
+        )
     name, _, port = address.rpartition(":")
-    if "://" in address or not name or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+    if not name or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         return  # `auto`, and what Ray refuses at once
     names = [name.strip("[]")]
     if is_loopback(names[0]):
@@ -222,7 +227,8 @@ def connected(options: ClusterOptions, say: Callable[[str], None] = lambda _: No
 @contextmanager
 def _joined(ray: Any, options: ClusterOptions) -> Iterator[Cluster]:
     try:
-        ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
+        with _silent():
+            ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _no_cluster(options.address, _first_line(error)) from None
     try:

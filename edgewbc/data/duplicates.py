@@ -184,7 +184,20 @@ def near_pairs(
 
 def _correlations(ones: NDArray[np.uint8], twos: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the pairwise correlation of two stacks of images (n, h, w, 3), (n,); 1 for two uniform images."""
-    a, b = (stack.astype(np.float32) - stack.mean((1, 2), keepdims=True, dtype=np.float32) for stack in (ones, twos))
-    size_a, size_b = np.sqrt(np.sum(a * a, (1, 2, 3))), np.sqrt(np.sum(b * b, (1, 2, 3)))
+    a, b = _centered(ones), _centered(twos)
+    size_a, size_b = np.sqrt(_products(a, a)), np.sqrt(_products(b, b))
     flat = (size_a < 1) & (size_b < 1)
-    return np.where(flat, np.float32(1), np.sum(a * b, (1, 2, 3)) / np.maximum(size_a * size_b, np.float32(1e-6)))
+    return np.where(flat, np.float32(1), _products(a, b) / np.maximum(size_a * size_b, np.float32(1e-6)))
+
+
+def _centered(stack: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return images (n, h, w, 3) less the mean of each channel, (n, h * w * 3)."""
+    images, height, width, channels = stack.shape
+    pixels = height * width
+    flat = stack.reshape(images, pixels, channels).astype(np.float32)
+    flat -= np.full((1, pixels), 1 / pixels, np.float32) @ flat  # in a fraction of the time of `mean`
+    return flat.reshape(images, pixels * channels)
+
+
+def _products(ones: NDArray[np.float32], twos: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.einsum("ni,ni->n", ones, twos), np.float32)

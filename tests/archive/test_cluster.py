@@ -90,6 +90,26 @@ def classifying(bundle: Bundle, top: Path, out: Path) -> Iterator[subprocess.Pop
         started.communicate()
 
 
+@linux
+def test_a_cluster_that_runs_already(cluster: Cluster, tmp_path: Path) -> None:
+    """The command joins it by its address, says nothing of Ray's own, and gives the rows of this process."""
+    import ray
+
+    bundle, top, out = make_bundle(tmp_path / "tiny"), tmp_path / "cells", tmp_path / "ray.csv"
+    top.mkdir()
+    for number in range(5):
+        (top / f"{number}.png").write_bytes(encode(make_image(number)))
+    line = [sys.executable, "-m", "edgewbc", "classify", "--model", str(bundle.path), str(top), "--out", str(out)]
+    kept = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")  # as those of the cluster are
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_") or name in kept}
+    options = ["--engine", "ray", "--address", ray.get_runtime_context().gcs_address, "--threads", "1"]
+    ran = subprocess.run([*line, *options], env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("class ")
+    assert ran.stderr.startswith(f"rows: {out}\n"), ran.stderr
+    assert out.read_bytes() == classified(bundle, tmp_path / "plain.csv", ThisProcess(), top)
+
+
 def none_stays(children: set[int]) -> bool:
     """Return whether processes have ended, after some time: an agent of Ray looks for its parent now and then."""
     end = time.monotonic() + 180
@@ -210,11 +230,17 @@ def test_a_cluster_that_would_be_started_is_refused(address: str) -> None:
         pass
 
 
+def test_an_address_of_ray_client_is_refused() -> None:
+    """Ray Data does not work through it."""
+    with pytest.raises(UserError, match=r"ray://10\.0\.0\.5:10001: .* name it as HOST:PORT, such as 10\.0\.0\.5:6379"):
+        check_address("ray://10.0.0.5:10001")
+
+
 def test_an_address_with_a_listener_is_left_to_ray() -> None:
     """So is what has no port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         check_address(f"127.0.0.1:{listener.getsockname()[1]}")
-    for address in (None, "auto", "ray://127.0.0.1:1", "host:port", ":1", "host:99999"):
+    for address in (None, "auto", "host:port", ":1", "host:99999"):
         check_address(address)
 
 
