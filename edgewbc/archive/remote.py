@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +18,14 @@ from edgewbc.errors import UserError
 from edgewbc.images.discover import is_url
 from edgewbc.images.files import MAX_BYTES, FileVersion
 from edgewbc.lab.prepared_image import ImageResult
+from edgewbc.utils.files import NotAFile
 from edgewbc.utils.optional import need
 
 AHEAD = 16
 """Files that are fetched at the same time: storage behind a network answers each request late, but many at once."""
+
+_BLOCK = 8 << 20
+"""Bytes that each of them holds in memory."""
 
 
 class LocalCopies:
@@ -93,18 +100,47 @@ class LocalCopies:
             self._failed[url] = f"cannot be fetched: {_first_line(error)}"
             return
         try:
-            with files.open(path, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            if "file" in files.protocol and not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+                raise NotAFile("not a file")  # a pipe or a device might never end
+            with files.open(path, "rb") as file, _written(copy, url) as write:
+                size = 0
+                while block := file.read(_BLOCK):
+                    size += len(block)
+                    if size > MAX_BYTES:
+                        raise OverflowError
+                    write(block)
+        except UserError:
+            raise
+        except OverflowError:
+            self._failed[url] = f"too large: the file has more than {MAX_BYTES >> 20} MiB"
         except Exception as error:  # each kind of storage has errors of its own
             self._failed[url] = f"cannot be fetched: {_first_line(error)}"
-            return
-        if len(data) > MAX_BYTES:
-            self._failed[url] = f"too large: the file has more than {MAX_BYTES >> 20} MiB"
-            return
-        try:
-            copy.write_bytes(data)
-        except OSError as error:
-            raise UserError(f"{copy.parent}: {url} cannot be copied there ({error.strerror}): make room") from None
+        if url in self._failed:
+            copy.unlink(missing_ok=True)
+
+
+@contextmanager
+def _written(copy: Path, url: str) -> Iterator[Callable[[bytes], None]]:
+    """Yield what appends to a new file. Raises UserError if there is no room."""
+
+    def write(block: bytes) -> None:
+        left = memoryview(block)
+        with _room(copy, url):
+            while left:
+                left = left[file.write(left) :]
+
+    with _room(copy, url):
+        file = copy.open("wb", buffering=0)
+    with file:
+        yield write
+
+
+@contextmanager
+def _room(copy: Path, url: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{copy.parent}: {url} cannot be copied there ({error.strerror}): make room") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zipfile
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edgewbc.archive import remote
 from edgewbc.archive.remote import LocalCopies
 from edgewbc.errors import UserError
 from edgewbc.images.files import NOT_READ
@@ -55,8 +57,34 @@ def test_images_in_archives(tmp_path: Path) -> None:
 def test_no_room_for_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run ends with one line, rather than with an error for each image."""
     (tmp_path / "a.png").write_bytes(b"bytes")
-    write = Path.write_bytes
-    monkeypatch.setattr(Path, "write_bytes", lambda _, data: write(Path("/dev/full"), data))
+    begin = Path.open
+    full = Path("/dev/full")
+    monkeypatch.setattr(Path, "open", lambda path, mode, **how: begin(full if mode == "wb" else path, mode, **how))
     url = (tmp_path / "a.png").as_uri()
     with LocalCopies([url]) as copies, pytest.raises(UserError, match="a.png cannot be copied there .*make room"):
         list(copies.paths())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a device")
+def test_a_pipe_or_a_device_is_no_image(tmp_path: Path) -> None:
+    """They might never end."""
+    os.mkfifo(tmp_path / "pipe.png")
+    urls = [(tmp_path / "pipe.png").as_uri(), "file:///dev/zero"]
+    with LocalCopies(urls) as copies:
+        assert not any(path.exists() for path in copies.paths())
+        results = [copies.finish(url, ImageResult(Path(), "", NOT_READ, error="-")) for url in urls]
+    assert [result.error for result in results] == ["cannot be fetched: not a file"] * 2
+
+
+def test_a_large_image_is_copied_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory holds a block of it; of one that is too large, nothing stays."""
+    monkeypatch.setattr(remote, "_BLOCK", 3)
+    monkeypatch.setattr(remote, "MAX_BYTES", 8)
+    for name, size in (("empty", 0), ("fits", 8), ("large", 9)):
+        (tmp_path / f"{name}.png").write_bytes(bytes(range(size)))
+    urls = [(tmp_path / f"{name}.png").as_uri() for name in ("empty", "fits", "large")]
+    with LocalCopies(urls) as copies:
+        paths = list(copies.paths())
+        assert [path.read_bytes() for path in paths if path.exists()] == [b"", bytes(range(8))]
+        results = [copies.finish(url, ImageResult(Path(), "", NOT_READ, error="-")) for url in urls]
+    assert [result.error.partition(":")[0] for result in results] == ["-", "-", "too large"]
