@@ -108,6 +108,12 @@ def bounded(seconds: float, most: int = CONNECTIONS) -> type[asyncio.Protocol]:
             if self._timer is None:
                 self._wait()
 
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            begun = not self.cycle.response_complete  # by h11, with what the client had sent before
+            if begun and self.cycle.more_body and self._timer is None:
+                self._wait()
+
         def send_400_response(self, msg: str) -> None:
             self._end(_NO_HTTP)
 

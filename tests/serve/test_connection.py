@@ -133,6 +133,18 @@ def test_a_body_that_does_not_come_is_ended(address: tuple[str, int], pause: flo
         assert "edgewbc_request_bytes_in_flight 0.0" in client.get("/metrics").text
 
 
+def test_a_request_sent_before_the_response_to_another_is_ended_too(address: tuple[str, int]) -> None:
+    """Where its body does not come: the first one is answered."""
+    body = json.dumps(files([encode(make_image(1))])).encode()
+    head = b"POST /v2/models/m/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+    with socket.create_connection(address) as connection:
+        connection.sendall(head % len(body) + body + head % 1000 + b"{")
+        found = reply(connection)
+    first, _, second = found.partition(b"HTTP/1.1 408")
+    assert first.startswith(b"HTTP/1.1 200")
+    assert problem(b"HTTP/1.1 408" + second) == (408, "timeout")
+
+
 @pytest.mark.parametrize("head", [b"GET /v2 HTTP/1.1\r\n", b"GET /"])
 def test_headers_without_an_end_are_refused(address: tuple[str, int], head: bytes) -> None:
     """They are not collected for as long as a client sends them; a long address neither."""
