@@ -293,6 +293,62 @@ def test_a_folder_has_the_rows_of_classify(page: Any, bundle: Bundle, tmp_path: 
     page.click("#clear")
 
 
+def test_files_and_folders_are_dropped(page: Any, bundle: Bundle, tmp_path: Path) -> None:
+    """On a page from a disk: images, folders with what is in them, and no row for what is no image."""
+    cell = png(draw_cell("monocyte", np.random.default_rng(3), size=363))
+    for name in ("smear/b.png", "smear/y/a.png", "smear/notes.txt", "smear/.x/g.png", "alone.png", "other.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(cell)
+    page.evaluate("() => { edgewbc.rows.length = 0; }")
+    session = page.context.new_cdp_session(page)
+    files = [str(tmp_path / name) for name in ("smear", "alone.png", "other.txt")]
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": files, "dragOperationsMask": 1}
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 100, "y": 100, "data": data})
+    page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('3 images')")
+    rows = page.evaluate("() => edgewbc.rows.map((row) => [row.path, row.label !== '', row.reason])")
+    assert [(path, labeled) for path, labeled, _ in rows] == [
+        ("alone.png", True),
+        ("smear/b.png", True),
+        ("smear/y/a.png", True),
+    ], rows
+    assert "3 files left out" in page.inner_text("#warning")
+    page.click("#clear")
+
+
+def test_a_folder_that_cannot_be_read_is_a_row(page: Any) -> None:
+    """It is no image by its name, and would be lost."""
+    rows = page.evaluate(
+        """async () => {
+            edgewbc.rows.length = 0;
+            const folder = { name: "smear", async *values() { throw new Error("not allowed"); } };
+            const item = { kind: "file", webkitGetAsEntry: () => ({ isDirectory: true }), getAsFile: () => null };
+            const text = { kind: "string" };
+            await edgewbc.add(await dropped([{ ...item, getAsFileSystemHandle: async () => folder }, text]));
+            return edgewbc.rows.map((row) => [row.path, row.status, row.label, row.reason]);
+        }"""
+    )
+    assert rows == [["smear", "error", "", "cannot be read: not allowed (this is a folder: try the button)"]]
+    page.click("#clear")
+
+
+def test_entries_are_read_where_there_are_no_handles(page: Any) -> None:
+    """Of Firefox and Safari: a hundred at a time, folders within folders, and one that cannot be read."""
+    found = page.evaluate(
+        """async () => {
+            const file = (name) => ({ name, isDirectory: false, file: (done) => done(name) });
+            const folder = (name, parts) => ({ name, isDirectory: true, createReader: () => {
+                const left = [...parts];
+                return { readEntries: (done, failed) => (parts.length ? done(left.shift() ?? []) : failed("no")) };
+            } });
+            const top = folder("a", [[file("1"), folder("b", [[file("2")]])], [file("3"), folder("c", [])]]);
+            const found = await dropped([{ kind: "file", webkitGetAsEntry: () => top, getAsFile: () => null }]);
+            return found.map(([path, , unreadable]) => [path, Boolean(unreadable)]);
+        }"""
+    )
+    assert found == [["a/1", False], ["a/b/2", False], ["a/3", False], ["a/c", True]]
+
+
 def test_a_file_that_cannot_be_read_is_a_row_and_the_others_follow(page: Any) -> None:
     """A file that is gone by then, or is too large; what is added later is classified too."""
     cell = base64.b64encode(png(draw_cell("monocyte", np.random.default_rng(3), size=363))).decode()

@@ -143,28 +143,48 @@ function summarize() {
   element("warning").hidden = warnings.length === 0;
 }
 
-/** Return the files of a drop, folders with all that is in them, as [path, how to get its File]. */
+/**
+ * Return the files of a drop, folders with all that is in them, as [path, how to get its File, whether it is a folder].
+ * Where a page was opened from a disk, Chromium cannot read the entries of a drop, but its handles; other browsers have
+ * entries alone.
+ */
 async function dropped(items) {
-  const found = [];
-  const walk = async (entry, path) => {
-    if (entry.isFile) {
-      found.push([path + entry.name, () => new Promise((done, failed) => entry.file(done, failed))]);
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) { // a reader gives at most a hundred entries at a time
-      let part;
-      try {
-        part = await new Promise((done, failed) => reader.readEntries(done, failed));
-      } catch (error) {
-        found.push([path + entry.name, () => { throw new Error(`this folder cannot be read: ${error.message}`); }]);
-        return;
+  const found = [], given = [...items].filter((item) => item.kind === "file").map((item) => ({ // gone after an await
+    entry: item.webkitGetAsEntry(), file: item.getAsFile(), handle: item.getAsFileSystemHandle?.().catch(() => null) }));
+  const unreadable = (path, { message }) => {
+    found.push([path, () => { throw new Error(`${message} (this is a folder: try the button)`); }, true]);
+  };
+  const ofHandle = async (folder, path) => {
+    try {
+      for await (const each of folder.values()) {
+        if (each.kind === "directory") await ofHandle(each, `${path}/${each.name}`);
+        else found.push([`${path}/${each.name}`, () => each.getFile()]);
       }
-      if (!part.length) return;
-      for (const each of part) await walk(each, `${path}${entry.name}/`);
+    } catch (error) {
+      unreadable(path, error);
     }
   };
-  for (const entry of [...items].map((item) => item.webkitGetAsEntry()).filter(Boolean)) await walk(entry, "");
+  const ofEntry = async (folder, path) => {
+    const reader = folder.createReader();
+    try {
+      for (;;) { // a reader gives at most a hundred entries at a time
+        const part = await new Promise((done, failed) => reader.readEntries(done, failed));
+        if (!part.length) return;
+        for (const each of part) {
+          if (each.isDirectory) await ofEntry(each, `${path}/${each.name}`);
+          else found.push([`${path}/${each.name}`, () => new Promise((done, failed) => each.file(done, failed))]);
+        }
+      }
+    } catch (error) {
+      unreadable(path, error);
+    }
+  };
+  for (const { entry, file, handle } of given) {
+    if (entry?.isDirectory) {
+      const folder = await handle;
+      await (folder ? ofHandle(folder, folder.name) : ofEntry(entry, entry.name));
+    } else if (file) found.push([file.name, () => file]);
+  }
   return found;
 }
 
@@ -198,7 +218,7 @@ function inOrder(one, other) {
 
 /** Classify files, after those that were added before, and show each row when it is ready. */
 function add(files) {
-  const chosen = files.filter(([path]) => isImage(path));
+  const chosen = files.filter(([path, , folder]) => folder || isImage(path)); // a folder that cannot be read
   chosen.sort(([one], [other]) => inOrder(one.split("/"), other.split("/")));
   stopped = false;
   queue = queue.then(async () => {
