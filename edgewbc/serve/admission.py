@@ -20,13 +20,11 @@ class Admission:
     Attributes:
         size: bytes of the requests.
         images: of the requests.
-        stopping: whether no more requests are taken.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.size = self.images = 0
-        self.stopping = False
 
     def receive(self, size: int) -> Held:
         """Return a block that holds memory for the bytes of a request.
@@ -34,8 +32,6 @@ class Admission:
         Raises:
             Problem: it is too large, or the memory of others leaves no room for it now.
         """
-        if self.stopping:
-            raise Problem(503, Code.STOPPING, "the server is about to end", headers={"Retry-After": "1"})
         if size > self._limits.body:
             raise too_large(f"the request has {size:,} bytes: the limit is {self._limits.body:,}")
         if self.size and self.size + size > self._limits.memory:

@@ -81,7 +81,6 @@ class Service:
 
     def close(self) -> None:
         """Finish what is queued, and end the workers."""
-        self.admission.stopping = True
         for batcher in self._batchers.values():
             batcher.close()
 
@@ -115,18 +114,16 @@ class Service:
         return JSONResponse({"live": True})
 
     async def ready(self, _: Request) -> Response:
-        """Whether requests are taken."""
-        ready = not self.admission.stopping
-        return JSONResponse({"ready": ready}, 200 if ready else 503)
+        """Whether requests are taken: all models are loaded before the server listens, and at its end it does not."""
+        return JSONResponse({"ready": True})
 
     async def model(self, request: Request) -> Response:
         """Metadata of a model."""
         return JSONResponse(self._model(request.path_params).metadata())
 
     async def model_ready(self, request: Request) -> Response:
-        """Whether a model takes requests."""
-        model, ready = self._model(request.path_params), not self.admission.stopping
-        return JSONResponse({"name": model.name, "ready": ready}, 200 if ready else 503)
+        """Whether a model takes requests, as `ready`."""
+        return JSONResponse({"name": self._model(request.path_params).name, "ready": True})
 
     async def prometheus(self, _: Request) -> Response:
         """Metrics in Prometheus' text format."""

@@ -18,8 +18,6 @@ class Code(StrEnum):
     TOO_LARGE = "too_large"
     BUSY = "busy"
     """The queue is full: send the request again after `Retry-After` seconds."""
-    STOPPING = "stopping"
-    """The server is about to end: send the request to another one."""
     TIMEOUT = "timeout"
     NOT_FOUND = "not_found"
     METHOD = "method_not_allowed"

@@ -40,15 +40,6 @@ def test_a_large_request_is_let_in_alone() -> None:
     assert refused.value.status == 413
 
 
-def test_nothing_is_let_in_at_the_end() -> None:
-    """A load balancer sends it elsewhere."""
-    admission = Admission(LIMITS)
-    admission.stopping = True
-    with pytest.raises(Problem) as refused, admission.receive(1):
-        pass
-    assert refused.value.status == 503
-
-
 def test_seconds_until_a_retry() -> None:
     """At least a second, at most a minute."""
     assert [busy(seconds).headers["Retry-After"] for seconds in (0.0, 1.2, 1e9)] == ["1", "2", "60"]
