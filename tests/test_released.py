@@ -51,6 +51,16 @@ def test_a_bundle_is_complete_and_small(name: str) -> None:
         assert committed_for(name, backend).model_sha256 == bundle.model_sha256(backend, "int8")
 
 
+@pytest.mark.parametrize("name", BUNDLES)
+def test_labels_are_those_of_all_views_that_a_bundle_looks_at(name: str) -> None:
+    """And so are those that the committed results count."""
+    manifest = Bundle.open(bundle_path(name)).manifest
+    assert manifest.averaged == manifest.views
+    assert (manifest.views is None) == (manifest.pixels.crop != "cell")
+    views = 1 if manifest.views is None else len(manifest.views)
+    assert [committed_for(name, backend).views for backend in ("openvino", "onnx")] == [views] * 2
+
+
 @pytest.mark.parametrize("name", FIVE)
 def test_the_committed_results_meet_the_reference(name: str) -> None:
     """f32 reaches 99.3 % on test and int8 is at most 0.2 points below (or `LOSS`), on the same 1,547 images."""
