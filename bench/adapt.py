@@ -10,7 +10,7 @@ chosen on PBC validation and BCCD, but that cells are judged by the mean of thei
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,9 +21,9 @@ from edgewbc.cli.console import progress, say
 from edgewbc.decision import adapt, self_training, shots
 from edgewbc.decision.shots import ShotsRow
 from edgewbc.errors import exit_code
-from edgewbc.metrics import Accuracy, McNemar, mcnemar
+from edgewbc.metrics import Accuracy, McNemar, Spread, mcnemar
 from edgewbc.utils.files import write_json
-from edgewbc.utils.text import percent, table
+from edgewbc.utils.text import markdown, percent, table
 
 FORMAT = 1
 SHOTS_SET = "jtsc"
@@ -114,6 +114,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_json(given.out, {"format": FORMAT, "labeled": labeled, "unlabeled": unlabeled})
 
     return exit_code(step)
+
+
+def section(values: Mapping[str, Any]) -> str:
+    """Return the part of docs/results.md for a file of results."""
+    labeled = []
+    for study in values["labeled"]:
+        about = [_name(study), study["set"]]
+        for row in study["rows"]:
+            before, after = (Spread(**row[key]) for key in ("macro_before", "macro"))
+            labeled.append([*about, str(row["shots"]), lab_cells.shown(before), lab_cells.shown(after)])
+        labeled.append([*about, f"all, {study['all']['folds']} folds", "", f"{100 * study['all']['macro']:.1f}"])
+    unlabeled = []
+    for row in values["unlabeled"]:
+        test = row["mcnemar"]
+        correct = (f"{row[key]['correct']} of {row[key]['n']}" for key in ("before", "after"))
+        macro = (f"{100 * row[key]:.1f}" for key in ("macro_before", "macro_after"))
+        unlabeled.append([_name(row), row["set"], *correct, *macro, str(test["c"]), str(test["b"])])
+    few = ("bundle, crop", "images", "labeled cells per class", "mean recall before, %", "after, %")
+    none = ("bundle, crop", "images", "correct before", "after", "mean recall before, %", "after, %", "gained", "lost")
+    return "\n\n".join(
+        (
+            "Adapted to labeled cells, and measured on the others; means and standard deviations over repeated draws. "
+            "The last row of each bundle has the labels of all cells but a tenth, each tenth in turn: what more labels "
+            "of these images could reach, errors in them included.",
+            markdown(few, labeled, range(2, len(few))),
+            "Adapted to all cells of a set without their labels (`adapt --unlabeled`), and measured on the same cells. "
+            "BCCD is among the training images of `wbc5-travel`, and PBC among those of all.",
+            markdown(none, unlabeled, range(2, len(none))),
+        )
+    )
+
+
+def _name(about: Mapping[str, Any]) -> str:
+    return f"{about['bundle']}, {about['crop']}"
 
 
 def text(rows: Sequence[ShotsRow]) -> str:

@@ -8,7 +8,7 @@ The k-means start of a repeat has the seed of its random draw. Nothing is chosen
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from edgewbc.errors import exit_code
 from edgewbc.metrics import Spread
 from edgewbc.utils.files import write_json
 from edgewbc.utils.progress import Progress, quiet
-from edgewbc.utils.text import table
+from edgewbc.utils.text import markdown, table
 
 FORMAT = 1
 NUMBERS = (10, 20, 50)
@@ -118,6 +118,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_json(given.out, {"format": FORMAT, "studies": studies})
 
     return exit_code(step)
+
+
+def section(values: Mapping[str, Any]) -> str:
+    """Return the part of docs/results.md for a file of results."""
+    lines = [
+        [
+            f"{study['bundle']}, {study['crop']}",
+            study["set"],
+            str(row["cells"]),
+            f"{100 * row['before']:.1f}",
+            *(shown(Spread(**row[key])) for key in ("random", "picked", "difference")),
+            f"{row['better']} of {row['repeats']}",
+        ]
+        for study in values["studies"]
+        for row in study["rows"]
+    ]
+    header = (
+        "bundle, crop", "images", "cells labeled", "before, %", "random, %", "picked, %", "difference",
+        "picked is better",
+    )  # fmt: skip
+    return (
+        f"{markdown(header, lines, range(2, len(header)))}\n\n"
+        "Mean recall of heads that were adapted to as many cells, drawn at random or picked by `edgewbc pick`, on the "
+        "cells that neither took; means and standard deviations over repeated draws of the cells to choose from."
+    )
 
 
 def text(rows: Sequence[PickRow]) -> str:

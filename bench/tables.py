@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    adapt,
     audits_report,
     cpu_modes,
     decoders,
@@ -15,6 +16,7 @@ from bench import (
     networks,
     onnx_int8,
     orientations,
+    pick,
     result_file,
     unknown,
     views,
@@ -58,6 +60,8 @@ NETWORKS = "networks.json"
 TRAINING = "training.json"
 LIMITS = "limits-abroad.json"
 VIEWS = "views.json"
+ADAPT = "adapt.json"
+PICK = "pick.json"
 UNKNOWN = "unknown.json"
 PEERS_FRONT = "peers-front.svg"
 TRAVEL = "travel.json"
@@ -94,6 +98,8 @@ def results(folder: Path) -> str:
             (TRAVEL, "Images of other laboratories", travel_report.markdown, TRAVEL_FIGURE, travel_report.CAPTION),
             (LIMITS, "What limits the accuracy in another laboratory", limits_external.section, "", ""),
             (VIEWS, "Several views of a cell", views.section, "", ""),
+            (ADAPT, "Adapting to another laboratory", adapt.section, "", ""),
+            (PICK, "Picking cells to label", pick.section, "", ""),
             (LAB, "From file to label", _lab, "", ""),
             (DECODERS, "Ways to decode a JPEG", decoders.section, "", ""),
             (UNKNOWN, "Cells of kinds that a network does not know", unknown.markdown_table, "", ""),

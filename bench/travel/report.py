@@ -174,8 +174,9 @@ def _notes(results: Mapping[str, Any]) -> str:
         "kept, as `edgewbc adapt` does. A bundle that looks at several views of a cell labels it by their mean, before "
         "and after it is adapted. "
         "Wrong among accepted: of all draws together. JTSC was looked at during development (that a second microscope "
-        "helps, that the old head's logits are to be scaled, with equal prior weights, and that cells are judged by "
-        "the mean of their views), so its figures are somewhat optimistic; nothing was trained on it. "
+        "helps, that the old head's logits are to be scaled, with equal prior weights, that cells are judged by the "
+        "mean of their views, and that each of two preparations has a profile), so its figures are somewhat "
+        "optimistic; nothing was trained on it. "
         f"Sets that a bundle was trained on are left out.{alone} Manifests: {manifests}."
     )
 

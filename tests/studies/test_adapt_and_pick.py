@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,22 @@ def test_classes_with_few_cells_do_not_count() -> None:
 def test_the_table_of_draws() -> None:
     rows = shots.evaluate(blobs((8, 8)), zero_head(6, 2), [1, 2], repeats=2)
     assert len(adapt.text(rows).splitlines()) == 3
+
+
+def test_sections_of_the_page() -> None:
+    """A row for each number of labeled cells, one with all labels, one for each set without; gained and lost apart."""
+    cells = lab((24, 24, 24), Head(((2 * np.eye(3, 6, dtype=np.float32), np.zeros(3, np.float32)),)))
+    rows = shots.evaluate(cells.cells, cells.head, [1, 2], repeats=2)
+    labeled = {**cells.about(), "rows": [row.to_json() for row in rows], "all": adapt.with_all_labels(cells)}
+    unlabeled = {**cells.about(), **adapt.UnlabeledRow.of(cells).to_json(), "mcnemar": {"b": 3, "c": 7, "p": 0.3}}
+    page = adapt.section(json.loads(json.dumps({"labeled": [labeled], "unlabeled": [unlabeled]})))
+    lines = [line.split(" | ") for line in page.splitlines() if line.startswith("| tiny, cell | drawn |")]
+    assert [line[2] for line in lines[:3]] == ["1", "2", "all, 10 folds"]
+    assert [part.strip(" |") for part in lines[3][-2:]] == ["7", "3"]
+    picked = pick.measure(cells, 8, repeats=2)
+    page = pick.section(json.loads(json.dumps({"studies": [{**cells.about(), "rows": [picked.to_json()]}]})))
+    (line,) = [line for line in page.splitlines() if line.startswith("| tiny, cell | drawn | 8 |")]
+    assert line.endswith(f"| {picked.better} of 2 |")
 
 
 def test_the_old_head_is_measured_by_the_label_that_its_bundle_gives() -> None:
