@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -38,7 +39,7 @@ class Gallery:
         profile: of the microscope.
         spec: crop of a bundle that locates cells, for the cells after the mapping; None shows none.
         seen: what was observed of each image.
-        images: the first images, with a box around each located cell.
+        images: the first images of each preparation, with a box around each located cell.
         pairs: cells before and after, both in the size of the network's input.
     """
 
@@ -47,16 +48,21 @@ class Gallery:
     seen: list[ImageObservation] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
     pairs: list[tuple[Image, Image]] = field(default_factory=list)
+    _images: Counter[Profile] = field(default_factory=Counter)
+    _pairs: Counter[Profile] = field(default_factory=Counter)
 
     def add(self, image: Image, observation: ImageObservation) -> None:
         """Add an image, uint8 RGB (height, width, 3)."""
         self.seen.append(observation)
-        if len(self.images) < SHOWN:
+        profile = self.profile.of_image(observation.gauge.background)
+        most = SHOWN // max(1, len(self.profile.preparations))
+        if self._images[profile] < most:
+            self._images[profile] += 1
             self.images.append(_boxed(image, [cell.box for cell in observation.gauge.cells]))
         whole = [cell for cell in observation.gauge.cells if not cell.cut_off]
-        if self.spec is not None and whole and len(self.pairs) < SHOWN:
+        if self.spec is not None and whole and self._pairs[profile] < most:
+            self._pairs[profile] += 1
             image = frame.cleared(image)
-            profile = self.profile.of_image(observation.gauge.background)
             view = canonical.view(image, observation.gauge, whole[0], profile, self.spec)
             red, green, blue = (int(level) for level in view.background)
             before = pixels.cut(image, view.part, self.spec.height, self.spec.width, fill=(red, green, blue))

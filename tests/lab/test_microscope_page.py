@@ -138,6 +138,19 @@ def test_a_cell_is_shown_as_its_preparation_is_mapped(gallery: Gallery) -> None:
     assert not np.array_equal(shown[0], shown[1])
 
 
+def test_images_of_each_preparation_are_shown(gallery: Gallery) -> None:
+    """Of ten images on one background and ten on another, four each, although those of one come first."""
+    far = replace(gallery.profile, background=(20.0, 20.0, 20.0))
+    made = Gallery(replace(gallery.profile, preparations=(gallery.profile, far)), gallery.spec)
+    for image, seen in zip(images(), gallery.seen, strict=True):
+        made.add(image, seen)
+    assert (len(made.images), len(made.pairs)) == (4, 4)
+    for image, seen in zip(images(), gallery.seen, strict=True):
+        dark = replace(seen, gauge=replace(seen.gauge, background=np.array([30, 30, 30], np.uint8)))
+        made.add(image, dark)
+    assert (len(made.images), len(made.pairs)) == (8, 8)
+
+
 def test_histograms_show_every_channel_and_the_reference(gallery: Gallery) -> None:
     """One outline for nuclei, three for background and three for density; a dashed line for each reference."""
     text = page(gallery.profile, "scope.json", gallery, "b")
