@@ -52,7 +52,8 @@ class UnlabeledRow:
     @classmethod
     def of(cls, lab: LabCells) -> UnlabeledRow:
         """Train on all cells of a set."""
-        found, truth, before = self_training.correct(lab.cells.features, lab.head), lab.cells.labels, lab.old_labels
+        truth, before = lab.cells.labels, lab.old_labels
+        found = self_training.correct(lab.cells.features, lab.cells.judged, lab.head, lab.unfamiliar)
         after = before
         if found is not None:
             after = shots.labels_of(found.logits(lab.head, lab.cells.judged), lab.label_from)

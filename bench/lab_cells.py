@@ -43,6 +43,7 @@ class LabCells:
         cells: features and labels; each image once.
         head: of the bundle.
         label_from: which views of a cell the bundle takes labels from.
+        unfamiliar: share of the cells that are unfamiliar to the bundle.
     """
 
     bundle: str
@@ -51,6 +52,7 @@ class LabCells:
     cells: Cells
     head: Head
     label_from: LabelFrom = LabelFrom.UPRIGHT
+    unfamiliar: float = 1.0
 
     @property
     def classes(self) -> NDArray[np.int64]:
@@ -118,4 +120,6 @@ def load(bundle: Bundle, data: Path, name: str, work: Path, progress: Progress =
     """
     seen = see(bundle, *manifests(data, name, bundle), work, progress=progress)
     cells = Cells(seen.features, seen.labels, np.arange(len(seen)), seen.others)
-    return LabCells(bundle.name, bundle.pixels.crop, name, cells, adapt.old_head(bundle), bundle.manifest.label_from)
+    unfamiliar = adapt.unfamiliar_share(bundle, seen.features[:, 0])
+    head, label_from = adapt.old_head(bundle), bundle.manifest.label_from
+    return LabCells(bundle.name, bundle.pixels.crop, name, cells, head, label_from, unfamiliar)

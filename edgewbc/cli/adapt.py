@@ -132,6 +132,8 @@ def _summary(found: Adaptation) -> str:
         lines.append(f"without labels, as before: {', '.join(found.missing)}")
     if found.changed is not None:
         lines.append(f"unlabeled: {found.unlabeled} cells; self-training changes the label of {percent(found.changed)}")
+    elif found.unlabeled:
+        lines.append(f"unlabeled: {found.unlabeled} cells, too few or too familiar to learn from: not used")
     if (compared := found.comparison) is not None:
         rows = [
             [name, str(each.n), str(each.correct), percent(each.accuracy), interval(each.interval),

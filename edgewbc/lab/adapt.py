@@ -20,7 +20,7 @@ from edgewbc.decision.adapt import Cells, CrossValidation
 from edgewbc.decision.head import Head
 from edgewbc.decision.shots import ShotsRow
 from edgewbc.decision.views import LabelFrom
-from edgewbc.errors import UserError
+from edgewbc.errors import GateError, UserError
 from edgewbc.images.decode import ImageError, decode
 from edgewbc.images.files import read
 from edgewbc.lab import cell_views
@@ -34,6 +34,7 @@ from edgewbc.smear import learning
 from edgewbc.smear.microscope import Profile
 from edgewbc.utils.arrays import read_arrays
 from edgewbc.utils.progress import Progress, quiet
+from edgewbc.utils.text import percent
 
 AGREES = 0.02
 """Largest difference of `head.npz` from the weights in the model, as a share of the largest weight (int8: 0.8 %)."""
@@ -261,13 +262,21 @@ def run(
 
     Raises:
         UserError: fewer than two classes are labeled, the unlabeled cells are too few or too alike, or as `labeled`.
+        GateError: there are unlabeled cells alone, and the bundle knows cells like these.
     """
     old, unlabeled_cells = old_head(bundle), 0
     head, changed = old, None
     if unlabeled:
         others = cell_views.see(bundle, unlabeled, fields=True, profile=profile, threads=threads, progress=progress)
         unlabeled_cells = len(others)
-        found = self_training.correct(others.features, old)
+        unfamiliar = unfamiliar_share(bundle, others.features[:, 0])
+        found = self_training.correct(others.features, others.judged, old, unfamiliar)
+        if unfamiliar < self_training.MIN_UNFAMILIAR and not files:
+            raise GateError(
+                f"kept {bundle.name}, nothing was written: it knows cells like these ({percent(unfamiliar)} of "
+                f"{len(others)} are unfamiliar to it), and would not gain from them without labels: label some "
+                "(`edgewbc pick`)"
+            )
         if found is None and not files:
             raise UserError(
                 f"{len(others)} unlabeled cells say too little: at least {self_training.MIN_CELLS} of two classes "
@@ -384,6 +393,14 @@ def learn_profile(bundle: Bundle, paths: Sequence[Path]) -> Profile | None:
     if found is None:
         raise UserError("no white cell was found on these images, so the microscope is not known: name its profile")
     return found
+
+
+def unfamiliar_share(bundle: Bundle, features: NDArray[np.float32]) -> float:
+    """Return the share of cells, features (n, d), that are unfamiliar to a bundle; 1 if it cannot tell."""
+    familiarity = bundle.familiarity()
+    if familiarity is None:
+        return 1.0
+    return float(np.mean([familiarity.reason(*scores) is not None for scores in familiarity.scores(features)]))
 
 
 def _changed(old: Head, head: Head, label_from: LabelFrom, judged: NDArray[np.float32]) -> float:

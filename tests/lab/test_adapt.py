@@ -16,7 +16,7 @@ from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.cells import CLASSES
 from edgewbc.decision import familiarity_fit
 from edgewbc.decision.head import Head
-from edgewbc.errors import UserError
+from edgewbc.errors import GateError, UserError
 from edgewbc.lab import adapt, adapted_bundle, labeled_cells
 from edgewbc.lab.adapt import Adaptation
 from edgewbc.lab.classifier import Classifier
@@ -208,6 +208,18 @@ def test_unlabeled_cells_alone(tmp_path: Path) -> None:
     made = adapted_bundle.write(found, tmp_path / "made")
     assert "cells.csv" not in made.sums
     assert made.manifest.to_json()["adaptation"]["unlabeled"] == 60
+
+
+def test_unlabeled_cells_that_the_bundle_knows(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone they end in one line, and nothing is written; beside labeled cells they are not used."""
+    folder = write_cells(tmp_path / "cells", {"neutrophil": 20, "monocyte": 20})
+    paths = sorted(folder.rglob("*.png"))
+    monkeypatch.setattr(adapt, "unfamiliar_share", lambda *_: 0.1)
+    with pytest.raises(GateError, match=r"knows cells like these \(10.00 % of 40 are unfamiliar to it\)"):
+        adapt.run(bundle, unlabeled=paths, threads=1)
+    found = adapt.run(bundle, files_of(folder), paths, threads=1)
+    assert (found.unlabeled, found.changed) == (40, None)
+    assert found.comparison is not None
 
 
 def test_draws(bundle: Bundle, tmp_path: Path) -> None:
