@@ -11,7 +11,8 @@ import numpy as np
 from edgewbc import cells
 from edgewbc.bench.ir import IR, count_macs, integer_share, read_any_ir, read_ir, read_onnx
 from edgewbc.bench.plan import BenchModel
-from edgewbc.bench.worker import POOL, RowJob
+from edgewbc.bench.timing import POOL
+from edgewbc.bench.worker import RowJob
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest
 from edgewbc.errors import UserError

@@ -14,6 +14,9 @@ from edgewbc.bench.resource_use import CpuUse
 from edgewbc.runtime.predictor import Batch, Predictor
 from edgewbc.runtime.throughput import run_for
 
+POOL = 64
+"""Number of images that are timed, over and over: few, so that they take little memory beside the model."""
+
 MIN_SAMPLES = 10
 """Smallest number of latency samples, however slow the model is."""
 

@@ -23,14 +23,11 @@ import numpy as np  # noqa: E402
 from edgewbc.bench.job_result import JobError, JobResult, LatencyResult, RowResult, ThroughputResult  # noqa: E402
 from edgewbc.bench.resource_use import CpuUse, peak_memory  # noqa: E402
 from edgewbc.bench.rounds import tidy  # noqa: E402
-from edgewbc.bench.timing import latency, throughput  # noqa: E402
+from edgewbc.bench.timing import POOL, latency, throughput  # noqa: E402
 from edgewbc.errors import UserError  # noqa: E402
 from edgewbc.evaluation.load import load  # noqa: E402
 from edgewbc.runtime.predictor import Batch, Predictor  # noqa: E402
 from edgewbc.utils import subprocesses  # noqa: E402
-
-POOL = 64
-"""Number of images that are timed, over and over: few, so that they take little memory beside the model."""
 
 PREDICTION_BATCH = 32
 """Batch size for the predictions of all images, which are not timed."""

@@ -87,8 +87,7 @@ def measure(job: dict[str, Any], load: Callable[..., Model]) -> dict[str, Any]:
 
     from edgewbc.bench.resource_use import CpuUse, peak_memory
     from edgewbc.bench.rounds import tidy
-    from edgewbc.bench.timing import latency, throughput
-    from edgewbc.bench.worker import POOL
+    from edgewbc.bench.timing import POOL, latency, throughput
 
     row = job["row"]
     pool = read_inputs(row["inputs"], 0, POOL)
