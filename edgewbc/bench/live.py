@@ -6,13 +6,11 @@ made, as `Classifier.classify` does for an array.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from itertools import cycle
 
 from edgewbc.bench.row import LatencyPercentiles
 from edgewbc.bench.summary import percentiles
-from edgewbc.bench.timing import MIN_SAMPLES, WARMUP
+from edgewbc.bench.timing import one_by_one
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.pixels import Image
 
@@ -26,18 +24,9 @@ def latency(model: LoadedBundle, images: Sequence[Image], seconds: float) -> Lat
     Args:
         model: the bundle, compiled.
         images: decoded, uint8 RGB (height, width, 3), at least one.
-        seconds: duration; at least `MIN_SAMPLES` images are timed.
+        seconds: duration; at least `timing.MIN_SAMPLES` images are timed.
 
     Returns:
         percentiles of the milliseconds of an image.
     """
-    singles, samples = cycle(images), list[float]()
-    for _ in range(WARMUP):
-        model.now(next(singles))
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(samples) < MIN_SAMPLES:
-        image = next(singles)
-        start = time.perf_counter()
-        model.now(image)
-        samples.append(1000 * (time.perf_counter() - start))
-    return percentiles(samples)
+    return percentiles(one_by_one(model.now, images, seconds))

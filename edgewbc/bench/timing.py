@@ -6,13 +6,16 @@ Only the model is timed: the images are decoded and prepared beforehand.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import TypeVar
 
 from edgewbc.bench.resource_use import CpuUse
 from edgewbc.runtime.predictor import Batch, Predictor
 from edgewbc.runtime.throughput import run_for
+
+T = TypeVar("T")
 
 POOL = 64
 """Number of images that are timed, over and over: few, so that they take little memory beside the model."""
@@ -42,15 +45,28 @@ def latency(predictor: Predictor, images: Batch, seconds: float) -> list[float]:
     Returns:
         milliseconds of each prediction, in order.
     """
-    singles = cycle(images[index : index + 1] for index in range(len(images)))
+    return one_by_one(predictor, [images[index : index + 1] for index in range(len(images))], seconds)
+
+
+def one_by_one(call: Callable[[T], object], items: Sequence[T], seconds: float) -> list[float]:
+    """Time calls of a function, one after the other.
+
+    Args:
+        call: takes an item.
+        items: at least one, used over and over.
+        seconds: duration; at least `MIN_SAMPLES` calls are timed.
+
+    Returns:
+        milliseconds of each call, in order.
+    """
+    each, samples = cycle(items), list[float]()
     for _ in range(WARMUP):
-        predictor(next(singles))
-    samples: list[float] = []
+        call(next(each))
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(samples) < MIN_SAMPLES:
-        image = next(singles)
+        item = next(each)
         start = time.perf_counter()
-        predictor(image)
+        call(item)
         samples.append(1000 * (time.perf_counter() - start))
     return samples
 

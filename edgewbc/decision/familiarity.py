@@ -189,6 +189,10 @@ class Familiarity:
             return None
         return Reason(ReasonKind.UNFAMILIAR, f"unlike the training cells: {text}")
 
+    def reasons(self, features: NDArray[np.float32]) -> list[Reason | None]:
+        """Return for each cell, features (n, d), why it is unfamiliar; None if it is not. Raises as `scores` does."""
+        return [self.reason(*scores) for scores in self.scores(features)]
+
     def logarithms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithms of distance and residual, (n, 2), of transformed features (n, d)."""
         centered = (values - self.center).astype(np.float32)

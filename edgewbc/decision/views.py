@@ -42,6 +42,12 @@ class LabelFrom(StrEnum):
         return mean
 
 
+def mean_of_views(upright: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean probabilities over all views, (n, K), of the upright one, (n, K), and the others, (n * m, K)."""
+    each = others.reshape(len(upright), -1, upright.shape[1])
+    return LabelFrom.MEAN.probabilities(upright, each).astype(np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class Judged:
     """Cells as decided by all of their views.

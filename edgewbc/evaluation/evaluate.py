@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgewbc.cells import REFERENCE_ACCURACY
 from edgewbc.data import images
 from edgewbc.data.manifest import SYNTHETIC, Entry, Manifest, facts
-from edgewbc.decision.views import LabelFrom
+from edgewbc.decision.views import mean_of_views
 from edgewbc.errors import GateError, UserError
 from edgewbc.evaluation.load import LoadedModel, load
 from edgewbc.evaluation.result import EvalResult, ReferenceComparison
@@ -124,8 +124,7 @@ def predict(
         turned = images.view_batches(manifest, entries, loaded.pixels, loaded.averaged, batch)
         stream = loaded.predictor.stream(progress(turned, "eval: other views", count))
         others = np.concatenate([prediction.probabilities for prediction in stream])
-        views = others.reshape(len(found), -1, found.shape[1])
-        found = LabelFrom.MEAN.probabilities(found, views).astype(np.float32)
+        found = mean_of_views(found, others)
     if why := fault(found):
         raise UserError(f"{loaded.name}: {why}: export or train it again")
     return found if loaded.calibration is None else loaded.calibration.apply(found)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgewbc.bundle.manifest import BundleManifest
 from edgewbc.data import images
 from edgewbc.data.manifest import Entry, Manifest, SplitFacts, facts
-from edgewbc.decision.views import LabelFrom
+from edgewbc.decision.views import mean_of_views
 from edgewbc.export import parity
 from edgewbc.metrics import ClassScore, Interval, score
 from edgewbc.nets.spec import ModelSpec
@@ -200,12 +200,7 @@ def predict(
     count = -(-len(entries) * (len(averaged) - 1) // BATCH)
     batches = images.view_batches(manifest, entries, pixels, averaged, BATCH)
     others = parity.predict(predictors, progress(batches, "validation: other views", count))
-    return {
-        name: LabelFrom.MEAN.probabilities(upright, others[name].reshape(len(upright), -1, upright.shape[1])).astype(
-            np.float32
-        )
-        for name, upright in found.items()
-    }
+    return {name: mean_of_views(upright, others[name]) for name, upright in found.items()}
 
 
 def evidence(

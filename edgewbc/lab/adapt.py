@@ -400,7 +400,7 @@ def unfamiliar_share(bundle: Bundle, features: NDArray[np.float32]) -> float:
     familiarity = bundle.familiarity()
     if familiarity is None:
         return 1.0
-    return float(np.mean([familiarity.reason(*scores) is not None for scores in familiarity.scores(features)]))
+    return float(np.mean([reason is not None for reason in familiarity.reasons(features)]))
 
 
 def _changed(old: Head, head: Head, label_from: LabelFrom, judged: NDArray[np.float32]) -> float:

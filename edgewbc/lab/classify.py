@@ -186,7 +186,7 @@ class LoadedBundle:
         """Return why cells (n, d) do not look like those of training. Raises ValueError if they cannot be compared."""
         if self.familiarity is None:
             return [None] * len(features)
-        return [self.familiarity.reason(*scores) for scores in self.familiarity.scores(features)]
+        return self.familiarity.reasons(features)
 
     def _decides(self) -> dict[str, Any]:
         """Return views, calibration, familiarity and a guarantee of the threshold, as far as there are any."""

@@ -166,11 +166,7 @@ class Explainer:
         try:
             mapped = zip(found.features[: len(images)], found.maps[: len(images)], strict=True)
             views = [class_maps(self._head, *view) for view in mapped]
-            unfamiliar = (
-                None
-                if self._familiarity is None
-                else self._familiarity.reason(*self._familiarity.scores(found.features)[0])
-            )
+            unfamiliar = None if self._familiarity is None else self._familiarity.reasons(found.features)[0]
         except ValueError as error:
             raise UserError(f"{self.bundle.path}: {error}") from None
         parts = cell_views.upright(np.stack([view.parts for view in views])).mean(0)

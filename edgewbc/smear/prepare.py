@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from edgewbc import pixels
-from edgewbc.pixels import Box, Image, PixelSpec
+from edgewbc.pixels import Box, Image, PixelSpec, Reference
 from edgewbc.reasons import CUT_OFF, Reason, ReasonKind
 from edgewbc.smear import canonical, frame
 from edgewbc.smear.canonical import View
@@ -75,9 +75,7 @@ class Preparer:
         """Return the canonical view of the one cell of a `source`; None where the crop is not `cell`."""
         if self.spec.crop != "cell" or self.spec.reference is None:
             return None
-        profile = self.profile or Profile.of_reference(self.spec.reference)
-        gauge = Gauge.of(source, profile.nucleus)
-        profile = profile.of_image(gauge.background)
+        gauge, profile = self._gauge(source, self.spec.reference)
         cell = gauge.central if box is None else _in_box(gauge, box)
         return canonical.view(source, gauge, cell, profile, self.spec)
 
@@ -93,10 +91,8 @@ class Preparer:
         """
         if self.spec.crop != "cell" or self.spec.reference is None:
             return self._without_location(image, box)
-        profile = self.profile or Profile.of_reference(self.spec.reference)
         image = frame.cleared(image)
-        gauge = Gauge.of(image, profile.nucleus)
-        profile = profile.of_image(gauge.background)
+        gauge, profile = self._gauge(image, self.spec.reference)
         cell = gauge.central if box is None else _in_box(gauge, box)
         view = canonical.view(image, gauge, cell, profile, self.spec)
         crop = canonical.crop(image, view, self.spec)
@@ -119,10 +115,8 @@ class Preparer:
         """
         if self.spec.crop != "cell" or self.spec.reference is None:
             return [self._without_location(image)]
-        profile = self.profile or Profile.of_reference(self.spec.reference)
         image = frame.cleared(image)
-        gauge = Gauge.of(image, profile.nucleus)
-        profile = profile.of_image(gauge.background)
+        gauge, profile = self._gauge(image, self.spec.reference)
         single = gauge.single
         found = []
         for number, cell in enumerate(gauge.cells if single is None else [single], 1):
@@ -133,6 +127,12 @@ class Preparer:
             others = self._others(image, view, crop)
             found.append(PreparedCell(crop, number, _whole_pixels(cell.box), reasons, view.part, others))
         return found
+
+    def _gauge(self, source: Image, reference: Reference) -> tuple[Gauge, Profile]:
+        """Return what a `source` shows, and the profile of its preparation."""
+        profile = self.profile or Profile.of_reference(reference)
+        gauge = Gauge.of(source, profile.nucleus)
+        return gauge, profile.of_image(gauge.background)
 
     def _others(self, image: Image, view: View, crop: Image) -> tuple[Image, ...]:
         return () if self.views is None else self.views.others(image, view, crop, self.spec)
