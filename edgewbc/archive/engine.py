@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edgewbc.archive import tables
-from edgewbc.archive.cluster import Cluster, ClusterOptions, connected
+from edgewbc.archive.cluster import ClusterOptions, connected
 from edgewbc.archive.remote import LocalCopies
-from edgewbc.archive.worker import Worker, WorkerTask
+from edgewbc.archive.worker import RayTask, Worker
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.images.discover import is_url
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.engine import Engine
 from edgewbc.lab.journal import Journal
-from edgewbc.lab.journal_schema import to_json
 from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.run_microscope import learned_microscope
-from edgewbc.runtime import tuning
+from edgewbc.lab.worker_task import WorkerTask, part_size
 from edgewbc.smear import learning
 from edgewbc.utils.progress import Progress
-
-PART_BATCHES = 15
-"""Batches in a part: half a second of work for a fast network, so that handing it over costs little and a worker that
-is killed loses little."""
-
-PARTS_PER_WORKER = 4
-"""Parts for each worker at least, however few the images are, so that all are busy until the end."""
 
 
 @dataclass(frozen=True)
@@ -65,29 +57,19 @@ class RayEngine(Engine):
             return
         left = len(names)
         with connected(self.options, self.say) as cluster:
+            task = RayTask(WorkerTask.of(model, batch), cluster.folder)
             size = part_size(len(names), cluster.workers, batch)
             parts = (
                 tables.of_names([_absolute(name) for name in names[start : start + size]], start)
                 for start in range(0, len(names), size)
             )
-            for table in cluster.map(Worker, self._task(model, batch, cluster), parts):
+            for table in cluster.map(Worker, task, parts):
                 for reading in tables.images(table, model.bundle.classes):
                     journal.add_all([reading])
                     left -= 1
                     yield list(reading.rows)
         if left:
             raise UserError(f"{left} of {len(names)} images came back without a result: run the same command again")
-
-    def _task(self, model: LoadedBundle, batch: int, cluster: Cluster) -> WorkerTask:
-        compute = model.engine.info.compute
-        choice = tuning.choice_of_model(model.bundle, 1, model.sha256, compute)
-        if choice is None:
-            raise UserError(f"{model.bundle.path}: its model computes in {compute}, which no worker would do again")
-        settings = to_json(model.settings)
-        one = replace(choice, threads=1, streams=1)
-        return WorkerTask(
-            model.bundle.path.absolute(), one, model.thresholds, model.microscope, settings, batch, cluster.folder
-        )
 
 
 def _absolute(name: str) -> bytes:
@@ -96,9 +78,3 @@ def _absolute(name: str) -> bytes:
     It leads to the same file, and so it keeps `..`, unlike the name under which a journal stores the image.
     """
     return os.fsencode(name if is_url(name) else os.path.join(os.getcwd(), name))  # noqa: PTH109, PTH118
-
-
-def part_size(images: int, workers: int, batch: int) -> int:
-    """Return how many images a worker is handed at once: whole batches."""
-    even = -(-images // (workers * PARTS_PER_WORKER))
-    return batch * max(1, min(PART_BATCHES, -(-even // batch)))

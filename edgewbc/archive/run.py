@@ -38,10 +38,7 @@ def classify(
         UserError: as `session.run`; there is no results file, or Ray is not installed or cannot be reached.
         StalledError: a worker makes no progress.
     """
-    out = request.out
-    if request.watch or out is None:
-        what = "does not watch folders: leave out --watch" if request.watch else "needs a results file: give --out"
-        raise UserError(f"--engine ray: {what}")
+    out = session.results_file(request, "ray")
     if out.suffix.lower() == ".parquet":
         raise UserError(f"{out}: give --out {out.with_suffix('.csv')}; {out.name} is written next to it")
     check_installed()

@@ -147,8 +147,8 @@ def _run(
     workers = engine.info.threads or 1
     with (
         one_thread_in_opencv(),
-        _thread_pool("worker", workers) as pool,
-        _thread_pool("reader", readers) as reading,
+        thread_pool("worker", workers) as pool,
+        thread_pool("reader", readers) as reading,
     ):
         activity = Activity(LIMIT * max(1, batch / BATCH))
         views = 1 if prepare.preparer.views is None else len(prepare.preparer.views)
@@ -290,7 +290,7 @@ def _read(path: Path) -> Contents | str:
 
 
 @contextmanager
-def _thread_pool(name: str, count: int) -> Iterator[ThreadPoolExecutor]:
+def thread_pool(name: str, count: int) -> Iterator[ThreadPoolExecutor]:
     """Provide threads that end with the block; one that is stuck is abandoned after `GRACE` seconds."""
     threads: list[Thread] = []
     pool = ThreadPoolExecutor(count, f"edgewbc-{name}", initializer=lambda: threads.append(current_thread()))

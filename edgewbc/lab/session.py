@@ -149,6 +149,14 @@ def run(
                 raise
 
 
+def results_file(request: ClassifyRequest, engine: str) -> Path:
+    """Return the results file of a run on another engine than `pc`. Raises UserError if it has none, or watches."""
+    if request.watch or request.out is None:
+        what = "does not watch folders: leave out --watch" if request.watch else "needs a results file: give --out"
+        raise UserError(f"--engine {engine}: {what}")
+    return request.out
+
+
 def _learn_microscope(
     request: ClassifyRequest, bundle: Bundle, files: Sequence[str], progress: Progress, engine: Engine
 ) -> Microscope:

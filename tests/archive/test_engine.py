@@ -13,12 +13,13 @@ import pytest
 
 from edgewbc.archive import engine as engines
 from edgewbc.archive.cluster import Cluster, ClusterOptions
-from edgewbc.archive.engine import RayEngine, part_size
-from edgewbc.archive.worker import ENDS_PROCESS
+from edgewbc.archive.engine import RayEngine
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
+from edgewbc.lab import worker_task
 from edgewbc.lab.engine import Engine, ThisProcess
 from edgewbc.lab.session import ClassifyRequest, run
+from edgewbc.lab.worker_task import ENDS_PROCESS
 from tests.archive.workers import Fragile
 from tests.lab.test_fields import bundle, cell, field, spec
 from tests.tiny import encode, make_image
@@ -148,18 +149,9 @@ def test_a_worker_with_another_model_refuses(
 ) -> None:
     """Each worker compares its model and settings with those of the run."""
     (tmp_path / "a.png").write_bytes(encode(make_image(1)))
-    monkeypatch.setattr(engines, "to_json", lambda _: '{"model_sha256": "another"}')
+    monkeypatch.setattr(worker_task, "to_json", lambda _: '{"model_sha256": "another"}')
     with pytest.raises(UserError, match="are not those of this run"):
         classified(own, tmp_path / "rows.csv", RayEngine(), tmp_path / "a.png")
-
-
-@pytest.mark.parametrize(
-    ("images", "workers", "batch", "size"),
-    [(1, 2, 32, 32), (20_000, 2, 32, 480), (1000, 2, 32, 128), (1000, 64, 32, 32), (9, 2, 2, 2), (10**6, 8, 1, 15)],
-)
-def test_part_size(images: int, workers: int, batch: int, size: int) -> None:
-    """Whole batches, half a second of work at most, and several parts for each worker."""
-    assert part_size(images, workers, batch) == size
 
 
 def test_command(
