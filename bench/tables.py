@@ -264,6 +264,12 @@ def from_file_to_label(found: EndToEndResult) -> str:
         f"alone is faster than one of several busy ones: the figure is {percent(speed.ratio_alone, 0)} of what as "
         "many cores would reach with the PC to themselves."
     ]
+    if (processes := speed.processes) is not None:
+        memory = "" if processes.peak_mb is None else f", for {processes.peak_mb:.0f} MB of memory each"
+        lines.append(
+            f"With a process per core (`--engine processes`), {processes.images_per_s:,.0f} images/s: "
+            f"{processes.speedup:.2f} times as fast, {percent(processes.ratio, 0)} of the limit{memory}."
+        )
     if found.live is not None:
         lines.append(
             f"One image in memory at a time, as in a live view: {found.live.p50:.2f} ms from its pixels to its row, "

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from edgewbc import cells
 from edgewbc.bench import core_limit, process_metrics, resource_use
 from edgewbc.bench import live as bench_live
-from edgewbc.bench.end_to_end_result import EndToEndData, EndToEndResult, PipelineSpeed
+from edgewbc.bench.end_to_end_result import EndToEndData, EndToEndResult, PipelineSpeed, ProcessesSpeed
 from edgewbc.bench.machine import describe
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.data.manifest import SYNTHETIC, Manifest, facts
@@ -27,6 +28,9 @@ from edgewbc.images.decode import decode
 from edgewbc.images.encode import encode
 from edgewbc.lab import pipeline
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.processes import WorkerPool
+from edgewbc.lab.results import Status
+from edgewbc.lab.worker_task import part_size
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime import tuning
 from edgewbc.runtime.pool import PredictorPool
@@ -124,17 +128,35 @@ def pipeline_speed(choice: tuning.Choice, bundle: Bundle, files: list[Path], opt
     pool.fill()
     warmup = (files * 4)[: 4 * options.batch * choice.streams]
     list(pipeline.run(pool, bundle.pixels, warmup, batch=options.batch))
-    with core_limit.cpu_times(choice, bundle, files, options.batch) as cpu_times:
+    with (
+        core_limit.cpu_times(choice, bundle, files, options.batch) as cpu_times,
+        _worker_processes(choice, bundle, options.batch) as workers,
+    ):
         measured: dict[str, Callable[[], float]] = {
             **cpu_times,
             "images_per_s": lambda: len(files) / _run_pipeline(pool, bundle.pixels, files, options.batch),
         }
+        if workers is not None:
+            size = part_size(len(files), choice.threads, options.batch)
+            parts = [list(map(str, files[at : at + size])) for at in range(0, len(files), size)]
+            _run_processes(workers, parts)  # starts them
+            measured["processes_images_per_s"] = lambda: len(files) / _run_processes(workers, parts)
         rounds: dict[str, list[float]] = {name: [] for name in measured}
         for _ in range(options.rounds):
             for name, measure_one in measured.items():
                 rounds[name].append(measure_one())
+        peaks = [] if workers is None else [resource_use.peak_memory(process) or 0 for process in workers.processes()]
     figures = {name: np.array(values) for name, values in rounds.items()}
     limit = 1000 * choice.threads / (figures["decode_ms"] + figures["inference_ms"])
+    processes = None
+    if workers is not None:
+        rate = figures["processes_images_per_s"]
+        processes = ProcessesSpeed(
+            images_per_s=_median(rate),
+            ratio=_median(rate / limit),
+            speedup=_median(rate / figures["images_per_s"]),
+            peak_mb=round(max(peaks) / 1e6, 1) if all(peaks) else None,
+        )
     limit_alone = 1000 * choice.threads / (figures["decode_alone_ms"] + figures["inference_alone_ms"])
     return PipelineSpeed(
         decode_ms=_median(figures["decode_ms"]),
@@ -147,7 +169,31 @@ def pipeline_speed(choice: tuning.Choice, bundle: Bundle, files: list[Path], opt
         ratio=_median(figures["images_per_s"] / limit),
         ratio_alone=_median(figures["images_per_s"] / limit_alone),
         rounds={name: tuple(round(value, 4) for value in values) for name, values in rounds.items()},
+        processes=processes,
     )
+
+
+@contextmanager
+def _worker_processes(choice: tuning.Choice, bundle: Bundle, batch: int) -> Iterator[WorkerPool | None]:
+    """Provide processes that load the bundle, a core each.
+
+    None for a bundle that locates cells: its processes look at all views of a cell, the pipeline here at one.
+    """
+    if bundle.pixels.crop == "cell":
+        yield None
+        return
+    with closing(WorkerPool(LoadedBundle.of(bundle, choice), batch, choice.threads)) as workers:
+        yield workers
+
+
+def _run_processes(workers: WorkerPool, parts: list[list[str]]) -> float:
+    """Classify all files of some parts and return the seconds that it took."""
+    start = time.perf_counter()
+    for found in workers.map(parts):
+        for reading in found:
+            if reading.rows[0].status == Status.ERROR:
+                raise RuntimeError(f"{reading.rows[0].path}: {reading.rows[0].reason}")
+    return time.perf_counter() - start
 
 
 def _median(values: NDArray[np.float64], digits: int = 4) -> float:

@@ -37,6 +37,23 @@ class EndToEndData:
 
 
 @dataclass(frozen=True)
+class ProcessesSpeed:
+    """Speed of `--engine processes` once its processes are ready; medians of the rounds.
+
+    Attributes:
+        images_per_s: from image file to row.
+        ratio: to the same limit as that of the pipeline, taken within each round.
+        speedup: to the pipeline in one process, taken within each round.
+        peak_mb: peak resident memory of a process in 10^6 bytes; None where the system does not report it.
+    """
+
+    images_per_s: float
+    ratio: float
+    speedup: float
+    peak_mb: float | None
+
+
+@dataclass(frozen=True)
 class PipelineSpeed:
     """Speed from image file to label, and the limit that the cores set; medians of the rounds.
 
@@ -48,6 +65,7 @@ class PipelineSpeed:
         limit_alone_images_per_s: the same from the times of a single core.
         ratio, ratio_alone: throughput over each limit, taken within each round.
         rounds: the measurements of each round, by name.
+        processes: the same with a process per core; None where it was not measured.
     """
 
     decode_ms: float
@@ -60,16 +78,22 @@ class PipelineSpeed:
     ratio: float
     ratio_alone: float
     rounds: dict[str, tuple[float, ...]]
+    processes: ProcessesSpeed | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        return {**asdict(self), "rounds": {name: list(values) for name, values in self.rounds.items()}}
+        values = {**asdict(self), "rounds": {name: list(values) for name, values in self.rounds.items()}}
+        if self.processes is None:
+            del values["processes"]
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> PipelineSpeed:
         """Read JSON values; other keys are ignored."""
-        numbers = {one.name: values[one.name] for one in fields(cls) if one.name != "rounds"}
-        return cls(**numbers, rounds={name: tuple(one) for name, one in values["rounds"].items()})
+        numbers = {one.name: values[one.name] for one in fields(cls) if one.name not in ("rounds", "processes")}
+        rounds = {name: tuple(one) for name, one in values["rounds"].items()}
+        processes = values.get("processes")  # of no older version
+        return cls(**numbers, rounds=rounds, processes=None if processes is None else ProcessesSpeed(**processes))
 
 
 @dataclass(frozen=True)

@@ -108,19 +108,26 @@ def own_seconds() -> float | None:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def peak_memory() -> int | None:
-    """Return the peak resident memory of this process in bytes; None where the system does not report it.
+def peak_memory(process: int | None = None) -> int | None:
+    """Return the peak resident memory of a process in bytes; None where the system does not report it.
 
     On Linux it is read from /proc, because `getrusage` also counts what the parent held when it started this process.
+
+    Args:
+        process: its number; None is this process. Others are reported on Linux only.
     """
     if sys.platform == "win32":
-        return _windows_peak_memory()
+        return _windows_peak_memory() if process is None else None
     try:
-        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        for line in (
+            Path(f"/proc/{process or 'self'}/status").read_text(encoding="ascii", errors="replace").splitlines()
+        ):
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
+    if process is not None:
+        return None
     try:
         import resource
     except ImportError:

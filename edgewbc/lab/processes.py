@@ -14,7 +14,7 @@ import subprocess  # noqa: S404
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import closing, suppress
 from itertools import chain
@@ -68,50 +68,64 @@ class Processes(Engine):
         threads = model.engine.info.threads or 1
         size = part_size(len(names), threads, batch)
         parts = [names[at : at + size] for at in range(0, len(names), size)]
-        count = min(threads, len(parts))
-        activity = Activity(LIMIT * (1 + size / batch))  # a worker has guards of its own: this is the last resort
-        submitted: deque[Future[list[Reading]]] = deque()
-        with thread_pool("process", count) as pool, closing(_Workers(model, batch, activity)) as workers:
-            for part in chain(parts, (None,)):
-                if part is not None:
-                    submitted.append(pool.submit(workers.readings, part))
-                while submitted and (part is None or len(submitted) >= AHEAD * count):
-                    found = activity.result(submitted.popleft())
-                    journal.add_all(found)
-                    for reading in found:
-                        yield list(reading.rows)
+        with closing(WorkerPool(model, batch, min(threads, len(parts)))) as workers:
+            for found in workers.map(parts):
+                journal.add_all(found)
+                for reading in found:
+                    yield list(reading.rows)
 
 
 class _EndedError(Exception):
     """A worker's process has ended."""
 
 
-class _Workers:
-    """The processes of one run, each used by one thread at a time; started when a thread finds none idle."""
+class WorkerPool:
+    """Worker processes with one model, each used by one thread at a time and started when it is first needed."""
 
-    def __init__(self, model: LoadedBundle, batch: int, activity: Activity) -> None:
-        self._model, self._task, self._activity = model, WorkerTask.of(model, batch), activity
+    def __init__(self, model: LoadedBundle, batch: int, count: int) -> None:
+        """Start nothing yet.
+
+        Args:
+            model: that the workers load too, each for one core.
+            batch: images per inference call.
+            count: of processes, 1 or more.
+
+        Raises:
+            UserError: no worker could load the model.
+        """
+        self._model, self._task, self._count = model, WorkerTask.of(model, batch), count
         self._idle: SimpleQueue[_Process] = SimpleQueue()
         self._lock = threading.Lock()
         self._running: set[_Process] = set()
         self._closed = False
         self._ends = 0
 
-    def readings(self, names: Sequence[str]) -> list[Reading]:
-        """Classify images in a worker; return a reading of each, with an error where it ended two workers.
+    def map(self, parts: Sequence[Sequence[str]]) -> Generator[list[Reading], None, None]:
+        """Classify images; yield the readings of each part, in order. The pool is closed if that is left early.
+
+        An image that ended two workers has an error.
 
         Raises:
             UserError, StalledError: no worker can go on.
-            CancelledError: `close` was called.
         """
-        with suppress(_EndedError):
-            return self._ask(names)
-        if len(names) > 1:
-            half = len(names) // 2
-            return self.readings(names[:half]) + self.readings(names[half:])
-        with suppress(_EndedError):
-            return self._ask(names)
-        return [unread(self._model, names[0])]
+        largest = max(map(len, parts), default=0)
+        activity = Activity(LIMIT * (1 + largest / self._task.batch))  # workers have guards of their own: the last one
+        submitted: deque[Future[list[Reading]]] = deque()
+        with thread_pool("process", self._count) as pool:
+            try:
+                for part in chain(parts, (None,)):
+                    if part is not None:
+                        submitted.append(pool.submit(self._readings, part, activity))
+                    while submitted and (part is None or len(submitted) >= AHEAD * self._count):
+                        yield activity.result(submitted.popleft())
+            except BaseException:
+                self.close()  # so that no thread waits for a worker
+                raise
+
+    def processes(self) -> list[int]:
+        """Return the numbers of the processes that run now."""
+        with self._lock:
+            return [process.number for process in self._running]
 
     def close(self) -> None:
         """End all processes."""
@@ -123,10 +137,22 @@ class _Workers:
             while True:
                 self._idle.get_nowait().end()
 
-    def _ask(self, names: Sequence[str]) -> list[Reading]:
-        process = self._take()
+    def _readings(self, names: Sequence[str], activity: Activity) -> list[Reading]:
+        """Classify images in a worker, or in several if they end it. Raises CancelledError after `close`."""
+        with suppress(_EndedError):
+            return self._ask(names, activity)
+        if len(names) > 1:
+            half = len(names) // 2
+            return self._readings(names[:half], activity) + self._readings(names[half:], activity)
+        with suppress(_EndedError):
+            return self._ask(names, activity)
+        return [unread(self._model, names[0])]
+
+    def _ask(self, names: Sequence[str], activity: Activity) -> list[Reading]:
+        with activity.stage("starting a worker process"):
+            process = self._take()
         try:
-            with self._activity.stage(f"classifying {len(names)} images from {names[0]}"):
+            with activity.stage(f"classifying {len(names)} images from {names[0]}"):
                 found: list[Reading] = process.ask(list(names))
         except _EndedError:
             self._drop(process)
@@ -138,18 +164,17 @@ class _Workers:
     def _take(self) -> _Process:
         with suppress(Empty):
             return self._idle.get_nowait()
-        with self._activity.stage("starting a worker process"):
-            with self._lock:  # so that `close` misses none
-                if self._closed:
-                    raise CancelledError
-                process = _Process()
-                self._running.add(process)
-            try:
-                process.begin(self._task)
-            except _EndedError:
-                if self._closed:
-                    raise CancelledError from None
-                raise UserError(f"--engine processes: a worker process {process.ending()}: {REMEDY}") from None
+        with self._lock:  # so that `close` misses none
+            if self._closed:
+                raise CancelledError
+            process = _Process()
+            self._running.add(process)
+        try:
+            process.begin(self._task)
+        except _EndedError:
+            if self._closed:
+                raise CancelledError from None
+            raise UserError(f"--engine processes: a worker process {process.ending()}: {REMEDY}") from None
         return process
 
     def _drop(self, process: _Process) -> None:
@@ -178,6 +203,11 @@ class _Process:
             )
         except OSError as error:
             raise UserError(f"--engine processes: cannot start a process: {error.strerror}: {REMEDY}") from None
+
+    @property
+    def number(self) -> int:
+        """Its number in the system."""
+        return self._process.pid
 
     def begin(self, task: WorkerTask) -> None:
         """Hand it its task, and wait until its model is ready.

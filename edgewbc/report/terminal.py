@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from edgewbc.bench.compare import Change, Comparison
-from edgewbc.bench.end_to_end_result import EndToEndResult
+from edgewbc.bench.end_to_end_result import EndToEndResult, ProcessesSpeed
 from edgewbc.bench.result import BenchResult
 from edgewbc.bench.row import MeasuredRow
 from edgewbc.bench.summary import WIDE
@@ -182,6 +182,15 @@ def _fill(words: str, indent: int = 0) -> str:
     return textwrap.fill(words, WIDEST, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
+def _processes_line(found: ProcessesSpeed) -> str:
+    """Return what was measured of `--engine processes`, in one line."""
+    memory = "" if found.peak_mb is None else f", {found.peak_mb:.0f} MB each"
+    return (
+        f"{found.images_per_s:,.1f} images/s with --engine processes, {found.speedup:.2f} times as fast: "
+        f"{found.ratio:.2f} of that limit{memory}"
+    )
+
+
 def render_end_to_end(result: EndToEndResult) -> str:
     """Return an end-to-end benchmark as text: a title, and one paragraph for each figure."""
     choice, speed = result.choice, result.speed
@@ -195,6 +204,8 @@ def render_end_to_end(result: EndToEndResult) -> str:
         f"ratio               {speed.ratio:.2f} of that limit; {speed.ratio_alone:.2f} of the limit from a single busy "
         f"core ({speed.decode_alone_ms:.2f} and {speed.inference_alone_ms:.2f} ms)",
     ]
+    if speed.processes is not None:
+        lines.append(f"a process per core  {_processes_line(speed.processes)}")
     if result.live is not None:
         lines.append(
             f"one image at a time {result.live.p50:.2f} ms (p50) and {result.live.p99:.2f} ms (p99) from its pixels to "

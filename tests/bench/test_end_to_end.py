@@ -12,7 +12,7 @@ import pytest
 
 from edgewbc.bench import end_to_end, live, process_metrics
 from edgewbc.bench.end_to_end import EndToEndOptions, measure
-from edgewbc.bench.end_to_end_result import EndToEndResult
+from edgewbc.bench.end_to_end_result import EndToEndResult, ProcessesSpeed
 from edgewbc.bench.process_metrics import MemoryUse, StartupTime
 from edgewbc.bench.row import LatencyPercentiles
 from edgewbc.bench.timing import MIN_SAMPLES
@@ -60,7 +60,17 @@ def test_ratio_is_throughput_over_the_limit(bundle: Bundle, tmp_path: Path) -> N
         limits = 1000 / (np.array(rounds[f"decode{kind}_ms"]) + np.array(rounds[f"inference{kind}_ms"]))
         assert limit == pytest.approx(np.median(limits), rel=1e-2)
         assert ratio == pytest.approx(np.median(np.array(rounds["images_per_s"]) / limits), rel=1e-2)
-    parts = ("decode_ms", "inference_ms", "decode_alone_ms", "inference_alone_ms", "images_per_s")
+    assert speed.processes is not None
+    rates = np.array(rounds["processes_images_per_s"])
+    limits = 1000 / (np.array(rounds["decode_ms"]) + np.array(rounds["inference_ms"]))
+    assert speed.processes.images_per_s == pytest.approx(np.median(rates), rel=1e-3)
+    assert speed.processes.ratio == pytest.approx(np.median(rates / limits), rel=1e-2)
+    assert speed.processes.speedup == pytest.approx(np.median(rates / np.array(rounds["images_per_s"])), rel=1e-2)
+    assert speed.processes.peak_mb is None or 50 < speed.processes.peak_mb < 1000
+    parts = (
+        *("decode_ms", "inference_ms", "decode_alone_ms", "inference_alone_ms"),
+        *("images_per_s", "processes_images_per_s"),
+    )
     assert {name: len(values) for name, values in rounds.items()} == dict.fromkeys(parts, 2)
     assert (found.data.n, found.data.protocol, found.data.split) == (10, "grouped", "test")
     assert found.data.manifest_sha256 == manifest.sha256
@@ -84,19 +94,21 @@ def test_synthetic_cells_without_a_manifest(bundle: Bundle) -> None:
 def test_text_has_a_line_per_figure() -> None:
     """What was not measured has no line."""
     result = EndToEndResult.read(LAB)
-    short = replace(result, cold_start=None, help_time=None, memory=None, live=None)
+    speed = replace(result.speed, processes=None)
+    short = replace(result, speed=speed, cold_start=None, help_time=None, memory=None, live=None)
     starts = [line.split()[0] for line in render_end_to_end(short).splitlines() if not line.startswith(" ")]
     assert starts[0] == "wbc5-edge"
     assert starts[-3:] == ["from", "limit", "ratio"]
     whole = replace(
         result,
-        speed=replace(result.speed, ratio=0.8569),
+        speed=replace(result.speed, ratio=0.8569, processes=ProcessesSpeed(1399.96, 0.9834, 1.2678, 163.2)),
         cold_start=StartupTime(0.6055, (0.6055,)),
         memory=MemoryUse(100_000, 175.1, seconds=68.43, images_per_s=1461.4),
         live=LatencyPercentiles(0.514, 0.6, 0.7, 0.932, 9000),
     )
     text = render_end_to_end(whole)
     assert max(map(len, text.splitlines())) <= 80
+    assert "a process per core  1,400.0 images/s with --engine processes, 1.27 times as" in text
     assert "cold start          0.61 s to the end of classify on one image" in text
     assert "one image at a time 0.51 ms (p50) and 0.93 ms (p99) from its pixels" in text
     assert "peak memory         175 MB over 100,000 images" in text

@@ -9,7 +9,7 @@ import pytest
 
 from bench.readme import draw
 from bench.tables import accuracy_table, headline, results, speed_table
-from edgewbc.bench.end_to_end_result import EndToEndResult
+from edgewbc.bench.end_to_end_result import EndToEndResult, ProcessesSpeed
 from edgewbc.bench.process_metrics import MemoryUse, StartupTime
 from edgewbc.errors import UserError
 from edgewbc.utils.files import write_json
@@ -132,7 +132,7 @@ def test_from_file_to_label(tmp_path: Path) -> None:
     result = EndToEndResult.read(LAB)
     speed = replace(
         result.speed, images_per_s=1836.4, limit_images_per_s=2457.7, ratio=0.788, ratio_alone=0.712, decode_ms=0.73,
-        inference_ms=0.09,
+        inference_ms=0.09, processes=None,
     )  # fmt: skip
     short = replace(result, bundle="wbc", speed=speed, cold_start=None, help_time=None, memory=None, live=None)
     write_json(tmp_path / "lab.json", short.to_json())
@@ -142,7 +142,11 @@ def test_from_file_to_label(tmp_path: Path) -> None:
     assert "(2,458) that follows from 0.73 ms of decoding and 0.09 ms of inference per image" in text
     assert "the figure is 71 % of what as many cores would reach with the PC to themselves." in text
     assert "in memory at a time" not in text
+    assert "process per core" not in text
     assert "Peak memory" not in text
+    processes = ProcessesSpeed(2340.2, 0.952, 1.274, 163.2)
+    write_json(tmp_path / "lab.json", replace(short, speed=replace(speed, processes=processes)).to_json())
+    assert "2,340 images/s: 1.27 times as fast, 95 % of the limit, for 163 MB of memory each." in results(tmp_path)
     cold_start, help_time = StartupTime(0.42, (0.42,)), StartupTime(0.12, (0.12,))
     whole = replace(
         short,
