@@ -19,7 +19,7 @@ from edgewbc.data import prepare
 from edgewbc.data.manifest import Entry, Manifest, Protocol
 from edgewbc.data.sources import make
 from edgewbc.decision import shots
-from edgewbc.decision.adapt import Cells
+from edgewbc.decision.correction import Cells
 from edgewbc.decision.head import Head
 from edgewbc.decision.views import LabelFrom
 from edgewbc.lab import adapt

@@ -17,8 +17,8 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision import adapt, lab_familiarity
 from edgewbc.decision import shots as draws
-from edgewbc.decision.adapt import Cells
 from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.correction import Cells
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.head import Head, softmax
 from edgewbc.decision.views import LabelFrom, judge

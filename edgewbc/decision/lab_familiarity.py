@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgewbc.decision import adapt
-from edgewbc.decision.adapt import Cells
+from edgewbc.decision.correction import Cells
 from edgewbc.decision.familiarity import Familiarity, transformed
 from edgewbc.decision.familiarity_fit import FALSE_ALARMS, order_statistic, rounded, scale_of
 

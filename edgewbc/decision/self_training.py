@@ -1,7 +1,7 @@
 """Adapt a head to unlabeled cells of a laboratory: self-training with a guard.
 
 The head labels the cells, the most probable third of each class is taken as if a person had labeled it, and a
-correction is fitted to those (`adapt.fit`); four times over (Scudder 1965, "Probability of error of some adaptive
+correction is fitted to those (`correction.fit`); four times over (Scudder 1965, "Probability of error of some adaptive
 pattern-recognition machines"; class-balanced as in Zou et al. 2018, arXiv 1810.07911). Each orientation of a cell has
 the label that the bundle gives the cell, by the mean of the views that it looks at.
 
@@ -16,8 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewbc.decision import adapt
-from edgewbc.decision.adapt import Cells, Correction
+from edgewbc.decision.correction import Cells, Correction, fit
 from edgewbc.decision.head import Head, softmax
 
 SHARE = 0.3
@@ -52,7 +51,7 @@ def correct(
         if len(np.unique(labels[chosen])) < 2:
             return None
         cells = Cells(features[chosen], labels[chosen], np.flatnonzero(chosen))
-        found = adapt.fit(cells, head, STRENGTH)
+        found = fit(cells, head, STRENGTH)
         logits = found.logits(head, judged)
     return found
 

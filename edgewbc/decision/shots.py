@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewbc.decision import adapt
-from edgewbc.decision.adapt import Cells, Integers
+from edgewbc.decision.correction import Cells, Integers
 from edgewbc.decision.head import Head, softmax
 from edgewbc.decision.views import LabelFrom
 from edgewbc.metrics import Spread

@@ -16,7 +16,8 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.paths import HEAD
 from edgewbc.decision import adapt, self_training
 from edgewbc.decision import shots as draws
-from edgewbc.decision.adapt import Cells, CrossValidation
+from edgewbc.decision.adapt import CrossValidation
+from edgewbc.decision.correction import Cells
 from edgewbc.decision.head import Head
 from edgewbc.decision.shots import ShotsRow
 from edgewbc.decision.views import LabelFrom

@@ -18,8 +18,8 @@ from edgewbc.bundle.manifest import FORMAT, REVIEW_ALL, BundleManifest
 from edgewbc.bundle.paths import CARD, FAMILIARITY, HEAD, MANIFEST
 from edgewbc.bundle.training_images import TrainingImages
 from edgewbc.decision import adapt, lab_familiarity, risk, self_training
-from edgewbc.decision.adapt import Cells
 from edgewbc.decision.calibration import Calibration
+from edgewbc.decision.correction import IDENTITY, OLD, Cells
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.risk import RiskTable
 from edgewbc.decision.views import LabelFrom, judge
@@ -278,10 +278,10 @@ def _lineage(adaptation: Adaptation) -> dict[str, Any]:
         "cells_sha256": cells,
         "microscope_sha256": None if adaptation.profile is None else adaptation.profile.sha256,
         "settings": {
-            "strengths": [each for each in adapt.STRENGTHS if each != adapt.OLD],
+            "strengths": [each for each in adapt.STRENGTHS if each != OLD],
             "scales": list(adapt.SCALES),
             "folds": adapt.FOLDS,
-            "identity": adapt.IDENTITY,
+            "identity": IDENTITY,
             "self_training": {"share": self_training.SHARE, "rounds": self_training.ROUNDS,
                               "strength": self_training.STRENGTH},
         },

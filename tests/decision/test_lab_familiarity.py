@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgewbc.decision import familiarity_fit, lab_familiarity
-from edgewbc.decision.adapt import Cells
+from edgewbc.decision.correction import Cells
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.others import Examples
 

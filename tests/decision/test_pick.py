@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgewbc.decision import pick
-from tests.decision.test_adapt import blobs
+from tests.decision.test_correction import blobs
 
 
 def test_every_group_is_represented() -> None:

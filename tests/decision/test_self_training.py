@@ -6,7 +6,7 @@ import numpy as np
 
 from edgewbc.decision import self_training
 from edgewbc.decision.head import Head
-from tests.decision.test_adapt import blobs
+from tests.decision.test_correction import blobs
 
 HEAD = Head(((2 * np.eye(3, 6, dtype=np.float32), np.zeros(3, np.float32)),))
 

@@ -8,7 +8,7 @@ import pytest
 from edgewbc.decision import shots
 from edgewbc.decision.views import LabelFrom
 from edgewbc.metrics import Spread
-from tests.decision.test_adapt import blobs, zero_head
+from tests.decision.test_correction import blobs, zero_head
 
 
 def test_spread() -> None:

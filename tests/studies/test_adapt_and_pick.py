@@ -10,10 +10,10 @@ import pytest
 from bench import adapt, pick
 from bench.lab_cells import LabCells
 from edgewbc.decision import shots
-from edgewbc.decision.adapt import Cells
+from edgewbc.decision.correction import Cells
 from edgewbc.decision.head import Head
 from edgewbc.decision.views import LabelFrom
-from tests.decision.test_adapt import blobs, zero_head
+from tests.decision.test_correction import blobs, zero_head
 
 
 def lab(counts: tuple[int, ...], head: Head) -> LabCells:
