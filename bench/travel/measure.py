@@ -22,8 +22,8 @@ from edgewbc.decision.correction import Cells
 from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.head import Head, softmax
 from edgewbc.decision.views import LabelFrom, judge
-from edgewbc.lab.adapt import HeldOut, compare, label_probabilities
 from edgewbc.lab.adapted_bundle import Confidence, widened
+from edgewbc.lab.head_comparison import HeldOut, compare, label_probabilities
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.metrics import Spread, score, wilson
 from edgewbc.pixels import PixelSpec

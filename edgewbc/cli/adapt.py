@@ -13,7 +13,8 @@ from edgewbc.cli.options import InferenceThreads, Json
 if TYPE_CHECKING:
     from edgewbc.bundle.bundle import Bundle
     from edgewbc.decision.shots import ShotsRow
-    from edgewbc.lab.adapt import Adaptation, HeadComparison
+    from edgewbc.lab.adapt import Adaptation
+    from edgewbc.lab.head_comparison import HeadComparison
     from edgewbc.lab.labeled_cells import LabeledFile
     from edgewbc.smear.microscope import Profile
 
@@ -110,7 +111,7 @@ def _finish(found: Adaptation, target: Path, force: bool, as_json: bool) -> None
 
 def _why(compared: HeadComparison | None) -> str:
     """Return why the adapted head is not kept, and what to do."""
-    from edgewbc.lab.adapt import MIN_AGREEMENT
+    from edgewbc.lab.head_comparison import MIN_AGREEMENT
 
     if compared is None:
         return "no cell could be held out. Label more cells of each class"

@@ -24,7 +24,8 @@ from edgewbc.decision.familiarity import Familiarity
 from edgewbc.decision.risk import RiskTable
 from edgewbc.decision.views import LabelFrom, judge
 from edgewbc.errors import UserError
-from edgewbc.lab.adapt import Adaptation, HeldOut
+from edgewbc.lab.adapt import Adaptation
+from edgewbc.lab.head_comparison import HeldOut
 from edgewbc.runtime import golden, ir_head, trial
 from edgewbc.runtime.golden import ExpectedOutputs, GoldenEntry, GoldenSample
 from edgewbc.runtime.openvino_engine import OpenVINOPredictor

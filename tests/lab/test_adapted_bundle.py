@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.bundle.manifest import REVIEW_ALL
-from edgewbc.lab.adapt import HeldOut
 from edgewbc.lab.adapted_bundle import MIN_TO_CALIBRATE, Confidence, Review, accepted
+from edgewbc.lab.head_comparison import HeldOut
 
 
 def probabilities_of(surest: list[float]) -> NDArray[np.float64]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.decision.calibration import Calibration
-from edgewbc.decision.head import Head
-from edgewbc.decision.views import LabelFrom
-from edgewbc.lab import adapt, pick_folder
+from edgewbc.lab import pick_folder
 from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.explain import Explainer
@@ -82,13 +79,3 @@ def test_the_suggestion_for_a_picked_cell_is_the_label(mean: Bundle, paths: list
         assert {each["original"]: each["suggestion"] for each in csv.DictReader(file)} == {
             path: row.label for path, row in rows.items()
         }
-
-
-def test_cells_whose_label_changes_are_counted_by_the_label() -> None:
-    """The second head gives one cell of two another label by the mean of its views, and none by the upright one."""
-    judged = np.array([[[1.0], [-3.0], [-3.0]], [[1.0], [1.0], [1.0]]], np.float32)
-    zero = np.zeros(2, np.float32)
-    always, by_sign = (Head(((np.array([[2.0], [0.0]], np.float32) * sign, bias),)) for sign, bias in (
-        (0, np.array([1, 0], np.float32)), (1, zero)))  # fmt: skip
-    assert adapt._changed(always, by_sign, LabelFrom.UPRIGHT, judged) == 0
-    assert adapt._changed(always, by_sign, LabelFrom.MEAN, judged) == 0.5
