@@ -9,6 +9,8 @@ import time
 from contextlib import suppress
 from types import FrameType
 
+from edgewbc._startup import collect_rarely
+
 INTERRUPTED = 130
 """The same as in `edgewbc.errors`; nothing of the package is imported before Ctrl-C is handled."""
 
@@ -18,6 +20,7 @@ AGAIN = 0.05
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    collect_rarely()
     heeds_interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # background jobs ignore them
     if heeds_interrupts:
         # Registered first, it runs last. After that, Python would let the signal end the process without its exit code.

@@ -1,11 +1,14 @@
 """Tests of edgewbc._startup: `python -m edgewbc` in a folder that holds files named like modules."""
 
+import gc
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from edgewbc import _startup
 
 
 @pytest.mark.parametrize("arguments", [["info", "vgg16gap", "--json"], ["--version"]])
@@ -15,6 +18,14 @@ def test_python_m_imports_nothing_of_the_working_folder(arguments: list[str], tm
         (tmp_path / f"{module}.py").write_text(f"raise SystemExit('imported {module}')", encoding="utf-8")
     ran = subprocess.run([sys.executable, "-m", "edgewbc", *arguments], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_the_garbage_collector_runs_rarely() -> None:
+    """In the program itself, and not at its end; a program that imports edgewbc keeps its own settings."""
+    before = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0, gc.get_threshold()[0]))"
+    for code, printed in (("import edgewbc", False), ("from edgewbc.__main__ import main; main()", True)):
+        ran = subprocess.run([sys.executable, "-c", f"{before}; {code}", "--version"], capture_output=True, text=True)
+        assert ran.stdout.splitlines()[-1] == f"{printed} {_startup.ALLOCATIONS if printed else gc.get_threshold()[0]}"
 
 
 def test_an_edgewbc_that_is_not_installed_is_still_found(tmp_path: Path) -> None:

@@ -23,13 +23,12 @@ TIMEOUT = 7200
 MAX_LINKS = 20_000
 """Largest number of hard links to a file: file systems have a limit (65,000 on ext4)."""
 
-COMMAND = "import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
+COMMAND = "from edgewbc.__main__ import main; main()"
 """Python code that runs a command of edgewbc with the process's arguments."""
 _MEMORY = """
-import sys
-from edgewbc.cli.main import main
+from edgewbc.__main__ import main
 try:
-    main(sys.argv[1:])
+    main()
 finally:
     from edgewbc.bench.resource_use import peak_memory
     from edgewbc.utils.subprocesses import write_result

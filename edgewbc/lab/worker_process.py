@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from edgewbc._startup import collect_rarely
 from edgewbc.errors import StalledError, UserError
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.journal import Reading
@@ -51,6 +52,7 @@ def _classified(model: LoadedBundle, names: Sequence[str], batch: int) -> list[R
 
 def main() -> None:
     """Serve the process that started this one."""
+    collect_rarely()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what a library prints is no answer
     serve(sys.stdin.buffer, answers)
