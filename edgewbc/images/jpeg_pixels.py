@@ -70,8 +70,7 @@ def has_step(image: Image) -> bool:
     twice = np.subtract(below, above, dtype=np.int16)
     twice *= 3
     twice += np.subtract(first, last, dtype=np.int16)
-    np.maximum(twice, -2 * _CLIP, out=twice)  # np.clip takes three times as long
-    np.minimum(twice, 2 * _CLIP, out=twice)
+    np.clip(twice, -2 * _CLIP, 2 * _CLIP, out=twice)
     steps = twice.reshape(count, width, 3)
     halves = cv2.resize(steps, (2, count), interpolation=cv2.INTER_AREA)  # the mean of each half of the width
     return int(np.abs(halves).max()) > 2 * _STEP
