@@ -19,6 +19,7 @@ from edgewbc.archive.cluster import ClusterOptions
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import exit_code
 from edgewbc.lab import session
+from edgewbc.lab.classify_request import ClassifyRequest
 from edgewbc.utils import resources
 from edgewbc.utils.files import write_json
 
@@ -51,7 +52,7 @@ class Clock:
 def classify(engine: str, images: Path, out: Path, model: Path, threads: int, start: float) -> None:
     """Classify a folder and write what was noted."""
     clock = Clock(out.with_suffix(".status"))
-    request = session.ClassifyRequest([images], out, threads=threads)
+    request = ClassifyRequest([images], out, threads=threads)
     options = ClusterOptions(workers=threads)
 
     def opened() -> Bundle:

@@ -99,7 +99,7 @@ class Judge:
 def code_sha256() -> str:
     """Return a hash of the modules that adapt a bundle and decide on its cells, as this process began with them."""
     package = Path(edgewbc.__file__).parent
-    lab = (package / "lab" / "adapt.py", package / "lab" / "adapted_bundle.py")
+    lab = [package / "lab" / name for name in ("adapt.py", "adapted_bundle.py", "head_comparison.py")]
     return sha256_of([*sorted((package / "decision").glob("*.py")), *lab])
 
 

@@ -13,7 +13,8 @@ from edgewbc.archive.engine import RayEngine
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab import session
-from edgewbc.lab.session import ClassifyRequest, ClassifySummary
+from edgewbc.lab.classify_request import ClassifyRequest, results_file
+from edgewbc.lab.run_output import ClassifySummary
 from edgewbc.utils.progress import Progress, quiet
 
 
@@ -38,7 +39,7 @@ def classify(
         UserError: as `session.run`; there is no results file, or Ray is not installed or cannot be reached.
         StalledError: a worker makes no progress.
     """
-    out = session.results_file(request, "ray")
+    out = results_file(request, "ray")
     if out.suffix.lower() == ".parquet":
         raise UserError(f"{out}: give --out {out.with_suffix('.csv')}; {out.name} is written next to it")
     check_installed()

@@ -132,6 +132,7 @@ def command(
     from edgewbc.cli import defaults
     from edgewbc.images.discover import is_url
     from edgewbc.lab import session
+    from edgewbc.lab.classify_request import ClassifyRequest, results_file
     from edgewbc.lab.thresholds import ReviewThresholds
 
     if not paths and not listed:
@@ -151,7 +152,7 @@ def command(
         verdicts.append((signature.require if require_signature else signature.judge)(bundle, keys))
         return bundle
 
-    request = session.ClassifyRequest(
+    request = ClassifyRequest(
         paths or [],
         out,
         journal,
@@ -176,7 +177,7 @@ def command(
     elif engine is EngineName.PROCESSES:
         from edgewbc.lab.processes import Processes
 
-        session.results_file(request, engine)
+        results_file(request, engine)
         summary = session.run(request, opened, sys.stdout, say=say, progress=progress, engine=Processes())
     else:
         summary = session.run(request, opened, sys.stdout, say=say, progress=progress)

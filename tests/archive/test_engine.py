@@ -17,8 +17,9 @@ from edgewbc.archive.engine import RayEngine
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab import worker_task
+from edgewbc.lab.classify_request import ClassifyRequest
 from edgewbc.lab.engine import Engine, ThisProcess
-from edgewbc.lab.session import ClassifyRequest, run
+from edgewbc.lab.session import run
 from edgewbc.lab.worker_task import ENDS_PROCESS
 from tests.archive.workers import Fragile
 from tests.lab.test_fields import bundle, cell, field, spec

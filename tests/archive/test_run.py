@@ -13,7 +13,7 @@ from edgewbc.archive.cluster import ClusterOptions
 from edgewbc.archive.parquet import MADE_BY
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
-from edgewbc.lab.session import ClassifyRequest
+from edgewbc.lab.classify_request import ClassifyRequest
 
 
 def never() -> NoReturn:

@@ -22,11 +22,12 @@ from edgewbc.lab import journal as journal_module
 from edgewbc.lab import pipeline
 from edgewbc.lab.classifier import Classifier
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.classify_request import ClassifyRequest
 from edgewbc.lab.explain import Explainer
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.journal_schema import checksum
 from edgewbc.lab.resume import classify_into, pending
-from edgewbc.lab.session import ClassifyRequest, run
+from edgewbc.lab.session import run
 from edgewbc.lab.watch import watch
 from edgewbc.pixels import Image, PixelSpec, Reference
 from edgewbc.reasons import CUT_OFF, NO_CELL

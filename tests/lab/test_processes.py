@@ -19,10 +19,11 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import StalledError, UserError
 from edgewbc.lab import processes
 from edgewbc.lab.classify import LoadedBundle
+from edgewbc.lab.classify_request import ClassifyRequest
 from edgewbc.lab.engine import Engine, ThisProcess
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.processes import Processes
-from edgewbc.lab.session import ClassifyRequest, run
+from edgewbc.lab.session import run
 from edgewbc.lab.worker_task import ENDS_PROCESS, WorkerBugError, WorkerTask
 from tests.lab import test_fields
 from tests.lab.test_fields import cell, field, spec
