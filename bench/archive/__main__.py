@@ -89,6 +89,7 @@ def study(options: argparse.Namespace, data: Path, work: Path, out: Path) -> dic
     parts: dict[str, Callable[[], Any]] = {
         "throughput": lambda: runs.throughput(setup, folder(options.images), options.rounds, say),
         "memory": lambda: runs.memory(setup, [folder(quarter), folder(options.images)]),
+        "memory_of_processes": lambda: runs.memory(setup, [folder(options.images)], "processes"),
         "kills": lambda: runs.kills(setup, folder(options.images), expected(), options.kills, 17, say),
         "audit": lambda: [
             audits.in_a_process(kind, n, data)

@@ -20,6 +20,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import exit_code
 from edgewbc.lab import session
 from edgewbc.lab.classify_request import ClassifyRequest
+from edgewbc.lab.processes import Processes
 from edgewbc.utils import resources
 from edgewbc.utils.files import write_json
 
@@ -61,7 +62,8 @@ def classify(engine: str, images: Path, out: Path, model: Path, threads: int, st
     if engine == "ray":
         archive.classify(request, options, opened, sys.stdout, say=_quiet, progress=clock)
     else:
-        session.run(request, opened, sys.stdout, say=_quiet, progress=clock)
+        own = Processes() if engine == "processes" else None
+        session.run(request, opened, sys.stdout, say=_quiet, progress=clock, engine=own)
     moments, n = clock.moments, len(clock.moments)
     times = {"n": n, "whole": time.perf_counter() - start, "driver_cpu": time.process_time()}
     if n >= 10:
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     start = time.perf_counter()
     parser = argparse.ArgumentParser(prog="python -m bench.archive.child", description=__doc__)
-    parser.add_argument("engine", choices=["pc", "ray"])
+    parser.add_argument("engine", choices=["pc", "processes", "ray"])
     parser.add_argument("images", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", type=Path)

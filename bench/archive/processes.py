@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-WORKER = "ray::MapWorker"
-"""How the command line of a process begins that works for Ray Data."""
+WORKERS = ("ray::MapWorker", "edgewbc.lab.worker_process")
+"""What is in the command line of a process that works for Ray Data, or for `--engine processes`."""
 
 
 def family(top: int) -> set[int]:
@@ -25,8 +25,8 @@ def family(top: int) -> set[int]:
 
 
 def workers(processes: set[int]) -> list[int]:
-    """Return those of the processes that work for Ray Data, sorted."""
-    return sorted(process for process in processes if command(process).startswith(WORKER))
+    """Return those of the processes that classify for the driver, sorted."""
+    return sorted(process for process in processes if any(each in command(process) for each in WORKERS))
 
 
 def command(process: int) -> str:
@@ -74,12 +74,7 @@ class MemoryPeak:
         while not self._stop.wait(self.every):
             processes = family(self.top)
             busy = set(workers(processes))
-            kinds = {
-                "driver": {self.top},
-                "workers": busy,
-                "ray": processes - busy - {self.top},
-                "all": processes,
-            }
+            kinds = {"driver": {self.top}, "workers": busy, "ray": processes - busy - {self.top}, "all": processes}
             for kind, members in kinds.items():
                 now = sum(map(proportional_kb, members)) * 1024 / 1e6
                 self.peak_mb[kind] = max(self.peak_mb.get(kind, 0.0), round(now, 1))

@@ -13,9 +13,11 @@ def text(results: Mapping[str, Any]) -> str:
         f"throughput on {speed['cores']} cores, {speed['images']} images: plain {speed['pc']['images_per_s']:.0f}/s, "
         f"Ray {speed['ray']['images_per_s']:.0f}/s, ratio {speed['ratio']:.3f}; "
         f"Ray takes {speed['extra_startup_s']:.1f} s more to start and stop",
+        f"--engine processes {speed['processes']['images_per_s']:.0f}/s, ratio {speed['processes_ratio']:.3f}; "
+        f"{speed['processes_extra_startup_s']:.1f} s more to start and stop",
         f"results files are {'the same bytes' if speed['same_bytes'] else 'NOT THE SAME'}",
     ]
-    for each in results["memory"]:
+    for each in [*results["memory"], *results["memory_of_processes"]]:
         peak = ", ".join(f"{kind} {value:.0f} MB" for kind, value in each["peak_pss_mb"].items())
         lines.append(f"memory with {each['images']} images: {peak}")
     lines.append(

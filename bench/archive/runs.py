@@ -23,6 +23,9 @@ from edgewbc.utils.files import read_json
 BAD = 1000
 """One image in so many is no image."""
 
+ENGINES = ("pc", "processes", "ray")
+"""Of `classify`, the default one first."""
+
 LONGEST = 900.0
 """Seconds after which a run counts as hung."""
 
@@ -34,7 +37,7 @@ class Setup:
     Attributes:
         work: folder for images and results.
         model: bundle; None takes the shipped one.
-        threads: cores of plain `classify`, and processes on Ray.
+        threads: cores of plain `classify`, and processes of the other engines.
     """
 
     work: Path
@@ -87,17 +90,20 @@ def rate(times: dict[str, Any]) -> float:
 
 
 def throughput(setup: Setup, images: Path, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run both engines in turn; return rates, start-up and the ratio, and whether the results are the same bytes."""
-    found: dict[str, list[dict[str, Any]]] = {"pc": [], "ray": []}
+    """Run the engines in turn; return rates, start-up and the ratios, and whether the results are the same bytes."""
+    found: dict[str, list[dict[str, Any]]] = {engine: [] for engine in ENGINES}
     same = True
     with OtherLoad() as others:
         for number in range(rounds):
-            for engine in ("pc", "ray") if number % 2 == 0 else ("ray", "pc"):
+            for engine in ENGINES if number % 2 == 0 else ENGINES[::-1]:
                 times = setup.run(engine, images, setup.work / f"{engine}.csv")
                 found[engine].append(times)
                 say(f"round {number + 1}, {engine}: {rate(times):.0f} images/s, {times['whole']:.1f} s in all")
-            same &= (setup.work / "pc.csv").read_bytes() == (setup.work / "ray.csv").read_bytes()
-    ratios = [rate(ray) / rate(pc) for pc, ray in zip(found["pc"], found["ray"], strict=True)]
+            same &= len({(setup.work / f"{engine}.csv").read_bytes() for engine in ENGINES}) == 1
+    ratios = {
+        engine: [rate(one) / rate(pc) for pc, one in zip(found["pc"], found[engine], strict=True)]
+        for engine in ENGINES[1:]
+    }
 
     def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
         rates = [rate(run) for run in runs]
@@ -110,31 +116,36 @@ def throughput(setup: Setup, images: Path, rounds: int, say: Callable[[str], Non
             "process_cpu_s": round(statistics.median(run["driver_cpu"] for run in runs), 2),
         }
 
-    pc, ray = summary(found["pc"]), summary(found["ray"])
-    extra = ray["startup_and_writing_s"] - pc["startup_and_writing_s"]
+    engines = {engine: summary(runs) for engine, runs in found.items()}
+    extra = {
+        engine: round(each["startup_and_writing_s"] - engines["pc"]["startup_and_writing_s"], 2)
+        for engine, each in engines.items()
+    }
     return {
         "images": found["pc"][0]["n"],
         "cores": setup.threads,
         "rounds": rounds,
-        "pc": pc,
-        "ray": ray,
-        "ratio": round(statistics.median(ratios), 4),
-        "ratio_each": [round(each, 4) for each in ratios],
-        "extra_startup_s": round(extra, 2),
+        **engines,
+        "ratio": round(statistics.median(ratios["ray"]), 4),
+        "ratio_each": [round(each, 4) for each in ratios["ray"]],
+        "extra_startup_s": extra["ray"],
+        "processes_ratio": round(statistics.median(ratios["processes"]), 4),
+        "processes_ratio_each": [round(each, 4) for each in ratios["processes"]],
+        "processes_extra_startup_s": extra["processes"],
         "same_bytes": same,
-        "driver_images_per_s": round(found["ray"][0]["n"] / max(0.01, ray["process_cpu_s"]), 0),
+        "driver_images_per_s": round(found["ray"][0]["n"] / max(0.01, engines["ray"]["process_cpu_s"]), 0),
         "others_share": others.share,
     }
 
 
-def memory(setup: Setup, folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """Run Ray on folders of several sizes; return the peak memory of each."""
+def memory(setup: Setup, folders: Sequence[Path], engine: str = "ray") -> list[dict[str, Any]]:
+    """Run an engine on folders of several sizes; return the peak memory of each."""
     found = []
     for images in folders:
         out = setup.work / "memory.csv"
         for left in out.parent.glob(f"{out.stem}.*"):
             left.unlink()
-        process = setup.start("ray", images, out)
+        process = setup.start(engine, images, out)
         with MemoryPeak(process.pid) as peak:
             times = finish(process, out)
         found.append({"images": times["n"], "peak_pss_mb": peak.peak_mb})

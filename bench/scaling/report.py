@@ -123,6 +123,11 @@ def archive(values: Mapping[str, Any]) -> str:
             f"{'the same bytes' if speed['same_bytes'] else 'other bytes'} in the results. Ray takes "
             f"{speed['extra_startup_s']:.1f} s more to start and stop."
         )
+        if "processes" in speed:
+            lines.append(
+                f"`classify --engine processes` {speed['processes']['images_per_s']:,.0f} images/s "
+                f"({speed['processes_ratio']:.0%}), {speed['processes_extra_startup_s']:.1f} s more to start and stop."
+            )
     if killed := values.get("kills"):
         lines.append(
             f"Killed {killed['driver_kills']} times as a whole and {killed['worker_kills']} times a worker: "
@@ -132,6 +137,12 @@ def archive(values: Mapping[str, Any]) -> str:
     for each in values.get("memory", ()):
         peaks = ", ".join(f"{kind} {mb:,.0f} MB" for kind, mb in each["peak_pss_mb"].items())
         lines.append(f"Memory with {each['images']:,} images: {peaks}.")
+    for each in values.get("memory_of_processes", ()):
+        peak = each["peak_pss_mb"]
+        lines.append(
+            f"`--engine processes` with {each['images']:,} images: {peak['all']:,.0f} MB, {peak['driver']:,.0f} of it "
+            "in the process that keeps the journal."
+        )
     for each in values.get("audit", ()):
         names = (("read", "read"), ("compare", "hashing"), ("hashing", "hashing"), ("exact", "every pair"))
         spent = [f"{name} {each[f'{key}_cpu_s']:,.1f}" for key, name in names if f"{key}_cpu_s" in each]

@@ -107,9 +107,11 @@ def test_text() -> None:
         {
             "throughput": {
                 "cores": 2, "images": 10, "pc": engine, "ray": engine, "ratio": 0.95, "extra_startup_s": 9.0,
+                "processes": engine, "processes_ratio": 1.25, "processes_extra_startup_s": 0.5,
                 "same_bytes": False,
             },
             "memory": [{"images": 10, "peak_pss_mb": {"all": 900.0}}],
+            "memory_of_processes": [{"images": 10, "peak_pss_mb": {"all": 400.0}}],
             "kills": {
                 "driver_kills": 2, "worker_kills": 2, "rows": 10, "images": 10, "classified_twice": 0,
                 "same_bytes": True,
@@ -125,4 +127,5 @@ def test_text() -> None:
     )  # fmt: skip
     assert "ratio 0.950" in text
     assert "results files are NOT THE SAME" in text
-    assert text.count("\n") == 5
+    assert "--engine processes 1000/s, ratio 1.250; 0.5 s more" in text
+    assert text.count("\n") == 7

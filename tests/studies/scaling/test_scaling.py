@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,9 +80,19 @@ def test_the_parts_of_the_page(result: Result, tmp_path: Path) -> None:
 
 def test_the_archive_is_told_as_far_as_it_was_measured() -> None:
     """Sentences for each part of `archive.json`."""
-    speed = {"cores": 2, "images": 20000, "pc": {"images_per_s": 1700.0}, "ray": {"images_per_s": 1600.0}}
+    speed: dict[str, Any] = {
+        "cores": 2,
+        "images": 20000,
+        "pc": {"images_per_s": 1700.0},
+        "ray": {"images_per_s": 1600.0},
+    }
     text = report.archive({"throughput": {**speed, "ratio": 0.94, "same_bytes": True, "extra_startup_s": 5.0}})
     assert "1,700 images/s, `classify --engine ray` 1,600 (94%), with the same bytes" in text
+    speed |= {"processes": {"images_per_s": 2100.0}, "processes_ratio": 1.235, "processes_extra_startup_s": 0.6}
+    text = report.archive({"throughput": {**speed, "ratio": 0.94, "same_bytes": True, "extra_startup_s": 5.0}})
+    assert text.endswith("`classify --engine processes` 2,100 images/s (124%), 0.6 s more to start and stop.")
+    memory = report.archive({"memory_of_processes": [{"images": 1000, "peak_pss_mb": {"driver": 200.4, "all": 450.6}}]})
+    assert memory.startswith("`--engine processes` with 1,000 images: 451 MB, 200 of it in the process")
     memory = report.archive({"memory": [{"images": 1000, "peak_pss_mb": {"driver": 200.4}}]})
     assert memory == "Memory with 1,000 images: driver 200 MB."
     views = {"kind": "views", "n": 100000, "read_cpu_s": 70.0, "hashing_cpu_s": 9.0, "exact_cpu_s": 40.0}
