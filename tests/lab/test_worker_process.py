@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle  # noqa: S403
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +21,9 @@ from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.worker_task import WorkerBugError, WorkerTask
 from tests import averaged
 from tests.tiny import encode, make_image
+
+FAULTY = Path(__file__).parent / "faulty"
+ROOT = Path(__file__).parents[2]
 
 
 def served(*questions: object) -> list[Any]:
@@ -79,3 +85,21 @@ def test_errors_are_its_last_answer(bundle: Bundle, tmp_path: Path, monkeypatch:
             raise BrokenPipeError
 
     worker_process.serve(io.BytesIO(pickle.dumps(task)), Gone())
+
+
+def test_it_ends_in_the_middle_of_its_work(bundle: Bundle, tmp_path: Path) -> None:
+    """As soon as its stdin is closed: its parent may have been killed, and a part may take minutes."""
+    task = WorkerTask.of(LoadedBundle.load(bundle, threads=1), 2)
+    environment = os.environ | {"PYTHONPATH": f"{FAULTY}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-P", "-m", "edgewbc.lab.worker_process"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **pipes) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        pickle.dump(task, worker.stdin)
+        worker.stdin.flush()
+        assert pickle.load(worker.stdout) is None  # noqa: S301
+        pickle.dump([str(tmp_path / "slow.png")], worker.stdin)
+        worker.stdin.close()
+        assert worker.wait(10) == 0
+        assert worker.stdout.read() == b""

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 
@@ -11,6 +12,8 @@ def _opened(event: str, arguments: tuple[object, ...]) -> None:
     path = Path(os.fsdecode(arguments[0])) if isinstance(arguments[0], str | bytes) else Path()
     if path.name.startswith("poison"):
         os._exit(9)
+    if path.name.startswith("slow"):
+        time.sleep(60)
     if path.name.startswith("bug"):
         raise RuntimeError("a bug at this image")
     if path.name.startswith("once") and not (been := path.with_suffix(".been")).exists():
