@@ -144,8 +144,8 @@ def _prepare_streams() -> None:
     """Make stdout and stderr UTF-8, and replace those that the parent process has closed.
 
     The number of a closed descriptor would be reused by the next file that is opened, which would then receive the
-    text for the terminal. A closed stderr becomes the null device; a closed stdout fails on the first write, since
-    results would be lost.
+    text for the terminal, in child processes too. A closed stderr becomes the null device; a closed stdout fails on the
+    first write, since results would be lost.
     """
     for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
@@ -155,6 +155,7 @@ def _prepare_streams() -> None:
             if opened != number:
                 os.dup2(opened, number)
                 os.close(opened)
+            os.set_inheritable(number, True)
     if sys.stdout is None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: PTH123, SIM115
     if sys.stderr is None:

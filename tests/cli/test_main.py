@@ -145,6 +145,15 @@ def test_output_that_cannot_be_written(bundle: Bundle, tmp_path: Path, redirecti
         assert out.read_text().endswith("}\n")
 
 
+@linux_only
+def test_child_processes_have_the_streams_too() -> None:
+    """Where a stream is closed, the next file or pipe that a child opens would be taken for it."""
+    child = [sys.executable, "-c", "import os; [os.fstat(number) for number in range(3)]"]
+    code = f"import subprocess; from edgewbc.cli import main; main._prepare_streams(); subprocess.check_call({child})"
+    command = ["bash", "-c", '"$@" <&- >&- 2>&-', "bash", sys.executable, "-c", code]
+    assert subprocess.run(command).returncode == 0
+
+
 def test_help_imports_nothing_heavy() -> None:
     """`edgewbc --help` does not import numpy, OpenCV, OpenVINO or torch."""
     code = "import sys, edgewbc.cli.main; print([m for m in ('numpy', 'cv2', 'openvino', 'torch') if m in sys.modules])"
