@@ -40,6 +40,9 @@ AHEAD = 3
 START_LIMIT = 2 * LIMIT
 """Seconds after which a worker that is not ready is ended."""
 
+STARTS = 2
+"""Workers that may end one after the other before they are ready: a single one may have been killed by somebody."""
+
 MAX_ENDS = 64
 """Workers that may end one after the other with nothing done in between; then it is not the images that end them."""
 
@@ -149,8 +152,7 @@ class WorkerPool:
         return [unread(self._model, names[0])]
 
     def _ask(self, names: Sequence[str], activity: Activity) -> list[Reading]:
-        with activity.stage("starting a worker process"):
-            process = self._take()
+        process = self._take(activity)
         try:
             with activity.stage(f"classifying {len(names)} images from {names[0]}"):
                 found: list[Reading] = process.ask(list(names))
@@ -161,21 +163,22 @@ class WorkerPool:
         self._idle.put(process)
         return found
 
-    def _take(self) -> _Process:
+    def _take(self, activity: Activity) -> _Process:
         with suppress(Empty):
             return self._idle.get_nowait()
-        with self._lock:  # so that `close` misses none
-            if self._closed:
-                raise CancelledError
-            process = _Process()
-            self._running.add(process)
-        try:
-            process.begin(self._task)
-        except _EndedError:
-            if self._closed:
-                raise CancelledError from None
-            raise UserError(f"--engine processes: a worker process {process.ending()}: {REMEDY}") from None
-        return process
+        for _ in range(STARTS):
+            with self._lock:  # so that `close` misses none
+                if self._closed:
+                    raise CancelledError
+                process = _Process()
+                self._running.add(process)
+            try:
+                with activity.stage("starting a worker process"):
+                    process.begin(self._task)
+                return process
+            except _EndedError:
+                self._drop(process)
+        raise UserError(f"--engine processes: a worker process {process.ending()}: {REMEDY}")
 
     def _drop(self, process: _Process) -> None:
         process.end()

@@ -167,6 +167,21 @@ def test_a_worker_with_another_model_refuses(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script is no program there")
+def test_a_worker_that_is_killed_before_it_is_ready(
+    bundle: Bundle, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes on with another one."""
+    plain = classified(bundle, tmp_path / "plain.csv", ThisProcess(), cells)
+    python = tmp_path / "python"
+    killed_once = 'mkdir "$0.been" 2>/dev/null && kill -9 $$'
+    python.write_text(f'#!/bin/sh\n{killed_once}\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    assert classified(bundle, tmp_path / "processes.csv", Processes(), cells) == plain
+    assert (tmp_path / "python.been").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script is no program there")
 def test_workers_that_cannot_start(
     bundle: Bundle, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
