@@ -58,7 +58,7 @@ class RayEngine(Engine):
         left = len(names)
         with connected(self.options, self.say) as cluster:
             task = RayTask(WorkerTask.of(model, batch), cluster.folder)
-            size = part_size(len(names), cluster.workers, batch)
+            size = part_size(len(names), cluster.workers, batch, model.bundle.manifest.views)
             parts = (
                 tables.of_names([_absolute(name) for name in names[start : start + size]], start)
                 for start in range(0, len(names), size)

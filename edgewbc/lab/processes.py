@@ -69,7 +69,7 @@ class Processes(Engine):
         if not names:
             return
         threads = model.engine.info.threads or 1
-        size = part_size(len(names), threads, batch)
+        size = part_size(len(names), threads, batch, model.bundle.manifest.views)
         parts = [names[at : at + size] for at in range(0, len(names), size)]
         with closing(WorkerPool(model, batch, min(threads, len(parts)))) as workers:
             for found in workers.map(parts):

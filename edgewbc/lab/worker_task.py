@@ -18,6 +18,7 @@ from edgewbc.lab.prepared_image import ImageResult
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.runtime import tuning
 from edgewbc.runtime.tuning import Choice
+from edgewbc.smear.views import Views
 
 ENDS_PROCESS = "ended the process that read it, twice"
 """Why there is no prediction for an image that cannot be given to a process once more."""
@@ -30,10 +31,20 @@ PARTS_PER_WORKER = 4
 """Parts for each worker at least, however few the images are, so that all are busy until the end."""
 
 
-def part_size(images: int, workers: int, batch: int) -> int:
-    """Return how many images a worker is handed at once: whole batches."""
+def part_size(images: int, workers: int, batch: int, views: Views | None = None) -> int:
+    """Return how many images a worker is handed at once: whole batches, if an image is a cell.
+
+    A field may hold many cells and is larger, so that its part takes longer: seconds, not minutes.
+
+    Args:
+        images: of the run.
+        workers: that share them.
+        batch: size of a batch, in views of cells.
+        views: of each cell that the network is run on; None for the upright one alone.
+    """
+    each = batch if views is None else max(1, batch // len(views))
     even = -(-images // (workers * PARTS_PER_WORKER))
-    return batch * max(1, min(PART_BATCHES, -(-even // batch)))
+    return each * max(1, min(PART_BATCHES, -(-even // each)))
 
 
 class WorkerBugError(Exception):

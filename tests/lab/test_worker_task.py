@@ -16,6 +16,7 @@ from edgewbc.lab.prepared_image import CellResult, ImageResult
 from edgewbc.lab.results import Status
 from edgewbc.lab.thresholds import ReviewThresholds
 from edgewbc.lab.worker_task import ENDS_PROCESS, WorkerTask, part_size, readings, unread
+from edgewbc.smear.views import Views
 
 
 def test_a_worker_decides_as_its_sender(bundle: Bundle) -> None:
@@ -52,3 +53,9 @@ def test_rows_have_the_name_of_the_journal(bundle: Bundle) -> None:
 def test_part_size(images: int, workers: int, batch: int, size: int) -> None:
     """Whole batches, half a second of work at most, and several parts for each worker."""
     assert part_size(images, workers, batch) == size
+
+
+@pytest.mark.parametrize(("images", "batch", "size"), [(20_000, 32, 75), (20_000, 2, 15), (9, 32, 5)])
+def test_parts_of_fields_are_smaller(images: int, batch: int, size: int) -> None:
+    """The network is run on six views of each of their cells."""
+    assert part_size(images, 2, batch, Views()) == size
