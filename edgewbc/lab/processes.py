@@ -242,6 +242,7 @@ class _Process:
         except (OSError, EOFError, ValueError, pickle.UnpicklingError):
             raise _EndedError from None
         if isinstance(answer, Exception):
+            self.end()
             raise answer
         return answer
 

@@ -156,14 +156,20 @@ def test_errors_of_a_worker_are_those_of_the_run(
 
 
 def test_a_worker_with_another_model_refuses(
-    bundle: Bundle, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle,
+    cells: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[subprocess.Popen[bytes]],
 ) -> None:
-    """Each worker compares its model and settings with those of the run."""
+    """Each worker compares its model and settings with those of the run; after its error it is waited for."""
     task = WorkerTask.of(LoadedBundle.load(bundle, threads=1), 2)
     other = WorkerTask(task.bundle, task.choice, task.thresholds, task.microscope, "{}", 2)
     monkeypatch.setattr(WorkerTask, "of", lambda *_: other)
     with pytest.raises(UserError, match="are not those of this run"):
         classified(bundle, tmp_path / "rows.csv", Processes(), cells)
+    assert started
+    assert all(process.returncode is not None for process in started)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script is no program there")
