@@ -40,24 +40,23 @@ def test_changed_files(tmp_path: Path) -> None:
 def test_a_side_runs_its_own_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its package is the one that is imported, and what it compiles is not written into it."""
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    package = tmp_path / "checkout" / "edgewbc" / "cli"
+    package = tmp_path / "checkout" / "edgewbc"
     package.mkdir(parents=True)
-    for folder in (package.parent, package):
-        (folder / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("")
     lines = (
         "import sys",
-        "def main(arguments):",
-        "    print(*arguments)",
-        "    sys.exit('no bad' if 'bad' in arguments else 0)",
+        "def main():",
+        "    print(*sys.argv[1:])",
+        "    sys.exit('no bad' if 'bad' in sys.argv else 0)",
     )
-    (package / "main.py").write_text("\n".join(lines))
+    (package / "__main__.py").write_text("\n".join(lines))
     side = Side(tmp_path / "checkout", tmp_path / "work")
     out, seconds, cpu = side.run("info", "x")
     assert out == "info x\n"
     assert seconds > 0
     assert cpu > 0
     assert not list(package.rglob("*.pyc"))
-    assert list((tmp_path / "work").rglob("main*.pyc"))
+    assert list((tmp_path / "work").rglob("__main__*.pyc"))
     with pytest.raises(UserError, match="bad exited with code 1: no bad"):
         side.run("bad")
 
