@@ -17,9 +17,10 @@ def text(results: Mapping[str, Any]) -> str:
         f"{speed['processes_extra_startup_s']:.1f} s more to start and stop",
         f"results files are {'the same bytes' if speed['same_bytes'] else 'NOT THE SAME'}",
     ]
-    for each in [*results["memory"], *results["memory_of_processes"]]:
-        peak = ", ".join(f"{kind} {value:.0f} MB" for kind, value in each["peak_pss_mb"].items())
-        lines.append(f"memory with {each['images']} images: {peak}")
+    for part, engine in (("memory", "Ray"), ("memory_of_processes", "--engine processes")):
+        for each in results[part]:
+            peak = ", ".join(f"{kind} {value:.0f} MB" for kind, value in each["peak_pss_mb"].items())
+            lines.append(f"memory of {engine} with {each['images']} images: {peak}")
     lines.append(
         f"kills: {killed['driver_kills']} of the driver, {killed['worker_kills']} of a worker; {killed['rows']} rows "
         f"of {killed['images']} images, {killed['classified_twice']} classified twice, "

@@ -19,7 +19,7 @@ from edgewbc.lab.journal import Journal
 from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.results import ResultRow
 from edgewbc.lab.run_microscope import learned_microscope
-from edgewbc.lab.worker_task import WorkerTask, part_size
+from edgewbc.lab.worker_task import WorkerTask, parts
 from edgewbc.smear import learning
 from edgewbc.utils.progress import Progress
 
@@ -58,12 +58,11 @@ class RayEngine(Engine):
         left = len(names)
         with connected(self.options, self.say) as cluster:
             task = RayTask(WorkerTask.of(model, batch), cluster.folder)
-            size = part_size(len(names), cluster.workers, batch, model.bundle.manifest.views)
-            parts = (
-                tables.of_names([_absolute(name) for name in names[start : start + size]], start)
-                for start in range(0, len(names), size)
+            named = (
+                tables.of_names([_absolute(name) for name in part], number)
+                for number, part in enumerate(parts(names, cluster.workers, batch, model.bundle.manifest.views))
             )
-            for table in cluster.map(Worker, task, parts):
+            for table in cluster.map(Worker, task, named):
                 for reading in tables.images(table, model.bundle.classes):
                     journal.add_all([reading])
                     left -= 1

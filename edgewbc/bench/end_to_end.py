@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from edgewbc.lab import pipeline
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.processes import WorkerPool
 from edgewbc.lab.results import Status
-from edgewbc.lab.worker_task import part_size
+from edgewbc.lab.worker_task import parts
 from edgewbc.pixels import PixelSpec
 from edgewbc.runtime import tuning
 from edgewbc.runtime.pool import PredictorPool
@@ -137,10 +137,9 @@ def pipeline_speed(choice: tuning.Choice, bundle: Bundle, files: list[Path], opt
             "images_per_s": lambda: len(files) / _run_pipeline(pool, bundle.pixels, files, options.batch),
         }
         if workers is not None:
-            size = part_size(len(files), choice.threads, options.batch)
-            parts = [list(map(str, files[at : at + size])) for at in range(0, len(files), size)]
-            _run_processes(workers, parts)  # starts them
-            measured["processes_images_per_s"] = lambda: len(files) / _run_processes(workers, parts)
+            each = parts(list(map(str, files)), choice.threads, options.batch)
+            _run_processes(workers, each)  # starts them
+            measured["processes_images_per_s"] = lambda: len(files) / _run_processes(workers, each)
         rounds: dict[str, list[float]] = {name: [] for name in measured}
         for _ in range(options.rounds):
             for name, measure_one in measured.items():
@@ -186,10 +185,10 @@ def _worker_processes(choice: tuning.Choice, bundle: Bundle, batch: int) -> Iter
         yield workers
 
 
-def _run_processes(workers: WorkerPool, parts: list[list[str]]) -> float:
-    """Classify all files of some parts and return the seconds that it took."""
+def _run_processes(workers: WorkerPool, each: Sequence[Sequence[str]]) -> float:
+    """Classify the files of each part and return the seconds that it took."""
     start = time.perf_counter()
-    for found in workers.map(parts):
+    for found in workers.map(each):
         for reading in found:
             if reading.rows[0].status == Status.ERROR:
                 raise RuntimeError(f"{reading.rows[0].path}: {reading.rows[0].reason}")

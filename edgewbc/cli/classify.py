@@ -16,7 +16,7 @@ from edgewbc.errors import GateError, UserError
 from edgewbc.lab.csv_table import CsvStyle
 
 
-class EngineName(StrEnum):
+class ClassifyEngine(StrEnum):
     """Where images are classified: see `lab.engine`, `lab.processes` and `archive.engine`."""
 
     PC = "pc"
@@ -73,13 +73,13 @@ def command(
     threads: Cores = None,
     batch: Annotated[int, typer.Option(min=1, help="Images per inference call.")] = 32,
     engine: Annotated[
-        EngineName,
+        ClassifyEngine,
         typer.Option(
             help="pc: threads of this process; processes: a process per core, faster with thousands of images, for "
             "about 150 MB each; ray: the same for archives, here or on a Ray cluster, and also writes the table as "
             "Parquet. Both need --out."
         ),
-    ] = EngineName.PC,
+    ] = ClassifyEngine.PC,
     address: Annotated[
         str | None,
         typer.Option(help="Ray cluster to use, such as auto or 10.0.0.5:6379. [default: Ray is started on this PC]"),
@@ -140,7 +140,7 @@ def command(
     for path in paths or []:
         if is_url(path.as_posix().replace(":/", "://", 1)) and not path.exists():
             raise UserError(f"{path}: is a URL: write it into a text file, and give --list FILE --urls --engine ray")
-    if engine is not EngineName.RAY and (urls or address is not None):
+    if engine is not ClassifyEngine.RAY and (urls or address is not None):
         raise UserError(f"{'--urls' if urls else '--address'} is only for --engine ray")
     if watch and listed:
         raise UserError("--list: a list is not watched: leave out --watch")
@@ -167,14 +167,14 @@ def command(
         microscope=microscope,
         listed=_names(listed or [], urls),
     )
-    if engine is EngineName.RAY:
+    if engine is ClassifyEngine.RAY:
         from edgewbc.archive import run
         from edgewbc.archive.cluster import ClusterOptions
 
         options = ClusterOptions(address, threads)
         lists = listed or []
         summary = run.classify(request, options, opened, sys.stdout, say=say, progress=progress, lists=lists)
-    elif engine is EngineName.PROCESSES:
+    elif engine is ClassifyEngine.PROCESSES:
         from edgewbc.lab.processes import Processes
 
         results_file(request, engine)

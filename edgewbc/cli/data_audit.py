@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgewbc.cli.console import emit, progress, say, wrote
-from edgewbc.cli.options import EngineName, Json
+from edgewbc.cli.options import Json
 
 if TYPE_CHECKING:
     from edgewbc.data.label_audit import LabelAuditOptions
     from edgewbc.data.manifest import Manifest
+
+
+class AuditEngine(StrEnum):
+    """Where images are read: in this process, or in processes of Ray (`edgewbc.archive`)."""
+
+    PC = "pc"
+    RAY = "ray"
 
 
 def command(
@@ -43,8 +51,9 @@ def command(
         typer.Option(min=0.1, help="With --labels: side of the square around a box, as a multiple of its longer side."),
     ] = None,
     engine: Annotated[
-        EngineName, typer.Option(help="Where images are read. pc: this process; ray: a process per core, for archives.")
-    ] = EngineName.PC,
+        AuditEngine,
+        typer.Option(help="Where images are read. pc: this process; ray: a process per core, for archives."),
+    ] = AuditEngine.PC,
     address: Annotated[
         str | None, typer.Option(help="Ray cluster to use, such as auto. [default: Ray is started on this PC]")
     ] = None,
@@ -79,16 +88,16 @@ def command(
         raise UserError(f"{where} and --data {data}: name only one manifest")
     if labels is None and (to, center, scale) != (None, None, None):
         raise UserError("--to, --center and --scale require --labels RUN")
-    if engine is not EngineName.RAY and (threads, address) != (None, None):
+    if engine is not AuditEngine.RAY and (threads, address) != (None, None):
         raise UserError("--threads and --address require --engine ray")
     if labels is not None:
-        if engine is EngineName.RAY:
+        if engine is AuditEngine.RAY:
             raise UserError("--labels: is not computed on Ray: leave out --engine ray")
         options = LabelAuditOptions(center=center, scale=scale, folds=folds, near=near)
         _audit_labels(defaults.manifest(where or data), labels, to, options, out, json)
         return
     chosen = defaults.manifest(where or data)
-    if engine is EngineName.RAY:
+    if engine is AuditEngine.RAY:
         from edgewbc.archive import objects
         from edgewbc.archive.cluster import ClusterOptions
 

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-
-class EngineName(StrEnum):
-    """Where images are read: in this process, or in processes of Ray (`edgewbc.archive`)."""
-
-    PC = "pc"
-    RAY = "ray"
-
 
 ShippedBundle = Annotated[Path | None, typer.Option(help="Bundle, a folder or a zip. [default: the shipped one]")]
 

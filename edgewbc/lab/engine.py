@@ -25,7 +25,8 @@ class Engine(Protocol):
     in_order: bool
 
     def learn(self, bundle: Bundle, names: Sequence[str], progress: Progress) -> Microscope:
-        """Learn the microscope of a run's images, for a bundle that locates cells."""
+        """Learn the microscope of a run's images, for a bundle that locates cells, in this process."""
+        return learned_microscope(bundle, names, progress)
 
     def classify(
         self, model: LoadedBundle, journal: Journal, names: Sequence[str], batch: int
@@ -48,10 +49,6 @@ class ThisProcess(Engine):
     """The engine of a PC: threads of this process."""
 
     in_order = True
-
-    def learn(self, bundle: Bundle, names: Sequence[str], progress: Progress) -> Microscope:
-        """Learn the microscope; see `Engine`."""
-        return learned_microscope(bundle, names, progress)
 
     def classify(
         self, model: LoadedBundle, journal: Journal, names: Sequence[str], batch: int

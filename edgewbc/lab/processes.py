@@ -21,18 +21,14 @@ from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
-from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab.classify import LoadedBundle
 from edgewbc.lab.engine import Engine
 from edgewbc.lab.journal import Journal, Reading
-from edgewbc.lab.microscope import Microscope
 from edgewbc.lab.pipeline import GRACE, thread_pool
 from edgewbc.lab.results import ResultRow
-from edgewbc.lab.run_microscope import learned_microscope
 from edgewbc.lab.watchdog import LIMIT, Activity
-from edgewbc.lab.worker_task import WorkerTask, part_size, unread
-from edgewbc.utils.progress import Progress
+from edgewbc.lab.worker_task import WorkerTask, parts, unread
 
 AHEAD = 3
 """Parts for each worker that are handed out before the first of them has to be ready: rows are recorded in order."""
@@ -54,10 +50,6 @@ class Processes(Engine):
 
     in_order = True
 
-    def learn(self, bundle: Bundle, names: Sequence[str], progress: Progress) -> Microscope:
-        """Learn the microscope in this process; see `Engine`."""
-        return learned_microscope(bundle, names, progress)
-
     def classify(
         self, model: LoadedBundle, journal: Journal, names: Sequence[str], batch: int
     ) -> Iterator[list[ResultRow]]:
@@ -69,10 +61,9 @@ class Processes(Engine):
         if not names:
             return
         threads = model.engine.info.threads or 1
-        size = part_size(len(names), threads, batch, model.bundle.manifest.views)
-        parts = [names[at : at + size] for at in range(0, len(names), size)]
-        with closing(WorkerPool(model, batch, min(threads, len(parts)))) as workers:
-            for found in workers.map(parts):
+        each = parts(names, threads, batch, model.bundle.manifest.views)
+        with closing(WorkerPool(model, batch, min(threads, len(each)))) as workers:
+            for found in workers.map(each):
                 journal.add_all(found)
                 for reading in found:
                     yield list(reading.rows)

@@ -47,6 +47,12 @@ def part_size(images: int, workers: int, batch: int, views: Views | None = None)
     return each * max(1, min(PART_BATCHES, -(-even // each)))
 
 
+def parts(names: Sequence[str], workers: int, batch: int, views: Views | None = None) -> list[Sequence[str]]:
+    """Divide the names of images into what a worker is handed at once, in order; see `part_size`."""
+    size = part_size(len(names), workers, batch, views)
+    return [names[at : at + size] for at in range(0, len(names), size)]
+
+
 class WorkerBugError(Exception):
     """An error that nobody expected, with the worker's stack trace as its text."""
 

@@ -24,7 +24,7 @@ from edgewbc.archive.watch import VITAL
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab.engine import ThisProcess
-from tests.archive.test_engine import classified
+from tests.lab.engine_runs import classified
 from tests.tiny import encode, make_bundle, make_image
 
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}

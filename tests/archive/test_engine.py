@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgewbc.archive import engine as engines
@@ -17,12 +15,11 @@ from edgewbc.archive.engine import RayEngine
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import UserError
 from edgewbc.lab import worker_task
-from edgewbc.lab.classify_request import ClassifyRequest
-from edgewbc.lab.engine import Engine, ThisProcess
-from edgewbc.lab.session import run
+from edgewbc.lab.engine import ThisProcess
 from edgewbc.lab.worker_task import ENDS_PROCESS
 from tests.archive.workers import Fragile
-from tests.lab.test_fields import bundle, cell, field, spec
+from tests.lab.engine_runs import classified, mixed_folder
+from tests.lab.test_fields import bundle, spec
 from tests.tiny import encode, make_image
 
 __all__ = ["bundle", "spec"]
@@ -30,25 +27,8 @@ __all__ = ["bundle", "spec"]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Fields, cells, an empty field, damaged files, a folder inside, and a name that is not Unicode."""
-    top = tmp_path / "smear"
-    (top / "inner").mkdir(parents=True)
-    images = {"a": field(1), "b": cell(2), "c": np.full((200, 300, 3), 236, np.uint8), "inner/d": field(3, 2)}
-    for name, image in images.items():
-        (top / f"{name}.png").write_bytes(encode(image))
-    (top / "e.png").write_bytes(b"not an image")
-    (top / "f.png").write_bytes(b"")
-    (top / "=g.png").write_bytes(encode(cell(4)))
-    if sys.platform == "linux":
-        Path(os.fsdecode(os.fsencode(top) + b"/h\xff.png")).write_bytes(encode(cell(5)))
-    return top
-
-
-def classified(bundle: Bundle, out: Path, engine: Engine, *paths: Path, listed: tuple[str, ...] = ()) -> bytes:
-    """Classify into a results file; return its bytes."""
-    request = ClassifyRequest(paths, out, listed=listed, batch=2)
-    run(request, lambda: bundle, sys.stdout, say=lambda _: None, engine=engine)
-    return out.read_bytes()
+    """A folder of what there may be."""
+    return mixed_folder(tmp_path / "smear")
 
 
 def test_rows_are_those_of_this_process(bundle: Bundle, folder: Path, cluster: Cluster, tmp_path: Path) -> None:

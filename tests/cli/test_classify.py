@@ -21,6 +21,7 @@ from edgewbc.bundle.bundle import Bundle
 from edgewbc.utils import resources
 from tests.lab import samples
 from tests.tiny import encode, make_bundle, make_image
+from tests.waiting import HEEDS_CTRL_C, until
 
 HEADER = "path,label,probability,neutrophil,lymphocyte,monocyte,eosinophil,basophil,status,reason,model_sha256"
 
@@ -299,10 +300,8 @@ def test_json_equals_that_of_json_dumps(
 def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, how: str) -> None:
     """`--watch` classifies present and new images; Ctrl-C stops it with exit code 0 and the differential."""
     options = {"out": ["--out", str(tmp_path / "cells.csv")], "csv": [], "jsonl": ["--jsonl"], "json": ["--json"]}[how]
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # background jobs ignore it
-    script = f"{heard}; import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
     child = subprocess.Popen(
-        [sys.executable, "-c", script, "classify", "--model", str(bundle.path), "--watch", str(smear), *options],
+        [sys.executable, "-c", HEEDS_CTRL_C, "classify", "--model", str(bundle.path), "--watch", str(smear), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -315,7 +314,7 @@ def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, ho
         (smear / "cut.jpg").unlink()  # it would have its row after some seconds only
         (smear / "new.png").write_bytes(encode(make_image(9)))
         if how == "out":
-            _until(lambda: (tmp_path / "cells.csv").exists() and "new.png" in (tmp_path / "cells.csv").read_text())
+            until(lambda: (tmp_path / "cells.csv").exists() and "new.png" in (tmp_path / "cells.csv").read_text())
         elif how == "json":
             time.sleep(3)
         else:
@@ -341,10 +340,3 @@ def test_watch_until_interrupted(bundle: Bundle, smear: Path, tmp_path: Path, ho
         assert text.splitlines()[0] == HEADER
         rows = list(csv.DictReader(io.StringIO(text)))
     assert sorted(Path(row["path"]).name for row in rows) == names
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)

@@ -9,30 +9,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from edgewbc.bundle.bundle import Bundle
 from edgewbc.errors import StalledError, UserError
 from edgewbc.lab import processes
 from edgewbc.lab.classify import LoadedBundle
-from edgewbc.lab.classify_request import ClassifyRequest
-from edgewbc.lab.engine import Engine, ThisProcess
+from edgewbc.lab.engine import ThisProcess
 from edgewbc.lab.journal import Journal
 from edgewbc.lab.processes import Processes
-from edgewbc.lab.session import run
 from edgewbc.lab.worker_task import ENDS_PROCESS, WorkerBugError, WorkerTask
 from tests.lab import test_fields
-from tests.lab.test_fields import cell, field, spec
+from tests.lab.engine_runs import classified, mixed_folder
+from tests.lab.test_fields import spec
 from tests.tiny import encode, make_image
+from tests.waiting import HEEDS_CTRL_C, until
 
 __all__ = ["spec"]
 
 FAULTY = Path(__file__).parent / "faulty"
 fields = test_fields.bundle
+on_two = partial(classified, threads=2)
 
 
 @pytest.fixture
@@ -61,27 +62,12 @@ def cells(tmp_path: Path) -> Path:
     return folder
 
 
-def classified(bundle: Bundle, out: Path, engine: Engine, *paths: Path) -> bytes:
-    """Classify into a results file; return its bytes."""
-    request = ClassifyRequest(paths, out, batch=2, threads=2)
-    run(request, lambda: bundle, sys.stdout, say=lambda _: None, engine=engine)
-    return out.read_bytes()
-
-
 def test_rows_are_those_of_this_process(fields: Bundle, tmp_path: Path, started: list[subprocess.Popen[bytes]]) -> None:
     """Cells with boxes, errors, reasons and a name that is not Unicode: the results files are the same, in bytes."""
-    top = tmp_path / "smear"
-    (top / "inner").mkdir(parents=True)
-    images = {"a": field(1), "b": cell(2), "c": np.full((200, 300, 3), 236, np.uint8), "inner/d": field(3, 2)}
-    for name, image in images.items():
-        (top / f"{name}.png").write_bytes(encode(image))
-    (top / "e.png").write_bytes(b"not an image")
-    (top / "=g.png").write_bytes(encode(cell(4)))
-    if sys.platform == "linux":
-        Path(os.fsdecode(os.fsencode(top) + b"/h\xff.png")).write_bytes(encode(cell(5)))
-    plain = classified(fields, tmp_path / "plain.csv", ThisProcess(), top)
+    top = mixed_folder(tmp_path / "smear")
+    plain = on_two(fields, tmp_path / "plain.csv", ThisProcess(), top)
     assert plain.count(b"\n") > 7
-    assert classified(fields, tmp_path / "processes.csv", Processes(), top) == plain
+    assert on_two(fields, tmp_path / "processes.csv", Processes(), top) == plain
     assert len(started) == 2
 
 
@@ -91,8 +77,8 @@ def test_relative_names_lead_to_the_same_files(
     """Workers run in the same folder; modules in it are not imported."""
     (tmp_path / "pickle.py").write_text("raise SystemExit(5)", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    plain = classified(bundle, Path("plain.csv"), ThisProcess(), Path("cells"))
-    assert classified(bundle, Path("processes.csv"), Processes(), Path("cells")) == plain
+    plain = on_two(bundle, Path("plain.csv"), ThisProcess(), Path("cells"))
+    assert on_two(bundle, Path("processes.csv"), Processes(), Path("cells")) == plain
 
 
 def test_a_run_is_resumed_by_either(
@@ -100,13 +86,13 @@ def test_a_run_is_resumed_by_either(
 ) -> None:
     """Only new images are classified again, and a run with nothing to do starts no process."""
     out = tmp_path / "rows.csv"
-    before = classified(bundle, out, Processes(), cells)
+    before = on_two(bundle, out, Processes(), cells)
     count = len(started)
     assert count > 0
-    assert classified(bundle, out, Processes(), cells) == before
+    assert on_two(bundle, out, Processes(), cells) == before
     assert len(started) == count
     shutil.copy(cells / "0.png", cells / "new.png")
-    after = classified(bundle, out, ThisProcess(), cells)
+    after = on_two(bundle, out, ThisProcess(), cells)
     assert set(before.splitlines()) < set(after.splitlines())
 
 
@@ -114,11 +100,11 @@ def test_an_image_that_ends_processes_is_a_row(
     bundle: Bundle, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other images of the worker that it ended are classified, and none has two rows."""
-    plain = classified(bundle, tmp_path / "plain.csv", ThisProcess(), cells).splitlines()
+    plain = on_two(bundle, tmp_path / "plain.csv", ThisProcess(), cells).splitlines()
     monkeypatch.setenv("PYTHONPATH", str(FAULTY))
     for name in ("once", "poison", "poison-too"):
         shutil.copy(cells / "0.png", cells / f"{name}.png")
-    found = classified(bundle, tmp_path / "processes.csv", Processes(), cells).splitlines()
+    found = on_two(bundle, tmp_path / "processes.csv", Processes(), cells).splitlines()
     assert found[: len(plain)] == plain
     once, *poison = found[len(plain) :]
     assert once.split(b",")[1:] == plain[1].split(b",")[1:]
@@ -134,7 +120,7 @@ def test_workers_that_keep_ending_end_the_run(
     for image in list(cells.iterdir()):
         image.rename(cells / f"poison-{image.name}")
     with pytest.raises(UserError, match="keep ending, the last ended with exit code 9: leave out --engine processes"):
-        classified(bundle, tmp_path / "rows.csv", Processes(), cells)
+        on_two(bundle, tmp_path / "rows.csv", Processes(), cells)
 
 
 def test_a_bug_is_told_once(bundle: Bundle, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +128,7 @@ def test_a_bug_is_told_once(bundle: Bundle, cells: Path, tmp_path: Path, monkeyp
     monkeypatch.setenv("PYTHONPATH", str(FAULTY))
     (cells / "4.png").rename(cells / "bug.png")
     with pytest.raises(WorkerBugError, match=r"(?s)Traceback .*a bug at this image"):
-        classified(bundle, tmp_path / "rows.csv", Processes(), cells)
+        on_two(bundle, tmp_path / "rows.csv", Processes(), cells)
 
 
 @pytest.mark.parametrize("error", [UserError("as a user's"), StalledError("no progress for 60 s")])
@@ -152,7 +138,7 @@ def test_errors_of_a_worker_are_those_of_the_run(
     """They end it with the same message and exit code as in this process."""
     monkeypatch.setattr(processes._Process, "ask", lambda *_: (_ for _ in ()).throw(error))
     with pytest.raises(type(error), match=str(error)):
-        classified(bundle, tmp_path / "rows.csv", Processes(), cells)
+        on_two(bundle, tmp_path / "rows.csv", Processes(), cells)
 
 
 def test_a_worker_with_another_model_refuses(
@@ -167,9 +153,9 @@ def test_a_worker_with_another_model_refuses(
     other = WorkerTask(task.bundle, task.choice, task.thresholds, task.microscope, "{}", 2)
     monkeypatch.setattr(WorkerTask, "of", lambda *_: other)
     with pytest.raises(UserError, match="are not those of this run"):
-        classified(bundle, tmp_path / "rows.csv", Processes(), cells)
+        on_two(bundle, tmp_path / "rows.csv", Processes(), cells)
     assert started
-    assert all(process.returncode is not None for process in started)
+    assert all(process.returncode is not None and process.stdout and process.stdout.closed for process in started)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script is no program there")
@@ -177,13 +163,13 @@ def test_a_worker_that_is_killed_before_it_is_ready(
     bundle: Bundle, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run goes on with another one."""
-    plain = classified(bundle, tmp_path / "plain.csv", ThisProcess(), cells)
+    plain = on_two(bundle, tmp_path / "plain.csv", ThisProcess(), cells)
     python = tmp_path / "python"
     killed_once = 'mkdir "$0.been" 2>/dev/null && kill -9 $$'
     python.write_text(f'#!/bin/sh\n{killed_once}\nexec {sys.executable} "$@"\n', encoding="utf-8")
     python.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(python))
-    assert classified(bundle, tmp_path / "processes.csv", Processes(), cells) == plain
+    assert on_two(bundle, tmp_path / "processes.csv", Processes(), cells) == plain
     assert (tmp_path / "python.been").exists()
 
 
@@ -194,15 +180,15 @@ def test_workers_that_cannot_start(
     """One line, with what to do, whether the program is missing or ends at once."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="cannot start a process: No such file or directory: leave out --engine"):
-        classified(bundle, tmp_path / "rows.csv", Processes(), cells)
+        on_two(bundle, tmp_path / "rows.csv", Processes(), cells)
     (tmp_path / "nowhere").write_text("#!/bin/sh\nexit 3\n", encoding="utf-8")
     (tmp_path / "nowhere").chmod(0o700)
     with pytest.raises(UserError, match="a worker process ended with exit code 3: leave out --engine"):
-        classified(bundle, tmp_path / "rows.csv", Processes(), cells)
+        on_two(bundle, tmp_path / "rows.csv", Processes(), cells)
     (tmp_path / "nowhere").write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
     monkeypatch.setattr(processes, "START_LIMIT", 0.3)
     with pytest.raises(UserError, match="a worker process was ended by signal 9: leave out --engine"):
-        classified(bundle, tmp_path / "rows.csv", Processes(), cells)
+        on_two(bundle, tmp_path / "rows.csv", Processes(), cells)
 
 
 def test_a_run_that_is_left_early_ends_its_workers(
@@ -228,14 +214,12 @@ def test_workers_end_with_their_run(bundle: Bundle, cells: Path, tmp_path: Path,
     """Killed or interrupted, a run leaves no process behind, and is resumed with the rows of an undisturbed one."""
     for number in range(400):
         shutil.copy(cells / f"{number % 9}.png", cells / f"copy-{number}.png")
-    plain = classified(bundle, tmp_path / "plain.csv", ThisProcess(), cells)
+    plain = on_two(bundle, tmp_path / "plain.csv", ThisProcess(), cells)
     out = tmp_path / "rows.csv"
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # background jobs ignore it
-    script = f"{heard}; import sys; from edgewbc.cli.main import main; main(sys.argv[1:])"
     options = ["--out", str(out), "--engine", "processes", "--threads", "2", "--batch", "1"]
-    command = [sys.executable, "-c", script, "classify", str(cells), "--model", str(bundle.path), *options]
+    command = [sys.executable, "-c", HEEDS_CTRL_C, "classify", str(cells), "--model", str(bundle.path), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as child:
-        _until(lambda: Path(f"{out}.journal").exists() and len(_workers(child.pid)) == 2)
+        until(lambda: Path(f"{out}.journal").exists() and len(_workers(child.pid)) == 2)
         workers = _workers(child.pid)
         os.killpg(child.pid, signal.Signals[sent])
         _, err = child.communicate(timeout=60)
@@ -243,8 +227,8 @@ def test_workers_end_with_their_run(bundle: Bundle, cells: Path, tmp_path: Path,
         assert child.returncode == 130, err
         assert err.splitlines()[-1] == "edgewbc: interrupted"
         assert "Traceback" not in err
-    _until(lambda: not any(map(_alive, workers)))
-    assert classified(bundle, out, Processes(), cells) == plain
+    until(lambda: not any(map(_alive, workers)))
+    assert on_two(bundle, out, Processes(), cells) == plain
 
 
 def _workers(parent: int) -> list[int]:
@@ -260,13 +244,6 @@ def _alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
